@@ -1,0 +1,1 @@
+"""An operator that runs etcd clusters on Kubernetes."""

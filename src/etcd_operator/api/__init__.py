@@ -1,0 +1,1 @@
+"""The user contract: the EtcdCluster API, its defaults, validation and CRD. Pure."""

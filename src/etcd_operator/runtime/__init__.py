@@ -1,0 +1,1 @@
+"""The imperative shell: Kubernetes, etcd, the clock and the process."""
