@@ -13,7 +13,9 @@ from dataclasses import dataclass
 class Member:
     """One line of the member list.
 
-    `name` is empty until the member has started once and published itself; so are `client_urls`.
+    A member publishes its name and client URLs when it first serves. A member of a static
+    bootstrap has its name in the list from the beginning, so only `client_urls` tells whether it
+    ever started.
     """
 
     id: int
@@ -24,8 +26,8 @@ class Member:
 
     @property
     def started(self) -> bool:
-        """Whether the member has ever joined: etcd learns the name only from the member itself."""
-        return bool(self.name)
+        """Whether the member has ever served in this cluster."""
+        return bool(self.client_urls)
 
 
 @dataclass(frozen=True, slots=True)

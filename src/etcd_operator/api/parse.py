@@ -1,0 +1,62 @@
+"""Read an EtcdCluster from JSON, tolerantly.
+
+The CRD's schema and rules stop bad input at the API server; an object that got past them (an older
+CRD, rules removed) must not stop anything else: what cannot be understood is reported as a flaw.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec, EtcdClusterStatus
+
+Json = dict[str, Any]
+
+
+def parse_cluster(raw: Json) -> EtcdCluster:
+    """Parse a complete object. Never raises for a bad spec or status."""
+    metadata = raw["metadata"]
+    spec, flaws = _parse_spec(raw.get("spec") or {})
+    return EtcdCluster(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata.get("resourceVersion", ""),
+        generation=metadata.get("generation", 0),
+        deleting="deletionTimestamp" in metadata,
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        annotations=metadata.get("annotations") or {},
+        spec=spec,
+        status=_parse_status(raw.get("status") or {}),
+        created=parse_time(metadata.get("creationTimestamp")),
+        flaws=flaws,
+    )
+
+
+def _parse_spec(raw: Json) -> tuple[EtcdClusterSpec, tuple[str, ...]]:
+    try:
+        return EtcdClusterSpec.model_validate(raw), ()
+    except ValidationError as error:
+        flaws = tuple(
+            f"spec.{'.'.join(str(part) for part in flaw['loc'])} cannot be "
+            f"{str(flaw['input'])[:80]!r}: {flaw['msg']}."
+            for flaw in error.errors()
+        )
+        return EtcdClusterSpec(), flaws
+
+
+def _parse_status(raw: Json) -> EtcdClusterStatus:
+    try:
+        return EtcdClusterStatus.model_validate(raw)
+    except ValidationError:
+        # Status is only a report; the parts that matter are read from etcd and the disks again.
+        cluster_id = raw.get("clusterID")
+        return EtcdClusterStatus(cluster_id=cluster_id if isinstance(cluster_id, str) else "")
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """Parse an RFC 3339 time as Kubernetes writes it; None for none."""
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,42 @@
+"""Kubernetes quantities: `500m`, `1Gi`, `1e3`, compared by value."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Final
+
+_FORM: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([KMGTPE]i|[numkMGTPE]|))")
+_SUFFIXES: Final = {
+    "n": Fraction(1, 10**9),
+    "u": Fraction(1, 10**6),
+    "m": Fraction(1, 1000),
+    "": Fraction(1),
+    "k": Fraction(10**3),
+    "M": Fraction(10**6),
+    "G": Fraction(10**9),
+    "T": Fraction(10**12),
+    "P": Fraction(10**15),
+    "E": Fraction(10**18),
+    "Ki": Fraction(2**10),
+    "Mi": Fraction(2**20),
+    "Gi": Fraction(2**30),
+    "Ti": Fraction(2**40),
+    "Pi": Fraction(2**50),
+    "Ei": Fraction(2**60),
+}
+
+
+def parse_quantity(text: str) -> Fraction:
+    """Return the exact value of a quantity, in its base unit (bytes, cores, …).
+
+    Raises ValueError with a sentence if the text is not a quantity.
+    """
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a quantity such as 10Gi or 500m")
+    number, exponent, suffix = match.groups()
+    value = Fraction(number.rstrip(".") or "0")
+    if exponent:
+        return value * Fraction(10) ** int(exponent[1:])
+    return value * _SUFFIXES[suffix or ""]

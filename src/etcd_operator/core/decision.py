@@ -1,0 +1,38 @@
+"""What one rule decides: a reason, a sentence, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core.actions import Action
+from etcd_operator.core.snapshot import Snapshot
+
+# How soon to look again, in seconds, when no watch event may tell us sooner.
+SOON = 0.03  # a learner may be in sync any moment: a promotion costs etcd one round trip
+SHORTLY = 0.1  # etcd refused for its five-second window: be there when it opens
+PRESENTLY = 0.5  # a process is starting, an election is running
+LATER = 5.0  # only the outside world can help
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome of the first rule that had something to say.
+
+    `upkeep` says whether our own objects may be corrected in the same pass; `settled` that there
+    is nothing left to do for the spec as it is; `blocked` that only a person or the outside world
+    can help. `wake_after` is in seconds; None leaves it to watches and the steady probe.
+    """
+
+    reason: str
+    message: str
+    phase: Phase
+    actions: tuple[Action, ...] = ()
+    wake_after: float | None = None
+    upkeep: bool = True
+    settled: bool = False
+    blocked: bool = False
+
+
+Rule = Callable[[Snapshot], Decision | None]

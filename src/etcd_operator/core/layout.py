@@ -1,0 +1,145 @@
+"""What the StatefulSet and the gate must look like for a given membership.
+
+The gate is the set of configuration files, one per member, that decides what an etcd process may
+do when it starts on an empty disk (with a write-ahead log on its disk, etcd ignores the file):
+
+    NEW     form the cluster with the others of the first generation. Exists only until the
+            cluster ID is recorded, and only where no earlier life may have been.
+    JOIN    join the members listed, all announced to etcd. Only for a member that etcd knows and
+            that never served.
+    CLOSED  fail to start. Everyone else: a member whose disk was wiped cannot form a cluster of
+            its own nor come back empty under its old identity.
+
+Without a member list confirmed by a quorum nothing is ever lowered, opened or taken away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from etcd_operator.core.members import Member
+from etcd_operator.core.naming import ANNOTATION_BOOTSTRAP, ANNOTATION_MEMBERS
+from etcd_operator.core.snapshot import Snapshot
+
+
+class Gate(Enum):
+    """What a member with an empty disk may do."""
+
+    NEW = "new"
+    JOIN = "join"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The gate per ordinal, who is listed in the files, and how many Pods there are to be.
+
+    `cluster_id` is None while the cluster is not formed; `bootstrap` is the number of members of
+    the first generation, kept until then. `confirmed` is False when no quorum stands behind this
+    layout: then a gate that already fences by cluster ID is left exactly as it is.
+    """
+
+    gates: tuple[Gate, ...]
+    listed: tuple[int, ...]
+    replicas: int
+    cluster_id: int | None
+    bootstrap: int | None
+    confirmed: bool = True
+
+
+def recorded_members(snapshot: Snapshot) -> tuple[int, ...]:
+    """The ordinals that were members when last seen: from the gate, else the Pods and disks."""
+    gate = snapshot.config_map
+    text = gate.annotations.get(ANNOTATION_MEMBERS) if gate else None
+    if text and gate and gate.owner_uid == snapshot.naming.uid:
+        return tuple(int(part) for part in text.split(","))
+    running = range(snapshot.replicas or 0)
+    disks = {claim.ordinal for claim in snapshot.claims}
+    return tuple(sorted(set(running) | disks))
+
+
+def recorded_bootstrap(snapshot: Snapshot) -> int | None:
+    """The size of the first generation if a bootstrap was begun in this life of the cluster."""
+    for child in (snapshot.config_map, snapshot.statefulset):
+        if child and child.owner_uid == snapshot.naming.uid:
+            text = child.annotations.get(ANNOTATION_BOOTSTRAP)
+            if text:
+                return int(text)
+    return None
+
+
+def lay_out_bootstrap(snapshot: Snapshot, members: int) -> Layout:
+    """The layout of a cluster that is not formed yet: all members start together as NEW.
+
+    The gate is CLOSED where disks exist but nothing says that they belong to this bootstrap.
+    """
+    stopped = snapshot.cluster.spec.size == 0
+    earlier_life = bool(snapshot.claims) and recorded_bootstrap(snapshot) is None
+    gate = Gate.CLOSED if earlier_life else Gate.NEW
+    everyone = tuple(range(members))
+    return Layout(
+        gates=(gate,) * members,
+        listed=everyone,
+        replicas=0 if stopped else members,
+        cluster_id=None,
+        bootstrap=members,
+    )
+
+
+def lay_out(snapshot: Snapshot, cluster_id: int) -> Layout:
+    """The layout of a formed cluster."""
+    if snapshot.quorum_confirmed:
+        return _from_members(snapshot, cluster_id)
+    recorded = recorded_members(snapshot)
+    replicas = max(max(recorded, default=-1) + 1, snapshot.replicas or 0)
+    highest = max([replicas, *(claim.ordinal + 1 for claim in snapshot.claims)])
+    return Layout(
+        gates=(Gate.CLOSED,) * highest,
+        listed=recorded,
+        replicas=0 if snapshot.cluster.spec.size == 0 else replicas,
+        cluster_id=cluster_id,
+        bootstrap=None,
+        confirmed=False,
+    )
+
+
+def _from_members(snapshot: Snapshot, cluster_id: int) -> Layout:
+    by_ordinal: dict[int, Member] = {}
+    for member in snapshot.members:
+        ordinal = snapshot.naming.ordinal_of_peer(member.peer_urls)
+        if ordinal is not None:
+            by_ordinal[ordinal] = member
+    size = snapshot.cluster.spec.size
+    highest = max(max(by_ordinal, default=-1) + 1, size)
+    gates = tuple(_gate(by_ordinal.get(ordinal)) for ordinal in range(highest))
+    replicas = _replicas(snapshot, by_ordinal)
+    return Layout(
+        gates=gates,
+        listed=tuple(sorted(by_ordinal)),
+        replicas=0 if size == 0 else replicas,
+        cluster_id=cluster_id,
+        bootstrap=None,
+    )
+
+
+def _gate(member: Member | None) -> Gate:
+    if member is not None and not member.started:
+        return Gate.JOIN
+    return Gate.CLOSED
+
+
+def _replicas(snapshot: Snapshot, members: dict[int, Member]) -> int:
+    """One Pod per member, but of those that never served only the first gets its Pod.
+
+    Two joiners that start in the same instant ask each other for the member list before either
+    serves, and wait for seconds: the second starts when the first serves.
+    """
+    everyone = max(members, default=-1) + 1
+    waiting = [
+        o for o, member in sorted(members.items()) if member.is_learner and not member.started
+    ]
+    if len(waiting) < 2:
+        return everyone
+    already = min(snapshot.replicas or 0, everyone)
+    return max(already, waiting[0] + 1)

@@ -1,0 +1,136 @@
+"""Names, labels, annotations and addresses of everything that belongs to a cluster.
+
+All names are functions of the cluster's name and the member's ordinal, so two passes (or two
+operators) can never create the same thing twice: the API server catches the duplicate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+FINALIZER: Final = "etcd.etcd.io/finalizer"
+FIELD_MANAGER: Final = "etcd-operator"
+
+LABEL_CLUSTER: Final = "etcd.etcd.io/cluster"
+LABEL_CLUSTER_UID: Final = "etcd.etcd.io/cluster-uid"
+LABEL_ROLE: Final = "etcd.etcd.io/role"
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "etcd-operator"
+
+ROLE_VOTER: Final = "voter"
+ROLE_LEARNER: Final = "learner"
+
+# What must survive the loss of `status`, kept on the ConfigMap that carries the gate.
+ANNOTATION_CLUSTER_ID: Final = "etcd.etcd.io/cluster-id"
+ANNOTATION_MEMBERS: Final = "etcd.etcd.io/members"
+ANNOTATION_BOOTSTRAP: Final = "etcd.etcd.io/bootstrap"
+# Changes whenever what we want of an object changes, so that a removed field is noticed too.
+ANNOTATION_FINGERPRINT: Final = "etcd.etcd.io/fingerprint"
+
+CLIENT_PORT: Final = 2379
+PEER_PORT: Final = 2380
+METRICS_PORT: Final = 2381
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """The names of one cluster: `name` and `namespace` as in Kubernetes, `domain` its DNS domain."""
+
+    namespace: str
+    name: str
+    uid: str
+    domain: str = "cluster.local"
+
+    @property
+    def statefulset(self) -> str:
+        """The StatefulSet, and the prefix of its Pods."""
+        return self.name
+
+    @property
+    def peer_service(self) -> str:
+        """The headless Service that gives each member its DNS name."""
+        return f"{self.name}-peer"
+
+    @property
+    def client_service(self) -> str:
+        """The Service that clients use."""
+        return f"{self.name}-client"
+
+    @property
+    def config_map(self) -> str:
+        """The ConfigMap with one etcd configuration file per member: the gate."""
+        return f"{self.name}-config"
+
+    @property
+    def disruption_budget(self) -> str:
+        """The PodDisruptionBudget over the voters."""
+        return self.name
+
+    @property
+    def token(self) -> str:
+        """The initial-cluster-token: unique to this life of the cluster, whatever its name."""
+        return f"{self.namespace}-{self.name}-{self.uid}"
+
+    def member(self, ordinal: int) -> str:
+        """The name of a member and of its Pod."""
+        return f"{self.name}-{ordinal}"
+
+    def claim(self, ordinal: int) -> str:
+        """The PersistentVolumeClaim with a member's data directory."""
+        return f"data-{self.name}-{ordinal}"
+
+    def config_key(self, ordinal: int) -> str:
+        """The key of a member's configuration file in the ConfigMap."""
+        return f"{self.name}-{ordinal}.yaml"
+
+    def host(self, ordinal: int) -> str:
+        """A member's DNS name."""
+        return f"{self.member(ordinal)}.{self.peer_service}.{self.namespace}.svc.{self.domain}"
+
+    def peer_url(self, ordinal: int) -> str:
+        """Where the other members reach a member."""
+        return f"http://{self.host(ordinal)}:{PEER_PORT}"
+
+    def client_url(self, ordinal: int) -> str:
+        """Where clients reach a member."""
+        return f"http://{self.host(ordinal)}:{CLIENT_PORT}"
+
+    def ordinal(self, object_name: str) -> int | None:
+        """The ordinal in the name of a Pod, a member or a claim of this cluster, if it is one."""
+        prefix, _, number = object_name.rpartition("-")
+        if prefix not in (self.name, f"data-{self.name}"):
+            return None
+        return int(number) if number.isdecimal() and str(int(number)) == number else None
+
+    def ordinal_of_peer(self, peer_urls: tuple[str, ...]) -> int | None:
+        """The ordinal of the member with these peer URLs; None if it is not one of ours.
+
+        Members are matched by peer URL and never by their place in the list; only the host's
+        first two labels count, so a changed cluster domain loses nobody.
+        """
+        for url in peer_urls:
+            host = urlsplit(url).hostname or ""
+            first, _, rest = host.partition(".")
+            if rest == self.peer_service or rest.startswith(f"{self.peer_service}."):
+                return self.ordinal(first)
+        return None
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """The labels that select this cluster's members, and never those of an earlier life."""
+        return {
+            "app.kubernetes.io/name": "etcd",
+            "app.kubernetes.io/instance": self.name,
+            LABEL_CLUSTER: self.name,
+            LABEL_CLUSTER_UID: self.uid,
+        }
+
+    def labels(self, component: str = "database") -> dict[str, str]:
+        """The labels of every object of this cluster."""
+        return {
+            **self.selector,
+            "app.kubernetes.io/component": component,
+            LABEL_MANAGED_BY: MANAGED_BY,
+        }

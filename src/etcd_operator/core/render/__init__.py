@@ -1,0 +1,1 @@
+"""Spec in, manifest out. Pure, and golden-tested."""

@@ -1,0 +1,83 @@
+"""The small objects of a cluster: two Services, the ConfigMap, the PodDisruptionBudget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.core.layout import Layout
+from etcd_operator.core.members import format_id
+from etcd_operator.core.naming import (
+    ANNOTATION_BOOTSTRAP,
+    ANNOTATION_CLUSTER_ID,
+    ANNOTATION_MEMBERS,
+    CLIENT_PORT,
+    LABEL_ROLE,
+    PEER_PORT,
+    ROLE_VOTER,
+    Naming,
+)
+from etcd_operator.core.render.etcd_config import render_configs
+from etcd_operator.core.render.metadata import build_object
+
+Json = dict[str, Any]
+
+
+def render_peer_service(naming: Naming) -> Json:
+    """Render the headless Service: members must find each other before they are ready."""
+    spec = {
+        "clusterIP": "None",
+        "publishNotReadyAddresses": True,
+        "selector": naming.selector,
+        "ports": [_port("peer", PEER_PORT)],
+    }
+    return build_object(
+        "v1", "Service", naming.peer_service, naming, {"spec": spec}, component="peer"
+    )
+
+
+def render_client_service(naming: Naming) -> Json:
+    """Render the Service for clients: it leads to Ready voters and never to a learner."""
+    spec = {
+        "type": "ClusterIP",
+        "selector": {**naming.selector, LABEL_ROLE: ROLE_VOTER},
+        "ports": [_port("client", CLIENT_PORT)],
+    }
+    return build_object(
+        "v1", "Service", naming.client_service, naming, {"spec": spec}, component="client"
+    )
+
+
+def _port(name: str, number: int) -> Json:
+    return {"name": name, "port": number, "targetPort": number, "protocol": "TCP"}
+
+
+def render_config_map(spec: EtcdClusterSpec, naming: Naming, layout: Layout) -> Json:
+    """Render the gate, with what must survive the loss of `status` in its annotations."""
+    annotations: dict[str, str] = {}
+    if layout.cluster_id is not None:
+        annotations[ANNOTATION_CLUSTER_ID] = format_id(layout.cluster_id)
+        annotations[ANNOTATION_MEMBERS] = ",".join(str(o) for o in layout.listed)
+    if layout.bootstrap is not None:
+        annotations[ANNOTATION_BOOTSTRAP] = str(layout.bootstrap)
+    return build_object(
+        "v1",
+        "ConfigMap",
+        naming.config_map,
+        naming,
+        {"data": render_configs(spec, naming, layout)},
+        annotations=annotations,
+    )
+
+
+def render_disruption_budget(naming: Naming) -> Json:
+    """Render the budget: one voter at a time, and none while another is down."""
+    spec = {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": {**naming.selector, LABEL_ROLE: ROLE_VOTER}},
+        # A voter that is not Ready may be drained only while all the others are.
+        "unhealthyPodEvictionPolicy": "IfHealthyBudget",
+    }
+    return build_object(
+        "policy/v1", "PodDisruptionBudget", naming.disruption_budget, naming, {"spec": spec}
+    )

@@ -1,0 +1,45 @@
+"""Stop and start: size 0 keeps every disk; starting again begins with the recorded membership.
+
+Three members that were stopped start as three, whatever the new size: fewer could not form the
+majority of the three that etcd remembers. Resizing comes after.
+"""
+
+from __future__ import annotations
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core.decision import PRESENTLY, Decision
+from etcd_operator.core.layout import recorded_members
+from etcd_operator.core.snapshot import Snapshot
+
+
+def stop(snapshot: Snapshot) -> Decision | None:
+    """Run no Pod while the size is 0."""
+    if snapshot.cluster.spec.size != 0:
+        return None
+    left = len(snapshot.pods)
+    if left or snapshot.replicas != 0:
+        return Decision(
+            reason="Stopping",
+            message=f"Stopping the cluster: {left} Pods are left, the disks are kept.",
+            phase=Phase.SCALING,
+        )
+    return Decision(
+        reason="Stopped",
+        message="The cluster is stopped and its disks are kept; set spec.size to start it.",
+        phase=Phase.STOPPED,
+        settled=True,
+    )
+
+
+def start(snapshot: Snapshot) -> Decision | None:
+    """Bring back the members of before the stop."""
+    was_stopped = snapshot.replicas == 0 or snapshot.cluster.status.phase is Phase.STOPPED
+    if not was_stopped or snapshot.quorum_confirmed:
+        return None
+    count = len(recorded_members(snapshot))
+    return Decision(
+        reason="Starting",
+        message=f"Starting the {count} members that were stopped.",
+        phase=Phase.SCALING,
+        wake_after=PRESENTLY,
+    )

@@ -1,0 +1,132 @@
+"""Stop before doing anything: a spec that cannot be, things of somebody else, a pause.
+
+The members that run are left exactly as they are, and everything heals by itself when the cause
+is gone: no state here is terminal.
+"""
+
+from __future__ import annotations
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.api.validation import find_problems
+from etcd_operator.core.actions import SetFinalizer
+from etcd_operator.core.decision import LATER, Decision
+from etcd_operator.core.members import format_id
+from etcd_operator.core.naming import FINALIZER
+from etcd_operator.core.snapshot import Snapshot
+
+
+def _phase_when_stopped(snapshot: Snapshot) -> Phase:
+    return snapshot.cluster.status.phase if _is_formed(snapshot) else Phase.FAILED
+
+
+def _is_formed(snapshot: Snapshot) -> bool:
+    return snapshot.recorded_cluster_id is not None
+
+
+def refuse_invalid_spec(snapshot: Snapshot) -> Decision | None:
+    """Change nothing for a spec that cannot be carried out; say which field and why."""
+    problems = find_problems(snapshot.cluster)
+    if not problems:
+        return None
+    return Decision(
+        reason="InvalidSpec",
+        message=" ".join(problem.sentence for problem in problems),
+        phase=_phase_when_stopped(snapshot) or Phase.FAILED,
+        upkeep=False,
+        blocked=True,
+    )
+
+
+def pause(snapshot: Snapshot) -> Decision | None:
+    """Leave everything as it is while the user says so; status goes on."""
+    if not snapshot.cluster.spec.paused:
+        return None
+    return Decision(
+        reason="Paused",
+        message="Nothing is changed while spec.paused is true.",
+        phase=snapshot.cluster.status.phase or Phase.CREATING,
+        upkeep=False,
+    )
+
+
+def take_charge(snapshot: Snapshot) -> Decision | None:
+    """Put the finalizer on before anything is created, so that nothing can be left behind."""
+    cluster = snapshot.cluster
+    if FINALIZER in cluster.finalizers:
+        return None
+    return Decision(
+        reason="Adopting",
+        message="Taking charge of the cluster.",
+        phase=cluster.status.phase or Phase.CREATING,
+        actions=(SetFinalizer(True, cluster.uid, cluster.resource_version),),
+        upkeep=False,
+    )
+
+
+def refuse_foreign_objects(snapshot: Snapshot) -> Decision | None:
+    """Never touch an object of our names that belongs to somebody else."""
+    uid = snapshot.naming.uid
+    foreign = [
+        f"{child.kind} {child.name}"
+        for child in snapshot.children.values()
+        if child.owner_uid != uid and not child.deleting
+    ]
+    if not foreign:
+        return None
+    return Decision(
+        reason="NameTaken",
+        message=(
+            f"{', '.join(foreign)} exists and does not belong to this EtcdCluster: delete it or "
+            "choose another name for the cluster."
+        ),
+        phase=_phase_when_stopped(snapshot) or Phase.FAILED,
+        wake_after=LATER,
+        upkeep=False,
+        blocked=True,
+    )
+
+
+def refuse_foreign_disks(snapshot: Snapshot) -> Decision | None:
+    """Never start a member on the disk of an earlier cluster of the same name."""
+    if _is_formed(snapshot) or snapshot.statefulset is not None:
+        return None
+    uid = snapshot.naming.uid
+    foreign = [claim.name for claim in snapshot.claims if claim.owner_uid != uid]
+    foreign += snapshot.unlabelled_claims or ()
+    if not foreign:
+        return None
+    leaving = all(claim.deleting for claim in snapshot.claims if claim.owner_uid != uid)
+    if leaving and not snapshot.unlabelled_claims:
+        remedy = "They are being deleted; the cluster is created when they are gone."
+    else:
+        remedy = "Delete them if their data is not needed, or choose another name for the cluster."
+    return Decision(
+        reason="DataFromEarlierCluster",
+        message=(
+            f"PersistentVolumeClaim {', '.join(sorted(foreign))} holds data of an earlier cluster "
+            f"of this name. {remedy}"
+        ),
+        phase=Phase.CREATING if leaving else Phase.FAILED,
+        wake_after=1.0,
+        upkeep=False,
+        blocked=not leaving,
+    )
+
+
+def refuse_other_cluster(snapshot: Snapshot) -> Decision | None:
+    """Do nothing to members that say they belong to a cluster with another ID."""
+    recorded = snapshot.recorded_cluster_id
+    live = snapshot.membership
+    if recorded is None or live is None or live.cluster_id == recorded:
+        return None
+    return Decision(
+        reason="ClusterIdMismatch",
+        message=(
+            f"The members say their cluster ID is {format_id(live.cluster_id)}, but this cluster's "
+            f"is {format_id(recorded)}: nothing is changed until a person has looked at it."
+        ),
+        phase=Phase.FAILED,
+        wake_after=LATER,
+        upkeep=False,
+        blocked=True,
+    )
