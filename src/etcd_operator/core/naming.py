@@ -36,7 +36,7 @@ METRICS_PORT: Final = 2381
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """The names of one cluster: `name` and `namespace` as in Kubernetes, `domain` its DNS domain."""
+    """The names of one cluster; `domain` is the DNS domain of the Kubernetes cluster."""
 
     namespace: str
     name: str

@@ -28,7 +28,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A member's Pod. `running` is its etcd process now; `ever_ran` whether there was one before."""
+    """A member's Pod. `running`: its etcd process runs now; `ever_ran`: now or before."""
 
     name: str
     ordinal: int
@@ -49,7 +49,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A member's PersistentVolumeClaim. `owner_uid` is the uid of the EtcdCluster it was made for."""
+    """A member's disk. `owner_uid` is the uid of the EtcdCluster it was made for."""
 
     name: str
     ordinal: int
@@ -100,7 +100,7 @@ class Seat:
     probe: Probe | None
 
     def serves(self, cluster_id: int) -> bool:
-        """Whether the member itself answered, as this member, of this cluster, and sees a leader."""
+        """Whether this member of this cluster answered for itself and sees a leader."""
         status = self.probe.status if self.probe else None
         return (
             self.member is not None

@@ -16,7 +16,9 @@ from etcd_operator.core.snapshot import Snapshot
 
 
 def _phase_when_stopped(snapshot: Snapshot) -> Phase:
-    return snapshot.cluster.status.phase if _is_formed(snapshot) else Phase.FAILED
+    """A cluster that serves stays what it was; one that cannot be created has failed, for now."""
+    before = snapshot.cluster.status.phase
+    return before if before and _is_formed(snapshot) else Phase.FAILED
 
 
 def _is_formed(snapshot: Snapshot) -> bool:
@@ -31,7 +33,7 @@ def refuse_invalid_spec(snapshot: Snapshot) -> Decision | None:
     return Decision(
         reason="InvalidSpec",
         message=" ".join(problem.sentence for problem in problems),
-        phase=_phase_when_stopped(snapshot) or Phase.FAILED,
+        phase=_phase_when_stopped(snapshot),
         upkeep=False,
         blocked=True,
     )
@@ -79,7 +81,7 @@ def refuse_foreign_objects(snapshot: Snapshot) -> Decision | None:
             f"{', '.join(foreign)} exists and does not belong to this EtcdCluster: delete it or "
             "choose another name for the cluster."
         ),
-        phase=_phase_when_stopped(snapshot) or Phase.FAILED,
+        phase=_phase_when_stopped(snapshot),
         wake_after=LATER,
         upkeep=False,
         blocked=True,

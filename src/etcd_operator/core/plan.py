@@ -1,0 +1,120 @@
+"""Decide what to do next: an ordered table of rules, the first that has something to say wins.
+
+A plan is the corrections of our own objects that the present calls for, then the actions of the
+rule, then the corrections that their success will call for. It can be cut off after any action:
+the next pass sees where things stand and goes on from there. At the fixpoint it is empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from etcd_operator.core.actions import Action, AddLearner, PromoteMember, RemoveMember
+from etcd_operator.core.decision import Decision, Rule
+from etcd_operator.core.layout import Layout, lay_out, lay_out_bootstrap, recorded_bootstrap
+from etcd_operator.core.members import Member, MemberList
+from etcd_operator.core.rules import (
+    bootstrap,
+    hibernate,
+    refuse,
+    rollout,
+    scale,
+    steady,
+    teardown,
+)
+from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.upkeep import correct
+
+RULES: Final[tuple[Rule, ...]] = (
+    teardown.tear_down,  # deletion needs nobody's permission, and nothing else matters then
+    refuse.refuse_invalid_spec,
+    refuse.pause,
+    refuse.refuse_foreign_objects,
+    refuse.refuse_foreign_disks,
+    bootstrap.rest_uncreated,
+    refuse.take_charge,  # before the first object exists
+    refuse.refuse_other_cluster,
+    bootstrap.wait_for_remains,
+    bootstrap.restart_bootstrap,
+    rollout.replace_stuck_pods,  # what never ran holds no data, formed or not
+    bootstrap.form,
+    hibernate.stop,
+    hibernate.start,
+    scale.wait_for_quorum,  # below here a quorum has confirmed the member list
+    rollout.restart_joiners,
+    scale.promote,  # finish what etcd has been told …
+    scale.shrink,
+    scale.delete_left_disks,
+    scale.wait_for_joiners,
+    scale.grow,  # … before telling it more
+    rollout.roll,
+    steady.rest,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All actions in order, and the decision that explains them."""
+
+    actions: tuple[Action, ...]
+    decision: Decision
+    rule: str
+
+
+def plan(snapshot: Snapshot) -> Plan:
+    """Return what to do for this snapshot. Total: `steady.rest` always has something to say."""
+    for rule in RULES:
+        decision = rule(snapshot)
+        if decision is not None:
+            return Plan(_compose(snapshot, decision), decision, rule.__name__)
+    raise AssertionError("the last rule always decides")
+
+
+def _compose(snapshot: Snapshot, decision: Decision) -> tuple[Action, ...]:
+    if not decision.upkeep:
+        return decision.actions
+    now = correct(snapshot, choose_layout(snapshot))
+    after = predict(snapshot, decision.actions)
+    if after is snapshot:
+        return (*now, *decision.actions)
+    done = set(now)
+    then = [a for a in correct(after, choose_layout(after)) if a not in done]
+    return (*now, *decision.actions, *then)
+
+
+def choose_layout(snapshot: Snapshot) -> Layout:
+    """Return the layout that the cluster's stage of life calls for."""
+    cluster_id = snapshot.recorded_cluster_id
+    if cluster_id is None and snapshot.quorum_confirmed and snapshot.membership:
+        cluster_id = snapshot.membership.cluster_id
+    if cluster_id is not None:
+        return lay_out(snapshot, cluster_id)
+    begun = recorded_bootstrap(snapshot)
+    return lay_out_bootstrap(snapshot, snapshot.cluster.spec.size if begun is None else begun)
+
+
+def predict(snapshot: Snapshot, actions: tuple[Action, ...]) -> Snapshot:
+    """Return the snapshot as it will be when these membership changes have succeeded."""
+    if snapshot.membership is None:
+        return snapshot
+    members = list(snapshot.membership.members)
+    before = list(members)
+    for action in actions:
+        match action:
+            case AddLearner(peer_url=peer_url):
+                members.append(Member(id=0, name="", peer_urls=(peer_url,), is_learner=True))
+            case RemoveMember(member_id=member_id):
+                members = [m for m in members if m.id != member_id]
+            case PromoteMember(member_id=member_id):
+                members = [
+                    replace(m, is_learner=False) if m.id == member_id else m for m in members
+                ]
+            case _:
+                pass
+    if members == before:
+        return snapshot
+    known = snapshot.membership
+    return replace(
+        snapshot, membership=MemberList(known.cluster_id, tuple(members), known.linearizable)
+    )
