@@ -46,7 +46,7 @@ def _judge_available(snapshot: Snapshot, decision: Decision) -> Verdict:
     return Verdict("Available", "False", reason, decision.message)
 
 
-def _judge_ready(snapshot: Snapshot, decision: Decision) -> Verdict:
+def _judge_ready(_: Snapshot, decision: Decision) -> Verdict:
     """Ready: the cluster is exactly as the spec wants it and every member is well."""
     running = decision.settled and decision.phase is Phase.RUNNING
     return Verdict("Ready", "True" if running else "False", decision.reason, decision.message)
@@ -93,9 +93,8 @@ def _judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
     count = len(voters & serving_ids(snapshot))
     if snapshot.quorum_confirmed:
         tail = f"; {missing} did not answer" if missing else ""
-        message = (
-            f"{count} of {len(voters)} voters answer, {majority(len(voters))} are needed{tail}."
-        )
+        needed = majority(len(voters))
+        message = f"{count} of {len(voters)} voters answer, {needed} are needed{tail}."
         return Verdict("QuorumHealthy", "True", "MajorityAnswers", message)
     tail = f": {missing} did not answer" if missing else ""
     return Verdict("QuorumHealthy", "False", "MajorityLost", f"The majority does not answer{tail}.")

@@ -24,7 +24,7 @@ def rest(snapshot: Snapshot) -> Decision:
             reason="MembersNotReady",
             message=f"Waiting for {names} to be ready.",
             phase=_keep_phase(snapshot),
-            wake_after=0.25,
+            wake_after=1.0,
         )
     return Decision(
         reason="Healthy",
