@@ -112,23 +112,13 @@ class Cache(Generic[T]):
                 if not version:
                     version = await self._list(namespace)
                     self._mark_synced(namespace)
-                started = self._clock.monotonic()
-                try:
-                    async for event in self._api.watch(
-                        self.kind, namespace, self._selector, version
-                    ):
-                        version = self._handle(event.type, event.object) or version
-                        pause = FIRST_PAUSE
-                finally:
-                    # A watch that lived for a while earns a quick resumption.
-                    if self._clock.monotonic() - started > LONGEST_PAUSE:
-                        pause = FIRST_PAUSE
+                async for event in self._api.watch(self.kind, namespace, self._selector, version):
+                    version = self._handle(event.type, event.object) or version
+                    pause = FIRST_PAUSE
             except Gone:
                 version = ""
             except KubeError as error:
                 log.warning("watch interrupted", kind=self.kind.plural, error=str(error)[:200])
-            else:
-                continue
             await asyncio.sleep(pause * (1 + self._random.random()))
             pause = min(pause * 2, LONGEST_PAUSE)
 

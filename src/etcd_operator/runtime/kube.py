@@ -103,7 +103,7 @@ class KubeApi(Protocol):
     async def merge_patch(
         self, kind: Kind, namespace: str, name: str, patch: Json, *, subresource: str = ""
     ) -> Json:
-        """Merge-patch an object; metadata.uid and resourceVersion in the patch are preconditions."""
+        """Merge-patch an object; its metadata's uid and resourceVersion are preconditions."""
         ...
 
     async def delete(
@@ -133,7 +133,7 @@ class LightkubeApi:
 
     def __init__(self, client: httpx2.AsyncClient, count: RequestCounter | None = None) -> None:
         self._client = client
-        self._count = count or (lambda verb, resource, code: None)
+        self._count = count or (lambda *_: None)
         self._random = random.Random()  # noqa: S311 (spreads watch time-outs, guards nothing)
 
     @classmethod
@@ -184,7 +184,11 @@ class LightkubeApi:
         path = kind.path(namespace)
         try:
             async with self._client.stream(
-                "GET", path, params=parameters, timeout=timeout
+                "GET",
+                path,
+                params=parameters,
+                timeout=timeout,
+                headers={"Accept-Encoding": "identity"},
             ) as response:
                 self._count("watch", kind.plural, response.status_code)
                 if response.status_code >= 400:
