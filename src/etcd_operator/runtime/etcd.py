@@ -31,7 +31,7 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.use_local_subchannel_pool", 1),
 )
 
-_METHODS: Final = {
+_METHODS: Final[dict[str, Any]] = {
     "/etcdserverpb.Cluster/MemberList": rpc.MemberListResponse,
     "/etcdserverpb.Cluster/MemberAdd": rpc.MemberAddResponse,
     "/etcdserverpb.Cluster/MemberRemove": rpc.MemberRemoveResponse,

@@ -1,0 +1,107 @@
+"""Tell users what happened, as Kubernetes Events. Never blocks, never fails, never repeats."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import structlog
+
+from etcd_operator.errors import KubeError
+from etcd_operator.runtime.clock import Clock
+from etcd_operator.runtime.kube import CLUSTERS, EVENTS, KubeApi
+
+COMPONENT: Final = "etcd-operator"
+REPEAT_SECONDS: Final = 600.0
+REMEMBERED: Final = 4096
+BACKLOG: Final = 1000
+
+log = structlog.get_logger("events")
+
+
+@dataclass(frozen=True, slots=True)
+class Regarding:
+    """The EtcdCluster that an event is about."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+class EventRecorder:
+    """Writes events in the background, in order.
+
+    The same sentence about the same object is not written again for ten minutes, unless it is
+    about an effect (`always`): an effect that happens twice is two events.
+    """
+
+    def __init__(self, api: KubeApi, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+        self._queue: asyncio.Queue[tuple[Regarding, dict[str, object]]] = asyncio.Queue(BACKLOG)
+        self._told: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+        self._count = 0
+
+    def record(
+        self,
+        regarding: Regarding,
+        kind: Literal["Normal", "Warning"],
+        reason: str,
+        message: str,
+        *,
+        always: bool = False,
+    ) -> None:
+        """Write an event, unless it was just said."""
+        key = (regarding.uid, reason, message)
+        now = self._clock.monotonic()
+        last = self._told.get(key)
+        if last is not None and now - last < REPEAT_SECONDS and not always:
+            return
+        self._told[key] = now
+        self._told.move_to_end(key)
+        while len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        if not self._queue.full():
+            self._queue.put_nowait((regarding, self._build(regarding, kind, reason, message)))
+
+    def _build(
+        self, regarding: Regarding, kind: str, reason: str, message: str
+    ) -> dict[str, object]:
+        self._count += 1
+        moment = self._clock.now()
+        stamp = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        unique = f"{int(moment.timestamp() * 1e6):x}{self._count:x}"
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {
+                "name": f"{regarding.name}.{unique}",
+                "namespace": regarding.namespace,
+            },
+            "involvedObject": {
+                "apiVersion": CLUSTERS.api_version,
+                "kind": CLUSTERS.name,
+                "name": regarding.name,
+                "namespace": regarding.namespace,
+                "uid": regarding.uid,
+            },
+            "type": kind,
+            "reason": reason,
+            "message": message[:1000],
+            "source": {"component": COMPONENT},
+            "reportingComponent": COMPONENT,
+            "firstTimestamp": stamp,
+            "lastTimestamp": stamp,
+            "count": 1,
+        }
+
+    async def run(self) -> None:
+        """Write events until cancelled."""
+        while True:
+            regarding, body = await self._queue.get()
+            try:
+                await self._api.create(EVENTS, regarding.namespace, body)
+            except KubeError as error:
+                log.warning("event lost", reason=body["reason"], error=str(error)[:200])

@@ -1,0 +1,70 @@
+"""All settings of the process, read once from the environment and then frozen."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from etcd_operator.errors import OperatorError
+
+RESOLV_CONF = Path("/etc/resolv.conf")
+DEFAULT_DOMAIN = "cluster.local"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a user may choose.
+
+    `namespaces` is empty for all of them; `identity` names this replica in the Lease.
+    """
+
+    identity: str
+    own_namespace: str
+    namespaces: tuple[str, ...]
+    domain: str
+    log_level: str
+    port: int
+    workers: int
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the settings; raises OperatorError with a sentence for a value that cannot be."""
+    watched = environment.get("WATCH_NAMESPACES", "")
+    level = environment.get("LOG_LEVEL", "info").lower()
+    if level not in ("debug", "info", "warning", "error"):
+        raise OperatorError(f"LOG_LEVEL {level} is none of debug, info, warning, error")
+    return Settings(
+        identity=environment.get("POD_NAME") or socket.gethostname(),
+        own_namespace=environment.get("POD_NAMESPACE", "etcd-operator-system"),
+        namespaces=tuple(name.strip() for name in watched.split(",") if name.strip()),
+        domain=environment.get("CLUSTER_DOMAIN") or detect_domain(_read_resolv_conf()),
+        log_level=level,
+        port=_read_number(environment, "PORT", 8081),
+        workers=_read_number(environment, "WORKERS", 64),
+    )
+
+
+def _read_number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, str(default))
+    if not text.isdecimal() or int(text) == 0:
+        raise OperatorError(f"{name} {text} is not a positive number")
+    return int(text)
+
+
+def _read_resolv_conf() -> str:
+    try:
+        return RESOLV_CONF.read_text()
+    except OSError:
+        return ""
+
+
+def detect_domain(resolv_conf: str) -> str:
+    """Return the cluster's DNS domain from a Pod's resolv.conf: what follows `svc.`."""
+    for line in resolv_conf.splitlines():
+        words = line.split()
+        for word in words[1:] if words[:1] == ["search"] else ():
+            if word.startswith("svc."):
+                return word.removeprefix("svc.")
+    return DEFAULT_DOMAIN
