@@ -1,0 +1,154 @@
+# Everything a user, a developer or CI does with this repository. `make help` lists it.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+
+# Caches live outside the tree, keyed by content; deleting them costs time and nothing else.
+export ETCD_OPERATOR_CACHE ?= $(HOME)/.cache/etcd-operator
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV_KEY := $(shell { cat requirements/dev.txt; $(PYTHON) --version; } 2>&1 | sha256sum | cut -c1-16)
+VENV := $(ETCD_OPERATOR_CACHE)/venv-$(VENV_KEY)
+PY := PYTHONPATH=src:. $(VENV)/bin/python
+
+NODES ?= 1
+# With CONTEXT=name that context of your kubeconfig is used and nothing local is started.
+CONTEXT ?=
+OPERATOR_IMAGE ?=
+
+.PHONY: help
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/complete: requirements/dev.txt
+	@mkdir -p $(dir $(VENV))
+	@flock $(VENV).lock $(MAKE) --no-print-directory $(VENV)-made
+
+# Another tree may be making the same one at the same time.
+.PHONY: $(VENV)-made
+$(VENV)-made:
+	@test -e $(VENV)/complete && touch $(VENV)/complete && exit 0; echo "Installing the pinned Python packages" && \
+		rm -rf $(VENV) && { $(or $(PYTHON),false) -m venv $(VENV) || { \
+			echo "Python 3.11 or later with its venv module is needed (Debian: apt-get install python3-venv)"; exit 1; }; } && \
+		$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt && \
+		touch $(VENV)/complete
+
+.PHONY: venv
+venv: $(VENV)/complete ## Install the pinned tools
+	@ln -sfn $(VENV) .venv
+
+LOCK = $(1)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+.PHONY: lock
+lock: ## Pin the newest versions that pyproject.toml allows
+	@work=$$(mktemp -d) && trap "rm -rf $$work" EXIT && $(PYTHON) -m venv $$work && \
+		$$work/bin/pip install --quiet uv && \
+		$(call LOCK,$$work) --upgrade pyproject.toml --output-file requirements/operator.txt && \
+		$(call LOCK,$$work) --upgrade pyproject.toml --group dev \
+			--constraint requirements/operator.txt --output-file requirements/dev.txt
+
+.PHONY: up down kubeconfig logs
+up: venv ## Start the local Kubernetes (NODES=3 for three nodes)
+	@$(PY) -m local up --nodes $(NODES)
+
+down: venv ## Stop it and remove everything but the caches
+	@$(PY) -m local down
+
+kubeconfig: venv ## Print the path of its kubeconfig
+	@$(PY) -m local kubeconfig
+
+logs: venv ## List its logs, or show one (LOG=kube-apiserver)
+	@$(PY) -m local logs $(LOG)
+
+.PHONY: install demo demo-backup
+install: venv ## Install the operator (CONTEXT=name and OPERATOR_IMAGE=image for your own cluster)
+	@$(if $(CONTEXT),,$(PY) -m local up --nodes $(NODES))
+	@$(PY) -m deploy.installer --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)"
+
+demo: venv ## Everything from nothing: Kubernetes, operator, a cluster of three, 3 -> 5 -> 3
+	@$(PY) -m demo --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)" --nodes $(NODES)
+
+demo-backup: venv ## A cluster that is written, backed up, lost with its disks, restored and read
+	@$(PY) -m demo --backup --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)" --nodes $(NODES)
+
+.PHONY: generate check lint types imports generated
+generate: venv ## Write the CRD, the manifests and the reference documents
+	@$(PY) -m deploy
+	@$(PY) -m docs.generate
+
+lint: venv
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --quiet --check .
+
+types: venv
+	@$(PY) -m mypy
+
+imports: venv
+	@PYTHONPATH=src $(VENV)/bin/lint-imports --no-logo 2>/dev/null
+
+generated: venv
+	@$(PY) -m deploy --check
+	@$(PY) -m docs.generate --check
+
+check: lint types imports generated ## Lint, types, import contracts, generated files
+
+.PHONY: unit model etcd-test e2e test test-fast
+unit: venv ## Unit tests
+	@$(PY) -m pytest -q tests/unit
+
+model: venv ## Explore the planner's state space
+	@$(PY) -m pytest -q -s tests/model -m model
+
+mutants: venv ## Break each rule and guard; every one must be noticed
+	@$(PY) -m tests.model.mutants
+
+etcd-test: venv ## Tests against real etcd processes on loopback; the model's etcd beside them
+	@$(PY) -m local build
+	@ETCD_BINARIES=$$($(PY) -m tests.etcd.binaries) $(PY) -m pytest -q -s tests/etcd tests/conformance tests/chaos
+
+e2e: venv ## Tests on the real cluster (CONTEXT=name and OPERATOR_IMAGE=image for your own)
+	@$(if $(CONTEXT),,$(PY) -m local up --nodes $(NODES))
+	@CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)" $(PY) -m pytest -v --durations=15 tests/e2e
+
+test-fast: check unit ## The inner loop: no cluster
+
+test: venv ## Every level that CI runs
+	@$(PY) -m tests.levels
+
+.PHONY: bench
+bench: venv ## Measure against a hand-written StatefulSet in the same run
+	@$(PY) -m local up --nodes 1
+	@$(PY) -m tests.perf
+
+.PHONY: bench-backup
+bench-backup: venv ## Measure backups of 100 MiB and 2 GiB against etcd's own tools
+	@$(PY) -m local build
+	@$(PY) -m tests.perf.backup
+
+.PHONY: performance
+performance: bench bench-backup ## Measure both and write docs/performance.md from the results
+	@mkdir -p docs/results
+	@cp build/bench/bench.json build/bench/bench.svg docs/results/
+	@cp build/bench-backup/results.json docs/results/bench-backup.json
+	@$(PY) -m docs.generate
+
+# Several nodes only where asked for, so that a cluster that is up stays as it is.
+MINUTES ?= 10
+SEED ?= 1
+.PHONY: chaos injection transitions reliability
+chaos: venv ## Faults under a recorded load, checked (MINUTES=10, SEED=1, NODES=3 for lost nodes)
+	@$(PY) -m local up --nodes $(NODES)
+	@$(PY) -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
+
+injection: venv ## Kill, delay and mislead the operator at every effect it has
+	@$(PY) -m local up --nodes $(NODES)
+	@$(PY) -m tests.injection
+
+transitions: venv ## Every change of a spec that the CRD allows, beside new clusters
+	@$(PY) -m local up --nodes $(NODES)
+	@ALL_TRANSITIONS=1 $(PY) -m pytest -v -s tests/e2e/test_transitions.py
+
+reliability: injection chaos ## Run both and write docs/reliability.md from their results
+	@mkdir -p docs/results
+	@cp build/chaos/results.json docs/results/chaos.json
+	@cp build/chaos/timeline.svg docs/results/chaos.svg
+	@cp build/injection/results.json docs/results/injection.json
+	@$(PY) -m docs.generate
