@@ -8,9 +8,10 @@ OperatorError
 │   ├── Forbidden             401, 403: missing rights, quota, admission
 │   ├── Gone                  410: the resourceVersion asked for is too old
 │   └── KubeUnavailable       429, 5xx, timeouts, refused or broken connections: try again
-└── EtcdError                 an answer (or none) of an etcd member
-    ├── EtcdUnreachable       no connection, or no answer before the deadline: outcome unknown
-    └── EtcdRefused           etcd answered no; `refusal` says which no it was
+├── EtcdError                 an answer (or none) of an etcd member
+│   ├── EtcdUnreachable       no connection, or no answer before the deadline: outcome unknown
+│   └── EtcdRefused           etcd answered no; `refusal` says which no it was
+└── TaskError                 a Job for a backup or a restore cannot go on; the text says why
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ class Refusal(Enum):
     NOT_ENOUGH_STARTED_MEMBERS = "not enough started members"
     NOT_LEADER = "not leader"
     NO_LEADER = "no leader"
+    COMPACTED = "compacted"
     OTHER = "other"
 
 
@@ -90,3 +92,7 @@ class EtcdRefused(EtcdError):
     def __init__(self, message: str, refusal: Refusal = Refusal.OTHER) -> None:
         super().__init__(message)
         self.refusal = refusal
+
+
+class TaskError(OperatorError):
+    """A Job for a backup or a restore cannot go on; the text is the sentence for the user."""

@@ -12,8 +12,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
+
+from etcd_operator.api.care import Maintenance, Precautions, Recovery
+from etcd_operator.api.model import Model
+from etcd_operator.api.network import NetworkRules
+from etcd_operator.api.release import Release, parse_release
+from etcd_operator.api.security import Security
 
 GROUP: Final = "etcd.etcd.io"
 VERSION: Final = "v1alpha1"
@@ -23,12 +28,6 @@ PLURAL: Final = "etcdclusters"
 SIZES: Final = (0, 1, 3, 5, 7, 9)
 
 Json = dict[str, Any]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
-    )
 
 
 class Phase(StrEnum):
@@ -41,9 +40,10 @@ class Phase(StrEnum):
     FAILED = "Failed"
     DELETING = "Deleting"
     STOPPED = "Stopped"
+    RESTORING = "Restoring"
 
 
-class RetentionPolicy(_Model):
+class RetentionPolicy(Model):
     """What happens to disks that are no longer needed."""
 
     when_deleted: Literal["Delete", "Retain"] = Field(
@@ -58,7 +58,7 @@ class RetentionPolicy(_Model):
     )
 
 
-class Storage(_Model):
+class Storage(Model):
     """The disk of each member."""
 
     storage_class_name: str | None = Field(
@@ -83,38 +83,7 @@ class Storage(_Model):
     )
 
 
-class Tls(_Model):
-    """TLS for clients and between members. Not available in this version: see `enabled`."""
-
-    enabled: bool = Field(
-        True,
-        description=(
-            "Whether TLS is wanted. This version cannot provide it and refuses the cluster "
-            "rather than run it in plain text."
-        ),
-    )
-    client_tls_enabled: bool = Field(
-        True, alias="clientTLSEnabled", description="TLS between clients and members."
-    )
-    peer_tls_enabled: bool = Field(True, alias="peerTLSEnabled", description="TLS between members.")
-    certificate_secret: str | None = Field(
-        None, max_length=253, description="Secret with the certificate to use."
-    )
-    ca_secret: str | None = Field(
-        None, alias="caSecret", max_length=253, description="Secret with the CA to trust."
-    )
-    auto_tls: bool = Field(
-        True, alias="autoTLS", description="Whether the operator issues the certificates."
-    )
-
-
-class Security(_Model):
-    """Encryption. Left out, everything is plain text."""
-
-    tls: Tls | None = Field(None, description="TLS for clients and between members.")
-
-
-class Resources(_Model):
+class Resources(Model):
     """Compute resources of each etcd container."""
 
     requests: Mapping[str, str | int] | None = Field(
@@ -127,7 +96,7 @@ class Resources(_Model):
     )
 
 
-class PodTemplate(_Model):
+class PodTemplate(Model):
     """Additions to the members' Pods."""
 
     labels: Mapping[str, str] | None = Field(None, description="More labels for the Pods.")
@@ -159,14 +128,14 @@ class PodTemplate(_Model):
     )
 
 
-class EtcdConfig(_Model):
+class EtcdConfig(Model):
     """Settings of etcd itself; anything left out has etcd's own default."""
 
     quota_backend_bytes: int | None = Field(
         None, ge=0, description="Largest database size in bytes before writes are refused."
     )
     auto_compaction_mode: Literal["periodic", "revision"] | None = Field(
-        None, description="Whether old revisions are compacted by age or by number."
+        None, description="Whether old revisions are compacted by age, as is usual, or by number."
     )
     auto_compaction_retention: str | None = Field(
         None, max_length=32, description="How much history compaction keeps, e.g. 1h or 1000."
@@ -183,13 +152,25 @@ class EtcdConfig(_Model):
     max_request_bytes: int | None = Field(
         None, ge=1, description="Largest client request in bytes."
     )
+    log_level: Literal["debug", "info", "warn", "error", "panic", "fatal"] | None = Field(
+        None, description="What etcd writes into its log."
+    )
+    extra_args: Mapping[str, str] | None = Field(
+        None,
+        description=(
+            "Other settings of etcd, by the name of the flag without dashes, e.g. max-txn-ops. "
+            "Settings that the operator decides are refused."
+        ),
+    )
 
 
-class EtcdClusterSpec(_Model):
+class EtcdClusterSpec(Model):
     """The wanted state."""
 
     size: int = Field(
-        3, description="Number of members: 1, 3, 5, 7 or 9; 0 stops the cluster, disks are kept."
+        3,
+        description="Number of members: 1, 3, 5, 7 or 9; 0 stops the cluster, disks are kept.",
+        json_schema_extra={"format": "int32"},
     )
     version: str = Field(
         "v3.5.21", max_length=32, description="Version of etcd, with or without a leading v."
@@ -205,9 +186,36 @@ class EtcdClusterSpec(_Model):
     resources: Resources | None = Field(None, description="Compute resources of each member.")
     pod_template: PodTemplate | None = Field(None, description="Additions to the members' Pods.")
     etcd_config: EtcdConfig | None = Field(None, description="Settings of etcd itself.")
+    recovery: Recovery = Field(
+        Recovery(), description="How members that cannot be saved are replaced."
+    )
+    maintenance: Maintenance = Field(
+        Maintenance(), description="What is done about the space that the database uses."
+    )
+    backup: Precautions = Field(
+        Precautions(), description="Backups before an upgrade and before the deletion."
+    )
     paused: bool = Field(
         False, description="While true the operator changes nothing and only reports status."
     )
+
+    @property
+    def client_tls(self) -> bool:
+        """Whether clients and members speak mutual TLS."""
+        tls = self.security.tls if self.security else None
+        return tls is not None and tls.enabled and tls.client_tls_enabled
+
+    @property
+    def peer_tls(self) -> bool:
+        """Whether members speak mutual TLS with each other."""
+        tls = self.security.tls if self.security else None
+        return tls is not None and tls.enabled and tls.peer_tls_enabled
+
+    @property
+    def network_rules(self) -> NetworkRules | None:
+        """Who may reach the ports; None while nobody is to be kept away."""
+        rules = self.security.network_policy if self.security else None
+        return rules if rules is not None and rules.enabled else None
 
     @property
     def tag(self) -> str:
@@ -220,13 +228,9 @@ class EtcdClusterSpec(_Model):
         return f"{self.repository}:{self.tag}"
 
     @property
-    def release(self) -> tuple[int, int, int]:
+    def release(self) -> Release:
         """The version as numbers; (0, 0, 0) if it is none."""
-        parts = self.version.removeprefix("v").split(".")
-        if len(parts) != 3 or not all(part.isdecimal() for part in parts):
-            return (0, 0, 0)
-        major, minor, patch = (int(part) for part in parts)
-        return (major, minor, patch)
+        return parse_release(self.version) or (0, 0, 0)
 
     @property
     def minor(self) -> tuple[int, int]:
@@ -234,7 +238,7 @@ class EtcdClusterSpec(_Model):
         return self.release[:2]
 
 
-class Condition(_Model):
+class Condition(Model):
     """One aspect of the cluster's state."""
 
     type: str = Field(max_length=316, description="Which aspect.")
@@ -247,7 +251,7 @@ class Condition(_Model):
     observed_generation: int = Field(0, description="The spec's generation that this is about.")
 
 
-class MemberView(_Model):
+class MemberView(Model):
     """One member of the cluster."""
 
     name: str = Field(max_length=253, description="Name of the member and of its Pod.")
@@ -258,7 +262,7 @@ class MemberView(_Model):
     role: Literal["leader", "follower", "learner", ""] = Field(
         "", description="leader, follower or learner; empty while unknown."
     )
-    version: str = Field("", description="The etcd version it runs.")
+    version: str = Field("", max_length=32, description="The etcd version it runs.")
     db_size: int = Field(
         0,
         alias="dbSize",
@@ -267,20 +271,43 @@ class MemberView(_Model):
     message: str = Field("", description="What is wrong with it, if anything.")
 
 
-class EtcdClusterStatus(_Model):
+class CertificateView(Model):
+    """One certificate of the cluster."""
+
+    secret: str = Field(max_length=253, description="The Secret that holds it.")
+    not_after: str = Field(
+        "", description="When it expires.", json_schema_extra={"format": "date-time"}
+    )
+
+
+class EtcdClusterStatus(Model):
     """The observed state."""
 
     phase: Phase | None = Field(None, description="The state in one word.")
     message: str = Field("", description="What is being done or waited for, and why.")
     conditions: tuple[Condition, ...] = Field((), max_length=16, description="The state in detail.")
-    members: tuple[MemberView, ...] = Field((), max_length=32, description="The members, by name.")
-    replicas: int = Field(0, description="Number of members in etcd, learners included.")
-    ready_replicas: int = Field(0, description="Number of members that serve and are Ready.")
+    members: tuple[MemberView, ...] = Field((), max_length=20, description="The members, by name.")
+    replicas: int = Field(
+        0,
+        description="Number of members in etcd, learners included.",
+        json_schema_extra={"format": "int32"},
+    )
+    ready_replicas: int = Field(
+        0,
+        description="Number of members that serve and are Ready.",
+        json_schema_extra={"format": "int32"},
+    )
     selector: str = Field("", description="Label selector of the members' Pods.")
     leader_id: str = Field("", alias="leaderID", description="Member ID of the leader.")
     cluster_id: str = Field("", alias="clusterID", description="ID of the etcd cluster.")
     client_endpoints: tuple[str, ...] = Field(
         (), max_length=32, description="Client URLs of the members that serve."
+    )
+    disk_size: str = Field(
+        "", max_length=32, description="The size that Kubernetes was asked for, of each disk."
+    )
+    certificates: tuple[CertificateView, ...] = Field(
+        (), max_length=16, description="The certificates that are in use, by Secret."
     )
     last_backup_time: str | None = Field(
         None,
@@ -289,6 +316,11 @@ class EtcdClusterStatus(_Model):
     )
     last_update_time: str | None = Field(
         None, description="When the status last changed.", json_schema_extra={"format": "date-time"}
+    )
+    last_recovery: str = Field(
+        "",
+        max_length=64,
+        description="The last recovery from a lost majority: its request and the revision kept.",
     )
     observed_generation: int = Field(0, description="The spec's generation this is about.")
 

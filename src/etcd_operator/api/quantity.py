@@ -6,7 +6,10 @@ import re
 from fractions import Fraction
 from typing import Final
 
-_FORM: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([KMGTPE]i|[numkMGTPE]|))")
+# No more digits than any amount needs: exact arithmetic on `1e999999999` would never end.
+_FORM: Final = re.compile(
+    r"([+-]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30}))(?:([eE][+-]?\d{1,2})|([KMGTPE]i|[numkMGTPE]|))"
+)
 _SUFFIXES: Final = {
     "n": Fraction(1, 10**9),
     "u": Fraction(1, 10**6),
@@ -34,7 +37,7 @@ def parse_quantity(text: str) -> Fraction:
     """
     match = _FORM.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a quantity such as 10Gi or 500m")
+        raise ValueError(f"{text[:80]!r} is not a quantity such as 10Gi or 500m")
     number, exponent, suffix = match.groups()
     value = Fraction(number.rstrip(".") or "0")
     if exponent:

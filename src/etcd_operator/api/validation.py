@@ -9,14 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from etcd_operator.api.cluster import SIZES, EtcdCluster, EtcdClusterSpec
+from etcd_operator.api.duration import parse_duration
+from etcd_operator.api.etcd_settings import check_retention, check_settings
+from etcd_operator.api.network import check_network
 from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.api.security import check_auth, check_tls
 
 VERSION_FORM: Final = re.compile(r"v?3\.[0-9]+\.[0-9]+")
 # <name>-client must be a DNS label, and so must <name>-<hash of ten characters> for the Pods.
 NAME_LENGTH: Final = 52
+SHORTEST_DELAY: Final = timedelta(seconds=10)
+TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+# On a Pod: replace this member now.
+ANNOTATION_REPLACE: Final = "etcd.etcd.io/replace-member"
 NAME_FORM: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -58,12 +67,24 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
         )
     yield from _check_storage(spec)
     yield from _check_resources(spec)
+    yield from _check_care(spec)
+    yield from _check_etcd(spec)
     if spec.security and spec.security.tls and spec.security.tls.enabled:
-        yield Problem(
-            "spec.security.tls",
-            "spec.security.tls asks for TLS, which this version of the operator cannot provide: "
-            "remove it, or set spec.security.tls.enabled to false to run in plain text.",
-        )
+        yield from (Problem(*flaw) for flaw in check_tls(spec.security.tls))
+    if spec.security:
+        yield from (Problem(*flaw) for flaw in check_auth(spec.security))
+    if spec.network_rules:
+        yield from (Problem(*flaw) for flaw in check_network(spec.network_rules))
+
+
+def _check_etcd(spec: EtcdClusterSpec) -> Iterator[Problem]:
+    config = spec.etcd_config
+    if config and config.auto_compaction_retention is not None:
+        flaws = check_retention(config.auto_compaction_mode, config.auto_compaction_retention)
+        yield from (Problem(*flaw) for flaw in flaws)
+    if config and config.extra_args:
+        flaws = check_settings(config.extra_args, spec.minor[1])
+        yield from (Problem(*flaw) for flaw in flaws)
 
 
 def _check_storage(spec: EtcdClusterSpec) -> Iterator[Problem]:
@@ -98,3 +119,50 @@ def _check_resources(spec: EtcdClusterSpec) -> Iterator[Problem]:
         if field == "requests" and limit is not None and amount > limit:
             path = f"spec.resources.requests.{resource}"
             yield Problem(path, f"{path} is above its limit: lower it or raise the limit.")
+
+
+def _check_care(spec: EtcdClusterSpec) -> Iterator[Problem]:
+    """Recovery, maintenance, and a template that would ask for replacement without end."""
+    delay = spec.recovery.member_replacement_delay
+    if _length_of(delay) < SHORTEST_DELAY:
+        path = "spec.recovery.memberReplacementDelay"
+        yield Problem(path, f"{path} {delay} is not possible: use 10s or more, such as 5m.")
+    if spec.pod_template and ANNOTATION_REPLACE in (spec.pod_template.annotations or {}):
+        path = f"spec.podTemplate.annotations.{ANNOTATION_REPLACE}"
+        yield Problem(path, f"{path} would replace every member again and again: remove it.")
+    routine = spec.maintenance.defragmentation
+    if routine is None:
+        return
+    path = "spec.maintenance.defragmentation"
+    if not _is_quantity(routine.minimum_size):
+        value = routine.minimum_size
+        yield Problem(
+            f"{path}.minimumSize",
+            f"{path}.minimumSize {value} is not a size: use a quantity such as 100Mi.",
+        )
+    window = routine.window
+    if window and not TIME_OF_DAY.fullmatch(window.start):
+        yield Problem(
+            f"{path}.window.start",
+            f"{path}.window.start {window.start} is not a time of day: use one such as 02:00.",
+        )
+    if window and not timedelta() < _length_of(window.duration) <= timedelta(days=1):
+        yield Problem(
+            f"{path}.window.duration",
+            f"{path}.window.duration {window.duration} is not possible: use up to 24h, such as 2h.",
+        )
+
+
+def _length_of(text: str) -> timedelta:
+    """The length of a duration; less than none for what is no duration."""
+    try:
+        return parse_duration(text)
+    except ValueError:
+        return timedelta(-1)
+
+
+def _is_quantity(text: str) -> bool:
+    try:
+        return parse_quantity(text) >= 0
+    except ValueError:
+        return False

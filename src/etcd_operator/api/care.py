@@ -1,0 +1,107 @@
+"""What the operator does for members and their data: replacement, recovery, space."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from etcd_operator.api.model import Model
+
+
+class QuorumLoss(Model):
+    """Approves going on without a majority that will not come back."""
+
+    cluster_id: str = Field(
+        alias="clusterID",
+        max_length=16,
+        description="The etcd cluster: its status.clusterID.",
+    )
+    accepted_revision: int = Field(
+        ge=1,
+        description=(
+            "Writes up to this revision must survive; what only lost members had may be missing. "
+            "Another recovery needs another revision."
+        ),
+    )
+
+
+class Recovery(Model):
+    """How members that cannot be saved are replaced, and how a lost majority is given up."""
+
+    member_replacement_delay: str = Field(
+        "5m",
+        max_length=16,
+        description=(
+            "How long a member's Pod may be stuck before the member is replaced, e.g. 5m: on a "
+            "node that does not answer, unschedulable because its disk is on such a node, or "
+            "crashing again and again. At least 10s."
+        ),
+    )
+    quorum_loss: QuorumLoss | None = Field(
+        None,
+        description=(
+            "Go on from the most advanced member that runs, alone, when the majority is lost "
+            "for good. Acknowledged writes may be lost."
+        ),
+    )
+
+
+class Precautions(Model):
+    """Backups that are taken, and proven to restore, before what cannot be undone."""
+
+    before_upgrade: str = Field(
+        "",
+        max_length=253,
+        description=(
+            "An EtcdBackup of this cluster, in its namespace. Before each change of `version` one "
+            "like it is taken once, and the version stays until that is complete and verified."
+        ),
+    )
+    before_deletion: str = Field(
+        "",
+        max_length=253,
+        description=(
+            "An EtcdBackup of this cluster, in its namespace. When the cluster is deleted one like "
+            "it is taken first, and nothing is deleted until that is complete and verified."
+        ),
+    )
+
+
+class DefragmentationWindow(Model):
+    """The time of day in which members may be defragmented, in UTC."""
+
+    start: str = Field(max_length=5, description="When it begins, e.g. 02:00.")
+    duration: str = Field("1h", max_length=16, description="How long it is, e.g. 2h.")
+
+
+class Defragmentation(Model):
+    """When a member's database is rewritten without the space that nothing uses."""
+
+    unused_percent: int = Field(
+        50, ge=10, le=90, description="How much of the file must be unused, in percent."
+    )
+    minimum_size: str = Field(
+        "100Mi",
+        description="Smaller files are left alone.",
+        json_schema_extra={"x-quantity": True},
+    )
+    window: DefragmentationWindow | None = Field(
+        None, description="The time of day for it; any time if left out."
+    )
+
+
+class Maintenance(Model):
+    """What the operator does about the space that the database uses."""
+
+    free_space: Literal["Automatic", "Never"] = Field(
+        "Automatic",
+        description=(
+            "What happens when etcd refuses writes because its quota is used up: Automatic removes "
+            "the history of keys (compaction), defragments one member at a time and disarms the "
+            "alarm; Never only says so."
+        ),
+    )
+    defragmentation: Defragmentation | None = Field(
+        None, description="Routine defragmentation, one member at a time; none if left out."
+    )

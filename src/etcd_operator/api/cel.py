@@ -1,0 +1,276 @@
+"""The rules that the API server itself checks, in CEL, by the path of the field they guard.
+
+The API server puts the path and the value in front of each message, which says the remedy.
+Transition rules (those with `oldSelf`) look at `status.clusterID`: until the cluster is formed,
+whatever turned out to be wrong can still be corrected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from etcd_operator.api.cluster import SIZES
+from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
+from etcd_operator.api.validation import (
+    ANNOTATION_REPLACE,
+    NAME_FORM,
+    NAME_LENGTH,
+    TIME_OF_DAY,
+)
+
+Json = dict[str, Any]
+
+_FORMED: Final = "has(self.status) && has(self.status.clusterID) && self.status.clusterID != ''"
+_SIZE_HINT: Final = "use 1, 3, 5, 7 or 9 members, or 0 to stop the cluster"
+_STORAGE: Final = "has(self.spec.storage) && has(oldSelf.spec.storage)"
+_VERSION: Final = "^v?3[.][0-9]{1,3}[.][0-9]{1,3}$"
+# Go's durations as far as they are whole hours, minutes and seconds, and say anything.
+_DURATION: Final = "^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
+# Every member whose version is known; the field's own rule speaks about a version that is none.
+_EVERY_VERSION: Final = (
+    "self.spec.version == oldSelf.spec.version || "
+    f"!self.spec.version.matches('{_VERSION}') || "
+    "!has(self.status) || !has(self.status.members) || "
+    "self.status.members.all(m, !has(m.version) || m.version == '' || "
+)
+
+
+def _minor(version: str) -> str:
+    return f"int({version}.split('.')[1])"
+
+
+def _tls_on(whose: str, field: str) -> str:
+    tls = f"{whose}.spec.security.tls"
+    return (
+        f"has({whose}.spec.security) && has({tls}) && (!has({tls}.enabled) || {tls}.enabled) && "
+        f"(!has({tls}.{field}) || {tls}.{field})"
+    )
+
+
+def _issuer_of(whose: str) -> str:
+    tls = f"{whose}.spec.security.tls"
+    return f"has({whose}.spec.security) && has({tls}) && has({tls}.issuerRef)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A message that names the value, as a CEL expression."""
+
+    expression: str
+
+
+def _say(value: str, text: str) -> _Said:
+    return _Said(f"{value} + ' is {text}'")
+
+
+def _rule(
+    rule: str, message: str | _Said, *, reason: str = "FieldValueInvalid", path: str = ""
+) -> Json:
+    made: Json = {"rule": rule, "reason": reason}
+    if isinstance(message, _Said):
+        made["messageExpression"] = message.expression
+    else:
+        made["message"] = message
+    if path:
+        made["fieldPath"] = path
+    return made
+
+
+CEL_RULES: Final[dict[str, list[Json]]] = {
+    "": [
+        {
+            # Only when it is created: an object that is there must still be able to say what is.
+            **_rule(
+                f"oldSelf.hasValue() || (size(self.metadata.name) <= {NAME_LENGTH} && "
+                f"self.metadata.name.matches('^{NAME_FORM.pattern}$'))",
+                "metadata.name does not fit its Services and Pods: use at most "
+                f"{NAME_LENGTH} lower-case letters, digits and dashes, beginning with a letter",
+            ),
+            "optionalOldSelf": True,
+        },
+        _rule(
+            f"!({_FORMED}) || !({_STORAGE}) || "
+            "(has(self.spec.storage.storageClassName) ? self.spec.storage.storageClassName : '') "
+            "== (has(oldSelf.spec.storage.storageClassName) ? "
+            "oldSelf.spec.storage.storageClassName : '')",
+            "the StorageClass cannot change once the cluster is formed: create another cluster "
+            "and move the data",
+            reason="FieldValueForbidden",
+            path=".spec.storage.storageClassName",
+        ),
+        _rule(
+            f"!({_FORMED}) || !({_STORAGE}) || !has(self.status.diskSize) || "
+            "self.status.diskSize == '' || "
+            "string(self.spec.storage.size) == string(oldSelf.spec.storage.size) || "
+            "quantity(string(self.spec.storage.size)).compareTo("
+            "quantity(self.status.diskSize)) >= 0",
+            "disks cannot shrink: keep the size that they have or use a larger one",
+            reason="FieldValueForbidden",
+            path=".spec.storage.size",
+        ),
+        _rule(
+            f"{_EVERY_VERSION}{_minor('m.version')} <= {_minor('self.spec.version')} || "
+            f"({_minor('m.version')} == 6 && {_minor('self.spec.version')} == 5))",
+            _say(
+                "'version ' + self.spec.version",
+                "older than what the members run, and etcd can go back only from 3.6 to 3.5: keep "
+                "that minor version or use a later one",
+            ),
+            reason="FieldValueForbidden",
+            path=".spec.version",
+        ),
+        _rule(
+            f"{_EVERY_VERSION}{_minor('m.version')} + 1 >= {_minor('self.spec.version')})",
+            _say(
+                "'version ' + self.spec.version",
+                "more than one minor version above what the members run: upgrade one minor "
+                "version at a time",
+            ),
+            reason="FieldValueForbidden",
+            path=".spec.version",
+        ),
+        _rule(
+            f"{_EVERY_VERSION}{_minor('self.spec.version')} < 6 || {_minor('m.version')} != 5 || "
+            "int(m.version.split('.')[2]) >= 20)",
+            _say(
+                "'version ' + self.spec.version",
+                "not safe to go to from before 3.5.20, says etcd: upgrade to the newest 3.5 first",
+            ),
+            reason="FieldValueForbidden",
+            path=".spec.version",
+        ),
+        *(
+            _rule(
+                f"!({_FORMED}) || ({_tls_on('self', field)}) == ({_tls_on('oldSelf', field)})",
+                f"{what} cannot be turned on or off once the cluster is formed, for members and "
+                "clients of before would not understand it: create another cluster and move the "
+                "data",
+                reason="FieldValueForbidden",
+                path=".spec.security",
+            )
+            for field, what in (
+                ("clientTLSEnabled", "TLS for clients"),
+                ("peerTLSEnabled", "TLS between members"),
+            )
+        ),
+        _rule(
+            f"!({_FORMED}) || ({_issuer_of('self')}) == ({_issuer_of('oldSelf')})",
+            "issuerRef cannot come or go once the cluster is formed, for clients of before would "
+            "trust nobody: create another cluster and move the data",
+            reason="FieldValueForbidden",
+            path=".spec.security",
+        ),
+    ],
+    "spec.security.tls": [
+        _rule(
+            "!self.enabled || !self.clientTLSEnabled || self.autoTLS || has(self.issuerRef) || "
+            "(has(self.certificateSecret) && self.certificateSecret != '')",
+            "autoTLS is false and certificateSecret names no certificate: name a Secret or an "
+            "issuer in issuerRef, or set autoTLS to true",
+        ),
+        _rule(
+            "!has(self.issuerRef) || !has(self.certificateSecret) || self.certificateSecret == ''",
+            "issuerRef and certificateSecret cannot both be given: remove one of them",
+        ),
+    ],
+    "spec.security": [
+        _rule(
+            "!has(self.auth) || (has(self.tls) && self.tls.enabled && self.tls.clientTLSEnabled)",
+            "auth knows users by their certificates: add tls",
+        ),
+        _rule(
+            "!has(oldSelf.auth) || has(self.auth)",
+            "auth cannot be left out again: set auth.enabled to false to turn it off",
+            reason="FieldValueForbidden",
+        ),
+    ],
+    "spec.security.networkPolicy.clientFrom[]": [
+        _rule(
+            "has(self.ipBlock) != (has(self.podSelector) || has(self.namespaceSelector))",
+            "name podSelector, namespaceSelector or both, or ipBlock alone",
+        )
+    ],
+    # A negative size is refused by the scale subresource already.
+    "spec.size": [
+        _rule(
+            f"self < 0 || self > {SIZES[-1]} || self in {list(SIZES)}",
+            _say(
+                "'size ' + ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'][self]",
+                f"even: {_SIZE_HINT}",
+            ),
+        ),
+        _rule(f"self <= {SIZES[-1]}", f"size is at most {SIZES[-1]}: {_SIZE_HINT}"),
+    ],
+    "spec.version": [
+        _rule(
+            f"self.matches('{_VERSION}') && {_minor('self')} >= 5",
+            _say(
+                "'version ' + self",
+                "not a supported version of etcd: use 3.5.0 or later, for example v3.5.21",
+            ),
+        )
+    ],
+    "spec.storage.size": [
+        _rule(
+            "isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))",
+            _say("'size ' + string(self)", "not a size: use a positive quantity such as 10Gi"),
+        )
+    ],
+    "spec.recovery.memberReplacementDelay": [
+        _rule(
+            f"self.matches('{_DURATION}') && duration(self) >= duration('10s')",
+            _say("'delay ' + self", "not possible: use 10s or more, such as 5m"),
+        )
+    ],
+    "spec.podTemplate.annotations": [
+        _rule(
+            f"!('{ANNOTATION_REPLACE}' in self)",
+            f"{ANNOTATION_REPLACE} here would replace every member again and again: remove it",
+        )
+    ],
+    "spec.maintenance.defragmentation.minimumSize": [
+        _rule(
+            "isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity('0'))",
+            _say("'size ' + string(self)", "not a size: use a quantity such as 100Mi"),
+        )
+    ],
+    "spec.maintenance.defragmentation.window.start": [
+        _rule(
+            f"self.matches('^{TIME_OF_DAY.pattern}$')",
+            _say("'start ' + self", "not a time of day: use one such as 02:00"),
+        )
+    ],
+    "spec.maintenance.defragmentation.window.duration": [
+        _rule(
+            f"self.matches('{_DURATION}') && duration(self) > duration('0s') && "
+            "duration(self) <= duration('24h')",
+            _say("'duration ' + self", "not possible: use up to 24h, such as 2h"),
+        )
+    ],
+    **{
+        f"spec.backup.{field}": [
+            _rule(
+                "self == '' || self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')",
+                _say("self", "not the name of an EtcdBackup: name one of this cluster"),
+            )
+        ]
+        for field in ("beforeUpgrade", "beforeDeletion")
+    },
+    "spec.etcdConfig": [
+        _rule(
+            "(has(self.electionTimeout) ? self.electionTimeout : 1000) >= "
+            "5 * (has(self.heartbeatInterval) ? self.heartbeatInterval : 100)",
+            "electionTimeout must be at least five times heartbeatInterval: raise it or lower "
+            "heartbeatInterval",
+        ),
+        _rule(
+            "!has(self.autoCompactionRetention) || "
+            "(has(self.autoCompactionMode) && self.autoCompactionMode == 'revision' ? "
+            f"self.autoCompactionRetention.matches('{RETAINED_REVISIONS}') : "
+            f"self.autoCompactionRetention.matches('{RETAINED_TIME}'))",
+            "autoCompactionRetention must be a length of time such as 1h, or with "
+            "autoCompactionMode revision a number of revisions such as 1000: correct it",
+        ),
+    ],
+}

@@ -1,0 +1,263 @@
+"""Generate the CustomResourceDefinitions from the models: what is documented is what is checked.
+
+Kubernetes wants a structural schema: no references, no unions, a type everywhere. pydantic's JSON
+Schema is translated into one; anything that cannot be is an error here, not a surprise there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from etcd_operator.api import backup, restore
+from etcd_operator.api.cel import CEL_RULES
+from etcd_operator.api.cel_backup import BACKUP_RULES, RESTORE_RULES
+from etcd_operator.api.cluster import (
+    GROUP,
+    KIND,
+    PLURAL,
+    VERSION,
+    EtcdClusterSpec,
+    EtcdClusterStatus,
+)
+
+Json = dict[str, Any]
+Column = tuple[str, str, str, int]
+
+COLUMNS: Final = (
+    ("Phase", "string", ".status.phase", 0),
+    ("Size", "integer", ".spec.size", 0),
+    ("Ready", "integer", ".status.readyReplicas", 0),
+    ("Version", "string", ".spec.version", 0),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("Message", "string", ".status.message", 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One kind: its models, how kubectl shows it, and the rules that the API server checks."""
+
+    kind: str
+    plural: str
+    description: str
+    columns: tuple[Column, ...]
+    spec: type[BaseModel]
+    status: type[BaseModel]
+    rules: Mapping[str, list[Json]]
+    map_lists: Mapping[str, str] = field(default_factory=lambda: {"status.conditions": "type"})
+    subresources: Mapping[str, Json] = field(default_factory=lambda: {"status": {}})
+    # Only a kind whose spec has no required field can do without one.
+    spec_default: bool = False
+    short_names: tuple[str, ...] = ()
+
+
+CLUSTER: Final = Definition(
+    kind=KIND,
+    plural=PLURAL,
+    description="EtcdCluster is an etcd cluster that the operator runs.",
+    columns=COLUMNS,
+    spec=EtcdClusterSpec,
+    status=EtcdClusterStatus,
+    rules=CEL_RULES,
+    map_lists={"status.conditions": "type", "status.members": "name"},
+    subresources={
+        "status": {},
+        "scale": {
+            "specReplicasPath": ".spec.size",
+            "statusReplicasPath": ".status.replicas",
+            "labelSelectorPath": ".status.selector",
+        },
+    },
+    spec_default=True,
+    short_names=("etcd",),
+)
+BACKUP: Final = Definition(
+    kind=backup.KIND,
+    plural=backup.PLURAL,
+    description="EtcdBackup is a backup of an EtcdCluster, or a schedule of backups.",
+    columns=(
+        ("Phase", "string", ".status.phase", 0),
+        ("Cluster", "string", ".spec.clusterName", 0),
+        ("Storage", "string", ".spec.storageType", 0),
+        ("Size", "string", ".status.backupSize", 0),
+        ("Last", "date", ".status.completionTime", 0),
+        ("Age", "date", ".metadata.creationTimestamp", 0),
+        ("Schedule", "string", ".spec.schedule", 1),
+        ("Message", "string", ".status.message", 1),
+    ),
+    spec=backup.EtcdBackupSpec,
+    status=backup.EtcdBackupStatus,
+    rules=BACKUP_RULES,
+)
+RESTORE: Final = Definition(
+    kind=restore.KIND,
+    plural=restore.PLURAL,
+    description="EtcdRestore makes an EtcdCluster from a backup.",
+    columns=(
+        ("Phase", "string", ".status.phase", 0),
+        ("Backup", "string", ".spec.backupName", 0),
+        ("Cluster", "string", ".spec.clusterName", 0),
+        ("Type", "string", ".spec.restoreType", 0),
+        ("Age", "date", ".metadata.creationTimestamp", 0),
+        ("Message", "string", ".status.message", 1),
+    ),
+    spec=restore.EtcdRestoreSpec,
+    status=restore.EtcdRestoreStatus,
+    rules=RESTORE_RULES,
+)
+DEFINITIONS: Final = (CLUSTER, BACKUP, RESTORE)
+
+_INT_OR_STRING: Final[Json] = {
+    "anyOf": [{"type": "integer"}, {"type": "string"}],
+    "x-kubernetes-int-or-string": True,
+    "maxLength": 32,
+}
+_KEPT: Final[tuple[str, ...]] = (
+    "type",
+    "description",
+    "enum",
+    "format",
+    "minimum",
+    "maximum",
+    "pattern",
+)
+_KEPT_LENGTHS: Final[tuple[str, ...]] = ("minLength", "maxLength", "minItems", "maxItems")
+
+
+def build_crd(definition: Definition = CLUSTER) -> Json:
+    """Return the CustomResourceDefinition of a kind."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{definition.plural}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": definition.kind,
+                "listKind": f"{definition.kind}List",
+                "plural": definition.plural,
+                "singular": definition.kind.lower(),
+                **({"shortNames": list(definition.short_names)} if definition.short_names else {}),
+                "categories": ["all"],
+            },
+            "versions": [_build_version(definition)],
+        },
+    }
+
+
+def _build_version(definition: Definition) -> Json:
+    return {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": dict(definition.subresources),
+        "additionalPrinterColumns": [
+            {"name": name, "type": kind, "jsonPath": path, **({"priority": rank} if rank else {})}
+            for name, kind, path, rank in definition.columns
+        ],
+        "schema": {"openAPIV3Schema": _build_root(definition)},
+    }
+
+
+def _build_root(definition: Definition) -> Json:
+    spec = _Translator(definition, definition.spec).translate_model("spec")
+    root: Json = {
+        "type": "object",
+        "description": definition.description,
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": {**spec, "default": {}} if definition.spec_default else spec,
+            "status": _Translator(definition, definition.status).translate_model("status"),
+        },
+    }
+    if not definition.spec_default:
+        root["required"] = ["spec"]
+    return _with_rules(root, definition, "")
+
+
+class _Translator:
+    """Translates the JSON Schema of one model of a kind."""
+
+    def __init__(self, definition: Definition, model: type[BaseModel]) -> None:
+        self._definition = definition
+        self._schema = model.model_json_schema(by_alias=True)
+        self._models: Json = self._schema.get("$defs", {})
+
+    def translate_model(self, path: str) -> Json:
+        """Translate all of it; `path` is where it stands in the kind."""
+        return self._translate(self._schema, path)
+
+    def _translate(self, schema: Json, path: str) -> Json:
+        """Translate one schema; `path` is where it stands, for rules and error messages."""
+        schema = _resolve(schema, self._models)
+        if schema.get("x-quantity") and schema.get("type") == "string":
+            return self._finish({**_INT_OR_STRING}, schema, path)
+        if "anyOf" in schema:
+            return self._finish({**_INT_OR_STRING}, schema, path)
+        kind = schema.get("type")
+        made: Json = {key: schema[key] for key in (*_KEPT, *_KEPT_LENGTHS) if key in schema}
+        if kind == "object":
+            made.update(self._translate_object(schema, path))
+        elif kind == "array":
+            made["items"] = self._translate(schema["items"], f"{path}[]")
+            if path in self._definition.map_lists:
+                made["x-kubernetes-list-type"] = "map"
+                made["x-kubernetes-list-map-keys"] = [self._definition.map_lists[path]]
+        elif kind == "integer":
+            made.setdefault("format", "int64")
+        elif kind not in ("string", "boolean"):
+            raise ValueError(f"{path}: {schema} has no structural equivalent")
+        return self._finish(made, schema, path)
+
+    def _translate_object(self, schema: Json, path: str) -> Json:
+        if "properties" in schema:
+            made: Json = {
+                "properties": {
+                    name: self._translate(inner, f"{path}.{name}")
+                    for name, inner in schema["properties"].items()
+                }
+            }
+            if schema.get("required"):
+                made["required"] = schema["required"]
+            return made
+        values = schema.get("additionalProperties")
+        if isinstance(values, dict) and values:
+            return {"additionalProperties": self._translate(values, f"{path}.*")}
+        return {"x-kubernetes-preserve-unknown-fields": True}
+
+    def _finish(self, made: Json, schema: Json, path: str) -> Json:
+        if "description" in schema:
+            made["description"] = schema["description"]
+        default = schema.get("default")
+        if path.startswith("spec") and default is not None:
+            # Nested defaults are filled in from the inside, so the outer one only has to exist.
+            made["default"] = {} if isinstance(default, dict) else default
+        return _with_rules(made, self._definition, path)
+
+
+def _resolve(schema: Json, definitions: Json) -> Json:
+    """Follow references, and drop the `null` of optional fields: absence says the same."""
+    if "$ref" in schema:
+        target = definitions[schema["$ref"].rpartition("/")[2]]
+        outer = {key: value for key, value in schema.items() if key != "$ref"}
+        return _resolve({**target, **outer}, definitions)
+    options = [option for option in schema.get("anyOf", ()) if option != {"type": "null"}]
+    if len(options) == 1:
+        outer = {key: value for key, value in schema.items() if key != "anyOf"}
+        return _resolve({**_resolve(options[0], definitions), **outer}, definitions)
+    if options and {option.get("type") for option in options} != {"string", "integer"}:
+        raise ValueError(f"{schema} is a union, which a CRD cannot express")
+    return schema
+
+
+def _with_rules(made: Json, definition: Definition, path: str) -> Json:
+    if path in definition.rules:
+        made["x-kubernetes-validations"] = definition.rules[path]
+    return made

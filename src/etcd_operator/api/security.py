@@ -1,0 +1,262 @@
+"""The part of an EtcdCluster about encryption and who may speak to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Final, Literal
+
+from pydantic import Field
+
+from etcd_operator.api.duration import parse_duration
+from etcd_operator.api.model import Model
+from etcd_operator.api.network import NetworkRules
+
+SHORTEST_LIFE: Final = timedelta(minutes=10)
+SHORTEST_ISSUED_LIFE: Final = timedelta(hours=1)
+LONGEST_LIFE: Final = timedelta(days=3 * 365)
+LONGEST_OVERLAP: Final = timedelta(days=30)
+_LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+SERVER_NAME_FORM: Final = re.compile(rf"([*][.])?{_LABEL}([.]{_LABEL})*")
+
+
+class IssuerReference(Model):
+    """An issuer of cert-manager."""
+
+    name: str = Field(min_length=1, max_length=253, description="Name of the issuer.")
+    kind: str = Field(
+        "Issuer",
+        max_length=63,
+        description="Its kind: Issuer, of this namespace, or ClusterIssuer.",
+    )
+    group: str = Field("cert-manager.io", max_length=253, description="The API group of its kind.")
+
+
+class Tls(Model):
+    """TLS for clients and between members. It cannot change once the cluster is formed."""
+
+    enabled: bool = Field(True, description="Whether TLS is wanted; false is plain text.")
+    client_tls_enabled: bool = Field(
+        True,
+        alias="clientTLSEnabled",
+        description="Mutual TLS between clients and members. Fixed once formed.",
+    )
+    peer_tls_enabled: bool = Field(
+        True,
+        alias="peerTLSEnabled",
+        description="Mutual TLS between members. Fixed once formed.",
+    )
+    auto_tls: bool = Field(
+        True,
+        alias="autoTLS",
+        description=(
+            "Whether the operator issues the certificate that clients see. It always issues "
+            "those between members, from a certificate authority of their own."
+        ),
+    )
+    certificate_secret: str | None = Field(
+        None,
+        max_length=253,
+        description=(
+            "Secret with your own certificate for clients to see: tls.crt and tls.key, for the "
+            "names of the client Service and of every member."
+        ),
+    )
+    ca_secret: str | None = Field(
+        None,
+        alias="caSecret",
+        max_length=253,
+        description=(
+            "Secret with ca.crt: who signed your certificate, and whose client certificates are "
+            "accepted. If unset, ca.crt of certificateSecret."
+        ),
+    )
+    issuer_ref: IssuerReference | None = Field(
+        None,
+        description=(
+            "Issuer of cert-manager for the certificates that clients see and that clients show. "
+            "Whether there is one is fixed once formed."
+        ),
+    )
+    server_names: tuple[str, ...] = Field(
+        (),
+        max_length=32,
+        description="More DNS names and IP addresses for the certificate that clients see.",
+    )
+    certificate_lifetime: str = Field(
+        "2160h",
+        max_length=16,
+        description=(
+            "How long issued certificates are valid, e.g. 2160h. They are renewed after two "
+            "thirds of it, without a restart."
+        ),
+    )
+    ca_generation: int = Field(
+        0,
+        ge=0,
+        alias="caGeneration",
+        description=(
+            "Change it to have the certificate authorities replaced: new ones are trusted "
+            "beside the old ones, then used, then trusted alone."
+        ),
+    )
+    ca_overlap: str = Field(
+        "1h",
+        max_length=16,
+        alias="caOverlap",
+        description=(
+            "How long clients have, before and after the certificates change hands, to load what "
+            "is in their Secret."
+        ),
+    )
+
+
+class Permission(Model):
+    """What a role may do with some keys."""
+
+    type: Literal["read", "write", "readwrite"] = Field(
+        "readwrite", description="Whether the keys may be read, written or both."
+    )
+    key: str = Field(max_length=1024, description="The key, or the first one of a range.")
+    range_end: str | None = Field(
+        None, max_length=1024, description="The first key after the range; one key if unset."
+    )
+    prefix: bool = Field(
+        False,
+        description="Whether all keys that begin with key are meant; all keys if it is empty.",
+    )
+
+
+class Role(Model):
+    """A role of etcd."""
+
+    name: str = Field(min_length=1, max_length=128, description="Name of the role.")
+    permissions: tuple[Permission, ...] = Field((), max_length=64, description="What it may do.")
+
+
+class User(Model):
+    """A user of etcd, known by the common name of a client certificate."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=32,
+        pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        description=(
+            "Name of the user. The operator issues a client certificate with it in the Secret "
+            "CLUSTER-user-NAME."
+        ),
+    )
+    roles: tuple[str, ...] = Field(
+        (), max_length=32, description="Names of its roles; root may do everything."
+    )
+
+
+class Auth(Model):
+    """etcd's own users and roles. Those that are not listed here are deleted."""
+
+    enabled: bool = Field(True, description="Whether etcd asks who somebody is.")
+    roles: tuple[Role, ...] = Field((), max_length=64, description="All roles but root.")
+    users: tuple[User, ...] = Field((), max_length=64, description="All users but root.")
+
+
+class Security(Model):
+    """Encryption and access. Left out, everything is plain text and open to everybody."""
+
+    tls: Tls | None = Field(None, description="TLS for clients and between members.")
+    auth: Auth | None = Field(
+        None, description="Users and roles; needs TLS for clients. Not removed again: see enabled."
+    )
+    network_policy: NetworkRules | None = Field(
+        None, description="A NetworkPolicy that lets only some reach the ports; none if left out."
+    )
+
+
+def check_tls(tls: Tls) -> Iterator[tuple[str, str]]:
+    """Yield field and sentence of everything that is wrong with wishes for TLS."""
+    path = "spec.security.tls"
+    given = tls.certificate_secret or tls.issuer_ref
+    if tls.client_tls_enabled and not (tls.auto_tls or given):
+        said = (
+            f"{path}.autoTLS is false and {path}.certificateSecret names no certificate: name a "
+            "Secret or an issuer in issuerRef, or set autoTLS to true."
+        )
+        yield f"{path}.autoTLS", said
+    yield from _check_issuer(tls, f"{path}.issuerRef")
+    for name in tls.server_names:
+        if not _is_server_name(name):
+            said = f"{path}.serverNames {name} is no DNS name in lower case and no IP address: "
+            yield f"{path}.serverNames", f"{said}correct or remove it."
+    yield from _check_duration(
+        f"{path}.certificateLifetime", tls.certificate_lifetime, SHORTEST_LIFE, LONGEST_LIFE
+    )
+    yield from _check_duration(f"{path}.caOverlap", tls.ca_overlap, timedelta(), LONGEST_OVERLAP)
+
+
+def _check_issuer(tls: Tls, path: str) -> Iterator[tuple[str, str]]:
+    if tls.issuer_ref is None:
+        return
+    if tls.certificate_secret:
+        yield path, f"{path} and certificateSecret cannot both be given: remove one of them."
+    if not tls.client_tls_enabled:
+        yield path, f"{path} is for the client port, which has no TLS: remove it."
+    least = SHORTEST_ISSUED_LIFE
+    try:
+        short = parse_duration(tls.certificate_lifetime) < least
+    except ValueError:
+        return  # told about the field itself
+    if short:
+        said = f"{path} needs a certificateLifetime of {_hours(least)} or more, says cert-manager"
+        yield path, f"{said}: raise it."
+
+
+def check_auth(security: Security) -> Iterator[tuple[str, str]]:
+    """Yield field and sentence of everything that is wrong with users and roles."""
+    auth, tls = security.auth, security.tls
+    if auth is None:
+        return
+    path = "spec.security.auth"
+    if tls is None or not tls.enabled or not tls.client_tls_enabled:
+        yield path, f"{path} needs to know users by their certificates: add spec.security.tls."
+    roles = [role.name for role in auth.roles]
+    for role in _find_repeated([*roles, "root"]):
+        yield f"{path}.roles", f"{path}.roles has {role} twice, or it is root: name each once."
+    for name in _find_repeated([*(user.name for user in auth.users), "root"]):
+        yield f"{path}.users", f"{path}.users has {name} twice, or it is root: name each once."
+    for user in auth.users:
+        for role in sorted({*user.roles} - {*roles, "root"}):
+            said = f"{path}.users {user.name} has the role {role}, which {path}.roles does not have"
+            yield f"{path}.users", f"{said}: add it there."
+
+
+def _find_repeated(names: list[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def _is_server_name(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return len(name) <= 253 and SERVER_NAME_FORM.fullmatch(name) is not None
+    return True
+
+
+def _check_duration(
+    path: str, text: str, least: timedelta, most: timedelta
+) -> Iterator[tuple[str, str]]:
+    try:
+        length = parse_duration(text)
+    except ValueError:
+        length = timedelta(-1)
+    if not least <= length <= most:
+        said = (
+            f"{path} {text} is not possible: use a length of time such as 90m or 2160h, at least "
+            f"{_hours(least)} and at most {_hours(most)}."
+        )
+        yield path, said
+
+
+def _hours(length: timedelta) -> str:
+    minutes = int(length.total_seconds() // 60)
+    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
