@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.decision import Decision
+from etcd_operator.core.difference import explain, find_difference
+from etcd_operator.core.issuer import find_credential_problem, find_issuing_problem
+from etcd_operator.core.members import NO_SPACE, format_id
 from etcd_operator.core.quorum import majority, serving_ids, voter_ids, voters_not_serving
+from etcd_operator.core.recovery import find_recovered, find_recovery
 from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.trust import issuer_of
+
+# A backup that has not begun so long after its time is not about to.
+OVERDUE: Final = timedelta(minutes=10)
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -26,7 +35,8 @@ class Verdict:
 
 def judge(snapshot: Snapshot, decision: Decision) -> tuple[Verdict, ...]:
     """Return every condition, in the order in which people read them."""
-    return tuple(judgement(snapshot, decision) for judgement in _JUDGEMENTS)
+    verdicts = (judgement(snapshot, decision) for judgement in _JUDGEMENTS)
+    return tuple(verdict for verdict in verdicts if verdict is not None)
 
 
 def _judge_available(snapshot: Snapshot, decision: Decision) -> Verdict:
@@ -38,6 +48,11 @@ def _judge_available(snapshot: Snapshot, decision: Decision) -> Verdict:
         for seat in snapshot.seats()
         if seat.member and not seat.member.is_learner and seat.pod and seat.pod.ready
     ]
+    full = any(alarm == NO_SPACE for alarm, _ in snapshot.alarms)
+    if snapshot.quorum_confirmed and full:
+        return Verdict(
+            "Available", "False", "NoSpace", "etcd refuses writes: its quota is used up."
+        )
     if snapshot.quorum_confirmed and ready:
         return Verdict(
             "Available", "True", "QuorumAvailable", f"{len(ready)} members serve clients."
@@ -67,6 +82,12 @@ def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
         for pod in snapshot.pods
         if pod.trouble and not pod.deleting
     ]
+    troubles += _name_unbound_disks(snapshot)
+    if snapshot.alarms:
+        return Verdict("Degraded", "True", "Alarm", _name_alarms(snapshot))
+    difference = find_difference(snapshot)
+    if difference:
+        return Verdict("Degraded", "True", "DataDiffers", explain(snapshot, difference))
     if troubles:
         first = next(pod.trouble for pod in snapshot.pods if pod.trouble and not pod.deleting)
         return Verdict("Degraded", "True", first.reason, " ".join(troubles)[:2000])
@@ -80,16 +101,39 @@ def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
     return Verdict("Degraded", "False", "AsExpected", "Nothing is wrong.")
 
 
+def _name_alarms(snapshot: Snapshot) -> str:
+    names = {seat.member.id: seat.ordinal for seat in snapshot.seats() if seat.member}
+    said = [
+        f"etcd raised the alarm {alarm} about "
+        f"{snapshot.naming.member(names[member]) if member in names else format_id(member)}."
+        for alarm, member in sorted(snapshot.alarms)
+    ]
+    return " ".join(said)
+
+
+def _name_unbound_disks(snapshot: Snapshot) -> list[str]:
+    """What the scheduler leaves out: which StorageClass a disk waits for."""
+    waiting = {p.ordinal for p in snapshot.pods if p.trouble and not (p.node or p.deleting)}
+    unbound = [c for c in snapshot.claims if c.ordinal in waiting and not (c.bound or c.deleting)]
+    classes = {claim.storage_class for claim in unbound if claim.storage_class}
+    return [
+        f"Disks wait for StorageClass {name}: does it exist, and can it make volumes here?"
+        for name in sorted(classes)
+    ]
+
+
 def _judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
     """QuorumHealthy: a majority of the voters answers and agrees; who is missing, if not."""
     if decision.phase is Phase.STOPPED:
         return Verdict("QuorumHealthy", "Unknown", "Stopped", decision.message)
+    if decision.phase is Phase.RESTORING and not snapshot.quorum_confirmed:
+        return Verdict("QuorumHealthy", "Unknown", "Restoring", decision.message)
     voters = voter_ids(snapshot)
     if not snapshot.quorum_confirmed and snapshot.recorded_cluster_id is None:
         return Verdict("QuorumHealthy", "Unknown", "NotFormed", "The cluster is not formed yet.")
-    missing = ", ".join(
-        snapshot.naming.member(seat.ordinal) for seat in voters_not_serving(snapshot)
-    )
+    # Without a member list all that has a Pod or a disk is missing.
+    away = voters_not_serving(snapshot) if snapshot.membership else snapshot.seats()
+    missing = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
     count = len(voters & serving_ids(snapshot))
     if snapshot.quorum_confirmed:
         tail = f"; {missing} did not answer" if missing else ""
@@ -100,6 +144,22 @@ def _judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
     return Verdict("QuorumHealthy", "False", "MajorityLost", f"The majority does not answer{tail}.")
 
 
+def _judge_data_loss(snapshot: Snapshot, _: Decision) -> Verdict:
+    """DataLossPossible: the cluster went on from one member after its majority was lost."""
+    _request, revision = find_recovered(snapshot)
+    recovery = find_recovery(snapshot)
+    if recovery is None and not revision:
+        return Verdict(
+            "DataLossPossible", "False", "NoRecovery", "The majority was never given up."
+        )
+    kept = recovery.revision if recovery else revision
+    message = (
+        f"The cluster went on from revision {kept} of one member: later writes that only lost "
+        "members had acknowledged are missing. Their volumes are kept."
+    )
+    return Verdict("DataLossPossible", "True", "MajorityGivenUp", message)
+
+
 def _judge_paused(snapshot: Snapshot, _: Decision) -> Verdict:
     """Paused: the user asked for no changes."""
     if snapshot.cluster.spec.paused:
@@ -107,11 +167,63 @@ def _judge_paused(snapshot: Snapshot, _: Decision) -> Verdict:
     return Verdict("Paused", "False", "NotPaused", "The operator takes care of the cluster.")
 
 
-_JUDGEMENTS: Final[tuple[Callable[[Snapshot, Decision], Verdict], ...]] = (
+def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
+    """CertificatesValid: every certificate can be used and is not about to expire; TLS only."""
+    if not snapshot.credentials and not issuer_of(snapshot.cluster.spec):
+        return None
+    kind, now = "CertificatesValid", snapshot.now
+    unissued = find_issuing_problem(snapshot)
+    if unissued:
+        return Verdict(kind, "False", "NotIssued", unissued)
+    problem = find_credential_problem(snapshot)
+    if problem:
+        return Verdict(kind, "False", "Unusable", problem)
+    known = {name: c.certificate for name, c in sorted(snapshot.credentials.items())}
+    expired = [name for name, one in known.items() if one and one.not_after <= now]
+    if expired:
+        return Verdict(kind, "False", "Expired", f"Expired: {', '.join(expired)}.")
+    # What the operator renews is renewed at two thirds: so late, something keeps it from that.
+    soon = [
+        f"{name} on {one.not_after:%Y-%m-%d at %H:%M} UTC"
+        for name, one in known.items()
+        if one and now >= one.not_before + (one.not_after - one.not_before) * 5 / 6
+    ]
+    if soon:
+        message = f"About to expire: {', '.join(soon)}. Put a new certificate there."
+        return Verdict(kind, "False", "ExpiringSoon", message)
+    return Verdict(kind, "True", "AllValid", "Every certificate is valid.")
+
+
+def _judge_backups(snapshot: Snapshot, _: Decision) -> Verdict | None:
+    """BackupHealthy: every EtcdBackup of the cluster works; only there if there is one."""
+    if not snapshot.backups:
+        return None
+    failing = [backup for backup in snapshot.backups if backup.failures]
+    if failing:
+        said = " ".join(f"EtcdBackup {b.name}: {b.message}" for b in failing)
+        return Verdict("BackupHealthy", "False", "BackupFailing", said[:2000])
+    if snapshot.held_version:
+        said = f"The upgrade to {snapshot.held_version} waits for a backup."
+        return Verdict("BackupHealthy", "Unknown", "UpgradeWaits", said)
+    late = [b.name for b in snapshot.backups if b.due and snapshot.now - b.due > OVERDUE]
+    if late:
+        said = f"EtcdBackup {', '.join(late)} should have begun {OVERDUE} ago."
+        return Verdict("BackupHealthy", "False", "BackupOverdue", said)
+    good = [backup.last for backup in snapshot.backups if backup.last]
+    if not good:
+        return Verdict("BackupHealthy", "Unknown", "NoBackupYet", "There is no backup yet.")
+    newest = max(good).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Verdict("BackupHealthy", "True", "BackedUp", f"The newest backup is of {newest}.")
+
+
+_JUDGEMENTS: Final[tuple[Callable[[Snapshot, Decision], Verdict | None], ...]] = (
     _judge_available,
     _judge_ready,
     _judge_progressing,
     _judge_degraded,
     _judge_quorum,
+    _judge_data_loss,
     _judge_paused,
+    _judge_certificates,
+    _judge_backups,
 )

@@ -1,57 +1,150 @@
 """A second opinion before every effect. It derives safety from scratch and can only say no.
 
-It shares no judgement with the rules: a rule that is wrong still meets the invariants here.
+It shares no judgement with the rules: a rule that is wrong still meets the invariants here. What
+it takes from elsewhere are records that are read, not weighed: the size of the first generation.
 
 * Voters: no action of ours removes or stops a voter if the others, counting those that did not
   answer as dead, would have no majority.
 * Membership is judged only on a list that a quorum confirmed for this snapshot, of the cluster
   whose ID was recorded.
+* Of members that do not have the same data, those that agree stay the majority.
 * A disk is deleted only when its member is gone from etcd, or everything is being deleted, or no
   quorum of disks ever existed.
 * A gate is never opened for forming a cluster once a cluster ID is known.
+* Nobody who signed a certificate that is in use stops being trusted, and nobody signs one whom a
+  member does not trust.
+* Where a backup is asked for before an upgrade or a deletion, neither begins without it.
+* Nothing of somebody else is touched, and the finalizer goes last.
 """
 
 from __future__ import annotations
 
 from typing import assert_never
 
+from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.actions import (
     Action,
     AddLearner,
     ApplyObject,
+    CareAction,
+    ChangeAccess,
+    Compact,
+    Defragment,
     DeleteObject,
+    DisarmAlarm,
     EtcdAction,
+    IssueAuthority,
+    IssueCertificate,
     LabelPod,
+    MembershipAction,
     MoveLeader,
     PromoteMember,
+    QuarantineDisk,
+    RecordReplacement,
     RemoveMember,
+    RequestBackup,
+    ResizeClaim,
+    SetDowngrade,
     SetFinalizer,
+    ShareTrust,
+    VolumeAction,
 )
-from etcd_operator.core.members import Member
+from etcd_operator.core.agreement_guards import refuse_lost_agreement
+from etcd_operator.core.certificate_guards import refuse_access, refuse_certificate
+from etcd_operator.core.layout import ANNOTATION_RESTORE, recorded_bootstrap
+from etcd_operator.core.members import CORRUPT, Member
+from etcd_operator.core.precaution_guards import refuse_request, refuse_risk
+from etcd_operator.core.recovery_guards import is_alone_by_approval, is_approved, refuse_quarantine
+from etcd_operator.core.replacement import find_replacement
+from etcd_operator.core.replacement_guards import (
+    is_before_service,
+    may_stop_all,
+    refuse_claim_deletion,
+    refuse_record,
+    refuse_volume,
+)
 from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.trust import issuer_of
+from etcd_operator.core.version_guards import refuse_downgrade, refuse_unreadable
 
 
 def refuse(action: Action, snapshot: Snapshot) -> str | None:
     """Return why the action must not happen in this snapshot; None if it may."""
+    outright = _refuse_foreign(action, snapshot) or refuse_risk(action, snapshot)
+    if outright is not None:
+        return outright
+    if isinstance(action, EtcdAction | ChangeAccess):
+        return _refuse_identity(action, snapshot) or _refuse_within_etcd(action, snapshot)
+    if isinstance(action, VolumeAction | RecordReplacement | ResizeClaim):
+        return _refuse_disk_change(action, snapshot)
     match action:
-        case AddLearner() | PromoteMember() | RemoveMember() | MoveLeader():
-            return _refuse_identity(action, snapshot) or _refuse_membership(action, snapshot)
-        case DeleteObject(kind="Pod"):
-            return _refuse_stop(action, snapshot)
-        case DeleteObject(kind="PersistentVolumeClaim"):
-            return _refuse_disk(action, snapshot)
         case DeleteObject():
-            return _refuse_removal_of_record(snapshot)
-        case ApplyObject(kind="StatefulSet"):
-            return _refuse_fewer_pods(action, snapshot)
-        case ApplyObject(kind="ConfigMap"):
-            return _refuse_open_gate(action, snapshot)
-        case ApplyObject() | LabelPod() | SetFinalizer():
+            return _refuse_deletion(action, snapshot)
+        case IssueAuthority() | IssueCertificate() | ShareTrust():
+            return refuse_certificate(action, snapshot)
+        case ApplyObject():
+            return _refuse_apply(action, snapshot)
+        case SetFinalizer():
+            return None if action.present else _refuse_release(snapshot)
+        case RequestBackup():
+            return refuse_request(action, snapshot)
+        case LabelPod():
             return None
     assert_never(action)
 
 
-def _refuse_identity(action: EtcdAction, snapshot: Snapshot) -> str | None:
+def _refuse_disk_change(
+    action: VolumeAction | RecordReplacement | ResizeClaim, snapshot: Snapshot
+) -> str | None:
+    if isinstance(action, RecordReplacement):
+        return refuse_record(action, snapshot)
+    if isinstance(action, ResizeClaim):
+        return _refuse_resize(action, snapshot)
+    if isinstance(action, QuarantineDisk) and find_replacement(snapshot.cluster) is None:
+        return refuse_quarantine(action, snapshot)
+    return refuse_volume(action, snapshot)
+
+
+def _refuse_within_etcd(action: EtcdAction | ChangeAccess, snapshot: Snapshot) -> str | None:
+    if isinstance(action, ChangeAccess):
+        return refuse_access(action, snapshot)
+    if isinstance(action, CareAction):
+        return _refuse_care(action, snapshot)
+    return _refuse_membership(action, snapshot)
+
+
+def _refuse_foreign(action: Action, snapshot: Snapshot) -> str | None:
+    if not isinstance(action, ApplyObject | DeleteObject):
+        return None
+    live = snapshot.child(action.kind, action.name)
+    foreign = live is not None and live.owner_uid != snapshot.naming.uid
+    return "it belongs to somebody else" if foreign else None
+
+
+def _refuse_apply(action: ApplyObject, snapshot: Snapshot) -> str | None:
+    if action.kind == "StatefulSet":
+        return _refuse_fewer_pods(action, snapshot) or refuse_unreadable(action, snapshot)
+    return _refuse_open_gate(action, snapshot) if action.kind == "ConfigMap" else None
+
+
+def _refuse_deletion(action: DeleteObject, snapshot: Snapshot) -> str | None:
+    match action.kind:
+        case "Pod":
+            return _refuse_stop(action, snapshot)
+        case "PersistentVolumeClaim":
+            return _refuse_disk(action, snapshot)
+        case "NetworkPolicy":
+            wanted = snapshot.cluster.spec.network_rules is not None
+            return "the spec wants it" if wanted else None
+        case "Certificate":
+            return "the spec wants it" if issuer_of(snapshot.cluster.spec) else None
+        case "StatefulSet" if action.orphan:
+            return None if snapshot.quorum_confirmed else "no quorum has confirmed the member list"
+        case _:
+            return _refuse_removal_of_record(snapshot)
+
+
+def _refuse_identity(action: EtcdAction | ChangeAccess, snapshot: Snapshot) -> str | None:
     live = snapshot.membership
     if live is None or not live.linearizable:
         return "no quorum has confirmed the member list"
@@ -61,7 +154,30 @@ def _refuse_identity(action: EtcdAction, snapshot: Snapshot) -> str | None:
     return None
 
 
-def _refuse_membership(action: EtcdAction, snapshot: Snapshot) -> str | None:
+def _refuse_care(action: CareAction, snapshot: Snapshot) -> str | None:
+    """Whatever stops a member for a while, only while every voter answers; alarms by their own."""
+    by_id = {member.id: member for member in snapshot.members}
+    match action:
+        case Compact(revision=revision):
+            answers = [p.status for p in snapshot.probes.values() if p.status]
+            newest = max((status.revision for status in answers), default=0)
+            return "it would reach beyond what was written" if revision > newest else None
+        case Defragment(member_id=member_id):
+            voters = {m.id for m in by_id.values() if not m.is_learner}
+            if voters - _answering(snapshot):
+                return "a voter does not answer"
+            if len(voters) == 1:
+                return None if member_id in by_id else "it is no member"
+            return _refuse_vote_loss(by_id, member_id, snapshot, still_voting=True)
+        case DisarmAlarm(alarm=alarm, member_id=member_id):
+            corrupt = alarm == CORRUPT and (member_id in by_id or member_id == 0)
+            return "a member with corrupt data is still there" if corrupt else None
+        case SetDowngrade():
+            return refuse_downgrade(action, snapshot)
+    assert_never(action)
+
+
+def _refuse_membership(action: MembershipAction, snapshot: Snapshot) -> str | None:
     by_id = {member.id: member for member in snapshot.members}
     match action:
         case AddLearner(peer_url=peer_url):
@@ -69,16 +185,28 @@ def _refuse_membership(action: EtcdAction, snapshot: Snapshot) -> str | None:
                 return "a member with this peer URL exists"
             return None
         case PromoteMember(member_id=member_id):
-            member = by_id.get(member_id)
-            return None if member and member.is_learner else "it is not a learner"
+            return _refuse_vote(by_id, member_id, snapshot)
         case MoveLeader(from_id=from_id, to_id=to_id):
             heir = by_id.get(to_id)
             if heir is None or heir.is_learner:
                 return "only a voter can lead"
             return None if snapshot.leader_id in (0, from_id) else "leadership has moved meanwhile"
         case RemoveMember(member_id=member_id):
-            return _refuse_vote_loss(by_id, member_id, snapshot, still_voting=False)
+            lost = _refuse_vote_loss(by_id, member_id, snapshot, still_voting=False)
+            return lost or refuse_lost_agreement(member_id, snapshot)
     assert_never(action)
+
+
+def _refuse_vote(by_id: dict[int, Member], member_id: int, snapshot: Snapshot) -> str | None:
+    """A vote for one that does not answer raises the majority that the others must be."""
+    member = by_id.get(member_id)
+    if member is None or not member.is_learner:
+        return "it is not a learner"
+    voters = {m.id for m in by_id.values() if not m.is_learner} | {member_id}
+    alive = _answering(snapshot) & voters
+    if len(alive) * 2 <= len(voters):
+        return f"only {len(alive)} of {len(voters)} voters would be answering"
+    return None
 
 
 def _refuse_vote_loss(
@@ -116,16 +244,18 @@ def _refuse_stop(action: DeleteObject, snapshot: Snapshot) -> str | None:
     pod = next((p for p in snapshot.pods if p.uid == action.uid), None)
     if pod is None:
         return "it is not there any more"
-    if not pod.ever_ran:
+    if not pod.ever_ran or may_stop_all(snapshot):
         return None
     if not snapshot.quorum_confirmed:
+        if is_alone_by_approval(snapshot, pod.ordinal):
+            return None
         return "no quorum has confirmed the member list"
     by_id = {m.id: m for m in snapshot.members}
     member = next(
         (m for m in by_id.values() if snapshot.naming.ordinal_of_peer(m.peer_urls) == pod.ordinal),
         None,
     )
-    if member is None or not member.started or len(by_id) == 1:
+    if member is None or member.is_learner or len(by_id) == 1:
         return None
     if member.id not in _answering(snapshot):
         return None  # it serves nobody now
@@ -141,23 +271,74 @@ def _refuse_disk(action: DeleteObject, snapshot: Snapshot) -> str | None:
     policy = snapshot.cluster.spec.storage.retention_policy
     if snapshot.cluster.deleting:
         return "the retention policy keeps it" if policy.when_deleted == "Retain" else None
+    if is_before_service(snapshot):
+        return refuse_claim_deletion(claim, snapshot)
     if snapshot.quorum_confirmed:
-        ordinals = {snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members}
-        if policy.when_scaled == "Retain":
-            return "the retention policy keeps it"
-        return "its member is part of the cluster" if claim.ordinal in ordinals else None
+        by_ordinal = {snapshot.naming.ordinal_of_peer(m.peer_urls): m for m in snapshot.members}
+        member = by_ordinal.get(claim.ordinal)
+        if member is not None:
+            return _refuse_disk_of_member(member, snapshot)
+        return "the retention policy keeps it" if policy.when_scaled == "Retain" else None
     if snapshot.recorded_cluster_id is not None:
         return "no quorum has confirmed that its member is gone"
-    bound = sum(c.bound for c in snapshot.claims)
-    begun = max(snapshot.replicas or 0, len(snapshot.claims))
-    return "a majority of the members may have had data" if bound * 2 > begun else None
+    return _refuse_if_data(snapshot)
+
+
+def _refuse_resize(action: ResizeClaim, snapshot: Snapshot) -> str | None:
+    claim = next((c for c in snapshot.claims if c.uid == action.uid), None)
+    if claim is None or claim.deleting or not claim.bound:
+        return "there is no volume that could grow"
+    if claim.owner_uid != snapshot.naming.uid:
+        return "it belongs to another cluster"
+    if claim.requested and parse_quantity(action.size) <= parse_quantity(claim.requested):
+        return "a disk can only grow"
+    return None
+
+
+def _refuse_disk_of_member(member: Member, snapshot: Snapshot) -> str | None:
+    """A member's disk may only go when the member cannot be serving and nobody would miss it."""
+    if member.id == 0:
+        return None  # announced a moment ago: what is on the disk is an earlier member's
+    ordinal = snapshot.naming.ordinal_of_peer(member.peer_urls)
+    ended = [p for p in snapshot.pods if p.ordinal == ordinal and p.last_words and not p.running]
+    lost = any(claim.lost for claim in snapshot.claims if claim.ordinal == ordinal)
+    if member.id in _answering(snapshot) or not (ended or lost):
+        return "its member is part of the cluster"
+    if not member.started:
+        return None
+    by_id = {m.id: m for m in snapshot.members}
+    return _refuse_vote_loss(by_id, member.id, snapshot, still_voting=True)
 
 
 def _refuse_removal_of_record(snapshot: Snapshot) -> str | None:
     if snapshot.cluster.deleting:
         return None
-    if snapshot.recorded_cluster_id is not None or snapshot.membership is not None:
+    if snapshot.recorded_cluster_id is not None or snapshot.quorum_confirmed:
         return "the cluster lives"
+    if snapshot.claims or snapshot.pods or snapshot.replicas:
+        return "it tells whose disks and Pods these are"
+    if not snapshot.starts_nothing or snapshot.unlabelled_claims is None:
+        return "there may be disks that nobody sees yet"
+    return None
+
+
+def _refuse_if_data(snapshot: Snapshot) -> str | None:
+    """A member that waits for the others of its generation has promised nothing yet."""
+    bound = sum(c.bound for c in snapshot.claims)
+    begun = recorded_bootstrap(snapshot) or max(snapshot.replicas or 0, len(snapshot.claims))
+    return "a majority of the members may have had data" if bound * 2 > begun else None
+
+
+def _refuse_release(snapshot: Snapshot) -> str | None:
+    """Without the finalizer nobody looks after what is left."""
+    if not snapshot.cluster.deleting:
+        return "the cluster is not being deleted"
+    uid = snapshot.naming.uid
+    live = snapshot.statefulset
+    keeps_disks = snapshot.cluster.spec.storage.retention_policy.when_deleted == "Retain"
+    disks = not keeps_disks and any(claim.owner_uid == uid for claim in snapshot.claims)
+    if snapshot.pods or disks or (live and live.owner_uid == uid):
+        return "something of it is left"
     return None
 
 
@@ -165,9 +346,13 @@ def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
     before, after = snapshot.replicas, action.manifest["spec"]["replicas"]
     if before is None or after >= before or snapshot.cluster.spec.size == 0:
         return None
+    if may_stop_all(snapshot):
+        return None
     if snapshot.recorded_cluster_id is None and not snapshot.quorum_confirmed:
-        return "the cluster is not formed yet"
+        return _refuse_if_data(snapshot)
     if not snapshot.quorum_confirmed:
+        if action.manifest["spec"].get("ordinals") and is_approved(snapshot):
+            return None
         return "no quorum has confirmed who may stop"
     kept = [snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members]
     stopped = [ordinal for ordinal in kept if ordinal is not None and ordinal >= after]
@@ -175,6 +360,16 @@ def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
 
 
 def _refuse_open_gate(action: ApplyObject, snapshot: Snapshot) -> str | None:
-    formed = snapshot.recorded_cluster_id is not None or snapshot.membership is not None
+    # A lone member that waits for the others of its generation answers as well, without a leader.
+    recorded = snapshot.recorded_cluster_id is not None
+    formed = recorded or snapshot.quorum_confirmed or bool(_answering(snapshot))
     opens = any('initial-cluster-state: "new"' in text for text in action.manifest["data"].values())
-    return "the cluster was formed before" if formed and opens else None
+    if opens and ANNOTATION_RESTORE in snapshot.cluster.annotations:
+        return "the cluster comes from a backup"
+    if opens and (formed or find_replacement(snapshot.cluster)):
+        return "the cluster was formed before"
+    forces = any("force-new-cluster: true" in t for t in action.manifest["data"].values())
+    kept = {claim.ordinal for claim in snapshot.claims}
+    if forces and not (len(kept) == 1 and is_alone_by_approval(snapshot, min(kept))):
+        return "a member may be forced only when nothing of the others can start any more"
+    return None

@@ -17,10 +17,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from etcd_operator.core.members import Member
 from etcd_operator.core.naming import ANNOTATION_BOOTSTRAP, ANNOTATION_MEMBERS
+from etcd_operator.core.recovery import Recovery, find_recovered
+from etcd_operator.core.replacement import Stage, find_replacement
 from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.versions import next_record
+
+# On an EtcdCluster that an EtcdRestore makes: its uid, how many disks it fills, and its uid again
+# when all of them are filled.
+ANNOTATION_RESTORE: Final = "etcd.etcd.io/restore"
+ANNOTATION_RESTORE_SIZE: Final = "etcd.etcd.io/restore-size"
+ANNOTATION_RESTORED: Final = "etcd.etcd.io/restored"
 
 
 class Gate(Enum):
@@ -37,7 +47,9 @@ class Layout:
 
     `cluster_id` is None while the cluster is not formed; `bootstrap` is the number of members of
     the first generation, kept until then. `confirmed` is False when no quorum stands behind this
-    layout: then a gate that already fences by cluster ID is left exactly as it is.
+    layout: then a gate that already fences by cluster ID is left exactly as it is. `recovery` is
+    under way, from a lost majority; `recovered` is the record of the last one. `version` is the
+    record of what members ran.
     """
 
     gates: tuple[Gate, ...]
@@ -46,6 +58,9 @@ class Layout:
     cluster_id: int | None
     bootstrap: int | None
     confirmed: bool = True
+    recovery: Recovery | None = None
+    recovered: str = ""
+    version: str = ""
 
 
 def recorded_members(snapshot: Snapshot) -> tuple[int, ...]:
@@ -61,22 +76,38 @@ def recorded_members(snapshot: Snapshot) -> tuple[int, ...]:
 
 def recorded_bootstrap(snapshot: Snapshot) -> int | None:
     """The size of the first generation if a bootstrap was begun in this life of the cluster."""
+    replacement = find_replacement(snapshot.cluster)
+    if replacement and replacement.stage is Stage.START:
+        return replacement.size
     for child in (snapshot.config_map, snapshot.statefulset):
         if child and child.owner_uid == snapshot.naming.uid:
             text = child.annotations.get(ANNOTATION_BOOTSTRAP)
             if text:
                 return int(text)
-    return None
+    return restored_members(snapshot)
+
+
+def restored_members(snapshot: Snapshot) -> int | None:
+    """How many disks an EtcdRestore filled for this cluster; None if none did, or not all yet."""
+    annotations = snapshot.cluster.annotations
+    maker, size = annotations.get(ANNOTATION_RESTORE), annotations.get(ANNOTATION_RESTORE_SIZE, "")
+    if not maker or annotations.get(ANNOTATION_RESTORED) != maker or not size.isdecimal():
+        return None
+    return int(size)
 
 
 def lay_out_bootstrap(snapshot: Snapshot, members: int) -> Layout:
     """The layout of a cluster that is not formed yet: all members start together as NEW.
 
-    The gate is CLOSED where disks exist but nothing says that they belong to this bootstrap.
+    The gate is CLOSED where disks exist but nothing says that they belong to this bootstrap, and
+    where an EtcdRestore filled them: they hold the cluster already.
     """
     stopped = snapshot.cluster.spec.size == 0
     earlier_life = bool(snapshot.claims) and recorded_bootstrap(snapshot) is None
-    gate = Gate.CLOSED if earlier_life else Gate.NEW
+    # A restored disk needs no file to start from; one that lost its data must not begin anew.
+    replacement = find_replacement(snapshot.cluster)
+    restored = replacement is not None or restored_members(snapshot) is not None
+    gate = Gate.CLOSED if earlier_life or restored else Gate.NEW
     everyone = tuple(range(members))
     return Layout(
         gates=(gate,) * members,
@@ -101,6 +132,7 @@ def lay_out(snapshot: Snapshot, cluster_id: int) -> Layout:
         cluster_id=cluster_id,
         bootstrap=None,
         confirmed=False,
+        version=next_record(snapshot),
     )
 
 
@@ -110,16 +142,17 @@ def _from_members(snapshot: Snapshot, cluster_id: int) -> Layout:
         ordinal = snapshot.naming.ordinal_of_peer(member.peer_urls)
         if ordinal is not None:
             by_ordinal[ordinal] = member
-    size = snapshot.cluster.spec.size
-    highest = max(max(by_ordinal, default=-1) + 1, size)
+    # A file that is not there is as closed as one that says so.
+    highest = max(by_ordinal, default=-1) + 1
     gates = tuple(_gate(by_ordinal.get(ordinal)) for ordinal in range(highest))
-    replicas = _replicas(snapshot, by_ordinal)
     return Layout(
         gates=gates,
         listed=tuple(sorted(by_ordinal)),
-        replicas=0 if size == 0 else replicas,
+        replicas=0 if snapshot.cluster.spec.size == 0 else highest,
         cluster_id=cluster_id,
         bootstrap=None,
+        recovered=" ".join(find_recovered(snapshot)).strip(),
+        version=next_record(snapshot),
     )
 
 
@@ -127,19 +160,3 @@ def _gate(member: Member | None) -> Gate:
     if member is not None and not member.started:
         return Gate.JOIN
     return Gate.CLOSED
-
-
-def _replicas(snapshot: Snapshot, members: dict[int, Member]) -> int:
-    """One Pod per member, but of those that never served only the first gets its Pod.
-
-    Two joiners that start in the same instant ask each other for the member list before either
-    serves, and wait for seconds: the second starts when the first serves.
-    """
-    everyone = max(members, default=-1) + 1
-    waiting = [
-        o for o, member in sorted(members.items()) if member.is_learner and not member.started
-    ]
-    if len(waiting) < 2:
-        return everyone
-    already = min(snapshot.replicas or 0, everyone)
-    return max(already, waiting[0] + 1)

@@ -6,7 +6,17 @@ Field meanings follow etcd's `rpc.proto` (Member, StatusResponse); identifiers a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+# How etcd lists an active alarm among the errors of a status: Go's text form of an AlarmMember.
+_ALARM: Final = re.compile(r"(?:memberID:(\d+) )?alarm:(\w+)")
+
+NO_SPACE: Final = "NOSPACE"
+CORRUPT: Final = "CORRUPT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,12 @@ class MemberList:
 
 @dataclass(frozen=True, slots=True)
 class MemberStatus:
-    """A member's answer to Maintenance.Status. Sizes in bytes; `leader` is 0 when it knows none."""
+    """A member's answer to Maintenance.Status. Sizes in bytes; `leader` is 0 when it knows none.
+
+    `db_size_quota` is the largest size before writes are refused; 0 before 3.6, which does not say.
+    `storage_version` is the version that can read its disk, such as 3.5.0, and `downgrade_target`
+    the version that the cluster is being downgraded to; empty before 3.6 and while there is none.
+    """
 
     member_id: int
     cluster_id: int
@@ -59,6 +74,44 @@ class MemberStatus:
     raft_applied_index: int
     is_learner: bool
     errors: tuple[str, ...] = ()
+    db_size_quota: int = 0
+    storage_version: str = ""
+    downgrade_target: str = ""
+
+    @property
+    def alarms(self) -> frozenset[tuple[str, int]]:
+        """The active alarms of the cluster: NOSPACE or CORRUPT, and the member ID each is about.
+
+        Every member lists all of them. ID 0: etcd does not know which member it is.
+        """
+        found = (_ALARM.match(error) for error in self.errors)
+        return frozenset((match[2], int(match[1] or 0)) for match in found if match)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the data of a member reaches; also of one that runs and waits for a quorum to serve.
+
+    `index` is the last entry of the log that the member knows to be committed. Of two members of a
+    cluster, who has the higher one has all that the other has.
+    """
+
+    member_id: int
+    revision: int
+    index: int
+    is_learner: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the keys of each member hash to, by member ID: up to one revision, at `at`.
+
+    Only taken where all members had removed the same history: else the hashes may differ.
+    """
+
+    at: datetime
+    revision: int
+    hashes: Mapping[int, int] = field(hash=False)
 
 
 def format_id(identifier: int) -> str:

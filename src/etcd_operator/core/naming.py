@@ -10,24 +10,56 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from etcd_operator.api.cluster import EtcdCluster
+
 FINALIZER: Final = "etcd.etcd.io/finalizer"
 FIELD_MANAGER: Final = "etcd-operator"
 
 LABEL_CLUSTER: Final = "etcd.etcd.io/cluster"
 LABEL_CLUSTER_UID: Final = "etcd.etcd.io/cluster-uid"
 LABEL_ROLE: Final = "etcd.etcd.io/role"
+# On the Jobs of backups and restores, and their Pods: which of the two.
+LABEL_TASK: Final = "etcd.etcd.io/task"
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "etcd-operator"
+
+# On the operator's own Pods.
+OPERATOR_LABELS: Final = {"app.kubernetes.io/name": "etcd-operator"}
 
 ROLE_VOTER: Final = "voter"
 ROLE_LEARNER: Final = "learner"
 
-# What must survive the loss of `status`, kept on the ConfigMap that carries the gate.
+# What must survive the loss of `status`, kept on the ConfigMap that carries the gate; the first and
+# `bootstrap` also on the StatefulSet, which somebody would have to delete as well.
 ANNOTATION_CLUSTER_ID: Final = "etcd.etcd.io/cluster-id"
 ANNOTATION_MEMBERS: Final = "etcd.etcd.io/members"
 ANNOTATION_BOOTSTRAP: Final = "etcd.etcd.io/bootstrap"
+ANNOTATION_RECOVERY: Final = "etcd.etcd.io/recovery"
+ANNOTATION_RECOVERED: Final = "etcd.etcd.io/recovered"
+# On a PersistentVolume that was set aside: which claim's it was.
+ANNOTATION_QUARANTINED: Final = "etcd.etcd.io/quarantined-from"
+# Beside it: the reclaim policy that the volume had until then.
+ANNOTATION_RECLAIM: Final = "etcd.etcd.io/reclaim-policy"
 # Changes whenever what we want of an object changes, so that a removed field is noticed too.
 ANNOTATION_FINGERPRINT: Final = "etcd.etcd.io/fingerprint"
+
+# On the gate and on the Pod template: which certificate authorities the members trust.
+ANNOTATION_TRUST: Final = "etcd.etcd.io/trust"
+# On the gate: what is encrypted, which cannot change.
+ANNOTATION_TLS: Final = "etcd.etcd.io/tls"
+# On the gate: the lowest version that members ran last, and the oldest one in their logs.
+ANNOTATION_VERSION: Final = "etcd.etcd.io/version"
+# On the Secret of a certificate authority: the spec's caGeneration that it was made for.
+ANNOTATION_CA_GENERATION: Final = "etcd.etcd.io/ca-generation"
+
+# On the EtcdCluster: the namespaces whose EtcdBackups may read it, with commas between; * for all.
+ANNOTATION_BACKUP_FROM: Final = "etcd.etcd.io/backup-from"
+
+# On the Pod template: what the members' configuration means beyond membership.
+ANNOTATION_CONFIG: Final = "etcd.etcd.io/config"
+
+# Ends the name of the file that a member is given in a recovery from a lost majority.
+FORCED: Final = "-forced"
 
 CLIENT_PORT: Final = 2379
 PEER_PORT: Final = 2380
@@ -36,12 +68,29 @@ METRICS_PORT: Final = 2381
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """The names of one cluster; `domain` is the DNS domain of the Kubernetes cluster."""
+    """The names of one cluster; `domain` is the DNS domain of the Kubernetes cluster.
+
+    Whether clients and peers speak TLS is part of every URL.
+    """
 
     namespace: str
     name: str
     uid: str
     domain: str = "cluster.local"
+    client_tls: bool = False
+    peer_tls: bool = False
+
+    @classmethod
+    def of(cls, cluster: EtcdCluster, domain: str) -> Naming:
+        """The names of this cluster, its URLs as its spec wants them."""
+        return cls(
+            cluster.namespace,
+            cluster.name,
+            cluster.uid,
+            domain,
+            client_tls=cluster.spec.client_tls,
+            peer_tls=cluster.spec.peer_tls,
+        )
 
     @property
     def statefulset(self) -> str:
@@ -64,8 +113,57 @@ class Naming:
         return f"{self.name}-config"
 
     @property
+    def client_authority(self) -> str:
+        """The Secret with the certificate authority of clients and of what they see."""
+        return f"{self.name}-client-ca"
+
+    @property
+    def peer_authority(self) -> str:
+        """The Secret with the certificate authority of the members among themselves."""
+        return f"{self.name}-peer-ca"
+
+    @property
+    def server_secret(self) -> str:
+        """The Secret with the certificate that clients see."""
+        return f"{self.name}-server-tls"
+
+    @property
+    def peer_secret(self) -> str:
+        """The Secret with the certificates of the members among themselves."""
+        return f"{self.name}-peer-tls"
+
+    @property
+    def client_secret(self) -> str:
+        """The Secret that clients mount."""
+        return f"{self.name}-client-tls"
+
+    @property
+    def operator_secret(self) -> str:
+        """The Secret with the operator's own client certificate."""
+        return f"{self.name}-operator-tls"
+
+    @property
+    def server_certificate(self) -> str:
+        """The Certificate of cert-manager for what clients see."""
+        return f"{self.name}-server"
+
+    @property
+    def client_certificate(self) -> str:
+        """The Certificate of cert-manager for what clients show."""
+        return f"{self.name}-client"
+
+    def user_secret(self, user: str) -> str:
+        """The Secret with the client certificate of one of etcd's users."""
+        return f"{self.name}-user-{user}"
+
+    @property
     def disruption_budget(self) -> str:
         """The PodDisruptionBudget over the voters."""
+        return self.name
+
+    @property
+    def network_policy(self) -> str:
+        """The NetworkPolicy over the members, if there is to be one."""
         return self.name
 
     @property
@@ -85,17 +183,21 @@ class Naming:
         """The key of a member's configuration file in the ConfigMap."""
         return f"{self.name}-{ordinal}.yaml"
 
+    def forced_config_key(self, ordinal: int) -> str:
+        """The key of the file with which a member becomes a cluster of its own."""
+        return f"{self.name}-{ordinal}{FORCED}.yaml"
+
     def host(self, ordinal: int) -> str:
         """A member's DNS name."""
         return f"{self.member(ordinal)}.{self.peer_service}.{self.namespace}.svc.{self.domain}"
 
     def peer_url(self, ordinal: int) -> str:
         """Where the other members reach a member."""
-        return f"http://{self.host(ordinal)}:{PEER_PORT}"
+        return f"{_scheme(self.peer_tls)}://{self.host(ordinal)}:{PEER_PORT}"
 
     def client_url(self, ordinal: int) -> str:
         """Where clients reach a member."""
-        return f"http://{self.host(ordinal)}:{CLIENT_PORT}"
+        return f"{_scheme(self.client_tls)}://{self.host(ordinal)}:{CLIENT_PORT}"
 
     def ordinal(self, object_name: str) -> int | None:
         """The ordinal in the name of a Pod, a member or a claim of this cluster, if it is one."""
@@ -134,3 +236,7 @@ class Naming:
             "app.kubernetes.io/component": component,
             LABEL_MANAGED_BY: MANAGED_BY,
         }
+
+
+def _scheme(tls: bool) -> str:
+    return "https" if tls else "http"

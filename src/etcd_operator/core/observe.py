@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from typing import Any
 
 from etcd_operator.api.parse import parse_time
-from etcd_operator.core.naming import LABEL_CLUSTER_UID, LABEL_ROLE
+from etcd_operator.api.validation import ANNOTATION_REPLACE
+from etcd_operator.core.naming import ANNOTATION_TRUST, FORCED, LABEL_CLUSTER_UID, LABEL_ROLE
 from etcd_operator.core.snapshot import Child, Claim, Pod, Trouble
 
 Json = dict[str, Any]
@@ -15,28 +18,58 @@ def observe_pod(raw: Json) -> Pod:
     """Read a member's Pod; its ordinal is the number at the end of its name."""
     metadata, status = raw["metadata"], raw.get("status") or {}
     labels = metadata.get("labels") or {}
+    annotations = metadata.get("annotations") or {}
     container = _etcd_container(status)
+    ready = _condition(status, "Ready")
     state = container.get("state") or {}
     running = "running" in state and status.get("phase") == "Running"
     restarts = int(container.get("restartCount") or 0)
     last_state = container.get("lastState") or {}
+    ended = state.get("terminated") or last_state.get("terminated") or {}
+    last_words = read_last_words(ended.get("message") or "")
     return Pod(
         name=metadata["name"],
         ordinal=_trailing_number(metadata["name"]),
         uid=metadata["uid"],
+        owner_uid=labels.get(LABEL_CLUSTER_UID, ""),
         resource_version=metadata.get("resourceVersion", ""),
         address=status.get("podIP") or "",
         node=(raw.get("spec") or {}).get("nodeName") or "",
         running=running,
         ever_ran=running or restarts > 0 or bool(last_state) or "terminated" in state,
-        ready=_condition(status, "Ready").get("status") == "True",
+        ready=ready.get("status") == "True",
         deleting="deletionTimestamp" in metadata,
         restarts=restarts,
         revision=labels.get("controller-revision-hash", ""),
         role=labels.get(LABEL_ROLE, ""),
         created=parse_time(metadata.get("creationTimestamp")),
-        trouble=_find_trouble(status, state, last_state),
+        trouble=_find_trouble(status, state, last_words, ended),
+        last_words=last_words,
+        unready_since=_find_unready(status, ready),
+        ends_by=parse_time(metadata.get("deletionTimestamp")),
+        forced=_is_forced(raw.get("spec") or {}),
+        replace_asked=annotations.get(ANNOTATION_REPLACE, "false") != "false",
+        trust=_read_trust(annotations.get(ANNOTATION_TRUST, "")),
     )
+
+
+def _is_forced(spec: Json) -> bool:
+    for container in spec.get("containers") or ():
+        if any(str(word).endswith(f"{FORCED}.yaml") for word in container.get("args") or ()):
+            return True
+    return False
+
+
+def _find_unready(status: Json, ready: Json) -> datetime | None:
+    """Since when it is not Ready; a Pod that no node takes has only what the scheduler says."""
+    if ready.get("status") == "True":
+        return None
+    said = ready if ready else _condition(status, "PodScheduled")
+    return parse_time(said.get("lastTransitionTime"))
+
+
+def _read_trust(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
 
 
 def _etcd_container(status: Json) -> Json:
@@ -53,7 +86,7 @@ def _condition(status: Json, kind: str) -> Json:
     return {}
 
 
-def _find_trouble(status: Json, state: Json, last_state: Json) -> Trouble | None:
+def _find_trouble(status: Json, state: Json, last_words: str, ended: Json) -> Trouble | None:
     """Return why the Pod does not come up, in the words of the scheduler or the kubelet."""
     scheduled = _condition(status, "PodScheduled")
     if scheduled.get("status") == "False":
@@ -63,22 +96,45 @@ def _find_trouble(status: Json, state: Json, last_state: Json) -> Trouble | None
     if not reason or reason in ("ContainerCreating", "PodInitializing"):
         return None
     message = waiting.get("message", "")
-    ended = last_state.get("terminated") or {}
     if reason == "CrashLoopBackOff" and ended:
-        message = f"etcd ended with exit code {ended.get('exitCode')}; {message}"
+        if ended.get("reason") == "OOMKilled":
+            return Trouble("OOMKilled", "etcd needed more memory than spec.resources.limits has")
+        why = f": {last_words}" if last_words else ""
+        message = f"etcd ended with exit code {ended.get('exitCode')}{why}"
     return Trouble(reason, message)
+
+
+def read_last_words(text: str) -> str:
+    """Return why etcd ended from the last lines of its log, which are JSON objects."""
+    for line in reversed(text.splitlines()):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("level") in ("fatal", "panic", "error"):
+            return ": ".join(str(entry[key]) for key in ("msg", "error") if entry.get(key))
+    return text.strip().rpartition("\n")[2][:300]
 
 
 def observe_claim(raw: Json) -> Claim:
     """Read a member's PersistentVolumeClaim."""
     metadata = raw["metadata"]
+    spec, status = raw.get("spec") or {}, raw.get("status") or {}
+    phase = status.get("phase")
+    requests = (spec.get("resources") or {}).get("requests") or {}
     return Claim(
         name=metadata["name"],
         ordinal=_trailing_number(metadata["name"]),
         uid=metadata["uid"],
         owner_uid=(metadata.get("labels") or {}).get(LABEL_CLUSTER_UID, ""),
-        bound=(raw.get("status") or {}).get("phase") == "Bound",
+        resource_version=metadata.get("resourceVersion", ""),
+        bound=phase == "Bound",
         deleting="deletionTimestamp" in metadata,
+        lost=phase == "Lost",
+        requested=str(requests.get("storage", "")),
+        storage_class=spec.get("storageClassName") or "",
+        volume=spec.get("volumeName") or "",
+        capacity=str((status.get("capacity") or {}).get("storage", "")),
     )
 
 

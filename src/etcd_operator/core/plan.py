@@ -10,31 +10,52 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from etcd_operator.core.actions import Action, AddLearner, PromoteMember, RemoveMember
+from etcd_operator.core.actions import Action, AddLearner, ApplyObject, PromoteMember, RemoveMember
 from etcd_operator.core.decision import Decision, Rule
 from etcd_operator.core.layout import Layout, lay_out, lay_out_bootstrap, recorded_bootstrap
 from etcd_operator.core.members import Member, MemberList
 from etcd_operator.core.rules import (
+    authorize,
     bootstrap,
+    certify,
     hibernate,
+    maintain,
+    protect,
     refuse,
+    request,
+    restore,
     rollout,
     scale,
     steady,
+    storage,
+    stuck,
     teardown,
+    versions,
 )
+from etcd_operator.core.rules.recover import recover_quorum
+from etcd_operator.core.rules.replace import replace_lost_members
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.upkeep import correct
 
 RULES: Final[tuple[Rule, ...]] = (
-    teardown.tear_down,  # deletion needs nobody's permission, and nothing else matters then
+    protect.back_up_before_deletion,
+    teardown.tear_down,  # deletion needs nobody else's permission, and nothing else matters then
     refuse.refuse_invalid_spec,
     refuse.pause,
     refuse.refuse_foreign_objects,
+    restore.restore_in_place,
+    bootstrap.wait_for_restore,
     refuse.refuse_foreign_disks,
     bootstrap.rest_uncreated,
     refuse.take_charge,  # before the first object exists
+    certify.refuse_tls_switch,
+    certify.refuse_foreign_secrets,
+    request.request_certificates,
+    request.wait_for_issuer,
+    certify.refuse_unusable_certificate,
+    certify.certify,  # before a member can want them
     refuse.refuse_other_cluster,
+    recover_quorum,
     bootstrap.wait_for_remains,
     bootstrap.restart_bootstrap,
     rollout.replace_stuck_pods,  # what never ran holds no data, formed or not
@@ -42,13 +63,31 @@ RULES: Final[tuple[Rule, ...]] = (
     hibernate.stop,
     hibernate.start,
     scale.wait_for_quorum,  # below here a quorum has confirmed the member list
+    scale.refuse_foreign_members,
     rollout.restart_joiners,
+    restore.release_old_disks,
     scale.promote,  # finish what etcd has been told …
+    maintain.tell_difference,  # before anything can go
     scale.shrink,
+    replace_lost_members,
+    stuck.replace_stuck_members,
+    stuck.release_stuck_pods,
+    maintain.disarm_corrupt,
+    maintain.free_space,
     scale.delete_left_disks,
     scale.wait_for_joiners,
     scale.grow,  # … before telling it more
+    scale.wait_to_shrink,
+    storage.grow_disks,
+    authorize.authorize,
+    versions.refuse_version,
+    versions.prepare_version,
+    versions.end_downgrade,
     rollout.roll,
+    protect.back_up_before_upgrade,  # what it holds back is in nobody's template yet
+    stuck.wait_to_replace,
+    maintain.tell_alarms,
+    maintain.defragment,
     steady.rest,
 )
 
@@ -78,9 +117,15 @@ def _compose(snapshot: Snapshot, decision: Decision) -> tuple[Action, ...]:
     after = predict(snapshot, decision.actions)
     if after is snapshot:
         return (*now, *decision.actions)
-    done = set(now)
-    then = [a for a in correct(after, choose_layout(after)) if a not in done]
+    then = [a for a in correct(after, choose_layout(after)) if a not in now]
+    if {_target(action) for action in now} & {_target(action) for action in then}:
+        # One object twice: the second time would be judged by what is old by then.
+        return (*now, *decision.actions)
     return (*now, *decision.actions, *then)
+
+
+def _target(action: Action) -> object:
+    return (action.kind, action.name) if isinstance(action, ApplyObject) else action
 
 
 def choose_layout(snapshot: Snapshot) -> Layout:

@@ -27,6 +27,12 @@ def keeps_quorum_without(voters: Iterable[int], alive: Iterable[int], removed: i
     return bool(rest) and has_quorum(rest, set(alive) - {removed})
 
 
+def keeps_quorum_with_another(voters: Iterable[int], alive: Iterable[int]) -> bool:
+    """Whether the voters can still commit when one more, on whom nobody counts, has a vote."""
+    everyone = set(voters)
+    return len(everyone & set(alive)) >= majority(len(everyone) + 1)
+
+
 def keeps_quorum_while_down(voters: Iterable[int], alive: Iterable[int], stopped: int) -> bool:
     """Whether the voters can still commit while one of them is stopped but remains a voter."""
     everyone = set(voters)
@@ -40,10 +46,16 @@ def voter_ids(snapshot: Snapshot) -> frozenset[int]:
 
 def serving_ids(snapshot: Snapshot) -> frozenset[int]:
     """The member IDs that answered for themselves in this pass, as members of this cluster."""
-    cluster_id = snapshot.membership.cluster_id if snapshot.membership else 0
+    cluster_id = snapshot.live_cluster_id
     return frozenset(
         seat.member.id for seat in snapshot.seats() if seat.member and seat.serves(cluster_id)
     )
+
+
+def all_serve(snapshot: Snapshot) -> bool:
+    """Whether every voter answers, and every member's Pod is ready and is to stay."""
+    ready = all(s.pod and s.pod.ready and not s.pod.deleting for s in snapshot.seats() if s.member)
+    return ready and not voters_not_serving(snapshot)
 
 
 def voters_not_serving(snapshot: Snapshot) -> tuple[Seat, ...]:

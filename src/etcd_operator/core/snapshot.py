@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
+from etcd_operator.api.backup import EtcdBackupSpec, TaskPhase
 from etcd_operator.api.cluster import EtcdCluster
-from etcd_operator.core.members import Member, MemberList, MemberStatus
-from etcd_operator.core.naming import Naming
+from etcd_operator.core.credentials import Credential, Trusted
+from etcd_operator.core.members import Comparison, Member, MemberList, MemberStatus, Standing
+from etcd_operator.core.naming import ANNOTATION_CLUSTER_ID, LABEL_CLUSTER_UID, Naming
+from etcd_operator.core.replacement import find_replacement
+from etcd_operator.core.users import Access
 
 Json = dict[str, Any]
 
@@ -26,13 +31,31 @@ class Trouble:
     message: str
 
 
+class Host(Enum):
+    """What became of the node that a member cannot do without."""
+
+    UP = "is there"
+    DOWN = "does not answer"
+    GONE = "is gone"
+
+
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A member's Pod. `running`: its etcd process runs now; `ever_ran`: now or before."""
+    """A member's Pod. `running`: its etcd process runs now; `ever_ran`: now or before.
+
+    `owner_uid` is the uid of the EtcdCluster it was made for; `last_words` is why its process
+    ended the last time, in etcd's own words. `unready_since` is when it was last Ready, or when it
+    was found that no node can take it; `ends_by` is when a Pod that is being deleted should have
+    ended. `replace_asked`: somebody asked for another member in its place. `forced`: its process is
+    started as a cluster of its own, in a recovery from a lost majority. `trust` is the key IDs of
+    the authorities that it was started with.
+    """
 
     name: str
     ordinal: int
     uid: str
+    owner_uid: str = ""
+    last_words: str = ""
     resource_version: str = ""
     address: str = ""
     node: str = ""
@@ -45,23 +68,39 @@ class Pod:
     role: str = ""
     created: datetime | None = None
     trouble: Trouble | None = None
+    unready_since: datetime | None = None
+    ends_by: datetime | None = None
+    replace_asked: bool = False
+    trust: tuple[str, ...] = ()
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A member's disk. `owner_uid` is the uid of the EtcdCluster it was made for."""
+    """A member's disk. `owner_uid` is the uid of the EtcdCluster it was made for.
+
+    `lost` is Kubernetes' own word: the volume behind it does not exist any more. `requested` and
+    `capacity` are quantities; the second is what the volume really has, empty while unknown.
+    `volume` is the name of the PersistentVolume behind it.
+    """
 
     name: str
     ordinal: int
     uid: str
     owner_uid: str
+    resource_version: str = ""
     bound: bool = False
     deleting: bool = False
+    lost: bool = False
+    requested: str = ""
+    capacity: str = ""
+    storage_class: str = ""
+    volume: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """An object that the operator renders: StatefulSet, Service, ConfigMap, PodDisruptionBudget.
+    """An object that the operator renders: StatefulSet, Service, ConfigMap and the like.
 
     `body` is the live object as the API server sent it; drift is judged against it.
     """
@@ -80,13 +119,43 @@ class Child:
         annotations: Mapping[str, str] = self.body.get("metadata", {}).get("annotations") or {}
         return annotations
 
+    @property
+    def labelled(self) -> bool:
+        """Whether it has the label that the operator's watches select by."""
+        return LABEL_CLUSTER_UID in (self.body.get("metadata", {}).get("labels") or {})
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One member's answer: its status, or the reason why there is none."""
+    """One member's answer: its status, or the reason why there is none.
+
+    `standing` is what a member without an answer says of its data, asked only where that matters.
+    """
 
     status: MemberStatus | None
     error: str = ""
+    standing: Standing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupState:
+    """How an EtcdBackup of the cluster stands: when one is due next, and why the last one failed.
+
+    `last` is when the last good one ended, None before the first; `due` only with a schedule.
+    `mark` says what the operator made it for, if it did; `proven` that it is complete and verified.
+    """
+
+    name: str
+    last: datetime | None
+    due: datetime | None
+    failures: int = 0
+    message: str = ""
+    namespace: str = ""
+    phase: TaskPhase | None = None
+    created: datetime | None = None
+    mark: str = ""
+    proven: bool = False
+    spec: EtcdBackupSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +184,19 @@ class Seat:
 class Snapshot:
     """One cluster at one moment. `now` is the only clock that decisions may look at.
 
-    `unlabelled_claims` are claims with our members' names that the operator did not make; they
-    are looked up live, and only when the cluster is about to be bootstrapped (else None).
+    `unlabelled_claims` are claims with our members' names that the operator did not make. They
+    are looked up live (and with them those of our own that the caches do not show yet), but only
+    where the next step of a bootstrap depends on them (else None).
+    `hosts` says by ordinal what became of the node that a Pod cannot leave or its disk is bound to;
+    only for Pods that do not come up, and only as far as the operator may look. `compacted` says
+    whether the history of keys is gone; asked only while etcd's quota is used up (else None).
+    `credentials` are the Secrets with certificates that the spec speaks of, by name. `gate_trust`
+    is whom members were told to trust, by file. `presented` is which authority signed what a member
+    shows at a port, asked only when it matters. `access` is None while nobody was asked for users.
+    `cert_manager` says whether Kubernetes knows the Certificates of cert-manager.
+    `held_version` is the tag of a version that the spec asks for and that waits for a backup: until
+    then `cluster.spec` has the one of before; empty if none waits.
+    `compared` are the last comparisons of what members hold, the newest last.
     """
 
     cluster: EtcdCluster
@@ -128,6 +208,17 @@ class Snapshot:
     membership: MemberList | None = None
     probes: Mapping[int, Probe] = field(default_factory=dict)
     unlabelled_claims: tuple[str, ...] | None = None
+    hosts: Mapping[int, Host] = field(default_factory=dict)
+    compacted: bool | None = None
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
+    gate_trust: Mapping[str, tuple[Trusted, ...]] = field(default_factory=dict)
+    presented: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    access: Access | None = None
+    compared: tuple[Comparison, ...] = ()
+    backups: tuple[BackupState, ...] = ()
+    operator_namespace: str = "etcd-operator-system"
+    cert_manager: bool = False
+    held_version: str = ""
 
     def child(self, kind: str, name: str) -> Child | None:
         """The live object of this kind and name, ours or not."""
@@ -144,19 +235,74 @@ class Snapshot:
         return self.child("ConfigMap", self.naming.config_map)
 
     @property
+    def certificates(self) -> tuple[Child, ...]:
+        """The live Certificates of cert-manager that are ours and not being deleted."""
+        return tuple(
+            child
+            for child in self.children.values()
+            if child.kind == "Certificate"
+            and child.owner_uid == self.naming.uid
+            and not child.deleting
+        )
+
+    @property
     def replicas(self) -> int | None:
         """What the live StatefulSet is told to run; None without one."""
         live = self.statefulset
         return None if live is None else int(live.body.get("spec", {}).get("replicas", 0))
 
     @property
+    def starts_nothing(self) -> bool:
+        """Whether no Pod can appear: no StatefulSet, or one that says that it is done with none."""
+        live = self.statefulset
+        if live is None:
+            return True
+        left = live.body.get("status", {}).get("replicas", 0)
+        return self.statefulset_observed and self.replicas == 0 and not left
+
+    @property
+    def statefulset_observed(self) -> bool:
+        """Whether the StatefulSet's status is about what its spec says now, and not before."""
+        body = self.statefulset.body if self.statefulset else {}
+        generation = body.get("metadata", {}).get("generation", 0)
+        return int(body.get("status", {}).get("observedGeneration", 0)) >= int(generation)
+
+    @property
     def recorded_cluster_id(self) -> int | None:
-        """The cluster ID that fences every decision, once there is one: from status or the gate."""
-        from_gate = None
-        if self.config_map and self.config_map.owner_uid == self.naming.uid:
-            from_gate = self.config_map.annotations.get("etcd.etcd.io/cluster-id")
-        text = self.cluster.status.cluster_id or from_gate
-        return int(text, 16) if text else None
+        """The cluster ID that fences every decision, once there is one.
+
+        It is recorded in the status, on the gate and on the StatefulSet: any of them is enough. A
+        restore in place makes another etcd cluster, and may be undone.
+        """
+        replacement = find_replacement(self.cluster)
+        if replacement and replacement.ends_with_old:
+            return replacement.cluster_id
+        retired = replacement.retired if replacement else None
+        identities = (int(text, 16) for text in self.cluster_id_records if text)
+        return next((identity for identity in identities if identity != retired), None)
+
+    @property
+    def cluster_id_records(self) -> tuple[str, ...]:
+        """What each place says that the cluster ID is recorded in: empty where it is not."""
+        ours = (child for child in (self.config_map, self.statefulset) if child)
+        ours = (child for child in ours if child.owner_uid == self.naming.uid)
+        said = (child.annotations.get(ANNOTATION_CLUSTER_ID, "") for child in ours)
+        return (self.cluster.status.cluster_id, *said)
+
+    @property
+    def live_cluster_id(self) -> int:
+        """The cluster ID that the members gave; 0 when nobody answered."""
+        return self.membership.cluster_id if self.membership else 0
+
+    @property
+    def alarms(self) -> frozenset[tuple[str, int]]:
+        """The active alarms, each with the ID of the member it is about: any member lists all."""
+        return frozenset(
+            alarm
+            for probe in self.probes.values()
+            if probe.status and probe.status.cluster_id == self.live_cluster_id
+            for alarm in probe.status.alarms
+        )
 
     @property
     def members(self) -> tuple[Member, ...]:

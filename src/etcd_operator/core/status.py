@@ -9,11 +9,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from etcd_operator.api.cluster import Condition, EtcdClusterStatus, MemberView
+from etcd_operator.api.cluster import CertificateView, Condition, EtcdClusterStatus, MemberView
+from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.conditions import Verdict, judge
 from etcd_operator.core.decision import Decision
+from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import ROLE_VOTER
+from etcd_operator.core.recovery import find_recovered
 from etcd_operator.core.snapshot import Seat, Snapshot
 
 # The size in status follows the real one in steps, so that a busy cluster causes no writes.
@@ -39,6 +42,9 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
         leader_id=format_id(leader) if leader else "",
         cluster_id=format_id(cluster_id) if cluster_id is not None else "",
         client_endpoints=tuple(m.client_url for m in members if m.ready and m.role != "learner"),
+        disk_size=_disk_size(snapshot),
+        certificates=_view_certificates(snapshot),
+        last_recovery=" ".join(find_recovered(snapshot)).strip(),
         last_backup_time=before.last_backup_time,
         last_update_time=before.last_update_time,
         observed_generation=snapshot.cluster.generation,
@@ -48,12 +54,29 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
     return status.model_copy(update={"last_update_time": _format_time(snapshot.now)})
 
 
+def _disk_size(snapshot: Snapshot) -> str:
+    """The largest size that was asked for; disks never have less for long, nor shrink."""
+    ours = [c.requested for c in snapshot.claims if c.owner_uid == snapshot.naming.uid]
+    return max(filter(None, ours), key=parse_quantity, default="")
+
+
+def _view_certificates(snapshot: Snapshot) -> tuple[CertificateView, ...]:
+    return tuple(
+        CertificateView(secret=name, not_after=_format_time(one.certificate.not_after))
+        for name, one in sorted(snapshot.credentials.items())
+        if one.certificate
+    )
+
+
 def _view_members(snapshot: Snapshot) -> tuple[MemberView, ...]:
     if snapshot.cluster.spec.size == 0 and not snapshot.pods:
         return ()
     if snapshot.membership is None:
         # Nobody answers: show who is missing rather than nothing, each with its own trouble.
-        return tuple(_view_pod(snapshot, seat) for seat in snapshot.seats() if seat.pod)
+        known = {pod.ordinal for pod in snapshot.pods}
+        if snapshot.recorded_cluster_id is not None:
+            known |= set(recorded_members(snapshot))
+        return tuple(_view_pod(snapshot, snapshot.seat(ordinal)) for ordinal in sorted(known))
     shown = {member.name: member for member in snapshot.cluster.status.members}
     return tuple(
         _view_member(snapshot, seat, shown.get(snapshot.naming.member(seat.ordinal)))
@@ -76,7 +99,7 @@ def _view_member(snapshot: Snapshot, seat: Seat, shown: MemberView | None) -> Me
     member, naming = seat.member, snapshot.naming
     if member is None:
         return _view_pod(snapshot, seat)
-    cluster_id = snapshot.membership.cluster_id if snapshot.membership else 0
+    cluster_id = snapshot.live_cluster_id
     status = seat.probe.status if seat.probe else None
     serves = seat.serves(cluster_id)
     return MemberView(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from etcd_operator.core.actions import Action, ApplyObject, LabelPod
+from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, LabelPod
 from etcd_operator.core.layout import Layout
 from etcd_operator.core.naming import (
     ANNOTATION_CLUSTER_ID,
@@ -13,14 +13,19 @@ from etcd_operator.core.naming import (
     ROLE_VOTER,
 )
 from etcd_operator.core.render.drift import find_drift
+from etcd_operator.core.render.network_policy import render_network_policy
 from etcd_operator.core.render.objects import (
     render_client_service,
     render_config_map,
     render_disruption_budget,
+    render_kept_config_map,
     render_peer_service,
 )
 from etcd_operator.core.render.statefulset import render_statefulset
+from etcd_operator.core.render.transport import render_trust
 from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.trust import all_trust
+from etcd_operator.core.versions import settle_spec
 
 Json = dict[str, Any]
 
@@ -34,19 +39,36 @@ def correct(snapshot: Snapshot, layout: Layout) -> list[Action]:
     actions: list[Action] = []
     for manifest in _render_all(snapshot, layout):
         live = snapshot.child(manifest["kind"], manifest["metadata"]["name"])
-        action = _apply_if_needed(manifest, live)
+        action = apply_if_needed(manifest, live)
         if action is not None:
             actions.append(action)
-    return actions + _label_pods(snapshot)
+    return actions + _remove_unwanted(snapshot) + _label_pods(snapshot)
+
+
+def _remove_unwanted(snapshot: Snapshot) -> list[Action]:
+    live = snapshot.child("NetworkPolicy", snapshot.naming.network_policy)
+    if live is None or live.deleting or snapshot.cluster.spec.network_rules is not None:
+        return []
+    if live.owner_uid != snapshot.naming.uid:
+        return []
+    return [DeleteObject("NetworkPolicy", live.name, live.uid, "the spec wants none")]
 
 
 def _render_all(snapshot: Snapshot, layout: Layout) -> list[Json]:
-    spec, naming = snapshot.cluster.spec, snapshot.naming
+    spec, naming = settle_spec(snapshot), snapshot.naming
     live = snapshot.statefulset
     manifests = [render_peer_service(naming), render_client_service(naming)]
-    if not _must_keep_gate(snapshot, layout):
-        manifests.append(render_config_map(spec, naming, layout))
-    manifests.append(render_statefulset(spec, naming, layout, live.body if live else None))
+    policy = render_network_policy(snapshot)
+    if policy is not None:
+        manifests.append(policy)
+    trust, files = ",".join(all_trust(snapshot)), render_trust(snapshot)
+    gate = snapshot.config_map
+    if gate is None or not _must_keep_gate(snapshot, layout):
+        manifests.append(render_config_map(spec, naming, layout, files, trust))
+    elif files:
+        # Without a quorum as well: members that are to start need to trust each other.
+        manifests.append(render_kept_config_map(gate.body, naming, files, trust))
+    manifests.append(render_statefulset(spec, naming, layout, live.body if live else None, trust))
     manifests.append(render_disruption_budget(naming))
     return manifests
 
@@ -57,7 +79,8 @@ def _must_keep_gate(snapshot: Snapshot, layout: Layout) -> bool:
     return not layout.confirmed and gate is not None and ANNOTATION_CLUSTER_ID in gate.annotations
 
 
-def _apply_if_needed(manifest: Json, live: Child | None) -> ApplyObject | None:
+def apply_if_needed(manifest: Json, live: Child | None) -> ApplyObject | None:
+    """Return what makes the live object as rendered; None if it is, or is about to go."""
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     if live is None:
         return ApplyObject(kind, name, "", "", "the cluster needs it", manifest)
@@ -73,7 +96,8 @@ def _apply_if_needed(manifest: Json, live: Child | None) -> ApplyObject | None:
 def _explain(drift: str, manifest: Json, live: Child) -> str:
     if drift == "spec.replicas":
         return f"{live.body['spec'].get('replicas')} to {manifest['spec']['replicas']} Pods"
-    if drift == f"metadata.annotations.{ANNOTATION_FINGERPRINT}":
+    wanted = manifest["metadata"]["annotations"][ANNOTATION_FINGERPRINT]
+    if live.annotations.get(ANNOTATION_FINGERPRINT) != wanted:
         return "the cluster has changed"
     return f"{drift} was not as it should be"
 

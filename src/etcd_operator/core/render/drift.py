@@ -1,8 +1,9 @@
 """Judge whether a live object still says what we rendered.
 
 The API server adds defaults, so the rendered manifest must be a part of the live object, not equal
-to it. Two things are stricter: our fingerprint must be there (it notices what we no longer want),
-and a ConfigMap's `data` must be exactly ours (a stray file is an open gate).
+to it. Three things are stricter: our fingerprint must be there (it notices what we no longer want),
+a ConfigMap's `data` must be exactly ours (a stray file is an open gate), and so must the spec of a
+NetworkPolicy (whatever is added to it opens or closes something).
 """
 
 from __future__ import annotations
@@ -18,7 +19,32 @@ def find_drift(rendered: Json, live: Json) -> str | None:
     """Return the path of the first field that differs, e.g. `spec.ports[0].port`; None if none."""
     if "data" in rendered and rendered["data"] != live.get("data"):
         return "data"
-    return _differ(rendered, live, "")
+    found = _differ(rendered, live, "")
+    if found is None and find_strays(rendered, live):
+        return "spec"
+    return found
+
+
+def find_strays(rendered: Json, live: Json) -> Json:
+    """Return a merge patch that removes what others have put beside ours, where none may be."""
+    exact = ["data"] if "data" in rendered else []
+    exact += ["spec"] if rendered.get("kind") == "NetworkPolicy" else []
+    found = {field: _find_strays(rendered[field], live.get(field) or {}) for field in exact}
+    return {field: patch for field, patch in found.items() if patch}
+
+
+def _find_strays(want: Json, have: Json) -> Json:
+    """What is in one mapping and not in the other, as nulls; lists are ours as a whole."""
+    found: Json = {}
+    for key, value in have.items():
+        if key not in want:
+            found[key] = None
+        elif isinstance(value, dict) and isinstance(want[key], dict):
+            if below := _find_strays(want[key], value):
+                found[key] = below
+        elif isinstance(value, list) and value != want[key]:
+            found[key] = want[key]
+    return found
 
 
 def _differ(want: Any, have: Any, path: str) -> str | None:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.etcd_settings import Value, convert
 from etcd_operator.core.layout import Gate, Layout
 from etcd_operator.core.naming import CLIENT_PORT, METRICS_PORT, PEER_PORT, Naming
+from etcd_operator.core.recovery import Stage
+from etcd_operator.core.render.transport import render_transport
 
 DATA_MOUNT = "/var/lib/etcd"
 # Below the mount, so that etcd creates it with the mode it wants and lost+found stays outside.
@@ -22,21 +26,26 @@ MAX_LEARNERS = 8
 
 def render_configs(spec: EtcdClusterSpec, naming: Naming, layout: Layout) -> dict[str, str]:
     """Render the ConfigMap data: file name to content, one per ordinal of the layout."""
-    return {
+    files = {
         naming.config_key(ordinal): _render_config(spec, naming, layout, ordinal, gate)
         for ordinal, gate in enumerate(layout.gates)
     }
+    if layout.recovery and layout.recovery.stage is Stage.FORCE:
+        kept = layout.recovery.ordinal
+        text = files[naming.config_key(kept)]
+        files[naming.forced_config_key(kept)] = f"{text}force-new-cluster: true\n"
+    return files
 
 
 def _render_config(
     spec: EtcdClusterSpec, naming: Naming, layout: Layout, ordinal: int, gate: Gate
 ) -> str:
     listed = (ordinal,) if gate is Gate.CLOSED else layout.listed
-    settings: dict[str, str | int | bool] = {
+    settings: dict[str, Any] = {
         "name": naming.member(ordinal),
         "data-dir": DATA_DIRECTORY,
-        "listen-client-urls": f"http://0.0.0.0:{CLIENT_PORT}",
-        "listen-peer-urls": f"http://0.0.0.0:{PEER_PORT}",
+        "listen-client-urls": f"{_scheme(spec.client_tls)}://0.0.0.0:{CLIENT_PORT}",
+        "listen-peer-urls": f"{_scheme(spec.peer_tls)}://0.0.0.0:{PEER_PORT}",
         "listen-metrics-urls": f"http://0.0.0.0:{METRICS_PORT}",
         "advertise-client-urls": naming.client_url(ordinal),
         "initial-advertise-peer-urls": naming.peer_url(ordinal),
@@ -47,25 +56,39 @@ def _render_config(
     }
     if spec.minor >= (3, 6):
         settings["max-learners"] = MAX_LEARNERS
-    settings.update(_tuning(spec))
+    settings.update(render_transport(spec))
+    settings.update(render_tuning(spec))
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
+
+
+def _scheme(tls: bool) -> str:
+    return "https" if tls else "http"
 
 
 def _initial_cluster(naming: Naming, ordinals: Iterable[int]) -> str:
     return ",".join(f"{naming.member(o)}={naming.peer_url(o)}" for o in ordinals)
 
 
-def _tuning(spec: EtcdClusterSpec) -> dict[str, str | int | bool]:
+def render_tuning(spec: EtcdClusterSpec) -> dict[str, Value]:
+    """Render what the user set: the part of the file that all members share.
+
+    Raises ValueError for extra settings that `check_settings` would refuse.
+    """
     config = spec.etcd_config
     if config is None:
         return {}
-    wanted = {
+    mode = config.auto_compaction_mode
+    if config.auto_compaction_retention is not None:
+        mode = mode or "periodic"  # etcd 3.5 takes its own default only from its command line
+    wanted: dict[str, Value | None] = {
         "quota-backend-bytes": config.quota_backend_bytes,
-        "auto-compaction-mode": config.auto_compaction_mode,
+        "auto-compaction-mode": mode,
         "auto-compaction-retention": config.auto_compaction_retention,
         "snapshot-count": config.snapshot_count,
         "heartbeat-interval": config.heartbeat_interval,
         "election-timeout": config.election_timeout,
         "max-request-bytes": config.max_request_bytes,
+        "log-level": config.log_level,
     }
-    return {key: value for key, value in wanted.items() if value is not None}
+    extra = {name: convert(name, text) for name, text in (config.extra_args or {}).items()}
+    return {key: value for key, value in wanted.items() if value is not None} | extra

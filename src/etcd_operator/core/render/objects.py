@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from etcd_operator.api.cluster import EtcdClusterSpec
@@ -11,6 +12,11 @@ from etcd_operator.core.naming import (
     ANNOTATION_BOOTSTRAP,
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_MEMBERS,
+    ANNOTATION_RECOVERED,
+    ANNOTATION_RECOVERY,
+    ANNOTATION_TLS,
+    ANNOTATION_TRUST,
+    ANNOTATION_VERSION,
     CLIENT_PORT,
     LABEL_ROLE,
     PEER_PORT,
@@ -19,8 +25,17 @@ from etcd_operator.core.naming import (
 )
 from etcd_operator.core.render.etcd_config import render_configs
 from etcd_operator.core.render.metadata import build_object
+from etcd_operator.core.trust import describe_tls
 
 Json = dict[str, Any]
+
+_KEPT_ANNOTATIONS = (
+    ANNOTATION_TLS,
+    ANNOTATION_CLUSTER_ID,
+    ANNOTATION_MEMBERS,
+    ANNOTATION_BOOTSTRAP,
+    ANNOTATION_VERSION,
+)
 
 
 def render_peer_service(naming: Naming) -> Json:
@@ -52,12 +67,30 @@ def _port(name: str, number: int) -> Json:
     return {"name": name, "port": number, "targetPort": number, "protocol": "TCP"}
 
 
-def render_config_map(spec: EtcdClusterSpec, naming: Naming, layout: Layout) -> Json:
-    """Render the gate, with what must survive the loss of `status` in its annotations."""
+def render_config_map(
+    spec: EtcdClusterSpec,
+    naming: Naming,
+    layout: Layout,
+    files: Mapping[str, str] | None = None,
+    trust: str = "",
+) -> Json:
+    """Render the gate, with what must survive the loss of `status` in its annotations.
+
+    `files` say whom members trust, and `trust` the same in short.
+    """
     annotations: dict[str, str] = {}
+    if files:
+        annotations[ANNOTATION_TLS] = describe_tls(spec)
+        annotations[ANNOTATION_TRUST] = trust
     if layout.cluster_id is not None:
         annotations[ANNOTATION_CLUSTER_ID] = format_id(layout.cluster_id)
         annotations[ANNOTATION_MEMBERS] = ",".join(str(o) for o in layout.listed)
+    if layout.version:
+        annotations[ANNOTATION_VERSION] = layout.version
+    if layout.recovery is not None:
+        annotations[ANNOTATION_RECOVERY] = layout.recovery.write()
+    if layout.recovered:
+        annotations[ANNOTATION_RECOVERED] = layout.recovered
     if layout.bootstrap is not None:
         annotations[ANNOTATION_BOOTSTRAP] = str(layout.bootstrap)
     return build_object(
@@ -65,8 +98,27 @@ def render_config_map(spec: EtcdClusterSpec, naming: Naming, layout: Layout) -> 
         "ConfigMap",
         naming.config_map,
         naming,
-        {"data": render_configs(spec, naming, layout)},
+        {"data": {**render_configs(spec, naming, layout), **(files or {})}},
         annotations=annotations,
+    )
+
+
+def render_kept_config_map(
+    live: Json, naming: Naming, files: Mapping[str, str], trust: str
+) -> Json:
+    """Render the live gate as it is, with whom members trust now."""
+    annotations = {
+        name: text
+        for name, text in (live["metadata"].get("annotations") or {}).items()
+        if name in _KEPT_ANNOTATIONS
+    }
+    return build_object(
+        "v1",
+        "ConfigMap",
+        naming.config_map,
+        naming,
+        {"data": {**(live.get("data") or {}), **files}},
+        annotations={**annotations, ANNOTATION_TRUST: trust},
     )
 
 

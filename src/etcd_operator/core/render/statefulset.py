@@ -10,24 +10,33 @@ from typing import Any
 
 from etcd_operator.api.cluster import EtcdClusterSpec, PodTemplate
 from etcd_operator.core.layout import Layout
+from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import (
     ANNOTATION_BOOTSTRAP,
+    ANNOTATION_CLUSTER_ID,
+    ANNOTATION_CONFIG,
+    ANNOTATION_TRUST,
     CLIENT_PORT,
+    FORCED,
     LABEL_ROLE,
     METRICS_PORT,
     PEER_PORT,
     ROLE_VOTER,
     Naming,
 )
-from etcd_operator.core.render.etcd_config import DATA_MOUNT
-from etcd_operator.core.render.metadata import build_object
+from etcd_operator.core.recovery import Stage
+from etcd_operator.core.render.etcd_config import DATA_MOUNT, render_tuning
+from etcd_operator.core.render.metadata import build_object, fingerprint
+from etcd_operator.core.render.transport import CONFIG_MOUNT, render_mounts, render_volumes
 
 Json = dict[str, Any]
 
-CONFIG_MOUNT = "/etc/etcd"
 NON_ROOT = 65532
 # A leader hands over on SIGTERM in milliseconds; the rest is for flushing a slow disk.
 GRACE_SECONDS = 30
+# A linearizable read, also by a learner. A quota that is used up stops writes, and must not take
+# reads out of the Service.
+READINESS_PATH = "/health?exclude=NOSPACE"
 DEFAULT_RESOURCES: Json = {
     "requests": {"cpu": "100m", "memory": "128Mi"},
     "limits": {"cpu": "1", "memory": "1Gi"},
@@ -35,10 +44,16 @@ DEFAULT_RESOURCES: Json = {
 
 
 def render_statefulset(
-    spec: EtcdClusterSpec, naming: Naming, layout: Layout, live: Json | None
+    spec: EtcdClusterSpec, naming: Naming, layout: Layout, live: Json | None, trust: str = ""
 ) -> Json:
-    """Render the StatefulSet; `live` is the existing one, whose immutable parts are kept."""
+    """Render the StatefulSet; `live` is the existing one, whose immutable parts are kept.
+
+    `trust` names the authorities that members trust: others are another template.
+    """
     annotations = {}
+    if layout.cluster_id is not None:
+        # Of the object and not of its template: a record must not roll a Pod.
+        annotations[ANNOTATION_CLUSTER_ID] = format_id(layout.cluster_id)
     if layout.bootstrap is not None:
         annotations[ANNOTATION_BOOTSTRAP] = str(layout.bootstrap)
     body = {
@@ -49,9 +64,11 @@ def render_statefulset(
         # Disks are deleted by the operator, one by one and by uid; never by a controller.
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
         "selector": {"matchLabels": naming.selector},
-        "template": _pod_template(spec, naming),
-        "volumeClaimTemplates": [_kept_claim(live) or _claim(spec, naming)],
+        "template": _pod_template(spec, naming, trust, forced=_is_forced(layout)),
+        "volumeClaimTemplates": [_kept_claim(live) or render_claim(spec, naming)],
     }
+    if layout.recovery:
+        body["ordinals"] = {"start": layout.recovery.ordinal}
     return build_object(
         "apps/v1",
         "StatefulSet",
@@ -60,6 +77,10 @@ def render_statefulset(
         {"spec": body},
         annotations=annotations,
     )
+
+
+def _is_forced(layout: Layout) -> bool:
+    return layout.recovery is not None and layout.recovery.stage is Stage.FORCE
 
 
 def _kept_claim(live: Json | None) -> Json | None:
@@ -80,14 +101,15 @@ def _kept_claim(live: Json | None) -> Json | None:
     }
 
 
-def _claim(spec: EtcdClusterSpec, naming: Naming) -> Json:
+def render_claim(spec: EtcdClusterSpec, naming: Naming) -> Json:
+    """Render the template of the members' disks."""
     template = spec.storage.volume_claim_template or {}
     metadata = template.get("metadata") or {}
     wanted: Json = {
         "accessModes": ["ReadWriteOnce"],
         **(template.get("spec") or {}),
     }
-    wanted.setdefault("resources", {"requests": {"storage": str(spec.storage.size)}})
+    wanted["resources"] = {"requests": {"storage": wanted_storage(spec)}}
     wanted.setdefault("volumeMode", "Filesystem")
     if spec.storage.storage_class_name is not None:
         wanted["storageClassName"] = spec.storage.storage_class_name
@@ -104,13 +126,27 @@ def _claim(spec: EtcdClusterSpec, naming: Naming) -> Json:
     }
 
 
-def _pod_template(spec: EtcdClusterSpec, naming: Naming) -> Json:
+def wanted_storage(spec: EtcdClusterSpec) -> str:
+    """The size that each disk is to have: the template's own, if it names one."""
+    template = (spec.storage.volume_claim_template or {}).get("spec") or {}
+    requests = (template.get("resources") or {}).get("requests") or {}
+    return str(requests.get("storage") or spec.storage.size)
+
+
+def _pod_template(spec: EtcdClusterSpec, naming: Naming, trust: str, *, forced: bool) -> Json:
     wishes = spec.pod_template or PodTemplate()
     labels = {**dict(wishes.labels or {}), **naming.labels(), LABEL_ROLE: ROLE_VOTER}
-    metadata: Json = {"labels": labels}
-    if wishes.annotations:
-        metadata["annotations"] = dict(wishes.annotations)
-    return {"metadata": metadata, "spec": _pod_spec(spec, naming, wishes)}
+    annotations = dict(wishes.annotations or {})
+    if tuning := render_tuning(spec):
+        # etcd reads its file only when it starts: another meaning has to be another template.
+        annotations[ANNOTATION_CONFIG] = fingerprint(tuning)
+    if trust:
+        annotations[ANNOTATION_TRUST] = trust
+    metadata: Json = {"labels": labels, **({"annotations": annotations} if annotations else {})}
+    pod = _pod_spec(spec, naming, wishes)
+    if forced:
+        pod["containers"][0]["args"] = [f"--config-file={CONFIG_MOUNT}/$(POD_NAME){FORCED}.yaml"]
+    return {"metadata": metadata, "spec": pod}
 
 
 def _pod_spec(spec: EtcdClusterSpec, naming: Naming, wishes: PodTemplate) -> Json:
@@ -128,8 +164,11 @@ def _pod_spec(spec: EtcdClusterSpec, naming: Naming, wishes: PodTemplate) -> Jso
             **dict(wishes.security_context or {}),
         },
         "affinity": dict(wishes.affinity) if wishes.affinity else _spread_over_nodes(naming),
-        "containers": [_etcd_container(spec)],
-        "volumes": [{"name": "config", "configMap": {"name": naming.config_map}}],
+        "containers": [_etcd_container(spec, naming)],
+        "volumes": [
+            {"name": "config", "configMap": {"name": naming.config_map}},
+            *render_volumes(spec, naming),
+        ],
     }
     optional = {
         "nodeSelector": dict(wishes.node_selector or {}),
@@ -152,7 +191,7 @@ def _spread_over_nodes(naming: Naming) -> Json:
     return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
 
 
-def _etcd_container(spec: EtcdClusterSpec) -> Json:
+def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
     return {
         "name": "etcd",
         "image": spec.image,
@@ -166,6 +205,8 @@ def _etcd_container(spec: EtcdClusterSpec) -> Json:
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
         "resources": _resources(spec),
+        # The last lines of a member that failed say why; status repeats them.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         **_probes(spec),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -175,6 +216,7 @@ def _etcd_container(spec: EtcdClusterSpec) -> Json:
         "volumeMounts": [
             {"name": "data", "mountPath": DATA_MOUNT},
             {"name": "config", "mountPath": CONFIG_MOUNT, "readOnly": True},
+            *render_mounts(spec, naming),
         ],
     }
 
@@ -190,22 +232,34 @@ def _resources(spec: EtcdClusterSpec) -> Json:
 def _probes(spec: EtcdClusterSpec) -> Json:
     """Readiness asks for a linearizable read, liveness never for a quorum.
 
-    /livez and /readyz exist since 3.5.11 and 3.6; before that /health, which for liveness is
-    replaced by an open port: restarting members because the majority is away heals nothing.
+    /livez exists since 3.5.11; before that an open port has to do: restarting members because the
+    majority is away heals nothing.
+
+    No startup probe: it cannot ask more often than once a second, and readiness waits for it.
+    Instead liveness is patient: replaying a large log may take minutes, and a member that hangs is
+    seen by the others, by readiness and by us long before a restart could help.
     """
     modern = spec.release >= (3, 5, 11)
-    metrics = {"port": METRICS_PORT, "scheme": "HTTP"}
-    alive = {"httpGet": {"path": "/livez", **metrics}} if modern else _open_port()
-    ready = {"httpGet": {"path": "/readyz" if modern else "/health", **metrics}}
+    alive = {"httpGet": {"path": "/livez", "port": METRICS_PORT, "scheme": "HTTP"}}
+    # Readiness asks at the port for clients: etcd listens there from the start but answers only
+    # when it serves, so the first probe waits and succeeds. The port for metrics says no at once,
+    # and the kubelet asks again a second later. With TLS it has to do: the kubelet has no
+    # certificate to show. /readyz says no to a learner, which costs that second again after the
+    # vote; what keeps learners from clients is the label that the Service selects by.
+    port = METRICS_PORT if spec.client_tls else CLIENT_PORT
+    ready = {"httpGet": {"path": READINESS_PATH, "port": port, "scheme": "HTTP"}}
     return {
-        # Replaying a large log may take long: only then does liveness begin to count.
-        "startupProbe": {**_open_port(), "periodSeconds": 1, "failureThreshold": 3600},
-        "livenessProbe": {**alive, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 6},
+        "livenessProbe": {
+            **(alive if modern else _open_port()),
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+            "failureThreshold": 60,
+        },
         "readinessProbe": {
             **ready,
             "periodSeconds": 1,
-            "timeoutSeconds": 2,
-            "failureThreshold": 3,
+            "timeoutSeconds": 3,
+            "failureThreshold": 2,
         },
     }
 

@@ -7,12 +7,22 @@ members the first generation has is fixed when the first object is written: a la
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from etcd_operator.api.cluster import Phase
 from etcd_operator.api.quantity import parse_quantity
-from etcd_operator.core.actions import Action, DeleteObject
+from etcd_operator.core.actions import Action, ApplyObject, DeleteObject
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
-from etcd_operator.core.layout import recorded_bootstrap
+from etcd_operator.core.layout import (
+    ANNOTATION_RESTORE,
+    lay_out_bootstrap,
+    recorded_bootstrap,
+    restored_members,
+)
 from etcd_operator.core.quorum import majority
+from etcd_operator.core.render.statefulset import render_statefulset
+from etcd_operator.core.replacement import Stage, find_replacement
 from etcd_operator.core.snapshot import Snapshot
 
 
@@ -27,6 +37,21 @@ def rest_uncreated(snapshot: Snapshot) -> Decision | None:
         phase=Phase.STOPPED,
         upkeep=False,
         settled=True,
+    )
+
+
+def wait_for_restore(snapshot: Snapshot) -> Decision | None:
+    """Never form before the EtcdRestore that made the cluster has filled every disk."""
+    restoring = snapshot.cluster.annotations.get(ANNOTATION_RESTORE)
+    if _is_formed(snapshot) or not restoring or restored_members(snapshot) is not None:
+        return None
+    filled = sum(claim.bound for claim in snapshot.claims)
+    return Decision(
+        reason="Restoring",
+        message=f"An EtcdRestore fills the disks, {filled} of which exist; then the members start.",
+        phase=Phase.CREATING,
+        wake_after=PRESENTLY,
+        upkeep=False,
     )
 
 
@@ -57,31 +82,65 @@ def restart_bootstrap(snapshot: Snapshot) -> Decision | None:
     """Begin again after a correction of what cannot be changed in place.
 
     Allowed only while fewer than a majority of the first generation ever had a disk: then no
-    write can have been acknowledged. Crash-safe in this order: as long as one record of the
-    bootstrap is left, the difference is seen again.
+    write can have been acknowledged.
     """
     begun = recorded_bootstrap(snapshot)
     if _is_formed(snapshot) or begun is None or snapshot.cluster.spec.size == 0:
         return None
+    if find_replacement(snapshot.cluster):
+        return None  # what is on the disks comes from a backup
     why = _changed_since(snapshot, begun)
     had_disk = sum(claim.bound for claim in snapshot.claims)
-    if why is None or had_disk >= majority(begun):
+    if why is None or had_disk >= majority(begun) or snapshot.unlabelled_claims is None:
         return None
-    actions: list[Action] = [
-        DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, why)
-        for claim in snapshot.claims
-        if not claim.deleting
-    ]
-    for child in (snapshot.config_map, snapshot.statefulset):
-        if child and not child.deleting:
-            actions.append(DeleteObject(child.kind, child.name, child.uid, why))
     return Decision(
         reason="BootstrapRestarted",
         message=f"Beginning again, because {why} before any member could start.",
         phase=Phase.CREATING,
-        actions=tuple(actions),
+        actions=tuple(_begin_anew(snapshot, begun, why)),
         wake_after=PRESENTLY,
         upkeep=False,
+    )
+
+
+def _begin_anew(snapshot: Snapshot, begun: int, why: str) -> Iterator[Action]:
+    """Stop everything; when that is done delete the disks; when they are gone, the record.
+
+    What we see may be old, and the members may have formed the cluster meanwhile. So the
+    StatefulSet must be as it was seen, and so must every disk; those that were unused come first,
+    for without them no majority can form. Until the StatefulSet says that it is done with nothing
+    there may be disks that it has yet to create: as long as there is one, the record must tell
+    whose it is.
+    """
+    live = snapshot.statefulset
+    if live and not live.deleting and snapshot.replicas:
+        layout = replace(lay_out_bootstrap(snapshot, begun), replicas=0)
+        manifest = render_statefulset(snapshot.cluster.spec, snapshot.naming, layout, live.body)
+        yield ApplyObject(live.kind, live.name, live.uid, live.resource_version, why, manifest)
+    if not snapshot.starts_nothing or snapshot.pods:
+        return
+    for claim in sorted(snapshot.claims, key=lambda claim: claim.bound):
+        if not claim.deleting:
+            revision = claim.resource_version
+            yield DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, why, revision)
+    if snapshot.claims:
+        return
+    for child in (snapshot.config_map, live):
+        if child and not child.deleting:
+            revision = child.resource_version
+            yield DeleteObject(child.kind, child.name, child.uid, why, revision)
+
+
+def must_see_claims(snapshot: Snapshot) -> bool:
+    """Whether what comes next depends on every disk there is: caches may not show it yet."""
+    replacement = find_replacement(snapshot.cluster)
+    if replacement and replacement.stage is not Stage.SERVE and not snapshot.cluster.deleting:
+        return snapshot.starts_nothing
+    if _is_formed(snapshot) or snapshot.cluster.deleting:
+        return False
+    begun = recorded_bootstrap(snapshot)
+    return snapshot.starts_nothing or (
+        begun is not None and _changed_since(snapshot, begun) is not None
     )
 
 
@@ -108,18 +167,30 @@ def form(snapshot: Snapshot) -> Decision | None:
         return None
     begun = recorded_bootstrap(snapshot)
     size = snapshot.cluster.spec.size if begun is None else begun
-    stopped = snapshot.cluster.spec.size == 0
     answering = sum(1 for probe in snapshot.probes.values() if probe.status)
     running = sum(pod.running for pod in snapshot.pods)
+    if snapshot.cluster.spec.size == 0:
+        return _stop_unformed(snapshot)
     return Decision(
-        reason="Stopping" if stopped else "Bootstrapping",
-        message=(
-            f"Forming a cluster of {size}: {running} running, {answering} answering."
-            if not stopped
-            else "Stopping before the cluster was formed."
-        ),
-        phase=Phase.STOPPED if stopped and not snapshot.pods else Phase.CREATING,
+        reason="Bootstrapping",
+        message=f"Forming a cluster of {size}: {running} running, {answering} answering.",
+        phase=Phase.RESTORING if find_replacement(snapshot.cluster) else Phase.CREATING,
         wake_after=0.15 if answering else PRESENTLY if running else None,
+    )
+
+
+def _stop_unformed(snapshot: Snapshot) -> Decision:
+    if snapshot.pods or snapshot.replicas:
+        return Decision(
+            reason="Stopping",
+            message="Stopping before the cluster was formed.",
+            phase=Phase.CREATING,
+        )
+    return Decision(
+        reason="Stopped",
+        message="The cluster was stopped before it was formed; set spec.size to go on.",
+        phase=Phase.STOPPED,
+        settled=True,
     )
 
 

@@ -33,8 +33,7 @@ def stop(snapshot: Snapshot) -> Decision | None:
 
 def start(snapshot: Snapshot) -> Decision | None:
     """Bring back the members of before the stop."""
-    was_stopped = snapshot.replicas == 0 or snapshot.cluster.status.phase is Phase.STOPPED
-    if not was_stopped or snapshot.quorum_confirmed:
+    if snapshot.quorum_confirmed or not _was_stopped(snapshot):
         return None
     count = len(recorded_members(snapshot))
     return Decision(
@@ -43,3 +42,10 @@ def start(snapshot: Snapshot) -> Decision | None:
         phase=Phase.SCALING,
         wake_after=PRESENTLY,
     )
+
+
+def _was_stopped(snapshot: Snapshot) -> bool:
+    """The first pass raises `replicas`: the ones after it know the start from the status."""
+    status = snapshot.cluster.status
+    starting = any(c.type == "Progressing" and c.reason == "Starting" for c in status.conditions)
+    return snapshot.replicas == 0 or status.phase is Phase.STOPPED or starting

@@ -12,7 +12,8 @@ from etcd_operator.core.actions import SetFinalizer
 from etcd_operator.core.decision import LATER, Decision
 from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import FINALIZER
-from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.trust import issuer_of
 
 
 def _phase_when_stopped(snapshot: Snapshot) -> Phase:
@@ -71,7 +72,7 @@ def refuse_foreign_objects(snapshot: Snapshot) -> Decision | None:
     foreign = [
         f"{child.kind} {child.name}"
         for child in snapshot.children.values()
-        if child.owner_uid != uid and not child.deleting
+        if child.owner_uid != uid and not child.deleting and _is_wanted(child, snapshot)
     ]
     if not foreign:
         return None
@@ -88,6 +89,13 @@ def refuse_foreign_objects(snapshot: Snapshot) -> Decision | None:
     )
 
 
+def _is_wanted(child: Child, snapshot: Snapshot) -> bool:
+    """Somebody else's NetworkPolicy or Certificate is no obstacle where we want none."""
+    if child.kind == "NetworkPolicy":
+        return snapshot.cluster.spec.network_rules is not None
+    return child.kind != "Certificate" or issuer_of(snapshot.cluster.spec) is not None
+
+
 def refuse_foreign_disks(snapshot: Snapshot) -> Decision | None:
     """Never start a member on the disk of an earlier cluster of the same name."""
     if _is_formed(snapshot) or snapshot.statefulset is not None:
@@ -97,8 +105,10 @@ def refuse_foreign_disks(snapshot: Snapshot) -> Decision | None:
     foreign += snapshot.unlabelled_claims or ()
     if not foreign:
         return None
-    leaving = all(claim.deleting for claim in snapshot.claims if claim.owner_uid != uid)
-    if leaving and not snapshot.unlabelled_claims:
+    leaving = not snapshot.unlabelled_claims and all(
+        claim.deleting for claim in snapshot.claims if claim.owner_uid != uid
+    )
+    if leaving:
         remedy = "They are being deleted; the cluster is created when they are gone."
     else:
         remedy = "Delete them if their data is not needed, or choose another name for the cluster."

@@ -10,21 +10,22 @@ from __future__ import annotations
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, DeleteObject, MoveLeader
 from etcd_operator.core.decision import PRESENTLY, Decision
+from etcd_operator.core.difference import corrupt_ids
 from etcd_operator.core.quorum import (
     keeps_quorum_while_down,
     serving_ids,
     voter_ids,
     voters_not_serving,
 )
+from etcd_operator.core.rules.replace import Disk, judge_disk
 from etcd_operator.core.snapshot import Pod, Seat, Snapshot
 
 
-def _is_outdated(snapshot: Snapshot, pod: Pod) -> bool:
+def is_outdated(snapshot: Snapshot, pod: Pod) -> bool:
+    """Whether a Pod was made from another template than the StatefulSet has now."""
     live = snapshot.statefulset
-    status = live.body.get("status", {}) if live else {}
-    generation = live.body.get("metadata", {}).get("generation") if live else None
-    wanted = status.get("updateRevision")
-    current = status.get("observedGeneration") == generation
+    wanted = live.body.get("status", {}).get("updateRevision") if live else None
+    current = snapshot.statefulset_observed
     return bool(current and wanted and pod.revision and pod.revision != wanted)
 
 
@@ -33,7 +34,7 @@ def replace_stuck_pods(snapshot: Snapshot) -> Decision | None:
     stuck = [
         pod
         for pod in snapshot.pods
-        if not pod.ever_ran and not pod.deleting and _is_outdated(snapshot, pod)
+        if not pod.ever_ran and not pod.deleting and is_outdated(snapshot, pod)
     ]
     if not stuck:
         return None
@@ -58,9 +59,10 @@ def restart_joiners(snapshot: Snapshot) -> Decision | None:
         if seat.member
         and not seat.member.started
         and seat.pod
-        and seat.pod.restarts >= 2
+        and seat.pod.restarts >= 1
         and not seat.pod.running
         and not seat.pod.deleting
+        and judge_disk(seat) in (None, Disk.EMPTY)
     ]
     if not stuck or not snapshot.quorum_confirmed:
         return None
@@ -77,7 +79,7 @@ def restart_joiners(snapshot: Snapshot) -> Decision | None:
 def roll(snapshot: Snapshot) -> Decision | None:
     """Roll the next outdated member, if all the others are well."""
     seats = [seat for seat in snapshot.seats() if seat.member]
-    outdated = [s for s in seats if s.pod and _is_outdated(snapshot, s.pod)]
+    outdated = [s for s in seats if s.pod and is_outdated(snapshot, s.pod)]
     if not outdated:
         return None
     done = len(seats) - len(outdated)
@@ -122,16 +124,22 @@ def _replace(snapshot: Snapshot, target: Seat) -> tuple[Action, ...]:
     if not alone and not keeps_quorum_while_down(voters, alive, member.id):
         return ()
     delete = DeleteObject("Pod", pod.name, pod.uid, "its spec has changed")
-    heirs = [
-        seat
-        for seat in snapshot.seats()
-        if seat.member and seat.member.id in alive & voters and seat.member.id != member.id
-    ]
-    if member.id != snapshot.leader_id or not heirs or not heirs[0].member:
-        return (delete,)
-    cluster_id = snapshot.membership.cluster_id if snapshot.membership else 0
-    heir = heirs[0]
-    return (
-        MoveLeader(target.ordinal, member.id, heir.ordinal, heirs[0].member.id, cluster_id),
-        delete,
+    return (*hand_over(snapshot, target), delete)
+
+
+def hand_over(snapshot: Snapshot, seat: Seat) -> tuple[Action, ...]:
+    """Move leadership away from a member that is about to serve nobody, if it leads."""
+    member = seat.member
+    if member is None or member.id != snapshot.leader_id:
+        return ()
+    able = serving_ids(snapshot) & voter_ids(snapshot) - {member.id}
+    heirs = [(s.member.id, s) for s in snapshot.seats() if s.member and s.member.id in able]
+    if not heirs:
+        return ()
+    wrong = corrupt_ids(snapshot)
+    # New members learn from the leader: rather one whose data is right, and that is to stay.
+    heir_id, heir = min(
+        heirs, key=lambda h: (h[0] in wrong, bool(h[1].pod and h[1].pod.replace_asked))
     )
+    cluster_id = snapshot.live_cluster_id
+    return (MoveLeader(seat.ordinal, member.id, heir.ordinal, heir_id, cluster_id),)

@@ -7,7 +7,11 @@ grow, so that a change of mind in the middle converges from wherever it is.
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from etcd_operator.api.cluster import Phase
+from etcd_operator.api.parse import parse_time
 from etcd_operator.core.actions import (
     Action,
     AddLearner,
@@ -17,8 +21,10 @@ from etcd_operator.core.actions import (
     RemoveMember,
 )
 from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, SOON, Decision
-from etcd_operator.core.members import Member
+from etcd_operator.core.difference import doubtful_ids
+from etcd_operator.core.members import Member, format_id
 from etcd_operator.core.quorum import (
+    keeps_quorum_with_another,
     keeps_quorum_without,
     serving_ids,
     voter_ids,
@@ -26,9 +32,17 @@ from etcd_operator.core.quorum import (
 )
 from etcd_operator.core.snapshot import Seat, Snapshot
 
+# Elections are over within two or three timeouts of a second each.
+ELECTION: Final = timedelta(seconds=5)
+# A Pod whose image is there runs within a few seconds.
+FRESH: Final = timedelta(seconds=10)
+
 
 def wait_for_quorum(snapshot: Snapshot) -> Decision | None:
-    """Without a quorum nothing is changed: members that are away come back, or a person decides."""
+    """Without a quorum nothing is changed: members that are away come back, or a person decides.
+
+    The conditions say so at once. The phase is Failed only when it lasts longer than an election.
+    """
     if snapshot.quorum_confirmed:
         return None
     answering = sum(1 for probe in snapshot.probes.values() if probe.status)
@@ -36,17 +50,53 @@ def wait_for_quorum(snapshot: Snapshot) -> Decision | None:
     return Decision(
         reason="NoQuorum",
         message=f"No quorum: {answering} of {voters} members answer; waiting for the others.",
-        phase=Phase.FAILED,
+        phase=Phase.FAILED if lasts(snapshot) else snapshot.cluster.status.phase or Phase.FAILED,
         wake_after=PRESENTLY,
     )
 
 
+def lasts(snapshot: Snapshot) -> bool:
+    """Whether the status has said for longer than an election takes that the majority is lost."""
+    for condition in snapshot.cluster.status.conditions:
+        since = parse_time(condition.last_transition_time)
+        if condition.type == "QuorumHealthy" and condition.status == "False" and since:
+            return snapshot.now - since >= ELECTION
+    return False
+
+
+def refuse_foreign_members(snapshot: Snapshot) -> Decision | None:
+    """Change nothing beside a member added by hand: no list of ours would be right."""
+    foreign = [m for m in snapshot.members if snapshot.naming.ordinal_of_peer(m.peer_urls) is None]
+    if not foreign:
+        return None
+    names = ", ".join(f"{format_id(m.id)} at {' '.join(m.peer_urls)}" for m in foreign)
+    return Decision(
+        reason="ForeignMember",
+        message=(
+            f"etcd has a member that this cluster did not add: {names}. Remove it with `etcdctl "
+            "member remove`; nothing is changed until then."
+        ),
+        phase=snapshot.cluster.status.phase or Phase.RUNNING,
+        wake_after=LATER,
+        upkeep=False,
+        blocked=True,
+    )
+
+
 def promote(snapshot: Snapshot) -> Decision | None:
-    """Give the first serving learner that is to stay its vote; etcd refuses until it caught up."""
+    """Give the first serving learner that is to stay its vote; etcd refuses until it caught up.
+
+    Where etcd takes several learners, the next one is announced first: a cluster of one voter
+    accepts it at once, while after the promotion the two voters would have to be connected for
+    five seconds before etcd lets them add another.
+    """
     size = snapshot.cluster.spec.size
-    cluster_id = _cluster_id(snapshot)
+    cluster_id = snapshot.live_cluster_id
+    if _next_to_announce(snapshot):
+        return None
     for seat in _learners(snapshot):
-        if seat.ordinal < size and seat.member and seat.serves(cluster_id):
+        joined = seat.serves(cluster_id) or _joined_just_now(snapshot, seat)
+        if seat.ordinal < size and seat.member and joined:
             return Decision(
                 reason="PromotingLearner",
                 message=f"Learner {snapshot.naming.member(seat.ordinal)} is catching up.",
@@ -57,24 +107,39 @@ def promote(snapshot: Snapshot) -> Decision | None:
     return None
 
 
+def _joined_just_now(snapshot: Snapshot, seat: Seat) -> bool:
+    """Whether the leader alone is to judge a learner, before the kubelet says that it runs.
+
+    That word comes up to a second late, and the next readiness probe a second after the vote.
+    Only for a new Pod: a learner that ended long ago would count as caught up where nobody writes.
+    And only while the others are a majority without it.
+    """
+    pod = seat.pod
+    if pod is None or pod.running or pod.restarts or not _member(seat).started:
+        return False
+    others_suffice = keeps_quorum_with_another(voter_ids(snapshot), serving_ids(snapshot))
+    return others_suffice and _may_join(snapshot, seat)
+
+
 def shrink(snapshot: Snapshot) -> Decision | None:
-    """Remove the members above the size: learners first, then the highest ordinals."""
+    """Remove the members above the size: learners, then the silent, then the highest ordinals.
+
+    Without a silent voter the rest is safer than before; so those that serve can follow. Members
+    with wrong data count as silent here: the rest must have a majority of others.
+    """
     size = snapshot.cluster.spec.size
+    serving = serving_ids(snapshot) - doubtful_ids(snapshot)
     surplus = sorted(
         (seat for seat in snapshot.seats() if seat.member and seat.ordinal >= size),
-        key=lambda seat: (not _member(seat).is_learner, -seat.ordinal),
+        key=lambda seat: (
+            not _member(seat).is_learner,
+            _member(seat).id in serving,
+            -seat.ordinal,
+        ),
     )
-    if not surplus:
-        return None
     actions = _removals(snapshot, surplus)
     if not actions:
-        names = ", ".join(snapshot.naming.member(s.ordinal) for s in voters_not_serving(snapshot))
-        return Decision(
-            reason="QuorumAtRisk",
-            message=f"Not shrinking: without an answer of {names} the rest would have no majority.",
-            phase=Phase.SCALING,
-            wake_after=PRESENTLY,
-        )
+        return None  # a member that stays may have to be replaced or announced first
     members = len(snapshot.members)
     return Decision(
         reason="ScalingIn",
@@ -85,22 +150,40 @@ def shrink(snapshot: Snapshot) -> Decision | None:
     )
 
 
+def wait_to_shrink(snapshot: Snapshot) -> Decision | None:
+    """Say why nobody can leave, when nothing else can be done about it either."""
+    if all(seat.ordinal < snapshot.cluster.spec.size for seat in snapshot.seats() if seat.member):
+        return None
+    doubtful = doubtful_ids(snapshot)
+    away = {seat.ordinal for seat in voters_not_serving(snapshot)}
+    away |= {s.ordinal for s in snapshot.seats() if s.member and s.member.id in doubtful}
+    names = ", ".join(snapshot.naming.member(ordinal) for ordinal in sorted(away))
+    return Decision(
+        reason="QuorumAtRisk",
+        message=f"Not shrinking: while {names} cannot be counted on, the rest has no majority.",
+        phase=Phase.SCALING,
+        wake_after=PRESENTLY,
+    )
+
+
 def _removals(snapshot: Snapshot, surplus: list[Seat]) -> list[Action]:
     """All removals that are safe one after the other, leadership moved out of their way first."""
-    cluster_id = _cluster_id(snapshot)
-    voters, alive = set(voter_ids(snapshot)), set(serving_ids(snapshot))
+    cluster_id = snapshot.live_cluster_id
+    voters = set(voter_ids(snapshot))
+    alive = set(serving_ids(snapshot) - doubtful_ids(snapshot))
     leaving = {_member(seat).id for seat in surplus}
     actions: list[Action] = []
     leader = next((s for s in surplus if _member(s).id == snapshot.leader_id), None)
     if leader is not None:
         heir = _choose_heir(snapshot, leaving)
-        if heir is None:
-            return []
-        actions.append(
-            MoveLeader(
-                leader.ordinal, _member(leader).id, heir.ordinal, _member(heir).id, cluster_id
+        if heir is None:  # nobody who stays could lead: only those without a vote can go
+            surplus = [seat for seat in surplus if _member(seat).is_learner]
+        else:
+            actions.append(
+                MoveLeader(
+                    leader.ordinal, _member(leader).id, heir.ordinal, _member(heir).id, cluster_id
+                )
             )
-        )
     for seat in surplus:
         member = _member(seat)
         if not member.is_learner and not keeps_quorum_without(voters, alive, member.id):
@@ -112,8 +195,8 @@ def _removals(snapshot: Snapshot, surplus: list[Seat]) -> list[Action]:
 
 
 def _choose_heir(snapshot: Snapshot, leaving: set[int]) -> Seat | None:
-    """The lowest serving voter that stays."""
-    serving = serving_ids(snapshot)
+    """The lowest serving voter that stays, with the data that is right."""
+    serving = serving_ids(snapshot) - doubtful_ids(snapshot)
     for seat in snapshot.seats():
         member = seat.member
         if member and not member.is_learner and member.id in serving and member.id not in leaving:
@@ -126,84 +209,137 @@ def delete_left_disks(snapshot: Snapshot) -> Decision | None:
     if snapshot.cluster.spec.storage.retention_policy.when_scaled == "Retain":
         return None
     left = [
-        seat.claim
+        seat
         for seat in snapshot.seats()
-        if seat.claim and not seat.member and not seat.claim.deleting and not _is_running(seat)
+        if seat.claim
+        and seat.claim.owner_uid == snapshot.naming.uid
+        and not seat.member
+        and not _is_within(snapshot, seat.ordinal)
     ]
     if not left:
         return None
+    names = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in left)
     why = "its member left the cluster"
+    actions = tuple(
+        DeleteObject("PersistentVolumeClaim", seat.claim.name, seat.claim.uid, why)
+        for seat in left
+        if seat.claim and not seat.claim.deleting and not _is_running(seat)
+    )
+    if not actions and _missing(snapshot):
+        return None  # whether growth has to wait for them is a question of its own
     return Decision(
         reason="DeletingDisks",
-        message=f"Deleting the disks of removed members: {', '.join(c.name for c in left)}.",
+        message=f"Deleting the disks of removed members: {names}.",
         phase=Phase.SCALING,
-        actions=tuple(
-            DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, why) for claim in left
-        ),
+        actions=actions,
+        wake_after=None if actions else PRESENTLY,
     )
 
 
 def wait_for_joiners(snapshot: Snapshot) -> Decision | None:
-    """Wait for announced learners to serve.
+    """Wait for announced learners to join, and then to serve.
 
-    None may be announced meanwhile: a joiner refuses to start if its file does not list exactly
-    the members that etcd knows, and it may have read its file already.
+    None may be announced before they have joined: a joiner refuses to start if its file does not
+    list exactly the members that etcd knows, and it may have read its file already.
     """
-    joining = [seat for seat in _learners(snapshot) if not seat.serves(_cluster_id(snapshot))]
-    if not joining:
+    joining = [seat for seat in _learners(snapshot) if not seat.serves(snapshot.live_cluster_id)]
+    if not joining or _next_to_announce(snapshot):
         return None
     names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in joining)
-    started = any(seat.pod and seat.pod.running for seat in joining)
     return Decision(
         reason="MemberStarting",
         message=f"Waiting for new member {names} to start.",
         phase=Phase.SCALING,
-        wake_after=SOON if started else None,
+        wake_after=SOON if any(_may_join(snapshot, seat) for seat in joining) else PRESENTLY,
     )
 
 
+def _may_join(snapshot: Snapshot, seat: Seat) -> bool:
+    """Whether a joiner may be there any moment.
+
+    The leader knows of it up to a second before the kubelet says that its process runs. But an
+    image that is being pulled for minutes is not waited for like that.
+    """
+    pod = seat.pod
+    if pod is None or pod.trouble or not pod.node:
+        return False
+    return pod.running or pod.created is None or snapshot.now - pod.created < FRESH
+
+
 def grow(snapshot: Snapshot) -> Decision | None:
-    """Announce the lowest missing member as a learner; from 3.6 on all missing ones at once."""
+    """Announce the lowest missing member as a learner.
+
+    One after the other, also where etcd takes several: a joiner resolves the names of all members
+    before it starts, and a name that is not there yet costs it thirty seconds.
+    """
     size = snapshot.cluster.spec.size
-    taken = {seat.ordinal for seat in snapshot.seats() if seat.member}
-    missing = [ordinal for ordinal in range(size) if ordinal not in taken]
+    missing = _missing(snapshot)
     if not missing:
         return None
     count = len(snapshot.members)
     if (away := voters_not_serving(snapshot)) != ():
         names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
         return _not_yet("MemberAway", f"Growing waits for {names} to answer.", PRESENTLY)
-    remains = [o for o in missing if snapshot.seat(o).claim or snapshot.seat(o).pod]
-    if remains:
-        return _wait_for_disks(snapshot, remains)
-    if not _takes_several_learners(snapshot):
-        missing = [] if _learners(snapshot) else missing[:1]
-    cluster_id = _cluster_id(snapshot)
+    first = missing[0]
+    if _waits_for_remains(snapshot, first):
+        return _wait_for_disk(snapshot, first)
     return Decision(
         reason="ScalingOut",
         message=f"Growing from {count} to {size} members.",
         phase=Phase.SCALING,
-        actions=tuple(AddLearner(o, snapshot.naming.peer_url(o), cluster_id) for o in missing),
+        actions=(AddLearner(first, snapshot.naming.peer_url(first), snapshot.live_cluster_id),),
         wake_after=SHORTLY,
     )
 
 
-def _wait_for_disks(snapshot: Snapshot, ordinals: list[int]) -> Decision:
-    kept = [
-        seat.claim.name
-        for seat in (snapshot.seat(o) for o in ordinals)
-        if seat.claim and not seat.claim.deleting
-    ]
-    if kept and snapshot.cluster.spec.storage.retention_policy.when_scaled == "Retain":
+def _next_to_announce(snapshot: Snapshot) -> bool:
+    """Whether another learner can be announced while those of before have no vote yet."""
+    missing = _missing(snapshot)
+    learners = _learners(snapshot)
+    return bool(
+        missing
+        and learners
+        and all(_member(seat).started for seat in learners)
+        and not voters_not_serving(snapshot)
+        and not _waits_for_remains(snapshot, missing[0])
+        and _takes_several_learners(snapshot)
+    )
+
+
+def _missing(snapshot: Snapshot) -> list[int]:
+    taken = {seat.ordinal for seat in snapshot.seats() if seat.member}
+    return [ordinal for ordinal in range(snapshot.cluster.spec.size) if ordinal not in taken]
+
+
+def _is_within(snapshot: Snapshot, ordinal: int) -> bool:
+    """Whether the StatefulSet keeps a Pod and a disk for it, because a higher one is a member.
+
+    Somebody removed the member in between, or a replacement was cut off: it is announced as it is,
+    and if its disk turns out to be of no use, that is replaced then.
+    """
+    return any(seat.member and seat.ordinal > ordinal for seat in snapshot.seats())
+
+
+def _waits_for_remains(snapshot: Snapshot, ordinal: int) -> bool:
+    """Whether an old Pod or disk has to go before a member can be announced there."""
+    seat = snapshot.seat(ordinal)
+    remains = seat.claim is not None or seat.pod is not None
+    return remains and not _is_within(snapshot, ordinal)
+
+
+def _wait_for_disk(snapshot: Snapshot, ordinal: int) -> Decision:
+    claim = snapshot.seat(ordinal).claim
+    retained = snapshot.cluster.spec.storage.retention_policy.when_scaled == "Retain"
+    if claim and not claim.deleting and retained:
         return _not_yet(
             "DiskKept",
-            f"PersistentVolumeClaim {', '.join(kept)} was kept when the cluster shrank, as "
+            f"PersistentVolumeClaim {claim.name} was kept when the cluster shrank, as "
             "spec.storage.retentionPolicy.whenScaled wants: delete it to let the cluster grow.",
             LATER,
             blocked=True,
         )
-    names = ", ".join(snapshot.naming.member(o) for o in ordinals)
-    return _not_yet("WaitingForDisks", f"Growing waits for the old disks of {names} to go.", 1.0)
+    name = snapshot.naming.member(ordinal)
+    return _not_yet("WaitingForDisks", f"Growing waits for the old disk of {name} to go.", 1.0)
 
 
 def _not_yet(reason: str, message: str, wake_after: float, *, blocked: bool = False) -> Decision:
@@ -239,7 +375,3 @@ def _is_running(seat: Seat) -> bool:
 def _member(seat: Seat) -> Member:
     assert seat.member is not None, "only seats of members come here"  # noqa: S101 (narrowing)
     return seat.member
-
-
-def _cluster_id(snapshot: Snapshot) -> int:
-    return snapshot.membership.cluster_id if snapshot.membership else 0

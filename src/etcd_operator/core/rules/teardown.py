@@ -31,8 +31,13 @@ def tear_down(snapshot: Snapshot) -> Decision | None:
     for pod in snapshot.pods:
         waiting.append(f"Pod {pod.name}")
         if not pod.deleting:
-            actions.append(DeleteObject("Pod", pod.name, pod.uid, WHY))
-    for claim in () if keep_disks else snapshot.claims:
+            # A leader that stops looks seconds long for an heir among members that stop as well;
+            # with disks that go too there is nothing to hand over.
+            grace = None if keep_disks else 1
+            actions.append(DeleteObject("Pod", pod.name, pod.uid, WHY, grace_seconds=grace))
+    # Disks of an earlier cluster of the same name are nobody's to wait for.
+    ours = [claim for claim in snapshot.claims if claim.owner_uid == cluster.uid]
+    for claim in () if keep_disks else ours:
         waiting.append(f"PersistentVolumeClaim {claim.name}")
         if not claim.deleting:
             actions.append(DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, WHY))

@@ -1,0 +1,110 @@
+"""What a look at a backup or a restore ends with: what to do, what to report, what to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from etcd_operator.api.cluster import Condition
+from etcd_operator.core.conditions import Verdict
+
+Json = dict[str, Any]
+
+FIRST_RETRY: Final = timedelta(seconds=10)
+LONGEST_RETRY: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create an object that must not exist; `why` is the sentence of the event."""
+
+    kind: str
+    manifest: Json = field(hash=False)
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete exactly this Job, and its Pods with it."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Annotate:
+    """Put annotations on exactly this EtcdCluster, as it was looked at; None takes one off.
+
+    `reason` is that of the event.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    annotations: Json = field(hash=False)
+    why: str = ""
+    reason: str = "DisksFilled"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Put the finalizer on exactly this EtcdRestore, as it was looked at, or take it off.
+
+    `finalizers` are those that it is to have.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    finalizers: tuple[str, ...]
+
+
+TaskAction = Create | Delete | Annotate | Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event: what happened, in a word and a sentence."""
+
+    kind: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long to wait before another try after so many that failed."""
+    doublings: int = min(max(failures, 1) - 1, 10)
+    return min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY)
+
+
+def seconds_until(moment: datetime | None, now: datetime) -> float | None:
+    """Seconds from now to a moment, at least a tenth; None for none."""
+    return None if moment is None else max((moment - now).total_seconds(), 0.1)
+
+
+def date(
+    verdicts: tuple[Verdict, ...],
+    before: tuple[Condition, ...],
+    now: datetime,
+    generation: int,
+) -> tuple[Condition, ...]:
+    """Make conditions of verdicts; those whose status stays keep their time, others as before."""
+    known = {condition.type: condition for condition in before}
+    for verdict in verdicts:
+        old = known.get(verdict.type)
+        same = old is not None and old.status == verdict.status
+        known[verdict.type] = Condition(
+            type=verdict.type,
+            status=verdict.status,
+            reason=verdict.reason,
+            message=verdict.message,
+            last_transition_time=old.last_transition_time if old and same else format_time(now),
+            observed_generation=generation,
+        )
+    return tuple(known.values())
+
+
+def format_time(moment: datetime) -> str:
+    """Write a time as Kubernetes does."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,142 @@
+"""What became of the last Job of an EtcdBackup: taken into the status, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from etcd_operator.api.backup import EtcdBackup, EtcdBackupStatus, TaskPhase
+from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.core.backup.decision import (
+    Delete,
+    TaskAction,
+    Told,
+    date,
+    format_time,
+    pause_after,
+)
+from etcd_operator.core.backup.task import Task, TaskPod, newest
+from etcd_operator.core.conditions import Verdict
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupView:
+    """All that is known about an EtcdBackup; `zone` is None for a time zone nobody knows."""
+
+    backup: EtcdBackup
+    cluster: EtcdCluster | None
+    tasks: tuple[Task, ...]
+    pods: tuple[TaskPod, ...]
+    now: datetime
+    zone: tzinfo | None
+    image: str
+
+
+def absorb(view: BackupView) -> tuple[EtcdBackupStatus, tuple[Told, ...]]:
+    """Take the end of the newest Job into the status, once."""
+    status = view.backup.status
+    last = newest(tuple(task for task in view.tasks if not task.deleting))
+    if last is not None and last.run:
+        done = max(filter(None, (status.last_schedule_time, last.run)))
+        status = status.model_copy(update={"last_schedule_time": done})
+    if last is None or last.state == "running" or last.name == status.last_job:
+        return status, ()
+    pod = next((pod for pod in view.pods if pod.job == last.name), None)
+    if last.state == "succeeded" and pod and pod.result:
+        return _record_success(view, status, last, pod.result)
+    return _record_failure(view, status, last, _explain_failure(view, last, pod))
+
+
+def _explain_failure(view: BackupView, task: Task, pod: TaskPod | None) -> str:
+    if pod and pod.failure and task.why != "DeadlineExceeded":
+        return pod.failure
+    if task.why == "DeadlineExceeded":
+        seconds = view.backup.spec.timeout_seconds if view.backup.spec else 0
+        trouble = f" The Pod waited: {pod.trouble.message}" if pod and pod.trouble else ""
+        return (
+            f"It was not complete within spec.timeoutSeconds, {seconds} s: raise that, or see what "
+            f"is slow.{trouble}"
+        )
+    return f"The Pod of Job {task.name} was gone before its result could be read."
+
+
+def _record_success(
+    view: BackupView, status: EtcdBackupStatus, task: Task, result: Json
+) -> tuple[EtcdBackupStatus, tuple[Told, ...]]:
+    ended = task.finished or view.now
+    took = int((ended - task.created).total_seconds()) if task.created else 0
+    revision, size = int(result["revision"]), int(result["storedSize"])
+    message = f"Backed up revision {revision} to {result['url']} in {took} s ({size} bytes)."
+    verified = _judge_verified(result)
+    status = status.model_copy(
+        update={
+            "phase": TaskPhase.COMPLETED,
+            "message": message,
+            "last_job": task.name,
+            "start_time": format_time(task.created) if task.created else None,
+            "completion_time": format_time(ended),
+            "storage_path": result["url"],
+            "backup_size": size,
+            "snapshot_size": int(result["snapshotSize"]),
+            "etcd_version": result["etcdVersion"],
+            "etcd_revision": revision,
+            "key_count": int(result.get("keyCount") or 0),
+            "key_fingerprint": str(result.get("keyFingerprint") or ""),
+            "duration_seconds": took,
+            "consecutive_failures": 0,
+            "retry_time": None,
+            "conditions": date(
+                (Verdict("Completed", "True", "BackedUp", message), verified),
+                status.conditions,
+                view.now,
+                view.backup.generation,
+            ),
+        }
+    )
+    told = [Told("Normal", "BackedUp", message)]
+    told += [Told("Warning", "RetentionFailed", str(text)) for text in result.get("warnings") or ()]
+    if result.get("deleted"):
+        told.append(Told("Normal", "Expired", f"Deleted {result['deleted']} older backups."))
+    return status, tuple(told)
+
+
+def _judge_verified(result: Json) -> Verdict:
+    if not result.get("verified"):
+        return Verdict("Verified", "Unknown", "NotAsked", "spec.verify is false.")
+    return Verdict("Verified", "True", "Compared", str(result["verified"]))
+
+
+def _record_failure(
+    view: BackupView, status: EtcdBackupStatus, task: Task, why: str
+) -> tuple[EtcdBackupStatus, tuple[Told, ...]]:
+    failures = status.consecutive_failures + 1
+    ended = task.finished or view.now
+    verdicts = [Verdict("Completed", "False", "BackupFailed", why)]
+    if why.startswith("The backup differs"):
+        verdicts.append(Verdict("Verified", "False", "Differs", why))
+    status = status.model_copy(
+        update={
+            "phase": TaskPhase.FAILED,
+            "message": why,
+            "last_job": task.name,
+            "start_time": format_time(task.created) if task.created else None,
+            "consecutive_failures": failures,
+            "retry_time": format_time(ended + pause_after(failures)),
+            "conditions": date(
+                tuple(verdicts), status.conditions, view.now, view.backup.generation
+            ),
+        }
+    )
+    return status, (Told("Warning", "BackupFailed", why),)
+
+
+def sweep(finished: tuple[Task, ...], status: EtcdBackupStatus) -> tuple[TaskAction, ...]:
+    """Keep the newest Job of each end, whose log may be wanted; nothing unread goes."""
+    kept = {newest(tuple(t for t in finished if t.state == s)) for s in ("succeeded", "failed")}
+    last = newest(finished)
+    if last is None or last.name != status.last_job:
+        return ()
+    return tuple(Delete(task.name, task.uid) for task in finished if task not in kept)

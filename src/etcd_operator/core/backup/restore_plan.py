@@ -1,0 +1,195 @@
+"""Decide about one EtcdRestore: make the EtcdCluster, fill a disk for each member, let it form.
+
+The EtcdCluster exists first: its uid is part of the token that keeps it apart from the cluster that
+was backed up, and its annotation keeps it from forming before every disk is filled. Each step is
+seen in the objects themselves, so that it goes on from wherever it was interrupted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etcd_operator.api.backup import TaskPhase
+from etcd_operator.api.cluster import (
+    GROUP,
+    VERSION,
+    EtcdCluster,
+    EtcdClusterSpec,
+)
+from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec
+from etcd_operator.core.backup.decision import (
+    Annotate,
+    Create,
+    Told,
+    format_time,
+)
+from etcd_operator.core.backup.replace_plan import go_on_in_place, undo_in_place
+from etcd_operator.core.backup.restore_source import (
+    RestoreView,
+    Source,
+    Stop,
+    check_template,
+    choose_template,
+    find_source,
+)
+from etcd_operator.core.backup.restore_steps import (
+    PRESENTLY,
+    WAITING,
+    Life,
+    RestoreDecision,
+    delete_jobs,
+    fill_disks,
+    know_result,
+    show,
+)
+from etcd_operator.core.layout import (
+    ANNOTATION_RESTORE,
+    ANNOTATION_RESTORE_SIZE,
+    ANNOTATION_RESTORED,
+)
+from etcd_operator.core.naming import FINALIZER
+
+Json = dict[str, Any]
+
+
+def decide(view: RestoreView) -> RestoreDecision:
+    """Return what to do about a restore."""
+    if view.restore.deleting:
+        return undo_in_place(view)
+    if view.restore.status.phase is TaskPhase.COMPLETED:
+        return RestoreDecision(view.restore.status, delete_jobs(view))
+    try:
+        return _go_on(view)
+    except Stop as stop:
+        told = Told("Warning", stop.reason, stop.message)
+        status = show(view, stop.phase, stop.reason, stop.message)
+        abandoned = view.target is None or view.target.deleting
+        actions = delete_jobs(view) if abandoned else ()
+        return RestoreDecision(status, actions, told=(told,), wake_after=WAITING)
+
+
+def _go_on(view: RestoreView) -> RestoreDecision:
+    spec = view.restore.spec
+    if spec is None:
+        raise Stop(TaskPhase.FAILED, "InvalidSpec", " ".join(view.restore.flaws))
+    if spec.restore_type == "Replace":
+        return go_on_in_place(view, spec)
+    target = view.target
+    restored = target is not None and _annotation(target, ANNOTATION_RESTORED) == view.restore.uid
+    if target is not None:
+        _check_target(view, target)
+        if restored:
+            return _await_cluster(view, target)
+    source = find_source(view, spec)
+    if view.restore.status.source_url != source.url:
+        # On record before anything is made: every member is restored from this very backup.
+        status = show(view, TaskPhase.RUNNING, "Restoring", f"Restoring {source.url}.")
+        status = status.model_copy(update={"source_url": source.url})
+        return RestoreDecision(status, wake_after=0.0)
+    if target is None:
+        return _make_cluster(view, spec, source)
+    life = Life(int(_annotation(target, ANNOTATION_RESTORE_SIZE)), target.uid)
+    decision = fill_disks(view, spec, source, target, life)
+    return decision or _release(view, target, source, life.size)
+
+
+def _annotation(cluster: EtcdCluster, name: str) -> str:
+    return cluster.annotations.get(name, "")
+
+
+def _check_target(view: RestoreView, target: EtcdCluster) -> None:
+    mark = _annotation(target, ANNOTATION_RESTORE)
+    if mark == view.restore.uid and not target.deleting:
+        return
+    if target.deleting:
+        raise Stop(
+            TaskPhase.PENDING, "NameTaken", f"EtcdCluster {target.name} is still being deleted."
+        )
+    if mark and not _annotation(target, ANNOTATION_RESTORED):
+        raise Stop(
+            TaskPhase.FAILED,
+            "NameTaken",
+            f"EtcdCluster {target.name} was begun by another EtcdRestore that never completed: "
+            "delete that EtcdCluster, and it is made anew.",
+        )
+    raise Stop(
+        TaskPhase.FAILED,
+        "NameTaken",
+        f"EtcdCluster {target.name} exists, and a restore never touches a cluster that it did not "
+        "make: choose another spec.clusterName in a new EtcdRestore, or delete that EtcdCluster.",
+    )
+
+
+# The cluster
+
+
+def _make_cluster(view: RestoreView, spec: EtcdRestoreSpec, source: Source) -> RestoreDecision:
+    if view.restore.status.restored_cluster:
+        raise Stop(
+            TaskPhase.FAILED,
+            "ClusterDeleted",
+            f"EtcdCluster {spec.cluster_name} was deleted before it was restored: create a new "
+            "EtcdRestore to begin again.",
+        )
+    template = choose_template(view, spec, source)
+    check_template(view, spec, template, source)
+    manifest = _render_cluster(view.restore, spec, template, source)
+    message = f"Made EtcdCluster {spec.cluster_name}, whose disks are filled from {source.url}."
+    status = show(view, TaskPhase.RUNNING, "Restoring", message)
+    status = status.model_copy(update={"restored_cluster": spec.cluster_name})
+    return RestoreDecision(status, (Create("EtcdCluster", manifest, message),), wake_after=0.0)
+
+
+def _render_cluster(
+    restore: EtcdRestore, spec: EtcdRestoreSpec, template: EtcdClusterSpec, source: Source
+) -> Json:
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": "EtcdCluster",
+        "metadata": {
+            "name": spec.cluster_name,
+            "namespace": restore.namespace,
+            "finalizers": [FINALIZER],
+            "annotations": {
+                ANNOTATION_RESTORE: restore.uid,
+                ANNOTATION_RESTORE_SIZE: str(template.size),
+                "etcd.etcd.io/restored-from": source.url,
+            },
+        },
+        "spec": template.model_dump(mode="json", by_alias=True, exclude_none=True),
+    }
+
+
+def _release(
+    view: RestoreView,
+    target: EtcdCluster,
+    source: Source,
+    size: int,
+) -> RestoreDecision:
+    """Every disk is filled: let the cluster form from them."""
+    why = f"All {size} disks are filled from {source.url}."
+    mark = {ANNOTATION_RESTORED: view.restore.uid}
+    action = Annotate(target.name, target.uid, target.resource_version, mark, why)
+    shown = show(view, TaskPhase.RUNNING, "Starting", f"{why} The members start.")
+    known = know_result(view, view.restore.status)
+    shown = shown.model_copy(update={**known, "retry_time": None})
+    return RestoreDecision(shown, (action,), wake_after=PRESENTLY)
+
+
+def _await_cluster(view: RestoreView, target: EtcdCluster) -> RestoreDecision:
+    available = any(c.type == "Available" and c.status == "True" for c in target.status.conditions)
+    if not available:
+        message = f"The disks are filled, and the members start: {target.status.message}"
+        status = show(view, TaskPhase.RUNNING, "Starting", message)
+        return RestoreDecision(status, delete_jobs(view), wake_after=PRESENTLY)
+    status = view.restore.status
+    message = f"EtcdCluster {target.name} serves what {status.source_url} held."
+    shown = show(view, TaskPhase.COMPLETED, "Restored", message)
+    shown = shown.model_copy(
+        update={
+            "completion_time": format_time(view.now),
+            "restored_cluster": target.name,
+            "retry_time": None,
+        }
+    )
+    return RestoreDecision(shown, delete_jobs(view), (Told("Normal", "Restored", message),))

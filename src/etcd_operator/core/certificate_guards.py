@@ -1,0 +1,65 @@
+"""The second opinion about certificates and users; see `guards`."""
+
+from __future__ import annotations
+
+from etcd_operator.core.actions import (
+    CertificateAction,
+    ChangeAccess,
+    IssueAuthority,
+    IssueCertificate,
+    ShareTrust,
+)
+from etcd_operator.core.credentials import Trusted
+from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.users import Step
+
+
+def refuse_certificate(action: CertificateAction, snapshot: Snapshot) -> str | None:
+    """Return why the action must not happen in this snapshot; None if it may."""
+    name = action.leaf.secret if isinstance(action, IssueCertificate) else action.secret
+    live = snapshot.credentials.get(name)
+    if live is not None and live.owner_uid != snapshot.naming.uid:
+        return "it belongs to somebody else"
+    if (live.uid if live else "") != action.uid:
+        return "it is not the Secret that was looked at"
+    match action:
+        case IssueAuthority(keep=kept) | ShareTrust(trusted=kept):
+            return _refuse_distrust(name, kept, snapshot)
+        case IssueCertificate(signer=signer):
+            return _refuse_unknown_signer(name, signer, snapshot)
+
+
+def _refuse_distrust(name: str, kept: tuple[Trusted, ...], snapshot: Snapshot) -> str | None:
+    """Whom the Secret trusts today may be dropped only if no certificate in use is theirs."""
+    live = snapshot.credentials.get(name)
+    dropped = {one.key_id for one in live.trusted} if live else set()
+    dropped -= {one.key_id for one in kept}
+    certificates = [
+        one.certificate
+        for one in snapshot.credentials.values()
+        if one.certificate
+        and one.owner_uid == snapshot.naming.uid
+        and one.certificate.not_after > snapshot.now
+    ]
+    in_use = {c.issuer_key_id for c in certificates if c.issuer_key_id != c.key_id}
+    in_use |= {signer for signer in snapshot.presented.values() if signer}
+    return "certificates in use are signed by whom it would not trust" if dropped & in_use else None
+
+
+def _refuse_unknown_signer(name: str, signer: str, snapshot: Snapshot) -> str | None:
+    live = snapshot.credentials.get(name)
+    certificate = live.certificate if live else None
+    if certificate is None or certificate.not_after <= snapshot.now or not signer:
+        return None
+    deaf = [pod.name for pod in snapshot.pods if pod.running and signer not in pod.trust]
+    return f"{deaf[0]} does not trust its authority yet" if deaf else None
+
+
+def refuse_access(action: ChangeAccess, snapshot: Snapshot) -> str | None:
+    """Nobody may lock the operator out: it speaks as etcd's own root."""
+    change = action.change
+    if change.step in (Step.DELETE_USER, Step.TAKE_ROLE) and change.subject == "root":
+        return "the operator would be locked out"
+    if change.step is Step.ENABLE and not snapshot.naming.client_tls:
+        return "without certificates nobody is known"
+    return None

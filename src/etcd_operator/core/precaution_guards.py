@@ -1,0 +1,73 @@
+"""Whether a backup that was asked for is there, judged anew before what cannot be undone."""
+
+from __future__ import annotations
+
+from etcd_operator.core.actions import (
+    Action,
+    ApplyObject,
+    DeleteObject,
+    QuarantineDisk,
+    RequestBackup,
+    SetFinalizer,
+)
+from etcd_operator.core.snapshot import Snapshot
+
+
+def refuse_risk(action: Action, snapshot: Snapshot) -> str | None:
+    """Return why an action may not happen without the backup before it; None if it may."""
+    if snapshot.recorded_cluster_id is None:
+        return None
+    wishes = snapshot.cluster.spec.backup
+    if snapshot.cluster.deleting:
+        lets_go = isinstance(action, SetFinalizer) and not action.present
+        destroys = isinstance(action, DeleteObject | QuarantineDisk)
+        if (
+            wishes.before_deletion
+            and (lets_go or destroys)
+            and not _is_proven(snapshot, "deletion")
+        ):
+            return "the backup before the deletion is not complete and verified"
+        return None
+    if wishes.before_upgrade and isinstance(action, ApplyObject) and action.kind == "StatefulSet":
+        return _refuse_version(action, snapshot)
+    return None
+
+
+def _refuse_version(action: ApplyObject, snapshot: Snapshot) -> str | None:
+    live = snapshot.statefulset
+    before = _read_tag(live.body if live else {})
+    after = _read_tag(action.manifest)
+    answers = {f"v{probe.status.version}" for probe in snapshot.probes.values() if probe.status}
+    if before in ("", after) or after in answers or _is_proven(snapshot, after):
+        return None
+    if snapshot.pods and not any(pod.running or pod.ever_ran for pod in snapshot.pods):
+        return None  # the version before never ran
+    return f"the backup before the upgrade to {after} is not complete and verified"
+
+
+def _is_proven(snapshot: Snapshot, risk: str) -> bool:
+    mark = f"{snapshot.cluster.uid} {risk}"
+    taken = [backup for backup in snapshot.backups if backup.proven and backup.mark == mark]
+    if risk == "deletion":
+        return bool(taken)
+    # Not that of an earlier upgrade to the same version: every Pod was made since.
+    made = [pod.created for pod in snapshot.pods if pod.created]
+    return any(b.created and (not made or b.created >= min(made)) for b in taken)
+
+
+def _read_tag(statefulset: dict[str, object]) -> str:
+    """The tag of the image of the first container, etcd's."""
+    found: object = statefulset
+    for step in ("spec", "template", "spec", "containers"):
+        found = found.get(step) if isinstance(found, dict) else None
+    first = found[0] if isinstance(found, list) and found else {}
+    return str(first.get("image", "")).rpartition(":")[2]
+
+
+def refuse_request(action: RequestBackup, snapshot: Snapshot) -> str | None:
+    """One backup for each risk, and only of a cluster that has one to take."""
+    if snapshot.recorded_cluster_id is None:
+        return "the cluster was never formed"
+    if any(backup.name == action.name for backup in snapshot.backups):
+        return "it is there already"
+    return None

@@ -1,0 +1,106 @@
+"""The record of a recovery from a lost majority: what was approved, who is kept, how far it is.
+
+It is kept on the ConfigMap, so that whoever continues knows; the request is in the spec. A request
+is carried out once: what was done stays written on the ConfigMap and in the status.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from etcd_operator.core.members import Standing, format_id
+from etcd_operator.core.naming import ANNOTATION_RECOVERED, ANNOTATION_RECOVERY
+from etcd_operator.core.snapshot import Probe, Snapshot
+
+
+class Stage(Enum):
+    """How far a recovery is; each begins when what the one before it needs has come true."""
+
+    ISOLATE = "isolate"  # the others' Pods end, their disks are set aside
+    FORCE = "force"  # the kept member starts as a cluster of its own
+    SETTLE = "settle"  # it starts once more, as everybody does
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """The kept member, the revision it had, and the request that approved it."""
+
+    ordinal: int
+    member_id: int
+    revision: int
+    request: str
+    stage: Stage
+
+    def write(self) -> str:
+        """The text of the annotation."""
+        kept = f"{self.ordinal} {format_id(self.member_id)} {self.revision}"
+        return f"{self.stage.value} {kept} {self.request}"
+
+
+def find_request(snapshot: Snapshot) -> str | None:
+    """The request in the spec that was not carried out yet, as `<cluster ID>/<revision>`."""
+    wanted = snapshot.cluster.spec.recovery.quorum_loss
+    if wanted is None:
+        return None
+    request = f"{wanted.cluster_id.lower()}/{wanted.accepted_revision}"
+    return None if request == find_recovered(snapshot)[0] else request
+
+
+def find_recovered(snapshot: Snapshot) -> tuple[str, str]:
+    """The request that was carried out last and the revision that was kept; empty for none."""
+    text = _read(snapshot, ANNOTATION_RECOVERED) or snapshot.cluster.status.last_recovery
+    request, _, revision = text.partition(" ")
+    return request, revision
+
+
+def find_recovery(snapshot: Snapshot) -> Recovery | None:
+    """The recovery that is under way."""
+    words = _read(snapshot, ANNOTATION_RECOVERY).split()
+    if len(words) != 5:
+        return None
+    stage, ordinal, member, revision, request = words
+    return Recovery(int(ordinal), int(member, 16), int(revision), request, Stage(stage))
+
+
+def find_standing(probe: Probe | None, snapshot: Snapshot) -> Standing | None:
+    """How far the data of a member of this cluster reaches, if it says so in one way or the other.
+
+    What a member says that does not serve does not name the cluster: its disk is the cluster's own.
+    """
+    status = probe.status if probe else None
+    if probe is None or status is None:
+        return probe.standing if probe else None
+    if status.cluster_id != snapshot.recorded_cluster_id:
+        return None
+    return Standing(status.member_id, status.revision, status.raft_index, status.is_learner)
+
+
+def must_compare(snapshot: Snapshot) -> bool:
+    """Whether it matters what those have that do not answer: a majority is to be given up."""
+    if snapshot.quorum_confirmed or snapshot.recorded_cluster_id is None:
+        return False
+    return find_request(snapshot) is not None or find_recovery(snapshot) is not None
+
+
+def answers_with_data(recovery: Recovery, snapshot: Snapshot) -> bool:
+    """Whether the kept member says now that it is there, with the data it had."""
+    standing = find_standing(snapshot.probes.get(recovery.ordinal), snapshot)
+    return (
+        standing is not None
+        and standing.member_id == recovery.member_id
+        and standing.revision >= recovery.revision
+    )
+
+
+def is_for(request: str, snapshot: Snapshot) -> bool:
+    """Whether a request names this very etcd cluster."""
+    recorded = snapshot.recorded_cluster_id
+    return recorded is not None and request.partition("/")[0] == format_id(recorded)
+
+
+def _read(snapshot: Snapshot, annotation: str) -> str:
+    gate = snapshot.config_map
+    if gate is None or gate.owner_uid != snapshot.naming.uid:
+        return ""
+    return gate.annotations.get(annotation, "")

@@ -1,0 +1,391 @@
+"""Restore in place: an EtcdRestore replaces what the cluster holds, undoable until that serves.
+
+The EtcdRestore has fetched and checked the backup before it puts its wish on the EtcdCluster. From
+there on no other rule decides, until members start from the restored disks.
+
+1. KEEP, STOP, SET_ASIDE: the volumes are told to stay, then the Pods end, then the claims go.
+2. FILL: the EtcdRestore makes fresh claims and fills them.
+3. START: the usual rules form the cluster from them, another etcd cluster than before.
+4. SERVE: a quorum of it has answered, so clients may have written: there is no way back. The usual
+   rules look after it. When all of it is well the old volumes are let go.
+
+Undone, the old volumes get claims again: WITHDRAW, PUT_BACK. See decision 14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from etcd_operator.api.cluster import EtcdClusterSpec, Phase
+from etcd_operator.core.actions import (
+    Action,
+    ApplyObject,
+    DeleteObject,
+    KeepVolume,
+    PutBackDisk,
+    QuarantineDisk,
+    RecordReplacement,
+    ReleaseVolume,
+)
+from etcd_operator.core.decision import LATER, PRESENTLY, Decision
+from etcd_operator.core.layout import ANNOTATION_RESTORED, Gate, Layout, lay_out
+from etcd_operator.core.members import format_id
+from etcd_operator.core.precaution import find_template_tag
+from etcd_operator.core.quorum import voters_not_serving
+from etcd_operator.core.recovery import find_recovery
+from etcd_operator.core.render.drift import find_drift
+from etcd_operator.core.render.objects import render_config_map
+from etcd_operator.core.render.statefulset import render_statefulset
+from etcd_operator.core.render.transport import render_trust
+from etcd_operator.core.replacement import (
+    OldDisk,
+    Replacement,
+    Stage,
+    find_replacement,
+    find_wish,
+    is_unreadable,
+)
+from etcd_operator.core.snapshot import Claim, Snapshot
+from etcd_operator.core.trust import all_trust
+from etcd_operator.core.versions import next_record
+
+WHY: Final = "a backup is restored in place"
+# Where nothing may run.
+_AT_REST: Final = (Stage.SET_ASIDE, Stage.FILL, Stage.PUT_BACK)
+
+
+def restore_in_place(snapshot: Snapshot) -> Decision | None:
+    """Take the next step of a restore in place, or of undoing it."""
+    if is_unreadable(snapshot.cluster):
+        return _refuse_unreadable()
+    replacement = find_replacement(snapshot.cluster)
+    if replacement is None:
+        return _begin(snapshot)
+    undone = find_wish(snapshot.cluster) != replacement.restore
+    if replacement.stage in _AT_REST and not _is_at_rest(snapshot):
+        # The StatefulSet that was looked at was an old one.
+        return _step("The members stop.", _stop_pods(snapshot), _name_stuck(snapshot))
+    match replacement.stage:
+        case Stage.KEEP | Stage.STOP:
+            return _clear_the_way(snapshot, replacement, undone=undone)
+        case Stage.SET_ASIDE:
+            return _set_aside(snapshot, replacement, undone=undone)
+        case Stage.FILL:
+            return _await_filled(snapshot, replacement, undone=undone)
+        case Stage.START:
+            return _await_quorum(snapshot, replacement, undone=undone)
+        case Stage.WITHDRAW | Stage.PUT_BACK:
+            return _go_back(snapshot, replacement)
+        case Stage.SERVE:
+            return None
+
+
+def _refuse_unreadable() -> Decision:
+    return Decision(
+        reason="RestoreUnreadable",
+        message=(
+            "The annotation etcd.etcd.io/replacement was edited and cannot be read: put back what "
+            "it was. PersistentVolumes with etcd.etcd.io/quarantined-from hold the earlier data."
+        ),
+        phase=Phase.FAILED,
+        wake_after=LATER,
+        upkeep=False,
+        blocked=True,
+    )
+
+
+def _begin(snapshot: Snapshot) -> Decision | None:
+    wish, cluster_id = find_wish(snapshot.cluster), snapshot.recorded_cluster_id
+    size = snapshot.cluster.spec.size
+    if not wish or cluster_id is None or not size or find_recovery(snapshot):
+        return None
+    members = lay_out(snapshot, cluster_id).listed
+    disks = _find_disks(snapshot)
+    ran = find_template_tag(snapshot)
+    return _record(snapshot, Replacement(Stage.KEEP, wish, cluster_id, size, members, disks, ran))
+
+
+def _find_disks(snapshot: Snapshot, before: tuple[OldDisk, ...] = ()) -> tuple[OldDisk, ...]:
+    """The disks that there are, and those on record from before."""
+    known = {disk.claim_uid: disk for disk in before}
+    for claim in snapshot.claims:
+        if claim.owner_uid == snapshot.naming.uid and not claim.deleting:
+            volume = "" if claim.lost else claim.volume
+            known[claim.uid] = OldDisk(claim.ordinal, claim.uid, volume)
+    return tuple(sorted(known.values(), key=lambda disk: (disk.ordinal, disk.claim_uid)))
+
+
+# Forwards
+
+
+def _clear_the_way(snapshot: Snapshot, replacement: Replacement, *, undone: bool) -> Decision:
+    if undone:
+        return _leave(snapshot, replacement)
+    if replacement.stage is Stage.KEEP:
+        return _keep(snapshot, replacement)
+    return _stop(snapshot, replacement)
+
+
+def _keep(snapshot: Snapshot, replacement: Replacement) -> Decision:
+    """Whoever may not keep a volume finds out while the cluster still serves."""
+    disks = _find_disks(snapshot)
+    kept = (KeepVolume(*_name(snapshot, disk)) for disk in disks if disk.volume)
+    following = _write(snapshot, replace(replacement, stage=Stage.STOP, disks=disks))
+    return _step("The disks are told to stay.", (*kept, following))
+
+
+def _stop(snapshot: Snapshot, replacement: Replacement) -> Decision:
+    disks = _find_disks(snapshot)
+    if disks != replacement.disks:
+        return _record(snapshot, replace(replacement, stage=Stage.KEEP, disks=disks))
+    if not _is_at_rest(snapshot):
+        return _step("The members stop.", _stop_pods(snapshot), _name_stuck(snapshot))
+    if snapshot.unlabelled_claims is None:
+        return _step("The members have stopped.")
+    return _record(snapshot, replacement.at(Stage.SET_ASIDE))
+
+
+def _set_aside(snapshot: Snapshot, replacement: Replacement, *, undone: bool) -> Decision:
+    found = replace(replacement, disks=_find_disks(snapshot, replacement.disks))
+    if found != replacement:
+        return _record(snapshot, found)
+    if undone:
+        return _record(snapshot, replacement.at(Stage.PUT_BACK))
+    ours = [claim for claim in snapshot.claims if claim.owner_uid == snapshot.naming.uid]
+    if not ours and snapshot.unlabelled_claims is not None:
+        return _record(snapshot, replacement.at(Stage.FILL))
+    return _step("The disks of the earlier cluster are set aside.", _quarantine(ours))
+
+
+def _await_filled(snapshot: Snapshot, replacement: Replacement, *, undone: bool) -> Decision:
+    if undone:
+        return _record(snapshot, replacement.at(Stage.PUT_BACK))
+    if snapshot.cluster.annotations.get(ANNOTATION_RESTORED) == replacement.restore:
+        return _record(snapshot, replacement.at(Stage.START))
+    return _step(f"The EtcdRestore fills {replacement.size} fresh disks.")
+
+
+def _await_quorum(snapshot: Snapshot, replacement: Replacement, *, undone: bool) -> Decision | None:
+    if snapshot.quorum_confirmed:
+        if snapshot.recorded_cluster_id == snapshot.live_cluster_id:
+            return _record(snapshot, replacement.at(Stage.SERVE))
+        said = _step("The members serve, and their cluster ID is recorded.")
+        return replace(said, upkeep=True)
+    if undone and snapshot.recorded_cluster_id is None and not _is_led(snapshot):
+        return _record(snapshot, replacement.at(Stage.WITHDRAW))
+    return None
+
+
+def _is_led(snapshot: Snapshot) -> bool:
+    """Whether the new cluster may have been written to, as far as anybody can see."""
+    led = any(probe.status and probe.status.leader for probe in snapshot.probes.values())
+    return led or snapshot.quorum_confirmed
+
+
+def release_old_disks(snapshot: Snapshot) -> Decision | None:
+    """Let the earlier cluster's disks go when every member of the restored one serves."""
+    replacement = find_replacement(snapshot.cluster)
+    if replacement is None or not _is_well(snapshot):
+        return None
+    freed = (ReleaseVolume(*_name(snapshot, disk)) for disk in replacement.disks if disk.volume)
+    return Decision(
+        reason="RestoredInPlace",
+        message="Every member of the restored cluster serves: the earlier disks are let go.",
+        phase=Phase.RESTORING,
+        actions=(*freed, _write(snapshot, None)),
+        wake_after=PRESENTLY,
+    )
+
+
+def _is_well(snapshot: Snapshot) -> bool:
+    """Whether all members serve, and the new cluster ID stands in every place it is read from."""
+    recorded = _is_recorded(snapshot, snapshot.live_cluster_id)
+    pods = {pod.ordinal for pod in snapshot.pods if pod.ready and not pod.deleting}
+    members = {snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members}
+    serve = snapshot.quorum_confirmed and not voters_not_serving(snapshot) and members <= pods
+    serve = serve and len(members) == snapshot.replicas
+    return recorded and serve
+
+
+def _is_recorded(snapshot: Snapshot, cluster_id: int) -> bool:
+    return set(snapshot.cluster_id_records) == {format_id(cluster_id)}
+
+
+# Backwards
+
+
+def _leave(snapshot: Snapshot, replacement: Replacement) -> Decision:
+    """Undone before any claim went: the members start again, if they were stopped at all."""
+    claims = {claim.uid for claim in snapshot.claims}
+    freed = [
+        ReleaseVolume(*_name(snapshot, disk))
+        for disk in replacement.disks
+        if disk.volume and disk.claim_uid in claims
+    ]
+    return _step("It was undone.", (*freed, _write(snapshot, None, undone=True)))
+
+
+def _go_back(snapshot: Snapshot, replacement: Replacement) -> Decision:
+    if replacement.stage is Stage.WITHDRAW:
+        return _withdraw(snapshot, replacement)
+    return _put_back(snapshot, replacement)
+
+
+def _withdraw(snapshot: Snapshot, replacement: Replacement) -> Decision:
+    """Members that were started may have been written to: their disks are set aside as well."""
+    if _is_led(snapshot):
+        return _record(snapshot, replacement.at(Stage.START))  # too late
+    if not _is_at_rest(snapshot):
+        return _step("It is undone.", _stop_pods(snapshot), _name_stuck(snapshot))
+    fresh = _fresh_claims(snapshot, replacement)
+    if fresh or snapshot.unlabelled_claims is None:
+        return _step("It is undone.", _quarantine(fresh))
+    return _record(snapshot, replacement.at(Stage.PUT_BACK))
+
+
+def _put_back(snapshot: Snapshot, replacement: Replacement) -> Decision:
+    """Delete what was never started from, give old volumes claims, remember whose they are."""
+    fresh = _fresh_claims(snapshot, replacement)
+    if fresh or snapshot.unlabelled_claims is None:
+        actions = tuple(
+            DeleteObject("PersistentVolumeClaim", c.name, c.uid, WHY, c.resource_version)
+            for c in fresh
+            if not c.deleting
+        )
+        return _step("It is undone: the fresh disks are deleted.", actions)
+    taken = {claim.ordinal for claim in snapshot.claims}
+    wanted = [disk for disk in replacement.disks if disk.volume]
+    missing = tuple(
+        PutBackDisk(*_name(snapshot, disk)) for disk in wanted if disk.ordinal not in taken
+    )
+    back = {c.volume: c for c in snapshot.claims if c.bound and not c.deleting}
+    if missing or not {disk.volume for disk in wanted} <= back.keys():
+        return _step("It is undone: the earlier disks come back.", missing)
+    records = _restore_records(snapshot, replacement)
+    if records or not _is_recorded(snapshot, replacement.cluster_id):
+        return _step("It is undone: the earlier disks are back.", records)
+    freed = (
+        ReleaseVolume(back[disk.volume].name, back[disk.volume].uid, disk.volume) for disk in wanted
+    )
+    over = _write(snapshot, None, undone=True)
+    return _step("It is undone: the members start again.", (*freed, over))
+
+
+def _fresh_claims(snapshot: Snapshot, replacement: Replacement) -> tuple[Claim, ...]:
+    return tuple(
+        claim
+        for claim in snapshot.claims
+        if claim.owner_uid == snapshot.naming.uid
+        and not replacement.is_old(claim.uid, claim.volume)
+    )
+
+
+def _restore_records(snapshot: Snapshot, replacement: Replacement) -> tuple[Action, ...]:
+    """Say whose disks these are, as before: everyone's gate is closed, and nothing runs yet."""
+    layout, naming = _layout(snapshot, replacement), snapshot.naming
+    spec = _spec_of_before(snapshot, replacement)
+    files, trust = render_trust(snapshot), ",".join(all_trust(snapshot))
+    live = snapshot.statefulset
+    wanted = [
+        (snapshot.config_map, render_config_map(spec, naming, layout, files, trust)),
+        (live, render_statefulset(spec, naming, layout, live.body if live else None, trust)),
+    ]
+    return tuple(
+        ApplyObject(
+            manifest["kind"],
+            manifest["metadata"]["name"],
+            child.uid if child else "",
+            child.resource_version if child else "",
+            WHY,
+            manifest,
+        )
+        for child, manifest in wanted
+        if child is None or find_drift(manifest, child.body) is not None
+    )
+
+
+# Both ways
+
+
+def _is_at_rest(snapshot: Snapshot) -> bool:
+    return not snapshot.pods and snapshot.starts_nothing
+
+
+def _stop_pods(snapshot: Snapshot) -> tuple[Action, ...]:
+    """Have the StatefulSet run nothing; without one, delete the Pods that it left."""
+    live, replacement = snapshot.statefulset, find_replacement(snapshot.cluster)
+    if live is None or replacement is None:
+        left = (pod for pod in snapshot.pods if not pod.deleting)
+        return tuple(DeleteObject("Pod", pod.name, pod.uid, WHY) for pod in left)
+    spec, naming = _spec_of_before(snapshot, replacement), snapshot.naming
+    layout, trust = _layout(snapshot, replacement), ",".join(all_trust(snapshot))
+    manifest = render_statefulset(spec, naming, layout, live.body, trust)
+    if live.deleting or not snapshot.replicas:
+        return ()
+    version = live.resource_version
+    return (ApplyObject(live.kind, live.name, live.uid, version, WHY, manifest),)
+
+
+def _spec_of_before(snapshot: Snapshot, replacement: Replacement) -> EtcdClusterSpec:
+    """The spec with the version that can read the disks of before, should they come back."""
+    spec = snapshot.cluster.spec
+    ran = replacement.version or spec.version
+    return spec.model_copy(update={"version": ran})
+
+
+def _layout(snapshot: Snapshot, replacement: Replacement) -> Layout:
+    """The etcd cluster of before, at rest."""
+    return Layout(
+        gates=(Gate.CLOSED,) * (max(replacement.members, default=-1) + 1),
+        listed=replacement.members,
+        replicas=0,
+        cluster_id=replacement.cluster_id,
+        bootstrap=None,
+        version=next_record(snapshot),
+    )
+
+
+def _quarantine(claims: Iterable[Claim]) -> tuple[Action, ...]:
+    return tuple(
+        QuarantineDisk(claim.name, claim.uid, "" if claim.lost else claim.volume)
+        for claim in claims
+        if not claim.deleting
+    )
+
+
+def _name(snapshot: Snapshot, disk: OldDisk) -> tuple[str, str, str]:
+    return snapshot.naming.claim(disk.ordinal), disk.claim_uid, disk.volume
+
+
+def _name_stuck(snapshot: Snapshot) -> str:
+    """Pods whose node may be gone: only a person knows."""
+    now = snapshot.now
+    late = [p for p in snapshot.pods if p.deleting and p.ends_by and p.ends_by < now]
+    if not late:
+        return ""
+    names, nodes = ", ".join(p.name for p in late), ", ".join(sorted({p.node for p in late}))
+    return f"Waiting for Pods {names} to end; if Node {nodes} is gone, delete it."
+
+
+def _write(
+    snapshot: Snapshot, following: Replacement | None, *, undone: bool = False
+) -> RecordReplacement:
+    cluster = snapshot.cluster
+    return RecordReplacement(following, cluster.uid, cluster.resource_version, undone)
+
+
+def _record(snapshot: Snapshot, following: Replacement) -> Decision:
+    return _step("", (_write(snapshot, following),))
+
+
+def _step(message: str, actions: tuple[Action, ...] = (), waits: str = "") -> Decision:
+    return Decision(
+        reason="Restoring",
+        message=" ".join(filter(None, ("A backup is restored in place.", message, waits))),
+        phase=Phase.RESTORING,
+        actions=actions,
+        wake_after=PRESENTLY,
+        upkeep=False,
+    )

@@ -1,0 +1,69 @@
+"""Let disks grow: the claims first, while members run, then the template for members to come.
+
+Kubernetes grows a volume under a running Pod where the StorageClass allows it, and refuses the
+change where it does not; its sentence is shown then. It refuses it as well before a claim has its
+volume, so a claim that was made a moment ago, in place of a lost one, is asked when it has one. The
+claim template of a StatefulSet can not be changed, so the StatefulSet is made anew around its Pods.
+"""
+
+from __future__ import annotations
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.core.actions import DeleteObject, ResizeClaim
+from etcd_operator.core.decision import LATER, PRESENTLY, Decision
+from etcd_operator.core.render.statefulset import wanted_storage
+from etcd_operator.core.snapshot import Claim, Snapshot
+
+
+def grow_disks(snapshot: Snapshot) -> Decision | None:
+    """Take the next step towards disks of the wanted size."""
+    size = wanted_storage(snapshot.cluster.spec)
+    disks = [
+        seat.claim
+        for seat in snapshot.seats()
+        if seat.member and seat.claim and seat.claim.owner_uid == snapshot.naming.uid
+    ]
+    small = [
+        claim
+        for claim in disks
+        if claim.bound and not claim.deleting and _is_below(claim.requested, size)
+    ]
+    if small:
+        return _decide(
+            small, size, tuple(ResizeClaim(claim.name, claim.uid, size) for claim in small)
+        )
+    live = snapshot.statefulset
+    if live and not live.deleting and _is_below(_template_size(snapshot), size):
+        why = f"its template has to ask for {size}; the Pods stay as they are"
+        return _decide(
+            disks, size, (DeleteObject(live.kind, live.name, live.uid, why, orphan=True),)
+        )
+    growing = [claim for claim in disks if _is_below(claim.capacity, size)]
+    return _decide(growing, size, ()) if growing else None
+
+
+def _decide(
+    claims: list[Claim], size: str, actions: tuple[ResizeClaim | DeleteObject, ...]
+) -> Decision:
+    names = ", ".join(claim.name for claim in claims)
+    return Decision(
+        reason="GrowingDisks",
+        message=f"Growing the disks to {size}: {names}.",
+        phase=Phase.UPGRADING,
+        actions=actions,
+        wake_after=PRESENTLY if actions else LATER,
+    )
+
+
+def _template_size(snapshot: Snapshot) -> str:
+    live = snapshot.statefulset
+    templates = live.body.get("spec", {}).get("volumeClaimTemplates") if live else None
+    if not templates:
+        return ""
+    return str(templates[0]["spec"].get("resources", {}).get("requests", {}).get("storage", ""))
+
+
+def _is_below(have: str, want: str) -> bool:
+    """Whether a size is known and smaller."""
+    return bool(have) and parse_quantity(have) < parse_quantity(want)

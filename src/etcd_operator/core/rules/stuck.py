@@ -1,0 +1,214 @@
+"""Replace members that do not come back: out of the cluster, a fresh disk, in again as a learner.
+
+That a member is silent proves nothing: a Pod that runs is never replaced for it. Its Pod has to be
+stuck, by what Kubernetes says, for as long as `spec.recovery.memberReplacementDelay`:
+
+* it should have ended, but its node does not answer;
+* no node can take it, because its disk is on a node that does not answer;
+* it crashes again and again, where another member of the same template serves.
+
+At once if that node is gone for good, if somebody asks for it by annotating the Pod, if etcd says
+by an alarm that the member's data is corrupt, or if it differs from that of a majority. All of it
+one at a time, and only while a majority serves without the member. Cordoning a node is no loss.
+
+Whoever comes back in the middle does no harm: a removed member is told so when it connects, and
+ends. The steps can be cut off anywhere: as long as the Pod is stuck, they are begun anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.api.duration import parse_duration
+from etcd_operator.core.actions import Action, DeleteObject
+from etcd_operator.core.decision import LATER, PRESENTLY, Decision
+from etcd_operator.core.difference import corrupt_ids, find_difference
+from etcd_operator.core.quorum import keeps_quorum_without, serving_ids, voter_ids
+from etcd_operator.core.rules.replace import announce_again, renew_disk
+from etcd_operator.core.rules.rollout import hand_over, is_outdated
+from etcd_operator.core.snapshot import Host, Pod, Seat, Snapshot
+
+# What the scheduler says of a disk that only another node can reach; older releases say it first.
+ELSEWHERE: Final = ("volume node affinity conflict", "PersistentVolume's node affinity")
+# Fewer may be a change of its surroundings: the kubelet has then tried for a minute.
+CRASHES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Why a member does not come back by itself. `since` None: there is nothing to wait for."""
+
+    why: str
+    since: datetime | None = None
+
+
+def judge_pod(snapshot: Snapshot, seat: Seat) -> Stuck | None:
+    """Return why a member's Pod is stuck, if Kubernetes or somebody says so; None otherwise."""
+    pod = seat.pod
+    if pod is None:
+        return None
+    if seat.member and seat.member.id in corrupt_ids(snapshot):
+        return _judge_corrupt(snapshot, seat.member.id)
+    host = snapshot.hosts.get(seat.ordinal)
+    if pod.deleting:
+        return _judge_ending(snapshot, pod, host)
+    if pod.replace_asked:
+        return Stuck("is to be replaced, as its Pod's annotation says")
+    if seat.claim and seat.claim.deleting and not pod.ever_ran:
+        return Stuck("waits for a disk that is being deleted")  # by a replacement that was cut off
+    if not pod.node:
+        return _judge_unscheduled(pod, host)
+    return _judge_crashing(snapshot, seat, pod)
+
+
+def _judge_corrupt(snapshot: Snapshot, member_id: int) -> Stuck:
+    difference = find_difference(snapshot)
+    if difference and member_id in difference.wrong:
+        return Stuck(f"has other data than the majority at revision {difference.revision}")
+    return Stuck("has corrupt data, as etcd's alarm says")
+
+
+def _judge_ending(snapshot: Snapshot, pod: Pod, host: Host | None) -> Stuck | None:
+    if host is Host.GONE:
+        return Stuck(f"cannot end its Pod: node {pod.node} is gone")
+    overdue = pod.ends_by is not None and pod.ends_by <= snapshot.now
+    if host is Host.UP or not overdue:
+        return None
+    since = None if pod.replace_asked else pod.ends_by
+    return Stuck(f"cannot end its Pod: node {pod.node} does not answer", since)
+
+
+def _judge_unscheduled(pod: Pod, host: Host | None) -> Stuck | None:
+    if pod.trouble is None or pod.trouble.reason != "Unschedulable" or host is Host.UP:
+        return None
+    if host is Host.GONE:
+        return Stuck("has its disk on a node that is gone")
+    elsewhere = any(text in pod.trouble.message for text in ELSEWHERE)
+    if host is Host.DOWN or elsewhere:
+        return Stuck("has its disk on a node that cannot be used", pod.unready_since)
+    return None
+
+
+def _judge_crashing(snapshot: Snapshot, seat: Seat, pod: Pod) -> Stuck | None:
+    """Not if it may be the spec: then a member of the same template would crash as well."""
+    crashing = pod.trouble is not None and pod.trouble.reason == "CrashLoopBackOff"
+    if not crashing or pod.restarts < CRASHES or is_outdated(snapshot, pod):
+        return None
+    serving = serving_ids(snapshot)
+    same = any(
+        other.member and other.member.id in serving and other.pod.revision == pod.revision
+        for other in snapshot.seats()
+        if other.pod and other.ordinal != seat.ordinal
+    )
+    return Stuck("crashes again and again", pod.unready_since) if same else None
+
+
+def replace_stuck_members(snapshot: Snapshot) -> Decision | None:
+    """Replace the first member that has been stuck for too long, if it can be done without."""
+    for seat, stuck in _find_stuck(snapshot):
+        if _is_due(snapshot, stuck) and _can_go(snapshot, seat):
+            name = snapshot.naming.member(seat.ordinal)
+            return Decision(
+                reason="ReplacingStuckMember",
+                message=f"Member {name} {stuck.why}: replacing it.",
+                phase=Phase.SCALING,
+                actions=_replace(snapshot, seat, f"its member {stuck.why}"),
+                wake_after=PRESENTLY,
+            )
+    return None
+
+
+def release_stuck_pods(snapshot: Snapshot) -> Decision | None:
+    """Let go of Pods on lost nodes whose members left the cluster: nothing waits for them."""
+    left = [
+        seat.pod
+        for seat in snapshot.seats()
+        if seat.member is None
+        and seat.pod
+        and seat.pod.deleting
+        and (stuck := judge_pod(snapshot, seat))
+        and _is_due(snapshot, stuck)
+    ]
+    if not left:
+        return None
+    why = "its member left the cluster and its node does not answer"
+    return Decision(
+        reason="ReleasingPods",
+        message=f"Letting go of {', '.join(pod.name for pod in left)}: its node does not answer.",
+        phase=Phase.SCALING,
+        actions=tuple(DeleteObject("Pod", pod.name, pod.uid, why, grace_seconds=0) for pod in left),
+        wake_after=PRESENTLY,
+    )
+
+
+def wait_to_replace(snapshot: Snapshot) -> Decision | None:
+    """Say of a stuck member when it will be replaced, or why it cannot be."""
+    for seat, stuck in _find_stuck(snapshot):
+        name = snapshot.naming.member(seat.ordinal)
+        if not _can_go(snapshot, seat):
+            return Decision(
+                reason="CannotReplaceMember",
+                message=f"Member {name} {stuck.why}, but the others have no majority without it.",
+                phase=snapshot.cluster.status.phase or Phase.RUNNING,
+                wake_after=LATER,
+                blocked=True,
+            )
+        if not _is_due(snapshot, stuck) and stuck.since is not None:
+            moment = (stuck.since + _delay(snapshot)).strftime("%H:%M:%SZ")
+            return Decision(
+                reason="MemberStuck",
+                message=f"Member {name} {stuck.why}; it is replaced at {moment} if that lasts.",
+                phase=snapshot.cluster.status.phase or Phase.RUNNING,
+                wake_after=1.0,
+            )
+    return None
+
+
+def _can_go(snapshot: Snapshot, seat: Seat) -> bool:
+    """Whether a majority serves without it, those with corrupt data not counted."""
+    member = seat.member
+    if member is None or member.is_learner:
+        return member is not None
+    sound = serving_ids(snapshot) - corrupt_ids(snapshot)
+    return keeps_quorum_without(voter_ids(snapshot), sound, member.id)
+
+
+def _find_stuck(snapshot: Snapshot) -> list[tuple[Seat, Stuck]]:
+    """The members to replace, a joining one before all others; while one joins, only that."""
+    size, serving = snapshot.cluster.spec.size, serving_ids(snapshot)
+    corrupt = corrupt_ids(snapshot)
+    members = [seat for seat in snapshot.seats() if seat.member]
+    joining = [seat for seat in members if seat.member and seat.member.is_learner]
+    whole = {seat.ordinal for seat in members} >= set(range(size))
+    found = []
+    for seat in joining or members:
+        stuck = judge_pod(snapshot, seat) if seat.ordinal < size else None
+        if stuck is None or seat.member is None:
+            continue
+        asked = seat.pod is not None and seat.pod.replace_asked and not seat.pod.deleting
+        if seat.member.id not in serving or (whole and (asked or seat.member.id in corrupt)):
+            found.append((seat, stuck))
+    # The leader first: what it has wrong, the members that join would learn from it.
+    leading = snapshot.leader_id
+    return sorted(found, key=lambda pair: not (pair[0].member and pair[0].member.id == leading))
+
+
+def _is_due(snapshot: Snapshot, stuck: Stuck) -> bool:
+    return stuck.since is None or snapshot.now - stuck.since >= _delay(snapshot)
+
+
+def _replace(snapshot: Snapshot, seat: Seat, why: str) -> tuple[Action, ...]:
+    """The disk goes when the new member is announced: then it is no member's any more."""
+    stays = seat.pod is not None and seat.pod.deleting
+    return (
+        *hand_over(snapshot, seat),
+        *announce_again(snapshot, seat),
+        *renew_disk(seat, why, 0 if stays else None),
+    )
+
+
+def _delay(snapshot: Snapshot) -> timedelta:
+    return parse_duration(snapshot.cluster.spec.recovery.member_replacement_delay)

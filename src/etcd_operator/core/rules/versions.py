@@ -1,0 +1,91 @@
+"""Versions that cannot follow, and what etcd has to do before one can.
+
+A downgrade from 3.6 to 3.5 is etcd's own: it stores as 3.5 does, and says when every disk can be
+read. What forces the snapshots that 3.7 needs is the same, taken back when they are written.
+"""
+
+from __future__ import annotations
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core.actions import SetDowngrade
+from etcd_operator.core.decision import LATER, PRESENTLY, Decision
+from etcd_operator.core.quorum import all_serve
+from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.versions import (
+    DOWN_FROM,
+    DOWN_TO,
+    DOWNGRADE_TARGET,
+    find_obstacle,
+    read_record,
+    statuses,
+)
+
+
+def refuse_version(snapshot: Snapshot) -> Decision | None:
+    """Roll nothing to a version that cannot follow the one that members run."""
+    obstacle = find_obstacle(snapshot)
+    if obstacle is None or obstacle.preparable:
+        return None
+    return Decision(
+        reason="VersionRefused",
+        message=obstacle.sentence,
+        phase=Phase.RUNNING,
+        wake_after=LATER,
+        blocked=True,
+    )
+
+
+def prepare_version(snapshot: Snapshot) -> Decision | None:
+    """Have etcd make its disks ready for the version, while every member serves."""
+    obstacle = find_obstacle(snapshot)
+    if obstacle is None:
+        return None
+    what = f"Preparing for {snapshot.cluster.spec.tag}"
+    asked = any(status.downgrade_target for status in statuses(snapshot))
+    if asked and _is_enough(snapshot):
+        return _tell(snapshot, f"{what}: the snapshots are written.", "")
+    if asked or _are_written(snapshot):
+        return _tell(snapshot, f"{what}: waiting until {obstacle.sentence}.")
+    if not _is_well(snapshot):
+        return _tell(snapshot, f"{what}: waiting until every member serves.")
+    return _tell(snapshot, f"{what}: {obstacle.sentence}.", DOWNGRADE_TARGET)
+
+
+def end_downgrade(snapshot: Snapshot) -> Decision | None:
+    """End a downgrade that the spec does not ask for: it went back, or somebody else began it."""
+    asked = any(status.downgrade_target for status in statuses(snapshot))
+    if not asked or snapshot.cluster.spec.minor == DOWN_TO:
+        return None
+    return Decision(
+        reason="EndingDowngrade",
+        message=f"Ending the downgrade: spec.version is {snapshot.cluster.spec.version}.",
+        phase=Phase.UPGRADING,
+        actions=(SetDowngrade("", snapshot.live_cluster_id),),
+        wake_after=PRESENTLY,
+    )
+
+
+def _tell(snapshot: Snapshot, message: str, target: str | None = None) -> Decision:
+    action = () if target is None else (SetDowngrade(target, snapshot.live_cluster_id),)
+    return Decision(
+        reason="PreparingVersion",
+        message=message,
+        phase=Phase.UPGRADING,
+        actions=action,
+        wake_after=PRESENTLY,
+    )
+
+
+def _is_enough(snapshot: Snapshot) -> bool:
+    """Whether the downgrade has served its end: it was there for the snapshots alone."""
+    return snapshot.cluster.spec.minor > DOWN_TO and _are_written(snapshot)
+
+
+def _are_written(snapshot: Snapshot) -> bool:
+    record = read_record(snapshot)
+    wanted = snapshot.cluster.spec.minor > DOWN_TO
+    return wanted and record is not None and record.log >= DOWN_FROM
+
+
+def _is_well(snapshot: Snapshot) -> bool:
+    return all_serve(snapshot) and not any(member.is_learner for member in snapshot.members)
