@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
 
-from etcd_operator.errors import Gone, KubeError
+from etcd_operator.errors import Forbidden, Gone, KubeError, KubeUnavailable, NotFound
 from etcd_operator.runtime.clock import Clock, SystemClock
 from etcd_operator.runtime.kube import Kind, KubeApi
 
@@ -29,6 +30,10 @@ Key = tuple[str, str]
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
+# A server that asks for more than this is not believed: nothing would be seen for so long.
+LONGEST_ASKED = 60.0
+# How often a kind that Kubernetes does not have is asked for.
+ABSENT_SECONDS = 10.0
 # Remember deletions for a while, so that a late answer cannot bring an object back.
 TOMBSTONES = 1024
 
@@ -49,6 +54,7 @@ class Cache(Generic[T]):
     """All objects of one kind that a selector matches, projected to values.
 
     `project` makes the value of an object; `cluster_of` names the EtcdCluster it belongs to.
+    An `optional` kind need not be known to Kubernetes: until it is, there are no objects.
     """
 
     def __init__(
@@ -61,8 +67,11 @@ class Cache(Generic[T]):
         namespaces: tuple[str, ...] = (),
         label_selector: str = "",
         clock: Clock | None = None,
+        optional: bool = False,
     ) -> None:
         self.kind = kind
+        self._optional = optional
+        self._absent: set[str | None] = set()
         self._api = api
         self._project = project
         self._cluster_of = cluster_of
@@ -77,6 +86,11 @@ class Cache(Generic[T]):
         self.synced = asyncio.Event()
         self.last_contact = self._clock.monotonic()
         self._random = random.Random()  # noqa: S311 (jitter)
+
+    @property
+    def served(self) -> bool:
+        """Whether Kubernetes is known to have this kind."""
+        return self.synced.is_set() and not self._absent
 
     def subscribe(self, listener: Callable[[str, str], None]) -> None:
         """Call `listener(namespace, cluster)` whenever an object of a cluster changes."""
@@ -108,9 +122,11 @@ class Cache(Generic[T]):
     async def _follow(self, namespace: str | None) -> None:
         version, pause = "", FIRST_PAUSE
         while True:
+            least = 0.0
             try:
                 if not version:
                     version = await self._list(namespace)
+                    self._absent.discard(namespace)
                     self._mark_synced(namespace)
                 async for event in self._api.watch(self.kind, namespace, self._selector, version):
                     version = self._handle(event.type, event.object) or version
@@ -118,9 +134,33 @@ class Cache(Generic[T]):
             except Gone:
                 version = ""
             except KubeError as error:
-                log.warning("watch interrupted", kind=self.kind.plural, error=str(error)[:200])
-            await asyncio.sleep(pause * (1 + self._random.random()))
+                if self._optional and isinstance(error, NotFound | Forbidden):
+                    version, least = "", self._miss(namespace, error)
+                else:
+                    least = self._complain(error)
+            except Exception:
+                log.exception("watch not understood", kind=self.kind.plural)
+                version = ""
+            await asyncio.sleep(max(pause * (1 + self._random.random()), least))
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _complain(self, error: KubeError) -> float:
+        """Note what interrupted a watch; return the seconds that the server asks to wait."""
+        log.warning("watch interrupted", kind=self.kind.plural, error=str(error)[:200])
+        if isinstance(error, KubeUnavailable):
+            return min(error.retry_after or 0.0, LONGEST_ASKED)
+        return 0.0
+
+    def _miss(self, namespace: str | None, error: KubeError) -> float:
+        """Note that the kind is not there for us; return the seconds until the next look."""
+        if namespace not in self._absent:
+            log.info("kind not served", kind=self.kind.plural, error=str(error)[:200])
+        self._absent.add(namespace)
+        for key, entry in list(self._entries.items()):
+            if namespace in (None, key[0]):
+                self._drop(key, entry)
+        self._mark_synced(namespace)
+        return ABSENT_SECONDS
 
     def _mark_synced(self, namespace: str | None) -> None:
         self._waiting.discard(namespace)
@@ -152,7 +192,12 @@ class Cache(Generic[T]):
         self.last_contact = self._clock.monotonic()
         metadata = item["metadata"]
         if event_type == "DELETED":
-            self.observe_deleted(metadata["namespace"], metadata["name"], metadata["uid"])
+            self.observe_deleted(
+                metadata["namespace"],
+                metadata["name"],
+                metadata["uid"],
+                int(metadata["resourceVersion"]),
+            )
         elif event_type != "BOOKMARK":
             self.observe(item)
         return str(metadata["resourceVersion"])
@@ -163,25 +208,47 @@ class Cache(Generic[T]):
         key = (metadata["namespace"], metadata["name"])
         uid, version = metadata["uid"], int(metadata["resourceVersion"])
         old = self._entries.get(key)
-        if uid in self._tombstones or (old and old.version >= version):
+        if version < self._tombstones.get(uid, 0) or (old and old.version >= version):
             return
         metadata.pop("managedFields", None)
-        entry = Entry(uid, version, self._cluster_of(item), self._project(item))
+        try:
+            entry = Entry(uid, version, self._cluster_of(item), self._project(item))
+        except Exception:
+            # One object that nobody can read must not hide all the others: it stays as it was.
+            log.exception("object not understood", kind=self.kind.plural, object="/".join(key))
+            return
         if old:
             self._unindex(key, old)
         self._entries[key] = entry
         self._by_cluster.setdefault((key[0], entry.cluster), set()).add(key[1])
+        if old and old.cluster != entry.cluster:
+            self._tell(key[0], old.cluster)
         if old is None or old.value != entry.value:
             self._tell(key[0], entry.cluster)
 
-    def observe_deleted(self, namespace: str, name: str, uid: str) -> None:
-        """Forget an object that is gone for good."""
-        self._tombstones[uid] = 1
+    def observe_deleted(self, namespace: str, name: str, uid: str, version: int = 0) -> None:
+        """Forget an object that is gone, or that the selector does not match any more.
+
+        `version` is that of its end; answers from before it are not believed any more.
+        """
+        entry = self._entries.get((namespace, name))
+        if version and entry and entry.uid == uid and entry.version > version:
+            # It left the selection and came back: our own write's answer overtook the watch.
+            return
+        known = entry.version + 1 if entry and entry.uid == uid else 0
+        self._tombstones[uid] = max(version, known)
         while len(self._tombstones) > TOMBSTONES:
             del self._tombstones[next(iter(self._tombstones))]
-        entry = self._entries.get((namespace, name))
         if entry and entry.uid == uid:
             self._drop((namespace, name), entry)
+
+    async def refresh(self, namespace: str, name: str, uid: str = "") -> None:
+        """Read one object again because the cache was shown to be behind; `uid` is what it had."""
+        try:
+            self.observe(await self._api.get(self.kind, namespace, name))
+        except NotFound:
+            if uid:
+                self.observe_deleted(namespace, name, uid)
 
     def _drop(self, key: Key, entry: Entry[T]) -> None:
         del self._entries[key]
@@ -195,5 +262,33 @@ class Cache(Generic[T]):
             del self._by_cluster[key[0], entry.cluster]
 
     def _tell(self, namespace: str, cluster: str) -> None:
-        for listener in self._listeners:
+        for listener in self._listeners if cluster else ():
             listener(namespace, cluster)
+
+
+class CacheGroup(ABC):
+    """Several caches that are kept current together."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Cache[Any]]:
+        """Go through the caches."""
+
+    async def run(self) -> None:
+        """Keep everything current until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for cache in self:
+                group.create_task(cache.run())
+
+    async def wait_until_synced(self) -> None:
+        """Return when every kind has been listed."""
+        for cache in self:
+            await cache.synced.wait()
+
+    def find_unsynced(self) -> list[str]:
+        """The kinds that have not been listed yet."""
+        return [cache.kind.plural for cache in self if not cache.synced.is_set()]
+
+
+def own_name(item: Json) -> str:
+    """What an object of a user belongs to: itself."""
+    return str(item["metadata"]["name"])

@@ -1,21 +1,25 @@
 """Talk to etcd members over gRPC, each through a channel of its own.
 
 Nothing is retried here: whether a membership change that timed out took effect is found out by
-reading the member list again. Etcd reports some refusals with the code of a broken connection
-(`unhealthy cluster` is UNAVAILABLE), so refusals are told apart by etcd's own sentences, which
-are part of its API (`api/v3rpc/rpctypes/error.go`).
+reading the member list again.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
 import grpc.aio
+import grpc.experimental
 
 from etcd_operator.core.members import Member, MemberList, MemberStatus
-from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, Refusal
+from etcd_operator.errors import EtcdRefused, EtcdUnreachable, Refusal
+from etcd_operator.runtime.etcd_errors import translate_error
+from etcd_operator.runtime.identity import Identity
+from etcd_operator.runtime.rpc import auth_pb2 as auth
 from etcd_operator.runtime.rpc import etcd_pb2 as rpc
 
 # A member that has just started must be reached at once, not after gRPC's usual second.
@@ -23,7 +27,7 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 2_000),  # also how long one attempt may take
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -39,37 +43,70 @@ _METHODS: Final[dict[str, Any]] = {
     "/etcdserverpb.Maintenance/Status": rpc.StatusResponse,
     "/etcdserverpb.Maintenance/MoveLeader": rpc.MoveLeaderResponse,
     "/etcdserverpb.Maintenance/HashKV": rpc.HashKVResponse,
+    "/etcdserverpb.Maintenance/Defragment": rpc.DefragmentResponse,
+    "/etcdserverpb.Maintenance/Alarm": rpc.AlarmResponse,
+    "/etcdserverpb.Maintenance/Downgrade": rpc.DowngradeResponse,
+    "/etcdserverpb.KV/Compact": rpc.CompactionResponse,
     "/etcdserverpb.KV/Range": rpc.RangeResponse,
     "/etcdserverpb.KV/Put": rpc.PutResponse,
+    "/etcdserverpb.Auth/AuthEnable": auth.AuthEnableResponse,
+    "/etcdserverpb.Auth/AuthDisable": auth.AuthDisableResponse,
+    "/etcdserverpb.Auth/AuthStatus": auth.AuthStatusResponse,
+    **{
+        f"/etcdserverpb.Auth/{method}": getattr(auth, f"Auth{method}Response")
+        for method in (
+            "UserAdd",
+            "UserGet",
+            "UserList",
+            "UserDelete",
+            "UserGrantRole",
+            "UserRevokeRole",
+            "RoleAdd",
+            "RoleGet",
+            "RoleList",
+            "RoleDelete",
+            "RoleGrantPermission",
+            "RoleRevokePermission",
+        )
+    },
 }
 
-_REFUSALS: Final = (
-    ("unhealthy cluster", Refusal.UNHEALTHY_CLUSTER),
-    ("too many learner members", Refusal.TOO_MANY_LEARNERS),
-    ("can only promote a learner member which is in sync", Refusal.LEARNER_NOT_READY),
-    ("can only promote a learner member", Refusal.NOT_A_LEARNER),
-    ("member not found", Refusal.MEMBER_NOT_FOUND),
-    ("Peer URLs already exists", Refusal.MEMBER_EXISTS),
-    ("member ID already exist", Refusal.MEMBER_EXISTS),
-    (
-        "re-configuration failed due to not enough started members",
-        Refusal.NOT_ENOUGH_STARTED_MEMBERS,
-    ),
-    ("not leader", Refusal.NOT_LEADER),
-)
-# Said after the request may have been proposed: nobody knows whether it will be carried out.
-_UNKNOWN_OUTCOME: Final = ("request timed out", "leader changed", "no leader", "server stopped")
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """How to speak TLS with a member: who we are, and the name that its certificate must have."""
+
+    identity: Identity
+    server_name: str
+
+
+Options = tuple[tuple[str, Any], ...]
+
+
+def _secure(introduction: Introduction) -> tuple[grpc.ChannelCredentials, Options]:
+    """Return the credentials of a channel, and its options."""
+    identity = introduction.identity
+    credentials = grpc.ssl_channel_credentials(
+        root_certificates=identity.roots.encode(),
+        private_key=identity.key.encode(),
+        certificate_chain=identity.certificate.encode(),
+    )
+    # The address of a Pod is dialled, and the member's name is what must be right.
+    name = (("grpc.ssl_target_name_override", introduction.server_name),)
+    return credentials, CHANNEL_OPTIONS + name
 
 
 class EtcdMemberClient:
     """The client of one member. Timeouts are in seconds; every call raises EtcdError's kinds."""
 
-    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
+    def __init__(self, address: str, introduction: Introduction | None = None) -> None:
         self.address = address
-        if credentials is None:
+        self.introduction = introduction
+        if introduction is None:
             self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         else:
-            self._channel = grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+            credentials, options = _secure(introduction)
+            self._channel = grpc.aio.secure_channel(address, credentials, options=options)
         self._calls: dict[str, Any] = {
             path: self._channel.unary_unary(
                 path,
@@ -99,6 +136,11 @@ class EtcdMemberClient:
             raft_applied_index=answer.raftAppliedIndex,
             is_learner=answer.isLearner,
             errors=tuple(answer.errors),
+            db_size_quota=answer.dbSizeQuota,
+            storage_version=answer.storageVersion,
+            downgrade_target=(
+                answer.downgradeInfo.targetVersion if answer.downgradeInfo.enabled else ""
+            ),
         )
 
     async def member_list(self, *, linearizable: bool, timeout: float = 1.0) -> MemberList:
@@ -129,11 +171,69 @@ class EtcdMemberClient:
         request = rpc.MoveLeaderRequest(targetID=target_id)
         await self._call("Maintenance/MoveLeader", request, timeout)
 
-    async def hash_kv(self, revision: int = 0, *, timeout: float = 10.0) -> tuple[int, int]:
-        """Return the hash of this member's keys up to a revision, and the compacted revision."""
+    async def enable_downgrade(self, version: str, *, timeout: float = 10.0) -> None:
+        """Let the cluster speak and store as an earlier minor version, such as 3.5, would.
+
+        Refused if it is no step of one minor version, or if that was done already: etcd validates
+        it first.
+        """
+        request = rpc.DowngradeRequest(action=rpc.DowngradeRequest.ENABLE, version=version)
+        await self._call("Maintenance/Downgrade", request, timeout)
+
+    async def cancel_downgrade(self, *, timeout: float = 10.0) -> None:
+        """End a downgrade where it stands; 3.5 refuses if there is none."""
+        request = rpc.DowngradeRequest(action=rpc.DowngradeRequest.CANCEL)
+        await self._call("Maintenance/Downgrade", request, timeout)
+
+    async def compact(self, revision: int, *, timeout: float = 60.0) -> None:
+        """Remove the history of keys up to a revision, and wait until the space is free.
+
+        Refused with COMPACTED if that was done already.
+        """
+        request = rpc.CompactionRequest(revision=revision, physical=True)
+        await self._call("KV/Compact", request, timeout)
+
+    async def is_compacted(self, revision: int, *, timeout: float = 3.0) -> bool:
+        """Whether the history before a revision, which must exist, is gone."""
+        request = rpc.RangeRequest(
+            key=b"\0", revision=max(revision - 1, 1), limit=1, serializable=True, keys_only=True
+        )
+        try:
+            await self._call("KV/Range", request, timeout)
+        except EtcdRefused as error:
+            if error.refusal is not Refusal.COMPACTED:
+                raise
+            return True
+        return False
+
+    async def defragment(self, *, timeout: float = 120.0) -> None:
+        """Write this member's database anew; it serves nobody meanwhile.
+
+        After a timeout the member goes on with it.
+        """
+        await self._call("Maintenance/Defragment", rpc.DefragmentRequest(), timeout)
+
+    async def disarm(self, alarm: str, member_id: int, *, timeout: float = 3.0) -> None:
+        """Take back an alarm about a member; one that is not raised is no error."""
+        request = rpc.AlarmRequest(
+            action=rpc.AlarmRequest.DEACTIVATE,
+            memberID=member_id,
+            alarm=alarm,
+        )
+        await self._call("Maintenance/Alarm", request, timeout)
+
+    async def hash_kv(
+        self, revision: int = 0, *, member_id: int = 0, timeout: float = 10.0
+    ) -> tuple[int, int]:
+        """Return the hash of this member's keys up to a revision, and the compacted revision.
+
+        Where `member_id` is given, the answer of any other member is none.
+        """
         answer = await self._call(
             "Maintenance/HashKV", rpc.HashKVRequest(revision=revision), timeout
         )
+        if member_id not in (0, answer.header.member_id):
+            raise EtcdUnreachable(f"{self.address}: another member answered")
         return answer.hash, answer.compact_revision
 
     async def get(
@@ -144,16 +244,63 @@ class EtcdMemberClient:
         answer = await self._call("KV/Range", request, timeout)
         return bytes(answer.kvs[0].value) if answer.kvs else None
 
+    async def count(self, revision: int = 0, *, timeout: float = 60.0) -> tuple[int, int]:
+        """Return the number of keys at a revision (0: now), and the present revision.
+
+        The answer is linearizable: it comes from a member that a quorum has just followed.
+        """
+        request = rpc.RangeRequest(key=b"\0", range_end=b"\0", count_only=True, revision=revision)
+        answer = await self._call("KV/Range", request, timeout)
+        return int(answer.count), int(answer.header.revision)
+
     async def put(self, key: bytes, value: bytes, *, timeout: float = 3.0) -> int:
         """Write a key; return the revision at which it was committed."""
         answer = await self._call("KV/Put", rpc.PutRequest(key=key, value=value), timeout)
         return int(answer.header.revision)
+
+    async def call(self, method: str, request: Any, *, timeout: float) -> Any:
+        """Make a call by its name, e.g. Auth/UserList; for the parts of the API with a module."""
+        return await self._call(method, request, timeout)
 
     async def _call(self, method: str, request: Any, timeout: float) -> Any:
         try:
             return await self._calls[f"/etcdserverpb.{method}"](request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             raise translate_error(error.code(), error.details() or "", self.address) from error
+        except (asyncio.CancelledError, grpc.aio.UsageError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                raise
+            # Nobody cancelled us: the pool closed this channel to make room for others.
+            raise EtcdUnreachable(f"{self.address}: the connection was closed") from error
+
+
+def stream_snapshot(
+    address: str, introduction: Introduction | None, *, timeout: float
+) -> Iterator[bytes]:
+    """Yield a member's database, then 32 bytes: the SHA-256 of what came before. Blocks.
+
+    The messages, of 32 KiB each, are read in the calling thread: an asynchronous channel would wake
+    its loop twice for each, and take 1.7 times as much of the processor. Raises EtcdError's kinds.
+    Source: `Maintenance.Snapshot` in etcd's rpc.proto and its v3rpc/maintenance.go.
+    """
+    here = ((grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1),)
+    if introduction is None:
+        channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS + here)
+    else:
+        credentials, options = _secure(introduction)
+        channel = grpc.secure_channel(address, credentials, options=options + here)
+    with channel:
+        call = channel.unary_stream(
+            "/etcdserverpb.Maintenance/Snapshot",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=rpc.SnapshotResponse.FromString,
+        )
+        try:
+            for answer in call(rpc.SnapshotRequest(), timeout=timeout):
+                yield answer.blob
+        except grpc.RpcError as error:
+            raise translate_error(error.code(), error.details() or "", address) from error
 
 
 def _read_member(member: rpc.Member) -> Member:
@@ -164,46 +311,3 @@ def _read_member(member: rpc.Member) -> Member:
         client_urls=tuple(member.clientURLs),
         is_learner=member.isLearner,
     )
-
-
-def translate_error(code: grpc.StatusCode, details: str, address: str) -> EtcdError:
-    """Return the error of `errors` for a gRPC status: refused, or outcome unknown."""
-    sentence = f"{address}: {details or code.name}"
-    for text, refusal in _REFUSALS:
-        if text in details:
-            return EtcdRefused(sentence, refusal)
-    unknown = code in (
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.UNKNOWN,
-        grpc.StatusCode.INTERNAL,
-    )
-    if unknown or any(text in details for text in _UNKNOWN_OUTCOME):
-        return EtcdUnreachable(sentence)
-    return EtcdRefused(sentence)
-
-
-class EtcdPool:
-    """Clients by address, the most recently used ones kept open."""
-
-    def __init__(self, limit: int = 512) -> None:
-        self._limit = limit
-        self._clients: OrderedDict[str, EtcdMemberClient] = OrderedDict()
-
-    async def client(self, address: str) -> EtcdMemberClient:
-        """Return the client of a member; `address` is host:port."""
-        client = self._clients.get(address)
-        if client is None:
-            client = self._clients[address] = EtcdMemberClient(address)
-        self._clients.move_to_end(address)
-        while len(self._clients) > self._limit:
-            _, oldest = self._clients.popitem(last=False)
-            await oldest.close()
-        return client
-
-    async def close(self) -> None:
-        """Close every channel."""
-        clients, self._clients = self._clients, OrderedDict()
-        for client in clients.values():
-            await client.close()

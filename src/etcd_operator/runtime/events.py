@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import structlog
 
-from etcd_operator.errors import KubeError
+from etcd_operator.errors import KubeError, KubeUnavailable
 from etcd_operator.runtime.clock import Clock
 from etcd_operator.runtime.kube import CLUSTERS, EVENTS, KubeApi
 
@@ -18,16 +18,20 @@ REPEAT_SECONDS: Final = 600.0
 REMEMBERED: Final = 4096
 BACKLOG: Final = 1000
 
+# Who it is about (uid), the reason, the message.
+Sentence = tuple[str, str, str]
+
 log = structlog.get_logger("events")
 
 
 @dataclass(frozen=True, slots=True)
 class Regarding:
-    """The EtcdCluster that an event is about."""
+    """The object that an event is about."""
 
     namespace: str
     name: str
     uid: str
+    kind: str = CLUSTERS.name
 
 
 class EventRecorder:
@@ -40,8 +44,8 @@ class EventRecorder:
     def __init__(self, api: KubeApi, clock: Clock) -> None:
         self._api = api
         self._clock = clock
-        self._queue: asyncio.Queue[tuple[Regarding, dict[str, object]]] = asyncio.Queue(BACKLOG)
-        self._told: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+        self._queue: asyncio.Queue[tuple[Sentence, str, dict[str, object]]] = asyncio.Queue(BACKLOG)
+        self._told: OrderedDict[Sentence, float] = OrderedDict()
         self._count = 0
 
     def record(
@@ -59,12 +63,15 @@ class EventRecorder:
         last = self._told.get(key)
         if last is not None and now - last < REPEAT_SECONDS and not always:
             return
+        if self._queue.full():
+            log.warning("event dropped", reason=reason)
+            return
         self._told[key] = now
         self._told.move_to_end(key)
         while len(self._told) > REMEMBERED:
             self._told.popitem(last=False)
-        if not self._queue.full():
-            self._queue.put_nowait((regarding, self._build(regarding, kind, reason, message)))
+        body = self._build(regarding, kind, reason, message)
+        self._queue.put_nowait((key, regarding.namespace, body))
 
     def _build(
         self, regarding: Regarding, kind: str, reason: str, message: str
@@ -82,7 +89,7 @@ class EventRecorder:
             },
             "involvedObject": {
                 "apiVersion": CLUSTERS.api_version,
-                "kind": CLUSTERS.name,
+                "kind": regarding.kind,
                 "name": regarding.name,
                 "namespace": regarding.namespace,
                 "uid": regarding.uid,
@@ -100,8 +107,10 @@ class EventRecorder:
     async def run(self) -> None:
         """Write events until cancelled."""
         while True:
-            regarding, body = await self._queue.get()
+            key, namespace, body = await self._queue.get()
             try:
-                await self._api.create(EVENTS, regarding.namespace, body)
+                await self._api.create(EVENTS, namespace, body)
             except KubeError as error:
                 log.warning("event lost", reason=body["reason"], error=str(error)[:200])
+                if isinstance(error, KubeUnavailable):
+                    self._told.pop(key, None)  # whoever says it again is heard

@@ -1,16 +1,38 @@
-"""The operator's own HTTP server: /livez, /readyz, /metrics."""
+"""The operator's own HTTP server: /livez, /readyz, /metrics.
+
+It runs in a thread of its own, so that it answers also when the event loop is stuck: that is when
+somebody has to be told.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from threading import Thread
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from etcd_operator.runtime.clock import Clock
 
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
 HEARTBEAT_SECONDS = 1.0
 STALE_SECONDS = 20.0
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 10.0
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
+        """Probes are not worth a line each."""
 
 
 class HealthServer:
@@ -31,37 +53,41 @@ class HealthServer:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        application = web.Application()
-        application.add_routes(
-            [
-                web.get("/livez", self._livez),
-                web.get("/readyz", self._readyz),
-                web.get("/metrics", self._metrics),
-            ]
-        )
-        runner = web.AppRunner(application, access_log=None)
-        await runner.setup()
+        server = make_server("", self._port, self._answer, _Server, _Handler)
+        thread = Thread(target=server.serve_forever, args=(0.1,), name="health", daemon=True)
+        thread.start()
         try:
-            await web.TCPSite(runner, port=self._port).start()
             while True:
                 self._beat = self._clock.monotonic()
                 await asyncio.sleep(HEARTBEAT_SECONDS)
         finally:
-            await runner.cleanup()
+            server.shutdown()
+            server.server_close()
 
-    async def _livez(self, _: web.Request) -> web.Response:
+    def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        pages = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}
+        page = pages.get(str(environ.get("PATH_INFO")), _not_found)
+        status, kind, body = page()
+        start(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _livez(self) -> tuple[str, str, bytes]:
         lag = self._clock.monotonic() - self._beat
         if lag > STALE_SECONDS:
-            return web.Response(status=500, text=f"the event loop was stuck for {lag:.0f} s\n")
-        return web.Response(text="ok\n")
+            return _say("500 Stuck", f"the event loop was stuck for {lag:.0f} s")
+        return _say("200 OK", "ok")
 
-    async def _readyz(self, _: web.Request) -> web.Response:
+    def _readyz(self) -> tuple[str, str, bytes]:
         reason = self._why_not_ready()
-        if reason:
-            return web.Response(status=503, text=f"{reason}\n")
-        return web.Response(text="ok\n")
+        return _say("503 Not Ready", reason) if reason else _say("200 OK", "ok")
 
-    async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(
-            body=self._expose(), headers={"Content-Type": "text/plain; version=0.0.4"}
-        )
+    def _metrics(self) -> tuple[str, str, bytes]:
+        return "200 OK", CONTENT_TYPE_PLAIN_0_0_4, self._expose()
+
+
+def _not_found() -> tuple[str, str, bytes]:
+    return _say("404 Not Found", "there are /livez, /readyz and /metrics")
+
+
+def _say(status: str, sentence: str) -> tuple[str, str, bytes]:
+    return status, "text/plain; charset=utf-8", f"{sentence}\n".encode()

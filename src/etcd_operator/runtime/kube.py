@@ -51,13 +51,21 @@ class Kind:
 
 
 CLUSTERS: Final = Kind("etcd.etcd.io", "v1alpha1", "etcdclusters", "EtcdCluster")
+BACKUPS: Final = Kind("etcd.etcd.io", "v1alpha1", "etcdbackups", "EtcdBackup")
+RESTORES: Final = Kind("etcd.etcd.io", "v1alpha1", "etcdrestores", "EtcdRestore")
+JOBS: Final = Kind("batch", "v1", "jobs", "Job")
 PODS: Final = Kind("", "v1", "pods", "Pod")
 SERVICES: Final = Kind("", "v1", "services", "Service")
+SECRETS: Final = Kind("", "v1", "secrets", "Secret")
 CONFIG_MAPS: Final = Kind("", "v1", "configmaps", "ConfigMap")
 CLAIMS: Final = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 EVENTS: Final = Kind("", "v1", "events", "Event")
 STATEFUL_SETS: Final = Kind("apps", "v1", "statefulsets", "StatefulSet")
 DISRUPTION_BUDGETS: Final = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+NETWORK_POLICIES: Final = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+CERTIFICATES: Final = Kind("cert-manager.io", "v1", "certificates", "Certificate")
+NODES: Final = Kind("", "v1", "nodes", "Node")
+VOLUMES: Final = Kind("", "v1", "persistentvolumes", "PersistentVolume")
 LEASES: Final = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 
 
@@ -115,8 +123,13 @@ class KubeApi(Protocol):
         uid: str,
         resource_version: str | None = None,
         grace_seconds: int | None = None,
-    ) -> None:
-        """Delete exactly the object with this uid; raises NotFound, Conflict if it is another."""
+        orphan: bool = False,
+    ) -> Json:
+        """Delete exactly the object with this uid; raises NotFound, Conflict if it is another.
+
+        Returns the object if something (finalizers, a grace period) keeps it for now, else a
+        Status object.
+        """
         ...
 
 
@@ -131,9 +144,16 @@ class RequestCounter(Protocol):
 class LightkubeApi:
     """KubeApi over HTTP, authenticated by lightkube."""
 
-    def __init__(self, client: httpx2.AsyncClient, count: RequestCounter | None = None) -> None:
+    def __init__(
+        self,
+        client: httpx2.AsyncClient,
+        count: RequestCounter | None = None,
+        *,
+        watch_idle_seconds: float = WATCH_IDLE_SECONDS,
+    ) -> None:
         self._client = client
         self._count = count or (lambda *_: None)
+        self._watch_idle_seconds = watch_idle_seconds
         self._random = random.Random()  # noqa: S311 (spreads watch time-outs, guards nothing)
 
     @classmethod
@@ -180,7 +200,7 @@ class LightkubeApi:
         }
         if label_selector:
             parameters["labelSelector"] = label_selector
-        timeout = httpx2.Timeout(REQUEST_SECONDS, read=WATCH_IDLE_SECONDS)
+        timeout = httpx2.Timeout(REQUEST_SECONDS, read=self._watch_idle_seconds)
         path = kind.path(namespace)
         try:
             async with self._client.stream(
@@ -192,7 +212,8 @@ class LightkubeApi:
             ) as response:
                 self._count("watch", kind.plural, response.status_code)
                 if response.status_code >= 400:
-                    raise translate_error(response.status_code, await response.aread())
+                    asked = response.headers.get("Retry-After")
+                    raise translate_error(response.status_code, await response.aread(), asked)
                 async for line in _split_lines(response.aiter_raw()):
                     yield _read_event(line)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
@@ -236,8 +257,9 @@ class LightkubeApi:
         uid: str,
         resource_version: str | None = None,
         grace_seconds: int | None = None,
-    ) -> None:
-        """Delete exactly the object with this uid, its dependants in the background."""
+        orphan: bool = False,
+    ) -> Json:
+        """Delete exactly the object with this uid; its dependants follow, or become orphans."""
         preconditions = {"uid": uid}
         if resource_version is not None:
             preconditions["resourceVersion"] = resource_version
@@ -245,11 +267,11 @@ class LightkubeApi:
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "preconditions": preconditions,
-            "propagationPolicy": "Background",
+            "propagationPolicy": "Orphan" if orphan else "Background",
         }
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
-        await self._request("delete", kind, kind.path(namespace, name), body=options)
+        return await self._request("delete", kind, kind.path(namespace, name), body=options)
 
     async def _request(
         self,
@@ -275,7 +297,10 @@ class LightkubeApi:
             self._count(verb, kind.plural, code)
         if code >= 400:
             raise translate_error(code, response.content, response.headers.get("Retry-After"))
-        result: Json = msgspec.json.decode(response.content)
+        try:
+            result: Json = msgspec.json.decode(response.content)
+        except msgspec.DecodeError as error:
+            raise KubeUnavailable(f"{verb} {path}: the answer is no JSON", code) from error
         return result
 
 
@@ -313,16 +338,28 @@ def _read_event(line: bytes) -> WatchEvent:
 def translate_error(code: int, content: bytes, retry_after: str | None = None) -> Exception:
     """Return the error of `errors` for an HTTP status and the Status object in the body."""
     message, reason = content[:200].decode(errors="replace"), ""
+    body: Json = {}
     try:
-        body = msgspec.json.decode(content)
-        body = body.get("object", body)
+        said = msgspec.json.decode(content)
+        body = said.get("object", said)
         message, reason = body.get("message", message), body.get("reason", "")
     except (msgspec.DecodeError, AttributeError):
         pass  # a proxy's error page: its beginning is all there is to say
+    if code == 422 and _is_another_object(body):
+        return Conflict(message, code, reason)
     if code in _ERRORS:
         return _ERRORS[code](message, code, reason)
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
     return KubeUnavailable(message, code, reason, seconds)
+
+
+def _is_another_object(body: Json) -> bool:
+    """Whether the uid in a patch is not that of the live object: told as an invalid change of it.
+
+    Of the other preconditions, a resourceVersion and the uid of a deletion, it says 409.
+    """
+    causes = (body.get("details") or {}).get("causes") or ()
+    return any(cause.get("field") == "metadata.uid" for cause in causes)
 
 
 _ERRORS: Final = {

@@ -26,11 +26,13 @@ Json = dict[str, Any]
 log = structlog.get_logger("leader")
 
 LEASE_NAME: Final = "etcd-operator"
+# Less than this is a rest of the arithmetic and no time to do anything in.
+RESIDUE_SECONDS: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Durations in seconds: others wait `lease`; we stop `renew_deadline` after the last success."""
+    """Durations in seconds: others wait `lease`, we stop `renew_deadline` after a renewal."""
 
     lease: float = 15.0
     renew_deadline: float = 10.0
@@ -71,7 +73,7 @@ class Election:
             for running in (task, renewal):
                 running.cancel()
             await asyncio.gather(task, renewal, return_exceptions=True)
-            if not renewal.cancelled() and self._time_left() <= 0:
+            if not renewal.cancelled() and self._is_over():
                 log.warning("lost the lease", identity=self._identity)
             else:
                 await self._release()
@@ -81,16 +83,21 @@ class Election:
     def _time_left(self) -> float:
         return self._renewed + self._terms.renew_deadline - self._clock.monotonic()
 
+    def _is_over(self) -> bool:
+        return self._time_left() <= RESIDUE_SECONDS
+
     async def _acquire(self) -> None:
-        while not await self._try(self._terms.renew_deadline):
+        while True:
+            if await self._try(self._terms.renew_deadline):
+                return
             await asyncio.sleep(self._terms.retry)
 
     async def _renew(self) -> None:
         """Renew until the deadline has passed without success."""
-        while (left := self._time_left()) > 0:
-            await asyncio.sleep(min(self._terms.retry, left))
-            if (left := self._time_left()) > 0:
-                await self._try(left)
+        while not self._is_over():
+            await asyncio.sleep(min(self._terms.retry, self._time_left()))
+            if not self._is_over():
+                await self._try(self._time_left())
 
     async def _try(self, seconds: float) -> bool:
         """Take or renew the Lease; a request that hangs is given up after so many seconds."""

@@ -58,7 +58,8 @@ class WorkQueue(Generic[K]):
         """Ask again after a failure, later each time; returns the delay in seconds."""
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
-        delay = min(FIRST_RETRY * 2.0**count, LONGEST_RETRY) * (1 + self._jitter.random() / 2)
+        doublings = min(count, 16)  # without a bound a long outage overflows the power
+        delay = min(FIRST_RETRY * 2.0**doublings, LONGEST_RETRY) * (1 + self._jitter.random() / 2)
         delay = max(delay, at_least)
         self.add_after(key, delay)
         return delay

@@ -24,13 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\netcd.proto\x12\x0c\x65tcdserverpb\"\\\n\x0eResponseHeader\x12\x12\n\ncluster_id\x18\x01 \x01(\x04\x12\x11\n\tmember_id\x18\x02 \x01(\x04\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x11\n\traft_term\x18\x04 \x01(\x04\"[\n\x06Member\x12\n\n\x02ID\x18\x01 \x01(\x04\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08peerURLs\x18\x03 \x03(\t\x12\x12\n\nclientURLs\x18\x04 \x03(\t\x12\x11\n\tisLearner\x18\x05 \x01(\x08\"7\n\x10MemberAddRequest\x12\x10\n\x08peerURLs\x18\x01 \x03(\t\x12\x11\n\tisLearner\x18\x02 \x01(\x08\"\x8e\x01\n\x11MemberAddResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12$\n\x06member\x18\x02 \x01(\x0b\x32\x14.etcdserverpb.Member\x12%\n\x07members\x18\x03 \x03(\x0b\x32\x14.etcdserverpb.Member\"!\n\x13MemberRemoveRequest\x12\n\n\x02ID\x18\x01 \x01(\x04\"k\n\x14MemberRemoveResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12%\n\x07members\x18\x02 \x03(\x0b\x32\x14.etcdserverpb.Member\"\"\n\x14MemberPromoteRequest\x12\n\n\x02ID\x18\x01 \x01(\x04\"l\n\x15MemberPromoteResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12%\n\x07members\x18\x02 \x03(\x0b\x32\x14.etcdserverpb.Member\")\n\x11MemberListRequest\x12\x14\n\x0clinearizable\x18\x01 \x01(\x08\"i\n\x12MemberListResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12%\n\x07members\x18\x02 \x03(\x0b\x32\x14.etcdserverpb.Member\"\x0f\n\rStatusRequest\"\x93\x02\n\x0eStatusResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x62Size\x18\x03 \x01(\x03\x12\x0e\n\x06leader\x18\x04 \x01(\x04\x12\x11\n\traftIndex\x18\x05 \x01(\x04\x12\x10\n\x08raftTerm\x18\x06 \x01(\x04\x12\x18\n\x10raftAppliedIndex\x18\x07 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x08 \x03(\t\x12\x13\n\x0b\x64\x62SizeInUse\x18\t \x01(\x03\x12\x11\n\tisLearner\x18\n \x01(\x08\x12\x16\n\x0estorageVersion\x18\x0b \x01(\t\x12\x13\n\x0b\x64\x62SizeQuota\x18\x0c \x01(\x03\"%\n\x11MoveLeaderRequest\x12\x10\n\x08targetID\x18\x01 \x01(\x04\"B\n\x12MoveLeaderResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\"!\n\rHashKVRequest\x12\x10\n\x08revision\x18\x01 \x01(\x03\"}\n\x0eHashKVResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12\x0c\n\x04hash\x18\x02 \x01(\r\x12\x18\n\x10\x63ompact_revision\x18\x03 \x01(\x03\x12\x15\n\rhash_revision\x18\x04 \x01(\x03\"u\n\x08KeyValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x17\n\x0f\x63reate_revision\x18\x02 \x01(\x03\x12\x14\n\x0cmod_revision\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\r\n\x05value\x18\x05 \x01(\x0c\x12\r\n\x05lease\x18\x06 \x01(\x03\"e\n\x0cRangeRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x11\n\trange_end\x18\x02 \x01(\x0c\x12\r\n\x05limit\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x14\n\x0cserializable\x18\x07 \x01(\x08\"\x7f\n\rRangeResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12#\n\x03kvs\x18\x02 \x03(\x0b\x32\x16.etcdserverpb.KeyValue\x12\x0c\n\x04more\x18\x03 \x01(\x08\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\"(\n\nPutRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\";\n\x0bPutResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeaderb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\netcd.proto\x12\x0c\x65tcdserverpb\"\\\n\x0eResponseHeader\x12\x12\n\ncluster_id\x18\x01 \x01(\x04\x12\x11\n\tmember_id\x18\x02 \x01(\x04\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x11\n\traft_term\x18\x04 \x01(\x04\"[\n\x06Member\x12\n\n\x02ID\x18\x01 \x01(\x04\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08peerURLs\x18\x03 \x03(\t\x12\x12\n\nclientURLs\x18\x04 \x03(\t\x12\x11\n\tisLearner\x18\x05 \x01(\x08\"7\n\x10MemberAddRequest\x12\x10\n\x08peerURLs\x18\x01 \x03(\t\x12\x11\n\tisLearner\x18\x02 \x01(\x08\"\x8e\x01\n\x11MemberAddResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12$\n\x06member\x18\x02 \x01(\x0b\x32\x14.etcdserverpb.Member\x12%\n\x07members\x18\x03 \x03(\x0b\x32\x14.etcdserverpb.Member\"!\n\x13MemberRemoveRequest\x12\n\n\x02ID\x18\x01 \x01(\x04\"k\n\x14MemberRemoveResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12%\n\x07members\x18\x02 \x03(\x0b\x32\x14.etcdserverpb.Member\"\"\n\x14MemberPromoteRequest\x12\n\n\x02ID\x18\x01 \x01(\x04\"l\n\x15MemberPromoteResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12%\n\x07members\x18\x02 \x03(\x0b\x32\x14.etcdserverpb.Member\")\n\x11MemberListRequest\x12\x14\n\x0clinearizable\x18\x01 \x01(\x08\"i\n\x12MemberListResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12%\n\x07members\x18\x02 \x03(\x0b\x32\x14.etcdserverpb.Member\"\x0f\n\rStatusRequest\"\xc7\x02\n\x0eStatusResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x62Size\x18\x03 \x01(\x03\x12\x0e\n\x06leader\x18\x04 \x01(\x04\x12\x11\n\traftIndex\x18\x05 \x01(\x04\x12\x10\n\x08raftTerm\x18\x06 \x01(\x04\x12\x18\n\x10raftAppliedIndex\x18\x07 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x08 \x03(\t\x12\x13\n\x0b\x64\x62SizeInUse\x18\t \x01(\x03\x12\x11\n\tisLearner\x18\n \x01(\x08\x12\x16\n\x0estorageVersion\x18\x0b \x01(\t\x12\x13\n\x0b\x64\x62SizeQuota\x18\x0c \x01(\x03\x12\x32\n\rdowngradeInfo\x18\r \x01(\x0b\x32\x1b.etcdserverpb.DowngradeInfo\"7\n\rDowngradeInfo\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x15\n\rtargetVersion\x18\x02 \x01(\t\"\x9c\x01\n\x10\x44owngradeRequest\x12>\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32..etcdserverpb.DowngradeRequest.DowngradeAction\x12\x0f\n\x07version\x18\x02 \x01(\t\"7\n\x0f\x44owngradeAction\x12\x0c\n\x08VALIDATE\x10\x00\x12\n\n\x06\x45NABLE\x10\x01\x12\n\n\x06\x43\x41NCEL\x10\x02\"R\n\x11\x44owngradeResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12\x0f\n\x07version\x18\x02 \x01(\t\"%\n\x11MoveLeaderRequest\x12\x10\n\x08targetID\x18\x01 \x01(\x04\"B\n\x12MoveLeaderResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\"!\n\rHashKVRequest\x12\x10\n\x08revision\x18\x01 \x01(\x03\"}\n\x0eHashKVResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12\x0c\n\x04hash\x18\x02 \x01(\r\x12\x18\n\x10\x63ompact_revision\x18\x03 \x01(\x03\x12\x15\n\rhash_revision\x18\x04 \x01(\x03\"\x11\n\x0fSnapshotRequest\"g\n\x10SnapshotResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12\x17\n\x0fremaining_bytes\x18\x02 \x01(\x04\x12\x0c\n\x04\x62lob\x18\x03 \x01(\x0c\"u\n\x08KeyValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x17\n\x0f\x63reate_revision\x18\x02 \x01(\x03\x12\x14\n\x0cmod_revision\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\r\n\x05value\x18\x05 \x01(\x0c\x12\r\n\x05lease\x18\x06 \x01(\x03\"\x8c\x01\n\x0cRangeRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x11\n\trange_end\x18\x02 \x01(\x0c\x12\r\n\x05limit\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x14\n\x0cserializable\x18\x07 \x01(\x08\x12\x11\n\tkeys_only\x18\x08 \x01(\x08\x12\x12\n\ncount_only\x18\t \x01(\x08\"\x7f\n\rRangeResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12#\n\x03kvs\x18\x02 \x03(\x0b\x32\x16.etcdserverpb.KeyValue\x12\x0c\n\x04more\x18\x03 \x01(\x08\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\"(\n\nPutRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\";\n\x0bPutResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\"7\n\x11\x43ompactionRequest\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x10\n\x08physical\x18\x02 \x01(\x08\"B\n\x12\x43ompactionResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\"\x13\n\x11\x44\x65\x66ragmentRequest\"B\n\x12\x44\x65\x66ragmentResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\"\xb6\x01\n\x0c\x41larmRequest\x12\x36\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32&.etcdserverpb.AlarmRequest.AlarmAction\x12\x10\n\x08memberID\x18\x02 \x01(\x04\x12&\n\x05\x61larm\x18\x03 \x01(\x0e\x32\x17.etcdserverpb.AlarmType\"4\n\x0b\x41larmAction\x12\x07\n\x03GET\x10\x00\x12\x0c\n\x08\x41\x43TIVATE\x10\x01\x12\x0e\n\nDEACTIVATE\x10\x02\"G\n\x0b\x41larmMember\x12\x10\n\x08memberID\x18\x01 \x01(\x04\x12&\n\x05\x61larm\x18\x02 \x01(\x0e\x32\x17.etcdserverpb.AlarmType\"h\n\rAlarmResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1c.etcdserverpb.ResponseHeader\x12)\n\x06\x61larms\x18\x02 \x03(\x0b\x32\x19.etcdserverpb.AlarmMember*/\n\tAlarmType\x12\x08\n\x04NONE\x10\x00\x12\x0b\n\x07NOSPACE\x10\x01\x12\x0b\n\x07\x43ORRUPT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'etcd_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ALARMTYPE']._serialized_start=2969
+  _globals['_ALARMTYPE']._serialized_end=3016
   _globals['_RESPONSEHEADER']._serialized_start=28
   _globals['_RESPONSEHEADER']._serialized_end=120
   _globals['_MEMBER']._serialized_start=122
@@ -54,23 +56,51 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATUSREQUEST']._serialized_start=857
   _globals['_STATUSREQUEST']._serialized_end=872
   _globals['_STATUSRESPONSE']._serialized_start=875
-  _globals['_STATUSRESPONSE']._serialized_end=1150
-  _globals['_MOVELEADERREQUEST']._serialized_start=1152
-  _globals['_MOVELEADERREQUEST']._serialized_end=1189
-  _globals['_MOVELEADERRESPONSE']._serialized_start=1191
-  _globals['_MOVELEADERRESPONSE']._serialized_end=1257
-  _globals['_HASHKVREQUEST']._serialized_start=1259
-  _globals['_HASHKVREQUEST']._serialized_end=1292
-  _globals['_HASHKVRESPONSE']._serialized_start=1294
-  _globals['_HASHKVRESPONSE']._serialized_end=1419
-  _globals['_KEYVALUE']._serialized_start=1421
-  _globals['_KEYVALUE']._serialized_end=1538
-  _globals['_RANGEREQUEST']._serialized_start=1540
-  _globals['_RANGEREQUEST']._serialized_end=1641
-  _globals['_RANGERESPONSE']._serialized_start=1643
-  _globals['_RANGERESPONSE']._serialized_end=1770
-  _globals['_PUTREQUEST']._serialized_start=1772
-  _globals['_PUTREQUEST']._serialized_end=1812
-  _globals['_PUTRESPONSE']._serialized_start=1814
-  _globals['_PUTRESPONSE']._serialized_end=1873
+  _globals['_STATUSRESPONSE']._serialized_end=1202
+  _globals['_DOWNGRADEINFO']._serialized_start=1204
+  _globals['_DOWNGRADEINFO']._serialized_end=1259
+  _globals['_DOWNGRADEREQUEST']._serialized_start=1262
+  _globals['_DOWNGRADEREQUEST']._serialized_end=1418
+  _globals['_DOWNGRADEREQUEST_DOWNGRADEACTION']._serialized_start=1363
+  _globals['_DOWNGRADEREQUEST_DOWNGRADEACTION']._serialized_end=1418
+  _globals['_DOWNGRADERESPONSE']._serialized_start=1420
+  _globals['_DOWNGRADERESPONSE']._serialized_end=1502
+  _globals['_MOVELEADERREQUEST']._serialized_start=1504
+  _globals['_MOVELEADERREQUEST']._serialized_end=1541
+  _globals['_MOVELEADERRESPONSE']._serialized_start=1543
+  _globals['_MOVELEADERRESPONSE']._serialized_end=1609
+  _globals['_HASHKVREQUEST']._serialized_start=1611
+  _globals['_HASHKVREQUEST']._serialized_end=1644
+  _globals['_HASHKVRESPONSE']._serialized_start=1646
+  _globals['_HASHKVRESPONSE']._serialized_end=1771
+  _globals['_SNAPSHOTREQUEST']._serialized_start=1773
+  _globals['_SNAPSHOTREQUEST']._serialized_end=1790
+  _globals['_SNAPSHOTRESPONSE']._serialized_start=1792
+  _globals['_SNAPSHOTRESPONSE']._serialized_end=1895
+  _globals['_KEYVALUE']._serialized_start=1897
+  _globals['_KEYVALUE']._serialized_end=2014
+  _globals['_RANGEREQUEST']._serialized_start=2017
+  _globals['_RANGEREQUEST']._serialized_end=2157
+  _globals['_RANGERESPONSE']._serialized_start=2159
+  _globals['_RANGERESPONSE']._serialized_end=2286
+  _globals['_PUTREQUEST']._serialized_start=2288
+  _globals['_PUTREQUEST']._serialized_end=2328
+  _globals['_PUTRESPONSE']._serialized_start=2330
+  _globals['_PUTRESPONSE']._serialized_end=2389
+  _globals['_COMPACTIONREQUEST']._serialized_start=2391
+  _globals['_COMPACTIONREQUEST']._serialized_end=2446
+  _globals['_COMPACTIONRESPONSE']._serialized_start=2448
+  _globals['_COMPACTIONRESPONSE']._serialized_end=2514
+  _globals['_DEFRAGMENTREQUEST']._serialized_start=2516
+  _globals['_DEFRAGMENTREQUEST']._serialized_end=2535
+  _globals['_DEFRAGMENTRESPONSE']._serialized_start=2537
+  _globals['_DEFRAGMENTRESPONSE']._serialized_end=2603
+  _globals['_ALARMREQUEST']._serialized_start=2606
+  _globals['_ALARMREQUEST']._serialized_end=2788
+  _globals['_ALARMREQUEST_ALARMACTION']._serialized_start=2736
+  _globals['_ALARMREQUEST_ALARMACTION']._serialized_end=2788
+  _globals['_ALARMMEMBER']._serialized_start=2790
+  _globals['_ALARMMEMBER']._serialized_end=2861
+  _globals['_ALARMRESPONSE']._serialized_start=2863
+  _globals['_ALARMRESPONSE']._serialized_end=2967
 # @@protoc_insertion_point(module_scope)

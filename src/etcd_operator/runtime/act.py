@@ -1,0 +1,285 @@
+"""Carry out actions: one handler per kind of action, no judgement.
+
+Every handler sends the action's preconditions along, so that acting on an old view is refused by
+the server. What the API server answers goes into the caches at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable
+from typing import Any, Final, assert_never
+
+from etcd_operator.core.actions import (
+    Action,
+    AddLearner,
+    ApplyObject,
+    CareAction,
+    ChangeAccess,
+    Compact,
+    Defragment,
+    DeleteObject,
+    DisarmAlarm,
+    EtcdAction,
+    IssueAuthority,
+    IssueCertificate,
+    KeepVolume,
+    LabelPod,
+    MembershipAction,
+    MoveLeader,
+    PromoteMember,
+    PutBackDisk,
+    QuarantineDisk,
+    RecordReplacement,
+    ReleaseVolume,
+    RemoveMember,
+    RequestBackup,
+    ResizeClaim,
+    SetDowngrade,
+    SetFinalizer,
+    ShareTrust,
+    VolumeAction,
+)
+from etcd_operator.core.layout import ANNOTATION_RESTORED
+from etcd_operator.core.naming import FINALIZER, LABEL_ROLE
+from etcd_operator.core.render.drift import find_strays
+from etcd_operator.core.replacement import ANNOTATION_RECORD, ANNOTATION_WISH
+from etcd_operator.core.snapshot import Pod, Snapshot
+from etcd_operator.errors import Conflict, EtcdUnreachable, KubeError, NotFound
+from etcd_operator.runtime import kube
+from etcd_operator.runtime.access import AccessStore
+from etcd_operator.runtime.caches import KINDS, Caches
+from etcd_operator.runtime.credentials import CredentialStore
+from etcd_operator.runtime.etcd import EtcdMemberClient
+from etcd_operator.runtime.etcd_pool import EtcdPool, address_of
+from etcd_operator.runtime.kube import KubeApi
+from etcd_operator.runtime.volumes import VolumeKeeper
+
+Json = dict[str, Any]
+
+# A server-side apply with a resourceVersion is refused when the object exists with another one,
+# and no object has this one: so it creates, and never takes over what somebody else created.
+ONLY_CREATE: Final = "1"
+
+
+class Performer:
+    """Carries out actions on one Kubernetes cluster and the etcd members in it."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        caches: Caches,
+        etcd: EtcdPool,
+        credentials: CredentialStore,
+        access: AccessStore,
+    ) -> None:
+        self._api = api
+        self._caches = caches
+        self._etcd = etcd
+        self._credentials = credentials
+        self._access = access
+        self._volumes = VolumeKeeper(api, caches)
+
+    async def perform(self, action: Action, snapshot: Snapshot) -> None:
+        """Carry out one action, looked at in this snapshot.
+
+        Raises KubeError or EtcdError; after EtcdUnreachable it is unknown whether it took effect.
+        """
+        match action:
+            case SetFinalizer() | RecordReplacement():
+                await self._mark_cluster(action, snapshot)
+            case QuarantineDisk() | KeepVolume() | PutBackDisk() | ReleaseVolume() | ResizeClaim():
+                await self._change_disk(action, snapshot)
+            case ApplyObject() | RequestBackup():
+                await self._make(action, snapshot)
+            case DeleteObject():
+                await self._delete(action, snapshot)
+            case LabelPod():
+                await self._label_pod(action, snapshot)
+            case IssueAuthority() | IssueCertificate() | ShareTrust():
+                await self._credentials.write(action, snapshot.naming)
+            case ChangeAccess(change=change):
+                client = await self._choose_member(action, snapshot)
+                await self._access.change(snapshot.naming.uid, client, change)
+            case AddLearner() | PromoteMember() | RemoveMember() | MoveLeader():
+                await self._change_membership(action, snapshot)
+            case Compact() | Defragment() | DisarmAlarm() | SetDowngrade():
+                await self._take_care(action, snapshot)
+            case _:
+                assert_never(action)
+
+    async def _set_finalizer(self, action: SetFinalizer, snapshot: Snapshot) -> None:
+        cluster = snapshot.cluster
+        others = [name for name in cluster.finalizers if name != FINALIZER]
+        finalizers = [*others, FINALIZER] if action.present else others
+        metadata = {
+            "uid": action.uid,
+            "resourceVersion": action.resource_version,
+            "finalizers": finalizers,
+        }
+        answer = await self._api.merge_patch(
+            kube.CLUSTERS, cluster.namespace, cluster.name, {"metadata": metadata}
+        )
+        if cluster.deleting and not finalizers:
+            # The last one held it: it is gone, though the answer shows it as it was at its end.
+            self._caches.clusters.observe_deleted(cluster.namespace, cluster.name, cluster.uid)
+        else:
+            self._caches.observe(kube.CLUSTERS.name, answer)
+
+    async def _make(self, action: ApplyObject | RequestBackup, snapshot: Snapshot) -> None:
+        if isinstance(action, RequestBackup):
+            await self._api.create(kube.BACKUPS, snapshot.naming.namespace, action.manifest)
+        else:
+            await self._apply(action, snapshot)
+
+    async def _apply(self, action: ApplyObject, snapshot: Snapshot) -> None:
+        manifest = {**action.manifest, "metadata": {**action.manifest["metadata"]}}
+        if action.uid:
+            manifest["metadata"]["uid"] = action.uid
+        if action.resource_version or not action.uid:
+            manifest["metadata"]["resourceVersion"] = action.resource_version or ONLY_CREATE
+        answer = await self._or_refresh(
+            action, snapshot, self._api.apply(KINDS[action.kind], manifest)
+        )
+        strays = find_strays(manifest, answer)
+        if strays:
+            answer = await self._remove(action, answer["metadata"], strays)
+        self._caches.observe(action.kind, answer)
+
+    async def _remove(self, action: ApplyObject, metadata: Json, strays: Json) -> Json:
+        """Remove what somebody else put beside ours: an apply leaves it to its owner."""
+        fence = {key: metadata[key] for key in ("uid", "resourceVersion")}
+        patch = {"metadata": fence, **strays}
+        kind, namespace = KINDS[action.kind], metadata["namespace"]
+        return await self._api.merge_patch(kind, namespace, action.name, patch)
+
+    async def _delete(self, action: DeleteObject, snapshot: Snapshot) -> None:
+        namespace = snapshot.naming.namespace
+        request = self._api.delete(
+            KINDS[action.kind],
+            namespace,
+            action.name,
+            uid=action.uid,
+            resource_version=action.resource_version or None,
+            grace_seconds=action.grace_seconds,
+            orphan=action.orphan,
+        )
+        with contextlib.suppress(NotFound):
+            await self._or_refresh(action, snapshot, request)
+        # The answer may be the object as it was at its very end, which looks like one that is
+        # still there: only a new look tells.
+        await self._caches.refresh(action.kind, namespace, action.name, action.uid)
+
+    async def _or_refresh(
+        self, action: ApplyObject | DeleteObject, snapshot: Snapshot, request: Awaitable[Json]
+    ) -> Json:
+        """Await a request; on a conflict what we know is old, so read the object again."""
+        try:
+            return await request
+        except Conflict:
+            namespace = snapshot.naming.namespace
+            with contextlib.suppress(KubeError):
+                await self._caches.refresh(action.kind, namespace, action.name, action.uid)
+            raise
+
+    async def _record_replacement(self, action: RecordReplacement, snapshot: Snapshot) -> None:
+        """Write the record; at its end the wish goes with it, in one write."""
+        cluster, following = snapshot.cluster, action.following
+        annotations: Json = {ANNOTATION_RECORD: following.write() if following else None}
+        if following is None:
+            annotations[ANNOTATION_WISH] = None
+        if action.undone:
+            annotations[ANNOTATION_RESTORED] = None
+        metadata = {
+            "uid": action.uid,
+            "resourceVersion": action.resource_version,
+            "annotations": annotations,
+        }
+        answer = await self._api.merge_patch(
+            kube.CLUSTERS, cluster.namespace, cluster.name, {"metadata": metadata}
+        )
+        self._caches.observe(kube.CLUSTERS.name, answer)
+
+    async def _mark_cluster(
+        self, action: SetFinalizer | RecordReplacement, snapshot: Snapshot
+    ) -> None:
+        if isinstance(action, SetFinalizer):
+            await self._set_finalizer(action, snapshot)
+        else:
+            await self._record_replacement(action, snapshot)
+
+    async def _change_disk(self, action: VolumeAction | ResizeClaim, snapshot: Snapshot) -> None:
+        if isinstance(action, ResizeClaim):
+            await self._resize_claim(action, snapshot)
+        else:
+            await self._volumes.perform(action, snapshot)
+
+    async def _resize_claim(self, action: ResizeClaim, snapshot: Snapshot) -> None:
+        answer = await self._api.merge_patch(
+            kube.CLAIMS,
+            snapshot.naming.namespace,
+            action.name,
+            {
+                "metadata": {"uid": action.uid},
+                "spec": {"resources": {"requests": {"storage": action.size}}},
+            },
+        )
+        self._caches.observe(kube.CLAIMS.name, answer)
+
+    async def _label_pod(self, action: LabelPod, snapshot: Snapshot) -> None:
+        answer = await self._api.merge_patch(
+            kube.PODS,
+            snapshot.naming.namespace,
+            action.name,
+            {"metadata": {"uid": action.uid, "labels": {LABEL_ROLE: action.role}}},
+        )
+        self._caches.observe(kube.PODS.name, answer)
+
+    async def _take_care(self, action: CareAction, snapshot: Snapshot) -> None:
+        match action:
+            case Defragment(ordinal=ordinal):
+                pod = snapshot.seat(ordinal).pod
+                if pod is None:
+                    raise EtcdUnreachable("the member has no Pod")
+                client = await self._etcd.client(address_of(pod))
+                await client.defragment()
+            case Compact(revision=revision):
+                await (await self._choose_member(action, snapshot)).compact(revision)
+            case DisarmAlarm(alarm=alarm, member_id=member_id):
+                await (await self._choose_member(action, snapshot)).disarm(alarm, member_id)
+            case SetDowngrade(target=""):
+                await (await self._choose_member(action, snapshot)).cancel_downgrade()
+            case SetDowngrade(target=target):
+                await (await self._choose_member(action, snapshot)).enable_downgrade(target)
+
+    async def _change_membership(self, action: MembershipAction, snapshot: Snapshot) -> None:
+        client = await self._choose_member(action, snapshot)
+        match action:
+            case AddLearner(peer_url=peer_url):
+                await client.add_learner(peer_url)
+            case PromoteMember(member_id=member_id):
+                await client.promote_member(member_id)
+            case RemoveMember(member_id=member_id):
+                await client.remove_member(member_id)
+            case MoveLeader(to_id=to_id):
+                await client.move_leader(to_id)
+
+    async def _choose_member(
+        self, action: EtcdAction | ChangeAccess, snapshot: Snapshot
+    ) -> EtcdMemberClient:
+        """Ask the leader, else any voter that serves, and never the member that is to go.
+
+        The leader knows best who is connected; any other would have to forward the request.
+        """
+        leaving = action.member_id if isinstance(action, RemoveMember) else None
+        cluster_id = action.cluster_id
+        serving: list[tuple[bool, Pod]] = []
+        for seat in snapshot.seats():
+            if seat.member is None or seat.pod is None or seat.member.is_learner:
+                continue
+            if seat.serves(cluster_id) and seat.member.id != leaving:
+                serving.append((seat.member.id != snapshot.leader_id, seat.pod))
+        if not serving:
+            raise EtcdUnreachable("no voter that could be asked answers")
+        _, pod = min(serving, key=lambda pair: (pair[0], pair[1].ordinal))
+        return await self._etcd.client(address_of(pod))

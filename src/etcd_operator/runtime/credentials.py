@@ -1,0 +1,243 @@
+"""The Secrets with certificates: looked at when a pass needs them, and written.
+
+No watch tells of Secrets, because the operator has no right to list them. What was read is believed
+for a while: five minutes if nothing is missing, seconds if members do not answer. Of all keys only
+that of the operator's own client certificate is kept in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from etcd_operator.core.actions import (
+    CertificateAction,
+    IssueAuthority,
+    IssueCertificate,
+    ShareTrust,
+)
+from etcd_operator.core.credentials import Credential, Trusted, join_bundle
+from etcd_operator.core.naming import ANNOTATION_CA_GENERATION, Naming
+from etcd_operator.core.render.metadata import build_object
+from etcd_operator.errors import Conflict, Invalid, NotFound
+from etcd_operator.runtime import kube
+from etcd_operator.runtime.clock import Clock
+from etcd_operator.runtime.identity import Identity
+from etcd_operator.runtime.kube import KubeApi
+
+# What works on certificates is imported where that is done: its library takes a tenth of the memory
+# of an operator whose clusters have none.
+if TYPE_CHECKING:
+    from etcd_operator.runtime.certificates import KeyPair
+
+Json = dict[str, Any]
+
+FRESH_SECONDS: Final = 300.0
+HURRIED_SECONDS: Final = 10.0
+REMEMBERED: Final = 10_000
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was read of one cluster's Secrets."""
+
+    at: float
+    credentials: dict[str, Credential]
+    identity: Identity | None = None
+    edition: str = ""
+
+
+class CredentialStore:
+    """Reads and writes the Secrets of all clusters. Raises KubeError."""
+
+    def __init__(self, api: KubeApi, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+
+    async def look(
+        self,
+        naming: Naming,
+        names: tuple[str, ...],
+        *,
+        hurry: bool = False,
+        edition: str = "",
+    ) -> dict[str, Credential]:
+        """Return those of these Secrets that exist; `hurry` if something is wrong with members.
+
+        Another `edition` than before tells that somebody has written one of them.
+        """
+        known = self._known.get(naming.uid)
+        if known is None or known.edition != edition or self._is_old(known, naming, names, hurry):
+            known = await self._read(naming, names)
+            known.edition = edition
+        return dict(known.credentials)
+
+    def identity(self, naming: Naming) -> Identity | None:
+        """The operator's identity towards a cluster; None without one."""
+        known = self._known.get(naming.uid)
+        return known.identity if known and naming.client_tls else None
+
+    def forget(self, uid: str) -> None:
+        """Believe nothing any more that was read of a cluster."""
+        self._known.pop(uid, None)
+
+    def _is_old(self, known: _Known, naming: Naming, names: tuple[str, ...], hurry: bool) -> bool:
+        for name in names:
+            one = known.credentials.get(name)
+            if one is None or one.flaw or one.deleting or one.owner_uid not in ("", naming.uid):
+                return True
+        age = self._clock.monotonic() - known.at
+        return age > (HURRIED_SECONDS if hurry else FRESH_SECONDS)
+
+    async def _read(self, naming: Naming, names: tuple[str, ...]) -> _Known:
+        at = self._clock.monotonic()
+        secrets = await asyncio.gather(*(self._get(naming.namespace, name) for name in names))
+        known = _Known(at, {})
+        for secret in filter(None, secrets):
+            self._store(known, naming, secret)
+        self._known.pop(naming.uid, None)
+        self._known[naming.uid] = known
+        while len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return known
+
+    async def _get(self, namespace: str, name: str) -> Json | None:
+        try:
+            return await self._api.get(kube.SECRETS, namespace, name)
+        except NotFound:
+            return None
+
+    def _store(self, known: _Known, naming: Naming, secret: Json) -> None:
+        credential = read_credential(secret)
+        known.credentials[credential.name] = credential
+        if credential.name == naming.operator_secret and not credential.flaw:
+            data = _decode(secret)
+            known.identity = Identity(data["ca.crt"], data["tls.crt"], data["tls.key"])
+
+    async def write(self, action: CertificateAction, naming: Naming) -> None:
+        """Carry out one action; raises Conflict if a Secret is not as it was looked at."""
+        try:
+            secret = await self._write(action, naming)
+        except Conflict:
+            self.forget(naming.uid)
+            raise
+        known = self._known.setdefault(naming.uid, _Known(self._clock.monotonic(), {}))
+        self._store(known, naming, secret)
+
+    async def _write(self, action: CertificateAction, naming: Naming) -> Json:
+        match action:
+            case IssueAuthority(secret=name):
+                return await self._put(naming, name, action, *self._make_authority(action, naming))
+            case IssueCertificate(leaf=leaf):
+                return await self._put(
+                    naming, leaf.secret, action, await self._issue(action, naming)
+                )
+            case ShareTrust(secret=name, trusted=trusted):
+                return await self._put(naming, name, action, {"ca.crt": join_bundle(trusted)})
+
+    def _make_authority(
+        self, action: IssueAuthority, naming: Naming
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        from etcd_operator.runtime.certificates import make_authority, read_bundle
+
+        pair = make_authority(f"{naming.namespace}/{action.secret}", self._clock.now())
+        bundle = join_bundle((*action.keep, *read_bundle(pair.certificate)))
+        annotations = {ANNOTATION_CA_GENERATION: str(action.generation)}
+        return {**_pair(pair), "ca.crt": bundle}, annotations
+
+    async def _issue(self, action: IssueCertificate, naming: Naming) -> dict[str, str]:
+        from etcd_operator.runtime.certificates import KeyPair, issue_certificate
+
+        leaf = action.leaf
+        secret = await self._api.get(kube.SECRETS, naming.namespace, leaf.authority)
+        authority, data = read_credential(secret), _decode(secret)
+        certificate = authority.certificate
+        if certificate is None or authority.flaw or authority.owner_uid != naming.uid:
+            raise Invalid(f"Secret {leaf.authority} is no certificate authority of this cluster")
+        if action.signer and action.signer != certificate.key_id:
+            raise Conflict(f"Secret {leaf.authority} has changed", 409)
+        signer, now = KeyPair(data["tls.crt"], data["tls.key"]), self._clock.now()
+        pair = issue_certificate(
+            signer, leaf.common_name, now, action.lifetime, names=leaf.names, server=leaf.server
+        )
+        bundle = join_bundle((*action.trusted, *authority.trusted))
+        made = {**_pair(pair), "ca.crt": bundle}
+        if leaf.dialler:
+            other = issue_certificate(signer, leaf.common_name, now, action.lifetime, server=False)
+            made |= {"client.crt": other.certificate, "client.key": other.key}
+        return made
+
+    async def _put(
+        self,
+        naming: Naming,
+        name: str,
+        action: CertificateAction,
+        data: dict[str, str],
+        annotations: dict[str, str] | None = None,
+    ) -> Json:
+        """Create the Secret, or change exactly the one that was looked at."""
+        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+        if not action.uid:
+            made = build_object("v1", "Secret", name, naming, {}, annotations=annotations)
+            body = {**made, "type": "kubernetes.io/tls", "data": encoded}
+            return await self._api.create(kube.SECRETS, naming.namespace, body)
+        metadata = {"uid": action.uid, "resourceVersion": action.resource_version}
+        if annotations:
+            metadata["annotations"] = annotations  # type: ignore[assignment]  # JSON
+        patch = {"metadata": metadata, "data": encoded}
+        return await self._api.merge_patch(kube.SECRETS, naming.namespace, name, patch)
+
+
+def _pair(pair: KeyPair) -> dict[str, str]:
+    return {"tls.crt": pair.certificate, "tls.key": pair.key}
+
+
+def _decode(secret: Json) -> dict[str, str]:
+    decoded = {}
+    for key, text in (secret.get("data") or {}).items():
+        try:
+            decoded[key] = base64.b64decode(text).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            decoded[key] = ""
+    return decoded
+
+
+def read_credential(secret: Json) -> Credential:
+    """Read what is public of a Secret; what cannot be used is its flaw."""
+    from etcd_operator.runtime.certificates import (
+        KeyPair,
+        find_flaw,
+        read_bundle,
+        read_certificate,
+    )
+
+    metadata, data = secret["metadata"], _decode(secret)
+    references = metadata.get("ownerReferences") or ()
+    # cert-manager may own what it writes: that is not somebody else's cluster.
+    owners = [o for o in references if o.get("controller") and o.get("kind") != "Certificate"]
+    generation = (metadata.get("annotations") or {}).get(ANNOTATION_CA_GENERATION, "0")
+    trusted: tuple[Trusted, ...] = ()
+    flaw, certificate = "", None
+    if "tls.crt" in data:
+        flaw = find_flaw(KeyPair(data["tls.crt"], data.get("tls.key", "")))
+        certificate = None if flaw else read_certificate(data["tls.crt"])
+    if "ca.crt" in data:
+        try:
+            trusted = read_bundle(data["ca.crt"])
+        except ValueError:
+            flaw = flaw or "its ca.crt holds no certificate in PEM"
+    return Credential(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        owner_uid=owners[0]["uid"] if owners else "",
+        resource_version=metadata.get("resourceVersion", ""),
+        certificate=certificate,
+        trusted=trusted,
+        generation=int(generation) if generation.isdecimal() else 0,
+        deleting="deletionTimestamp" in metadata,
+        flaw=flaw,
+    )

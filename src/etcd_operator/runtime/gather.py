@@ -1,0 +1,320 @@
+"""Look at one cluster: caches for what Kubernetes has, the members themselves for what etcd has.
+
+The members are asked on every pass and all at the same time. They are reached by the addresses of
+their Pods: a name would have to be resolved first, and may still be unknown to the resolver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.core.credentials import Credential, Trusted, join_bundle
+from etcd_operator.core.members import NO_SPACE, MemberList, MemberStatus
+from etcd_operator.core.naming import LABEL_CLUSTER_UID, Naming
+from etcd_operator.core.recovery import must_compare
+from etcd_operator.core.rules.bootstrap import must_see_claims
+from etcd_operator.core.rules.certify import is_retirement_due
+from etcd_operator.core.snapshot import BackupState, Child, Pod, Probe, Snapshot
+from etcd_operator.core.trust import (
+    CLIENT_TRUST_FILE,
+    PEER_TRUST_FILE,
+    port_of,
+    used_secrets,
+    wanted_authorities,
+)
+from etcd_operator.core.users import Access
+from etcd_operator.errors import EtcdError
+from etcd_operator.runtime import kube
+from etcd_operator.runtime.access import AccessStore
+from etcd_operator.runtime.cache import Cache
+from etcd_operator.runtime.caches import Caches
+from etcd_operator.runtime.clock import Clock
+from etcd_operator.runtime.comparison import Comparer
+from etcd_operator.runtime.credentials import CredentialStore
+from etcd_operator.runtime.etcd import Introduction
+from etcd_operator.runtime.etcd_pool import EtcdPool, address_of
+from etcd_operator.runtime.handshake import find_signer
+from etcd_operator.runtime.hosts import HostFinder
+from etcd_operator.runtime.kube import KubeApi
+from etcd_operator.runtime.standing import read_standing
+
+PROBE_SECONDS = 1.0
+# Members asked for a list, confirmed by a quorum or their own, before there is none.
+ASKED_FOR_LIST = 3
+
+
+class Gatherer:
+    """Takes snapshots. Raises KubeError when the API server has to be asked and does not answer."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        caches: Caches,
+        etcd: EtcdPool,
+        clock: Clock,
+        domain: str,
+        credentials: CredentialStore,
+        access: AccessStore,
+        backups_of: Callable[[str, str], tuple[BackupState, ...]] = lambda *_: (),
+        own_namespace: str = "etcd-operator-system",
+    ) -> None:
+        self._own_namespace = own_namespace
+        self._backups_of = backups_of
+        self._api = api
+        self._caches = caches
+        self._etcd = etcd
+        self._clock = clock
+        self._domain = domain
+        self._hosts = HostFinder(api, clock)
+        self._comparer = Comparer(etcd, clock)
+        self._credentials = credentials
+        self._access = access
+
+    async def gather(self, cluster: EtcdCluster) -> Snapshot:
+        """Return everything that is known about a cluster at this moment."""
+        naming = Naming.of(cluster, self._domain)
+        await self._refresh_strangers(naming)
+        everybody = self._caches.pods.in_cluster(cluster.namespace, cluster.name)
+        pods = tuple(pod for pod in everybody if pod.owner_uid == cluster.uid)
+        children = self._find_children(naming)
+        credentials = await self._look_at_credentials(cluster, naming, pods, children)
+        probes = await self._probe(pods)
+        snapshot = Snapshot(
+            cluster=cluster,
+            naming=naming,
+            now=self._clock.now(),
+            children=children,
+            pods=pods,
+            probes=probes,
+            credentials=credentials,
+            gate_trust=_read_gate_trust(self._caches.children["ConfigMap"], naming),
+            backups=self._backups_of(cluster.namespace, cluster.name),
+            operator_namespace=self._own_namespace,
+            cert_manager=self._caches.children["Certificate"].served,
+        )
+        membership = await self._list_members(pods, probes, snapshot.recorded_cluster_id)
+        snapshot = replace(snapshot, membership=membership)
+        if must_compare(snapshot):
+            snapshot = replace(snapshot, probes=await _add_standings(pods, probes))
+        unlabelled_claims = await self._look_for_claims(snapshot)
+        claims = tuple(self._caches.claims.in_cluster(cluster.namespace, cluster.name))
+        return replace(
+            snapshot,
+            compared=self._comparer.look(snapshot),
+            claims=claims,
+            unlabelled_claims=unlabelled_claims,
+            compacted=await self._find_compacted(snapshot),
+            hosts=await self._hosts.find(pods, claims),
+            presented=await self._see_presented(snapshot),
+            access=await self._look_at_access(snapshot),
+        )
+
+    async def _look_at_credentials(
+        self,
+        cluster: EtcdCluster,
+        naming: Naming,
+        pods: tuple[Pod, ...],
+        children: Mapping[tuple[str, str], Child],
+    ) -> Mapping[str, Credential]:
+        """Read the Secrets of a cluster with TLS, and let the operator be known to its members."""
+        names = used_secrets(cluster.spec, naming)
+        # A deletion may wait for a backup, of a quorum that only who is known to it can ask.
+        if not names or (cluster.deleting and not cluster.spec.backup.before_deletion):
+            return {}
+        hurry = not pods or any(not pod.ready for pod in pods)
+        found = await self._credentials.look(
+            naming, names, hurry=hurry, edition=_issued_editions(children)
+        )
+        identity = self._credentials.identity(naming)
+        for pod in pods:
+            if pod.address:
+                name = naming.host(pod.ordinal)
+                self._etcd.introduce(
+                    address_of(pod), Introduction(identity, name) if identity else None
+                )
+        return found
+
+    async def _look_at_access(self, snapshot: Snapshot) -> Access | None:
+        """Ask a voter for users and roles, where the spec says something of them."""
+        security, live = snapshot.cluster.spec.security, snapshot.membership
+        if security is None or security.auth is None or live is None or not live.linearizable:
+            return None
+        for seat in snapshot.seats():
+            voter = seat.member and not seat.member.is_learner
+            if voter and seat.pod and seat.serves(live.cluster_id):
+                client = await self._etcd.client(address_of(seat.pod))
+                with contextlib.suppress(EtcdError):
+                    return await self._access.look(snapshot.naming.uid, client)
+        return None
+
+    async def _see_presented(self, snapshot: Snapshot) -> Mapping[tuple[int, int], str]:
+        """See who signed what members show, if that is all that keeps an old authority trusted."""
+        asked = []
+        for authority in wanted_authorities(snapshot):
+            port = port_of(snapshot, authority)
+            if port is not None and is_retirement_due(snapshot, authority):
+                roots = join_bundle(snapshot.credentials[authority].trusted)
+                asked += [(pod, port, roots) for pod in snapshot.pods if pod.running]
+        signers = await asyncio.gather(
+            *(
+                find_signer(pod.address, port, snapshot.naming.host(pod.ordinal), roots)
+                for pod, port, roots in asked
+            )
+        )
+        return {
+            (pod.ordinal, port): signer
+            for (pod, port, _), signer in zip(asked, signers, strict=True)
+        }
+
+    def _find_children(self, naming: Naming) -> dict[tuple[str, str], Child]:
+        found = {}
+        for kind, name in child_names(naming):
+            child = self._caches.children[kind].get(naming.namespace, name)
+            if child is not None:
+                found[kind, name] = child
+        return found
+
+    async def _refresh_strangers(self, naming: Naming) -> None:
+        """Read objects again that no watch tells about, because they lack our label."""
+        for kind, name in child_names(naming):
+            child = self._caches.children[kind].get(naming.namespace, name)
+            if child is not None and not child.labelled:
+                await self._caches.refresh(kind, naming.namespace, name, child.uid)
+
+    async def _probe(self, pods: Iterable[Pod]) -> dict[int, Probe]:
+        asked = [pod for pod in pods if pod.running and pod.address]
+        answers = await asyncio.gather(*(self._ask(pod) for pod in asked))
+        return {pod.ordinal: answer for pod, answer in zip(asked, answers, strict=True)}
+
+    async def _ask(self, pod: Pod) -> Probe:
+        client = await self._etcd.client(address_of(pod))
+        try:
+            return Probe(await client.status(timeout=PROBE_SECONDS))
+        except EtcdError as error:
+            await self._etcd.discard(client.address)
+            return Probe(None, str(error))
+
+    async def _list_members(
+        self, pods: Iterable[Pod], probes: Mapping[int, Probe], recorded: int | None
+    ) -> MemberList | None:
+        """Ask for the member list, confirmed by a quorum if there is one."""
+        answering = [(pod, probes[pod.ordinal].status) for pod in pods if pod.ordinal in probes]
+        ranked = sorted(
+            ((pod, status) for pod, status in answering if status is not None),
+            key=lambda pair: _rank(pair[1], recorded),
+        )
+        can_confirm = [pod for pod, s in ranked if s.leader and not s.is_learner]
+        for pod in can_confirm[:ASKED_FOR_LIST]:
+            confirmed = await self._ask_for_list(pod, linearizable=True)
+            if confirmed is not None:
+                return confirmed
+        voters = [pod for pod, status in ranked if not status.is_learner]
+        for pod in voters[:ASKED_FOR_LIST]:
+            own = await self._ask_for_list(pod, linearizable=False)
+            if own is not None:
+                return own
+        return None
+
+    async def _ask_for_list(self, pod: Pod, *, linearizable: bool) -> MemberList | None:
+        client = await self._etcd.client(address_of(pod))
+        try:
+            return await client.member_list(linearizable=linearizable, timeout=PROBE_SECONDS)
+        except EtcdError:
+            return None
+
+    async def _find_compacted(self, snapshot: Snapshot) -> bool | None:
+        """Ask whether history is left that could be removed, when the space is used up."""
+        if not any(alarm == NO_SPACE for alarm, _ in snapshot.alarms):
+            return None
+        for seat in snapshot.seats():
+            status = seat.probe.status if seat.probe else None
+            if seat.pod and status and status.member_id == snapshot.leader_id:
+                client = await self._etcd.client(address_of(seat.pod))
+                try:
+                    return await client.is_compacted(status.revision)
+                except EtcdError:
+                    return None
+        return None
+
+    async def _look_for_claims(self, snapshot: Snapshot) -> tuple[str, ...] | None:
+        """Look for disks under our members' names: an earlier life's, or ours and unseen yet.
+
+        The StatefulSet was looked at before: what it has created by then is found. Ours go into
+        the caches, the others are returned.
+        """
+        if not must_see_claims(snapshot):
+            return None
+        naming = snapshot.naming
+        found = []
+        async for page in self._api.list_pages(kube.CLAIMS, naming.namespace):
+            for item in page.get("items") or ():
+                metadata = item["metadata"]
+                ours = metadata["name"].startswith(f"data-{naming.name}-")
+                if not ours or naming.ordinal(metadata["name"]) is None:
+                    continue
+                if LABEL_CLUSTER_UID in (metadata.get("labels") or {}):
+                    self._caches.observe(kube.CLAIMS.name, item)
+                else:
+                    found.append(metadata["name"])
+        return tuple(found)
+
+
+def _issued_editions(children: Mapping[tuple[str, str], Child]) -> str:
+    """Which editions of its certificates cert-manager says that it has written."""
+    told = [
+        f"{name} {(child.body.get('status') or {}).get('revision')}"
+        for (kind, name), child in children.items()
+        if kind == "Certificate"
+    ]
+    return ", ".join(sorted(told))
+
+
+async def _add_standings(pods: Iterable[Pod], probes: Mapping[int, Probe]) -> dict[int, Probe]:
+    """Ask those that run without an answer how far their data reaches, all at the same time."""
+    silent = [pod for pod in pods if pod.ordinal in probes and probes[pod.ordinal].status is None]
+    found = await asyncio.gather(*(read_standing(pod.address) for pod in silent))
+    said = {
+        pod.ordinal: replace(probes[pod.ordinal], standing=standing)
+        for pod, standing in zip(silent, found, strict=True)
+    }
+    return {**probes, **said}
+
+
+def _read_gate_trust(gates: Cache[Child], naming: Naming) -> dict[str, tuple[Trusted, ...]]:
+    """Whom members were told to trust, by file; what nobody can read is left out."""
+    gate = gates.get(naming.namespace, naming.config_map)
+    trust: dict[str, tuple[Trusted, ...]] = {}
+    if gate is None or gate.owner_uid != naming.uid:
+        return trust
+    for file in (CLIENT_TRUST_FILE, PEER_TRUST_FILE):
+        text = (gate.body.get("data") or {}).get(file)
+        if text:
+            from etcd_operator.runtime.certificates import read_bundle
+
+            with contextlib.suppress(ValueError):
+                trust[file] = read_bundle(text)
+    return trust
+
+
+def child_names(naming: Naming) -> tuple[tuple[str, str], ...]:
+    """Kind and name of every object that the operator renders for a cluster."""
+    return (
+        ("StatefulSet", naming.statefulset),
+        ("Service", naming.peer_service),
+        ("Service", naming.client_service),
+        ("ConfigMap", naming.config_map),
+        ("PodDisruptionBudget", naming.disruption_budget),
+        ("NetworkPolicy", naming.network_policy),
+        ("Certificate", naming.server_certificate),
+        ("Certificate", naming.client_certificate),
+    )
+
+
+def _rank(status: MemberStatus, recorded: int | None) -> tuple[bool, bool, int]:
+    """Members of the recorded cluster first, then the leader, then who has applied the most."""
+    foreign = recorded is not None and status.cluster_id != recorded
+    return foreign, status.leader != status.member_id, -status.raft_applied_index

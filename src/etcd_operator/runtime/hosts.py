@@ -1,0 +1,106 @@
+"""Find out what became of the nodes of members that do not come up.
+
+Nodes are not watched: they are asked for only when a Pod cannot end or its disk keeps it from being
+scheduled. Whoever may not read them (an operator with rights in one namespace only) does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from etcd_operator.core.snapshot import Claim, Host, Pod
+from etcd_operator.errors import KubeError, NotFound
+from etcd_operator.runtime import kube
+from etcd_operator.runtime.clock import Clock
+from etcd_operator.runtime.kube import KubeApi
+
+Json = dict[str, Any]
+
+# How long an answer is believed: a pass that waits for a Pod comes every second.
+BELIEVED_SECONDS: Final = 5.0
+HOSTNAME: Final = "kubernetes.io/hostname"
+
+
+class HostFinder:
+    """Answers by ordinal what became of a node, and nothing where that is unknown."""
+
+    def __init__(self, api: KubeApi, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+        self._known: dict[tuple[str, str], tuple[float, Host | None]] = {}
+
+    async def find(self, pods: Iterable[Pod], claims: Iterable[Claim]) -> Mapping[int, Host]:
+        """Look at the nodes of the Pods that do not come up, and no others."""
+        volumes = {claim.ordinal: claim.volume for claim in claims}
+        found: dict[int, Host] = {}
+        for pod in pods:
+            host = None
+            if pod.deleting and pod.node and pod.ends_by and pod.ends_by <= self._clock.now():
+                host = await self._recall("node", pod.node)
+            elif not (pod.node or pod.deleting) and pod.trouble and volumes.get(pod.ordinal):
+                host = await self._recall("volume", volumes[pod.ordinal])
+            if host is not None:
+                found[pod.ordinal] = host
+        return found
+
+    async def _recall(self, what: str, name: str) -> Host | None:
+        now = self._clock.monotonic()
+        self._known = {k: v for k, v in self._known.items() if now - v[0] < BELIEVED_SECONDS}
+        if (what, name) not in self._known:
+            try:
+                host = await (self._ask_node(name) if what == "node" else self._ask_volume(name))
+            except KubeError:
+                host = None
+            self._known[what, name] = now, host
+        return self._known[what, name][1]
+
+    async def _ask_node(self, name: str) -> Host:
+        try:
+            return judge_node(await self._api.get(kube.NODES, "", name))
+        except NotFound:
+            return Host.GONE
+
+    async def _ask_volume(self, name: str) -> Host | None:
+        """A disk is as good as the best of the nodes that it can be used on."""
+        names = bound_to(await self._api.get(kube.VOLUMES, "", name))
+        if not names:
+            return None
+        hosts = [host for each in sorted(names) for host in await self._find_nodes(each)]
+        if not hosts:
+            return Host.GONE
+        return Host.UP if Host.UP in hosts else Host.DOWN
+
+    async def _find_nodes(self, hostname: str) -> list[Host]:
+        selector = f"{HOSTNAME}={hostname}"
+        return [
+            judge_node(node)
+            async for page in self._api.list_pages(kube.NODES, None, selector)
+            for node in page.get("items") or ()
+        ]
+
+
+def judge_node(node: Json) -> Host:
+    """Tell from its own condition whether a node answers; a cordoned one does."""
+    for condition in (node.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "Ready":
+            return Host.UP if condition.get("status") == "True" else Host.DOWN
+    return Host.DOWN
+
+
+def bound_to(volume: Json) -> frozenset[str]:
+    """Return the host names that a volume is bound to; none if it can follow a Pod elsewhere."""
+    affinity = (volume.get("spec") or {}).get("nodeAffinity") or {}
+    terms = (affinity.get("required") or {}).get("nodeSelectorTerms") or ()
+    names: set[str] = set()
+    for term in terms:
+        here = [
+            value
+            for rule in term.get("matchExpressions") or ()
+            if rule.get("key") == HOSTNAME and rule.get("operator") == "In"
+            for value in rule.get("values") or ()
+        ]
+        if not here:
+            return frozenset()  # one of the choices is not about a single node
+        names.update(here)
+    return frozenset(names)

@@ -1,0 +1,75 @@
+"""Ask a member that does not serve how far its data reaches.
+
+etcd serves clients only when it has reached a quorum since it started. Its metrics are there
+before: what is on its disk, as far as it has been applied. They have a port of their own, without
+TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from etcd_operator.core.members import Standing
+from etcd_operator.core.naming import METRICS_PORT
+
+STANDING_SECONDS: Final = 2.0
+# What is committed is applied in parts, without a word when it is done: then nothing changes.
+STILL_SECONDS: Final = 0.5
+# Many times what etcd says of itself.
+MOST_BYTES: Final = 4 * 2**20
+
+_ID: Final = "etcd_server_id"
+_REVISION: Final = "etcd_debugging_mvcc_current_revision"
+_APPLIED: Final = "etcd_server_proposals_applied_total"
+_LEARNER: Final = "etcd_server_is_learner"
+
+
+async def read_standing(host: str, port: int = METRICS_PORT) -> Standing | None:
+    """Return what the member at this address has; None if it does not say so, or still changes."""
+    try:
+        async with asyncio.timeout(STANDING_SECONDS):
+            before = parse_standing(await _get_metrics(host, port))
+            await asyncio.sleep(STILL_SECONDS)
+            after = parse_standing(await _get_metrics(host, port))
+            return after if before == after else None
+    except (OSError, TimeoutError, ValueError):
+        return None
+
+
+def parse_standing(text: str) -> Standing | None:
+    """Read etcd's metrics; None while it has not applied what is on its disk. Raises ValueError."""
+    values = {
+        sample.name: (sample.value, sample.labels)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name in (_ID, _REVISION, _APPLIED, _LEARNER)
+    }
+    if len(values) < 4 or not values[_APPLIED][0]:
+        return None
+    return Standing(
+        member_id=int(values[_ID][1]["server_id"], 16),
+        revision=int(values[_REVISION][0]),
+        index=int(values[_APPLIED][0]),
+        is_learner=values[_LEARNER][0] == 1,
+    )
+
+
+async def _get_metrics(host: str, port: int) -> str:
+    """Version 1.0 of HTTP: the answer ends with the connection. Raises ValueError for another."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(b"GET /metrics HTTP/1.0\r\nHost: member\r\n\r\n")
+        answer = bytearray()
+        while part := await reader.read(2**16):
+            answer += part
+            if len(answer) > MOST_BYTES:
+                raise ValueError("the metrics do not end")
+    finally:
+        writer.close()
+    head, _, body = bytes(answer).partition(b"\r\n\r\n")
+    if b" 200 " not in head.partition(b"\r\n")[0]:
+        raise ValueError("the metrics are not there")
+    return body.decode()
