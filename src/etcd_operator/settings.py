@@ -18,6 +18,7 @@ class Settings:
     """What a user may choose.
 
     `namespaces` is empty for all of them; `identity` names this replica in the Lease.
+    `image` is that of the operator, for Jobs; empty to use that of its own Pod.
     """
 
     identity: str
@@ -27,6 +28,7 @@ class Settings:
     log_level: str
     port: int
     workers: int
+    image: str = ""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -43,6 +45,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         log_level=level,
         port=_read_number(environment, "PORT", 8081),
         workers=_read_number(environment, "WORKERS", 64),
+        image=environment.get("OPERATOR_IMAGE", ""),
     )
 
 

@@ -1,0 +1,28 @@
+"""Speak with members from a Job: as the operator does, where its certificate is mounted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from etcd_operator.core.backup.places import IDENTITY
+from etcd_operator.runtime.etcd import EtcdMemberClient, Introduction, stream_snapshot
+from etcd_operator.runtime.identity import Identity
+
+
+def open_member(address: str, host: str = "") -> EtcdMemberClient:
+    """Return a member's client; `host`: the name in its certificate, if not that of its address."""
+    return EtcdMemberClient(address, _introduce(address, host))
+
+
+def read_snapshot(address: str, *, timeout: float) -> Iterator[bytes]:
+    """Yield a member's database and what etcd appends to it. Blocks; raises EtcdError's kinds."""
+    return stream_snapshot(address, _introduce(address), timeout=timeout)
+
+
+def _introduce(address: str, host: str = "") -> Introduction | None:
+    place = Path(IDENTITY)
+    if not (place / "tls.crt").exists():
+        return None
+    texts = ((place / name).read_text() for name in ("ca.crt", "tls.crt", "tls.key"))
+    return Introduction(Identity(*texts), host or address.rpartition(":")[0])

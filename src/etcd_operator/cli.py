@@ -1,0 +1,160 @@
+"""The operator process, put together: the only place that knows all the parts."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+
+import structlog
+
+from etcd_operator.errors import OperatorError
+from etcd_operator.runtime import logs
+from etcd_operator.runtime.access import AccessStore
+from etcd_operator.runtime.act import Performer
+from etcd_operator.runtime.backups import BackupReconciler, RestoreReconciler
+from etcd_operator.runtime.caches import Caches
+from etcd_operator.runtime.clock import SystemClock
+from etcd_operator.runtime.controller import Controller
+from etcd_operator.runtime.credentials import CredentialStore
+from etcd_operator.runtime.etcd_pool import EtcdPool
+from etcd_operator.runtime.events import EventRecorder
+from etcd_operator.runtime.gather import Gatherer
+from etcd_operator.runtime.health import HealthServer
+from etcd_operator.runtime.kube import LightkubeApi
+from etcd_operator.runtime.leader import Election
+from etcd_operator.runtime.metrics import Metrics
+from etcd_operator.runtime.own_image import find_own_image
+from etcd_operator.runtime.reconciler import Reconciler
+from etcd_operator.runtime.task_caches import TaskCaches, WatchedBackups, WatchedRestores
+from etcd_operator.settings import Settings, read_settings
+
+log = structlog.get_logger("operator")
+
+# Backups and restores wait for Jobs, and hold a worker only for a look.
+TASK_WORKERS = 4
+
+
+class Operator:
+    """One replica: caches and health from the start, passes while it holds the Lease."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = clock = SystemClock()
+        self._metrics = Metrics()
+        self._api = LightkubeApi.from_environment(self._metrics.count_request)
+        self._caches = Caches(self._api, settings.namespaces)
+        self._tasks = TaskCaches(self._api, settings.namespaces)
+        self._etcd = EtcdPool()
+        credentials, access = CredentialStore(self._api, clock), AccessStore(clock)
+        self._events = EventRecorder(self._api, clock)
+        self._health = HealthServer(settings.port, clock, self._why_not_ready, self._metrics.expose)
+        self._election = Election(self._api, clock, settings.own_namespace, settings.identity)
+        reconciler = Reconciler(
+            self._api,
+            self._caches,
+            Gatherer(
+                self._api,
+                self._caches,
+                self._etcd,
+                clock,
+                settings.domain,
+                credentials,
+                access,
+                self._tasks.backups_of,
+                settings.own_namespace,
+            ),
+            Performer(self._api, self._caches, self._etcd, credentials, access),
+            self._events,
+            self._metrics,
+        )
+        self._controller = Controller(
+            reconciler.reconcile, self._caches, self._metrics, clock, settings.workers
+        )
+
+    async def run(self) -> None:
+        """Run until cancelled; the Lease is given back on the way out."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in (self._caches, self._tasks, self._events, self._health):
+                    group.create_task(part.run())
+                group.create_task(self._lead())
+        finally:
+            await self._etcd.close()
+            await self._api.close()
+
+    async def _lead(self) -> None:
+        await self._caches.wait_until_synced()
+        await self._tasks.wait_until_synced()
+        controllers = [self._controller, *self._build_task_controllers(await self._find_image())]
+        # What was just listed lives for long: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        while True:
+            await self._election.hold(lambda: self._work(controllers))
+
+    async def _find_image(self) -> str:
+        own = self._settings
+        return own.image or await find_own_image(self._api, own.own_namespace, own.identity)
+
+    def _build_task_controllers(self, image: str) -> list[Controller]:
+        parts = (self._api, self._caches, self._tasks, self._events, self._metrics, self._clock)
+        backups = BackupReconciler(*parts, image)
+        restores = RestoreReconciler(*parts, image, domain=self._settings.domain)
+        return [
+            Controller(
+                backups.reconcile,
+                WatchedBackups(self._tasks, self._caches),
+                self._metrics,
+                self._clock,
+                TASK_WORKERS,
+            ),
+            Controller(
+                restores.reconcile,
+                WatchedRestores(self._tasks, self._caches),
+                self._metrics,
+                self._clock,
+                TASK_WORKERS,
+            ),
+        ]
+
+    async def _work(self, controllers: list[Controller]) -> None:
+        self._metrics.leading.set(1)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for controller in controllers:
+                    group.create_task(controller.run())
+        finally:
+            self._metrics.leading.set(0)
+            self._metrics.forget_backups()
+
+    def _why_not_ready(self) -> str | None:
+        unsynced = [*self._caches.find_unsynced(), *self._tasks.find_unsynced()]
+        return f"still listing {', '.join(unsynced)}" if unsynced else None
+
+
+async def run_until_signalled(settings: Settings) -> None:
+    """Run the operator until SIGTERM or SIGINT."""
+    task = asyncio.ensure_future(Operator(settings).run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.info("stopped")
+
+
+def run() -> int:
+    """Read the settings and run; returns the exit code."""
+    try:
+        settings = read_settings(os.environ)
+        logs.configure(settings.log_level)
+        log.info("starting", identity=settings.identity, namespaces=settings.namespaces or "all")
+        asyncio.run(run_until_signalled(settings))
+    except OperatorError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
