@@ -3,14 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/sig-storage-lib-external-provisioner/v13/controller"
 )
 
@@ -21,14 +26,21 @@ const provisionerName = "local.etcd-operator.dev/directory"
 //
 // Volumes are of type `local`, not `hostPath`: the kubelet applies fsGroup to them, so that a
 // non-root process can write. Sizes are not enforced.
-type directories struct{ root string }
+type directories struct {
+	root   string
+	client kubernetes.Interface
+}
 
 // Provision makes the directory and describes the volume.
-func (d directories) Provision(_ context.Context, o controller.ProvisionOptions) (*v1.PersistentVolume, controller.ProvisioningState, error) {
-	if o.SelectedNodeName == "" {
-		return nil, controller.ProvisioningFinished, fmt.Errorf("no node is selected: use volumeBindingMode WaitForFirstConsumer")
-	}
+func (d directories) Provision(ctx context.Context, o controller.ProvisionOptions) (*v1.PersistentVolume, controller.ProvisioningState, error) {
 	node := o.SelectedNodeName
+	if node == "" { // the class binds at once: any node will do
+		nodes, err := d.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		if err != nil || len(nodes.Items) == 0 {
+			return nil, controller.ProvisioningFinished, fmt.Errorf("no node to make the volume on: %v", err)
+		}
+		node = nodes.Items[rand.IntN(len(nodes.Items))].Name
+	}
 	path := filepath.Join(d.root, node, o.PVName)
 	if err := os.MkdirAll(path, 0o770); err != nil {
 		return nil, controller.ProvisioningFinished, err
@@ -56,6 +68,64 @@ func (d directories) Delete(_ context.Context, volume *v1.PersistentVolume) erro
 	return os.RemoveAll(volume.Spec.Local.Path)
 }
 
+// boundAnnotation marks claims that the scheduler was told of a second time.
+const boundAnnotation = "local.etcd-operator.dev/bound"
+
+// tend gives claims of this provisioner the size they ask for, as a directory has room for any,
+// and tells the scheduler once more that they are bound.
+func tend(ctx context.Context, client kubernetes.Interface) {
+	for ; ctx.Err() == nil; time.Sleep(time.Second) {
+		volumes, err := client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			klog.ErrorS(err, "volumes not listed")
+			continue
+		}
+		for i := range volumes.Items {
+			if err := tendVolume(ctx, client, &volumes.Items[i]); err != nil && !errors.IsNotFound(err) {
+				klog.ErrorS(err, "volume not looked after", "volume", volumes.Items[i].Name)
+			}
+		}
+	}
+}
+
+func tendVolume(ctx context.Context, client kubernetes.Interface, volume *v1.PersistentVolume) error {
+	bound := volume.Spec.ClaimRef
+	if bound == nil || volume.Spec.Local == nil || volume.Status.Phase != v1.VolumeBound {
+		return nil
+	}
+	claims := client.CoreV1().PersistentVolumeClaims(bound.Namespace)
+	claim, err := claims.Get(ctx, bound.Name, metav1.GetOptions{})
+	if err != nil || claim.UID != bound.UID {
+		return err
+	}
+	if _, told := claim.Annotations[boundAnnotation]; !told && claim.Status.Phase == v1.ClaimBound {
+		if claim, err = tellScheduler(ctx, client, claim); err != nil {
+			return err
+		}
+	}
+	wanted := claim.Spec.Resources.Requests[v1.ResourceStorage]
+	has, known := claim.Status.Capacity[v1.ResourceStorage]
+	if !known || wanted.Cmp(has) <= 0 {
+		return nil
+	}
+	volume.Spec.Capacity[v1.ResourceStorage] = wanted
+	if _, err := client.CoreV1().PersistentVolumes().Update(ctx, volume, metav1.UpdateOptions{}); err != nil {
+		return err
+	}
+	claim.Status.Capacity[v1.ResourceStorage] = wanted
+	_, err = claims.UpdateStatus(ctx, claim, metav1.UpdateOptions{})
+	return err
+}
+
+// tellScheduler changes a bound claim once more. The scheduler tries a Pod again when it hears that
+// the claim was bound, sometimes before its own cache shows it; without another change of the claim
+// the Pod then waits for five minutes.
+func tellScheduler(ctx context.Context, client kubernetes.Interface, claim *v1.PersistentVolumeClaim) (*v1.PersistentVolumeClaim, error) {
+	patch := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:"true"}}}`, claim.UID, boundAnnotation)
+	claims := client.CoreV1().PersistentVolumeClaims(claim.Namespace)
+	return claims.Patch(ctx, claim.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+}
+
 func newProvisionerCommand() *cobra.Command {
 	var kubeconfig, root string
 	command := &cobra.Command{
@@ -72,7 +142,8 @@ func newProvisionerCommand() *cobra.Command {
 				return err
 			}
 			ctx := command.Context()
-			controller.NewProvisionController(ctx, client, provisionerName, directories{root},
+			go tend(ctx, client)
+			controller.NewProvisionController(ctx, client, provisionerName, directories{root, client},
 				controller.LeaderElection(false)).Run(ctx)
 			return nil
 		},

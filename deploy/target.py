@@ -1,0 +1,98 @@
+"""The Kubernetes that a command works on: the local one, or a context that was named.
+
+Nothing here ever falls back to the current context of a kubeconfig: a cluster is touched only when
+it was named, or when this project started it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.digests import digest_paths
+
+Json = dict[str, Any]
+
+PROJECT = Path(__file__).resolve().parent.parent
+IMAGE_INPUTS = ("Dockerfile", "requirements/operator.txt", "src")
+
+
+class TargetError(Exception):
+    """A command on the cluster failed; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A reachable cluster; `kubectl` are the words that every call begins with."""
+
+    name: str
+    kubectl: tuple[str, ...]
+    is_local: bool
+
+    def run(self, *words: str, stdin: str | None = None, seconds: float = 120.0) -> str:
+        """Run kubectl; raises TargetError with what it said."""
+        try:
+            result = subprocess.run(
+                [*self.kubectl, *words],
+                input=stdin,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TargetError(f"kubectl {' '.join(words[:4])}: not within {seconds} s") from error
+        if result.returncode != 0:
+            raise TargetError(f"kubectl {' '.join(words[:4])}: {result.stderr.strip()}")
+        return result.stdout
+
+    def read(self, *words: str) -> Json:
+        """Run kubectl and parse its JSON."""
+        answer: Json = json.loads(self.run(*words, "--output=json"))
+        return answer
+
+    def apply(self, *manifests: Json, namespace: str | None = None) -> None:
+        """Apply objects as a user would."""
+        text = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
+        place = (f"--namespace={namespace}",) if namespace else ()
+        self.run("apply", *place, "--filename=-", stdin=text)
+
+
+def find_target(context: str) -> Target:
+    """Return the named context, or the local cluster, which has to be up."""
+    if context:
+        if shutil.which("kubectl") is None:
+            raise TargetError(f"kubectl is needed to reach the context {context}")
+        return Target(context, ("kubectl", f"--context={context}"), is_local=False)
+    path = _ask_local("kubeconfig")
+    kubectl = str(Path(_ask_local("path")) / "kubectl")
+    return Target("the local cluster", (kubectl, f"--kubeconfig={path}"), is_local=True)
+
+
+def provide_image(target: Target, image: str) -> str:
+    """Return the operator's image: the one given, or one built from this tree and loaded."""
+    if image:
+        return image
+    if not target.is_local:
+        raise TargetError(
+            "OPERATOR_IMAGE is needed with CONTEXT: build the Dockerfile, push the image to where "
+            "that cluster can pull it, and name it"
+        )
+    content = digest_paths([PROJECT / name for name in IMAGE_INPUTS], PROJECT)[:12]
+    built = f"etcd-operator:{content}"
+    _ask_local("image", "operator", "--tag", built)
+    return built
+
+
+def _ask_local(*words: str) -> str:
+    """Ask the local cluster's command; its progress goes to the terminal."""
+    command = [sys.executable, "-m", "local", *words]
+    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=PROJECT)
+    if result.returncode != 0:
+        raise TargetError(f"`python -m local {' '.join(words)}` failed")
+    return result.stdout.strip()

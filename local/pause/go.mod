@@ -1,0 +1,3 @@
+module etcd-operator.dev/local/pause
+
+go 1.24.0
