@@ -1,0 +1,1 @@
+"""What people read, and the programs that write the parts that code already knows."""
