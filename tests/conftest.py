@@ -1,0 +1,9 @@
+"""Shared by every level."""
+
+from __future__ import annotations
+
+import asyncio
+
+# A plugin asks for the main thread's loop before each test. Without this it makes one there, only
+# to remember it; nobody closes it, and its end is told as a failure of whatever test runs then.
+asyncio.set_event_loop(None)

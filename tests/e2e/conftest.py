@@ -1,0 +1,132 @@
+"""A real Kubernetes with the operator in it; one namespace per test, gone afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import object_store
+from demo.object_store import ObjectStore
+from deploy.installer import install
+from deploy.manifests import NAMESPACE
+from deploy.target import PROJECT, Target, TargetError, find_target, provide_image
+from tests.e2e.harness import Cluster
+
+REPORT = Path(os.environ.get("E2E_REPORT", "/tmp/etcd-operator-e2e"))  # noqa: S108 (a report)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that disturb Kubernetes itself come last: a failure of theirs spoils no other."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+@pytest.fixture(scope="session")
+def target() -> Target:
+    """The cluster under test with this tree's operator installed."""
+    try:
+        found = find_target(os.environ.get("CONTEXT", ""))
+        install(found, provide_image(found, os.environ.get("OPERATOR_IMAGE", "")))
+    except TargetError as error:
+        pytest.exit(f"no cluster to test on: {error}", returncode=1)
+    return found
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest, target: Target) -> Iterator[str]:
+    """A fresh namespace that enforces restricted Pod Security."""
+    unique = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:5]
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:36].strip("-")
+    name = f"e2e-{unique}-{words}"
+    target.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {
+                "name": name,
+                "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
+            },
+        }
+    )
+    yield name
+    failure = request.node.stash.get(_FAILURE, default="")
+    if failure:
+        _write_report(target, name, failure)
+    target.run("delete", "etcd", "--all", f"--namespace={name}", "--wait=true")
+    target.run("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def cluster(target: Target, namespace: str) -> Cluster:
+    """An EtcdCluster that does not exist yet."""
+    return Cluster(target, namespace)
+
+
+@pytest.fixture(scope="session")
+def store(target: Target) -> Iterator[ObjectStore]:
+    """An S3 service with TLS, in a namespace of its own, for all tests."""
+    name = "e2e-object-store"
+    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+    metadata = {"name": name, "labels": restricted}
+    target.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    yield object_store.start(target, name)
+    target.run("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def secrets(target: Target, namespace: str, store: ObjectStore) -> None:
+    """The Secrets of the service in the namespace of the test."""
+    target.apply(*store.secrets(namespace))
+
+
+_FAILURE: pytest.StashKey[str] = pytest.StashKey()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember failures, so that the namespace is described before it goes."""
+    report = yield
+    if call.excinfo is not None and call.when == "call":
+        item.stash[_FAILURE] = report.longreprtext
+    return report
+
+
+def _write_report(target: Target, namespace: str, failure: str) -> None:
+    """Keep what a person would look at first: how it failed, and what was there."""
+    REPORT.mkdir(parents=True, exist_ok=True)
+    place = f"--namespace={namespace}"
+    commands = (
+        ("get", "etcd,etcdbackup,etcdrestore,sts,jobs,pods,pvc,svc,cm,pdb", place, "--output=wide"),
+        ("get", "etcd,etcdbackup,etcdrestore", place, "--output=yaml"),
+        ("get", "cm", place, "--output=yaml"),
+        ("get", "events", place, "--sort-by=.lastTimestamp"),
+        (
+            "logs",
+            "deployment/etcd-operator",
+            f"--namespace={NAMESPACE}",
+            "--tail=300",
+            "--all-pods=true",
+            "--prefix=true",
+        ),
+    )
+    parts = [failure]
+    for command in commands:
+        try:
+            said = target.run(*command)
+        except TargetError as error:
+            said = str(error)
+        parts.append(f"$ kubectl {' '.join(command)}\n{said}")
+    path = REPORT / f"{namespace}.txt"
+    path.write_text("\n".join(parts))
+    sys.stderr.write(f"\nwhat was there when it failed: {path}\n")
+    if target.is_local:  # its own logs go with it, also why its API server does not answer
+        words = [sys.executable, "-m", "local", "logs", "--collect", str(path.with_suffix(""))]
+        subprocess.run(words, check=False, cwd=PROJECT, stdout=sys.stderr)

@@ -1,0 +1,242 @@
+"""One EtcdCluster under test, looked at only from outside: kubectl, and etcdctl in its Pods."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploy.target import Target, TargetError
+
+Json = dict[str, Any]
+
+POLL = 0.1
+# Writes in a row that may stay without an answer, of five seconds each.
+UNANSWERED = 4
+# Small enough for seven clusters of three on two cores.
+SMALL = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "512Mi"}}
+
+
+def wait_until(what: str, holds: Callable[[], bool], seconds: float = 60.0) -> float:
+    """Poll until it holds; returns the seconds it took, fails the test after `seconds`."""
+    begun = time.monotonic()
+    while True:
+        try:
+            if holds():
+                return time.monotonic() - begun
+            seen = "it does not hold"
+        except (TargetError, KeyError, IndexError) as error:
+            seen = str(error)
+        if time.monotonic() - begun > seconds:
+            raise AssertionError(f"{what}: not within {seconds} s ({seen})")
+        time.sleep(POLL)
+
+
+@contextmanager
+def no_room(target: Target) -> Iterator[None]:
+    """Let no new Pod be scheduled: whichever is deleted meanwhile stays away."""
+    nodes = [node["metadata"]["name"] for node in target.read("get", "nodes")["items"]]
+    target.run("cordon", *nodes)
+    try:
+        yield
+    finally:
+        target.run("uncordon", *nodes)
+
+
+@dataclass
+class Cluster:
+    """An EtcdCluster by name; `version` and the rest of its spec are what a user would write."""
+
+    target: Target
+    namespace: str
+    name: str = "c"
+    spec: Json = field(default_factory=dict)
+
+    def kubectl(self, *words: str, stdin: str | None = None) -> str:
+        """Run kubectl in the cluster's namespace."""
+        return self.target.run(f"--namespace={self.namespace}", *words, stdin=stdin)
+
+    def read(self, *words: str) -> Json:
+        """Run kubectl in the cluster's namespace and parse its JSON."""
+        return self.target.read(*words, f"--namespace={self.namespace}")
+
+    def manifest(self) -> Json:
+        """The manifest as the user would write it."""
+        return {
+            "apiVersion": "etcd.etcd.io/v1alpha1",
+            "kind": "EtcdCluster",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": {"resources": SMALL, "storage": {"size": "1Gi"}, **self.spec},
+        }
+
+    def create(self, **spec: Any) -> None:
+        """Apply the manifest with this spec."""
+        self.spec = {**self.spec, **spec}
+        self.target.apply(self.manifest())
+
+    def patch(self, **spec: Any) -> None:
+        """Merge-patch the spec."""
+        self.kubectl(
+            "patch", "etcd", self.name, "--type=merge", f"--patch={json.dumps({'spec': spec})}"
+        )
+
+    def scale(self, size: int) -> None:
+        """Scale as `kubectl scale` does."""
+        self.kubectl("scale", "etcd", self.name, f"--replicas={size}")
+
+    def delete(self, *, wait: bool = True) -> None:
+        """Delete the EtcdCluster."""
+        self.kubectl("delete", "etcd", self.name, f"--wait={str(wait).lower()}")
+
+    def get(self) -> Json:
+        """The EtcdCluster as it is."""
+        return self.read("get", "etcd", self.name)
+
+    def status(self) -> Json:
+        """Its status; empty before there is any."""
+        status: Json = self.get().get("status") or {}
+        return status
+
+    def condition(self, kind: str) -> Json:
+        """One condition; empty if it is not there."""
+        for condition in self.status().get("conditions") or ():
+            if condition["type"] == kind:
+                return dict(condition)
+        return {}
+
+    def wait_running(self, size: int, seconds: float = 90.0) -> float:
+        """Wait until status says that the cluster is settled with this many members."""
+
+        def settled() -> bool:
+            live = self.get()
+            status = live.get("status") or {}
+            return (
+                status.get("observedGeneration") == live["metadata"]["generation"]
+                and status.get("phase") == "Running"
+                and status.get("readyReplicas") == size == status.get("replicas")
+            )
+
+        return wait_until(f"{self.name} Running with {size}", settled, seconds)
+
+    def wait_reason(self, kind: str, reason: str, seconds: float = 30.0) -> str:
+        """Wait until a condition has a reason; returns its message."""
+        wait_until(
+            f"{kind} with reason {reason}",
+            lambda: self.condition(kind)["reason"] == reason,
+            seconds,
+        )
+        return str(self.condition(kind)["message"])
+
+    def wait_degraded_with(self, words: str, seconds: float = 30.0) -> str:
+        """Wait until the condition Degraded speaks of something; returns its message."""
+        wait_until(
+            f"Degraded speaks of {words}",
+            lambda: words in self.condition("Degraded")["message"],
+            seconds,
+        )
+        return str(self.condition("Degraded")["message"])
+
+    def wait_phase(self, phase: str, seconds: float = 60.0) -> float:
+        """Wait for a phase."""
+        return wait_until(
+            f"{self.name} {phase}", lambda: self.status().get("phase") == phase, seconds
+        )
+
+    def objects(self, kind: str) -> list[Json]:
+        """The live objects of a kind that carry the cluster's label."""
+        selector = f"--selector=etcd.etcd.io/cluster={self.name}"
+        items: list[Json] = self.read("get", kind, selector)["items"]
+        return items
+
+    def pod(self, name: str) -> Json:
+        """One Pod."""
+        return self.read("get", "pod", name)
+
+    def member(self, name: str) -> Json:
+        """One member as status shows it; raises KeyError while it does not."""
+        shown = {m["name"]: dict(m) for m in self.status()["members"]}
+        return shown[name]
+
+    def uids(self, kind: str) -> dict[str, str]:
+        """Name to uid of the live objects of a kind."""
+        return {o["metadata"]["name"]: o["metadata"]["uid"] for o in self.objects(kind)}
+
+    def etcdctl(self, *words: str, pod: int = 0, endpoint: str = "http://127.0.0.1:2379") -> str:
+        """Run etcdctl inside a member's Pod."""
+        return self.kubectl(
+            "exec",
+            f"{self.name}-{pod}",
+            "--container=etcd",
+            "--",
+            "etcdctl",
+            f"--endpoints={endpoint}",
+            *words,
+        )
+
+    @property
+    def service(self) -> str:
+        """The client Service as clients in the cluster reach it."""
+        return f"http://{self.name}-client.{self.namespace}.svc:2379"
+
+    def put(self, key: str, value: str) -> None:
+        """Write through the client Service, again if a write had no answer.
+
+        kube-proxy may send a connection to a Pod that has just gone: etcdctl's whole patience
+        passes while nobody answers.
+        """
+        for _ in range(UNANSWERED):
+            try:
+                said = self.etcdctl("put", key, value, endpoint=self.service)
+            except TargetError as error:
+                if "deadline exceeded" not in str(error):
+                    raise
+            else:
+                assert said.strip() == "OK"
+                return
+        raise AssertionError(f"{key} was not written, and nobody said why")
+
+    def read_key(self, key: str) -> str:
+        """Read through the client Service; empty if there is none."""
+        return self.etcdctl("get", key, "--print-value-only", endpoint=self.service).removesuffix(
+            "\n"
+        )
+
+    def member_list(self) -> list[Json]:
+        """The members as etcd has them, IDs as numbers."""
+        answer = json.loads(self.etcdctl("member", "list", "--write-out=json"))
+        members: list[Json] = answer["members"]
+        return members
+
+    def assert_agreement(self, size: int) -> None:
+        """CR status = StatefulSet = Pods = disks = etcd's member list, all of this size."""
+        names = [f"{self.name}-{ordinal}" for ordinal in range(size)]
+        status = self.status()
+        assert [m["name"] for m in status["members"]] == names
+        assert self.read("get", "statefulset", self.name)["spec"]["replicas"] == size
+        pods = [p for p in self.objects("pods") if "deletionTimestamp" not in p["metadata"]]
+        assert sorted(p["metadata"]["name"] for p in pods) == names
+        disks = [c for c in self.objects("pvc") if "deletionTimestamp" not in c["metadata"]]
+        assert sorted(c["metadata"]["name"] for c in disks) == [f"data-{n}" for n in names]
+        members = self.member_list()
+        assert sorted(m["name"] for m in members) == names
+        assert not [m for m in members if m.get("isLearner")]
+        by_name = {m["name"]: m for m in members}
+        for view in status["members"]:
+            assert int(view["id"], 16) == by_name[view["name"]]["ID"], "paired with its own ID"
+            assert view["peerURL"] in by_name[view["name"]]["peerURLs"]
+            assert view["ready"] is True
+        assert [m["role"] for m in status["members"]].count("leader") == 1
+        assert len(status["clientEndpoints"]) == size
+        hashes = self.etcdctl("endpoint", "hashkv", "--cluster", "--write-out=json")
+        assert len({entry["HashKV"]["hash"] for entry in json.loads(hashes)}) == 1
+
+    def events(self, reason: str = "") -> list[Json]:
+        """Events about the EtcdCluster, by reason if one is given."""
+        selector = (
+            f"--field-selector=involvedObject.kind=EtcdCluster,involvedObject.name={self.name}"
+        )
+        items: list[Json] = self.read("get", "events", selector)["items"]
+        return [item for item in items if not reason or item["reason"] == reason]

@@ -1,0 +1,81 @@
+"""An EtcdCluster with TLS, and a client Pod that mounts the Secret for clients, as users do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.e2e.harness import SMALL, Cluster, Json, wait_until
+
+CLIENT = "client"
+MOUNT = "/tls"
+DIRECT = "http://127.0.0.1:2379"
+
+
+@dataclass
+class SecuredCluster(Cluster):
+    """etcdctl runs in the client Pod and shows the mounted certificate."""
+
+    mounted: str = ""
+
+    def start_client(self, version: str = "v3.5.35") -> None:
+        """Start the client Pod, once its Secret is there."""
+        secret = self.mounted or f"{self.name}-client-tls"
+        wait_until("the Secret for clients", lambda: bool(self.read("get", "secret", secret)), 30)
+        self.target.apply(_client_pod(self.namespace, secret, version))
+        self.kubectl("wait", f"pod/{CLIENT}", "--for=condition=Ready", "--timeout=60s")
+
+    @property
+    def service(self) -> str:
+        """The client Service as clients in the cluster reach it."""
+        return super().service.replace("http://", "https://")
+
+    def etcdctl(self, *words: str, pod: int = 0, endpoint: str = DIRECT) -> str:
+        """Run etcdctl in the client Pod against one member, or another endpoint."""
+        if endpoint == DIRECT:
+            endpoint = f"https://{self.name}-{pod}.{self.name}-peer.{self.namespace}.svc:2379"
+        papers = ("--cacert=ca.crt", "--cert=tls.crt", "--key=tls.key")
+        flags = [flag.replace("=", f"={MOUNT}/") for flag in papers]
+        return self.kubectl(
+            "exec", CLIENT, "--", "etcdctl", f"--endpoints={endpoint}", *flags, *words
+        )
+
+
+def _client_pod(namespace: str, secret: str, version: str) -> Json:
+    """A Pod with etcdctl in it; the etcd that it runs is for itself, and only keeps it alive."""
+    container: dict[str, Any] = {
+        "name": "etcdctl",
+        "image": f"quay.io/coreos/etcd:{version}",
+        "command": ["/usr/local/bin/etcd", "--data-dir=/data", "--log-level=error"],
+        "resources": SMALL,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [
+            {"name": "data", "mountPath": "/data"},
+            {"name": "tls", "mountPath": MOUNT, "readOnly": True},
+        ],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": CLIENT, "namespace": namespace},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65532,
+                "runAsGroup": 65532,
+                "fsGroup": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+            "volumes": [
+                {"name": "data", "emptyDir": {}},
+                {"name": "tls", "secret": {"secretName": secret}},
+            ],
+        },
+    }

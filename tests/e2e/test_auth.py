@@ -1,0 +1,55 @@
+"""etcd's own users and roles, declared in the spec, known by client certificates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deploy.target import TargetError
+from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.secured import SecuredCluster
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+AUTH: dict[str, Any] = {
+    "roles": [{"name": "app", "permissions": [{"key": "/app/", "prefix": True}]}],
+    "users": [{"name": "web", "roles": ["app"]}],
+}
+
+
+def test_users_do_what_their_roles_allow_and_the_operator_goes_on(cluster: Cluster) -> None:
+    web = SecuredCluster(cluster.target, cluster.namespace, mounted="c-user-web")
+    web.create(size=1, version="v3.6.16", security={"tls": {}, "auth": AUTH})
+    web.wait_running(1)
+    web.start_client()
+    wait_until("authentication is on", lambda: _is_on(web), 30)
+    web.put("/app/key", "value")
+    assert web.read_key("/app/key") == "value"
+    with pytest.raises(TargetError, match="permission denied"):
+        web.put("/other", "value")
+    with pytest.raises(TargetError, match="permission denied"):
+        web.etcdctl("user", "add", "intruder", "--no-password")
+    more = [{"name": "app", "permissions": [{"key": "/", "prefix": True}]}]
+    web.patch(security={"tls": {}, "auth": {**AUTH, "roles": more}})
+    wait_until("the role may do more", lambda: _can_put(web, "/other"), 30)
+    web.scale(3)
+    web.wait_running(3)
+    web.patch(etcdConfig={"logLevel": "warn"}, version="v3.7.3")
+    wait_until("all run 3.7", lambda: {m["version"] for m in web.status()["members"]} == {"3.7.3"})
+    web.wait_running(3)
+    assert web.read_key("/app/key") == "value"
+    with pytest.raises(TargetError, match="auth cannot be left out again"):
+        web.patch(security={"auth": None})
+    web.patch(security={"auth": {**AUTH, "enabled": False}})
+    wait_until("authentication is off", lambda: _can_put(web, "anything"), 30)
+
+
+def _is_on(cluster: Cluster) -> bool:
+    said = [event["message"] for event in cluster.events("ChangedAccess")]
+    return "Turned authentication on." in said
+
+
+def _can_put(cluster: Cluster, key: str) -> bool:
+    cluster.put(key, "value")
+    return True

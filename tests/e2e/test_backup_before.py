@@ -1,0 +1,58 @@
+"""Backups before an upgrade and a deletion: both wait for one that is proven to restore."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from demo.object_store import ObjectStore
+from deploy.target import Target
+from tests.e2e.backup_harness import Task
+from tests.e2e.harness import Cluster, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+Json = dict[str, Any]
+MARK = "etcd.etcd.io/taken-before"
+
+
+def find_taken(cluster: Cluster) -> list[Json]:
+    """The EtcdBackups that the operator made, oldest first."""
+    items = cluster.read("get", "etcdbackup")["items"]
+    found = [item for item in items if MARK in (item["metadata"].get("annotations") or {})]
+    return sorted(found, key=lambda item: item["metadata"]["creationTimestamp"])
+
+
+@pytest.mark.usefixtures("secrets")
+def test_an_upgrade_and_a_deletion_wait_for_their_backups(
+    target: Target, namespace: str, store: ObjectStore
+) -> None:
+    wishes = {"beforeUpgrade": "nightly", "beforeDeletion": "nightly"}
+    cluster = Cluster(target, namespace, "db", {"size": 1, "version": "v3.5.21", "backup": wishes})
+    cluster.create()
+    cluster.wait_running(1)
+    cluster.put("key", "value")
+    cluster.patch(version="v3.5.35")
+    waits = "EtcdBackup nightly of EtcdCluster db does not exist"
+    wait_until("it says why it waits", lambda: waits in cluster.status()["message"], 20)
+    assert cluster.member("db-0")["version"] == "3.5.21", "nothing begins without a backup"
+
+    template = Task(target, namespace, "EtcdBackup", "nightly")
+    template.create(clusterName="db", storageType="S3", s3=store.destination(), suspend=True)
+    wait_until("it is upgraded", lambda: cluster.member("db-0").get("version") == "3.5.35", 90)
+    (upgrade,) = find_taken(cluster)
+    assert upgrade["status"]["phase"] == "Completed"
+    assert upgrade["status"]["etcdVersion"] == "3.5.21", "taken before, and not after"
+    assert upgrade["metadata"]["annotations"][MARK].endswith(" v3.5.35")
+    cluster.wait_running(1)
+
+    cluster.delete(wait=False)
+    wait_until("the backup begins", lambda: len(find_taken(cluster)) == 2, 20)
+    assert cluster.read_key("key") == "value", "it serves until it is complete"
+    cluster.kubectl("wait", "--for=delete", "etcd/db", "--timeout=60s")
+    assert not cluster.objects("pvc")
+    _, deletion = find_taken(cluster)
+    assert deletion["status"]["phase"] == "Completed"
+    assert deletion["status"]["keyCount"] == 1
+    assert deletion["status"]["storagePath"].startswith("s3://")

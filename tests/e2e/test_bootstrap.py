@@ -1,0 +1,84 @@
+"""Clusters of every size form at once, and never meet the remains of another."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.target import Target
+from tests.e2e.harness import Cluster, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 7, 9])
+def test_every_size_forms_serves_and_agrees(cluster: Cluster, size: int) -> None:
+    cluster.create(size=size, version="v3.6.16")
+    cluster.wait_running(size)
+    cluster.put("key", "value")
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(size)
+    restarts = [
+        p["status"]["containerStatuses"][0]["restartCount"] for p in cluster.objects("pods")
+    ]
+    assert restarts == [0] * size, "every member formed the cluster at its first start"
+
+
+def test_same_name_again_is_another_cluster(cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("old", "data")
+    first = cluster.status()["clusterID"]
+    cluster.delete()
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    assert cluster.status()["clusterID"] != first
+    assert cluster.read_key("old") == ""
+    cluster.assert_agreement(3)
+
+
+def test_same_name_elsewhere_is_another_cluster(target: Target, cluster: Cluster) -> None:
+    other = Cluster(target, f"{cluster.namespace}-2")
+    target.run("create", "namespace", other.namespace)
+    try:
+        for one in (cluster, other):
+            one.create(size=1)
+        for one in (cluster, other):
+            one.wait_running(1)
+        cluster.put("key", "mine")
+        other.put("key", "theirs")
+        assert cluster.read_key("key") == "mine"
+        assert cluster.status()["clusterID"] != other.status()["clusterID"]
+    finally:
+        other.delete()
+        target.run("delete", "namespace", other.namespace, "--wait=false")
+
+
+def test_a_size_changed_before_the_cluster_formed_is_reached(cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.scale(5)
+    cluster.scale(1)
+    cluster.wait_running(1)
+    cluster.put("key", "value")
+    cluster.assert_agreement(1)
+
+
+def test_disks_of_an_unknown_earlier_life_are_never_used(cluster: Cluster) -> None:
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data-c-0", "namespace": cluster.namespace},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
+    cluster.target.apply(claim)
+    cluster.create(size=1)
+    wait_until(
+        "the old disk is named",
+        lambda: cluster.condition("Degraded")["reason"] == "DataFromEarlierCluster",
+    )
+    assert "data-c-0" in cluster.condition("Degraded")["message"]
+    assert not cluster.objects("statefulset")
+    cluster.kubectl("delete", "pvc", "data-c-0")
+    cluster.wait_running(1)

@@ -1,0 +1,104 @@
+"""The CRD's rules about changes, asked of the API server under a name that no operator watches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from deploy.target import Target, TargetError
+from etcd_operator.api.crd import build_crd
+from tests.e2e.harness import wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+Json = dict[str, Any]
+
+GROUP: Final = "rules.example.com"
+KIND: Final = f"etcdclusters.{GROUP}"
+UNSAFE: Final = "not safe to go to from before 3.5.20"
+TOO_FAR: Final = "more than one minor version above"
+OLDER: Final = "etcd can go back only from 3.6 to 3.5"
+
+# What members run, the version that is wanted, and what is said against it; None: nothing.
+STEPS: Final[list[tuple[tuple[str, ...], str, str | None]]] = [
+    (("3.5.19",), "v3.6.0", UNSAFE),
+    (("3.5.9",), "3.6.16", UNSAFE),
+    (("3.5.35", "3.5.35", "3.5.19"), "v3.6.16", UNSAFE),
+    (("3.5.20",), "v3.6.0", None),
+    (("3.5.35", "3.6.16"), "v3.6.16", None),
+    (("3.5.19",), "v3.5.35", None),
+    (("3.5.35",), "v3.7.3", TOO_FAR),
+    (("3.6.16",), "v3.7.3", None),
+    (("3.6.16",), "v3.5.35", None),
+    (("3.5.35", "3.6.16"), "v3.5.35", None),
+    (("3.7.3",), "v3.6.16", OLDER),
+    (("3.7.3",), "v3.5.35", OLDER),
+    (("",), "v3.9.0", None),
+]
+# What a formed cluster has, what it is to have, and what is said against it; None: nothing.
+CHANGES: Final[list[tuple[Json, Json, str | None]]] = [
+    ({"tls": {}}, {"tls": {"issuerRef": {"name": "ca"}}}, "issuerRef cannot come or go"),
+    ({"tls": {"issuerRef": {"name": "ca"}}}, {"tls": {"issuerRef": None}}, "cannot come or go"),
+    ({"tls": {"issuerRef": {"name": "ca"}}}, {"tls": {"issuerRef": {"name": "other"}}}, None),
+    ({}, {"networkPolicy": {"clientFrom": [{}]}}, "name podSelector, namespaceSelector or both"),
+    ({}, {"networkPolicy": {"clientFrom": [{"podSelector": {}}]}}, None),
+]
+
+
+@pytest.fixture(scope="module")
+def definition(target: Target) -> Iterator[Target]:
+    """The same definition in another group."""
+    crd = build_crd()
+    crd["metadata"]["name"] = KIND
+    crd["spec"]["group"] = GROUP
+    crd["spec"]["names"] = {
+        name: text
+        for name, text in crd["spec"]["names"].items()
+        if name not in ("shortNames", "categories")
+    }
+    target.apply(crd)
+    target.run("wait", f"crd/{KIND}", "--for=condition=Established", "--timeout=20s")
+    wait_until("it is served", lambda: bool(target.read("get", KIND, "--all-namespaces")), 20)
+    yield target
+    target.run("delete", "crd", KIND, "--wait=false")
+
+
+def change(target: Target, namespace: str, before: Json, status: Json, after: Json) -> str:
+    """Create an object, give it a status, change its spec; return what is said against that."""
+    place, name = f"--namespace={namespace}", "c"
+    target.run("delete", KIND, name, place, "--ignore-not-found")
+    metadata = {"name": name, "namespace": namespace}
+    kind = {"apiVersion": f"{GROUP}/v1alpha1", "kind": "EtcdCluster"}
+    target.apply({**kind, "metadata": metadata, "spec": before})
+    words = ("patch", KIND, name, place, "--type=merge")
+    target.run(*words, "--subresource=status", f"--patch={json.dumps({'status': status})}")
+    try:
+        target.run(*words, f"--patch={json.dumps({'spec': after})}")
+    except TargetError as error:
+        return str(error)
+    return ""
+
+
+def test_which_version_may_follow(definition: Target, namespace: str) -> None:
+    for members, wanted, sentence in STEPS:
+        before = next((version for version in members if version), "3.5.0")
+        lines = [{"name": f"c-{o}", "version": version} for o, version in enumerate(members)]
+        status = {"clusterID": "c1d", "members": lines}
+        said = change(definition, namespace, {"version": before}, status, {"version": wanted})
+        if sentence is None:
+            assert said == "", f"{members} to {wanted}"
+        else:
+            assert sentence in said, f"{members} to {wanted}"
+
+
+def test_what_is_fixed_and_what_is_meant(definition: Target, namespace: str) -> None:
+    for before, after, sentence in CHANGES:
+        status = {"clusterID": "c1d"}
+        said = change(definition, namespace, {"security": before}, status, {"security": after})
+        if sentence is None:
+            assert said == "", f"{before} to {after}"
+        else:
+            assert sentence in said, f"{before} to {after}"

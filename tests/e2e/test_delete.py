@@ -1,0 +1,69 @@
+"""Deleting an EtcdCluster removes what is its own, in every state, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.manifests import NAME, NAMESPACE
+from deploy.target import Target
+from tests.e2e.harness import Cluster, no_room, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+KINDS = ("statefulset", "pods", "services", "configmaps", "pdb", "pvc")
+
+
+def assert_nothing_left(cluster: Cluster, *, kinds: tuple[str, ...] = KINDS) -> None:
+    for kind in kinds:
+        wait_until(f"no {kind} is left", lambda kind=kind: not cluster.objects(kind), 30)  # type: ignore[misc]  # bound now
+
+
+def test_everything_of_it_goes_and_nothing_else(target: Target, namespace: str) -> None:
+    gone, stays = Cluster(target, namespace, "gone"), Cluster(target, namespace, "stays")
+    for one in (gone, stays):
+        one.create(size=1)
+    for one in (gone, stays):
+        one.wait_running(1)
+    before = {kind: stays.uids(kind) for kind in KINDS}
+    gone.delete()
+    assert_nothing_left(gone)
+    assert {kind: stays.uids(kind) for kind in KINDS} == before
+    assert stays.status()["phase"] == "Running"
+
+
+def test_disks_stay_if_the_user_says_so(cluster: Cluster) -> None:
+    cluster.create(size=1, storage={"size": "1Gi", "retentionPolicy": {"whenDeleted": "Retain"}})
+    cluster.wait_running(1)
+    cluster.delete()
+    assert_nothing_left(cluster, kinds=KINDS[:-1])
+    assert list(cluster.uids("pvc")) == ["data-c-0"]
+    cluster.kubectl("delete", "pvc", "data-c-0")
+
+
+def test_one_that_never_came_up(cluster: Cluster) -> None:
+    cluster.create(size=3, version="v3.6.99")
+    wait_until("Pods are there", lambda: len(cluster.objects("pods")) == 3)
+    cluster.delete()
+    assert_nothing_left(cluster)
+
+
+def test_one_without_quorum(target: Target, cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    with no_room(target):
+        cluster.kubectl("delete", "pod", "c-1", "c-2")
+        cluster.wait_reason("QuorumHealthy", "MajorityLost")
+        cluster.delete()
+        assert_nothing_left(cluster)
+
+
+def test_while_the_operator_was_away(target: Target, cluster: Cluster) -> None:
+    cluster.create(size=1)
+    cluster.wait_running(1)
+    place = f"--namespace={NAMESPACE}"
+    target.run("scale", f"deployment/{NAME}", place, "--replicas=0")
+    target.run("wait", "pod", f"--selector=app.kubernetes.io/name={NAME}", place, "--for=delete")
+    cluster.delete(wait=False)
+    target.run("scale", f"deployment/{NAME}", place, "--replicas=2")
+    wait_until("it is gone", lambda: "c" not in cluster.kubectl("get", "etcd", "-o=name"), 60)
+    assert_nothing_left(cluster)

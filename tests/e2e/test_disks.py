@@ -1,0 +1,124 @@
+"""Members that lose their disk are replaced, whichever they are, and nothing is forgotten."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deploy.target import Target
+from tests.e2e.harness import Cluster, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+
+def choose(cluster: Cluster, who: str) -> str:
+    if who == "ordinal 0":
+        return "c-0"
+    return str(next(m["name"] for m in cluster.status()["members"] if m["role"] == who))
+
+
+def assert_replaced(cluster: Cluster, name: str, old_id: str) -> None:
+    wait_until("it is another member", lambda: cluster.member(name)["id"] != old_id, 90)
+    cluster.wait_running(3, seconds=120)
+    assert cluster.events("ReplacingMember") or cluster.events("MemberRemoved")
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(3)
+
+
+@pytest.mark.parametrize("version", ["3.5.35", "3.6.16"])
+@pytest.mark.parametrize("who", ["leader", "follower", "ordinal 0"])
+def test_a_lost_disk(cluster: Cluster, who: str, version: str) -> None:
+    cluster.create(size=3, version=version)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    before = cluster.status()["clusterID"]
+    name = choose(cluster, who)
+    old_id = cluster.member(name)["id"]
+    cluster.kubectl("delete", "pvc", f"data-{name}", "--wait=false")
+    cluster.kubectl("delete", "pod", name)
+    assert_replaced(cluster, name, old_id)
+    assert cluster.status()["clusterID"] == before
+
+
+def directory_of(target: Target, cluster: Cluster, name: str) -> Path:
+    """Where the local provisioner keeps a member's disk on this machine."""
+    claim = cluster.read("get", "pvc", f"data-{name}")
+    volume = target.read("get", "pv", claim["spec"]["volumeName"])
+    return Path(volume["spec"]["local"]["path"])
+
+
+def test_a_wiped_disk(target: Target, cluster: Cluster) -> None:
+    if not target.is_local:
+        pytest.skip("only the local cluster's disks can be reached from here")
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    name = choose(cluster, "follower")
+    old_id = cluster.member(name)["id"]
+    shutil.rmtree(directory_of(target, cluster, name) / "data")
+    cluster.kubectl("delete", "pod", name)
+    assert_replaced(cluster, name, old_id)
+
+
+def test_a_corrupt_disk(target: Target, cluster: Cluster) -> None:
+    if not target.is_local:
+        pytest.skip("only the local cluster's disks can be reached from here")
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    name = choose(cluster, "follower")
+    old_id = cluster.member(name)["id"]
+    for log in (directory_of(target, cluster, name) / "data" / "member" / "wal").glob("*.wal"):
+        content = bytearray(log.read_bytes())
+        content[64:512] = b"\xff" * 448
+        log.write_bytes(content)
+    cluster.kubectl("delete", "pod", name, "--force", "--grace-period=0")
+    assert_replaced(cluster, name, old_id)
+
+
+def test_a_cluster_of_one_is_never_formed_anew(cluster: Cluster) -> None:
+    cluster.create(size=1)
+    cluster.wait_running(1)
+    cluster.put("key", "value")
+    cluster.kubectl("delete", "pvc", "data-c-0", "--wait=false")
+    cluster.kubectl("delete", "pod", "c-0")
+    said = cluster.wait_degraded_with("cannot fetch cluster info from peer urls", 90)
+    assert "c-0" in said
+    assert cluster.condition("QuorumHealthy")["status"] == "False"
+    cluster.wait_phase("Failed", 30)
+
+
+def sizes(cluster: Cluster) -> set[str]:
+    return {c["status"]["capacity"]["storage"] for c in cluster.objects("pvc")}
+
+
+def test_disks_grow_under_running_members(cluster: Cluster) -> None:
+    cluster.create(size=3, storage={"size": "1Gi"})
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    pods = cluster.uids("pods")
+    cluster.patch(storage={"size": "2Gi"})
+    wait_until("every disk has grown", lambda: sizes(cluster) == {"2Gi"}, 60)
+    cluster.wait_running(3)
+    assert cluster.uids("pods") == pods
+    assert cluster.read_key("key") == "value"
+    cluster.scale(5)
+    cluster.wait_running(5)
+    assert sizes(cluster) == {"2Gi"}, "members to come get disks of the new size"
+    cluster.assert_agreement(5)
+
+
+def test_growth_is_refused_where_the_storage_class_cannot(target: Target, cluster: Cluster) -> None:
+    if not target.is_local:
+        pytest.skip("needs the StorageClass `fixed` of the local cluster")
+    cluster.create(size=1, storage={"size": "1Gi", "storageClassName": "fixed"})
+    cluster.wait_running(1)
+    cluster.patch(storage={"size": "2Gi"})
+    said = cluster.wait_reason("Degraded", "RefusedByKubernetes")
+    assert "must support resize" in said
+    assert cluster.condition("Available")["status"] == "True"
+    cluster.patch(storage={"size": "1Gi"})
+    cluster.wait_running(1)
+    assert sizes(cluster) == {"1Gi"}

@@ -1,0 +1,128 @@
+"""A majority that is lost for good is given up when a person says so, and only then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.manifests import NAMESPACE
+from deploy.target import Target, TargetError
+from tests.e2e.harness import Cluster, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+SET_ASIDE = "etcd.etcd.io/quarantined-from"
+
+
+def set_aside(target: Target, cluster: Cluster) -> dict[str, str]:
+    """The volumes that were kept: by name, what becomes of each when it is released."""
+    return {
+        volume["metadata"]["name"]: volume["spec"]["persistentVolumeReclaimPolicy"]
+        for volume in target.read("get", "pv")["items"]
+        if (volume["metadata"].get("annotations") or {})
+        .get(SET_ASIDE, "")
+        .startswith(f"{cluster.namespace}/")
+    }
+
+
+@pytest.fixture
+def kept_volumes(target: Target, cluster: Cluster) -> Iterator[None]:
+    """Delete what was set aside when the test is over."""
+    yield
+    for name in set_aside(target, cluster):
+        target.run("delete", "pv", name, "--wait=false")
+
+
+def lose(cluster: Cluster, *names: str) -> None:
+    """Lose these members' disks, all at the same time."""
+    claims = [f"data-{name}" for name in names]
+    cluster.kubectl("delete", "pvc", *claims, "--wait=false")
+    cluster.kubectl("delete", "pod", *names, "--grace-period=0", "--force")
+    cluster.wait_reason("QuorumHealthy", "MajorityLost", 60)
+    cluster.wait_phase("Failed", 60)
+
+
+def approve(cluster: Cluster, revision: int) -> None:
+    request = {"clusterID": cluster.status()["clusterID"], "acceptedRevision": revision}
+    cluster.patch(recovery={"quorumLoss": request})
+
+
+@pytest.mark.usefixtures("kept_volumes")
+@pytest.mark.parametrize(
+    ("version", "kept", "restarted"),
+    [("3.5.35", 0, False), ("3.6.16", 2, True)],
+    ids=["3.5 keeps 0", "3.6 keeps 2, whose process is another one"],
+)
+def test_the_cluster_goes_on_from_one_member(
+    target: Target, cluster: Cluster, version: str, kept: int, restarted: bool
+) -> None:
+    cluster.create(size=3, version=version)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    before = cluster.status()
+    old = {m["name"]: m["id"] for m in before["members"]}
+    lost = [f"c-{ordinal}" for ordinal in range(3) if ordinal != kept]
+    lose(cluster, *lost)
+    if restarted:  # from now on nobody answers: only its metrics say what is on its disk
+        cluster.kubectl("delete", "pod", f"c-{kept}", "--grace-period=1")
+    approve(cluster, 1_000_000)
+    best = f"c-{kept} is the most advanced"
+    wait_until("it is refused", lambda: best in cluster.condition("Ready")["message"], 90)
+    assert cluster.condition("Ready")["reason"] == "RecoveryRefused"
+    assert cluster.uids("pvc").keys() == {"data-c-0", "data-c-1", "data-c-2"}
+    approve(cluster, 2)
+    wait_until("it is recorded", lambda: bool(cluster.status().get("lastRecovery")), 150)
+    cluster.wait_running(3, seconds=120)
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(3)
+    after = {m["name"]: m["id"] for m in cluster.status()["members"]}
+    assert cluster.status()["clusterID"] == before["clusterID"]
+    assert after[f"c-{kept}"] == old[f"c-{kept}"]
+    assert all(after[name] != old[name] for name in lost)
+    assert cluster.condition("DataLossPossible")["status"] == "True"
+    assert list(set_aside(target, cluster).values()) == ["Retain"] * 2
+    files = cluster.read("get", "configmap", "c-config")["data"]
+    assert not any("force-new-cluster" in text for text in files.values())
+    args = [pod["spec"]["containers"][0]["args"] for pod in cluster.objects("pods")]
+    assert not any("forced" in word for words in args for word in words)
+
+
+@pytest.mark.usefixtures("kept_volumes")
+def test_an_operator_that_dies_in_between_finishes_it(target: Target, cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    lose(cluster, "c-1", "c-2")
+    approve(cluster, 2)
+    stages: set[str] = set()
+    deadline = time.monotonic() + 150
+    while not cluster.status().get("lastRecovery"):
+        assert time.monotonic() < deadline, "the recovery does not end"
+        gate = cluster.read("get", "configmap", "c-config")
+        stage = gate["metadata"]["annotations"].get("etcd.etcd.io/recovery", "").split(" ")[0]
+        if stage and stage not in stages:
+            stages.add(stage)
+            place = f"--namespace={NAMESPACE}"
+            target.run("delete", "pods", "--all", place, "--force", "--grace-period=0")
+        time.sleep(0.2)
+    assert stages, "it was interrupted"
+    cluster.wait_running(3, seconds=150)
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(3)
+
+
+def test_a_majority_that_comes_back_is_not_given_up(cluster: Cluster) -> None:
+    """A request that was made before counts only when there is no quorum."""
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    pods = cluster.uids("pods")
+    approve(cluster, 1)
+    time.sleep(8)
+    cluster.wait_running(3)
+    assert cluster.uids("pods") == pods
+    assert cluster.status().get("lastRecovery", "") == ""
+    with pytest.raises(TargetError, match="acceptedRevision"):
+        approve(cluster, 0)

@@ -1,0 +1,182 @@
+"""Members that do not come back are replaced; the operator that comes back disturbs nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from deploy.installer import install
+from deploy.manifests import NAMESPACE
+from deploy.target import Target, provide_image
+from etcd_operator.runtime.etcd import EtcdMemberClient
+from etcd_operator.runtime.rpc import etcd_pb2 as rpc
+from tests.e2e.harness import Cluster, no_room, wait_until
+from tests.e2e.wire import forwarded
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+
+def replaced(cluster: Cluster, name: str, old_id: str) -> None:
+    """Wait until a member is another one, with everything as it should be."""
+    wait_until("it is another member", lambda: cluster.member(name)["id"] != old_id, 60)
+    cluster.wait_running(3, seconds=90)
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(3)
+
+
+def test_the_leader_is_replaced_because_somebody_asks(cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    before = cluster.status()["clusterID"]
+    member = next(m for m in cluster.status()["members"] if m["role"] == "leader")
+    disks = cluster.uids("pvc")
+    cluster.kubectl("annotate", "pod", member["name"], "etcd.etcd.io/replace-member=true")
+    replaced(cluster, member["name"], member["id"])
+    changed = {n for n, uid in cluster.uids("pvc").items() if disks[n] != uid}
+    assert changed == {f"data-{member['name']}"}
+    assert cluster.status()["clusterID"] == before
+    assert cluster.events("MemberRemoved")
+
+
+def test_a_cluster_of_one_is_not_replaced(cluster: Cluster) -> None:
+    cluster.create(size=1)
+    cluster.wait_running(1)
+    cluster.put("key", "value")
+    uid = cluster.uids("pods")["c-0"]
+    cluster.kubectl("annotate", "pod", "c-0", "etcd.etcd.io/replace-member=true")
+    cluster.wait_reason("Ready", "CannotReplaceMember")
+    assert cluster.condition("Available")["status"] == "True"
+    cluster.kubectl("annotate", "pod", "c-0", "etcd.etcd.io/replace-member-")
+    cluster.wait_running(1)
+    assert cluster.uids("pods")["c-0"] == uid
+    assert cluster.read_key("key") == "value"
+
+
+def raise_corrupt(cluster: Cluster, member_id: int) -> None:
+    """Raise etcd's alarm about a member's data, as etcd does when it finds that out."""
+
+    async def call(address: str) -> None:
+        client = EtcdMemberClient(address)
+        try:
+            request = rpc.AlarmRequest(
+                action=rpc.AlarmRequest.ACTIVATE, memberID=member_id, alarm=rpc.CORRUPT
+            )
+            await client.call("Maintenance/Alarm", request, timeout=5.0)
+        finally:
+            await client.close()
+
+    with forwarded(cluster, f"{cluster.name}-0", 2379) as port:
+        asyncio.run(call(f"127.0.0.1:{port}"))
+
+
+def test_a_member_that_etcd_calls_corrupt(cluster: Cluster) -> None:
+    """It is replaced, the alarm goes, and clients write again: nobody has to do anything."""
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    old_id = cluster.member("c-2")["id"]
+    disks = cluster.uids("pvc")
+    raise_corrupt(cluster, int(old_id, 16))
+    replaced(cluster, "c-2", old_id)
+    changed = {n for n, uid in cluster.uids("pvc").items() if disks[n] != uid}
+    assert changed == {"data-c-2"}
+    assert cluster.events("AlarmDisarmed")
+    assert cluster.etcdctl("alarm", "list").strip() == ""
+    cluster.put("key", "another")
+    assert cluster.condition("Degraded")["status"] == "False"
+
+
+def move_disk_to(target: Target, cluster: Cluster, name: str, node: str) -> None:
+    """Give a member a disk that only this node can reach, as if it had run there."""
+    volume = f"ghost-{cluster.namespace}"
+    hostname = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    with no_room(target):
+        cluster.kubectl("delete", "pvc", f"data-{name}", "--wait=false")
+        cluster.kubectl("delete", "pod", name, "--wait=true")
+        target.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": volume},
+                "spec": {
+                    "capacity": {"storage": "1Gi"},
+                    "accessModes": ["ReadWriteOnce"],
+                    "persistentVolumeReclaimPolicy": "Retain",
+                    "storageClassName": "standard",
+                    "local": {"path": "/nowhere"},
+                    "claimRef": {"namespace": cluster.namespace, "name": f"data-{name}"},
+                    "nodeAffinity": {
+                        "required": {"nodeSelectorTerms": [{"matchExpressions": [hostname]}]}
+                    },
+                },
+            }
+        )
+        wait_until(
+            "the claim is bound to it",
+            lambda: cluster.read("get", "pvc", f"data-{name}")["spec"].get("volumeName") == volume,
+            30,
+        )
+
+
+def add_node(target: Target, name: str, *, ready: str) -> None:
+    """A node that only exists as an object."""
+    target.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
+            "spec": {"unschedulable": True},
+        }
+    )
+    conditions = [{"type": "Ready", "status": ready, "reason": "Test", "message": "a test's"}]
+    patch = json.dumps({"status": {"conditions": conditions}})
+    target.run("patch", "node", name, "--subresource=status", "--type=merge", f"--patch={patch}")
+
+
+def test_a_disk_on_a_node_that_is_lost(target: Target, cluster: Cluster) -> None:
+    """Waits while the node is only away; at once when it is gone."""
+    if not target.is_local:
+        pytest.skip("makes a PersistentVolume and a Node of its own")
+    node = f"node-{cluster.namespace}"
+    cluster.create(size=3, recovery={"memberReplacementDelay": "1h"})
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    old_id = cluster.member("c-1")["id"]
+    try:
+        add_node(target, node, ready="False")
+        move_disk_to(target, cluster, "c-1", node)
+        said = cluster.wait_reason("Ready", "MemberStuck", 60)
+        assert "it is replaced at" in said
+        assert cluster.member("c-1")["id"] == old_id
+        target.run("delete", "node", node)
+        replaced(cluster, "c-1", old_id)
+    finally:
+        target.run("delete", "node", node, "--ignore-not-found")
+        target.run(
+            "delete", "pv", f"ghost-{cluster.namespace}", "--ignore-not-found", "--wait=false"
+        )
+
+
+def test_the_operator_is_uninstalled_and_installed_again(target: Target, cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    pods, disks = cluster.uids("pods"), cluster.uids("pvc")
+    place = f"--namespace={NAMESPACE}"
+    target.run("delete", "deployment,sa,pdb,lease", "etcd-operator", place, "--ignore-not-found")
+    target.run("delete", "clusterrole,clusterrolebinding", "etcd-operator")
+    cluster.kubectl("delete", "pod", "c-1")  # it comes back without an operator
+    install(target, provide_image(target, ""))
+    cluster.wait_running(3)
+    after = cluster.uids("pods")
+    assert {name: after[name] for name in ("c-0", "c-2")} == {n: pods[n] for n in ("c-0", "c-2")}
+    assert cluster.uids("pvc") == disks
+    for pod in cluster.objects("pods"):
+        assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+    assert cluster.read_key("key") == "value"
+    cluster.scale(5)
+    cluster.wait_running(5)
+    cluster.assert_agreement(5)

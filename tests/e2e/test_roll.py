@@ -1,0 +1,146 @@
+"""A changed spec reaches every member, one at a time, the leader last, and writes go on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from deploy.target import TargetError
+from tests.e2e.harness import Cluster, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+
+def versions(cluster: Cluster) -> set[str]:
+    return {m["version"] for m in cluster.status()["members"]}
+
+
+def assert_rolled(cluster: Cluster, before: dict[str, str]) -> None:
+    after = cluster.uids("pods")
+    assert not set(before.values()) & set(after.values()), "every Pod is another"
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(len(after))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [("3.5.21", "3.5.35", "3.6.16"), ("3.6.16", "3.7.3")],
+    ids="-".join,
+)
+def test_upgrade(cluster: Cluster, steps: tuple[str, ...]) -> None:
+    cluster.create(size=3, version=f"v{steps[0]}")
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    cluster_id = cluster.status()["clusterID"]
+    for version in steps[1:]:
+        before = cluster.uids("pods")
+        cluster.patch(version=f"v{version}")
+        wait_until(f"all run {version}", lambda v=version: versions(cluster) == {v}, 120)  # type: ignore[misc]  # bound now
+        cluster.wait_running(3)
+        assert_rolled(cluster, before)
+    assert cluster.status()["clusterID"] == cluster_id
+
+
+def test_downgrade_from_3_6_to_3_5(cluster: Cluster) -> None:
+    """etcd prepares every disk first; a change of mind ends that; then one member at a time."""
+    cluster.create(size=3, version="v3.6.16")
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    before, cluster_id = cluster.uids("pods"), cluster.status()["clusterID"]
+    cluster.patch(version="v3.5.35")
+    wait_until("etcd was told", lambda: bool(cluster.events("DowngradeBegun")), 15)
+    cluster.patch(version="v3.6.16")
+    wait_until("etcd was told again", lambda: bool(cluster.events("DowngradeEnded")), 15)
+    cluster.wait_running(3)
+    assert cluster.uids("pods") == before, "nobody was replaced"
+    cluster.patch(version="v3.5.35")
+    wait_until("all run 3.5.35", lambda: versions(cluster) == {"3.5.35"}, 120)
+    cluster.wait_running(3)
+    assert_rolled(cluster, before)
+    assert cluster.status()["clusterID"] == cluster_id
+    with pytest.raises(TargetError, match="more than one minor version above"):
+        cluster.patch(version="v3.7.3")
+
+
+def test_from_3_5_to_3_7_without_a_snapshot_between(cluster: Cluster) -> None:
+    """etcd 3.7 cannot read what 3.5 has logged, so snapshots are written first."""
+    cluster.create(size=1, version="v3.5.35")
+    cluster.wait_running(1)
+    cluster.put("key", "value")
+    for version in ("3.6.16", "3.7.3"):
+        before = cluster.uids("pods")
+        cluster.patch(version=f"v{version}")
+        wait_until(f"it runs {version}", lambda v=version: versions(cluster) == {v}, 60)  # type: ignore[misc]  # bound now
+        cluster.wait_running(1)
+        assert_rolled(cluster, before)
+    assert cluster.events("DowngradeBegun"), "that is what forces a snapshot"
+
+
+def test_resources_and_settings_reach_every_member(cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    changes = (
+        {"resources": {"requests": {"cpu": "11m"}}},
+        {"etcdConfig": {"quotaBackendBytes": 1 << 30}},
+    )
+    for change in changes:
+        before = cluster.uids("pods")
+        cluster.patch(**change)
+        wait_until("every Pod is another", lambda b=before: not _kept(cluster, b), 120)  # type: ignore[misc]  # bound now
+        cluster.wait_running(3)
+        assert_rolled(cluster, before)
+    quota = cluster.kubectl("get", "--raw", _metrics_path(cluster, "c-0"))
+    assert "etcd_server_quota_backend_bytes 1.073741824e+09" in quota
+
+
+def _kept(cluster: Cluster, before: dict[str, str]) -> set[str]:
+    return set(before.values()) & set(cluster.uids("pods").values())
+
+
+def _metrics_path(cluster: Cluster, pod: str) -> str:
+    return f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}:2381/proxy/metrics"
+
+
+def test_what_does_not_matter_to_members_rolls_nothing(cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    before = cluster.uids("pods")
+    cluster.kubectl("annotate", "etcd/c", "note=changed")
+    cluster.kubectl("label", "etcd/c", "team=changed")
+    cluster.scale(1)
+    cluster.wait_running(1)
+    cluster.scale(3)
+    cluster.wait_running(3)
+    assert cluster.uids("pods")["c-0"] == before["c-0"]
+
+
+def test_a_bad_version_stops_at_the_first_member_and_is_taken_back(cluster: Cluster) -> None:
+    cluster.create(size=3, version="v3.5.35")
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    before = cluster.uids("pods")
+    cluster.patch(version="v3.5.99")
+    said = cluster.wait_degraded_with("v3.5.99", 60)
+    assert "c-" in said
+    assert cluster.condition("Available")["status"] == "True"
+    cluster.put("key", "value")
+    assert len(_kept(cluster, before)) == 2
+    cluster.patch(version="v3.5.35")
+    cluster.wait_running(3)
+    assert len(_kept(cluster, before)) == 2, "the others were never touched"
+    cluster.assert_agreement(3)
+
+
+def test_a_pause_changes_nothing_until_it_ends(cluster: Cluster) -> None:
+    cluster.create(size=1)
+    cluster.wait_running(1)
+    cluster.patch(paused=True, size=3)
+    cluster.wait_reason("Paused", "PausedByUser")
+    cluster.kubectl("delete", "configmap", "c-config")
+    wait_until("the pause is seen", lambda: cluster.condition("Ready")["reason"] == "Paused")
+    assert "c-config" not in cluster.uids("configmap")
+    assert len(json.loads(cluster.etcdctl("member", "list", "--write-out=json"))["members"]) == 1
+    cluster.patch(paused=False)
+    cluster.wait_running(3)

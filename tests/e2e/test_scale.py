@@ -1,0 +1,118 @@
+"""Members join and leave one vote at a time, and no key is ever lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.target import Target
+from tests.e2e.harness import Cluster
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+
+@pytest.mark.parametrize("version", ["3.5.35", "3.6.16"])
+def test_the_cycle_three_times(cluster: Cluster, version: str) -> None:
+    cluster.create(size=1, version=version)
+    cluster.wait_running(1)
+    cluster_id = cluster.status()["clusterID"]
+    written: dict[str, str] = {}
+    for cycle in range(3):
+        for size in (3, 5, 3, 1, 0, 3, 1):
+            if cluster.status()["phase"] == "Running":
+                key = f"key-{cycle}-{size}"
+                written[key] = f"before {size}"
+                cluster.put(key, written[key])
+            cluster.scale(size)
+            if size == 0:
+                cluster.wait_phase("Stopped")
+                assert not cluster.objects("pods")
+                continue
+            cluster.wait_running(size)
+            cluster.assert_agreement(size)
+            for key, value in written.items():
+                assert cluster.read_key(key) == value
+    assert cluster.status()["clusterID"] == cluster_id
+
+
+def test_one_nine_one(cluster: Cluster) -> None:
+    cluster.create(size=1, version="v3.6.16")
+    cluster.wait_running(1)
+    cluster.put("key", "value")
+    cluster.patch(size=9)
+    cluster.wait_running(9, seconds=180)
+    cluster.assert_agreement(9)
+    cluster.patch(size=1)
+    cluster.wait_running(1)
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(1)
+
+
+def test_changes_of_mind_converge(cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    for size in (5, 1, 3, 7, 3, 5):
+        cluster.scale(size)
+        cluster.target.run("get", "etcd", cluster.name, f"--namespace={cluster.namespace}")
+    cluster.wait_running(5, seconds=180)
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(5)
+
+
+def test_stopped_as_three_and_started_as_one(cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    cluster.scale(0)
+    cluster.wait_phase("Stopped")
+    assert len(cluster.objects("pvc")) == 3, "disks are kept"
+    cluster.scale(1)
+    cluster.wait_running(1)
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(1)
+
+
+def test_leadership_moves_before_the_leader_leaves(cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    members = {m["name"]: m for m in cluster.status()["members"]}
+    leader = next(name for name, m in members.items() if m["role"] == "leader")
+    if leader != "c-2":
+        ordinal = int(leader.rpartition("-")[2])
+        cluster.etcdctl("move-leader", members["c-2"]["id"], pod=ordinal)
+    cluster.scale(1)
+    cluster.wait_running(1)
+    assert cluster.events("LeaderMoved")
+    cluster.assert_agreement(1)
+
+
+def test_a_kept_disk_stops_growth_with_a_sentence(cluster: Cluster) -> None:
+    cluster.create(size=3, storage={"size": "1Gi", "retentionPolicy": {"whenScaled": "Retain"}})
+    cluster.wait_running(3)
+    cluster.scale(1)
+    cluster.wait_running(1)
+    assert len(cluster.objects("pvc")) == 3
+    cluster.scale(3)
+    assert "data-c-1" in cluster.wait_reason("Degraded", "DiskKept")
+    cluster.kubectl("delete", "pvc", "data-c-1", "data-c-2", "--wait=false")
+    cluster.wait_running(3)
+
+
+def test_seven_clusters_at_once_and_a_stuck_one_beside(target: Target, namespace: str) -> None:
+    stuck = Cluster(target, namespace, "stuck")
+    stuck.create(size=3, version="v3.6.99")
+    clusters = [Cluster(target, namespace, f"n{number}") for number in range(7)]
+    for one in clusters:
+        one.create(size=3, version="v3.6.16")
+    for one in clusters:
+        one.wait_running(3, seconds=120)
+    for one in clusters:
+        one.scale(1)
+    for one in clusters:
+        one.wait_running(1, seconds=120)
+        one.put("key", one.name)
+    for one in clusters:
+        one.assert_agreement(1)
+        assert one.read_key("key") == one.name
+    assert stuck.status()["phase"] == "Creating"
+    assert "Image" in stuck.condition("Degraded")["reason"]

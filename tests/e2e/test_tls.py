@@ -1,0 +1,258 @@
+"""Mutual TLS everywhere, proven on the wire; renewal and change of authority on a live cluster."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from deploy.target import TargetError
+from etcd_operator.runtime.certificates import KeyPair, issue_certificate, make_authority
+from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.secured import SecuredCluster
+from tests.e2e.wire import Papers, ask, read_secret, shown_certificate, take_papers
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+TLS: dict[str, Any] = {"security": {"tls": {}}}
+CLIENTS, PEERS, METRICS = 2379, 2380, 2381
+SERVES = '"etcdserver"'
+
+
+@pytest.fixture
+def secured(cluster: Cluster) -> SecuredCluster:
+    """A cluster with TLS that does not exist yet."""
+    return SecuredCluster(cluster.target, cluster.namespace, spec=TLS)
+
+
+def forge(papers: Papers) -> Papers:
+    """The same authorities to believe, and a certificate of an authority that nobody knows."""
+    now = datetime.now(UTC)
+    pair = issue_certificate(
+        make_authority("stranger", now), "root", now, timedelta(hours=1), server=False
+    )
+    return Papers(papers.roots, pair.certificate, pair.key)
+
+
+def assert_closed_to_strangers(cluster: Cluster, ordinal: int) -> None:
+    """Only who was issued a certificate for a port gets a word out of it."""
+    client, peer = take_papers(cluster, "c-client-tls"), read_secret(cluster, "c-peer-tls")
+    member = Papers(peer["ca.crt"], peer["client.crt"], peer["client.key"])
+    assert SERVES in ask(cluster, ordinal, CLIENTS, client), "clients are served"
+    assert SERVES in ask(cluster, ordinal, PEERS, member), "members are served"
+    refused = {
+        "plain text": (CLIENTS, None),
+        "no certificate": (CLIENTS, Papers(client.roots)),
+        "a stranger's certificate": (CLIENTS, forge(client)),
+        "a member's certificate": (CLIENTS, Papers(client.roots, member.certificate, member.key)),
+        "a wrong authority": (CLIENTS, Papers(member.roots, client.certificate, client.key)),
+        "peer port, plain text": (PEERS, None),
+        "peer port, no certificate": (PEERS, Papers(member.roots)),
+        "peer port, a stranger's certificate": (PEERS, forge(member)),
+        "peer port, a client": (PEERS, Papers(member.roots, client.certificate, client.key)),
+    }
+    for who, (port, papers) in refused.items():
+        assert SERVES not in ask(cluster, ordinal, port, papers), who
+
+
+def test_everything_is_encrypted_through_a_whole_life(secured: SecuredCluster) -> None:
+    """Created, upgraded, grown, shrunk, stopped and started, a member replaced: always with TLS."""
+    secured.create(size=3, version="v3.5.35")
+    secured.wait_running(3)
+    secured.start_client()
+    secured.put("key", "value")
+    assert_closed_to_strangers(secured, 0)
+    secured.patch(version="v3.6.16")
+    wait_until("all run 3.6", lambda: _versions(secured) == {"3.6.16"}, 120)
+    secured.wait_running(3)
+    assert_closed_to_strangers(secured, 2)
+    secured.scale(5)
+    secured.wait_running(5)
+    secured.assert_agreement(5)
+    secured.scale(3)
+    secured.wait_running(3)
+    secured.kubectl("delete", "pvc", "data-c-2", "--wait=false")
+    secured.kubectl("delete", "pod", "c-2", "--wait=false")
+    wait_until("a new disk", lambda: bool(secured.events("MemberRemoved")), 60)
+    secured.wait_running(3)
+    secured.scale(0)
+    secured.wait_phase("Stopped")
+    secured.kubectl("delete", "secrets", "--selector=etcd.etcd.io/cluster=c")
+    wait_until("new ones", lambda: "c-peer-tls" in secured.uids("secrets"), 30)
+    secured.scale(3)
+    secured.wait_running(3)
+    _nudge(secured)
+    wait_until("the client has them too", lambda: secured.read_key("key") == "value", 120)
+    secured.assert_agreement(3)
+    assert secured.condition("CertificatesValid")["status"] == "True"
+    assert all(m["clientURL"].startswith("https://") for m in secured.status()["members"])
+
+
+def _versions(cluster: Cluster) -> set[str]:
+    return {m["version"] for m in cluster.status()["members"]}
+
+
+def test_one_side_alone(cluster: Cluster, secured: SecuredCluster) -> None:
+    """Encrypted between members only, and towards clients only; neither can be changed later."""
+    secured.name = "clients"
+    secured.create(size=1, security={"tls": {"peerTLSEnabled": False}})
+    cluster.create(size=3, security={"tls": {"clientTLSEnabled": False}})
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    peer = read_secret(cluster, "c-peer-tls")
+    member = Papers(peer["ca.crt"], peer["client.crt"], peer["client.key"])
+    assert SERVES in ask(cluster, 0, CLIENTS, None)
+    assert SERVES in ask(cluster, 0, PEERS, member)
+    assert SERVES not in ask(cluster, 0, PEERS, None)
+    secured.wait_running(1)
+    assert SERVES in ask(secured, 0, CLIENTS, take_papers(secured, "clients-client-tls"))
+    assert SERVES not in ask(secured, 0, CLIENTS, None)
+    assert SERVES in ask(secured, 0, PEERS, None)
+    with pytest.raises(TargetError, match="TLS for clients cannot be turned on or off"):
+        cluster.patch(security={"tls": {"clientTLSEnabled": True}})
+    with pytest.raises(TargetError, match="TLS between members cannot be turned on or off"):
+        secured.patch(security={"tls": {"peerTLSEnabled": True}})
+
+
+def test_a_certificate_of_the_users_own(secured: SecuredCluster) -> None:
+    """It is waited for, shown to clients, judged, and loaded anew without a restart."""
+    now = datetime.now(UTC)
+    authority = make_authority("company", now)
+    tls = {"certificateSecret": "mine", "caSecret": "company"}
+    secured.create(size=1, security={"tls": tls})
+    said = secured.wait_reason("Ready", "CertificateUnusable")
+    assert "Secret mine" in said
+    assert "does not exist" in said
+    _put_secret(secured, "company", {"ca.crt": authority.certificate})
+    _put_secret(secured, "mine", _server_pair(secured, authority, names=("elsewhere",)))
+    wait_until(
+        "the wrong name is named",
+        lambda: "is not for c-0.c-peer" in secured.condition("Ready")["message"],
+        30,
+    )
+    names = (f"*.c-peer.{secured.namespace}.svc.cluster.local", f"c-client.{secured.namespace}.svc")
+    _put_secret(secured, "mine", _server_pair(secured, authority, names=names))
+    secured.wait_running(1)
+    mine = issue_certificate(authority, "me", now, timedelta(hours=1), server=False)
+    me = Papers(authority.certificate, mine.certificate, mine.key)
+    assert SERVES in ask(secured, 0, CLIENTS, me), "who the company knows is served"
+    assert SERVES not in ask(secured, 0, CLIENTS, Papers(authority.certificate))
+    assert SERVES in ask(secured, 0, CLIENTS, take_papers(secured, "c-client-tls"))
+    pods, before = secured.uids("pods"), shown_certificate(secured, 0, CLIENTS).serial_number
+    _put_secret(secured, "mine", _server_pair(secured, authority, names=names))
+    _nudge(secured)
+    wait_until(
+        "the new certificate is shown",
+        lambda: shown_certificate(secured, 0, CLIENTS).serial_number != before,
+        120,
+    )
+    assert secured.uids("pods") == pods
+
+
+def _server_pair(cluster: Cluster, authority: KeyPair, names: tuple[str, ...]) -> dict[str, str]:
+    now = datetime.now(UTC)
+    pair = issue_certificate(authority, "c", now, timedelta(hours=1), names=names, server=True)
+    return {"tls.crt": pair.certificate, "tls.key": pair.key}
+
+
+def _put_secret(cluster: Cluster, name: str, data: dict[str, str]) -> None:
+    encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+    metadata = {"name": name, "namespace": cluster.namespace}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded}
+    cluster.target.apply(secret)
+
+
+def _nudge(cluster: Cluster) -> None:
+    """Make the kubelet look at mounted Secrets now; it would by itself within about a minute."""
+    cluster.kubectl("annotate", "pods", "--all", "--overwrite", f"nudged={time.monotonic()}")
+
+
+class Writer(threading.Thread):
+    """Writes through the client Service all the time, each key once, with etcdctl's own retries."""
+
+    def __init__(self, cluster: SecuredCluster) -> None:
+        super().__init__()
+        self._cluster = cluster
+        self._ending = threading.Event()
+        self.written: list[str] = []
+        self.failed = 0
+
+    def run(self) -> None:
+        """Write until told to end; a failed write is tried once more."""
+        number = 0
+        while not self._ending.is_set():
+            number += 1
+            key = f"load-{number}"
+            for _ in range(2):
+                try:
+                    self._cluster.put(key, key)
+                    self.written.append(key)
+                    break
+                except TargetError:
+                    self.failed += 1
+
+    def end(self) -> None:
+        """Stop writing."""
+        self._ending.set()
+        self.join()
+
+
+def test_certificates_and_authorities_change_under_load(secured: SecuredCluster) -> None:
+    """Leaves are renewed without a restart, authorities in three phases; no write is lost."""
+    tls = {"caOverlap": "5s"}
+    secured.create(size=3, version="v3.6.16", security={"tls": tls})
+    secured.wait_running(3)
+    secured.start_client()
+    writer = Writer(secured)
+    writer.start()
+    try:
+        _renew_leaves(secured, tls)
+        _replace_authorities(secured, {**tls, "certificateLifetime": "720h"})
+    finally:
+        writer.end()
+    assert len(writer.written) > 20
+    assert writer.failed <= 2, f"{writer.failed} of {len(writer.written)} writes had to be repeated"
+    kept = secured.etcdctl("get", "load-", "--prefix", "--keys-only").split()
+    assert set(writer.written) <= set(kept), "an acknowledged write is lost"
+    assert_closed_to_strangers(secured, 0)
+
+
+def _renew_leaves(cluster: SecuredCluster, tls: dict[str, Any]) -> None:
+    pods = cluster.uids("pods")
+    before = {port: shown_certificate(cluster, 1, port) for port in (CLIENTS, PEERS)}
+    cluster.patch(security={"tls": {**tls, "certificateLifetime": "720h"}})
+    wait_until("four are issued", lambda: len(cluster.events("IssuedCertificate")) >= 8, 30)
+    _nudge(cluster)
+    for port, certificate in before.items():
+        wait_until(
+            f"a new certificate at {port}",
+            lambda p=port, c=certificate: shown_certificate(cluster, 1, p) != c,  # type: ignore[misc]  # bound now
+            120,
+        )
+    assert cluster.uids("pods") == pods, "without a restart"
+
+
+def _replace_authorities(cluster: SecuredCluster, tls: dict[str, Any]) -> None:
+    before = {name: read_secret(cluster, name)["ca.crt"] for name in ("c-client-tls", "c-peer-tls")}
+    old_client = take_papers(cluster, "c-client-tls")
+    cluster.patch(security={"tls": {**tls, "caGeneration": 1}})
+
+    def finished() -> bool:
+        _nudge(cluster)
+        time.sleep(2)
+        now = {name: read_secret(cluster, name)["ca.crt"] for name in before}
+        alone = [text.count("BEGIN") == 1 and text != before[name] for name, text in now.items()]
+        gate = cluster.read("get", "configmap", "c-config")
+        trust = gate["metadata"]["annotations"]["etcd.etcd.io/trust"].split(",")
+        pods = [p["metadata"]["annotations"]["etcd.etcd.io/trust"] for p in cluster.objects("pods")]
+        return all(alone) and len(trust) == 2 and all(p.split(",") == trust for p in pods)
+
+    wait_until("only the new authorities are trusted", finished, 240)
+    cluster.wait_running(3)
+    assert SERVES not in ask(cluster, 0, CLIENTS, old_client), "the old one opens no door"
+    assert json.loads(cluster.etcdctl("endpoint", "health", "--cluster", "--write-out=json"))

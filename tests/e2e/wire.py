@@ -1,0 +1,123 @@
+"""Speak with one port of one member as any program on the network could."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+import socket
+import ssl
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+
+from tests.e2e.harness import Cluster
+
+SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Papers:
+    """What somebody has in hand: authorities to believe, a certificate and a key, all PEM."""
+
+    roots: str = ""
+    certificate: str = ""
+    key: str = ""
+
+
+def read_secret(cluster: Cluster, name: str) -> dict[str, str]:
+    """The decoded data of a Secret."""
+    data = cluster.read("get", "secret", name)["data"]
+    return {key: base64.b64decode(text).decode() for key, text in data.items()}
+
+
+def take_papers(cluster: Cluster, secret: str) -> Papers:
+    """The papers in a Secret."""
+    data = read_secret(cluster, secret)
+    return Papers(data["ca.crt"], data["tls.crt"], data["tls.key"])
+
+
+@contextlib.contextmanager
+def forwarded(cluster: Cluster, pod: str, port: int) -> Iterator[int]:
+    """A local port that leads to a Pod's."""
+    command = [
+        *cluster.target.kubectl,
+        f"--namespace={cluster.namespace}",
+        "port-forward",
+        f"pod/{pod}",
+        f":{port}",
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.search(r"127\.0\.0\.1:(\d+)", line)
+            assert found, f"kubectl port-forward said {line!r}"
+            yield int(found.group(1))
+        finally:
+            process.terminate()
+
+
+def ask(cluster: Cluster, ordinal: int, port: int, papers: Papers | None) -> str:
+    """Ask a member for its version over HTTP; returns the answer, empty if there was none.
+
+    Without papers the question is asked in plain text.
+    """
+    pod, name = f"{cluster.name}-{ordinal}", _host(cluster, ordinal)
+    with (
+        forwarded(cluster, pod, port) as local,
+        socket.create_connection(("127.0.0.1", local), timeout=SECONDS) as plain,
+    ):
+        try:
+            if papers is None:
+                return _get_version(plain, name)
+            with _context(papers).wrap_socket(plain, server_hostname=name) as secure:
+                return _get_version(secure, name)
+        except OSError:
+            return ""
+
+
+def shown_certificate(cluster: Cluster, ordinal: int, port: int) -> x509.Certificate:
+    """The certificate that a member shows, whoever signed it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        forwarded(cluster, f"{cluster.name}-{ordinal}", port) as local,
+        socket.create_connection(("127.0.0.1", local), timeout=SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=_host(cluster, ordinal)) as secure,
+    ):
+        der = secure.getpeercert(binary_form=True)
+    assert der is not None
+    return x509.load_der_x509_certificate(der)
+
+
+def _host(cluster: Cluster, ordinal: int) -> str:
+    return f"{cluster.name}-{ordinal}.{cluster.name}-peer.{cluster.namespace}.svc.cluster.local"
+
+
+def _get_version(connection: socket.socket, host: str) -> str:
+    request = f"GET /version HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    connection.sendall(request.encode())
+    answer = b""
+    with contextlib.suppress(OSError):  # a connection that is cut has said what it has said
+        while chunk := connection.recv(4096):
+            answer += chunk
+    return answer.decode(errors="replace")
+
+
+def _context(papers: Papers) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=papers.roots)
+    if papers.certificate:
+        with tempfile.TemporaryDirectory() as place:
+            certificate, key = Path(place, "tls.crt"), Path(place, "tls.key")
+            certificate.write_text(papers.certificate)
+            key.write_text(papers.key)
+            context.load_cert_chain(certificate, key)
+    return context

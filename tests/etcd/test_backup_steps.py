@@ -1,0 +1,91 @@
+"""The steps of a backup and of a restore with a real etcd, and a disk as the store."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etcd_operator.backup import download, files, snapshot, store, upload
+from etcd_operator.backup.download import fetch_backup
+from etcd_operator.backup.snapshot import take_snapshot
+from etcd_operator.backup.upload import store_backup
+from tests.etcd.processes import Site, formed
+
+pytestmark = pytest.mark.etcd
+
+Json = dict[str, Any]
+KEYS = 40
+VALUE = os.urandom(2**16)  # so that the snapshot is of many messages, and of several chunks
+
+
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directories of a Job, with a key to encrypt with."""
+    place = tmp_path / "spool"
+    secret = tmp_path / "secrets" / "encryption"
+    for directory in (place, tmp_path / "store", secret, tmp_path / "disk"):
+        directory.mkdir(parents=True)
+    (secret / "key").write_text(base64.b64encode(os.urandom(32)).decode())
+    for module in (snapshot, upload, download):
+        monkeypatch.setattr(module, "SNAPSHOT", str(place / "snapshot.db"))
+    monkeypatch.setattr(files, "NOTES", place / "notes.json")
+    monkeypatch.setattr(store, "STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(store, "SECRETS", str(tmp_path / "secrets"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("key", ["", "backup-key"], ids=["plain", "encrypted"])
+async def test_a_backup_comes_back_and_etcd_takes_it(site: Site, spool: Path, key: str) -> None:
+    await formed(site, 1)
+    for number in range(KEYS):
+        await site.client(0).put(f"key-{number}".encode(), VALUE)
+    await take_snapshot({"endpoints": [f"http://{site.client(0).address}"], "clusterId": ""})
+    taken = (spool / "spool" / "snapshot.db").read_bytes()
+    assert len(taken) > KEYS * len(VALUE)
+    result = store_backup(
+        {
+            "backup": "b",
+            "backupUid": "0a1b2c3d",
+            "cluster": "db",
+            "namespace": "team",
+            "storageType": "Local",
+            "destination": {"claimName": "c"},
+            "compression": True,
+            "keySecret": key,
+            "verify": False,
+            "retention": {},
+        }
+    )
+    assert bool(result["keyFingerprint"]) == bool(key)
+    stored = [path for path in (spool / "store").rglob("*") if ".db.zst" in path.name]
+    assert [path.name.endswith(".enc") for path in stored] == [bool(key)]
+
+    (spool / "spool" / "snapshot.db").unlink()
+    fetch_backup(
+        {
+            "url": result["url"],
+            "access": {"claimName": "c"},
+            "version": site.version,
+            "skipHashCheck": False,
+            "keySecret": key,
+            "onlyEncrypted": bool(key),
+            "restoring": str(spool / "disk" / "restoring"),
+        }
+    )
+    fetched = spool / "spool" / "snapshot.db"
+    assert fetched.read_bytes() == taken
+    told = json.loads(run(site, "snapshot", "status", str(fetched), "--write-out=json"))
+    assert told["revision"] == result["revision"] == KEYS + 1
+    run(site, "snapshot", "restore", str(fetched), f"--data-dir={spool / 'disk' / 'restoring'}")
+
+
+def run(site: Site, *words: str) -> str:
+    """Run etcdutl of the site's version."""
+    command = [str(site.binary.with_name("etcdutl")), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,146 @@
+"""etcd's downgrade with real members: when disks can be read, back and forth, and before 3.7."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from etcd_operator.core.layout import Gate
+from etcd_operator.core.members import MemberStatus
+from etcd_operator.core.versions import DOWNGRADE_TARGET
+from etcd_operator.errors import EtcdRefused
+from tests.etcd.conftest import find_binary
+from tests.etcd.processes import Site, eventually, formed
+
+pytestmark = pytest.mark.etcd
+
+EVERYONE = (0, 1, 2)
+MINORS = ("v3.5.", "v3.6.", "v3.7.")
+# etcd looks at versions every four seconds: the cluster's, then that of each disk.
+SECONDS = 20.0
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    """An empty site; each test says with which version it begins."""
+    missing = [found for found in map(find_binary, MINORS) if isinstance(found, str)]
+    if missing:
+        pytest.skip(missing[0])
+    running = Site(Path(), "", tmp_path)
+    try:
+        yield running
+    finally:
+        await running.close()
+
+
+def choose(site: Site, minor: str) -> None:
+    """From now on members start with the newest release of a minor version."""
+    binary = find_binary(minor)
+    assert isinstance(binary, Path)
+    site.binary, site.version = binary, binary.parent.name
+    site.spec = site.spec.model_copy(update={"version": site.version})
+
+
+async def restart(site: Site, ordinal: int, minor: str) -> MemberStatus:
+    """Restart a member with another version on its disk."""
+    choose(site, minor)
+    site.write(*[Gate.CLOSED] * len(EVERYONE), listed=EVERYONE)
+    await site.stop(ordinal)
+    await site.start(ordinal)
+    (status,) = await site.served(ordinal)
+    assert status.version.startswith(minor.removeprefix("v"))
+    return status
+
+
+async def wait_for(site: Site, holds: Callable[[MemberStatus], bool]) -> None:
+    """Wait until every member says something."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            told = [await site.answer(ordinal) for ordinal in EVERYONE]
+            if all(status is not None and holds(status) for status in told):
+                return
+            await asyncio.sleep(0.1)
+
+
+def is_readable(status: MemberStatus) -> bool:
+    """Whether 3.5 could read this disk, and etcd keeps it so."""
+    return (status.storage_version, status.downgrade_target) == ("3.5.0", "3.5.0")
+
+
+async def begin(site: Site) -> None:
+    """Begin a downgrade; a cluster that was just formed has no version yet."""
+    await eventually(lambda: site.client(0).enable_downgrade(DOWNGRADE_TARGET))
+
+
+async def put(site: Site, key: bytes) -> None:
+    """Write a key, again while a leader is elected."""
+    await eventually(lambda: site.client(0).put(key, b"v"))
+
+
+async def test_down_and_up_again(site: Site) -> None:
+    choose(site, "v3.6.")
+    await formed(site, len(EVERYONE))
+    await put(site, b"before")
+    await begin(site)
+    await wait_for(site, is_readable)
+    with pytest.raises(EtcdRefused):
+        await site.client(0).enable_downgrade(DOWNGRADE_TARGET)
+    for ordinal in reversed(EVERYONE):
+        status = await restart(site, ordinal, "v3.5.")
+        assert (status.storage_version, status.downgrade_target) == ("", "")
+        await put(site, f"after-{ordinal}".encode())
+    assert len({await site.client(ordinal).hash_kv() for ordinal in EVERYONE}) == 1
+    for ordinal in reversed(EVERYONE):
+        await restart(site, ordinal, "v3.6.")
+    # Members of 3.5 end it themselves, but look for that only every five seconds.
+    await site.client(0).cancel_downgrade()
+    await wait_for(site, lambda s: (s.storage_version, s.downgrade_target) == ("3.6.0", ""))
+    assert await site.client(1).get(b"before") == b"v"
+
+
+async def test_back_in_the_middle(site: Site) -> None:
+    """The downgrade is ended with one member down already; that one goes up again."""
+    choose(site, "v3.6.")
+    await formed(site, len(EVERYONE))
+    await begin(site)
+    await wait_for(site, is_readable)
+    await restart(site, 2, "v3.5.")
+    await put(site, b"mixed")
+    await site.client(0).cancel_downgrade()
+    told = [await site.answer(ordinal) for ordinal in (0, 1)]
+    assert [s and (s.storage_version, s.downgrade_target) for s in told] == [("3.5.0", "")] * 2
+    await restart(site, 2, "v3.6.")
+    await wait_for(site, lambda s: s.storage_version == "3.6.0")
+    assert len({await site.client(ordinal).hash_kv() for ordinal in EVERYONE}) == 1
+
+
+@pytest.mark.parametrize("snapshots", [False, True], ids=["as it is", "after snapshots"])
+async def test_entries_of_3_5_end_3_7_until_they_are_in_snapshots(
+    site: Site, snapshots: bool
+) -> None:
+    choose(site, "v3.5.")
+    await formed(site, len(EVERYONE))
+    await put(site, b"old")
+    for ordinal in reversed(EVERYONE):
+        await restart(site, ordinal, "v3.6.")
+    await wait_for(site, lambda s: s.storage_version == "3.6.0")
+    if not snapshots:
+        choose(site, "v3.7.")
+        site.write(*[Gate.CLOSED] * len(EVERYONE), listed=EVERYONE)
+        await site.stop(2)
+        await site.start(2)
+        async with asyncio.timeout(SECONDS):
+            assert await site.processes[2].wait() != 0
+        await restart(site, 2, "v3.6.")  # nothing is lost by the attempt
+        return
+    await begin(site)
+    await wait_for(site, is_readable)
+    await site.client(0).cancel_downgrade()
+    await wait_for(site, lambda s: (s.storage_version, s.downgrade_target) == ("3.6.0", ""))
+    for ordinal in reversed(EVERYONE):
+        await restart(site, ordinal, "v3.7.")
+    assert await site.client(2).get(b"old") == b"v"
+    assert len({await site.client(ordinal).hash_kv() for ordinal in EVERYONE}) == 1

@@ -1,0 +1,219 @@
+"""What happens to a cluster while its operator is disturbed, and what must be true after each step.
+
+A step is something that a user does or that fails, and a wait until the cluster has settled. Then
+everything written before is read, and etcd, Kubernetes and the status agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from etcd_operator.core.naming import ANNOTATION_QUARANTINED
+from tests.e2e.harness import SMALL, Cluster, wait_until
+
+Json = dict[str, Any]
+
+SETTLE_SECONDS: Final = 300.0
+AGREE_SECONDS: Final = 20.0
+# What differs between two clusters that are alike.
+VOLATILE: Final = (
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "managedFields",
+    "generation",
+    "namespace",
+    "clusterIP",
+    "clusterIPs",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`act` begins it, `wait` returns when it is over; `size` members serve then, 0 none."""
+
+    name: str
+    act: Callable[[Cluster], None]
+    wait: Callable[[Cluster], None]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Steps in the life of one cluster, from its creation to its deletion."""
+
+    name: str
+    version: str
+    steps: tuple[Step, ...]
+
+
+def _settle(size: int) -> Callable[[Cluster], None]:
+    return lambda cluster: _ignore(cluster.wait_running(size, SETTLE_SECONDS))
+
+
+def _ignore(_: object) -> None:
+    return None
+
+
+def _create(size: int) -> Step:
+    return Step(f"create {size}", lambda c: c.create(size=size), _settle(size), size)
+
+
+def _scale(before: int, size: int) -> Step:
+    return Step(f"{before} to {size}", lambda c: c.scale(size), _settle(size), size)
+
+
+def _change_resources(cluster: Cluster) -> None:
+    cluster.patch(resources={**SMALL, "requests": {"cpu": "11m", "memory": "32Mi"}})
+
+
+def _wait_rolled(cluster: Cluster) -> None:
+    def rolled() -> bool:
+        pods = cluster.objects("pods")
+        wanted = {p["spec"]["containers"][0]["resources"]["requests"]["cpu"] for p in pods}
+        return len(pods) == 3 and wanted == {"11m"}
+
+    wait_until("every Pod is new", rolled, SETTLE_SECONDS)
+    cluster.wait_running(3, SETTLE_SECONDS)
+
+
+def _lose_disk(cluster: Cluster) -> None:
+    cluster.kubectl("delete", "pvc", "data-c-1", "--wait=false")
+    cluster.kubectl("delete", "pod", "c-1")
+
+
+def _replaced() -> tuple[Callable[[Cluster], None], Callable[[Cluster], None]]:
+    known: dict[str, str] = {}
+
+    def act(cluster: Cluster) -> None:
+        known["id"] = cluster.member("c-1")["id"]
+        _lose_disk(cluster)
+
+    def wait(cluster: Cluster) -> None:
+        wait_until("it is another", lambda: _id_of_other(cluster) != known["id"], SETTLE_SECONDS)
+        cluster.wait_running(3, SETTLE_SECONDS)
+
+    return act, wait
+
+
+def _id_of_other(cluster: Cluster) -> str:
+    ids = {member["name"]: str(member["id"]) for member in cluster.status()["members"]}
+    return ids["c-1"]
+
+
+def _give_up_majority(cluster: Cluster) -> None:
+    request = {"clusterID": cluster.status()["clusterID"], "acceptedRevision": 2}
+    cluster.kubectl("delete", "pvc", "data-c-1", "data-c-2", "--wait=false")
+    cluster.kubectl("delete", "pod", "c-1", "c-2", "--grace-period=0", "--force")
+    cluster.patch(recovery={"quorumLoss": request})
+
+
+def _wait_recovered(cluster: Cluster) -> None:
+    wait_until(
+        "the recovery is over", lambda: bool(cluster.status().get("lastRecovery")), SETTLE_SECONDS
+    )
+    cluster.wait_running(3, SETTLE_SECONDS)
+
+
+def _wait_forgotten(cluster: Cluster) -> None:
+    """As after every story, and the volumes that were set aside go as well."""
+    _wait_gone(cluster)
+    for volume in cluster.target.read("get", "pv")["items"]:
+        annotations = volume["metadata"].get("annotations") or {}
+        if annotations.get(ANNOTATION_QUARANTINED, "").startswith(f"{cluster.namespace}/"):
+            cluster.target.run("delete", "pv", volume["metadata"]["name"], "--wait=false")
+
+
+def _wait_gone(cluster: Cluster) -> None:
+    def gone() -> bool:
+        names = cluster.kubectl("get", "etcd", "--output=name").split()
+        kinds = ("statefulset", "pods", "pvc", "service", "configmap", "pdb")
+        return not names and not any(cluster.objects(kind) for kind in kinds)
+
+    wait_until("nothing of it is left", gone, SETTLE_SECONDS)
+
+
+DELETE: Final = Step("delete", lambda c: c.delete(wait=False), _wait_gone, 0)
+STOP: Final = Step(
+    "stop",
+    lambda c: c.scale(0),
+    lambda c: _ignore(c.wait_phase("Stopped", SETTLE_SECONDS)),
+    0,
+)
+
+
+def build_stories() -> tuple[Story, ...]:
+    """Every story; each uses the name `c` in a namespace of its own."""
+    return (
+        Story("resize", "3.6.16", (_create(1), _scale(1, 3), _scale(3, 1), DELETE)),
+        Story(
+            "roll",
+            "3.5.35",
+            (_create(3), Step("roll", _change_resources, _wait_rolled, 3), DELETE),
+        ),
+        Story("replace", "3.6.16", (_create(3), Step("replace", *_replaced(), 3), DELETE)),
+        Story("rest", "3.5.35", (_create(3), STOP, _scale(0, 3), DELETE)),
+        Story(
+            "recover",
+            "3.6.16",
+            (
+                _create(3),
+                Step("recover", _give_up_majority, _wait_recovered, 3),
+                Step("delete", lambda c: c.delete(wait=False), _wait_forgotten, 0),
+            ),
+        ),
+    )
+
+
+def verify(cluster: Cluster, step: Step, written: dict[str, str]) -> None:
+    """After a step: everything that was acknowledged is there, and all views agree."""
+    if not step.size:
+        return
+    for key, value in written.items():
+        assert cluster.read_key(key) == value, f"{key} after {step.name}"
+    wait_until("all views agree", lambda: _agrees(cluster, step.size), AGREE_SECONDS)
+    key = step.name.replace(" ", "-")
+    cluster.put(key, "written")
+    written[key] = "written"
+
+
+def _agrees(cluster: Cluster, size: int) -> bool:
+    """A view may be behind for a moment: an operator has just begun."""
+    try:
+        cluster.assert_agreement(size)
+    except (AssertionError, StopIteration):
+        return False
+    return True
+
+
+def portray(cluster: Cluster) -> Json:
+    """The objects of a cluster without what differs between two clusters that are alike."""
+    cluster_uid = cluster.get()["metadata"]["uid"]
+    found: Json = {}
+    for kind in ("statefulset", "service", "configmap", "pdb", "networkpolicy"):
+        for item in cluster.objects(kind):
+            kept = {part: item[part] for part in ("spec", "data") if part in item}
+            labels = item["metadata"].get("labels")
+            text = _clean({**kept, "labels": labels}, (cluster_uid, cluster.namespace))
+            found[f"{kind}/{item['metadata']['name']}"] = text
+    for pod in cluster.objects("pods"):
+        container = pod["spec"]["containers"][0]
+        found[f"pod/{pod['metadata']['name']}"] = {
+            "image": container["image"],
+            "resources": container["resources"],
+            "role": pod["metadata"]["labels"].get("etcd.etcd.io/role"),
+        }
+    return found
+
+
+def _clean(value: Any, names: tuple[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {k: _clean(v, names) for k, v in value.items() if k not in VOLATILE}
+    if isinstance(value, list):
+        return [_clean(v, names) for v in value]
+    if isinstance(value, str):
+        for name, stands_for in zip(names, ("UID", "NAMESPACE"), strict=True):
+            value = value.replace(name, stands_for)
+    return value

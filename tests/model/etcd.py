@@ -1,0 +1,297 @@
+"""The modelled etcd: its processes and disks, and elections.
+
+The membership is one value that a quorum has committed; a member that was away remembers the list
+it last saw. How it is changed, and what etcd refuses, is in `membership`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from etcd_operator.core.naming import FORCED
+from tests.model import replacing
+from tests.model.world import (
+    CONFIG_MAP,
+    COUNTED_RESTARTS,
+    CRASHED,
+    RUNNING,
+    SAYS_EMPTY,
+    SAYS_REMOVED,
+    Disk,
+    Etcd,
+    File,
+    Line,
+    Pod,
+    State,
+    put,
+)
+
+
+class Unsafe(Exception):
+    """The process did something that can lose data or make two clusters."""
+
+
+def cluster_id(file: File) -> int:
+    """A bootstrap's cluster ID: a function of token and list."""
+    life = int(file.token.rpartition("-")[2])
+    return life * 0x10000 + sum(1 << ordinal for ordinal in file.listed)
+
+
+def member_id(life: int, ordinal: int, generation: int = 0) -> int:
+    """A member's ID; generation 0 is that of a bootstrap."""
+    return life * 0x100000 + (ordinal + 1) * 0x100 + generation
+
+
+def runs(state: State, ordinal: int) -> bool:
+    """Whether an etcd process runs there."""
+    pod = state.pods[ordinal]
+    return pod is not None and pod.process == RUNNING
+
+
+def disk_at(state: State, ordinal: int) -> Disk | None:
+    """What is on the disk of an ordinal."""
+    claim = state.claims[ordinal]
+    return claim.disk if claim else None
+
+
+def is_up(state: State, line: Line) -> bool:
+    """Whether this member of the list runs, on the disk of this very member."""
+    claim = state.claims[line.ordinal]
+    return (
+        claim is not None
+        and claim.disk is not None
+        and claim.disk.member == line.id
+        and runs(state, line.ordinal)
+    )
+
+
+def voters_up(state: State, etcd: Etcd) -> tuple[Line, ...]:
+    """The voters that run."""
+    return tuple(line for line in etcd.members if not line.learner and is_up(state, line))
+
+
+def has_majority(state: State, etcd: Etcd) -> bool:
+    """Whether a majority of the voters runs."""
+    return len(voters_up(state, etcd)) * 2 > len(etcd.voters)
+
+
+def settle_leader(state: State) -> State:
+    """A leader that stopped, or lost its majority, leads no more; the others catch up with it."""
+    etcd = state.etcd
+    if etcd is None or etcd.leader < 0:
+        return state
+    leader = etcd.line(etcd.leader)
+    if leader is None or not is_up(state, leader) or not has_majority(state, etcd):
+        return state._replace(etcd=etcd._replace(leader=-1))
+    claims = state.claims
+    for line in etcd.members:
+        claim = claims[line.ordinal]
+        if claim and claim.disk and claim.disk.view and is_up(state, line):
+            caught_up = claim._replace(disk=claim.disk._replace(view=()))
+            claims = put(claims, line.ordinal, caught_up)
+    return state if claims is state.claims else state._replace(claims=claims)
+
+
+def start_process(state: State, ordinal: int, version: int) -> State:
+    """Start etcd with one of the versions of its file; it runs, or it exits and will be retried."""
+    pod = state.pods[ordinal]
+    claim = state.claims[ordinal]
+    assert pod is not None
+    assert claim is not None
+    file = pod.mounts[version] if pod.mounts else None
+    disk, words = claim.disk, ""
+    if file is None:
+        survives = False  # without its file the process does not even look at its disk
+    elif disk is None:
+        disk = _open_empty_disk(state, ordinal, file)
+        survives, words = disk is not None, SAYS_EMPTY
+    elif file.forced == ordinal:
+        state, disk = _force(state, ordinal, disk)
+        survives = True
+    else:
+        survives, words = not _is_told_of_removal(state, ordinal, disk), SAYS_REMOVED
+    claim = claim._replace(bound=True, disk=disk, has=claim.has or claim.asked)
+    state = state._replace(claims=put(state.claims, ordinal, claim))
+    if survives and disk:
+        replacing.check_lives(state, ordinal, disk)
+        started = pod._replace(process=RUNNING, ever_ran=True, mounts=())
+    else:
+        started = _crash(pod, words)._replace(mounts=pod.mounts[version:])
+    return settle_leader(state._replace(pods=put(state.pods, ordinal, started)))
+
+
+def _force(state: State, ordinal: int, disk: Disk) -> tuple[State, Disk]:
+    """A member casts all others out of its list: whatever it knows is the truth from now on."""
+    others = [o for o, c in enumerate(state.claims) if o != ordinal and c and c.disk]
+    if others:
+        raise Unsafe(f"member {ordinal} was forced while members {others} could still start")
+    line = Line(ordinal, disk.member, learner=False, started=True)
+    etcd = Etcd(disk.cluster // 0x10000, disk.cluster, (line,), ordinal)
+    return state._replace(etcd=etcd), disk._replace(view=(), synced=True)
+
+
+def _crash(pod: Pod, words: str) -> Pod:
+    restarts = min(pod.restarts + 1, COUNTED_RESTARTS)
+    return pod._replace(process=CRASHED, ever_ran=True, restarts=restarts, last_words=words)
+
+
+def stop_process(state: State, ordinal: int, words: str = "") -> State:
+    """End a running process; what it then may read of its file is the present version."""
+    pod = state.pods[ordinal]
+    assert pod is not None
+    gate = state.children[CONFIG_MAP]
+    mounts = (current_file(state, ordinal, pod.revision),) if gate else ()
+    stopped = _crash(pod, words)._replace(mounts=mounts)
+    return settle_leader(state._replace(pods=put(state.pods, ordinal, stopped)))
+
+
+def current_file(state: State, ordinal: int, revision: str) -> File | None:
+    """The configuration file, as the live ConfigMap has it, that a Pod of this revision reads."""
+    gate = state.children[CONFIG_MAP]
+    if gate is not None and revision.endswith(FORCED):
+        return next((file for file in gate.manifest.files if file.forced == ordinal), None)
+    files = [file for file in gate.manifest.files if file.forced < 0] if gate else []
+    return files[ordinal] if ordinal < len(files) else None
+
+
+def _open_empty_disk(state: State, ordinal: int, file: File) -> Disk | None:
+    """What a process without a write-ahead log makes of its file; None if it exits."""
+    if ordinal not in file.listed:
+        return None
+    if file.new:
+        return _bootstrap(state, ordinal, file)
+    etcd = state.etcd
+    if etcd is None or tuple(line.ordinal for line in etcd.members) != file.listed:
+        return None
+    line = etcd.line(ordinal)
+    reachable = any(is_up(state, peer) for peer in etcd.members if peer.ordinal != ordinal)
+    if line is None or not reachable:
+        return None
+    if line.started and not line.learner:
+        raise Unsafe(f"voter {ordinal} joined again with an empty disk under its old identity")
+    return Disk(etcd.cluster, line.id, (), synced=False)
+
+
+def _bootstrap(state: State, ordinal: int, file: File) -> Disk:
+    identity, life = cluster_id(file), int(file.token.rpartition("-")[2])
+    etcd = state.etcd
+    if etcd is not None and etcd.life == life:
+        if etcd.cluster != identity:
+            raise Unsafe(f"member {ordinal} began a new cluster beside the one that was formed")
+        # Who is late is as good as slow, even if it was removed; who was there has forgotten.
+        line, pod = etcd.line(ordinal), state.pods[ordinal]
+        known = line is not None and line.id == member_id(life, ordinal) and line.started
+        if known or (pod and pod.ever_ran):
+            raise Unsafe(f"member {ordinal} began again with an empty disk")
+    view = tuple(Line(o, member_id(life, o), learner=False, started=False) for o in file.listed)
+    first = etcd is None or etcd.life != life
+    return Disk(identity, member_id(life, ordinal), view, synced=first)
+
+
+def _is_told_of_removal(state: State, ordinal: int, disk: Disk) -> bool:
+    etcd = state.etcd
+    if etcd is None or etcd.cluster != disk.cluster:
+        return False
+    line = etcd.line(ordinal)
+    if line is not None and line.id == disk.member:
+        return False
+    return any(is_up(state, peer) for peer in etcd.members)
+
+
+def process_steps(state: State) -> Iterator[tuple[str, State]]:
+    """What etcd does by itself: elections, publishing, catching up, removed members stopping."""
+    etcd = state.etcd
+    yield from _formations(state)
+    if etcd is None:
+        return
+    for ordinal, pod in enumerate(state.pods):
+        disk = disk_at(state, ordinal)
+        if pod and pod.process == RUNNING and disk and _is_told_of_removal(state, ordinal, disk):
+            yield (
+                f"etcd: removed member {ordinal} stops itself",
+                stop_process(state, ordinal, SAYS_REMOVED),
+            )
+    if etcd.leader < 0:
+        yield from _elections(state, etcd)
+        return
+    for line in etcd.members:
+        if not is_up(state, line):
+            continue
+        claim = state.claims[line.ordinal]
+        assert claim is not None
+        assert claim.disk is not None
+        if not line.started:
+            yield f"etcd: member {line.ordinal} publishes its client URL", _publish(state, line)
+        elif not claim.disk.synced:
+            synced = claim._replace(disk=claim.disk._replace(synced=True))
+            claims = put(state.claims, line.ordinal, synced)
+            yield f"etcd: member {line.ordinal} is in sync", state._replace(claims=claims)
+
+
+def _publish(state: State, line: Line) -> State:
+    etcd = state.etcd
+    assert etcd is not None
+    members = tuple(m._replace(started=True) if m is line else m for m in etcd.members)
+    return state._replace(etcd=etcd._replace(members=members))
+
+
+def _formations(state: State) -> Iterator[tuple[str, State]]:
+    """A majority of a first generation runs: it elects a leader, and the cluster exists."""
+    etcd = state.etcd
+    running: dict[int, list[int]] = {}
+    views: dict[int, tuple[Line, ...]] = {}
+    for ordinal in range(len(state.pods)):
+        disk = disk_at(state, ordinal)
+        if disk and disk.view and runs(state, ordinal):
+            if disk.cluster in replacing.known_clusters(state):
+                continue
+            running.setdefault(disk.cluster, []).append(ordinal)
+            views[disk.cluster] = disk.view
+    for identity, ordinals in running.items():
+        if len(ordinals) * 2 <= len(views[identity]):
+            continue
+        life = identity // 0x10000
+        if etcd is not None and etcd.life == life and not replacing.is_restored(identity):
+            raise Unsafe("a second cluster was formed for the same EtcdCluster")
+        for leader in ordinals:
+            formed = Etcd(life, identity, views[identity], leader)
+            yield (
+                f"etcd: members {ordinals} form the cluster, {leader} leads",
+                settle_leader(replacing.take_over(state, formed)),
+            )
+
+
+def _elections(state: State, etcd: Etcd) -> Iterator[tuple[str, State]]:
+    up = voters_up(state, etcd)
+    if len(up) * 2 <= len(etcd.voters):
+        return
+    able = [line for line in up if (disk := disk_at(state, line.ordinal)) and disk.synced]
+    if not able:
+        raise Unsafe("a majority runs, but no member of it has the acknowledged data")
+    if len(etcd.members) > 3:
+        able = [able[0], able[-1]] if len(able) > 1 else able  # who else leads is much the same
+    for line in able:
+        elected = state._replace(etcd=etcd._replace(leader=line.ordinal))
+        yield f"etcd: member {line.ordinal} is elected", settle_leader(elected)
+
+
+def write_steps(state: State) -> Iterator[tuple[str, State]]:
+    """A client's write is acknowledged by a bare majority; all others lack it."""
+    etcd = state.etcd
+    if etcd is None or etcd.leader < 0 or state.written:
+        return
+    up = [line.ordinal for line in voters_up(state, etcd)]
+    others = [ordinal for ordinal in up if ordinal != etcd.leader]
+    needed = len(etcd.voters) // 2
+    for group in (others[:needed], others[len(others) - needed :]):
+        holders = {etcd.leader, *group}
+        claims = tuple(
+            c._replace(disk=c.disk._replace(synced=False))
+            if c and c.disk and o not in holders
+            else c
+            for o, c in enumerate(state.claims)
+        )
+        yield (
+            f"client: a write is acknowledged by {sorted(holders)}",
+            state._replace(claims=claims, written=True),
+        )

@@ -1,0 +1,280 @@
+"""The operator's passes in the modelled world: gather, plan, guard, perform, report.
+
+This mirrors the runtime's reconciler; planner, guards and status are the real ones. What a pass
+does depends only on what it sees, so a plan is made once for everything that looks the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, assert_never
+
+from etcd_operator.core import guards
+from etcd_operator.core.actions import (
+    Action,
+    AddLearner,
+    ApplyObject,
+    ChangeAccess,
+    Compact,
+    Defragment,
+    DeleteObject,
+    DisarmAlarm,
+    IssueAuthority,
+    IssueCertificate,
+    KeepVolume,
+    LabelPod,
+    MoveLeader,
+    PromoteMember,
+    PutBackDisk,
+    QuarantineDisk,
+    RecordReplacement,
+    ReleaseVolume,
+    RemoveMember,
+    RequestBackup,
+    ResizeClaim,
+    SetDowngrade,
+    SetFinalizer,
+    ShareTrust,
+    VolumeAction,
+)
+from etcd_operator.core.plan import Plan, plan, predict
+from etcd_operator.core.rules.bootstrap import must_see_claims
+from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.status import report
+from tests.model import kubernetes, membership, replacing
+from tests.model.sight import Seen, Specs, build_snapshot, see
+from tests.model.world import SLOT_OF, Manifest, State, Status
+
+Outcome = tuple[State, str | None]
+
+
+class Deed(NamedTuple):
+    """One action of a plan, and what the guard says to it after those before it succeeded."""
+
+    action: Action
+    veto: str | None
+    perform: Callable[[State], Outcome]
+    window: bool  # etcd may refuse it for five seconds
+
+
+class Planned:
+    """What a pass that sees this does. Equal sights share one Planned."""
+
+    __slots__ = ("deeds", "plan", "remembered_ids", "seen", "snapshot", "status")
+
+    def __init__(self, seen: Seen, specs: Specs) -> None:
+        self.seen = seen
+        self.snapshot = build_snapshot(seen, specs)
+        self.plan: Plan = plan(self.snapshot)
+        limit = 8 if specs[seen.cluster.spec].minor >= (3, 6) else 1
+        self.deeds = tuple(_weigh(self.snapshot, self.plan.actions, limit))
+        self.status = _abstract(self.snapshot, self.plan)
+        self.remembered_ids = frozenset(
+            getattr(action, name)
+            for action in self.plan.actions
+            for name in ("member_id", "from_id", "to_id")
+            if hasattr(action, name)
+        )
+
+    @property
+    def reason(self) -> str:
+        """Why, in one word."""
+        return self.plan.decision.reason
+
+
+class Paused(NamedTuple):
+    """A pass that was interrupted before the action at `place`."""
+
+    planned: Planned
+    place: int
+
+    @property
+    def remembered_ids(self) -> frozenset[int]:
+        """The member IDs that its actions name."""
+        return self.planned.remembered_ids
+
+
+class Operator:
+    """Plans passes for one scenario, remembering what it planned.
+
+    `gate_can_go`: somebody may delete the ConfigMap, which is the record of a bootstrap.
+    """
+
+    def __init__(self, specs: Specs, *, gate_can_go: bool) -> None:
+        self.specs: Final = specs
+        self.gate_can_go: Final = gate_can_go
+        self._planned: dict[Seen, Planned] = {}
+        self._looks: dict[Seen, bool] = {}
+
+    def plan(self, state: State) -> Planned | None:
+        """Return what a pass would do now; None if the caches show no EtcdCluster."""
+        seen = see(state, looked_up=False)
+        if seen is None:
+            return None
+        if self._must_see_claims(seen):
+            seen = see(state, looked_up=True)
+            assert seen is not None
+        found = self._planned.get(seen)
+        if found is None:
+            found = self._planned[seen] = Planned(seen, self.specs)
+        return found
+
+    def _must_see_claims(self, seen: Seen) -> bool:
+        found = self._looks.get(seen)
+        if found is None:
+            found = self._looks[seen] = must_see_claims(build_snapshot(seen, self.specs))
+        return found
+
+
+def _abstract(snapshot: Snapshot, planned: Plan) -> Status:
+    """The part of the reported status on which later decisions depend."""
+    status = report(snapshot, planned.decision)
+    starting = any(c.type == "Progressing" and c.reason == "Starting" for c in status.conditions)
+    phase = str(status.phase or "")
+    return Status(phase, status.cluster_id, starting, status.last_recovery)
+
+
+def _weigh(snapshot: Snapshot, actions: tuple[Action, ...], limit: int) -> Iterator[Deed]:
+    current = snapshot
+    for action in actions:
+        window = isinstance(action, AddLearner | RemoveMember)
+        veto = guards.refuse(action, current)
+        yield Deed(action, veto, handle(action, current, limit), window)
+        current = predict(current, (action,))
+
+
+def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], Outcome]:
+    """Return how the action is carried out; etcd takes at most `limit` learners."""
+    match action:
+        case AddLearner() | PromoteMember() | RemoveMember() | MoveLeader():
+            return _member_handler(action, snapshot, limit)
+        case ApplyObject():
+            return _apply_handler(action)
+        case DeleteObject():
+            return _delete_handler(action, snapshot)
+        case LabelPod(name=name, uid=uid, role=role):
+            place, number = _ordinal(snapshot, name), _number(uid)
+            return lambda state: kubernetes.label_pod(state, place, number, role)
+        case SetFinalizer(present=present, resource_version=revision, uid=uid):
+            life = _number(uid)
+            return lambda state: kubernetes.set_finalizer(state, life, revision, present=present)
+        case (
+            QuarantineDisk() | KeepVolume() | PutBackDisk() | ReleaseVolume() | RecordReplacement()
+        ):
+            return _replacement_handler(action, snapshot)
+        case ResizeClaim(name=name, uid=uid, size=size):
+            place, number = _ordinal(snapshot, name), _number(uid)
+            return lambda state: kubernetes.resize_claim(state, place, number, size)
+        case Compact() | Defragment() | DisarmAlarm() | SetDowngrade() | RequestBackup():
+            raise NotImplementedError("databases have no size here, and nobody asks for backups")
+        # Changes of authority have a world of their own: unit/core/test_certificate_phases.py.
+        case IssueAuthority() | IssueCertificate() | ShareTrust() | ChangeAccess():
+            raise NotImplementedError("nothing is encrypted here")
+    assert_never(action)
+
+
+def _record_handler(action: RecordReplacement) -> Callable[[State], Outcome]:
+    following, revision, undone = action.following, action.resource_version, action.undone
+    life, text = _number(action.uid), following.write() if following else ""
+    return lambda state: replacing.record(state, life, revision, text, undone=undone)
+
+
+def _replacement_handler(
+    action: VolumeAction | RecordReplacement, snapshot: Snapshot
+) -> Callable[[State], Outcome]:
+    if isinstance(action, RecordReplacement):
+        return _record_handler(action)
+    place, number = _ordinal(snapshot, action.name), _number(action.uid)
+    match action:
+        case QuarantineDisk(volume=volume):
+            bound = bool(volume)
+            return lambda state: replacing.quarantine(state, place, number, bound=bound)
+        case KeepVolume():
+            return lambda state: replacing.keep(state, place, number)
+        case PutBackDisk():
+            return lambda state: replacing.put_back(state, place)
+        case ReleaseVolume(volume=volume):
+            which = _number(volume)
+            return lambda state: replacing.release(state, place, number, which)
+
+
+def _apply_handler(action: ApplyObject) -> Callable[[State], Outcome]:
+    slot = SLOT_OF[action.kind, action.name]
+    manifest = Manifest.of(action.manifest)
+    uid = _number(action.uid) if action.uid else None
+    life = _number(action.manifest["metadata"]["ownerReferences"][0]["uid"])
+    revision = action.resource_version
+    return lambda state: kubernetes.apply(state, slot, uid, revision, manifest, life)
+
+
+def _delete_handler(action: DeleteObject, snapshot: Snapshot) -> Callable[[State], Outcome]:
+    uid = _number(action.uid)
+    revision = action.resource_version
+    if action.kind == "Pod":
+        place = _ordinal(snapshot, action.name)
+        at_once = action.grace_seconds == 0
+        return lambda state: kubernetes.delete_pod(state, place, uid, at_once=at_once)
+    if action.kind == "PersistentVolumeClaim":
+        place = _ordinal(snapshot, action.name)
+        return lambda state: kubernetes.delete_claim(state, place, uid, revision)
+    slot = SLOT_OF[action.kind, action.name]
+    orphan = action.orphan
+    return lambda state: kubernetes.delete_child(state, slot, uid, revision=revision, orphan=orphan)
+
+
+def _member_handler(
+    action: AddLearner | PromoteMember | RemoveMember | MoveLeader, snapshot: Snapshot, limit: int
+) -> Callable[[State], Outcome]:
+    """Ask the leader or another serving voter; without one the request goes nowhere."""
+    leaving = action.member_id if isinstance(action, RemoveMember) else None
+    reachable = any(
+        seat.member and seat.pod and not seat.member.is_learner
+        and seat.member.id != leaving and seat.serves(action.cluster_id)
+        for seat in snapshot.seats()
+    )  # fmt: skip
+    if not reachable:
+        return lambda state: (state, "unreachable")
+    match action:
+        case AddLearner(ordinal=ordinal):
+            return lambda state: membership.add_learner(state, ordinal, limit)
+        case PromoteMember(member_id=identity):
+            return lambda state: membership.promote(state, identity)
+        case RemoveMember(member_id=identity):
+            return lambda state: membership.remove(state, identity)
+        case MoveLeader(from_id=source, to_id=target):
+            return lambda state: membership.move_leader(state, source, target)
+
+
+def _ordinal(snapshot: Snapshot, name: str) -> int:
+    ordinal = snapshot.naming.ordinal(name)
+    assert ordinal is not None
+    return ordinal
+
+
+def _number(uid: str) -> int:
+    return int(uid.rpartition("-")[2])
+
+
+def perform(state: State, deed: Deed) -> Outcome:
+    """Carry out one action; a missing object is as good as a deleted one."""
+    after, error = deed.perform(state)
+    if error == kubernetes.NOT_FOUND and isinstance(deed.action, DeleteObject):
+        return after, None
+    return after, error
+
+
+def write_status(state: State, planned: Planned) -> State:
+    """Write what the pass reports; refused if the EtcdCluster has changed since it was seen."""
+    live = state.cluster
+    if live is None or live.life != planned.seen.cluster.life or live.status == planned.status:
+        return state
+    if kubernetes.cluster_revision(live) != planned.seen.cluster_revision:
+        return state
+    return state._replace(cluster=live._replace(status=planned.status))
+
+
+def end_pass(state: State, planned: Planned, done: list[Deed]) -> State:
+    """The end of every pass that is not cut off."""
+    if not any(isinstance(deed.action, SetFinalizer) for deed in done):
+        state = write_status(state, planned)
+    return state

@@ -1,0 +1,98 @@
+"""Small explorations that notice a spoilt planner within seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.model.adversary import tempt
+from tests.model.explore import explore
+from tests.model.scenario import Scenario, pausing, sizes
+from tests.model.scenarios import (
+    CRASH,
+    GATE,
+    LAG,
+    LARGE,
+    LOST_DISK,
+    LOST_STATUS,
+    NODE_LOST,
+    ONE_LAGS,
+    ORPHANED,
+    POD,
+    RUNNING,
+    SLOW,
+    STATEFUL_SET,
+    V36,
+    WIPED,
+    WRITE,
+)
+from tests.model.traces import load_all, replay
+
+MOST_STATES: Final = 30_000
+UNIT_TESTS: Final = Path(__file__).parent.parent / "unit" / "core"
+NEW_VERSION: Final = "3.5.22"
+EVERY_FAULT: Final = (POD, CRASH, WIPED, LOST_DISK, GATE, STATEFUL_SET, ORPHANED, LOST_STATUS)
+
+_PROBES: Final = {
+    "create 1": Scenario("", sizes(1), ("create",), faults=(*EVERY_FAULT, LAG)),
+    "create 3": Scenario("", sizes(3), ("create",), faults=(GATE, LOST_STATUS)),
+    "correct": Scenario("", sizes(3, 1), ("create", 1), faults=(LAG,)),
+    "correct 1": Scenario("", sizes(1, 3), ("create", 1), faults=(LAG, ONE_LAGS)),
+    "stop early": Scenario("", sizes(3, 0), ("create", 1)),
+    "rest": Scenario("", sizes(3), (), RUNNING, EVERY_FAULT),
+    "lose records": Scenario("", sizes(1), (), RUNNING, (GATE, STATEFUL_SET, LOST_STATUS, CRASH),
+                             budget=3),
+    "lose a node": Scenario("", sizes(3), (), RUNNING, (NODE_LOST,)),
+    "grow": Scenario("", sizes(1, 3), (1,), RUNNING, (POD, LOST_DISK)),
+    "grow on 3.6": Scenario("", sizes(1, 3, version=V36), (1,), RUNNING, (POD,)),
+    "shrink": Scenario("", sizes(3, 1), (1,), RUNNING),
+    "shrink in trouble": Scenario("", sizes(3, 1), (1,), RUNNING, (CRASH, WIPED, SLOW, LAG)),
+    "flip": Scenario("", sizes(3, 1), (1, 0), RUNNING),
+    "flip, disks kept": Scenario("", sizes(3, 1, keep="scaled"), (1, 0), RUNNING),
+    "stop": Scenario("", sizes(3, 0), (1, 0), RUNNING, (GATE, LOST_STATUS)),
+    "stop, start as 1": Scenario("", sizes(3, 0, 1), (1, 2), RUNNING),
+    "delete": Scenario("", sizes(1), ("delete", "create"), RUNNING, (POD, STATEFUL_SET)),
+    "delete, disks kept": Scenario("", sizes(3, keep="deleted"), ("delete", "create", "delete"),
+                                   RUNNING),
+    "roll": Scenario("", sizes(3) + sizes(3, version=NEW_VERSION), (1,), RUNNING,
+                     (CRASH, POD, WRITE)),
+    "replace": Scenario("", sizes(1), ("replace",), RUNNING, (SLOW, CRASH)),
+    "replace, undo": Scenario("", sizes(1), ("replace", "undo"), RUNNING, (SLOW, CRASH)),
+    "delete early": Scenario("", sizes(1), ("create", "delete", "create")),
+    "shrink grown": Scenario("", sizes(1, 3), (1, 0), RUNNING),
+    "grow disks": Scenario("", sizes(3) + sizes(3, disk=LARGE), (1,), RUNNING, (LOST_DISK,)),
+    "grow one disk": Scenario("", sizes(1) + sizes(1, disk=LARGE), (1,), RUNNING, calm=True),
+    "shrink 5": Scenario("", sizes(5, 3), (1,), RUNNING, (CRASH,), budget=2),
+    "shrink, two crash": Scenario("", sizes(3, 1), (1,), RUNNING, (CRASH,), budget=2),
+    "pause": Scenario("", sizes(3) + pausing(sizes(1)), (1, 0), RUNNING),
+}  # fmt: skip
+
+
+def try_probe(name: str) -> str | None:
+    """Return what a probe finds wrong; `guard: …` tempts the guard in that scenario."""
+    if name == "traces":
+        found = ((trace.path.stem, replay(trace)) for trace in load_all())
+        return next((f"{stem}: {violated}" for stem, violated in found if violated), None)
+    if name.startswith("unit: "):
+        return _run_unit_tests(name.removeprefix("unit: "))
+    guarded = name.startswith("guard: ")
+    scenario = replace(_PROBES[name.removeprefix("guard: ")], most_states=MOST_STATES)
+    result = tempt(scenario) if guarded else explore(scenario)
+    return result.counterexamples[0].violated if result.counterexamples else None
+
+
+def _run_unit_tests(subject: str) -> str | None:
+    """Run the core's unit tests about a subject, in this very process: the mutant is loaded."""
+    output = io.StringIO()
+    chosen = [str(path) for path in UNIT_TESTS.glob(f"test_*{subject and f'{subject}*'}.py")]
+    if not chosen:
+        raise LookupError(f"there are no unit tests about {subject}")
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        code = pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *chosen])
+    failed = [line for line in output.getvalue().splitlines() if line.startswith("FAILED")]
+    return failed[0] if code == pytest.ExitCode.TESTS_FAILED and failed else None

@@ -1,0 +1,144 @@
+"""Places of rest: what the world may look like when nothing happens any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from etcd_operator.core.status import report
+from tests.model import etcd
+from tests.model.passes import Operator, Planned
+from tests.model.world import CONFIG_MAP, STATEFUL_SET, State
+
+Verdict = tuple[str, str | None]
+
+
+def judge_rest(operator: Operator, state: State) -> Verdict:
+    """Return what kind of rest this is, and what is wrong with it if anything."""
+    if state.cluster is None:
+        return "gone", _judge_gone(operator, state)
+    planned = operator.plan(state)
+    assert planned is not None
+    if planned.deeds and planned.deeds[0].veto is None:
+        return planned.reason, "a pass at rest still wants to write"
+    violated = _judge_status(planned) or _judge_reason(operator, planned, state)
+    return planned.reason, violated
+
+
+def _judge_gone(operator: Operator, state: State) -> str | None:
+    if any(state.pods) or any(child and child.life for child in state.children):
+        return "the EtcdCluster is gone, but something of it is left"
+    kept = any(s.storage.retention_policy.when_deleted == "Retain" for s in operator.specs)
+    if any(state.claims) and not kept:
+        return "the EtcdCluster is gone, but its disks are left"
+    return None
+
+
+def _judge_status(planned: Planned) -> str | None:
+    """The status must be at rest as well: reporting twice writes once."""
+    snapshot = planned.snapshot
+    first = report(snapshot, planned.plan.decision)
+    again = replace(snapshot, cluster=replace(snapshot.cluster, status=first))
+    if report(again, planned.plan.decision) != first:
+        return "the status is written for ever"
+    return None
+
+
+def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | None:
+    cluster = state.cluster
+    assert cluster is not None
+    spec = operator.specs[cluster.spec]
+    match planned.reason:
+        case "Healthy":
+            return _judge_healthy(state, spec.size) or _judge_disks(state, spec.storage.size)
+        case "Stopped":
+            if spec.size or any(state.pods):
+                return "it says Stopped, but it is not"
+            return None
+        case "NoQuorum" | "Starting" | "Bootstrapping":
+            members = state.etcd
+            lost = _members_lost(state, served=False)
+            if members is not None and lost * 2 >= len(members.voters):
+                return None
+            return f"{planned.reason} although a majority of the disks is there"
+        case (
+            "CannotReplaceMember"
+            | "MembersNotReady"
+            | "MemberAway"
+            | "MemberStarting"
+            | "QuorumAtRisk"
+            | "RollWaiting"
+        ):
+            # One lost disk is replaced; with more of them nobody is sure who still has what.
+            lost = _members_lost(state, served=True)
+            return None if lost > 1 else f"{planned.reason} with {lost} disks lost"
+        case _:
+            return _judge_blocked(operator, planned, state)
+
+
+def _judge_blocked(operator: Operator, planned: Planned, state: State) -> str | None:
+    """A person is needed: only for what only a person can decide."""
+    cluster = planned.seen.cluster
+    spec = operator.specs[cluster.spec]
+    legitimate = {
+        "EarlierLife": operator.gate_can_go
+        and state.children[CONFIG_MAP] is None
+        and state.children[STATEFUL_SET] is None  # either of them has a record
+        and not cluster.status.cluster_id
+        and all(c is None or c.life == cluster.life for c in state.claims),
+        "DataFromEarlierCluster": any(c and c.life != cluster.life for c in state.claims),
+        "DiskKept": spec.storage.retention_policy.when_scaled == "Retain",
+        "NameTaken": any(child and child.life != cluster.life for child in state.children),
+        "Paused": spec.paused,
+        "RecoveryRefused": not any(a and a.member and not a.learner for a in planned.seen.answers),
+        "RecoveryFailed": _members_lost(state, served=True) > 0,
+    }
+    if legitimate.get(planned.reason):
+        return None
+    return f"it rests with the reason {planned.reason}"
+
+
+def _members_lost(state: State, *, served: bool) -> int:
+    """How many members (that have served) have no disk of their own any more, or cannot use it."""
+    members = state.etcd.members if state.etcd else ()
+    lost = 0
+    for line in members:
+        claim = state.claims[line.ordinal]
+        disk = claim.disk if claim and not claim.lost else None
+        lost += (line.started or not served) and (disk is None or disk.member != line.id)
+    return lost
+
+
+def _judge_healthy(state: State, size: int) -> str | None:
+    """Spec, StatefulSet, Pods, disks and etcd say the same."""
+    members, live = state.etcd, state.children[STATEFUL_SET]
+    wanted = list(range(size))
+    if members is None or [line.ordinal for line in members.voters] != wanted:
+        return "it says Healthy, but etcd has other voters than the spec"
+    cluster = state.cluster
+    if cluster is None or cluster.marks.wish or cluster.marks.record or any(state.shelf):
+        return "it says Healthy, but something of a restore in place is left"
+    if len(members.members) != size or not all(etcd.is_up(state, m) for m in members.members):
+        return "it says Healthy, but a member is away"
+    if state.cluster is None or not state.cluster.finalizer:
+        return "it says Healthy, but it has no finalizer"
+    if live is None or live.manifest.replicas != size:
+        return "it says Healthy, but the StatefulSet has another number of replicas"
+    if [o for o, pod in enumerate(state.pods) if pod] != wanted:
+        return "it says Healthy, but there are other Pods"
+    if any(child is None for child in state.children):
+        return "it says Healthy, but an object is missing"
+    if any(p and live and p.revision != live.manifest.revision for p in state.pods):
+        return "it says Healthy, but a Pod is of an older template"
+    return None
+
+
+def _judge_disks(state: State, size: str) -> str | None:
+    """Every disk has the wanted size, and so will those to come."""
+    live = state.children[STATEFUL_SET]
+    if live is not None and live.manifest.storage != size:
+        return f"it says Healthy, but new disks would have {live.manifest.storage}"
+    for ordinal, claim in enumerate(state.claims):
+        pod = state.pods[ordinal]
+        if claim and pod and any(have not in ("", size) for have in (claim.asked, claim.has)):
+            return f"it says Healthy, but disk {ordinal} has {claim.has} and asks for {claim.asked}"
+    return None

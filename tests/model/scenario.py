@@ -1,0 +1,58 @@
+"""A scenario: what the user does, what may go wrong, and how far to look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etcd_operator.api.care import QuorumLoss, Recovery
+from etcd_operator.api.cluster import EtcdClusterSpec, RetentionPolicy, Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`prelude` are moves that come to rest before the exploration begins with `script`.
+
+    A move is "create", "delete", "replace", "undo" or a place in `specs`; the user makes the next
+    one of the script at any moment. `budget` bounds how many of the `faults` may happen in one
+    history. In a `calm` scenario there is no reason to end any Pod. A `partial` scenario is too
+    large to see all of it: it is explored up to `most_states`.
+    """
+
+    name: str
+    specs: tuple[EtcdClusterSpec, ...]
+    script: tuple[str | int, ...]
+    prelude: tuple[str | int, ...] = ()
+    faults: tuple[str, ...] = ()
+    budget: int = 1
+    most_states: int = 2_000_000
+    partial: bool = False
+    calm: bool = False
+
+    @property
+    def width(self) -> int:
+        """How many ordinals there can be."""
+        return max(1, *(spec.size for spec in self.specs))
+
+
+def approving(spec: EtcdClusterSpec) -> EtcdClusterSpec:
+    """The spec with an approval to give up a lost majority, for the first life of a cluster."""
+    members = (1 << spec.size) - 1  # as the model's etcd makes cluster IDs
+    loss = QuorumLoss(cluster_id=f"{0x10000 + members:x}", accepted_revision=1)
+    return spec.model_copy(update={"recovery": Recovery(quorum_loss=loss)})
+
+
+def pausing(specs: tuple[EtcdClusterSpec, ...]) -> tuple[EtcdClusterSpec, ...]:
+    """The same specs, with everything paused."""
+    return tuple(spec.model_copy(update={"paused": True}) for spec in specs)
+
+
+def sizes(
+    *numbers: int, version: str = "3.5.21", keep: str = "", disk: str = "10Gi"
+) -> tuple[EtcdClusterSpec, ...]:
+    """Specs that differ in size; `keep` names when disks of the size `disk` are retained."""
+    policy = RetentionPolicy(
+        when_deleted="Retain" if keep == "deleted" else "Delete",
+        when_scaled="Retain" if keep == "scaled" else "Delete",
+    )
+    storage = Storage(size=disk, retention_policy=policy)
+    return tuple(EtcdClusterSpec(size=n, version=version, storage=storage) for n in numbers)

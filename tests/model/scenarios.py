@@ -1,0 +1,143 @@
+"""The scenarios of a CI run, most of them explored completely, within small bounds.
+
+Together they cover every change of size, a change of mind in the middle, deletion, and each fault
+where it hurts most. Traces name their scenario here as well.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.model.disturbances import GATE_DELETED
+from tests.model.scenario import Scenario, approving, pausing, sizes
+
+LAG: Final = "caches lag"
+CLAIMS_LAG: Final = "the cache of claims lags"
+ONE_LAGS: Final = "one cache lags"
+SLOW: Final = "slow pass"
+TOLD_LATE: Final = "StatefulSet status lags"
+LOST_STATUS: Final = "status lost"
+POD: Final = "Pod deleted"
+CRASH: Final = "process crashes"
+WIPED: Final = "disk wiped"
+LOST_DISK: Final = "disk lost"
+GATE: Final = GATE_DELETED
+STATEFUL_SET: Final = "StatefulSet deleted"
+ORPHANED: Final = "StatefulSet orphaned"
+WRITE: Final = "write"
+NODE_LOST: Final = "node lost"
+NODE_BACK: Final = "node back"
+LATE_CLAIM: Final = "disk made too late"
+
+RUNNING: Final = ("create",)
+ANY_ACCIDENT: Final = (POD, CRASH, WIPED, LOST_DISK, GATE, STATEFUL_SET, ORPHANED, LOST_STATUS, LAG)
+
+V36: Final = "3.6.5"
+NEWER: Final = sizes(3, version="3.5.22")
+LARGE: Final = "20Gi"
+LARGER: Final = "30Gi"
+
+SCENARIOS: Final = (
+    Scenario("bootstrap 1", sizes(1), ("create",), faults=(*ANY_ACCIDENT, ONE_LAGS)),
+    Scenario("bootstrap 3", sizes(3), ("create",), faults=(SLOW, ORPHANED, LOST_STATUS)),
+    Scenario("bootstrap 3, lose objects", sizes(3), ("create",), faults=(GATE, STATEFUL_SET),
+             most_states=40_000, partial=True),
+    Scenario("bootstrap 3 corrected to 1", sizes(3, 1), ("create", 1), faults=(LAG,),
+             most_states=60_000, partial=True),
+    Scenario("bootstrap 1 corrected to 3", sizes(1, 3), ("create", 1), faults=(GATE,)),
+    Scenario("bootstrap 1 corrected to 3, told late", sizes(1, 3), ("create", 1),
+             faults=(TOLD_LATE, CLAIMS_LAG), budget=2, most_states=40_000, partial=True),
+    Scenario("bootstrap 3, stop", sizes(3, 0), ("create", 1)),
+    Scenario("create at 0, start 3", sizes(0, 3), ("create", 1)),
+    Scenario("bootstrap 1, delete", sizes(1), ("create", "delete", "create"), faults=(SLOW, LAG)),
+    Scenario("3 at rest", sizes(3), (), RUNNING, (*ANY_ACCIDENT, WRITE)),
+    Scenario("3 at rest, two accidents of members", sizes(3), (), RUNNING,
+             (POD, CRASH, WIPED, LOST_DISK, WRITE), budget=2),
+    # All of it is 393 598 states and five minutes: nothing was wrong in them.
+    Scenario("3 at rest, any two accidents", sizes(3), (), RUNNING, (*ANY_ACCIDENT, WRITE),
+             budget=2, most_states=15_000, partial=True),
+    Scenario("1 at rest, lose all records but one", sizes(1), (), RUNNING,
+             (GATE, STATEFUL_SET, LOST_STATUS, CRASH), budget=3),
+    Scenario("3 at rest, lose a node", sizes(3), (), RUNNING,
+             (NODE_LOST, NODE_BACK, WRITE), budget=2, most_states=12_000, partial=True),
+    Scenario("3 at rest, lose a node, disks kept", sizes(3, keep="scaled"), (), RUNNING,
+             (NODE_LOST, CRASH), most_states=12_000, partial=True),
+    Scenario("1 to 3, lose a node", sizes(1, 3), (1,), RUNNING, (NODE_LOST, NODE_BACK), budget=2,
+             most_states=12_000, partial=True),
+    Scenario("3 to 1, lose a node", sizes(3, 1), (1,), RUNNING, (NODE_LOST, NODE_BACK), budget=2,
+             most_states=12_000, partial=True),
+    Scenario("3 lose their majority, it is given up", (*sizes(3), approving(sizes(3)[0])), (1,),
+             RUNNING, (LOST_DISK, SLOW, CRASH), budget=3, most_states=12_000, partial=True),
+    Scenario("3 approve too early", (approving(sizes(3)[0]),), (), RUNNING,
+             (WIPED, LOST_DISK, GATE), budget=2, most_states=12_000, partial=True),
+    Scenario("1 to 3", sizes(1, 3), (1,), RUNNING, (*ANY_ACCIDENT, SLOW, WRITE)),
+    Scenario("1 to 3, two faults", sizes(1, 3), (1,), RUNNING, (POD, CRASH, LOST_DISK), budget=2),
+    Scenario("1 to 3 on 3.6", sizes(1, 3, version=V36), (1,), RUNNING, (*ANY_ACCIDENT, SLOW)),
+    Scenario("3 to 1", sizes(3, 1), (1,), RUNNING, (SLOW, LAG, CRASH, WRITE)),
+    Scenario("3 to 1, lose a disk", sizes(3, 1), (1,), RUNNING, (LOST_DISK, WIPED)),
+    Scenario("1 to 3 to 1", sizes(1, 3), (1, 0), RUNNING, (SLOW,)),
+    Scenario("3 to 1 to 3", sizes(3, 1), (1, 0), RUNNING, (SLOW, LOST_STATUS)),
+    Scenario("3 to 1 to 3 on 3.6", sizes(3, 1, version=V36), (1, 0), RUNNING),
+    Scenario("3 to 1 to 3, disks kept", sizes(3, 1, keep="scaled"), (1, 0), RUNNING, (LAG,)),
+    Scenario("3 to 0 to 1", sizes(3, 0, 1), (1, 2), RUNNING),
+    Scenario("3 to 0 to 3", sizes(3, 0), (1, 0), RUNNING, (GATE, WIPED, LOST_STATUS)),
+    Scenario("delete and create again", sizes(3), ("delete", "create"), RUNNING, (SLOW,)),
+    Scenario("delete, disks kept", sizes(3, keep="deleted"), ("delete", "create", "delete"),
+             RUNNING, (LAG, SLOW, GATE)),
+    Scenario("roll 3", sizes(3) + NEWER, (1,), RUNNING,
+             (POD, CRASH, LAG, SLOW, WRITE)),
+    Scenario("roll 3, back", sizes(3) + NEWER, (1, 0), RUNNING, (SLOW, CRASH),
+             most_states=12_000, partial=True),
+    Scenario("roll 3, paused", sizes(3) + NEWER + pausing(NEWER), (1, 2, 1), RUNNING, (SLOW, POD),
+             most_states=12_000, partial=True),
+    Scenario("roll 1", sizes(1) + sizes(1, version="3.5.22"), (1,), RUNNING, (LAG, SLOW, CRASH)),
+    Scenario("3 grow their disks", sizes(3) + sizes(3, disk=LARGE), (1,), RUNNING,
+             (SLOW, LAG, ONE_LAGS, TOLD_LATE, LOST_STATUS, ORPHANED, GATE), calm=True),
+    Scenario("3 grow their disks, lose members", sizes(3) + sizes(3, disk=LARGE), (1,), RUNNING,
+             (POD, CRASH, LOST_DISK), most_states=5_000, partial=True),
+    Scenario("3 grow their disks, lose a node", sizes(3) + sizes(3, disk=LARGE), (1,), RUNNING,
+             (NODE_LOST, STATEFUL_SET), most_states=5_000, partial=True),
+    Scenario("3 grow their disks twice", sizes(3) + sizes(3, disk=LARGE) + sizes(3, disk=LARGER),
+             (1, 2), RUNNING, (LAG,), calm=True),
+    Scenario("3 grow their disks, grow to 5", sizes(3) + sizes(5, disk=LARGE), (1,), RUNNING,
+             (SLOW, POD), most_states=5_000, partial=True),
+    Scenario("replace 1", sizes(1), ("replace",), RUNNING,
+             (SLOW, LAG, CRASH, LOST_STATUS, TOLD_LATE)),
+    Scenario("replace 1, undo", sizes(1), ("replace", "undo"), RUNNING,
+             (SLOW, LAG, CRASH, LOST_STATUS, LATE_CLAIM)),
+    Scenario("replace 1, undo, lose objects", sizes(1), ("replace", "undo"), RUNNING,
+             (POD, GATE, STATEFUL_SET, ORPHANED, ONE_LAGS), most_states=12_000, partial=True),
+    Scenario("replace 1, grow to 3", sizes(1, 3), ("replace", 1), RUNNING,
+             most_states=12_000, partial=True),
+    Scenario("replace 1, delete", sizes(1), ("replace", "delete", "create"), RUNNING, (SLOW,)),
+    Scenario("replace 3", sizes(3), ("replace",), RUNNING, (SLOW,)),
+    Scenario("replace 3, undo", sizes(3), ("replace", "undo"), RUNNING, (SLOW, LATE_CLAIM),
+             most_states=20_000, partial=True),
+    Scenario("3 to 5", sizes(3, 5), (1,), RUNNING, (POD, LAG, SLOW)),
+    Scenario("5 to 3", sizes(5, 3), (1,), RUNNING),
+)  # fmt: skip
+
+# Too large to see all of: walked at random from a fixed seed.
+WALKS: Final = (
+    Scenario("5 to 1 to 5", sizes(5, 1), (1, 0), RUNNING, ANY_ACCIDENT, budget=2),
+    Scenario("5 at rest, lose nodes", sizes(5), (), RUNNING, (NODE_LOST, NODE_BACK, WIPED, CRASH,
+             SLOW), budget=3),
+    Scenario("3 lose their majority, who is left starts again",
+             (*sizes(3), approving(sizes(3)[0])), (1,), RUNNING, (LOST_DISK, SLOW, CRASH),
+             budget=4),
+    Scenario("5 to 0 to 3 on 3.6", sizes(5, 0, 3, version=V36), (1, 2), RUNNING,
+             (*ANY_ACCIDENT, WRITE), budget=2),
+    Scenario("3 to 5, roll, delete", sizes(3, 5) + sizes(5, version="3.5.22"),
+             (1, 2, "delete", "create"), RUNNING, (POD, CRASH, ONE_LAGS, SLOW, GATE), budget=3),
+)  # fmt: skip
+
+# Where the guard is offered every action, whatever the planner wants.
+TEMPTED: Final = (
+    Scenario("create 3", sizes(3), ("create",)),
+    Scenario("3 to 1", sizes(3, 1), (1,), RUNNING, (CRASH,)),
+    Scenario("1 to 3", sizes(1, 3), (1,), RUNNING, (CRASH, LOST_DISK)),
+    Scenario("3 to 0 to 3", sizes(3, 0), (1, 0), RUNNING),
+    Scenario("delete, disks kept", sizes(3, keep="deleted"), ("delete", "create", "delete"),
+             RUNNING),
+    Scenario("1 grows its disk", sizes(1) + sizes(1, disk=LARGE), (1,), RUNNING, (POD, ORPHANED)),
+)  # fmt: skip

@@ -1,0 +1,363 @@
+"""What a pass sees: the caches as they are shown to it, and what the members answer.
+
+The snapshot's parts are the real ones; each is built once per value.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from etcd_operator.api.cluster import (
+    Condition,
+    EtcdCluster,
+    EtcdClusterSpec,
+    EtcdClusterStatus,
+    Phase,
+)
+from etcd_operator.core.layout import (
+    ANNOTATION_RESTORE,
+    ANNOTATION_RESTORE_SIZE,
+    ANNOTATION_RESTORED,
+)
+from etcd_operator.core.members import Member, MemberList, MemberStatus, Standing
+from etcd_operator.core.naming import FINALIZER, FORCED, Naming
+from etcd_operator.core.replacement import ANNOTATION_RECORD, ANNOTATION_WISH
+from etcd_operator.core.snapshot import Child as CoreChild
+from etcd_operator.core.snapshot import Claim as CoreClaim
+from etcd_operator.core.snapshot import Host, Probe, Snapshot, Trouble
+from etcd_operator.core.snapshot import Pod as CorePod
+from tests.model.etcd import is_up, runs
+from tests.model.kubernetes import (
+    child_revision,
+    claim_revision,
+    cluster_revision,
+    tell,
+)
+from tests.model.world import (
+    CRASHED,
+    NAME,
+    NAMESPACE,
+    RUNNING,
+    SLOTS,
+    STATEFUL_SET,
+    WAITING,
+    Child,
+    Claim,
+    Cluster,
+    Line,
+    Pod,
+    State,
+    Status,
+    Told,
+)
+
+Specs = tuple[EtcdClusterSpec, ...]
+NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+# Every delay is over: the model has no clock.
+LONG_AGO: Final = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+class Answer(NamedTuple):
+    """One member's answer to a status request; who is `mute` only says what is on its disk."""
+
+    member: int
+    cluster: int
+    leader: int
+    learner: bool
+    version: str
+    mute: bool = False
+
+
+NO_ANSWER: Final = Answer(0, 0, 0, learner=False, version="")
+
+
+class Membership(NamedTuple):
+    """A member list as it was answered."""
+
+    cluster: int
+    lines: tuple[Line, ...]
+    linearizable: bool
+
+
+class Seen(NamedTuple):
+    """Everything that one pass sees; `answers` are None where nobody was asked.
+
+    `looked_up`: the claims are not those of a cache but were asked for.
+    """
+
+    cluster: Cluster
+    cluster_revision: str
+    children: tuple[Child | None, ...]
+    told: Told
+    pods: tuple[tuple[Any, ...] | None, ...]
+    claims: tuple[tuple[Any, ...] | None, ...]
+    looked_up: bool
+    answers: tuple[Answer | None, ...]
+    membership: Membership | None
+    hosts: tuple[bool, ...]
+
+
+def see(state: State, *, looked_up: bool) -> Seen | None:
+    """Return what a pass that starts now sees; None if the caches show no EtcdCluster.
+
+    `looked_up`: it asks for the claims instead of believing the cache.
+    """
+    frozen = state.frozen
+    cluster = frozen.cluster[0] if frozen and frozen.cluster else state.cluster
+    if cluster is None:
+        return None
+    pods = (frozen and frozen.pods) or state.pods
+    children = (frozen and frozen.children) or state.children
+    told = frozen.told if frozen and frozen.children else tell(state)
+    claims = (not looked_up and frozen and frozen.claims) or state.claims
+    answers = tuple(_ask_all(state, pods, cluster.life))
+    return Seen(
+        cluster,
+        cluster_revision(cluster),
+        children,
+        told,
+        tuple(
+            (*p[:3], *p[4:10], _is_ready(state, o)) if p and p.life == cluster.life else None
+            for o, p in enumerate(pods)
+        ),
+        tuple(((*c[:4], c.volume, c.asked, c.has) if c else None) for c in claims),
+        looked_up,
+        answers,
+        _list_members(state, answers),
+        tuple(_is_lost(state, o) for o in range(len(pods))),
+    )
+
+
+def _is_lost(state: State, ordinal: int) -> bool:
+    """Whether the node that a Pod or its disk is bound to does not answer: asked of the present."""
+    pod, claim = state.pods[ordinal], state.claims[ordinal]
+    return bool((pod and pod.lost) or (claim and claim.lost))
+
+
+def _is_ready(state: State, ordinal: int) -> bool:
+    """Readiness asks the member for a linearizable read."""
+    etcd = state.etcd
+    line = etcd.line(ordinal) if etcd else None
+    return etcd is not None and line is not None and etcd.leader >= 0 and is_up(state, line)
+
+
+def _ask_all(state: State, pods: tuple[Pod | None, ...], life: int) -> Iterator[Answer | None]:
+    """Ask every Pod that is shown as running; one that was replaced meanwhile does not answer."""
+    for ordinal, pod in enumerate(pods):
+        if pod is None or pod.process != RUNNING or pod.life != life:
+            yield None
+            continue
+        live = state.pods[ordinal]
+        same = live is not None and live.uid == pod.uid
+        yield _ask(state, ordinal) if same and runs(state, ordinal) else NO_ANSWER
+
+
+def _ask(state: State, ordinal: int) -> Answer:
+    claim, pod, etcd = state.claims[ordinal], state.pods[ordinal], state.etcd
+    if claim is None or claim.disk is None or pod is None:
+        return NO_ANSWER
+    disk = claim.disk
+    version = pod.revision.partition(" ")[0]
+    if etcd is None or etcd.cluster != disk.cluster:
+        return Answer(disk.member, disk.cluster, 0, learner=False, version=version)
+    leader = etcd.line(etcd.leader) if etcd.leader >= 0 else None
+    line = etcd.line(ordinal)
+    learner = line is not None and line.id == disk.member and line.learner
+    # etcd serves clients only when it has seen a quorum since it started.
+    mute = leader is None and pod.restarts > 0
+    return Answer(disk.member, disk.cluster, leader.id if leader else 0, learner, version, mute)
+
+
+def _list_members(state: State, answers: tuple[Answer | None, ...]) -> Membership | None:
+    """Ask for a list that a quorum confirms, else for the first member's own view."""
+    etcd = state.etcd
+    able = [
+        o for o, a in enumerate(answers) if a and a is not NO_ANSWER and not (a.learner or a.mute)
+    ]
+    if etcd is not None and etcd.leader >= 0:
+        for ordinal in able:
+            line = etcd.line(ordinal)
+            if line is not None and is_up(state, line):
+                return Membership(etcd.cluster, etcd.members, linearizable=True)
+    for ordinal in able:
+        claim = state.claims[ordinal]
+        if claim and claim.disk:
+            disk = claim.disk
+            current = etcd.members if etcd and etcd.cluster == disk.cluster else ()
+            return Membership(disk.cluster, disk.view or current, linearizable=False)
+    return None
+
+
+def build_snapshot(seen: Seen, specs: Specs) -> Snapshot:
+    """Build the planner's input."""
+    cluster, naming = _cluster(seen, specs), Naming(NAMESPACE, NAME, f"life-{seen.cluster.life}")
+    pods = tuple(_pod(o, p, seen.hosts[o]) for o, p in enumerate(seen.pods) if p)
+    claims = tuple(_claim(o, c) for o, c in enumerate(seen.claims) if c)
+    children = {
+        SLOTS[slot]: _child(slot, child, seen.told)
+        for slot, child in enumerate(seen.children)
+        if child
+    }
+    lines = seen.membership
+    snapshot = Snapshot(
+        cluster=cluster,
+        naming=naming,
+        now=NOW,
+        children=children,
+        pods=pods,
+        claims=claims,
+        membership=lines
+        and MemberList(lines.cluster, tuple(_member(m) for m in lines.lines), lines.linearizable),
+        probes={o: _probe(a) for o, a in enumerate(seen.answers) if a},
+        hosts={pod.ordinal: Host.DOWN for pod in pods if seen.hosts[pod.ordinal]},
+    )
+    return replace(snapshot, unlabelled_claims=() if seen.looked_up else None)
+
+
+def _cluster(seen: Seen, specs: Specs) -> EtcdCluster:
+    cluster = seen.cluster
+    approved = specs[cluster.spec].recovery.quorum_loss is not None
+    return EtcdCluster(
+        namespace=NAMESPACE,
+        name=NAME,
+        uid=f"life-{cluster.life}",
+        resource_version=seen.cluster_revision,
+        generation=1,
+        deleting=cluster.deleting,
+        finalizers=(FINALIZER,) if cluster.finalizer else (),
+        annotations=_annotate(cluster, specs),
+        spec=specs[cluster.spec],
+        status=build_status(cluster.status, approved=approved),
+    )
+
+
+def _annotate(cluster: Cluster, specs: Specs) -> dict[str, str]:
+    marks, annotations = cluster.marks, {}
+    if marks.wish:
+        annotations[ANNOTATION_WISH] = "restore"
+    if marks.record:
+        annotations[ANNOTATION_RECORD] = marks.record
+    if marks.filled:
+        annotations[ANNOTATION_RESTORE] = annotations[ANNOTATION_RESTORED] = "restore"
+        annotations[ANNOTATION_RESTORE_SIZE] = str(specs[0].size)
+    return annotations
+
+
+@functools.cache
+def build_status(status: Status, *, approved: bool) -> EtcdClusterStatus:
+    """The status that carries what decisions depend on; a loss that somebody gave up has lasted."""
+    lost = Condition(
+        type="QuorumHealthy", status="False", last_transition_time=LONG_AGO.isoformat()
+    )
+    starting = Condition(type="Progressing", status="True", reason="Starting")
+    return EtcdClusterStatus(
+        phase=Phase(status.phase) if status.phase else None,
+        cluster_id=status.cluster_id,
+        conditions=(*((starting,) if status.starting else ()), *((lost,) if approved else ())),
+        last_recovery=status.recovered,
+    )
+
+
+@functools.cache
+def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
+    uid, life, revision, deleting, role, process, restarts, ever_ran, words, ready = seen
+    homeless = lost and process == WAITING and not deleting
+    crash = Trouble("CrashLoopBackOff", "etcd ended") if process == CRASHED else None
+    return CorePod(
+        name=f"{NAME}-{ordinal}",
+        ordinal=ordinal,
+        uid=f"pod-{ordinal}-{uid}",
+        owner_uid=f"life-{life}",
+        address=f"10.0.{uid}.{ordinal}",
+        running=process == RUNNING,
+        ever_ran=ever_ran,
+        ready=ready,
+        deleting=deleting,
+        restarts=restarts,
+        revision=revision,
+        role=role,
+        node="" if homeless else "n",
+        trouble=Trouble("Unschedulable", "no node") if homeless else crash,
+        unready_since=LONG_AGO,
+        ends_by=LONG_AGO if deleting else None,
+        last_words=words,
+        forced=revision.endswith(FORCED),
+    )
+
+
+@functools.cache
+def _claim(ordinal: int, seen: tuple[Any, ...]) -> CoreClaim:
+    uid, life, bound, deleting, volume, asked, has = seen
+    live = Claim(uid, life, bound, deleting, None, asked=asked, has=has)
+    return CoreClaim(
+        name=f"data-{NAME}-{ordinal}",
+        ordinal=ordinal,
+        uid=f"claim-{ordinal}-{volume}-{uid}",
+        volume=f"volume-{ordinal}-{volume}" if bound else "",
+        owner_uid=f"life-{life}",
+        bound=bound,
+        deleting=deleting,
+        resource_version=claim_revision(live),
+        requested=asked,
+        capacity=has,
+    )
+
+
+@functools.cache
+def _child(slot: int, child: Child, told: Told) -> CoreChild:
+    kind, name = SLOTS[slot]
+    body = child.manifest.body
+    if slot == STATEFUL_SET:
+        status = {
+            "updateRevision": child.manifest.revision,
+            "observedGeneration": told.manifest,
+            "replicas": len(told.created.replace("-", "")),
+        }
+        metadata = {**body["metadata"], "generation": child.manifest.index}
+        body = {**body, "metadata": metadata, "status": status}
+    return CoreChild(
+        kind=kind,
+        name=name,
+        uid=f"child-{slot}-{child.uid}",
+        owner_uid=f"life-{child.life}" if child.life else "",
+        resource_version=child_revision(child, told),
+        body=body,
+    )
+
+
+@functools.cache
+def _member(line: Line) -> Member:
+    host = f"{NAME}-{line.ordinal}.{NAME}-peer.{NAMESPACE}.svc.cluster.local"
+    return Member(
+        id=line.id,
+        name=f"{NAME}-{line.ordinal}" if line.started else "",
+        peer_urls=(f"http://{host}:2380",),
+        client_urls=(f"http://{host}:2379",) if line.started else (),
+        is_learner=line.learner,
+    )
+
+
+@functools.cache
+def _probe(answer: Answer) -> Probe:
+    if answer is NO_ANSWER or not answer.member:
+        return Probe(None, "connection refused")
+    if answer.mute:
+        return Probe(None, "no answer", Standing(answer.member, 1, 1, answer.learner))
+    status = MemberStatus(
+        member_id=answer.member,
+        cluster_id=answer.cluster,
+        version=answer.version,
+        db_size=1,
+        db_size_in_use=1,
+        leader=answer.leader,
+        revision=1,
+        raft_term=1,
+        raft_index=1,
+        raft_applied_index=1,
+        is_learner=answer.learner,
+    )
+    return Probe(status)

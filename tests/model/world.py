@@ -1,0 +1,358 @@
+"""The values of which a modelled world consists: immutable, hashable and cheap to copy.
+
+A `State` is everything there is at one moment: the API server's objects, what is on the disks,
+the membership that etcd has committed, and what is still allowed to go wrong. Two histories that
+lead to the same future lead to equal states: uids say only whether an object is the one that a
+stale view remembers, resourceVersions are those of the content, and member IDs are numbered per
+ordinal with the lowest number that nobody remembers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from etcd_operator.core.naming import ANNOTATION_FINGERPRINT, FORCED
+
+Json = dict[str, Any]
+
+NAMESPACE: Final = "default"
+NAME: Final = "demo"
+
+PEER_SERVICE: Final = 0
+CLIENT_SERVICE: Final = 1
+CONFIG_MAP: Final = 2
+STATEFUL_SET: Final = 3
+BUDGET: Final = 4
+SLOTS: Final = (
+    ("Service", f"{NAME}-peer"),
+    ("Service", f"{NAME}-client"),
+    ("ConfigMap", f"{NAME}-config"),
+    ("StatefulSet", NAME),
+    ("PodDisruptionBudget", NAME),
+)
+SLOT_OF: Final = {key: slot for slot, key in enumerate(SLOTS)}
+
+WAITING: Final = 0  # the Pod exists, its process was never started
+RUNNING: Final = 1
+CRASHED: Final = 2
+
+# What etcd says when it ends: on an empty disk behind a closed gate, and after its removal.
+SAYS_EMPTY: Final = "cannot fetch cluster info from peer urls"
+SAYS_REMOVED: Final = "the member has been permanently removed from the cluster"
+
+CONTROLLED: Final = 0  # owned by the live StatefulSet
+DANGLING: Final = 1  # its owner is gone: the garbage collector will take it
+ORPHANED: Final = 2  # nobody owns it: a StatefulSet with its labels adopts it
+
+# As often as the operator counts: from the second restart on the back-off is long.
+COUNTED_RESTARTS: Final = 2
+
+
+class File(NamedTuple):
+    """What one member's configuration file says: the gate of that member.
+
+    `forced` is the member that it makes a cluster of its own, whatever is on its disk; -1: none.
+    """
+
+    new: bool
+    listed: tuple[int, ...]
+    token: str
+    forced: int = -1
+
+
+class Manifest:
+    """One rendered object; equal manifests are the same Python object."""
+
+    __slots__ = ("body", "files", "index", "replicas", "revision", "start", "storage")
+
+    _known: Final[dict[str, Manifest]] = {}
+
+    def __init__(self, body: Json, index: int) -> None:
+        self.body = body
+        self.index = index
+        self.files = tuple(_read_files(body)) if body["kind"] == "ConfigMap" else ()
+        spec = body.get("spec", {}) if body["kind"] == "StatefulSet" else {}
+        self.replicas: int = spec.get("replicas", 0)
+        self.start: int = spec.get("ordinals", {}).get("start", 0)
+        self.revision = _revision_of(spec["template"]) if spec else ""
+        self.storage = _storage_of(spec["volumeClaimTemplates"]) if spec else ""
+
+    @classmethod
+    def of(cls, body: Json) -> Manifest:
+        """Return the one Manifest of this content; the fingerprint is a hash of all of it."""
+        mark = body["metadata"]["annotations"][ANNOTATION_FINGERPRINT]
+        key = f"{body['kind']}/{body['metadata']['name']}/{mark}"
+        found = cls._known.get(key)
+        if found is None:
+            found = cls._known[key] = Manifest(body, len(cls._known) + 1)
+        return found
+
+    def runs(self, ordinal: int) -> bool:
+        """Whether this StatefulSet runs a Pod of this ordinal."""
+        return self.start <= ordinal < self.start + self.replicas
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """The annotations, in which the operator keeps what must survive the loss of status."""
+        annotations: dict[str, str] = self.body["metadata"]["annotations"]
+        return annotations
+
+    def __repr__(self) -> str:
+        return f"<{self.body['kind']} {self.index}>"
+
+
+def _read_files(body: Json) -> Iterator[File]:
+    for text in body["data"].values():
+        settings = {}
+        for line in text.splitlines():
+            key, _, value = line.partition(": ")
+            settings[key] = json.loads(value)
+        members = settings["initial-cluster"].split(",")
+        listed = tuple(sorted(int(m.partition("=")[0].rpartition("-")[2]) for m in members))
+        new = settings["initial-cluster-state"] == "new"
+        name = settings["name"]
+        forced = int(name.rpartition("-")[2]) if settings.get("force-new-cluster") else -1
+        yield File(new, listed, settings["initial-cluster-token"], forced)
+
+
+def _revision_of(template: Json) -> str:
+    """The version that Pods of this template run, and a mark for everything else in it."""
+    container = template["spec"]["containers"][0]
+    version: str = container["image"].rpartition(":v")[2]
+    mark = FORCED if any(FORCED in word for word in container.get("args", ())) else ""
+    return f"{version} {json.dumps(container['resources'], sort_keys=True)}{mark}"
+
+
+def _storage_of(templates: list[Json]) -> str:
+    """The size that new disks are asked to have."""
+    size: str = templates[0]["spec"]["resources"]["requests"]["storage"]
+    return size
+
+
+class Line(NamedTuple):
+    """One line of the member list; `started` once the member has published its client URLs."""
+
+    ordinal: int
+    id: int
+    learner: bool
+    started: bool
+
+
+class Disk(NamedTuple):
+    """A data directory.
+
+    `view` is the member list as this member last saw it, empty while that is the current one.
+    `synced`: it holds every acknowledged write.
+    """
+
+    cluster: int
+    member: int
+    view: tuple[Line, ...]
+    synced: bool
+
+
+class Claim(NamedTuple):
+    """A PersistentVolumeClaim and what is on its volume (None: nothing yet).
+
+    `lost`: its volume can be reached only from a node that does not answer. `volume` is 0 if it
+    was there before a restore in place, 1 if the EtcdRestore made it, 2 if the StatefulSet made it
+    meanwhile; `kept`: it stays when the claim goes. `asked` is the size that the claim asks for and
+    `has` what its volume gives it; nobody knows of them where a restore made or put back the disk.
+    """
+
+    uid: int
+    life: int
+    bound: bool
+    deleting: bool
+    disk: Disk | None
+    lost: bool = False
+    volume: int = 0
+    kept: bool = False
+    asked: str = ""
+    has: str = ""
+
+
+class Shelved(NamedTuple):
+    """A volume that was set aside by a restore in place."""
+
+    disk: Disk | None
+
+
+class Pod(NamedTuple):
+    """A Pod and its process.
+
+    `mounts` are the versions of its configuration file that it may still read, oldest first: a
+    mounted ConfigMap lags, but is never older than what was read before. `lost`: its node does
+    not answer, so it neither runs nor ends.
+    """
+
+    uid: int
+    life: int
+    revision: str
+    owner: int
+    deleting: bool
+    role: str
+    process: int
+    restarts: int
+    ever_ran: bool
+    last_words: str
+    mounts: tuple[File | None, ...]
+    lost: bool = False
+
+
+class Child(NamedTuple):
+    """One of the rendered objects; `life` says which EtcdCluster owns it, 0 if somebody else."""
+
+    uid: int
+    life: int
+    manifest: Manifest
+
+
+class Status(NamedTuple):
+    """The part of the status on which decisions depend."""
+
+    phase: str
+    cluster_id: str
+    starting: bool
+    recovered: str = ""
+
+
+NO_STATUS: Final = Status("", "", starting=False)
+
+
+class Marks(NamedTuple):
+    """The annotations of a restore in place: wish, record, and that all disks are filled."""
+
+    wish: bool = False
+    record: str = ""
+    filled: bool = False
+
+
+NO_MARKS: Final = Marks()
+
+
+class Cluster(NamedTuple):
+    """The EtcdCluster. `life` stands for its uid, `spec` is its place in the scenario's specs."""
+
+    life: int
+    spec: int
+    deleting: bool
+    finalizer: bool
+    status: Status
+    marks: Marks = NO_MARKS
+
+
+class Etcd(NamedTuple):
+    """The membership that a quorum has committed; `leader` is an ordinal, -1 for none."""
+
+    life: int
+    cluster: int
+    members: tuple[Line, ...]
+    leader: int
+
+    def line(self, ordinal: int) -> Line | None:
+        """The member at this ordinal."""
+        for line in self.members:
+            if line.ordinal == ordinal:
+                return line
+        return None
+
+    @property
+    def voters(self) -> tuple[Line, ...]:
+        """The members that count."""
+        return tuple(line for line in self.members if not line.learner)
+
+
+class Told(NamedTuple):
+    """What the StatefulSet's status says: of which manifest, and one sign for each Pod."""
+
+    manifest: int
+    created: str
+
+
+class View(NamedTuple):
+    """Caches that lag: what they show of each kind, `LIVE` for a kind that is up to date.
+
+    `told` belongs to the children: it is the StatefulSet's status.
+    """
+
+    cluster: tuple[Cluster | None, ...]
+    children: tuple[Child | None, ...]
+    pods: tuple[Pod | None, ...]
+    claims: tuple[Claim | None, ...]
+    told: Told
+
+
+# No kind has an empty tuple: a frozen EtcdCluster is a tuple of one.
+LIVE: Final = ()
+
+
+class State(NamedTuple):
+    """One moment.
+
+    `written` tells whether a write was acknowledged; `told` is a StatefulSet's status that its
+    controller has yet to bring up to date; `frozen` are caches that lag, `paused` a pass
+    that was interrupted between two actions; `script` is the next of the user's moves and `faults`
+    the number of faults that may still happen. `shelf` are the volumes that a restore in place has
+    set aside, `former` is the membership of before.
+    """
+
+    cluster: Cluster | None
+    children: tuple[Child | None, ...]
+    pods: tuple[Pod | None, ...]
+    claims: tuple[Claim | None, ...]
+    etcd: Etcd | None
+    written: bool
+    told: Told | None
+    frozen: View | None
+    paused: Any
+    script: int
+    faults: int
+    shelf: tuple[Shelved | None, ...]
+    former: Etcd | None = None
+
+    @property
+    def statefulset(self) -> Child | None:
+        """The live StatefulSet."""
+        return self.children[STATEFUL_SET]
+
+    @property
+    def remembered(self) -> bool:
+        """Whether anybody remembers an older state: then a new object needs another uid."""
+        return self.frozen is not None or self.paused is not None
+
+
+def put(items: tuple[Any, ...], place: int, value: Any) -> tuple[Any, ...]:
+    """Return the tuple with one place changed."""
+    return (*items[:place], value, *items[place + 1 :])
+
+
+def empty_world(width: int, faults: int) -> State:
+    """A cluster of Kubernetes without anything of ours; members have ordinals below `width`."""
+    return State(
+        cluster=None,
+        children=(None,) * len(SLOTS),
+        pods=(None,) * width,
+        claims=(None,) * width,
+        etcd=None,
+        written=False,
+        told=None,
+        frozen=None,
+        paused=None,
+        script=0,
+        faults=faults,
+        shelf=(None,) * width,
+    )
+
+
+def forget_uids(state: State) -> State:
+    """Canonicalise: once nobody remembers an older state, all uids are alike."""
+    if state.remembered:
+        return state
+    return state._replace(
+        children=tuple(c and (c._replace(uid=0) if c.uid else c) for c in state.children),
+        pods=tuple(p and (p._replace(uid=0) if p.uid else p) for p in state.pods),
+        claims=tuple(c and (c._replace(uid=0) if c.uid else c) for c in state.claims),
+    )

@@ -1,0 +1,68 @@
+"""What the schema cannot tell: values that mean something, and properties that stay as they are."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+# Valid values of properties whose type says too little.
+SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
+    "spec.size": (3,),
+    "spec.version": ("v3.5.35", "3.5.35"),
+    "spec.storage.size": ("2Gi", "3Gi"),
+    "spec.resources.requests": ({"cpu": "12m", "memory": "33Mi"}, {"cpu": 1}),
+    "spec.resources.limits": ({"memory": "600Mi"}, {"cpu": "2", "memory": "1Gi"}),
+    "spec.podTemplate.labels": ({"team": "a"}, {"team": "b", "tier": "c"}),
+    "spec.podTemplate.annotations": ({"example.com/note": "a note"},),
+    "spec.podTemplate.nodeSelector": ({"kubernetes.io/os": "linux"},),
+    "spec.podTemplate.tolerations": ([{"key": "a", "operator": "Exists"}],),
+    "spec.podTemplate.affinity": ({"podAntiAffinity": {}},),
+    "spec.podTemplate.topologySpreadConstraints": (
+        [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {"a": "b"}},
+            }
+        ],
+    ),
+    "spec.podTemplate.priorityClassName": ("system-cluster-critical",),
+    "spec.podTemplate.imagePullSecrets": ([{"name": "absent"}],),
+    "spec.podTemplate.serviceAccountName": ("default",),
+    "spec.podTemplate.securityContext": ({"supplementalGroups": [1234]},),
+    "spec.security.networkPolicy.clientFrom": (
+        [],
+        [{"podSelector": {"matchLabels": {"app": "web"}}}],
+        [{"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "Exists"}]}}],
+        [{"ipBlock": {"cidr": "10.1.0.0/16", "except": ["10.1.9.0/24"]}}],
+    ),
+    "spec.etcdConfig.quotaBackendBytes": (1 << 30,),
+    "spec.etcdConfig.autoCompactionRetention": ("2h",),
+    "spec.etcdConfig.snapshotCount": (5000,),
+    "spec.etcdConfig.heartbeatInterval": (50, 200),
+    "spec.etcdConfig.electionTimeout": (2000,),
+    "spec.etcdConfig.maxRequestBytes": (1 << 21,),
+    "spec.etcdConfig.extraArgs": ({"max-txn-ops": "256"},),
+    "spec.recovery.memberReplacementDelay": ("10m",),
+    "spec.maintenance.defragmentation.minimumSize": ("200Mi",),
+}
+# Where the least or the greatest value would not run here: one byte of quota, or of a request.
+NO_BOUNDS: Final = (
+    "spec.etcdConfig.quotaBackendBytes",
+    "spec.etcdConfig.snapshotCount",
+    "spec.etcdConfig.heartbeatInterval",
+    "spec.etcdConfig.electionTimeout",
+    "spec.etcdConfig.maxRequestBytes",
+)
+# Properties that are shown elsewhere, or that cannot change: each with the reason.
+LEFT_OUT: Final = {
+    "spec.repository": "needs a second registry",
+    "spec.backup": "names an EtcdBackup; shown in test_backup_before",
+    "spec.paused": "stops the operator; shown in test_bad_input",
+    "spec.security.tls": "certificates differ from cluster to cluster; shown by the tests of TLS",
+    "spec.security.auth": "needs TLS; shown in test_auth",
+    "spec.recovery.quorumLoss": "its fields go together; shown in test_quorum_loss",
+    "spec.storage.storageClassName": "fixed once formed; shown in test_bad_input",
+    "spec.maintenance.defragmentation.window": "two fields that need each other",
+    "spec.storage.volumeClaimTemplate": "fixed once the StatefulSet exists",
+}

@@ -1,0 +1,96 @@
+"""The contract with manifests written for the earlier operator of this group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from etcd_operator.api.cluster import (
+    GROUP,
+    KIND,
+    PLURAL,
+    VERSION,
+    EtcdClusterSpec,
+    Phase,
+)
+from etcd_operator.api.security import Tls
+from etcd_operator.core.render.statefulset import DEFAULT_RESOURCES
+
+DEFAULTS: dict[str, Any] = {
+    "size": 3,
+    "version": "v3.5.21",
+    "repository": "quay.io/coreos/etcd",
+    "security": None,
+    "resources": None,
+}
+
+
+@pytest.mark.parametrize("field", DEFAULTS)
+def test_defaults_of_the_spec(field: str) -> None:
+    assert getattr(EtcdClusterSpec(), field) == DEFAULTS[field]
+
+
+def test_defaults_of_the_storage() -> None:
+    storage = EtcdClusterSpec().storage
+    assert (storage.size, storage.storage_class_name) == ("10Gi", None)
+    assert storage.volume_claim_template is None
+
+
+def test_defaults_of_tls() -> None:
+    dumped = Tls().model_dump(by_alias=True)
+    assert dumped == {
+        "enabled": True,
+        "clientTLSEnabled": True,
+        "peerTLSEnabled": True,
+        "certificateSecret": None,
+        "caSecret": None,
+        "issuerRef": None,
+        "autoTLS": True,
+        "serverNames": (),
+        "certificateLifetime": "2160h",
+        "caGeneration": 0,
+        "caOverlap": "1h",
+    }
+
+
+def test_default_resources() -> None:
+    assert DEFAULT_RESOURCES == {
+        "requests": {"cpu": "100m", "memory": "128Mi"},
+        "limits": {"cpu": "1", "memory": "1Gi"},
+    }
+
+
+def test_names_of_the_kind() -> None:
+    assert (GROUP, VERSION, KIND, PLURAL) == (
+        "etcd.etcd.io",
+        "v1alpha1",
+        "EtcdCluster",
+        "etcdclusters",
+    )
+
+
+def test_phases() -> None:
+    assert [str(phase) for phase in Phase] == [
+        "Creating",
+        "Running",
+        "Scaling",
+        "Upgrading",
+        "Failed",
+        "Deleting",
+        "Stopped",
+        "Restoring",
+    ]
+
+
+@pytest.mark.parametrize("version", ["3.5.9", "v3.5.9"])
+def test_the_image_tag_has_a_v_either_way(version: str) -> None:
+    """Published images carry a leading v; manifests were written with and without."""
+    spec = EtcdClusterSpec(version=version)
+    assert spec.image == "quay.io/coreos/etcd:v3.5.9"
+    assert (spec.release, spec.minor) == ((3, 5, 9), (3, 5))
+
+
+@pytest.mark.parametrize("version", ["banana", "3.5", "3.5.x", "3.5.1.2", ""])
+def test_no_version_is_no_release(version: str) -> None:
+    assert EtcdClusterSpec(version=version).release == (0, 0, 0)

@@ -1,0 +1,204 @@
+"""Each mistake is one sentence: field, value, remedy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.parse import parse_cluster
+from etcd_operator.api.validation import find_problems
+from tests.unit.core.scenes import raw_cluster
+
+Json = dict[str, Any]
+
+
+def cluster(**spec: Any) -> EtcdCluster:
+    """An EtcdCluster with this spec."""
+    return parse_cluster(raw_cluster(spec))
+
+
+SIZE = "spec.size {} is not possible: use 1, 3, 5, 7 or 9 members, or 0 to stop the cluster."
+VERSION = (
+    "spec.version {} is not a supported version of etcd: use 3.5.0 or later, for example v3.5.21."
+)
+EXISTS = {"key": "app", "operator": "Exists"}
+DISK = "spec.storage.size {} is not a size: use a positive quantity such as 10Gi."
+NO_CERTIFICATE = (
+    "spec.security.tls.autoTLS is false and spec.security.tls.certificateSecret names no "
+    "certificate: name a Secret or an issuer in issuerRef, or set autoTLS to true."
+)
+LIFETIME = (
+    "spec.security.tls.certificateLifetime {} is not possible: use a length of time such as 90m or "
+    "2160h, at least 10m and at most 26280h."
+)
+
+RETENTION = (
+    "spec.etcdConfig.autoCompactionRetention {} is not possible: use a length of time such as 1h, "
+    "or with autoCompactionMode revision a number of revisions such as 1000."
+)
+CLIENT_FROM = "spec.security.networkPolicy.clientFrom"
+ALONE = " must have podSelector, namespaceSelector or both, or ipBlock alone: correct it."
+BLOCK = {"cidr": "10.0.0.0/8"}
+PEERS: list[tuple[Json, str, str]] = [
+    ({}, "", ALONE),
+    ({"podSelector": {}, "ipBlock": BLOCK}, "", ALONE),
+    (
+        {"podSelector": {"matchExpressions": [{"key": "app", "operator": "In"}]}},
+        "",
+        " compares app by In, which needs values: correct it.",
+    ),
+    (
+        {"namespaceSelector": {"matchExpressions": [{**EXISTS, "values": ["a"]}]}},
+        "",
+        " compares app by Exists, which takes no values: correct it.",
+    ),
+    (
+        {"ipBlock": {"cidr": "10.0.0.0/33"}},
+        ".ipBlock",
+        ".ipBlock 10.0.0.0/33 is no block of addresses: use one such as 10.0.0.0/8.",
+    ),
+    (
+        {"ipBlock": {**BLOCK, "except": ["11.0.0.0/16"]}},
+        ".ipBlock",
+        ".ipBlock.except 11.0.0.0/16 is no part of 10.0.0.0/8: correct or remove it.",
+    ),
+    (
+        {"ipBlock": {**BLOCK, "except": ["10.0.0.0/8"]}},
+        ".ipBlock",
+        ".ipBlock.except 10.0.0.0/8 is no part of 10.0.0.0/8: correct or remove it.",
+    ),
+]
+
+ISSUERS: list[tuple[Json, str]] = [
+    (
+        {"certificateSecret": "mine"},
+        "and certificateSecret cannot both be given: remove one of them.",
+    ),
+    ({"clientTLSEnabled": False}, "is for the client port, which has no TLS: remove it."),
+    (
+        {"certificateLifetime": "30m"},
+        "needs a certificateLifetime of 1h or more, says cert-manager: raise it.",
+    ),
+]
+
+BAD: list[tuple[Json, str, str]] = [
+    *(({"size": size}, "spec.size", SIZE.format(size)) for size in (2, -1, 4, 10, 11)),
+    *(
+        ({"version": version}, "spec.version", VERSION.format(version))
+        for version in ("banana", "2.3.1", "3.4.9", "4.0.0", "3.5", "3.5.x", "v", "", "vv3.5.1")
+    ),
+    ({"version": "3.5.21\n"}, "spec.version", VERSION.format("3.5.21\n")),
+    *(
+        ({"storage": {"size": size}}, "spec.storage.size", DISK.format(size))
+        for size in ("ten", "10GiB", "", "0", "-1Gi", "10 Gi", "1e99999999")
+    ),
+    ({"security": {"tls": {"autoTLS": False}}}, "spec.security.tls.autoTLS", NO_CERTIFICATE),
+    *(
+        (
+            {"security": {"tls": {"certificateLifetime": life}}},
+            "spec.security.tls.certificateLifetime",
+            LIFETIME.format(life),
+        )
+        for life in ("long", "", "9m", "90d", "99999h")
+    ),
+    *(
+        (
+            {"security": {"tls": {"issuerRef": {"name": "ca"}, **tls}}},
+            "spec.security.tls.issuerRef",
+            f"spec.security.tls.issuerRef {said}",
+        )
+        for tls, said in ISSUERS
+    ),
+    (
+        {"security": {"tls": {"serverNames": ["etcd.example.com", "No name"]}}},
+        "spec.security.tls.serverNames",
+        (
+            "spec.security.tls.serverNames No name is no DNS name in lower case and no IP address: "
+            "correct or remove it."
+        ),
+    ),
+    *(
+        (
+            {"security": {"networkPolicy": {"clientFrom": [{"podSelector": {}}, peer]}}},
+            f"{CLIENT_FROM}[1]{below}",
+            f"{CLIENT_FROM}[1]{said}",
+        )
+        for peer, below, said in PEERS
+    ),
+    *(
+        (
+            {"etcdConfig": {"autoCompactionRetention": retention, **mode}},
+            "spec.etcdConfig.autoCompactionRetention",
+            RETENTION.format(retention),
+        )
+        for retention, mode in (
+            ("soon", {}),
+            ("2 h", {"autoCompactionMode": "periodic"}),
+            ("1h", {"autoCompactionMode": "revision"}),
+        )
+    ),
+    (
+        {"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1500m"}}},
+        "spec.resources.requests.cpu",
+        "spec.resources.requests.cpu is above its limit: lower it or raise the limit.",
+    ),
+    (
+        {"resources": {"limits": {"memory": "lots"}}},
+        "spec.resources.limits.memory",
+        "spec.resources.limits.memory lots is not a quantity: use one such as 500m or 1Gi.",
+    ),
+]
+GOOD: list[Json] = [
+    {},
+    *({"etcdConfig": {"autoCompactionRetention": kept}} for kept in ("1", "1.5h", "1h30m")),
+    {"etcdConfig": {"autoCompactionMode": "revision", "autoCompactionRetention": "1000"}},
+    *({"size": size} for size in (0, 1, 3, 5, 7, 9)),
+    *({"version": version} for version in ("3.5.0", "v3.5.21", "3.6.4", "v3.10.0")),
+    {"storage": {"size": "1.5Gi"}},
+    {"security": {}},
+    {"security": {"tls": {"enabled": False}}},
+    {"security": {"tls": {}}},
+    {"security": {"tls": {"autoTLS": False, "certificateSecret": "mine"}}},
+    {"security": {"tls": {"serverNames": ["*.example.com", "10.0.0.1", "::1"]}}},
+    {"security": {"tls": {"autoTLS": False, "issuerRef": {"name": "ca"}}}},
+    {"security": {"networkPolicy": {}}},
+    {"security": {"networkPolicy": {"clientFrom": []}}},
+    {
+        "security": {
+            "networkPolicy": {"clientFrom": [{"ipBlock": {**BLOCK, "except": ["10.1.0.0/16"]}}]}
+        }
+    },
+    {"security": {"networkPolicy": {"enabled": False, "clientFrom": [{}]}}},
+    {"resources": {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"memory": "1024Mi"}}},
+]
+
+
+@pytest.mark.parametrize(("spec", "field", "sentence"), BAD)
+def test_a_mistake_is_named(spec: Json, field: str, sentence: str) -> None:
+    (problem,) = find_problems(cluster(**spec))
+    assert (problem.field, problem.sentence) == (field, sentence)
+
+
+@pytest.mark.parametrize("spec", GOOD)
+def test_what_is_possible_is_accepted(spec: Json) -> None:
+    assert find_problems(cluster(**spec)) == ()
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    problems = find_problems(cluster(size=2, version="1.0.0", storage={"size": "x"}))
+    assert [p.field for p in problems] == ["spec.size", "spec.version", "spec.storage.size"]
+
+
+@pytest.mark.parametrize("name", ["a" * 53, "Db", "1db", "db.prod", "db-", "d_b"])
+def test_a_name_that_does_not_fit_its_objects(name: str) -> None:
+    (problem,) = find_problems(replace(cluster(), name=name))
+    assert problem.field == "metadata.name"
+    assert problem.sentence.startswith(f"metadata.name {name} does not fit")
+
+
+@pytest.mark.parametrize("name", ["a", "a" * 52, "db-1", "d2"])
+def test_a_name_that_fits(name: str) -> None:
+    assert find_problems(replace(cluster(), name=name)) == ()

@@ -1,0 +1,17 @@
+"""Shared by all unit tests: readable failures, and no log lines among them."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import structlog
+from hypothesis import settings
+
+pytest.register_assert_rewrite("tests.unit.core.shorthand", "tests.unit.core.world")
+
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+# Enough to find what is wrong over time, few enough for every save; a busy machine is no failure.
+settings.register_profile("unit", max_examples=40, deadline=None)
+settings.load_profile("unit")

@@ -1,0 +1,337 @@
+"""The second opinion: every refusal, and that it lets the harmless pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etcd_operator.core.actions import (
+    Action,
+    AddLearner,
+    ApplyObject,
+    DeleteObject,
+    LabelPod,
+    MoveLeader,
+    PromoteMember,
+    RemoveMember,
+    SetFinalizer,
+)
+from etcd_operator.core.guards import refuse
+from etcd_operator.core.snapshot import Snapshot
+from tests.unit.core.scenes import (
+    CLUSTER_ID,
+    NAMING,
+    begun,
+    change_child,
+    change_claim,
+    change_member,
+    change_pod,
+    claim,
+    formed,
+    led_by,
+    member_id,
+    restoring,
+    silent,
+    with_cluster,
+    with_learner,
+    with_spec,
+    without_child,
+    without_claims,
+    without_member,
+    without_pods,
+    without_status,
+)
+
+NO_QUORUM = "no quorum has confirmed the member list"
+OTHER = "the members belong to another cluster than the one decided about"
+
+
+def add(ordinal: int, cluster_id: int = CLUSTER_ID) -> AddLearner:
+    return AddLearner(ordinal, NAMING.peer_url(ordinal), cluster_id)
+
+
+def promote(ordinal: int) -> PromoteMember:
+    return PromoteMember(ordinal, member_id(ordinal), CLUSTER_ID)
+
+
+def remove(ordinal: int) -> RemoveMember:
+    return RemoveMember(ordinal, member_id(ordinal), CLUSTER_ID)
+
+
+def lead(source: int, target: int) -> MoveLeader:
+    return MoveLeader(source, member_id(source), target, member_id(target), CLUSTER_ID)
+
+
+def stop(ordinal: int) -> DeleteObject:
+    return DeleteObject("Pod", NAMING.member(ordinal), f"pod-{ordinal}", "test")
+
+
+def wipe(ordinal: int, uid: str = "") -> DeleteObject:
+    uid = uid or f"claim-{ordinal}"
+    return DeleteObject("PersistentVolumeClaim", NAMING.claim(ordinal), uid, "test")
+
+
+def forget(kind: str) -> DeleteObject:
+    return DeleteObject(kind, "db", f"{kind}-db", "test")
+
+
+def change_statefulset(snapshot: Snapshot, **parts: dict[str, int]) -> Snapshot:
+    live = snapshot.statefulset
+    assert live is not None
+    return change_child(snapshot, "StatefulSet", "db", body={**live.body, **parts})
+
+
+def run(pods: int) -> ApplyObject:
+    manifest = {"kind": "StatefulSet", "spec": {"replicas": pods}}
+    return ApplyObject("StatefulSet", "db", "StatefulSet-db", "1", "test", manifest)
+
+
+def gate(state: str) -> ApplyObject:
+    data = {"db-0.yaml": f'initial-cluster-state: "{state}"\n'}
+    return ApplyObject("ConfigMap", "db-config", "", "", "test", {"data": data})
+
+
+def left(snapshot: Snapshot, *ordinals: int) -> Snapshot:
+    """These members left etcd; Pods and disks are still there."""
+    for ordinal in ordinals:
+        snapshot = without_member(snapshot, ordinal)
+    return snapshot
+
+
+def deleted(snapshot: Snapshot) -> Snapshot:
+    return with_cluster(snapshot, deleting=True)
+
+
+def other_id(snapshot: Snapshot) -> Snapshot:
+    assert snapshot.membership is not None
+    return replace(snapshot, membership=replace(snapshot.membership, cluster_id=0xBAD))
+
+
+KEPT: dict[str, Any] = {"retentionPolicy": {"whenScaled": "Retain", "whenDeleted": "Retain"}}
+LEARNER = with_learner(with_spec(formed(3), size=5), 3, serves=True)
+ONE_OF_TWO = "only 1 of 2 voters would be left answering"
+MAJORITY_HAD_DATA = "a majority of the members may have had data"
+TELLS = "it tells whose disks and Pods these are"
+UNSEEN = "there may be disks that nobody sees yet"
+NO_DISKS = change_statefulset(
+    without_claims(without_pods(begun(3), 0, 1, 2), 0, 1, 2),
+    spec={"replicas": 0},
+    status={"observedGeneration": 1},
+)
+NOT_BOUND = change_claim(change_claim(begun(3), 0, bound=False), 1, bound=False)
+
+REFUSED: list[tuple[str, Action, Snapshot, str]] = [
+    ("add without a quorum", add(3), silent(formed(3), 1, 2), NO_QUORUM),
+    ("add when nobody answers", add(3), silent(formed(3), 0, 1, 2), NO_QUORUM),
+    ("add to another cluster", add(3, 0xBAD), formed(3), OTHER),
+    ("add when others answer", add(3, 0xBAD), other_id(formed(3)), OTHER),
+    ("add twice", add(2), formed(3), "a member with this peer URL exists"),
+    ("promote a voter", promote(1), formed(3), "it is not a learner"),
+    ("promote nobody", promote(7), formed(3), "it is not a learner"),
+    (
+        "promote one that nobody saw, beside too few",
+        promote(1),
+        with_learner(formed(1), 1),
+        "only 1 of 2 voters would be answering",
+    ),
+    ("lead by a learner", lead(0, 3), LEARNER, "only a voter can lead"),
+    ("lead by nobody", lead(0, 7), formed(3), "only a voter can lead"),
+    ("lead from a follower", lead(1, 2), formed(3), "leadership has moved meanwhile"),
+    ("remove nobody", remove(7), formed(3), "it is no member"),
+    ("remove the only voter", remove(0), formed(1), "only 0 of 0 voters would be left answering"),
+    ("remove one that is needed", remove(0), silent(formed(3), 1), ONE_OF_TWO),
+    (
+        "remove one of four with one away",
+        remove(3),
+        silent(formed(5), 0, 1),
+        "only 2 of 4 voters would be left answering",
+    ),
+    ("stop a Pod that is gone", stop(7), formed(3), "it is not there any more"),
+    ("stop without a quorum", stop(2), silent(formed(3), 0, 1), NO_QUORUM),
+    (
+        "stop one that is needed",
+        stop(0),
+        silent(formed(3), 1),
+        "only 1 of 3 voters would be left answering",
+    ),
+    ("wipe a disk that is gone", wipe(7), formed(3), "it is not there any more"),
+    ("wipe another disk of this name", wipe(2, "older"), formed(3), "it is not there any more"),
+    (
+        "wipe an earlier cluster's disk",
+        wipe(3),
+        replace(formed(3), claims=(claim(3, owner_uid="earlier"),)),
+        "it belongs to another cluster",
+    ),
+    ("wipe a member's disk", wipe(2), formed(3), "its member is part of the cluster"),
+    (
+        "wipe a kept disk after shrinking",
+        wipe(2),
+        with_spec(left(formed(3), 2), storage=KEPT),
+        "the retention policy keeps it",
+    ),
+    (
+        "wipe a kept disk on deletion",
+        wipe(2),
+        deleted(with_spec(formed(3), storage=KEPT)),
+        "the retention policy keeps it",
+    ),
+    (
+        "wipe without a quorum",
+        wipe(2),
+        silent(formed(3), 0, 1),
+        "no quorum has confirmed that its member is gone",
+    ),
+    ("wipe what may have been written to", wipe(2), begun(3), MAJORITY_HAD_DATA),
+    ("forget a living cluster", forget("StatefulSet"), formed(3), "the cluster lives"),
+    (
+        "forget one that answers, status lost",
+        forget("ConfigMap"),
+        without_status(formed(3)),
+        "the cluster lives",
+    ),
+    ("forget whose Pods they are", forget("ConfigMap"), without_claims(NOT_BOUND, 0, 1, 2), TELLS),
+    (
+        "forget whose disks they are",
+        forget("ConfigMap"),
+        replace(without_pods(NO_DISKS, 0, 1, 2), claims=(claim(0, bound=False),)),
+        TELLS,
+    ),
+    (
+        "forget whose disks there will be",
+        forget("ConfigMap"),
+        change_statefulset(NO_DISKS, status={"observedGeneration": 0}),
+        UNSEEN,
+    ),
+    (
+        "forget disks that nobody looked for",
+        forget("ConfigMap"),
+        replace(NO_DISKS, unlabelled_claims=None),
+        UNSEEN,
+    ),
+    (
+        "fewer Pods than the bootstrap has members",
+        run(1),
+        begun(3),
+        MAJORITY_HAD_DATA,
+    ),
+    (
+        "fewer Pods without a quorum",
+        run(1),
+        silent(formed(3), 0, 1),
+        "no quorum has confirmed who may stop",
+    ),
+    (
+        "stop a voter that has not published yet",
+        stop(2),
+        change_member(silent(formed(3), 0), 2, client_urls=()),
+        "only 1 of 3 voters would be left answering",
+    ),
+    ("fewer Pods than members", run(2), formed(3), "member 2 still belongs to the cluster"),
+    ("an open gate", gate("new"), formed(3), "the cluster was formed before"),
+    (
+        "an open gate beside restored disks",
+        gate("new"),
+        restoring(3, filled=True),
+        "the cluster comes from a backup",
+    ),
+    (
+        "an open gate, status and gate lost, and nobody answers",
+        gate("new"),
+        without_child(without_status(silent(formed(3), 0, 1, 2)), "ConfigMap", "db-config"),
+        "the cluster was formed before",
+    ),
+    (
+        "an open gate, status lost",
+        gate("new"),
+        without_status(formed(3)),
+        "the cluster was formed before",
+    ),
+]
+
+ALLOWED: list[tuple[str, Action, Snapshot]] = [
+    ("add", add(3), formed(3)),
+    ("add with one away", add(3), silent(formed(3), 1)),
+    ("add before the ID is recorded", add(3), without_status(replace(formed(3), children={}))),
+    ("promote", promote(3), LEARNER),
+    ("promote one that nobody saw, beside enough", promote(3), with_learner(formed(3), 3)),
+    ("lead", lead(0, 1), formed(3)),
+    ("lead when the leader is not known", lead(1, 2), led_by(formed(3), -0xA0)),
+    ("remove", remove(2), formed(3)),
+    ("remove the one that is away", remove(2), silent(formed(3), 2)),
+    ("remove a learner", remove(3), silent(LEARNER, 3)),
+    ("stop one of three", stop(2), formed(3)),
+    ("stop the one that is away", stop(2), silent(formed(3), 2)),
+    ("stop a single member", stop(0), formed(1)),
+    ("stop one that left", stop(2), left(formed(3), 2)),
+    ("stop a learner", stop(3), silent(LEARNER, 1)),
+    (
+        "stop one that never ran",
+        stop(2),
+        change_pod(silent(formed(3), 0, 1), 2, ever_ran=False),
+    ),
+    (
+        "stop one that never joined",
+        stop(2),
+        change_member(silent(formed(3), 2), 2, client_urls=()),
+    ),
+    ("stop when all must go", stop(0), deleted(silent(formed(3), 1, 2))),
+    ("wipe after leaving", wipe(2), left(formed(3), 2)),
+    ("wipe when all must go", wipe(0), deleted(silent(formed(3), 0, 1, 2))),
+    ("wipe what cannot have been written to", wipe(2), NOT_BOUND),
+    ("forget when all must go", forget("StatefulSet"), deleted(formed(3))),
+    ("forget a bootstrap without disks", forget("ConfigMap"), NO_DISKS),
+    ("fewer Pods after leaving", run(2), left(formed(3), 2)),
+    ("no Pods", run(0), with_spec(silent(formed(3), 0, 1), size=0)),
+    ("more Pods", run(5), silent(formed(3), 0, 1)),
+    ("an open gate of a bootstrap", gate("new"), begun(3)),
+    ("a closed gate", gate("existing"), formed(3)),
+    ("a label", LabelPod("db-0", "pod-0", "voter"), silent(formed(3), 0, 1, 2)),
+    ("a finalizer", SetFinalizer(True, "u", "1"), silent(formed(3), 0, 1, 2)),
+]
+
+
+@pytest.mark.parametrize(
+    ("action", "scene", "why"),
+    [row[1:] for row in REFUSED],
+    ids=[row[0] for row in REFUSED],
+)
+def test_refuses(action: Action, scene: Snapshot, why: str) -> None:
+    assert refuse(action, scene) == why
+
+
+@pytest.mark.parametrize(
+    ("action", "scene"), [row[1:] for row in ALLOWED], ids=[row[0] for row in ALLOWED]
+)
+def test_lets_pass(action: Action, scene: Snapshot) -> None:
+    assert refuse(action, scene) is None
+
+
+def test_an_answer_of_another_cluster_is_no_vote() -> None:
+    """A member that was formed anew under an old name does not count as alive."""
+    snapshot = formed(3)
+    probe = snapshot.probes[1]
+    assert probe.status is not None
+    stranger = replace(probe, status=replace(probe.status, cluster_id=0xBAD))
+    assert refuse(remove(0), replace(snapshot, probes={**snapshot.probes, 1: stranger}))
+
+
+@given(
+    size=st.sampled_from([1, 3, 5, 7]),
+    away=st.sets(st.integers(0, 6)),
+    target=st.integers(0, 6),
+)
+def test_no_removal_or_stop_costs_the_majority(size: int, away: set[int], target: int) -> None:
+    """For any members away: whatever passes leaves a majority that answers."""
+    away = {o for o in away if o < size}
+    if target >= size:
+        return
+    snapshot = silent(formed(size), *away)
+    alive = set(range(size)) - away - {target}
+    if refuse(remove(target), snapshot) is None:
+        assert len(alive) > (size - 1) / 2
+    if refuse(stop(target), snapshot) is None and size > 1 and target not in away:
+        assert len(alive) > size / 2

@@ -1,0 +1,66 @@
+"""Names are functions of the cluster, and are read back without mistakes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etcd_operator.core.naming import Naming
+from tests.unit.core.scenes import NAMING, UID
+
+
+def test_names_are_those_of_the_contract() -> None:
+    assert NAMING.statefulset == "db"
+    assert NAMING.peer_service == "db-peer"
+    assert NAMING.client_service == "db-client"
+    assert NAMING.config_map == "db-config"
+    assert NAMING.claim(2) == "data-db-2"
+    assert NAMING.config_key(2) == "db-2.yaml"
+    assert NAMING.peer_url(2) == "http://db-2.db-peer.team.svc.cluster.local:2380"
+    assert NAMING.client_url(2) == "http://db-2.db-peer.team.svc.cluster.local:2379"
+
+
+def test_the_token_is_unique_to_this_life_of_the_cluster() -> None:
+    assert NAMING.token == f"team-db-{UID}"
+    assert Naming("team", "db", "other").token != NAMING.token
+
+
+@given(
+    ordinal=st.integers(0, 10**6),
+    name=st.from_regex(r"[a-z]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True),
+)
+def test_ordinals_are_read_back(ordinal: int, name: str) -> None:
+    naming = Naming("team", name, UID)
+    assert naming.ordinal(naming.member(ordinal)) == ordinal
+    assert naming.ordinal(naming.claim(ordinal)) == ordinal
+    assert naming.ordinal_of_peer((naming.peer_url(ordinal),)) == ordinal
+
+
+@pytest.mark.parametrize(
+    "stranger", ["db", "db-", "db-x", "db-01", "db--1", "other-1", "db-1-2", "data-other-1", "1"]
+)
+def test_strangers_have_no_ordinal(stranger: str) -> None:
+    assert NAMING.ordinal(stranger) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "ordinal"),
+    [
+        ("http://db-1.db-peer.team.svc.old.domain:2380", 1),
+        ("https://db-1.db-peer:2380", 1),
+        ("http://db-1.db-peer2.team.svc.cluster.local:2380", None),
+        ("http://db-1.other-peer.team.svc.cluster.local:2380", None),
+        ("http://x-1.db-peer.team.svc.cluster.local:2380", None),
+        ("http://10.0.0.1:2380", None),
+        ("", None),
+    ],
+)
+def test_members_are_known_by_their_peer_url(url: str, ordinal: int | None) -> None:
+    """A changed cluster domain loses nobody; an address or another cluster's name is no member."""
+    assert NAMING.ordinal_of_peer((url,)) == ordinal
+
+
+def test_the_selector_never_matches_an_earlier_life() -> None:
+    assert NAMING.selector != Naming("team", "db", "earlier").selector
+    assert NAMING.selector.items() <= NAMING.labels().items()

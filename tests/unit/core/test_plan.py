@@ -1,0 +1,159 @@
+"""The table of rules as a whole: complete, ordered, quiet at rest."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+
+from etcd_operator.core.actions import AddLearner, ApplyObject, PromoteMember, RemoveMember
+from etcd_operator.core.plan import RULES, choose_layout, plan, predict
+from etcd_operator.core.render.drift import find_drift
+from etcd_operator.core.snapshot import Snapshot
+from tests.unit.core import (
+    test_rules_authorize,
+    test_rules_bootstrap,
+    test_rules_certify,
+    test_rules_difference,
+    test_rules_maintain,
+    test_rules_promote,
+    test_rules_protect,
+    test_rules_recover,
+    test_rules_refuse,
+    test_rules_replace,
+    test_rules_request,
+    test_rules_restore,
+    test_rules_rollout,
+    test_rules_scale,
+    test_rules_storage,
+    test_rules_stuck,
+    test_rules_versions,
+)
+from tests.unit.core.scenes import (
+    CLUSTER_ID,
+    NAMING,
+    begun,
+    change_child,
+    formed,
+    member_id,
+    new,
+    settled,
+    silent,
+    with_cluster,
+    with_learner,
+    with_spec,
+    without_child,
+)
+from tests.unit.core.shorthand import briefs
+
+TABLES = (
+    test_rules_refuse,
+    test_rules_authorize,
+    test_rules_bootstrap,
+    test_rules_certify,
+    test_rules_request,
+    test_rules_scale,
+    test_rules_promote,
+    test_rules_storage,
+    test_rules_replace,
+    test_rules_rollout,
+    test_rules_stuck,
+    test_rules_versions,
+    test_rules_maintain,
+    test_rules_difference,
+    test_rules_promote,
+    test_rules_protect,
+    test_rules_recover,
+    test_rules_restore,
+)
+
+
+def test_every_rule_has_a_row_where_it_fires_and_one_where_it_does_not() -> None:
+    fires = {row.rule for table in TABLES for row in table.FIRES}
+    passes = {row.rule for table in TABLES for row in table.PASSES}
+    assert fires == set(RULES)
+    assert passes == set(RULES) - {RULES[-1]}, "only the last rule always decides"
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 7, 9])
+@pytest.mark.parametrize("version", ["3.5.21", "3.6.4"])
+def test_a_healthy_cluster_needs_nothing(size: int, version: str) -> None:
+    made = plan(formed(size, version=version))
+    assert made.actions == ()
+    assert made.decision.settled
+    assert made.decision.wake_after is None
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [new(3), begun(3), formed(3), with_spec(formed(3), size=5), silent(formed(3), 1, 2)],
+    ids=["new", "begun", "formed", "growing", "no quorum"],
+)
+def test_the_same_snapshot_gives_the_same_plan(scene: Snapshot) -> None:
+    assert plan(scene) == plan(scene)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("Service", "db-peer"),
+        ("Service", "db-client"),
+        ("ConfigMap", "db-config"),
+        ("StatefulSet", "db"),
+        ("PodDisruptionBudget", "db"),
+    ],
+)
+def test_whatever_somebody_deletes_comes_back(kind: str, name: str) -> None:
+    assert briefs(without_child(formed(3), kind, name)) == (f"apply {kind} {name}",)
+
+
+def test_the_record_is_written_before_the_bootstrap_is_over() -> None:
+    """The first pass that sees a quorum closes the gate and records the cluster ID."""
+    snapshot = replace(begun(3), membership=formed(3).membership, probes=formed(3).probes)
+    first = plan(snapshot)
+    applied = (a for a in first.actions if isinstance(a, ApplyObject))
+    gate = next(a for a in applied if a.kind == "ConfigMap")
+    assert gate.manifest["metadata"]["annotations"]["etcd.etcd.io/cluster-id"] == "c1d"
+    assert not any('"new"' in text for text in gate.manifest["data"].values())
+
+
+def test_a_cluster_of_an_earlier_version_is_taken_up_without_a_restart() -> None:
+    """It only lacks the record on its StatefulSet, which is written beside the same template."""
+    before = formed(3)
+    body = copy.deepcopy(before.children["StatefulSet", "db"].body)
+    del body["metadata"]["annotations"]["etcd.etcd.io/cluster-id"]
+    body["metadata"]["annotations"]["etcd.etcd.io/fingerprint"] = "of an earlier version"
+    adopted = change_child(before, "StatefulSet", "db", body=body)
+    assert briefs(adopted) == ("apply StatefulSet db",)
+    (action,) = plan(adopted).actions
+    assert isinstance(action, ApplyObject)
+    assert action.manifest["metadata"]["annotations"]["etcd.etcd.io/cluster-id"] == "c1d"
+    assert find_drift(action.manifest["spec"], body["spec"]) is None
+    assert briefs(settled(adopted)) == ()
+
+
+def test_deletion_comes_before_everything_else() -> None:
+    assert plan(with_cluster(with_spec(formed(3), size=2), deleting=True)).rule == "tear_down"
+
+
+def test_prediction_follows_each_membership_change() -> None:
+    learner = with_learner(with_spec(formed(3), size=5), 3, serves=True)
+    changes = (
+        PromoteMember(3, member_id(3), CLUSTER_ID),
+        AddLearner(4, NAMING.peer_url(4), CLUSTER_ID),
+        RemoveMember(0, member_id(0), CLUSTER_ID),
+    )
+    after = predict(learner, changes)
+    known = [(NAMING.ordinal_of_peer(m.peer_urls), m.is_learner) for m in after.members]
+    assert known == [(1, False), (2, False), (3, False), (4, True)]
+    assert predict(learner, ()) is learner
+
+
+def test_prediction_without_a_member_list_is_no_prediction() -> None:
+    blind = replace(formed(3), membership=None)
+    assert predict(blind, (RemoveMember(0, member_id(0), CLUSTER_ID),)) is blind
+
+
+def test_the_layout_of_a_bootstrap_keeps_its_first_size() -> None:
+    assert choose_layout(with_spec(begun(3), size=5)).bootstrap == 3

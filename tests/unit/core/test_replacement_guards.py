@@ -1,0 +1,116 @@
+"""The second opinion on a restore in place, whatever the rules want."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from etcd_operator.core import guards
+from etcd_operator.core.actions import (
+    Action,
+    DeleteObject,
+    KeepVolume,
+    PutBackDisk,
+    QuarantineDisk,
+    RecordReplacement,
+    ReleaseVolume,
+)
+from etcd_operator.core.plan import plan
+from etcd_operator.core.replacement import Stage, find_replacement
+from etcd_operator.core.snapshot import Snapshot
+from tests.unit.core.restore_scenes import (
+    RECORD,
+    VOLUMES,
+    at,
+    before,
+    fresh,
+    serving,
+    started,
+    stopped,
+    wished,
+    with_disks,
+)
+from tests.unit.core.scenes import UID, claim, silent, with_status
+
+
+def record(snapshot: Snapshot, stage: Stage | None, **changes: Any) -> RecordReplacement:
+    """Go on to a stage, whatever the rules want."""
+    before_ = find_replacement(snapshot.cluster) or RECORD
+    following = replace(before_.at(stage), **changes) if stage else None
+    return RecordReplacement(following, UID, snapshot.cluster.resource_version)
+
+
+def refusals() -> list[tuple[str, Snapshot, Action, str]]:
+    """What a planner that has gone mad might want."""
+    running, gone = at(Stage.SET_ASIDE, before()), at(Stage.SET_ASIDE, stopped())
+    undone = RecordReplacement(None, UID, "7", undone=True)
+    put_back = fresh(Stage.PUT_BACK, undone=True)
+    old = with_disks(put_back, *VOLUMES)
+    claim_of = "PersistentVolumeClaim"
+    return [
+        ("without a wish", before(), record(before(), Stage.KEEP), "no EtcdRestore wants it"),
+        ("a step is left out", wished(before()), record(before(), Stage.STOP), "no EtcdRestore"),
+        ("a stage is left out", gone, record(gone, Stage.START), "it does not follow"),
+        ("another restore", gone, record(gone, Stage.FILL, restore="x"), "it does not follow"),
+        ("a disk is forgotten", gone, record(gone, Stage.FILL, disks=()), "would be forgotten"),
+        ("Pods are left", running, record(running, Stage.FILL), "there are Pods"),
+        ("old claims are left", gone, record(gone, Stage.FILL), "a disk of before"),
+        ("not filled", fresh(), record(fresh(), Stage.START), "not every disk is filled"),
+        ("nobody serves", at(Stage.START, fresh()), record(fresh(Stage.START), Stage.SERVE),
+         "the new cluster does not serve"),
+        ("it serves", started(), record(started(), Stage.WITHDRAW), "the new cluster serves"),
+        ("it has served", with_status(started(led=False), clusterID="e11"),
+         record(started(), Stage.WITHDRAW), "or has served"),
+        ("over too early", silent(serving(), 2), record(serving(), None), "not every member"),
+        ("undone without disks", put_back, undone, "not every disk is back"),
+        ("over without a beginning", before(), undone, "no restore in place"),
+        ("not its volume", at(Stage.KEEP, before()), KeepVolume("data-db-0", "claim-0", "v-1"),
+         "it has another volume"),
+        ("quarantine beside Pods", running, QuarantineDisk("data-db-0", "claim-0", "v-0"),
+         "there are Pods"),
+        ("quarantine too early", stopped(), QuarantineDisk("data-db-0", "claim-0", "v-0"),
+         "its turn has not come"),
+        ("quarantine of nothing", gone, QuarantineDisk("data-db-0", "x", "v-0"), "not there"),
+        ("put back too early", fresh(), PutBackDisk("data-db-0", "claim-0", "v-0"),
+         "it was not set aside"),
+        ("put back what is nobody's", put_back, PutBackDisk("data-db-0", "claim-0", "x"),
+         "it was not set aside"),
+        ("put back beside another", put_back, PutBackDisk("data-db-0", "claim-0", "v-0"),
+         "its place is taken"),
+        ("release too early", fresh(), ReleaseVolume("data-db-0", "claim-0", "v-0"),
+         "the new cluster does not serve"),
+        ("release with a member away", silent(serving(), 2),
+         ReleaseVolume("data-db-0", "claim-0", "v-0"), "the new cluster does not serve"),
+        ("release what is nobody's", serving(), ReleaseVolume("data-db-0", "claim-0", "x"),
+         "it was not set aside"),
+        ("keep without a wish", before(), KeepVolume("data-db-0", "claim-0", "v-0"),
+         "no restore in place"),
+        ("delete what is filled", fresh(), DeleteObject(claim_of, "data-db-0", "of-n-0", ""),
+         "a restore in place is under way"),
+        ("delete what was before", old, DeleteObject(claim_of, "data-db-0", "of-v-0", ""),
+         "a disk of the cluster of before"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scene", "action", "words"),
+    [row[1:] for row in refusals()],
+    ids=[row[0] for row in refusals()],
+)
+def test_the_guard_refuses(scene: Snapshot, action: Action, words: str) -> None:
+    assert words in (guards.refuse(action, scene) or "it is allowed")
+
+
+def test_members_are_stopped_only_as_long_as_somebody_wishes_it() -> None:
+    scene = at(Stage.STOP, before())
+    (apply,) = plan(scene).actions
+    assert guards.refuse(apply, scene) is None
+    for other in (
+        at(Stage.STOP, before(), undone=True),
+        at(Stage.KEEP, before()),
+        at(Stage.STOP, replace(before(), claims=(*before().claims, claim(3, volume="v-3")))),
+        at(Stage.WITHDRAW, started(), undone=True),
+    ):
+        assert guards.refuse(apply, other) is not None

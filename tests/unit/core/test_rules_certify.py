@@ -1,0 +1,314 @@
+"""Certificates: what is issued, when, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core import guards
+from etcd_operator.core.actions import ApplyObject, IssueAuthority, IssueCertificate, ShareTrust
+from etcd_operator.core.conditions import judge
+from etcd_operator.core.plan import plan
+from etcd_operator.core.rules.certify import (
+    certify,
+    refuse_foreign_secrets,
+    refuse_tls_switch,
+    refuse_unusable_certificate,
+)
+from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.status import report
+from tests.unit.core.certificate_scenes import (
+    LIFE,
+    authority_id,
+    issue_all,
+    later,
+    secured,
+    to_secure,
+    users_secret,
+    with_secret,
+    with_tls,
+    without_secret,
+)
+from tests.unit.core.scenes import NAMING, formed, silent, with_cluster, with_spec
+from tests.unit.core.shorthand import Fires, Passes, flags
+
+OWN = {"certificateSecret": "mine", "caSecret": "company"}
+HOSTS = ("*.db-peer.team.svc.cluster.local",)
+TWO_THIRDS = 2160 * 2 / 3
+
+FIRES = (
+    Fires(
+        "everything is issued before a member can want it",
+        certify,
+        to_secure(3),
+        "IssuingCertificates",
+        "Writing certificates: Secret db-client-ca, db-peer-ca, db-server-tls, db-operator-tls, "
+        "db-client-tls, db-peer-tls.",
+        Phase.CREATING,
+        (
+            "authority db-client-ca",
+            "authority db-peer-ca",
+            "issue db-server-tls",
+            "issue db-operator-tls",
+            "issue db-client-tls",
+            "issue db-peer-tls",
+        ),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "between members only",
+        certify,
+        to_secure(3, clientTLSEnabled=False),
+        "IssuingCertificates",
+        "Writing certificates: Secret db-peer-ca, db-peer-tls.",
+        Phase.CREATING,
+        ("authority db-peer-ca", "issue db-peer-tls"),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "a leaf is renewed after two thirds of its life",
+        certify,
+        later(secured(), TWO_THIRDS),
+        "IssuingCertificates",
+        "Writing certificates: Secret db-server-tls, db-operator-tls, db-client-tls, db-peer-tls.",
+        Phase.RUNNING,
+        (
+            "issue db-server-tls",
+            "issue db-operator-tls",
+            "issue db-client-tls",
+            "issue db-peer-tls",
+        ),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "one that was deleted comes back",
+        certify,
+        without_secret(secured(), "db-peer-tls"),
+        "IssuingCertificates",
+        "Writing certificates: Secret db-peer-tls.",
+        Phase.RUNNING,
+        ("issue db-peer-tls",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "another name for clients",
+        certify,
+        with_tls(secured(), serverNames=["etcd.example.com"]),
+        "IssuingCertificates",
+        "Writing certificates: Secret db-server-tls.",
+        Phase.RUNNING,
+        ("issue db-server-tls",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "new authorities are wanted: nothing but they are made",
+        certify,
+        with_tls(secured(), caGeneration=1),
+        "IssuingCertificates",
+        "Writing certificates: Secret db-client-ca, db-peer-ca.",
+        Phase.RUNNING,
+        ("authority db-client-ca", "authority db-peer-ca"),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "plain text cannot become TLS",
+        refuse_tls_switch,
+        with_tls(formed(3)),
+        "TlsFixed",
+        "spec.security.tls cannot be turned on or off in a cluster that is there (TLS: none; "
+        "wanted: client,peer): set it back, or create another cluster and move the data.",
+        Phase.RUNNING,
+        (),
+        flags("no upkeep", "blocked"),
+    ),
+    Fires(
+        "a Secret of our name is somebody else's",
+        refuse_foreign_secrets,
+        with_secret(to_secure(1), replace(users_secret("db-peer-ca"), owner_uid="other")),
+        "SecretNameTaken",
+        "Secret db-peer-ca exists and does not belong to this EtcdCluster: delete it or choose "
+        "another name for the cluster.",
+        Phase.FAILED,
+        (),
+        flags("no upkeep", "blocked"),
+    ),
+    Fires(
+        "the user's Secret is not there",
+        refuse_unusable_certificate,
+        to_secure(1, **OWN),
+        "CertificateUnusable",
+        "Secret mine, named by spec.security.tls.certificateSecret, does not exist: create it in "
+        "this namespace.",
+        Phase.FAILED,
+        (),
+        flags("no upkeep", "blocked"),
+    ),
+)
+
+PASSES = (
+    Passes("plain text needs none", certify, formed(3)),
+    Passes("all is issued", certify, secured()),
+    Passes("not yet two thirds", certify, later(secured(), TWO_THIRDS - 1)),
+    Passes("TLS is as it was formed", refuse_tls_switch, secured()),
+    Passes("our Secrets are ours", refuse_foreign_secrets, secured()),
+    Passes("no Secret of the user's is named", refuse_unusable_certificate, secured()),
+    Passes(
+        "a cluster that runs goes on without the user's Secret",
+        refuse_unusable_certificate,
+        with_tls(secured(), **OWN),
+    ),
+)
+
+
+@pytest.mark.parametrize("row", FIRES, ids=lambda row: row.title)
+def test_fires(row: Fires) -> None:
+    row.check()
+
+
+@pytest.mark.parametrize("row", PASSES, ids=lambda row: row.title)
+def test_passes(row: Passes) -> None:
+    row.check()
+
+
+UNUSABLE = {
+    "no usable key": (
+        (users_secret("mine", *HOSTS, flaw="its tls.key does not belong to its tls.crt"),),
+        (
+            "Secret mine, named by spec.security.tls.certificateSecret, cannot be used: "
+            "its tls.key does not belong to its tls.crt."
+        ),
+    ),
+    "no authority": (
+        (users_secret("mine", *HOSTS), users_secret("company", trusted=())),
+        (
+            "Secret company has no ca.crt: put the certificate of the authority there, or name a "
+            "Secret that has it in spec.security.tls.caSecret."
+        ),
+    ),
+    "no certificate": (
+        (users_secret("mine"), users_secret("company")),
+        "Secret mine has no tls.crt: put the certificate that clients are to see there.",
+    ),
+    "another name": (
+        (users_secret("mine", "elsewhere"), users_secret("company")),
+        (
+            "The certificate in Secret mine is not for db-0.db-peer.team.svc.cluster.local: "
+            "it needs *.db-peer.team.svc.cluster.local among its names."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_the_users_certificate_is_judged_before_a_member_starts(case: str) -> None:
+    secrets, sentence = UNUSABLE[case]
+    assert plan(with_secret(to_secure(1, **OWN), *secrets)).decision.message == sentence
+
+
+def test_the_users_certificate_is_mounted_and_their_authority_trusted() -> None:
+    scene = with_secret(to_secure(1, **OWN), users_secret("mine", *HOSTS), users_secret("company"))
+    issued = issue_all(scene)
+    assert set(issued.credentials) == {
+        "mine",
+        "company",
+        "db-client-ca",
+        "db-peer-ca",
+        "db-operator-tls",
+        "db-client-tls",
+        "db-peer-tls",
+    }
+    gate = next(a for a in plan(issued).actions if getattr(a, "kind", "") == "ConfigMap")
+    trusted = gate.manifest["data"]["client-ca.crt"]  # type: ignore[union-attr]  # an ApplyObject
+    assert trusted == "pem of client-ca1\npem of company\n"
+
+
+def test_expiry_is_shown_and_a_late_renewal_is_told() -> None:
+    scene = secured()
+    decision = plan(scene).decision
+    shown = report(scene, decision).certificates
+    assert [one.secret for one in shown][:2] == ["db-client-ca", "db-client-tls"]
+    verdicts = {v.type: v for v in judge(scene, decision)}
+    assert verdicts["CertificatesValid"].status == "True"
+    late = later(scene, 2160 * 5 / 6 + 1)
+    verdict = {v.type: v for v in judge(late, decision)}["CertificatesValid"]
+    assert (verdict.status, verdict.reason) == ("False", "ExpiringSoon")
+    verdict = {v.type: v for v in judge(later(scene, 2161), decision)}["CertificatesValid"]
+    assert (verdict.status, verdict.reason) == ("False", "Expired")
+    assert "CertificatesValid" not in {v.type for v in judge(formed(3), decision)}
+
+
+def rotating() -> Snapshot:
+    """The authorities of before are still trusted and in use, the new ones are made."""
+    return issue_all(with_tls(secured(), caGeneration=1))
+
+
+def test_a_lost_authority_is_replaced_with_the_old_one_trusted() -> None:
+    lost = without_secret(secured(), "db-peer-ca")
+    (action,) = plan(lost).actions
+    assert isinstance(action, IssueAuthority)
+    assert [one.key_id for one in action.keep] == ["peer-ca1"]
+
+
+def test_nothing_is_signed_by_whom_a_member_does_not_trust() -> None:
+    scene = later(rotating(), 2)
+    leaf = next(
+        a.leaf
+        for a in plan(to_secure(3)).actions
+        if isinstance(a, IssueCertificate) and a.leaf.secret == "db-peer-tls"
+    )
+    live = scene.credentials["db-peer-tls"]
+    signer = authority_id(scene, "db-peer-ca")
+    action = IssueCertificate(leaf, live.uid, live.resource_version, signer, LIFE, (), "")
+    assert guards.refuse(action, scene) == "db-0 does not trust its authority yet"
+    assert plan(scene).rule != "certify", "the members restart first"
+
+
+def test_nobody_is_distrusted_who_signed_what_is_in_use() -> None:
+    scene = rotating()
+    live = scene.credentials["db-peer-ca"]
+    fresh = tuple(one for one in live.trusted if one.key_id == authority_id(scene, "db-peer-ca"))
+    action = ShareTrust("db-peer-ca", live.uid, live.resource_version, fresh, "")
+    assert guards.refuse(action, scene) == (
+        "certificates in use are signed by whom it would not trust"
+    )
+
+
+def test_a_secret_that_was_replaced_is_not_written() -> None:
+    scene = secured()
+    action = ShareTrust("db-peer-ca", "another", "1", (), "")
+    assert guards.refuse(action, scene) == "it is not the Secret that was looked at"
+
+
+def test_a_pause_renews_nothing() -> None:
+    scene = later(secured(), TWO_THIRDS)
+    paused = scene.cluster.spec.model_copy(update={"paused": True})
+    assert plan(with_cluster(scene, spec=paused)).actions == ()
+
+
+def test_the_urls_say_whether_they_are_encrypted() -> None:
+    scene = secured()
+    assert scene.naming.peer_url(0).startswith("https://")
+    assert NAMING.peer_url(0).startswith("http://")
+
+
+def test_members_that_start_after_everything_was_deleted_trust_each_other() -> None:
+    """All Secrets are gone: stopped and started, the members come up with new authorities."""
+    scene = secured()
+    gate = {
+        f"{who}-ca.crt": scene.credentials[f"db-{who}-ca"].trusted for who in ("client", "peer")
+    }
+    lost = replace(scene, credentials={}, gate_trust=gate)
+    stopped = with_spec(silent(lost, 0, 1, 2), size=0)
+    stopped = replace(issue_all(stopped), pods=(), probes={}, membership=None)
+    (change,) = (a for a in plan(stopped).actions if getattr(a, "kind", "") == "ConfigMap")
+    assert isinstance(change, ApplyObject)
+    assert change.manifest["data"]["peer-ca.crt"] == "pem of peer-ca1\npem of peer-ca2\n"
+    before = scene.children["ConfigMap", "db-config"].body["data"]
+    assert change.manifest["data"]["db-0.yaml"] == before["db-0.yaml"], "the gate is as it was"
+    assert guards.refuse(change, stopped) is None
+
+
+def test_without_a_quorum_a_gate_that_is_right_is_left_alone() -> None:
+    assert plan(silent(secured(), 0, 1, 2)).actions == ()

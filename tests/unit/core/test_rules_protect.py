@@ -1,0 +1,355 @@
+"""Backups before an upgrade and before a deletion: both wait for them, and nothing else does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from etcd_operator.api.backup import EtcdBackupSpec, TaskPhase
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core.actions import ApplyObject, DeleteObject, RequestBackup, SetFinalizer
+from etcd_operator.core.guards import refuse
+from etcd_operator.core.plan import plan
+from etcd_operator.core.precaution import hold_upgrade
+from etcd_operator.core.rules import protect, teardown
+from etcd_operator.core.snapshot import BackupState, Snapshot
+from tests.unit.core.scenes import (
+    NAMING,
+    NOW,
+    UID,
+    answer,
+    change_child,
+    change_pod,
+    formed,
+    new,
+    outdated,
+    silent,
+    with_cluster,
+    with_spec,
+    without_pods,
+    without_status,
+)
+from tests.unit.core.shorthand import Fires, Passes, brief, briefs, flags
+
+WISHES = {"beforeUpgrade": "nightly", "beforeDeletion": "nightly"}
+SPEC = EtcdBackupSpec.model_validate(
+    {
+        "clusterName": "db",
+        "storageType": "S3",
+        "s3": {"bucket": "b", "credentialsSecret": "keys"},
+        "schedule": "0 2 * * *",
+        "suspend": True,
+        "verify": False,
+        "retentionPolicy": {"maxBackups": 1},
+        "encryption": {"keySecret": "backup-key"},
+    }
+)
+NIGHTLY = BackupState("nightly", None, None, namespace="team", spec=SPEC)
+
+
+def taken(risk: str, **changes: Any) -> BackupState:
+    """The backup before a risk: complete and verified, begun after the Pods were there."""
+    usual: dict[str, Any] = {
+        "namespace": "team",
+        "phase": TaskPhase.COMPLETED,
+        "created": NOW,
+        "mark": f"{UID} {risk}",
+        "proven": True,
+        "spec": SPEC,
+    }
+    return BackupState(f"db-before-{risk}-1", NOW, None, **{**usual, **changes})
+
+
+def pending(risk: str, **changes: Any) -> BackupState:
+    """One that is not complete yet."""
+    return taken(risk, **{"phase": TaskPhase.RUNNING, "proven": False, **changes})
+
+
+def protected(snapshot: Snapshot, *backups: BackupState) -> Snapshot:
+    """A cluster whose spec asks for backups before risks."""
+    wished = with_spec(snapshot, backup=WISHES)
+    return replace(wished, backups=(NIGHTLY, *backups))
+
+
+def upgrading(*backups: BackupState, size: int = 3) -> Snapshot:
+    """The user has asked for 3.5.35; the members run 3.5.21."""
+    return with_spec(protected(formed(size), *backups), version="v3.5.35")
+
+
+def held(*backups: BackupState) -> Snapshot:
+    """The same, as the rules see it."""
+    return hold_upgrade(upgrading(*backups))
+
+
+def leaving(*backups: BackupState) -> Snapshot:
+    """The cluster is being deleted."""
+    return with_cluster(protected(formed(1), *backups), deleting=True)
+
+
+def absent(snapshot: Snapshot) -> Snapshot:
+    """The EtcdBackup that the spec names does not exist."""
+    return replace(snapshot, backups=())
+
+
+WITHOUT = "or remove spec.backup.beforeUpgrade to go on without."
+GONE = "or remove spec.backup.beforeDeletion to go on without."
+
+FIRES = (
+    Fires(
+        "an upgrade begins with a backup",
+        protect.back_up_before_upgrade,
+        held(),
+        "BackupBeforeUpgrade",
+        "The upgrade to v3.5.35 waits for a backup: one like EtcdBackup nightly is begun.",
+        Phase.UPGRADING,
+        ("back up db-before-v3.5.35-45362c97",),
+    ),
+    Fires(
+        "and waits for it",
+        protect.back_up_before_upgrade,
+        held(pending("v3.5.35", message="Job x is at work.")),
+        "BackupBeforeUpgrade",
+        "The upgrade to v3.5.35 waits for a backup: EtcdBackup db-before-v3.5.35-1: "
+        "Job x is at work.",
+        Phase.UPGRADING,
+    ),
+    Fires(
+        "one that fails keeps the version, and says how to go on",
+        protect.back_up_before_upgrade,
+        held(pending("v3.5.35", phase=TaskPhase.FAILED, failures=2, message="No bucket.")),
+        "BackupBeforeUpgrade",
+        "The upgrade to v3.5.35 waits for a backup: EtcdBackup db-before-v3.5.35-1: No bucket. "
+        f"Mend that, {WITHOUT}",
+        Phase.UPGRADING,
+        flags=flags("blocked"),
+    ),
+    Fires(
+        "one that was not verified does not count",
+        protect.back_up_before_upgrade,
+        held(taken("v3.5.35", proven=False)),
+        "BackupBeforeUpgrade",
+        "The upgrade to v3.5.35 waits for a backup: EtcdBackup db-before-v3.5.35-1: it is "
+        "complete, but was not verified: delete it, and it is taken anew. "
+        f"Mend that, {WITHOUT}",
+        Phase.UPGRADING,
+        flags=flags("blocked"),
+    ),
+    Fires(
+        "one of an earlier upgrade to the same version does not count",
+        protect.back_up_before_upgrade,
+        held(taken("v3.5.35", created=NOW - timedelta(days=1))),
+        "BackupBeforeUpgrade",
+        "The upgrade to v3.5.35 waits for a backup: one like EtcdBackup nightly is begun.",
+        Phase.UPGRADING,
+        ("back up db-before-v3.5.35-45362c97",),
+    ),
+    Fires(
+        "an EtcdBackup that does not exist is told",
+        protect.back_up_before_upgrade,
+        absent(held()),
+        "BackupBeforeUpgrade",
+        "The upgrade to v3.5.35 waits for a backup: EtcdBackup nightly of EtcdCluster db does not "
+        f"exist in team, and spec.backup.beforeUpgrade names it: create it, {WITHOUT}",
+        Phase.UPGRADING,
+        flags=flags("blocked"),
+    ),
+    Fires(
+        "a deletion begins with a backup",
+        protect.back_up_before_deletion,
+        leaving(),
+        "BackupBeforeDeletion",
+        "The deletion waits for a backup: one like EtcdBackup nightly is begun.",
+        Phase.DELETING,
+        ("back up db-before-deletion-7c8c9cf9",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "and deletes nothing while it fails",
+        protect.back_up_before_deletion,
+        leaving(pending("deletion", failures=1, message="Denied.")),
+        "BackupBeforeDeletion",
+        "The deletion waits for a backup: EtcdBackup db-before-deletion-1: Denied. "
+        f"Mend that, {GONE}",
+        Phase.DELETING,
+        flags=flags("no upkeep", "blocked"),
+    ),
+    Fires(
+        "nor while the cluster cannot be backed up",
+        protect.back_up_before_deletion,
+        leaving(pending("deletion", phase=TaskPhase.PENDING, message="No quorum.")),
+        "BackupBeforeDeletion",
+        "The deletion waits for a backup: EtcdBackup db-before-deletion-1: No quorum. "
+        f"Mend that, {GONE}",
+        Phase.DELETING,
+        flags=flags("no upkeep", "blocked"),
+    ),
+    Fires(
+        "the backup of another cluster of the name does not count",
+        protect.back_up_before_deletion,
+        leaving(taken("deletion", mark="earlier-uid deletion")),
+        "BackupBeforeDeletion",
+        "The deletion waits for a backup: one like EtcdBackup nightly is begun.",
+        Phase.DELETING,
+        ("back up db-before-deletion-7c8c9cf9",),
+        flags("no upkeep"),
+    ),
+)
+
+PASSES = (
+    Passes("no other version", protect.back_up_before_upgrade, hold_upgrade(protected(formed(3)))),
+    Passes("the backup is taken", protect.back_up_before_upgrade, held(taken("v3.5.35"))),
+    Passes("not asked for", protect.back_up_before_upgrade, with_spec(formed(3), version="3.5.35")),
+    Passes("not deleted", protect.back_up_before_deletion, protected(formed(3))),
+    Passes("its backup is taken", protect.back_up_before_deletion, leaving(taken("deletion"))),
+    Passes(
+        "it was never formed, so there is nothing to back up",
+        protect.back_up_before_deletion,
+        with_cluster(protected(new()), deleting=True),
+    ),
+    Passes(
+        "no backup before a deletion is asked for",
+        protect.back_up_before_deletion,
+        with_spec(leaving(), backup={"beforeUpgrade": "nightly"}),
+    ),
+)
+
+
+@pytest.mark.parametrize("row", FIRES, ids=lambda row: row.title)
+def test_fires(row: Fires) -> None:
+    row.check()
+
+
+@pytest.mark.parametrize("row", PASSES, ids=lambda row: row.title)
+def test_passes(row: Passes) -> None:
+    row.check()
+
+
+def version_of(snapshot: Snapshot) -> str:
+    return snapshot.cluster.spec.tag
+
+
+def test_the_version_is_held_until_the_backup_is_taken() -> None:
+    assert (version_of(held()), held().held_version) == ("v3.5.21", "v3.5.35")
+    released = held(taken("v3.5.35"))
+    assert (version_of(released), released.held_version) == ("v3.5.35", "")
+    assert "apply StatefulSet db" in briefs(released)
+    assert "apply StatefulSet db" not in briefs(held())
+
+
+def test_members_are_healed_and_scaled_while_an_upgrade_waits() -> None:
+    grown = hold_upgrade(with_spec(upgrading(), size=5))
+    assert plan(grown).rule == "grow"
+    assert plan(outdated(held(), 2)).rule == "roll"
+
+
+def test_what_is_under_way_is_not_held() -> None:
+    """One member runs the new version: it was begun with its backup, or before the wish."""
+    begun = replace(upgrading(), probes={**upgrading().probes, 2: answer(2, version="3.5.35")})
+    assert hold_upgrade(begun).held_version == ""
+
+
+def test_a_template_that_somebody_edited_is_no_upgrade() -> None:
+    body = dict(formed(3).children["StatefulSet", "db"].body)
+    container = {"name": "etcd", "image": "quay.io/coreos/etcd:v3.5.99"}
+    body["spec"] = {**body["spec"], "template": {"spec": {"containers": [container]}}}
+    edited = change_child(protected(formed(3)), "StatefulSet", "db", body=body)
+    assert hold_upgrade(edited).held_version == ""
+
+
+def test_a_stopped_cluster_starts_with_the_version_of_its_template() -> None:
+    stopped = silent(without_pods(upgrading(), 0, 1, 2), 0, 1, 2)
+    assert version_of(hold_upgrade(stopped)) == "v3.5.21"
+
+
+def test_a_version_that_never_ran_is_taken_back_at_once() -> None:
+    """Of one member, whose Pod has no image: there is nobody to take a backup from."""
+    stuck = change_pod(formed(1, version="v3.5.99"), 0, running=False, ever_ran=False, ready=False)
+    stuck = protected(silent(stuck, 0))
+    taken_back = hold_upgrade(with_spec(stuck, version="v3.5.35"))
+    assert (version_of(taken_back), taken_back.held_version) == ("v3.5.35", "")
+    changes = [a for a in plan(taken_back).actions if isinstance(a, ApplyObject)]
+    assert [refuse(change, taken_back) for change in changes if change.kind == "StatefulSet"] == [
+        None
+    ]
+    crashing = change_pod(stuck, 0, ever_ran=True)
+    assert hold_upgrade(with_spec(crashing, version="v3.5.35")).held_version == "v3.5.35"
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        without_status(with_spec(protected(new()), version="v3.5.35")),
+        with_cluster(upgrading(), deleting=True),
+        with_spec(upgrading(), version="v2.0.0"),  # refused in its own words
+    ],
+    ids=["not formed", "being deleted", "no version"],
+)
+def test_what_is_not_held(scene: Snapshot) -> None:
+    assert hold_upgrade(scene) == scene
+
+
+def requested(snapshot: Snapshot) -> RequestBackup:
+    (action,) = plan(snapshot).actions
+    assert isinstance(action, RequestBackup)
+    assert refuse(action, snapshot) is None
+    return action
+
+
+def test_the_backup_is_like_the_one_named_but_taken_once_and_verified() -> None:
+    manifest = requested(held()).manifest
+    assert manifest["metadata"]["annotations"] == {"etcd.etcd.io/taken-before": f"{UID} v3.5.35"}
+    assert "ownerReferences" not in manifest["metadata"], "it outlives the cluster"
+    spec = manifest["spec"]
+    assert spec["verify"] is True
+    assert spec["encryption"] == {"keySecret": "backup-key"}
+    assert (spec["clusterName"], spec["s3"]["bucket"]) == ("db", "b")
+    assert not {"schedule", "suspend", "retentionPolicy"} & spec.keys()
+
+
+def test_there_is_one_backup_for_each_risk() -> None:
+    assert requested(held()).name == requested(held()).name
+    restarted = change_pod(held(), 2, uid="another", created=NOW + timedelta(hours=1))
+    assert requested(restarted).name == requested(held()).name
+    assert requested(leaving()).name != requested(held()).name
+    known = replace(held(), backups=(NIGHTLY, replace(NIGHTLY, name=requested(held()).name)))
+    assert refuse(requested(held()), known) == "it is there already"
+
+
+def test_the_guard_lets_no_version_through_without_its_backup() -> None:
+    changes = [
+        a
+        for a in plan(with_spec(formed(3), version="v3.5.35")).actions
+        if isinstance(a, ApplyObject) and a.kind == "StatefulSet"
+    ]
+    (change,) = changes
+    refused = "the backup before the upgrade to v3.5.35 is not complete and verified"
+    old = taken("v3.5.35", created=NOW - timedelta(days=1))
+    for backups in ((), (pending("v3.5.35"),), (taken("v3.5.34"),), (old,)):
+        assert refuse(change, upgrading(*backups)) == refused
+    assert refuse(change, upgrading(taken("v3.5.35"))) is None
+    assert refuse(change, with_spec(formed(3), version="v3.5.35")) is None
+    (same,) = plan(with_spec(formed(3), podTemplate={"labels": {"a": "b"}})).actions
+    assert refuse(same, protected(formed(3))) is None
+
+
+def test_the_guard_lets_nothing_be_deleted_without_its_backup() -> None:
+    unprotected = with_cluster(formed(1), deleting=True)
+    deletions = [*plan(unprotected).actions, SetFinalizer(False, UID, "7")]
+    assert any(isinstance(action, DeleteObject) for action in deletions)
+    for action in deletions:
+        refused = refuse(action, leaving(pending("deletion")))
+        assert refused == "the backup before the deletion is not complete and verified", brief(
+            action
+        )
+    assert plan(leaving(taken("deletion"))).rule == teardown.tear_down.__name__
+    for action in plan(leaving(taken("deletion"))).actions:
+        assert refuse(action, leaving(taken("deletion"))) is None
+
+
+def test_a_cluster_that_was_never_formed_has_no_backup() -> None:
+    request = RequestBackup("b", "why", {})
+    assert refuse(request, protected(new())) == "the cluster was never formed"
+    assert NAMING.uid == UID

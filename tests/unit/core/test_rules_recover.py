@@ -1,0 +1,357 @@
+"""Going on without a lost majority: what is asked for, who is kept, and that every step waits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core import guards
+from etcd_operator.core.conditions import judge
+from etcd_operator.core.plan import plan
+from etcd_operator.core.recovery import Stage, find_recovery
+from etcd_operator.core.rules.recover import recover_quorum
+from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.status import report
+from tests.unit.core.recovery_scenes import (
+    REQUEST,
+    alone,
+    approve,
+    approve_and_begin,
+    follow,
+    forced,
+    gate_of,
+    isolating,
+    leaderless,
+    lost,
+    says_empty,
+    settled_again,
+    started_again,
+    with_standing,
+)
+from tests.unit.core.scenes import (
+    NOW,
+    change_pod,
+    formed,
+    silent,
+    with_status,
+    without_claims,
+    without_pods,
+)
+from tests.unit.core.shorthand import Fires, Passes, brief, flags
+
+KEPT = "Going on from member db-0 at revision 100."
+
+FIRES = (
+    Fires(
+        "it is approved: that is recorded",
+        recover_quorum,
+        approve(lost(1, 2)),
+        "RecoveringQuorum",
+        f"{KEPT} Nobody knows what db-1, db-2 had.",
+        Phase.FAILED,
+        ("apply ConfigMap db-config",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "the most advanced member is kept",
+        recover_quorum,
+        approve(lost(1, 2, 3, size=5, m0=95, m4=97)),
+        "RecoveringQuorum",
+        "Going on from member db-4 at revision 97. Nobody knows what db-1, db-2, db-3 had.",
+        Phase.FAILED,
+        ("apply ConfigMap db-config",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "nobody serves: what is on the disks is compared",
+        recover_quorum,
+        approve(started_again(1, 3, size=5, m1=97, m3=98)),
+        "RecoveringQuorum",
+        "Going on from member db-3 at revision 98. Nobody knows what db-0, db-2, db-4 had.",
+        Phase.FAILED,
+        ("apply ConfigMap db-config",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "who started again has more than who serves",
+        recover_quorum,
+        approve(with_standing(lost(0, 1, 2, 3, size=5, m4=97), 2, 99)),
+        "RecoveringQuorum",
+        "Going on from member db-2 at revision 99. Nobody knows what db-0, db-1, db-3 had.",
+        Phase.FAILED,
+        ("apply ConfigMap db-config",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "disks whose owners say that they are empty are not missed",
+        recover_quorum,
+        approve(says_empty(started_again(0), 1, 2)),
+        "RecoveringQuorum",
+        KEPT,
+        Phase.FAILED,
+        ("apply ConfigMap db-config",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "the kept member started again: its disk is enough",
+        recover_quorum,
+        without_pods(follow(approve_and_begin(started_again(0))), 1, 2),
+        "RecoveringQuorum",
+        KEPT,
+        Phase.FAILED,
+        ("quarantine data-db-1", "quarantine data-db-2"),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "the StatefulSet runs it alone",
+        recover_quorum,
+        isolating(),
+        "RecoveringQuorum",
+        KEPT,
+        Phase.FAILED,
+        ("apply StatefulSet db",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "disks are set aside when their Pods are gone",
+        recover_quorum,
+        without_pods(follow(isolating()), 1, 2),
+        "RecoveringQuorum",
+        KEPT,
+        Phase.FAILED,
+        ("quarantine data-db-1", "quarantine data-db-2"),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "a Pod that cannot end is waited for",
+        recover_quorum,
+        change_pod(without_pods(follow(isolating()), 2), 1, deleting=True),
+        "RecoveringQuorum",
+        f"{KEPT} Waiting for Pods db-1 to end; if node-1 is gone, delete that Node.",
+        Phase.FAILED,
+        (),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "alone, it gets a template of its own",
+        recover_quorum,
+        alone(),
+        "RecoveringQuorum",
+        KEPT,
+        Phase.FAILED,
+        ("apply StatefulSet db",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "and a Pod of that template",
+        recover_quorum,
+        follow(alone()),
+        "RecoveringQuorum",
+        KEPT,
+        Phase.FAILED,
+        ("delete Pod db-0",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "when it is the only member, that is recorded",
+        recover_quorum,
+        forced(),
+        "RecoveringQuorum",
+        KEPT,
+        Phase.FAILED,
+        ("apply ConfigMap db-config",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "then it gets the usual template",
+        recover_quorum,
+        follow(forced()),
+        "RecoveringQuorum",
+        KEPT,
+        Phase.FAILED,
+        ("apply StatefulSet db",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "and a usual Pod",
+        recover_quorum,
+        follow(follow(forced())),
+        "RecoveringQuorum",
+        KEPT,
+        Phase.FAILED,
+        ("delete Pod db-0",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "only then is it over",
+        recover_quorum,
+        settled_again(),
+        "RecoveringQuorum",
+        KEPT,
+        Phase.FAILED,
+        ("apply ConfigMap db-config",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "the majority came back in time",
+        recover_quorum,
+        replace(isolating(), membership=formed(3).membership, probes=formed(3).probes),
+        "RecoveringQuorum",
+        f"{KEPT} The majority came back.",
+        Phase.FAILED,
+        ("apply ConfigMap db-config",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "the kept member has to run before a disk is set aside",
+        recover_quorum,
+        replace(without_pods(follow(isolating()), 1, 2), probes={}, membership=None),
+        "RecoveringQuorum",
+        f"{KEPT} Waiting for it to run.",
+        Phase.FAILED,
+        (),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "the kept disk is lost before anything was set aside",
+        recover_quorum,
+        without_claims(isolating(), 0),
+        "RecoveringQuorum",
+        f"{KEPT} Its disk is lost: another one.",
+        Phase.FAILED,
+        ("apply ConfigMap db-config",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "the kept disk is lost when the others are set aside",
+        recover_quorum,
+        without_claims(alone(), 0),
+        "RecoveryFailed",
+        "The disk of db-0, which was to be kept, is lost as well. The volumes of the others were "
+        "set aside; restore a backup into a new cluster, or one of them by hand.",
+        Phase.FAILED,
+        flags=flags("blocked", "no upkeep"),
+    ),
+    Fires(
+        "another cluster is named",
+        recover_quorum,
+        approve(lost(1, 2), cluster_id="abc"),
+        "RecoveryRefused",
+        "spec.recovery.quorumLoss is not carried out: it names another etcd cluster than "
+        "status.clusterID.",
+        Phase.FAILED,
+        flags=flags("blocked"),
+    ),
+    Fires(
+        "more is wanted than is there",
+        recover_quorum,
+        approve(lost(1, 2), revision=101),
+        "RecoveryRefused",
+        "spec.recovery.quorumLoss is not carried out: db-0 is the most advanced member that "
+        "runs, and has revision 100; bring a better one back, or accept that revision.",
+        Phase.FAILED,
+        flags=flags("blocked"),
+    ),
+    Fires(
+        "nobody runs",
+        recover_quorum,
+        approve(lost(0, 1, 2)),
+        "RecoveryRefused",
+        "spec.recovery.quorumLoss is not carried out: no member runs that could be kept.",
+        Phase.FAILED,
+        flags=flags("blocked"),
+    ),
+    Fires(
+        "the disks have less than is wanted",
+        recover_quorum,
+        approve(started_again(0, 3, size=5, m0=80, m3=85)),
+        "RecoveryRefused",
+        "spec.recovery.quorumLoss is not carried out: db-3 is the most advanced member that "
+        "runs, and has revision 85; bring a better one back, or accept that revision.",
+        Phase.FAILED,
+        flags=flags("blocked"),
+    ),
+    Fires(
+        "another one is still starting: it may have more",
+        recover_quorum,
+        change_pod(approve(lost(1, 2)), 1, unready_since=NOW - timedelta(minutes=2)),
+        "RecoveryRefused",
+        "spec.recovery.quorumLoss is not carried out: db-1 may still say what is on the disk, "
+        f"until {NOW + timedelta(minutes=3):%H:%M:%SZ}.",
+        Phase.FAILED,
+        flags=flags("blocked"),
+    ),
+    Fires(
+        "another one serves, says Kubernetes: the majority may be out of our sight",
+        recover_quorum,
+        change_pod(approve(lost(1, 2)), 2, ready=True, unready_since=None),
+        "RecoveryRefused",
+        "spec.recovery.quorumLoss is not carried out: db-2 does not answer but is Ready, so a "
+        "majority may serve clients where the operator does not reach it.",
+        Phase.FAILED,
+        flags=flags("blocked"),
+    ),
+    Fires(
+        "only a learner is left",
+        recover_quorum,
+        approve(with_standing(started_again(), 1, 99, is_learner=True)),
+        "RecoveryRefused",
+        "spec.recovery.quorumLoss is not carried out: no member runs that could be kept.",
+        Phase.FAILED,
+        flags=flags("blocked"),
+    ),
+)
+
+PASSES = (
+    Passes("nobody approved it", recover_quorum, lost(1, 2)),
+    Passes("there is a majority", recover_quorum, approve(formed(3))),
+    Passes("a majority answers, without a leader", recover_quorum, approve(leaderless())),
+    Passes("a majority runs without serving", recover_quorum, approve(started_again(0, 2))),
+    Passes("it may be an election", recover_quorum, approve(silent(formed(3), 1, 2))),
+    Passes(
+        "this request was carried out",
+        recover_quorum,
+        with_status(approve(lost(1, 2)), lastRecovery=f"{REQUEST} 100"),
+    ),
+)
+
+
+@pytest.mark.parametrize("row", FIRES, ids=lambda row: row.title)
+def test_fires(row: Fires) -> None:
+    row.check()
+
+
+@pytest.mark.parametrize("row", PASSES, ids=lambda row: row.title)
+def test_passes(row: Passes) -> None:
+    row.check()
+
+
+@pytest.mark.parametrize("row", FIRES, ids=lambda row: row.title)
+def test_the_guard_agrees(row: Fires) -> None:
+    for action in plan(row.scene).actions:
+        assert guards.refuse(action, row.scene) is None
+
+
+def test_the_forcing_file_is_there_only_while_it_is_needed() -> None:
+    def forces(snapshot: Snapshot) -> list[str]:
+        return [name for name, text in gate_of(snapshot).items() if "force-new-cluster" in text]
+
+    assert forces(isolating()) == []
+    assert forces(alone()) == ["db-0-forced.yaml"]
+    assert forces(follow(forced())) == []
+    assert find_recovery(follow(forced())).stage is Stage.SETTLE  # type: ignore[union-attr]  # it is
+
+
+def test_it_grows_again_when_it_is_over() -> None:
+    over = follow(settled_again())
+    assert find_recovery(over) is None
+    made = plan(over)
+    assert made.rule == "grow"
+    assert "add 1" in [brief(action) for action in made.actions]
+    verdict = next(v for v in judge(over, made.decision) if v.type == "DataLossPossible")
+    assert (verdict.status, verdict.reason) == ("True", "MajorityGivenUp")
+    assert "revision 100" in verdict.message
+    assert report(over, made.decision).last_recovery == f"{REQUEST} 100"

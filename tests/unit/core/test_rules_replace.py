@@ -1,0 +1,189 @@
+"""Members that lost their data: what is believed, what is done, and when nothing is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core import guards
+from etcd_operator.core.plan import plan, predict
+from etcd_operator.core.rules.replace import Disk, judge_disk, replace_lost_members
+from etcd_operator.core.snapshot import Snapshot
+from tests.unit.core.scenes import (
+    change_claim,
+    change_member,
+    change_pod,
+    formed,
+    led_by,
+    silent,
+    with_learner,
+    with_spec,
+)
+from tests.unit.core.shorthand import Fires, Passes
+
+WIPED = "discovery failed: cannot fetch cluster info from peer urls: could not retrieve"
+# What etcd says when its disk is full.
+FULL = (
+    "failed to save Raft hard state and entries: write /var/lib/etcd/data/member/wal/"
+    "0000000000000000-0000000000000000.wal: no space left on device"
+)
+CORRUPT = "failed to read WAL, cannot be repaired: walpb: crc mismatch"
+
+
+def ended(snapshot: Snapshot, ordinal: int, words: str) -> Snapshot:
+    """A member's process ends again and again with these last words."""
+    state = {"ready": False, "running": False, "restarts": 3, "last_words": words}
+    return change_pod(silent(snapshot, ordinal), ordinal, **state)
+
+
+FIRES = (
+    Fires(
+        "a wiped follower leaves and is announced again",
+        replace_lost_members,
+        ended(formed(3), 1, WIPED),
+        "ReplacingMember",
+        "Member db-1 lost its data: replacing it.",
+        Phase.SCALING,
+        ("remove 1", "add 1", "apply ConfigMap db-config", "label db-1 learner"),
+    ),
+    Fires(
+        "ordinal 0 is no exception",
+        replace_lost_members,
+        ended(led_by(formed(3), 2), 0, WIPED),
+        "ReplacingMember",
+        "Member db-0 lost its data: replacing it.",
+        Phase.SCALING,
+        ("remove 0", "add 0", "apply ConfigMap db-config", "label db-0 learner"),
+    ),
+    Fires(
+        "one of five while another is silent: the rest is as safe as before",
+        replace_lost_members,
+        silent(ended(formed(5), 1, WIPED), 2),
+        "ReplacingMember",
+        "Member db-1 lost its data: replacing it.",
+        Phase.SCALING,
+        ("remove 1", "add 1", "apply ConfigMap db-config", "label db-1 learner"),
+    ),
+    Fires(
+        "a corrupt disk goes, with the Pod that holds it",
+        replace_lost_members,
+        ended(formed(3), 1, CORRUPT),
+        "ReplacingMember",
+        "Member db-1 has data that it cannot use: replacing it.",
+        Phase.SCALING,
+        ("delete PersistentVolumeClaim data-db-1", "delete Pod db-1"),
+    ),
+    Fires(
+        "a lost volume likewise",
+        replace_lost_members,
+        change_claim(change_pod(silent(formed(3), 1), 1, ready=False), 1, lost=True),
+        "ReplacingMember",
+        "Member db-1 lost its disk: replacing it.",
+        Phase.SCALING,
+        ("delete PersistentVolumeClaim data-db-1", "delete Pod db-1"),
+    ),
+)
+
+PASSES = (
+    Passes("all serve", replace_lost_members, formed(3)),
+    Passes("it is only silent", replace_lost_members, silent(formed(3), 1)),
+    Passes("it ended for another reason", replace_lost_members, ended(formed(3), 1, "killed")),
+    Passes(
+        "what it said is from before it came back",
+        replace_lost_members,
+        change_pod(silent(formed(3), 1), 1, last_words=WIPED, restarts=1, ready=True),
+    ),
+    Passes(
+        "it runs again and is cut off: silence proves nothing",
+        replace_lost_members,
+        change_pod(silent(formed(3), 1), 1, last_words=WIPED, restarts=1, ready=False),
+    ),
+    Passes(
+        "the others have no majority",
+        replace_lost_members,
+        silent(ended(formed(5), 1, WIPED), 2, 3),
+    ),
+    Passes(
+        "another one is on its way in",
+        replace_lost_members,
+        ended(with_learner(formed(5), 5), 1, WIPED),
+    ),
+    Passes(
+        "it is to leave anyway",
+        replace_lost_members,
+        with_spec(ended(formed(3), 2, WIPED), size=1),
+    ),
+    Passes(
+        "it was announced already and only has to start",
+        replace_lost_members,
+        change_member(ended(formed(3), 1, WIPED), 1, client_urls=(), is_learner=True),
+    ),
+)
+
+
+@pytest.mark.parametrize("row", FIRES, ids=lambda row: row.title)
+def test_fires(row: Fires) -> None:
+    row.check()
+
+
+@pytest.mark.parametrize("row", PASSES, ids=lambda row: row.title)
+def test_passes(row: Passes) -> None:
+    row.check()
+
+
+@pytest.mark.parametrize("words", [WIPED, CORRUPT])
+@pytest.mark.parametrize("size", [3, 5])
+def test_the_guards_allow_each_step_in_order(size: int, words: str) -> None:
+    snapshot = ended(formed(size), 1, words)
+    for action in replace_lost_members(snapshot).actions:  # type: ignore[union-attr]  # it fires
+        assert guards.refuse(action, snapshot) is None, action
+        snapshot = predict(snapshot, (action,))
+
+
+@pytest.mark.parametrize(
+    ("words", "disk"),
+    [
+        (WIPED, Disk.EMPTY),
+        ("discovery failed: cannot fetch cluster info from peer urls: EOF", Disk.EMPTY),
+        (CORRUPT, Disk.UNUSABLE),
+        ("discovery failed: proto: integer overflow", Disk.UNUSABLE),
+        ("tocommit(90) is out of range [lastIndex(0)]. Was the raft log corrupted", Disk.UNUSABLE),
+        ("the member has been permanently removed from the cluster", Disk.UNUSABLE),
+        ("failed to read WAL: wal: max entry size limit exceeded", Disk.UNUSABLE),
+        (
+            "failed to recover from /var/lib/etcd/data/member/snap: snap: crc mismatch",
+            Disk.UNUSABLE,
+        ),
+        (FULL, None),
+        (FULL.replace("wal: no space left on device", "wal: input/output error"), None),
+        ("failed to open /var/lib/etcd/data/member/snap/1-2.snap: no space left on device", None),
+        ("failed to read WAL, cannot be repaired: no space left on device", None),
+        ("listen tcp 0.0.0.0:2380: bind: address already in use", None),
+        ("member count is unequal", None),
+        ("", None),
+    ],
+)
+def test_what_last_words_mean(words: str, disk: Disk | None) -> None:
+    assert judge_disk(ended(formed(3), 1, words).seat(1)) is disk
+
+
+def test_the_guards_keep_the_disk_of_a_member_that_serves() -> None:
+    corrupt = ended(formed(3), 1, CORRUPT)
+    actions = replace_lost_members(corrupt).actions  # type: ignore[union-attr]  # it fires
+    well = replace(corrupt, probes=formed(3).probes)
+    assert guards.refuse(actions[0], well) == "its member is part of the cluster"
+    two_away = silent(corrupt, 2)
+    assert guards.refuse(actions[0], two_away) is not None
+    runs_again = change_pod(corrupt, 1, running=True)
+    assert guards.refuse(actions[0], runs_again) == "its member is part of the cluster"
+
+
+def test_the_gate_opens_for_the_announced_member() -> None:
+    actions = plan(ended(formed(3), 1, WIPED)).actions
+    gate = next(a for a in actions if getattr(a, "kind", "") == "ConfigMap")
+    files = gate.manifest["data"]  # type: ignore[union-attr]  # an ApplyObject
+    assert "db-0=" in files["db-1.yaml"]
+    assert 'initial-cluster-state: "existing"' in files["db-1.yaml"]
+    assert "db-1=" not in files["db-0.yaml"], "the others' gates stay closed"

@@ -1,0 +1,105 @@
+"""Growing disks: the claims first, then the template, then patience."""
+
+from __future__ import annotations
+
+import pytest
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core import guards
+from etcd_operator.core.actions import ResizeClaim
+from etcd_operator.core.plan import plan
+from etcd_operator.core.rules.storage import grow_disks
+from etcd_operator.core.snapshot import Snapshot
+from tests.unit.core.scenes import change_claim, formed, silent, with_spec, without_child
+from tests.unit.core.shorthand import Fires, Passes
+
+TWENTY = {"size": "20Gi"}
+
+
+def sized(snapshot: Snapshot, requested: str, capacity: str) -> Snapshot:
+    """Every disk has this size, asked for and real."""
+    for claim in snapshot.claims:
+        snapshot = change_claim(snapshot, claim.ordinal, requested=requested, capacity=capacity)
+    return snapshot
+
+
+def to_grow(requested: str = "10Gi", capacity: str = "10Gi") -> Snapshot:
+    """A healthy cluster whose disks are to have 20 GiB."""
+    return with_spec(sized(formed(3), requested, capacity), storage=TWENTY)
+
+
+FIRES = (
+    Fires(
+        "every claim is asked for the new size",
+        grow_disks,
+        to_grow(),
+        "GrowingDisks",
+        "Growing the disks to 20Gi: data-db-0, data-db-1, data-db-2.",
+        Phase.UPGRADING,
+        ("resize data-db-0", "resize data-db-1", "resize data-db-2"),
+    ),
+    Fires(
+        "the template follows, around the Pods",
+        grow_disks,
+        to_grow("20Gi"),
+        "GrowingDisks",
+        "Growing the disks to 20Gi: data-db-0, data-db-1, data-db-2.",
+        Phase.UPGRADING,
+        ("delete StatefulSet db",),
+    ),
+    Fires(
+        "a claim without a volume is asked when it has one, the others now",
+        grow_disks,
+        change_claim(to_grow(), 1, bound=False, capacity=""),
+        "GrowingDisks",
+        "Growing the disks to 20Gi: data-db-0, data-db-2.",
+        Phase.UPGRADING,
+        ("resize data-db-0", "resize data-db-2"),
+    ),
+)
+
+PASSES = (
+    Passes("the size is as it should be", grow_disks, sized(formed(3), "10Gi", "10Gi")),
+    Passes("the same size in other words", grow_disks, sized(formed(3), "10240Mi", "10Gi")),
+    Passes("nothing is known about the disks", grow_disks, formed(3)),
+    Passes(
+        "a smaller size got past the API server",
+        grow_disks,
+        with_spec(sized(formed(3), "10Gi", "10Gi"), storage={"size": "1Gi"}),
+    ),
+)
+
+
+@pytest.mark.parametrize("row", FIRES, ids=lambda row: row.title)
+def test_fires(row: Fires) -> None:
+    row.check()
+
+
+@pytest.mark.parametrize("row", PASSES, ids=lambda row: row.title)
+def test_passes(row: Passes) -> None:
+    row.check()
+
+
+def test_the_new_template_asks_for_the_new_size_and_then_the_volumes_are_waited_for() -> None:
+    orphaned = without_child(to_grow("20Gi"), "StatefulSet", "db")
+    made = plan(orphaned).actions
+    sets = [a for a in made if getattr(a, "kind", "") == "StatefulSet"]
+    template = sets[0].manifest["spec"]["volumeClaimTemplates"][0]  # type: ignore[union-attr]  # an ApplyObject
+    assert template["spec"]["resources"]["requests"]["storage"] == "20Gi"
+    decision = plan(orphaned).decision
+    assert decision.reason == "GrowingDisks"
+    assert not decision.settled
+    assert plan(without_child(to_grow("20Gi", "20Gi"), "StatefulSet", "db")).decision.settled
+
+
+def test_guards_let_disks_only_grow() -> None:
+    scene = to_grow()
+    grow = ResizeClaim("data-db-0", "claim-0", "20Gi")
+    assert guards.refuse(grow, scene) is None
+    assert guards.refuse(ResizeClaim("data-db-0", "claim-0", "5Gi"), scene) is not None
+    assert guards.refuse(ResizeClaim("data-db-0", "other", "20Gi"), scene) is not None
+    assert guards.refuse(grow, change_claim(scene, 0, owner_uid="other")) is not None
+    assert guards.refuse(grow, change_claim(scene, 0, bound=False)) is not None
+    remake = plan(to_grow("20Gi")).actions[0]
+    assert guards.refuse(remake, scene) is None
+    assert guards.refuse(remake, silent(scene, 1, 2)) is not None

@@ -1,0 +1,217 @@
+"""Carrying out actions: the preconditions that are sent, and what the caches believe afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from etcd_operator.core.actions import ApplyObject, DeleteObject, SetFinalizer
+from etcd_operator.core.naming import FINALIZER
+from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.runtime.access import AccessStore
+from etcd_operator.runtime.act import ONLY_CREATE, Performer
+from etcd_operator.runtime.caches import Caches
+from etcd_operator.runtime.clock import SystemClock
+from etcd_operator.runtime.credentials import CredentialStore
+from etcd_operator.runtime.etcd_pool import EtcdPool
+from etcd_operator.runtime.kube import Kind, KubeApi
+from tests.unit.core.scenes import NAMING, UID, formed, raw_cluster, with_cluster
+
+Json = dict[str, Any]
+
+
+class ScriptedApi:
+    """Answers as told, and remembers what was sent."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], Json] = {}
+        self.sent: list[tuple[str, Json]] = []
+        self.delete_answer: Json = {}
+        self.conflict = False
+        self.live_data: dict[str, str] = {}
+        self.live_spec: Json = {}
+
+    async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
+        if (kind.name, name) not in self.objects:
+            raise NotFound(f"{kind.name} {name} not found", 404)
+        return self.objects[kind.name, name]
+
+    async def delete(self, kind: Kind, _namespace: str, name: str, **preconditions: Any) -> Json:
+        self.sent.append((f"delete {kind.name} {name}", preconditions))
+        return self.delete_answer
+
+    async def apply(self, kind: Kind, manifest: Json) -> Json:
+        self.sent.append((f"apply {kind.name}", manifest["metadata"]))
+        if self.conflict:
+            raise Conflict("exists", 409)
+        metadata = {**manifest["metadata"], "uid": "u", "resourceVersion": "9"}
+        answer = {**manifest, "metadata": metadata, "data": self.live_data}
+        return {**answer, "spec": self.live_spec} if self.live_spec else answer
+
+    async def merge_patch(self, kind: Kind, _namespace: str, name: str, patch: Json) -> Json:
+        self.sent.append((f"patch {kind.name}", patch))
+        data = {
+            k: v for k, v in self.live_data.items() if patch.get("data", {}).get(k, v) is not None
+        }
+        item = raw(name, 10, "u")
+        return {**item, "data": data}
+
+
+def raw(name: str, version: int, uid: str = "uid-1", **labels: str) -> Json:
+    metadata: Json = {
+        "name": name,
+        "namespace": NAMING.namespace,
+        "uid": uid,
+        "resourceVersion": str(version),
+        "labels": {**NAMING.labels(), **labels},
+    }
+    return {"metadata": metadata, "spec": {}, "status": {}}
+
+
+@pytest.fixture
+def api() -> ScriptedApi:
+    return ScriptedApi()
+
+
+def perform(api: ScriptedApi) -> tuple[Performer, Caches]:
+    typed: KubeApi = api  # type: ignore[assignment]  # only what these tests use
+    caches = Caches(typed)
+    clock = SystemClock()
+    stores = CredentialStore(typed, clock), AccessStore(clock)
+    return Performer(typed, caches, EtcdPool(), *stores), caches
+
+
+async def test_a_pod_that_is_gone_with_its_deletion_is_not_believed_to_be_there(
+    api: ScriptedApi,
+) -> None:
+    """Its DELETED event came first, and the answer carries the version of that very event."""
+    performer, caches = perform(api)
+    caches.observe("Pod", raw("db-0", 5))
+    caches.pods.observe_deleted(NAMING.namespace, "db-0", "uid-1", 8)
+    api.delete_answer = raw("db-0", 8)
+    await performer.perform(DeleteObject("Pod", "db-0", "uid-1", "why"), formed(3))
+    assert caches.pods.get(NAMING.namespace, "db-0") is None
+
+
+async def test_a_pod_that_takes_its_time_is_known_to_be_going(api: ScriptedApi) -> None:
+    performer, caches = perform(api)
+    caches.observe("Pod", raw("db-0", 5))
+    going = raw("db-0", 6)
+    going["metadata"]["deletionTimestamp"] = "2026-03-04T05:06:07Z"
+    api.objects["Pod", "db-0"] = going
+    await performer.perform(DeleteObject("Pod", "db-0", "uid-1", "why"), formed(3))
+    pod = caches.pods.get(NAMING.namespace, "db-0")
+    assert pod is not None
+    assert pod.deleting
+
+
+@pytest.mark.parametrize("version", ["", "7"])
+async def test_deletions_insist_on_what_was_looked_at(api: ScriptedApi, version: str) -> None:
+    performer, _ = perform(api)
+    action = DeleteObject("Pod", "db-0", "uid-1", "why", version, grace_seconds=1)
+    await performer.perform(action, formed(3))
+    wanted = {
+        "uid": "uid-1",
+        "resource_version": version or None,
+        "grace_seconds": 1,
+        "orphan": False,
+    }
+    assert api.sent == [("delete Pod db-0", wanted)]
+
+
+def applied(uid: str, version: str) -> tuple[ApplyObject, Snapshot]:
+    manifest = {"kind": "Service", **raw("db-client", 1)}
+    del manifest["metadata"]["uid"], manifest["metadata"]["resourceVersion"]
+    return ApplyObject("Service", "db-client", uid, version, "why", manifest), formed(3)
+
+
+@pytest.mark.parametrize(
+    ("uid", "version", "sent"),
+    [
+        ("", "", {"resourceVersion": ONLY_CREATE}),
+        ("uid-1", "", {"uid": "uid-1"}),
+        ("uid-1", "7", {"uid": "uid-1", "resourceVersion": "7"}),
+    ],
+)
+async def test_applies_create_or_change_exactly_what_was_looked_at(
+    api: ScriptedApi, uid: str, version: str, sent: Json
+) -> None:
+    performer, caches = perform(api)
+    await performer.perform(*applied(uid, version))
+    metadata = api.sent[0][1]
+    assert {key: metadata.get(key) for key in ("uid", "resourceVersion")} == {
+        "uid": sent.get("uid"),
+        "resourceVersion": sent.get("resourceVersion"),
+    }
+    assert caches.children["Service"].get(NAMING.namespace, "db-client") is not None
+
+
+async def test_a_conflict_is_followed_by_a_look(api: ScriptedApi) -> None:
+    """Somebody else's Service of our name carries no label of ours: no watch would tell of it."""
+    performer, caches = perform(api)
+    api.conflict = True
+    theirs = raw("db-client", 3, uid="theirs")
+    theirs["metadata"]["labels"] = {}
+    api.objects["Service", "db-client"] = theirs
+    with pytest.raises(Conflict):
+        await performer.perform(*applied("", ""))
+    found = caches.children["Service"].get(NAMING.namespace, "db-client")
+    assert found is not None
+    assert found.owner_uid == ""
+
+
+async def test_files_that_somebody_put_into_the_gate_are_removed(api: ScriptedApi) -> None:
+    """A server-side apply would leave them to their owner, and a file is an open gate."""
+    performer, caches = perform(api)
+    action, snapshot = applied("uid-1", "7")
+    ours = replace(action, kind="ConfigMap", manifest={**action.manifest, "data": {"a": "1"}})
+    api.live_data = {"a": "1", "stray": "2"}
+    await performer.perform(ours, snapshot)
+    assert api.sent[-1] == (
+        "patch ConfigMap",
+        {"metadata": {"uid": "u", "resourceVersion": "9"}, "data": {"stray": None}},
+    )
+    gate = caches.children["ConfigMap"].get(NAMING.namespace, "db-client")
+    assert gate is not None
+    assert gate.body["data"] == {"a": "1"}
+
+
+async def test_what_somebody_added_to_a_network_policy_is_removed(api: ScriptedApi) -> None:
+    """Labels beside ours would let it select nothing, and an apply leaves them as they are."""
+    performer, _ = perform(api)
+    action, snapshot = applied("uid-1", "7")
+    spec = {"podSelector": {"matchLabels": {"a": "1"}}, "ingress": [{"ports": [{"port": 1}]}]}
+    manifest = {**action.manifest, "kind": "NetworkPolicy", "spec": spec}
+    ours = replace(action, kind="NetworkPolicy", manifest=manifest)
+    live = {"matchLabels": {"a": "1", "no": "pod"}}
+    api.live_spec = {**spec, "podSelector": live, "egress": [{}]}
+    await performer.perform(ours, snapshot)
+    strays = {"podSelector": {"matchLabels": {"no": None}}, "egress": None}
+    assert api.sent[-1][0] == "patch NetworkPolicy"
+    assert api.sent[-1][1]["spec"] == strays
+
+
+class FinalizedApi(ScriptedApi):
+    """Changes the finalizers of the EtcdCluster."""
+
+    async def merge_patch(self, kind: Kind, _namespace: str, name: str, patch: Json) -> Json:
+        self.sent.append((f"patch {kind.name} {name}", patch["metadata"]))
+        return raw_cluster(**{**patch["metadata"], "resourceVersion": "8"})
+
+
+@pytest.mark.parametrize("others", [(), ("theirs",)], ids=["last", "not the last"])
+async def test_the_last_finalizer_ends_the_cluster(others: tuple[str, ...]) -> None:
+    """The answer shows it as it was at its end: a pass over it would be one over nothing."""
+    api = FinalizedApi()
+    performer, caches = perform(api)
+    caches.observe("EtcdCluster", raw_cluster())
+    going = with_cluster(formed(3), deleting=True, finalizers=(*others, FINALIZER))
+    await performer.perform(SetFinalizer(False, UID, "7"), going)
+    wanted = {"uid": UID, "resourceVersion": "7", "finalizers": list(others)}
+    assert api.sent == [("patch EtcdCluster db", wanted)]
+    known = caches.clusters.get(NAMING.namespace, NAMING.name)
+    assert (known is not None) == bool(others)
+    assert known is None or known.finalizers == others

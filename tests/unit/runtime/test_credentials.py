@@ -1,0 +1,199 @@
+"""Secrets with certificates: read when needed, believed for a while, written where looked at."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, cast
+
+import pytest
+
+from etcd_operator.core.actions import IssueAuthority, IssueCertificate, ShareTrust
+from etcd_operator.core.plan import plan
+from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.trust import used_secrets
+from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.runtime.credentials import CredentialStore, read_credential
+from etcd_operator.runtime.etcd import Introduction
+from etcd_operator.runtime.etcd_pool import EtcdPool
+from etcd_operator.runtime.kube import Kind, KubeApi
+from tests.unit.core.certificate_scenes import SECURE, to_secure
+from tests.unit.core.scenes import UID
+from tests.unit.runtime.memory_api import LoopClock
+
+pytestmark = pytest.mark.looptime
+
+Json = dict[str, Any]
+
+
+class SecretApi:
+    """An API server with Secrets alone."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[str, Json] = {}
+        self.reads = 0
+
+    async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
+        assert kind.name == "Secret"
+        self.reads += 1
+        if name not in self.secrets:
+            raise NotFound(name, 404)
+        return self.secrets[name]
+
+    async def create(self, _kind: Kind, _namespace: str, body: Json) -> Json:
+        name = body["metadata"]["name"]
+        if name in self.secrets:
+            raise Conflict(name, 409)
+        metadata = {**body["metadata"], "uid": f"uid-{name}", "resourceVersion": "1"}
+        self.secrets[name] = {**body, "metadata": metadata}
+        return self.secrets[name]
+
+    async def merge_patch(self, _kind: Kind, _namespace: str, name: str, patch: Json) -> Json:
+        live = self.secrets[name]
+        for field in ("uid", "resourceVersion"):
+            if patch["metadata"][field] != live["metadata"][field]:
+                raise Conflict(name, 409)
+        version = str(int(live["metadata"]["resourceVersion"]) + 1)
+        metadata = {**live["metadata"], "resourceVersion": version}
+        self.secrets[name] = {
+            **live,
+            "metadata": metadata,
+            "data": {**live["data"], **patch["data"]},
+        }
+        return self.secrets[name]
+
+
+@pytest.fixture
+def api() -> SecretApi:
+    return SecretApi()
+
+
+@pytest.fixture
+def store(api: SecretApi) -> CredentialStore:
+    return CredentialStore(cast(KubeApi, api), LoopClock())
+
+
+def names(snapshot: Snapshot) -> tuple[str, ...]:
+    return used_secrets(snapshot.cluster.spec, snapshot.naming)
+
+
+async def issue_all(store: CredentialStore, snapshot: Snapshot) -> dict[str, Any]:
+    """Carry out the first plan of a new cluster."""
+    for action in plan(snapshot).actions:
+        assert isinstance(action, IssueAuthority | IssueCertificate | ShareTrust)
+        await store.write(action, snapshot.naming)
+    return await store.look(snapshot.naming, names(snapshot))
+
+
+async def test_a_plan_makes_secrets_that_the_next_plan_is_content_with(
+    api: SecretApi, store: CredentialStore
+) -> None:
+    scene = to_secure(3)
+    found = await issue_all(store, scene)
+    assert set(found) == set(names(scene)) == set(api.secrets)
+    assert {one.owner_uid for one in found.values()} == {UID}
+    assert not any(one.flaw for one in found.values())
+    server, authority = found["db-server-tls"], found["db-client-ca"]
+    assert server.certificate
+    assert authority.certificate
+    assert server.certificate.issuer_key_id == authority.certificate.key_id
+    assert server.trusted == authority.trusted
+    assert "client.key" in api.secrets["db-peer-tls"]["data"]
+    assert api.secrets["db-peer-tls"]["type"] == "kubernetes.io/tls"
+
+
+async def test_what_was_read_is_believed_for_a_while(
+    api: SecretApi, store: CredentialStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = to_secure(3)
+    clock = LoopClock()
+    await issue_all(store, scene)
+    before = api.reads
+    await store.look(SECURE, names(scene), hurry=True)
+    assert api.reads == before, "it is fresh"
+    later = clock.monotonic() + 11
+    monkeypatch.setattr(LoopClock, "monotonic", lambda _: later)
+    await store.look(SECURE, names(scene))
+    assert api.reads == before, "nothing is wrong with the members"
+    await store.look(SECURE, names(scene), hurry=True)
+    assert api.reads == before + len(names(scene))
+    before = api.reads
+    await store.look(SECURE, names(scene), edition="db-server 2")
+    assert api.reads == before + len(names(scene)), "somebody says that one was written"
+    await store.look(SECURE, names(scene), edition="db-server 2")
+    assert api.reads == before + len(names(scene))
+    del api.secrets["db-peer-tls"]
+    store.forget(UID)
+    assert "db-peer-tls" not in await store.look(SECURE, names(scene))
+
+
+async def test_a_secret_that_changed_is_not_written_and_looked_at_again(
+    api: SecretApi, store: CredentialStore
+) -> None:
+    scene = to_secure(3)
+    found = await issue_all(store, scene)
+    live = found["db-peer-tls"]
+    stale = ShareTrust("db-peer-tls", live.uid, "0", live.trusted, "")
+    with pytest.raises(Conflict):
+        await store.write(stale, SECURE)
+    before = api.reads
+    await store.look(SECURE, names(scene))
+    assert api.reads > before
+
+
+async def test_nothing_is_signed_by_another_authority_than_was_looked_at(
+    api: SecretApi, store: CredentialStore
+) -> None:
+    scene = to_secure(3)
+    await issue_all(store, scene)
+    action = next(a for a in plan(scene).actions if isinstance(a, IssueCertificate))
+    live = read_credential(api.secrets[action.leaf.secret])
+    other = IssueCertificate(
+        action.leaf, live.uid, live.resource_version, "other", action.lifetime, (), ""
+    )
+    with pytest.raises(Conflict):
+        await store.write(other, SECURE)
+
+
+async def test_the_operator_shows_its_own_certificate_and_hides_its_key(
+    api: SecretApi, store: CredentialStore
+) -> None:
+    assert store.identity(SECURE) is None
+    await issue_all(store, to_secure(3))
+    identity = store.identity(SECURE)
+    assert identity
+    data = api.secrets["db-operator-tls"]["data"]
+    assert base64.b64decode(data["tls.key"]).decode() == identity.key
+    assert "PRIVATE" not in repr(identity)
+    assert "PRIVATE" not in repr(Introduction(identity, "db-0"))
+
+
+async def test_another_identity_is_another_connection(store: CredentialStore) -> None:
+    await issue_all(store, to_secure(3))
+    identity = store.identity(SECURE)
+    assert identity
+    pool = EtcdPool()
+    try:
+        plain = await pool.client("10.0.0.1:2379")
+        pool.introduce("10.0.0.1:2379", Introduction(identity, "db-0"))
+        secure = await pool.client("10.0.0.1:2379")
+        assert secure is not plain
+        assert await pool.client("10.0.0.1:2379") is secure
+        pool.introduce("10.0.0.1:2379", None)
+        assert await pool.client("10.0.0.1:2379") is not secure
+    finally:
+        await pool.close()
+
+
+BROKEN = {
+    "tls.crt": "its tls.crt is not a certificate in PEM",
+    "ca.crt": "its ca.crt holds no certificate in PEM",
+}
+
+
+@pytest.mark.parametrize("key", BROKEN)
+def test_a_secret_that_cannot_be_read_has_a_flaw(key: str) -> None:
+    metadata = {"name": "mine", "uid": "u"}
+    for text in (base64.b64encode(b"nonsense").decode(), "%"):
+        one = read_credential({"metadata": metadata, "data": {key: text}})
+        assert one.flaw == BROKEN[key]
+        assert one.certificate is None

@@ -1,0 +1,134 @@
+"""Events tell each thing once, and each effect every time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from etcd_operator.errors import Forbidden, KubeError, KubeUnavailable
+from etcd_operator.runtime import events as events_module
+from etcd_operator.runtime.events import REPEAT_SECONDS, EventRecorder, Regarding
+from tests.unit.runtime.memory_api import LoopClock, MemoryApi, MemoryServer
+
+pytestmark = pytest.mark.looptime
+
+DB = Regarding("team", "db", "u1")
+
+
+async def written(server: MemoryServer, recorder: EventRecorder) -> list[str]:
+    """Let the recorder write what it has; return all messages so far."""
+    task = asyncio.create_task(recorder.run())
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return [body["message"] for body in server.created]
+
+
+async def test_an_event_is_about_the_cluster() -> None:
+    server = MemoryServer()
+    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    recorder.record(DB, "Warning", "NoQuorum", "No quorum.")
+    await written(server, recorder)
+    (event,) = server.created
+    assert event["involvedObject"] == {
+        "apiVersion": "etcd.etcd.io/v1alpha1",
+        "kind": "EtcdCluster",
+        "name": "db",
+        "namespace": "team",
+        "uid": "u1",
+    }
+    assert (event["type"], event["reason"], event["message"]) == (
+        "Warning",
+        "NoQuorum",
+        "No quorum.",
+    )
+    assert event["metadata"]["namespace"] == "team"
+    assert event["metadata"]["name"].startswith("db.")
+    assert event["firstTimestamp"] == event["lastTimestamp"] == "2026-01-01T00:00:00Z"
+
+
+async def test_a_repeated_sentence_is_told_once_in_a_while() -> None:
+    server = MemoryServer()
+    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    for _ in range(3):
+        recorder.record(DB, "Normal", "Waiting", "Waiting.")
+    assert await written(server, recorder) == ["Waiting."]
+    await asyncio.sleep(REPEAT_SECONDS)
+    recorder.record(DB, "Normal", "Waiting", "Waiting.")
+    assert await written(server, recorder) == ["Waiting."] * 2
+
+
+async def test_an_effect_is_told_every_time() -> None:
+    server = MemoryServer()
+    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    for _ in range(3):
+        recorder.record(DB, "Normal", "DeletedPod", "Deleted.", always=True)
+    assert await written(server, recorder) == ["Deleted."] * 3
+    assert len({body["metadata"]["name"] for body in server.created}) == 3
+
+
+async def test_another_sentence_or_cluster_is_not_a_repetition() -> None:
+    server = MemoryServer()
+    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    recorder.record(DB, "Normal", "Waiting", "One.")
+    recorder.record(DB, "Normal", "Waiting", "Two.")
+    recorder.record(Regarding("team", "db", "u2"), "Normal", "Waiting", "One.")
+    assert await written(server, recorder) == ["One.", "Two.", "One."]
+
+
+async def test_a_lost_event_does_not_stop_the_next() -> None:
+    answers = iter([True, False])
+
+    def weather(who: str, verb: str) -> tuple[float, float]:
+        if next(answers):
+            raise KubeUnavailable("503")
+        return (0.0, 0.0)
+
+    server = MemoryServer(weather)
+    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    recorder.record(DB, "Normal", "A", "Lost.")
+    recorder.record(DB, "Normal", "B", "Kept.")
+    assert await written(server, recorder) == ["Kept."]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(KubeUnavailable("503"), ["Lost."]), (Forbidden("the namespace is being terminated"), [])],
+    ids=["away", "refused"],
+)
+async def test_a_lost_sentence_may_be_said_again_where_that_helps(
+    error: KubeError, told: list[str]
+) -> None:
+    errors = [error]
+
+    def weather(who: str, verb: str) -> tuple[float, float]:
+        if errors:
+            raise errors.pop()
+        return (0.0, 0.0)
+
+    server = MemoryServer(weather)
+    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    for _ in range(2):
+        recorder.record(DB, "Warning", "A", "Lost.")
+        seen = await written(server, recorder)
+    assert seen == told
+
+
+async def test_a_full_backlog_blocks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events_module, "BACKLOG", 5)
+    server = MemoryServer()
+    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    for number in range(50):
+        recorder.record(DB, "Normal", "Many", f"{number}")
+    assert await written(server, recorder) == ["0", "1", "2", "3", "4"]
+    recorder.record(DB, "Normal", "Many", "4")
+    recorder.record(DB, "Normal", "Many", "5")
+    assert await written(server, recorder) == ["0", "1", "2", "3", "4", "5"], "5 was not told yet"
+
+
+async def test_long_messages_are_cut_to_what_the_server_takes() -> None:
+    server = MemoryServer()
+    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    recorder.record(DB, "Normal", "Long", "x" * 5000)
+    assert [len(message) for message in await written(server, recorder)] == [1000]

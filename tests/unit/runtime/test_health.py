@@ -1,0 +1,80 @@
+"""/livez, /readyz and /metrics over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import httpx2
+
+from etcd_operator.runtime.clock import SystemClock
+from etcd_operator.runtime.health import STALE_SECONDS, HealthServer
+from tests.unit.runtime.fake_api import connect
+
+
+class StuckClock:
+    """A clock that jumps, as after a long block of the event loop."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        """The machine's clock and the jump."""
+        return SystemClock().monotonic() + self.ahead
+
+    def now(self) -> datetime:
+        """The date."""
+        return SystemClock().now()
+
+
+@asynccontextmanager
+async def running(
+    port: int, clock: StuckClock, reason: list[str]
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A server on this port; `reason` has why it is not ready, if it is not."""
+    why = lambda: reason[0] if reason else None  # noqa: E731 (shorter than a function here)
+    server = HealthServer(port, clock, why, lambda: b"metric 1\n")
+    task = asyncio.create_task(server.run())
+    async with connect(f"http://127.0.0.1:{port}") as client:
+        for _ in range(200):
+            try:
+                await client.get("/livez")
+                break
+            except httpx2.ConnectError:
+                await asyncio.sleep(0.005)
+        yield client
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_alive_and_ready(unused_tcp_port: int) -> None:
+    async with running(unused_tcp_port, StuckClock(), []) as client:
+        for path in ("/livez", "/readyz"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.text) == (200, "ok\n")
+
+
+async def test_not_ready_says_why_and_is_still_alive(unused_tcp_port: int) -> None:
+    async with running(unused_tcp_port, StuckClock(), ["pods are not listed yet"]) as client:
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.text) == (503, "pods are not listed yet\n")
+        assert (await client.get("/livez")).status_code == 200
+
+
+async def test_a_stuck_loop_is_not_alive(unused_tcp_port: int) -> None:
+    clock = StuckClock()
+    async with running(unused_tcp_port, clock, []) as client:
+        clock.ahead = STALE_SECONDS + 5
+        answer = await client.get("/livez")
+        assert answer.status_code == 500
+        assert "stuck" in answer.text
+
+
+async def test_metrics(unused_tcp_port: int) -> None:
+    async with running(unused_tcp_port, StuckClock(), []) as client:
+        answer = await client.get("/metrics")
+        assert answer.text == "metric 1\n"
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        assert (await client.get("/nothing")).status_code == 404

@@ -1,0 +1,120 @@
+"""An EtcdRestore of an EtcdBackup in another namespace, from the caches to what is created."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from unittest.mock import AsyncMock, Mock
+
+import pytest
+
+from etcd_operator.core.backup.decision import Create
+from etcd_operator.runtime import backups as backups_module
+from etcd_operator.runtime.backups import RestoreReconciler, TaskPerformer
+from etcd_operator.runtime.caches import Caches
+from etcd_operator.runtime.events import EventRecorder
+from etcd_operator.runtime.kube import RESTORES, Kind, KubeApi
+from etcd_operator.runtime.metrics import Metrics
+from etcd_operator.runtime.task_caches import TaskCaches
+from tests.unit.runtime.memory_api import LoopClock
+
+Json = dict[str, Any]
+URL = "s3://b/prod/db/x.json"
+ACCESS = {"bucket": "b", "credentialsSecret": "keys"}
+
+
+def metadata(namespace: str, name: str, version: int = 1) -> Json:
+    return {
+        "namespace": namespace,
+        "name": name,
+        "uid": f"uid-{namespace}-{name}",
+        "resourceVersion": str(version),
+        "generation": 1,
+    }
+
+
+def restore(version: int = 1, status: Json | None = None, **spec: Any) -> Json:
+    """An EtcdRestore in `staging`."""
+    wanted = {
+        "backupName": "nightly",
+        "backupNamespace": "prod",
+        "clusterName": "db",
+        "clusterTemplate": {"size": 1, "version": "v3.6.16"},
+        **spec,
+    }
+    return {
+        "metadata": metadata("staging", "r", version),
+        "spec": wanted,
+        "status": status or {},
+    }
+
+
+def backup(namespace: str) -> Json:
+    """A complete EtcdBackup."""
+    return {
+        "metadata": metadata(namespace, "nightly"),
+        "spec": {"clusterName": "db", "storageType": "S3", "s3": ACCESS},
+        "status": {"phase": "Completed", "storagePath": URL, "etcdVersion": "3.6.16"},
+    }
+
+
+class Site:
+    """A RestoreReconciler over caches that hold these objects."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *backups: Json) -> None:
+        self.statuses: list[Json] = []
+        self.performed: list[tuple[str, Any]] = []
+        self.restores: Json = restore()
+        api = cast(KubeApi, self)
+        self.tasks = TaskCaches(api)
+        self.tasks.restores.observe(self.restores)
+        for item in backups:
+            self.tasks.backups.observe(item)
+        performer = AsyncMock(spec=TaskPerformer)
+        performer.perform.side_effect = self.perform
+        monkeypatch.setattr(backups_module, "TaskPerformer", lambda *_: performer)
+        self.reconciler = RestoreReconciler(
+            api,
+            Caches(api),
+            self.tasks,
+            cast(EventRecorder, Mock()),
+            Metrics(),
+            LoopClock(),
+            "operator:1",
+            domain="cluster.local",
+        )
+
+    async def perform(self, action: Any, namespace: str) -> None:
+        """As the TaskPerformer: remembers."""
+        self.performed.append((namespace, action))
+
+    async def merge_patch(
+        self, kind: Kind, namespace: str, name: str, patch: Json, *, subresource: str = ""
+    ) -> Json:
+        """As the API server: stores the status."""
+        assert (kind, namespace, name, subresource) == (RESTORES, "staging", "r", "status")
+        self.statuses.append(patch["status"])
+        return restore(len(self.statuses) + 1, patch["status"])
+
+
+async def test_it_is_restored_from_a_backup_of_another_namespace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = Site(monkeypatch, backup("prod"))
+    await site.reconciler.reconcile("staging", "r")
+    assert site.statuses[-1]["sourceURL"] == URL
+    await site.reconciler.reconcile("staging", "r")
+    ((namespace, action),) = site.performed
+    assert isinstance(action, Create)
+    assert (namespace, action.kind) == ("staging", "EtcdCluster")
+    assert action.manifest["metadata"]["namespace"] == "staging"
+    assert action.manifest["metadata"]["annotations"]["etcd.etcd.io/restored-from"] == URL
+
+
+async def test_one_of_the_same_name_in_its_own_namespace_is_not_taken_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = Site(monkeypatch, backup("staging"))
+    await site.reconciler.reconcile("staging", "r")
+    assert site.performed == []
+    said = site.statuses[-1]["message"]
+    assert said.startswith("EtcdBackup nightly does not exist in namespace prod: name one that")

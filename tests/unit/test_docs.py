@@ -1,0 +1,160 @@
+"""What the documents say must be true of the code, and their links must lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import yaml
+
+from deploy.manifests import LEASE_RULES, RULES
+from docs.generate import generate
+from docs.generate import main as generate_main
+from docs.reasons import find_conditions, find_decisions, find_refusals
+from etcd_operator.api.crd import build_crd
+from etcd_operator.api.parse import parse_cluster
+from etcd_operator.api.validation import find_problems
+from etcd_operator.core import plan
+
+Json = dict[str, Any]
+
+PROJECT = Path(__file__).resolve().parents[2]
+FOLDERS = ("deploy", "docs", "local", "src", "tests")
+PAGES = sorted(
+    [*PROJECT.glob("*.md"), *(page for name in FOLDERS for page in (PROJECT / name).rglob("*.md"))]
+)
+TROUBLESHOOT = PROJECT / "docs" / "how-to" / "troubleshoot.md"
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+MAKE = re.compile(r"(?:`|^)make ([a-z][a-z0-9-]*)", re.MULTILINE)
+TARGET = re.compile(r"^([a-z][a-z0-9-]*):", re.MULTILINE)
+
+
+def name_page(page: Path) -> str:
+    """The page's path, as the name of its test."""
+    return str(page.relative_to(PROJECT))
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors that hosts of Markdown make of headings."""
+    headings = HEADING.findall(FENCE.sub("", page.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_page)
+def test_links_lead_somewhere(page: Path) -> None:
+    """A relative link names a file that is there, and a heading that is in it."""
+    broken = []
+    for link in LINK.findall(FENCE.sub("", page.read_text())):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = unquote(link).partition("#")
+        target = page if not path else (page.parent / path).resolve()
+        there = target.is_relative_to(PROJECT) and target.exists()
+        if not there or (anchor and anchor not in anchors_of(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_generated_pages_are_current(capsys: pytest.CaptureFixture[str]) -> None:
+    """`python -m docs.generate --check` finds nothing old."""
+    code = generate_main(["--check"])
+    assert (capsys.readouterr().out, code) == ("", 0)
+
+
+def test_generated_files_are_all_there_is() -> None:
+    """No page or picture is left of something that is not generated any more."""
+    folders = (PROJECT / "docs" / "reference", PROJECT / "docs" / "pictures")
+    found = {path for folder in folders for path in folder.iterdir()}
+    assert found - set(generate()) == {PROJECT / "docs" / "pictures" / "demo.txt"}
+
+
+def test_every_reason_has_advice() -> None:
+    """A person who meets a reason finds it on the page about troubles."""
+    text = TROUBLESHOOT.read_text()
+    advised = set(re.findall(r"`(\w+)`", text)) | set(
+        re.findall(r"^### (\w+)$", text, re.MULTILINE)
+    )
+    reasons = {said.reason for said in (*find_decisions(), *find_refusals())}
+    assert reasons - advised == set()
+
+
+def test_every_rule_and_judgement_is_read() -> None:
+    """The reader of the code overlooks no rule and no condition."""
+    assert {said.rule for said in find_decisions()} == {rule.__name__ for rule in plan.RULES}
+    types = [judged.type for judged in find_conditions()]
+    assert types == [
+        "Available",
+        "Ready",
+        "Progressing",
+        "Degraded",
+        "QuorumHealthy",
+        "DataLossPossible",
+        "Paused",
+        "CertificatesValid",
+        "BackupHealthy",
+    ]
+    assert all(judged.meaning for judged in find_conditions())
+
+
+def test_architecture_lists_the_rules_in_order() -> None:
+    """The table of rules is the table that is asked."""
+    text = (PROJECT / "ARCHITECTURE.md").read_text()
+    section = text.partition("## The rules")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [r.__name__ for r in plan.RULES]
+
+
+def test_security_lists_all_rights() -> None:
+    """The table of rights is the one that is installed."""
+    text = (PROJECT / "SECURITY.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z/]+)`[^|]*\| ([^|]+) \|", text, re.MULTILINE))
+    wanted = {rule["resources"][0]: ", ".join(rule["verbs"]) for rule in RULES}
+    assert {name: verbs for name, verbs in rows.items() if name != "leases"} == wanted
+    lease_verbs = {verb for rule in LEASE_RULES for verb in rule["verbs"]}
+    assert set(re.findall(r"create|get|patch|list|watch|update|delete", rows["leases"])) == (
+        lease_verbs
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_page)
+def test_make_targets_exist(page: Path) -> None:
+    """Whoever follows the page finds what it tells them to make."""
+    targets = set(TARGET.findall((PROJECT / "Makefile").read_text()))
+    assert set(MAKE.findall(page.read_text())) - targets == set()
+
+
+def find_examples() -> Iterator[Any]:
+    """Every EtcdCluster that a page shows."""
+    for page in PAGES:
+        for number, (language, text) in enumerate(FENCE.findall(page.read_text())):
+            for document in yaml.safe_load_all(text) if language == "yaml" else ():
+                if document.get("kind") == "EtcdCluster":
+                    yield pytest.param(document, id=f"{name_page(page)}-{number}")
+
+
+@pytest.mark.parametrize("example", list(find_examples()))
+def test_examples_can_be_applied(example: Json) -> None:
+    """An example is understood, allowed and uses no field that does not exist."""
+    named = {"namespace": "default", "uid": "1", **example["metadata"]}
+    cluster = parse_cluster({**example, "metadata": named})
+    assert cluster.flaws == ()
+    assert find_problems(cluster) == ()
+    schema = build_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert list(find_unknown(example["spec"], schema["properties"]["spec"], "spec")) == []
+
+
+def find_unknown(value: Any, schema: Json, path: str) -> Iterator[str]:
+    """Yield the fields that the API server would drop."""
+    if not isinstance(value, dict) or "properties" not in schema:
+        return
+    for name, inner in value.items():
+        if name not in schema["properties"]:
+            yield f"{path}.{name}"
+        else:
+            yield from find_unknown(inner, schema["properties"][name], f"{path}.{name}")

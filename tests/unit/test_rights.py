@@ -1,0 +1,313 @@
+"""The operator has exactly the rights that its code asks for: none is missing, none too many."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, cast, get_args
+from unittest.mock import AsyncMock
+
+import pytest
+
+from deploy.manifests import (
+    CLUSTER_WIDE,
+    LEASE_RULES,
+    NAMESPACE,
+    RULES,
+    build_namespaced_installation,
+)
+from etcd_operator.core.actions import (
+    Action,
+    AddLearner,
+    ApplyObject,
+    ChangeAccess,
+    Compact,
+    Defragment,
+    DeleteObject,
+    DisarmAlarm,
+    IssueAuthority,
+    IssueCertificate,
+    KeepVolume,
+    LabelPod,
+    MoveLeader,
+    PromoteMember,
+    PutBackDisk,
+    QuarantineDisk,
+    RecordReplacement,
+    ReleaseVolume,
+    RemoveMember,
+    RequestBackup,
+    ResizeClaim,
+    SetDowngrade,
+    SetFinalizer,
+    ShareTrust,
+)
+from etcd_operator.core.backup.decision import Annotate, Create, Delete, Hold, TaskAction
+from etcd_operator.core.credentials import Leaf
+from etcd_operator.core.plan import choose_layout, plan
+from etcd_operator.core.snapshot import Trouble
+from etcd_operator.core.upkeep import correct
+from etcd_operator.core.users import Change, Step
+from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.runtime.access import AccessStore
+from etcd_operator.runtime.act import Performer
+from etcd_operator.runtime.backups import BackupReconciler, RestoreReconciler, TaskPerformer
+from etcd_operator.runtime.caches import CHILD_KINDS, KINDS, Caches
+from etcd_operator.runtime.credentials import CredentialStore
+from etcd_operator.runtime.etcd import EtcdMemberClient
+from etcd_operator.runtime.etcd_pool import EtcdPool
+from etcd_operator.runtime.events import EventRecorder
+from etcd_operator.runtime.gather import Gatherer
+from etcd_operator.runtime.hosts import HostFinder
+from etcd_operator.runtime.kube import (
+    BACKUPS,
+    CLAIMS,
+    CLUSTERS,
+    JOBS,
+    LEASES,
+    RESTORES,
+    Kind,
+    KubeApi,
+)
+from etcd_operator.runtime.leader import LEASE_NAME, Election
+from etcd_operator.runtime.metrics import Metrics
+from etcd_operator.runtime.own_image import FALLBACK, find_own_image
+from etcd_operator.runtime.reconciler import Reconciler
+from etcd_operator.runtime.task_caches import TaskCaches
+from tests.unit.core.certificate_scenes import to_secure
+from tests.unit.core.scenes import (
+    CLUSTER_ID,
+    NAMING,
+    UID,
+    claim,
+    formed,
+    member_id,
+    new,
+    pod,
+    raw_cluster,
+)
+from tests.unit.deleted_kinds import find_deleted_kinds
+from tests.unit.recording_api import RecordingApi, Right
+from tests.unit.runtime.memory_api import LoopClock
+
+pytestmark = pytest.mark.looptime
+
+Json = dict[str, Any]
+
+PROJECT: Final = Path(__file__).parents[2]
+# Asked by no request of ours: the API server wants it of whoever sets an owner that blocks its
+# deletion, where the admission plugin OwnerReferencesPermissionEnforcement is on.
+FOR_OWNERSHIP: Final[Right] = (CLUSTERS.group, f"{CLUSTERS.plural}/finalizers", "update")
+
+LEAF: Final = Leaf(NAMING.peer_secret, NAMING.peer_authority, "etcd", server=True)
+
+
+def every_action() -> list[Action]:
+    """One action of each kind, on an object of each kind that there can be one for."""
+    fresh = new(3, security={"networkPolicy": {}})
+    issued = replace(to_secure(3, issuerRef={"name": "ca"}), cert_manager=True)
+    applies = [a for a in correct(fresh, choose_layout(fresh)) if isinstance(a, ApplyObject)]
+    requests = plan(issued).actions
+    applies += [a for a in requests if isinstance(a, ApplyObject)][:1]
+    assert {a.kind for a in applies} == {kind.name for kind in CHILD_KINDS}
+    actions: list[Action] = [
+        *applies,
+        *(DeleteObject(kind, "db-0", "u", "why") for kind in sorted(find_deleted_kinds())),
+        IssueAuthority(NAMING.peer_authority, "", "", 0, (), "why"),
+        IssueAuthority(NAMING.peer_authority, "u", "1", 0, (), "why"),
+        IssueCertificate(LEAF, "u", "1", "", timedelta(hours=1), (), "why"),
+        ShareTrust(NAMING.peer_secret, "u", "1", (), "why"),
+        ChangeAccess(Change(Step.ADD_USER, "app"), CLUSTER_ID),
+        SetFinalizer(True, UID, "7"),
+        SetFinalizer(False, UID, "7"),
+        ResizeClaim(NAMING.claim(0), "u", "2Gi"),
+        RequestBackup("db-before-deletion-0a1b2c3d", "why", {}),
+        LabelPod(NAMING.member(0), "u", "voter"),
+        QuarantineDisk(NAMING.claim(0), "u", "v"),
+        KeepVolume(NAMING.claim(0), "u", "v"),
+        PutBackDisk(NAMING.claim(0), "u", "v"),
+        ReleaseVolume(NAMING.claim(0), "u", "v"),
+        RecordReplacement(None, UID, "7", undone=True),
+        AddLearner(3, NAMING.peer_url(3), CLUSTER_ID),
+        PromoteMember(2, member_id(2), CLUSTER_ID),
+        RemoveMember(2, member_id(2), CLUSTER_ID),
+        MoveLeader(0, member_id(0), 1, member_id(1), CLUSTER_ID),
+        Compact(100, CLUSTER_ID),
+        Defragment(1, member_id(1), CLUSTER_ID),
+        DisarmAlarm("NOSPACE", member_id(1), CLUSTER_ID),
+        SetDowngrade("3.5", CLUSTER_ID),
+        SetDowngrade("", CLUSTER_ID),
+    ]
+    assert {type(action) for action in actions} == set(get_args(Action)), "an action has no sample"
+    return actions
+
+
+def pool() -> EtcdPool:
+    """Members that agree to everything."""
+    members = AsyncMock(spec=EtcdPool)
+    members.client.return_value = AsyncMock(spec=EtcdMemberClient)
+    return cast(EtcdPool, members)
+
+
+async def let_run(*parts: Any) -> None:
+    """Let parts of the process run for a while."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    await asyncio.sleep(10)
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        assert isinstance(result, asyncio.CancelledError), result
+
+
+async def perform_everything(api: KubeApi, recording: RecordingApi) -> None:
+    """Carry out every action, with success and in vain."""
+    clock = LoopClock()
+    stores = CredentialStore(api, clock), AccessStore(clock)
+    performer = Performer(api, Caches(api), pool(), *stores)
+    for conflict in (False, True):
+        recording.conflict = conflict
+        for action in every_action():
+            with contextlib.suppress(Conflict, NotFound):
+                await performer.perform(action, formed(3))
+    recording.conflict = False
+
+
+def task_manifest(kind: Kind) -> Json:
+    """Any object of a kind."""
+    return {"metadata": {"namespace": NAMING.namespace, "name": "x", "uid": "u"}}
+
+
+async def perform_every_task(api: KubeApi, recording: RecordingApi) -> None:
+    """Carry out every action of backups and restores, with success and in vain."""
+    tasks = TaskCaches(api)
+    performer = TaskPerformer(api, Caches(api), tasks)
+    actions: list[TaskAction] = [
+        *(Create(kind.name, task_manifest(kind)) for kind in (JOBS, CLAIMS, CLUSTERS)),
+        Delete("x", "u"),
+        Annotate("x", "u", "1", {}),
+        Hold("x", "u", "1", ()),
+    ]
+    assert {type(action) for action in actions} == set(get_args(TaskAction)), "one has no sample"
+    for conflict in (False, True):
+        recording.conflict = conflict
+        for action in actions:
+            with contextlib.suppress(Conflict):
+                await performer.perform(action, NAMING.namespace)
+    recording.conflict = False
+
+
+async def make_task_passes(api: KubeApi, events: EventRecorder) -> None:
+    """Make a pass over an EtcdBackup and over an EtcdRestore that cannot go on."""
+    tasks, clock = TaskCaches(api), LoopClock()
+    await let_run(tasks.run())
+    parts = (api, Caches(api), tasks, events, Metrics(), clock, "image")
+    for kind, cache in ((BACKUPS, tasks.backups), (RESTORES, tasks.restores)):
+        metadata = {"namespace": "team", "name": kind.plural, "uid": "u", "resourceVersion": "1"}
+        cache.observe({"metadata": metadata, "spec": {}})
+    await BackupReconciler(*parts).reconcile("team", BACKUPS.plural)
+    await RestoreReconciler(*parts, domain="cluster.local").reconcile("team", RESTORES.plural)
+    assert await find_own_image(api, "team", "me") == FALLBACK
+
+
+async def find_needed() -> set[Right]:
+    """Return every right that any request of the operator needs."""
+    recording = RecordingApi()
+    api = cast(KubeApi, recording)
+    await perform_everything(api, recording)
+    await perform_every_task(api, recording)
+    caches, clock = Caches(api), LoopClock()
+    events = EventRecorder(api, clock)
+    await let_run(caches.run(), events.run())
+    caches.observe(CLUSTERS.name, raw_cluster({"size": 3}))
+    for kind in CHILD_KINDS:
+        caches.observe(kind.name, _stranger(kind))
+    stores = CredentialStore(api, clock), AccessStore(clock)
+    gatherer = Gatherer(api, caches, pool(), clock, "cluster.local", *stores)
+    performer = Performer(api, caches, pool(), *stores)
+    reconciler = Reconciler(api, caches, gatherer, performer, events, Metrics())
+    await reconciler.reconcile(NAMING.namespace, NAMING.name)
+    await ask_for_hosts(api)
+    await make_task_passes(api, events)
+    election = Election(api, clock, NAMESPACE, "me")
+    await let_run(events.run(), election.hold(lambda: asyncio.sleep(3600)))
+    return recording.needed
+
+
+async def ask_for_hosts(api: KubeApi) -> None:
+    """Look for the node of a Pod that cannot end, and for that of a disk that waits for its own."""
+    end = datetime(2026, 1, 1, tzinfo=UTC)
+    ending = pod(0, deleting=True, ends_by=end, node="n1")
+    waiting = pod(1, node="", trouble=Trouble("Unschedulable", ""))
+    await HostFinder(api, LoopClock()).find((ending, waiting), (claim(1, volume="v"),))
+
+
+def _stranger(kind: Kind) -> Json:
+    """An object under one of our names without our label: it is read again in each pass."""
+    names = {
+        "Service": NAMING.peer_service,
+        "ConfigMap": NAMING.config_map,
+        "Certificate": NAMING.server_certificate,
+    }
+    name = names.get(kind.name, NAMING.name)
+    metadata = {"namespace": NAMING.namespace, "name": name, "uid": "u", "resourceVersion": "1"}
+    return {"metadata": metadata}
+
+
+def granted(granting: Iterable[Json]) -> set[Right]:
+    """The rights in the rules of a Role."""
+    return {
+        (group, resource, verb)
+        for rule in granting
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+async def test_the_rights_are_what_the_code_asks_for() -> None:
+    needed = {right for right in await find_needed() if right[1] != LEASES.plural}
+    allowed = granted(RULES) - {FOR_OWNERSHIP}
+    assert needed - allowed == set(), "missing"
+    assert allowed - needed == set(), "nobody asks for them"
+    assert FOR_OWNERSHIP in granted(RULES)
+
+
+async def test_the_rights_to_the_lease_are_what_the_election_asks_for() -> None:
+    needed = {right for right in await find_needed() if right[1] == LEASES.plural}
+    assert granted(LEASE_RULES) == needed
+
+
+def test_only_our_own_lease_can_be_read_or_changed() -> None:
+    """The name of what does not exist yet is no part of a request to create it."""
+    for rule in LEASE_RULES:
+        named = rule.get("resourceNames") == [LEASE_NAME]
+        assert named != ("create" in rule["verbs"])
+
+
+def test_a_role_grants_nothing_that_it_cannot() -> None:
+    role = next(m for m in build_namespaced_installation() if m["kind"] == "Role")
+    assert granted(role["rules"]) == {r for r in granted(RULES) if r[1] not in CLUSTER_WIDE}
+
+
+def test_nothing_is_granted_twice_or_by_a_wildcard() -> None:
+    rights = [right for rule in (*RULES, *LEASE_RULES) for right in sorted(granted([rule]))]
+    assert len(rights) == len(set(rights))
+    assert not any("*" in part for right in rights for part in right)
+
+
+def test_what_the_rules_delete_is_known_to_the_caches() -> None:
+    kinds = find_deleted_kinds()
+    assert {"Pod", "PersistentVolumeClaim", "StatefulSet", "NetworkPolicy"} <= kinds <= KINDS.keys()
+
+
+def test_the_page_on_security_says_the_same() -> None:
+    text = (PROJECT / "SECURITY.md").read_text()
+    rows = re.findall(r"^\| `([a-z/]+)` \| ([a-z, ]+) \|", text, re.MULTILINE)
+    said = {(resource, verb) for resource, verbs in rows for verb in verbs.split(", ")}
+    assert said == {(resource, verb) for _, resource, verb in granted(RULES)}
+    assert "| `leases` (own namespace) | create; get and patch of `etcd-operator` |" in text
