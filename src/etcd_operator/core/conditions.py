@@ -11,6 +11,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.decision import Decision
 from etcd_operator.core.difference import explain, find_difference
 from etcd_operator.core.issuer import find_credential_problem, find_issuing_problem
+from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.members import NO_SPACE, format_id
 from etcd_operator.core.quorum import majority, serving_ids, voter_ids, voters_not_serving
 from etcd_operator.core.recovery import find_recovered, find_recovery
@@ -131,9 +132,10 @@ def _judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
     voters = voter_ids(snapshot)
     if not snapshot.quorum_confirmed and snapshot.recorded_cluster_id is None:
         return Verdict("QuorumHealthy", "Unknown", "NotFormed", "The cluster is not formed yet.")
-    # Without a member list all that has a Pod or a disk is missing.
-    away = voters_not_serving(snapshot) if snapshot.membership else snapshot.seats()
-    missing = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
+    # Without a member list all that were members when last seen are missing.
+    silent = [seat.ordinal for seat in voters_not_serving(snapshot)]
+    away = silent if snapshot.membership else recorded_members(snapshot)
+    missing = ", ".join(snapshot.naming.member(ordinal) for ordinal in away)
     count = len(voters & serving_ids(snapshot))
     if snapshot.quorum_confirmed:
         tail = f"; {missing} did not answer" if missing else ""

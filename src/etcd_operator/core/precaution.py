@@ -102,17 +102,8 @@ def _find_version(snapshot: Snapshot) -> str:
         return max(known, key=lambda tag: parse_release(tag) or ())
     if snapshot.pods and not any(pod.ever_ran for pod in snapshot.pods):
         return ""  # what was asked for never ran: whoever takes it back changes nothing
-    tag = find_template_tag(snapshot)
+    tag = snapshot.template_tag
     return tag if VERSION_FORM.fullmatch(tag) else ""
-
-
-def find_template_tag(snapshot: Snapshot) -> str:
-    """Return the tag of the image in the StatefulSet's template; empty without one."""
-    live = snapshot.statefulset
-    template = (live.body.get("spec") or {}).get("template") if live else None
-    containers = ((template or {}).get("spec") or {}).get("containers") or ()
-    images = [c.get("image", "") for c in containers if c.get("name") == "etcd"]
-    return str(images[0]).rpartition(":")[2] if images else ""
 
 
 def render_backup(snapshot: Snapshot, risk: str, spec: EtcdBackupSpec) -> Json:

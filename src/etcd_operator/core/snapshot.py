@@ -252,6 +252,15 @@ class Snapshot:
         return None if live is None else int(live.body.get("spec", {}).get("replicas", 0))
 
     @property
+    def template_tag(self) -> str:
+        """The tag of etcd's image in the StatefulSet's template; empty without one."""
+        live = self.statefulset
+        template = (live.body.get("spec") or {}).get("template") if live else None
+        containers = ((template or {}).get("spec") or {}).get("containers") or ()
+        images = [c.get("image", "") for c in containers if c.get("name") == "etcd"]
+        return str(images[0]).rpartition(":")[2] if images else ""
+
+    @property
     def starts_nothing(self) -> bool:
         """Whether no Pod can appear: no StatefulSet, or one that says that it is done with none."""
         live = self.statefulset

@@ -15,7 +15,6 @@ from etcd_operator.api.etcd_settings import check_settings
 from etcd_operator.api.release import Release, parse_release
 from etcd_operator.core.members import MemberStatus
 from etcd_operator.core.naming import ANNOTATION_VERSION
-from etcd_operator.core.precaution import find_template_tag
 from etcd_operator.core.snapshot import Snapshot
 
 Minor = tuple[int, int]
@@ -122,7 +121,7 @@ def find_obstacle(snapshot: Snapshot) -> Obstacle | None:
     seen = _running(snapshot)
     if record and not all_answer(snapshot):
         seen.append(record.release)
-    template = parse_release(find_template_tag(snapshot))
+    template = parse_release(snapshot.template_tag)
     if not seen and template:
         seen.append(template)  # without a record, nothing else says what ran
     if not seen or snapshot.recorded_cluster_id is None:
@@ -181,7 +180,7 @@ def settle_spec(snapshot: Snapshot) -> EtcdClusterSpec:
     spec = snapshot.cluster.spec
     if find_obstacle(snapshot) is None:
         return spec
-    record, kept = read_record(snapshot), find_template_tag(snapshot)
+    record, kept = read_record(snapshot), snapshot.template_tag
     if parse_release(kept) is None and record:
         kept = _name(record.release)
     release = parse_release(kept)

@@ -202,6 +202,15 @@ def test_conditions_name_who_is_missing() -> None:
     )
 
 
+def test_nobody_is_missing_whose_disk_was_only_kept() -> None:
+    kept = replace(formed(3).claims[2], name="data-db-3", ordinal=3)
+    scene = replace(silent(formed(3), 0, 1, 2), membership=None)
+    scene = replace(scene, claims=(*scene.claims, kept))
+    assert condition(scene, "QuorumHealthy").message == (
+        "The majority does not answer: db-0, db-1, db-2 did not answer."
+    )
+
+
 def test_a_pods_trouble_is_the_clusters_trouble_in_the_same_words() -> None:
     trouble = Trouble("Unschedulable", "0/3 nodes are available.")
     degraded = condition(change_pod(begun(3), 2, trouble=trouble), "Degraded")

@@ -32,7 +32,6 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.layout import ANNOTATION_RESTORED, Gate, Layout, lay_out
 from etcd_operator.core.members import format_id
-from etcd_operator.core.precaution import find_template_tag
 from etcd_operator.core.quorum import voters_not_serving
 from etcd_operator.core.recovery import find_recovery
 from etcd_operator.core.render.drift import find_drift
@@ -103,7 +102,7 @@ def _begin(snapshot: Snapshot) -> Decision | None:
         return None
     members = lay_out(snapshot, cluster_id).listed
     disks = _find_disks(snapshot)
-    ran = find_template_tag(snapshot)
+    ran = snapshot.template_tag
     return _record(snapshot, Replacement(Stage.KEEP, wish, cluster_id, size, members, disks, ran))
 
 
