@@ -90,6 +90,10 @@ generated: venv
 
 check: lint types imports generated ## Lint, types, import contracts, generated files
 
+# Members wait for the kubelet most of the time: several tests share two cores.
+E2E_AT_A_TIME ?= 3
+E2E = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)" $(PY) -m pytest -v --durations=15
+
 .PHONY: unit model etcd-test e2e test test-fast
 unit: venv ## Unit tests
 	@$(PY) -m pytest -q tests/unit
@@ -102,11 +106,13 @@ mutants: venv ## Break each rule and guard; every one must be noticed
 
 etcd-test: venv ## Tests against real etcd processes on loopback; the model's etcd beside them
 	@$(PY) -m local build
-	@ETCD_BINARIES=$$($(PY) -m tests.etcd.binaries) $(PY) -m pytest -q -s tests/etcd tests/conformance tests/chaos
+	@ETCD_BINARIES=$$($(PY) -m tests.etcd.binaries) $(PY) -m pytest -q -rP -n 4 tests/etcd tests/conformance tests/chaos
 
 e2e: venv ## Tests on the real cluster (CONTEXT=name and OPERATOR_IMAGE=image for your own)
 	@$(if $(CONTEXT),,$(PY) -m local up --nodes $(NODES))
-	@CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)" $(PY) -m pytest -v --durations=15 tests/e2e
+	@$(PY) -m deploy.installer --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)"
+	@$(E2E) -n $(E2E_AT_A_TIME) --dist loadgroup -m "e2e and not alone" tests/e2e
+	@E2E_COMPLETE=1 $(E2E) -m "e2e and alone" tests/e2e
 
 test-fast: check unit ## The inner loop: no cluster
 

@@ -70,8 +70,8 @@ def cluster(target: Target, namespace: str) -> Cluster:
 
 @pytest.fixture(scope="session")
 def store(target: Target) -> Iterator[ObjectStore]:
-    """An S3 service with TLS, in a namespace of its own, for all tests."""
-    name = "e2e-object-store"
+    """An S3 service with TLS, in a namespace of its own, for all tests of a process."""
+    name = f"e2e-object-store-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     metadata = {"name": name, "labels": restricted}
     target.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})

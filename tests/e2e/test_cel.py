@@ -12,7 +12,8 @@ from deploy.target import Target, TargetError
 from etcd_operator.api.crd import build_crd
 from tests.e2e.harness import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+# Both use the same definition.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.xdist_group("definition")]
 
 Json = dict[str, Any]
 

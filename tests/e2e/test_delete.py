@@ -47,6 +47,7 @@ def test_one_that_never_came_up(cluster: Cluster) -> None:
     assert_nothing_left(cluster)
 
 
+@pytest.mark.alone
 def test_one_without_quorum(target: Target, cluster: Cluster) -> None:
     cluster.create(size=3)
     cluster.wait_running(3)
@@ -57,6 +58,7 @@ def test_one_without_quorum(target: Target, cluster: Cluster) -> None:
         assert_nothing_left(cluster)
 
 
+@pytest.mark.alone
 def test_while_the_operator_was_away(target: Target, cluster: Cluster) -> None:
     cluster.create(size=1)
     cluster.wait_running(1)

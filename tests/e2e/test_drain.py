@@ -9,7 +9,7 @@ import pytest
 from deploy.target import Target, TargetError
 from tests.e2e.harness import Cluster, no_room, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

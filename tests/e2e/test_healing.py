@@ -166,6 +166,7 @@ def test_all_pods_deleted_at_once(cluster: Cluster) -> None:
     assert cluster.read_key("key") == "value"
 
 
+@pytest.mark.alone
 def test_a_lost_majority_is_named_and_heals(target: Target, cluster: Cluster) -> None:
     cluster.create(size=3)
     cluster.wait_running(3)

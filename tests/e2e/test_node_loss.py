@@ -11,7 +11,7 @@ import pytest
 from deploy.target import PROJECT, Target
 from tests.e2e.harness import Cluster, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
 
 def change(what: str, node: str) -> None:

@@ -15,7 +15,7 @@ from deploy.manifests import NAME, NAMESPACE
 from deploy.target import PROJECT, Target, TargetError
 from tests.e2e.harness import Cluster, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
 PLACE = f"--namespace={NAMESPACE}"
 WRITES = ("create", "apply", "patch", "delete")

@@ -90,6 +90,7 @@ def test_the_cluster_goes_on_from_one_member(
 
 
 @pytest.mark.usefixtures("kept_volumes")
+@pytest.mark.alone
 def test_an_operator_that_dies_in_between_finishes_it(target: Target, cluster: Cluster) -> None:
     cluster.create(size=3)
     cluster.wait_running(3)

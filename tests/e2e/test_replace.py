@@ -136,6 +136,7 @@ def add_node(target: Target, name: str, *, ready: str) -> None:
     target.run("patch", "node", name, "--subresource=status", "--type=merge", f"--patch={patch}")
 
 
+@pytest.mark.alone
 def test_a_disk_on_a_node_that_is_lost(target: Target, cluster: Cluster) -> None:
     """Waits while the node is only away; at once when it is gone."""
     if not target.is_local:
@@ -160,6 +161,7 @@ def test_a_disk_on_a_node_that_is_lost(target: Target, cluster: Cluster) -> None
         )
 
 
+@pytest.mark.alone
 def test_the_operator_is_uninstalled_and_installed_again(target: Target, cluster: Cluster) -> None:
     cluster.create(size=3)
     cluster.wait_running(3)
