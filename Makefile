@@ -111,7 +111,7 @@ etcd-test: venv ## Tests against real etcd processes on loopback; the model's et
 e2e: venv ## Tests on the real cluster (CONTEXT=name and OPERATOR_IMAGE=image for your own)
 	@$(if $(CONTEXT),,$(PY) -m local up --nodes $(NODES))
 	@$(PY) -m deploy.installer --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)"
-	@$(E2E) -n $(E2E_AT_A_TIME) --dist loadgroup -m "e2e and not alone" tests/e2e
+	@$(E2E) -n $(E2E_AT_A_TIME) --dist worksteal -m "e2e and not alone" tests/e2e
 	@E2E_COMPLETE=1 $(E2E) -m "e2e and alone" tests/e2e
 
 test-fast: check unit ## The inner loop: no cluster

@@ -13,7 +13,7 @@ from deploy.target import Target, TargetError
 
 Json = dict[str, Any]
 
-POLL = 0.1
+POLL = 0.3
 # Writes in a row that may stay without an answer, of five seconds each.
 UNANSWERED = 4
 # Small enough for seven clusters of three on two cores.

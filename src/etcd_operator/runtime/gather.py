@@ -39,6 +39,7 @@ from etcd_operator.runtime.etcd import Introduction
 from etcd_operator.runtime.etcd_pool import EtcdPool, address_of
 from etcd_operator.runtime.handshake import find_signer
 from etcd_operator.runtime.hosts import HostFinder
+from etcd_operator.runtime.identity import Identity
 from etcd_operator.runtime.kube import KubeApi
 from etcd_operator.runtime.standing import read_standing
 
@@ -122,21 +123,30 @@ class Gatherer:
     ) -> Mapping[str, Credential]:
         """Read the Secrets of a cluster with TLS, and let the operator be known to its members."""
         names = used_secrets(cluster.spec, naming)
+        if not names:
+            self._introduce(naming, pods, None)
+            return {}
         # A deletion may wait for a backup, of a quorum that only who is known to it can ask.
-        if not names or (cluster.deleting and not cluster.spec.backup.before_deletion):
+        if cluster.deleting and not cluster.spec.backup.before_deletion:
             return {}
         hurry = not pods or any(not pod.ready for pod in pods)
         found = await self._credentials.look(
             naming, names, hurry=hurry, edition=_issued_editions(children)
         )
-        identity = self._credentials.identity(naming)
+        self._introduce(naming, pods, self._credentials.identity(naming))
+        return found
+
+    def _introduce(self, naming: Naming, pods: Iterable[Pod], identity: Identity | None) -> None:
+        """Say who we are to these Pods; to nobody, if they are spoken with in plain text.
+
+        Without TLS too: an address that is used again may have been that of another cluster's Pod.
+        """
         for pod in pods:
             if pod.address:
                 name = naming.host(pod.ordinal)
                 self._etcd.introduce(
                     address_of(pod), Introduction(identity, name) if identity else None
                 )
-        return found
 
     async def _look_at_access(self, snapshot: Snapshot) -> Access | None:
         """Ask a voter for users and roles, where the spec says something of them."""

@@ -15,6 +15,7 @@ from etcd_operator.errors import EtcdUnreachable, KubeUnavailable, NotFound
 from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.caches import Caches
 from etcd_operator.runtime.credentials import CredentialStore
+from etcd_operator.runtime.etcd import Introduction
 from etcd_operator.runtime.etcd_pool import EtcdPool
 from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.kube import Kind, KubeApi
@@ -90,6 +91,7 @@ class Stage:
         self.api = StubApi()
         self.members: dict[str, StubMember] = {}
         self.discarded: list[str] = []
+        self.introduced: dict[str, Introduction | None] = {}
         self.cluster = parse_cluster({**raw_cluster({"size": 3}), "status": status})
         api = cast(KubeApi, self.api)
         self.caches = Caches(api)
@@ -102,6 +104,10 @@ class Stage:
     async def client(self, address: str) -> StubMember:
         """As the pool."""
         return self.members[address]
+
+    def introduce(self, address: str, introduction: Introduction | None) -> None:
+        """As the pool."""
+        self.introduced[address] = introduction
 
     async def discard(self, address: str) -> None:
         """As the pool."""

@@ -11,7 +11,9 @@ from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.members import MemberList, Standing, format_id
 from etcd_operator.errors import KubeUnavailable
 from etcd_operator.runtime import gather
+from etcd_operator.runtime.etcd import Introduction
 from etcd_operator.runtime.gather import ASKED_FOR_LIST, PROBE_SECONDS, child_names
+from etcd_operator.runtime.identity import Identity
 from tests.unit.core.scenes import CLUSTER_ID, NAMING, member_id, raw_cluster
 from tests.unit.runtime.gather_stage import (
     MEMBERS,
@@ -51,6 +53,15 @@ async def test_the_channels_of_the_silent_are_made_anew() -> None:
         stage.add(ordinal, None if ordinal else says(0))
     await stage.gather()
     assert sorted(stage.discarded) == ["10.0.0.2:2379", "10.0.0.3:2379"]
+
+
+async def test_an_address_of_a_pod_that_had_tls_is_spoken_with_in_plain_text() -> None:
+    """Addresses are used again: who was there before must not decide how members are asked."""
+    stage = Stage()
+    stage.introduced["10.0.0.1:2379"] = Introduction(Identity("roots", "certificate", "key"), "x")
+    stage.add(0, says(0))
+    await stage.gather()
+    assert stage.introduced == {"10.0.0.1:2379": None}
 
 
 async def test_pods_without_a_process_or_an_address_are_not_asked() -> None:
