@@ -80,6 +80,9 @@ class Members:
     async def discard(self, address: str) -> None:
         pass
 
+    def introduce(self, address: str, introduction: None) -> None:
+        pass
+
 
 class _Client:
     def __init__(self, members: Members, ordinal: int) -> None:
