@@ -207,10 +207,8 @@ class RealMember:
         return {}
 
 
-def _build_set(namespace: str, extra: Json) -> Json:
-    """A StatefulSet of one member of etcd, in a configuration of its own."""
-    labels = {"app": NAME, LABEL_ROLE: "voter"}
-    container = {
+def _build_container(extra: Json) -> Json:
+    return {
         "name": "etcd",
         "image": "quay.io/coreos/etcd:v3.6.16",
         "command": ["etcd", "--data-dir=/data/member"],
@@ -221,6 +219,11 @@ def _build_set(namespace: str, extra: Json) -> Json:
             "capabilities": {"drop": ["ALL"]},
         },
     }
+
+
+def _build_set(namespace: str, extra: Json) -> Json:
+    """A StatefulSet of one member of etcd, in a configuration of its own."""
+    labels = {"app": NAME, LABEL_ROLE: "voter"}
     security = {
         "runAsNonRoot": True,
         "runAsUser": 65532,
@@ -244,7 +247,7 @@ def _build_set(namespace: str, extra: Json) -> Json:
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {
-                    "containers": [container],
+                    "containers": [_build_container(extra)],
                     "securityContext": security,
                     "terminationGracePeriodSeconds": 5,
                 },

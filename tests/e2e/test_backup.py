@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from typing import Any
+from typing import Any, Final
 
 import obstore
 import pytest
@@ -57,24 +57,8 @@ def test_a_lost_cluster_is_back_from_one_manifest(
     write_keys(cluster, 5)
     cluster.etcdctl("del", "key-4")
     before = int(json.loads(cluster.etcdctl("get", "x", "--write-out=json"))["header"]["revision"])
-    backup = back_up(cluster, store)
-    status = backup.wait_completed()
-
-    assert status["etcdRevision"] == before
-    assert status["keyCount"] == 4
-    assert status["etcdVersion"] == "3.6.16"
-    verified = backup.condition("Verified")
-    assert verified["status"] == "True"
-    assert "equals the cluster's" in verified["message"]
-    with bucket(target, store) as objects:
-        key = status["storagePath"].removeprefix("s3://backups/")
-        assert key.startswith(f"{namespace}/db/")
-        manifest = json.loads(bytes(obstore.get(objects, key).bytes()))
-        stored = key.rpartition("/")[0] + "/" + manifest["object"]
-        assert sorted(k for k in list_keys(objects) if k.startswith(namespace)) == sorted(
-            [key, stored]
-        )
-        assert obstore.head(objects, stored)["size"] == status["backupSize"]
+    status = assert_backed_up(back_up(cluster, store), before)
+    manifest = read_manifest(target, namespace, store, status)
     assert manifest["revision"] == before
     assert len(manifest["members"]) == 3
     wait_until(
@@ -101,8 +85,37 @@ def test_a_lost_cluster_is_back_from_one_manifest(
         *(f"value-{n}" for n in range(4)),
         "",
     ]
-    cluster.assert_agreement(3)
     assert cluster.status()["clusterID"] != first_id, "nobody mistakes it for the lost one"
+    assert_restored(cluster)
+
+
+def assert_backed_up(backup: Task, revision: int) -> Json:
+    """It is complete, and verified, and says what it holds; returns its status."""
+    status = backup.wait_completed()
+    assert status["etcdRevision"] == revision
+    assert status["keyCount"] == 4
+    assert status["etcdVersion"] == "3.6.16"
+    verified = backup.condition("Verified")
+    assert verified["status"] == "True"
+    assert "equals the cluster's" in verified["message"]
+    return status
+
+
+def read_manifest(target: Target, namespace: str, store: ObjectStore, status: Json) -> Json:
+    """What is written beside the backup, after a look at whether both are there, and no more."""
+    with bucket(target, store) as objects:
+        key = status["storagePath"].removeprefix("s3://backups/")
+        assert key.startswith(f"{namespace}/db/")
+        manifest: Json = json.loads(bytes(obstore.get(objects, key).bytes()))
+        stored = key.rpartition("/")[0] + "/" + manifest["object"]
+        assert {k for k in list_keys(objects) if k.startswith(namespace)} == {key, stored}
+        assert obstore.head(objects, stored)["size"] == status["backupSize"]
+    return manifest
+
+
+def assert_restored(cluster: Cluster) -> None:
+    """It agrees with itself, its history is another one, and it goes on like any other."""
+    cluster.assert_agreement(3)
     answer = json.loads(cluster.etcdctl("get", "key-0", "--write-out=json"))
     assert answer["header"]["revision"] > 1_000_000_000, "watchers of the lost one notice"
     gates = cluster.read("get", "configmap", "db-config")["data"].values()
@@ -153,16 +166,7 @@ def test_damage_is_told_and_mended(target: Target, namespace: str, store: Object
     status = back_up(cluster, store).wait_completed()
     manifest_key = status["storagePath"].removeprefix("s3://backups/")
     key = manifest_key.removesuffix(".json") + ".db.zst"
-    older = Task(target, namespace, "EtcdRestore", "older")
-    older.create(
-        backupName="b",
-        clusterName="older",
-        clusterTemplate={**TEMPLATE, "size": 1, "version": "v3.5.35"},
-    )
-    older.wait_message("which v3.5.35 cannot read: set spec.clusterTemplate.version to v3.6.16")
-    clash = Task(target, namespace, "EtcdRestore", "clash")
-    clash.create(backupName="b", clusterName="db", clusterTemplate={**TEMPLATE, "size": 1})
-    clash.wait_message("EtcdCluster db exists, and a restore never touches")
+    assert_refused_before_anything(target, namespace)
     with bucket(target, store) as objects:
         good = bytes(obstore.get(objects, key).bytes())
         half = len(good) // 2
@@ -193,6 +197,30 @@ def test_damage_is_told_and_mended(target: Target, namespace: str, store: Object
     assert cluster.read_key("key-1") == "value-1"
 
 
+def assert_refused_before_anything(target: Target, namespace: str) -> None:
+    """An etcd that cannot read the backup, and a name that is taken."""
+    older = Task(target, namespace, "EtcdRestore", "older")
+    older.create(
+        backupName="b",
+        clusterName="older",
+        clusterTemplate={**TEMPLATE, "size": 1, "version": "v3.5.35"},
+    )
+    older.wait_message("which v3.5.35 cannot read: set spec.clusterTemplate.version to v3.6.16")
+    clash = Task(target, namespace, "EtcdRestore", "clash")
+    clash.create(backupName="b", clusterName="db", clusterTemplate={**TEMPLATE, "size": 1})
+    clash.wait_message("EtcdCluster db exists, and a restore never touches")
+
+
+# By name: what is wrong about the destination, and what is said about it.
+FAULTS: Final[dict[str, tuple[dict[str, str], str]]] = {
+    "wrong": ({"credentialsSecret": "wrong"}, "refuses the credentials of Secret wrong"),
+    "absent": ({"credentialsSecret": "absent"}, "Secret absent does not exist"),
+    "bucket": ({"bucket": "nowhere"}, "The bucket of s3://nowhere does not exist: create it"),
+    "untrusted": ({"caSecret": ""}, "its certificate is not trusted: set caSecret"),
+    "unknown": ({"endpoint": "https://nowhere.example.invalid"}, "not known to the cluster's DNS"),
+}
+
+
 @pytest.mark.timeout(420)
 @pytest.mark.usefixtures("secrets")
 def test_every_fault_has_its_sentence(target: Target, namespace: str, store: ObjectStore) -> None:
@@ -207,23 +235,13 @@ def test_every_fault_has_its_sentence(target: Target, namespace: str, store: Obj
         *(f"--from-literal={k}={v}" for k, v in wrong.items()),
     )
     cluster.wait_running(1)
-    faults = {
-        "wrong": ({"credentialsSecret": "wrong"}, "refuses the credentials of Secret wrong"),
-        "absent": ({"credentialsSecret": "absent"}, "Secret absent does not exist"),
-        "bucket": ({"bucket": "nowhere"}, "The bucket of s3://nowhere does not exist: create it"),
-        "untrusted": ({"caSecret": ""}, "its certificate is not trusted: set caSecret"),
-        "unknown": (
-            {"endpoint": "https://nowhere.example.invalid"},
-            "not known to the cluster's DNS",
-        ),
-    }
     backups = {
         name: back_up(cluster, store, name, verify=False, s3=store.destination(**change))
-        for name, (change, _) in faults.items()
+        for name, (change, _) in FAULTS.items()
     }
     missing = back_up(Cluster(target, namespace, "nobody"), store, "missing")
     missing.wait_message("EtcdCluster nobody does not exist in namespace", phase="Pending")
-    for name, (_, words) in faults.items():
+    for name, (_, words) in FAULTS.items():
         backups[name].wait_message(words, 150)
         assert backups[name].status()["consecutiveFailures"] >= 1
         if name != "wrong":

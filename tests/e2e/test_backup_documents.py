@@ -79,15 +79,21 @@ def test_the_pages_do_what_they_say(target: Target, namespace: str, store: Objec
 
     cluster.kubectl("delete", "etcdrestore,etcdbackup", "--all")
     cluster.kubectl("delete", "etcd", "--all")
-    shown = restores["disaster"]["spec"]["source"]["url"]
+    assert_back_from_a_disaster(cluster, store, restores["disaster"], url)
+
+
+def assert_back_from_a_disaster(
+    cluster: Cluster, store: ObjectStore, restore: Json, url: str
+) -> None:
+    """The page's example, with the address of the backup that was made, brings the key back."""
+    spec = restore["spec"]
     form = r"s3://backups/[^/]+/[^/]+/\d{8}T\d{6}Z-r\d+-[0-9a-f]{8}-[0-9a-f]{8}\.json"
-    assert re.fullmatch(form, shown)
+    assert re.fullmatch(form, spec["source"]["url"])
     assert re.fullmatch(form, url), "the page shows what it looks like"
-    restores["disaster"]["spec"]["source"]["url"] = url
-    restores["disaster"]["spec"]["encryption"] = {"keySecret": "backup-key"}
-    restores["disaster"]["spec"]["clusterTemplate"]["resources"] = SMALL
-    disaster = apply(target, namespace, store, restores["disaster"])
-    disaster.wait_completed()
-    again = Cluster(target, namespace, "db-again")
+    spec["source"]["url"] = url
+    spec["encryption"] = {"keySecret": "backup-key"}
+    spec["clusterTemplate"]["resources"] = SMALL
+    apply(cluster.target, cluster.namespace, store, restore).wait_completed()
+    again = Cluster(cluster.target, cluster.namespace, "db-again")
     again.wait_running(3)
     assert again.read_key("key") == "value"

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from demo.object_store import ObjectStore
-from deploy.target import Target
+from deploy.target import Target, TargetError
 from tests.e2e.backup_harness import Task
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.secured import SecuredCluster
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -18,6 +19,10 @@ Json = dict[str, Any]
 
 SET_ASIDE = "etcd.etcd.io/quarantined-from"
 NO_DISKS: Json = {"hard": {"persistentvolumeclaims": 0}}
+ACCESS: Json = {
+    "roles": [{"name": "app", "permissions": [{"key": "", "prefix": True}]}],
+    "users": [{"name": "web", "roles": ["app"]}],
+}
 
 
 @pytest.fixture
@@ -26,12 +31,23 @@ def cluster(target: Target, namespace: str, store: ObjectStore, secrets: None) -
     made = Cluster(target, namespace, "db", {"size": 3, "version": "v3.6.16"})
     made.create()
     made.wait_running(3)
-    made.put("earlier", "written")
-    backup = Task(target, namespace, "EtcdBackup", "b")
+    write(made, store)
+    return made
+
+
+def may_write(cluster: Cluster) -> bool:
+    """Write a key; raises TargetError if that is refused."""
+    cluster.put("first", "written")
+    return True
+
+
+def write(cluster: Cluster, store: ObjectStore) -> None:
+    """Write a key, back it up, and write another one."""
+    cluster.put("earlier", "written")
+    backup = Task(cluster.target, cluster.namespace, "EtcdBackup", "b")
     backup.create(clusterName="db", storageType="S3", s3=store.destination(), verify=False)
     backup.wait_completed()
-    made.put("later", "written")
-    return made
+    cluster.put("later", "written")
 
 
 def replace(cluster: Cluster) -> Task:
@@ -103,3 +119,25 @@ def test_undone_everything_is_there_again(cluster: Cluster) -> None:
     assert {m["id"] for m in after["members"]} == {m["id"] for m in before["members"]}
     assert volumes_of(cluster) == old
     assert set_aside(cluster) == {}
+
+
+@pytest.mark.usefixtures("secrets")
+def test_with_tls_and_users_it_is_the_same(
+    target: Target, namespace: str, store: ObjectStore
+) -> None:
+    """Users, their certificates and the authorities are those of before: clients just go on."""
+    cluster = SecuredCluster(target, namespace, "db", mounted="db-user-web")
+    cluster.create(size=1, version="v3.6.16", security={"tls": {}, "auth": ACCESS})
+    cluster.wait_running(1)
+    cluster.start_client()
+    wait_until("its user may write", lambda: may_write(cluster), 30)
+    write(cluster, store)
+    before = cluster.status()
+    replace(cluster).wait_completed()
+    cluster.wait_running(1)
+
+    assert (cluster.read_key("earlier"), cluster.read_key("later")) == ("written", "")
+    assert cluster.status()["clusterID"] != before["clusterID"]
+    with pytest.raises(TargetError, match="permission denied"):
+        cluster.etcdctl("user", "add", "intruder", "--no-password")
+    cluster.put("after", "the restore")

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -40,6 +40,19 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+STORING: Final[Json] = {
+    "backup": "b",
+    "backupUid": "0a1b2c3d",
+    "cluster": "db",
+    "namespace": "team",
+    "storageType": "Local",
+    "destination": {"claimName": "c"},
+    "compression": True,
+    "verify": False,
+    "retention": {},
+}
+
+
 @pytest.mark.parametrize("key", ["", "backup-key"], ids=["plain", "encrypted"])
 async def test_a_backup_comes_back_and_etcd_takes_it(site: Site, spool: Path, key: str) -> None:
     await formed(site, 1)
@@ -48,20 +61,7 @@ async def test_a_backup_comes_back_and_etcd_takes_it(site: Site, spool: Path, ke
     await take_snapshot({"endpoints": [f"http://{site.client(0).address}"], "clusterId": ""})
     taken = (spool / "spool" / "snapshot.db").read_bytes()
     assert len(taken) > KEYS * len(VALUE)
-    result = store_backup(
-        {
-            "backup": "b",
-            "backupUid": "0a1b2c3d",
-            "cluster": "db",
-            "namespace": "team",
-            "storageType": "Local",
-            "destination": {"claimName": "c"},
-            "compression": True,
-            "keySecret": key,
-            "verify": False,
-            "retention": {},
-        }
-    )
+    result = store_backup({**STORING, "keySecret": key})
     assert bool(result["keyFingerprint"]) == bool(key)
     stored = [path for path in (spool / "store").rglob("*") if ".db.zst" in path.name]
     assert [path.name.endswith(".enc") for path in stored] == [bool(key)]

@@ -102,10 +102,7 @@ def _upload(
     stored = _Stored(digest=hashlib.sha256())
     path = f"{place.directory}/{file}"
     store.upload(path, _read(Path(SNAPSHOT), stored, key, compress=compressed))
-    if (there := store.size(path)) != stored.size:
-        raise TaskError(f"{path} has {there} bytes in the store and not {stored.size}: try again.")
-    if not compressed and not key and stored.digest.hexdigest() != notes["sha256"]:
-        raise TaskError(f"{SNAPSHOT} is not what etcd sent any more: its disk may fail. Try again.")
+    _check(stored, store.size(path), path, "" if compressed or key else notes["sha256"])
     manifest = Manifest(
         format=ENCRYPTED_FORMAT if key else FORMAT,
         backup=task["backup"],
@@ -132,6 +129,14 @@ def _upload(
         members=msgspec.convert(notes["members"], tuple[MemberRecord, ...]),
     )
     return manifest, name
+
+
+def _check(stored: _Stored, there: int, path: str, sent: str) -> None:
+    """Raise TaskError unless all of it is there, and, if it went as it came, is what etcd sent."""
+    if there != stored.size:
+        raise TaskError(f"{path} has {there} bytes in the store and not {stored.size}: try again.")
+    if sent and stored.digest.hexdigest() != sent:
+        raise TaskError(f"{SNAPSHOT} is not what etcd sent any more: its disk may fail. Try again.")
 
 
 def _read(path: Path, stored: _Stored, key: Key | None, *, compress: bool) -> Iterator[bytes]:

@@ -42,13 +42,11 @@ def record(snapshot: Snapshot, stage: Stage | None, **changes: Any) -> RecordRep
     return RecordReplacement(following, UID, snapshot.cluster.resource_version)
 
 
-def refusals() -> list[tuple[str, Snapshot, Action, str]]:
-    """What a planner that has gone mad might want."""
+def refused_records() -> list[tuple[str, Snapshot, Action, str]]:
+    """Stages that a planner that has gone mad might want to record."""
     running, gone = at(Stage.SET_ASIDE, before()), at(Stage.SET_ASIDE, stopped())
     undone = RecordReplacement(None, UID, "7", undone=True)
     put_back = fresh(Stage.PUT_BACK, undone=True)
-    old = with_disks(put_back, *VOLUMES)
-    claim_of = "PersistentVolumeClaim"
     return [
         ("without a wish", before(), record(before(), Stage.KEEP), "no EtcdRestore wants it"),
         ("a step is left out", wished(before()), record(before(), Stage.STOP), "no EtcdRestore"),
@@ -66,6 +64,16 @@ def refusals() -> list[tuple[str, Snapshot, Action, str]]:
         ("over too early", silent(serving(), 2), record(serving(), None), "not every member"),
         ("undone without disks", put_back, undone, "not every disk is back"),
         ("over without a beginning", before(), undone, "no restore in place"),
+    ]  # fmt: skip
+
+
+def refused_disks() -> list[tuple[str, Snapshot, Action, str]]:
+    """What it might want to do to disks."""
+    running, gone = at(Stage.SET_ASIDE, before()), at(Stage.SET_ASIDE, stopped())
+    put_back = fresh(Stage.PUT_BACK, undone=True)
+    old = with_disks(put_back, *VOLUMES)
+    claim_of = "PersistentVolumeClaim"
+    return [
         ("not its volume", at(Stage.KEEP, before()), KeepVolume("data-db-0", "claim-0", "v-1"),
          "it has another volume"),
         ("quarantine beside Pods", running, QuarantineDisk("data-db-0", "claim-0", "v-0"),
@@ -94,10 +102,13 @@ def refusals() -> list[tuple[str, Snapshot, Action, str]]:
     ]  # fmt: skip
 
 
+REFUSALS = (*refused_records(), *refused_disks())
+
+
 @pytest.mark.parametrize(
     ("scene", "action", "words"),
-    [row[1:] for row in refusals()],
-    ids=[row[0] for row in refusals()],
+    [row[1:] for row in REFUSALS],
+    ids=[row[0] for row in REFUSALS],
 )
 def test_the_guard_refuses(scene: Snapshot, action: Action, words: str) -> None:
     assert words in (guards.refuse(action, scene) or "it is allowed")
