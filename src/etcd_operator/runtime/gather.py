@@ -14,7 +14,7 @@ from dataclasses import replace
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.credentials import Credential, Trusted, join_bundle
 from etcd_operator.core.members import NO_SPACE, MemberList, MemberStatus
-from etcd_operator.core.naming import LABEL_CLUSTER_UID, Naming
+from etcd_operator.core.naming import ANNOTATION_TRUST, LABEL_CLUSTER_UID, Naming
 from etcd_operator.core.recovery import must_compare
 from etcd_operator.core.rules.bootstrap import must_see_claims
 from etcd_operator.core.rules.certify import is_retirement_due
@@ -131,7 +131,7 @@ class Gatherer:
             return {}
         hurry = not pods or any(not pod.ready for pod in pods)
         found = await self._credentials.look(
-            naming, names, hurry=hurry, edition=_issued_editions(children)
+            naming, names, hurry=hurry, edition=_editions(children)
         )
         self._introduce(naming, pods, self._credentials.identity(naming))
         return found
@@ -273,12 +273,22 @@ class Gatherer:
         return tuple(found)
 
 
-def _issued_editions(children: Mapping[tuple[str, str], Child]) -> str:
-    """Which editions of its certificates cert-manager says that it has written."""
+def _editions(children: Mapping[tuple[str, str], Child]) -> str:
+    """What tells that somebody has written Secrets: cert-manager, or another operator.
+
+    The first counts the editions of its certificates. The second writes an authority first and then
+    into the gate who is trusted: so who knows the gate as it is never believes in authorities that
+    are older, and never takes back there what another has written.
+    """
     told = [
         f"{name} {(child.body.get('status') or {}).get('revision')}"
         for (kind, name), child in children.items()
         if kind == "Certificate"
+    ]
+    told += [
+        f"{name} {child.annotations.get(ANNOTATION_TRUST)}"
+        for (kind, name), child in children.items()
+        if kind == "ConfigMap"
     ]
     return ", ".join(sorted(told))
 

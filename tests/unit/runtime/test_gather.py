@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from etcd_operator.api.parse import parse_cluster
+from etcd_operator.core.credentials import Credential
 from etcd_operator.core.members import MemberList, Standing, format_id
+from etcd_operator.core.naming import ANNOTATION_TRUST
 from etcd_operator.errors import KubeUnavailable
 from etcd_operator.runtime import gather
+from etcd_operator.runtime.credentials import CredentialStore
 from etcd_operator.runtime.etcd import Introduction
 from etcd_operator.runtime.gather import ASKED_FOR_LIST, PROBE_SECONDS, child_names
 from etcd_operator.runtime.identity import Identity
@@ -243,6 +246,29 @@ async def test_a_stranger_that_cannot_be_read_stops_the_pass() -> None:
     stage.api.away = True
     with pytest.raises(KubeUnavailable):
         await stage.gather()
+
+
+async def test_secrets_are_read_again_when_the_gate_tells_of_other_authorities(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another operator has written them: what is believed of them would be put into the gate."""
+    editions = []
+
+    async def look(*_: object, edition: str, **__: object) -> dict[str, Credential]:
+        editions.append(edition)
+        return {}
+
+    monkeypatch.setattr(CredentialStore, "look", look)
+    stage = Stage()
+    tls: Json = {"security": {"tls": {}}}
+    stage.cluster = replace(stage.cluster, spec=parse_cluster(raw_cluster(tls)).spec)
+    gate = labelled("ConfigMap", NAMING.config_map)
+    for trust in ("one", "one", "one,two"):
+        gate["metadata"]["annotations"] = {ANNOTATION_TRUST: trust}
+        stage.show(gate)
+        await stage.gather()
+    before, same, other = editions
+    assert before == same != other
 
 
 # Disks of an earlier life
