@@ -94,11 +94,15 @@ class CredentialStore:
         return age > (HURRIED_SECONDS if hurry else FRESH_SECONDS)
 
     async def _read(self, naming: Naming, names: tuple[str, ...]) -> _Known:
-        at = self._clock.monotonic()
-        secrets = await asyncio.gather(*(self._get(naming.namespace, name) for name in names))
-        known = _Known(at, {})
-        for secret in filter(None, secrets):
-            self._store(known, naming, secret)
+        known = _Known(self._clock.monotonic(), {})
+        signing = [n for n in names if n in (naming.client_authority, naming.peer_authority)]
+        signed = [name for name in names if name not in signing]
+        # Authorities last: one that was read before what it signed might not know who is trusted
+        # there by now, and that would be taken back.
+        for some in (signed, signing):
+            secrets = await asyncio.gather(*(self._get(naming.namespace, name) for name in some))
+            for secret in filter(None, secrets):
+                self._store(known, naming, secret)
         self._known.pop(naming.uid, None)
         self._known[naming.uid] = known
         while len(self._known) > REMEMBERED:
@@ -119,10 +123,13 @@ class CredentialStore:
             known.identity = Identity(data["ca.crt"], data["tls.crt"], data["tls.key"])
 
     async def write(self, action: CertificateAction, naming: Naming) -> None:
-        """Carry out one action; raises Conflict if a Secret is not as it was looked at."""
+        """Carry out one action; raises Conflict if a Secret is not as it was looked at.
+
+        One that is gone is read again as well, and with it all the others.
+        """
         try:
             secret = await self._write(action, naming)
-        except Conflict:
+        except (Conflict, NotFound):
             self.forget(naming.uid)
             raise
         known = self._known.setdefault(naming.uid, _Known(self._clock.monotonic(), {}))

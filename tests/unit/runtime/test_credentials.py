@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any, cast
 
@@ -30,11 +31,18 @@ class SecretApi:
 
     def __init__(self) -> None:
         self.secrets: dict[str, Json] = {}
-        self.reads = 0
+        self.read: list[str] = []
+        self.slow = ""
+
+    @property
+    def reads(self) -> int:
+        return len(self.read)
 
     async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
         assert kind.name == "Secret"
-        self.reads += 1
+        if name == self.slow:
+            await asyncio.sleep(1)
+        self.read.append(name)
         if name not in self.secrets:
             raise NotFound(name, 404)
         return self.secrets[name]
@@ -48,6 +56,8 @@ class SecretApi:
         return self.secrets[name]
 
     async def merge_patch(self, _kind: Kind, _namespace: str, name: str, patch: Json) -> Json:
+        if name not in self.secrets:
+            raise NotFound(name, 404)
         live = self.secrets[name]
         for field in ("uid", "resourceVersion"):
             if patch["metadata"][field] != live["metadata"][field]:
@@ -138,6 +148,30 @@ async def test_a_secret_that_changed_is_not_written_and_looked_at_again(
     before = api.reads
     await store.look(SECURE, names(scene))
     assert api.reads > before
+
+
+async def test_a_secret_that_is_gone_is_looked_at_again(
+    api: SecretApi, store: CredentialStore
+) -> None:
+    scene = to_secure(3)
+    found = await issue_all(store, scene)
+    live = found["db-peer-tls"]
+    del api.secrets["db-peer-tls"]
+    with pytest.raises(NotFound):
+        await store.write(
+            ShareTrust("db-peer-tls", live.uid, live.resource_version, live.trusted, ""), SECURE
+        )
+    assert "db-peer-tls" not in await store.look(SECURE, names(scene))
+
+
+async def test_authorities_are_read_after_what_they_signed(
+    api: SecretApi, store: CredentialStore
+) -> None:
+    """Else one of before might be taken for the word on a ca.crt that is newer."""
+    api.slow = "db-server-tls"
+    await store.look(SECURE, names(to_secure(3)))
+    assert set(api.read[-2:]) == {"db-client-ca", "db-peer-ca"}
+    assert len(api.read) == len(names(to_secure(3)))
 
 
 async def test_nothing_is_signed_by_another_authority_than_was_looked_at(
