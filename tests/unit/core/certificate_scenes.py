@@ -54,9 +54,9 @@ def to_secure(size: int = 3, **tls: Any) -> Snapshot:
     return with_tls(new(size), **tls)
 
 
-def secured(size: int = 3, **tls: Any) -> Snapshot:
-    """A healthy cluster with TLS at rest, its certificates issued at NOW."""
-    bare = replace(with_tls(formed(size), **tls), children={})
+def secured(size: int = 3, *others: Credential, **tls: Any) -> Snapshot:
+    """A healthy cluster with TLS at rest, its certificates issued at NOW, and Secrets of others."""
+    bare = with_secret(replace(with_tls(formed(size), **tls), children={}), *others)
     members = (replace(m, peer_urls=(bare.naming.peer_url(o),)) for o, m in enumerate(bare.members))
     snapshot = issue_all(with_members(bare, *members))
     trust = all_trust(snapshot)

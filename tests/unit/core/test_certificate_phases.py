@@ -1,201 +1,354 @@
 """A change of authority, cut off after every action, in every order of what may happen meanwhile.
 
 A small world: what each member was started with, what is mounted in it now, and what is in the
-Secrets. Explored until nothing new is found. In every state that can be reached, every member can
-open a connection to every other, the operator to every member, and a client that loads its Secret
-now or did so before the last change too; and from every state the change comes to its end.
+Secrets. Explored until nothing new is found, alone and beside a second operator that acts on what
+it knew some time ago. In every state that can be reached, every member can open a connection to
+every other, the operator to every member, and a client that loads its Secret; no authority goes
+whose certificates are in use; and from every state the change comes to its end.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import pytest
 
 from etcd_operator.core import guards
 from etcd_operator.core.actions import (
-    Action,
-    ApplyObject,
     CertificateAction,
     IssueAuthority,
     IssueCertificate,
-    LabelPod,
     ShareTrust,
 )
 from etcd_operator.core.credentials import Credential
-from etcd_operator.core.naming import CLIENT_PORT, PEER_PORT
+from etcd_operator.core.naming import PEER_PORT
 from etcd_operator.core.plan import plan
-from etcd_operator.core.rules.certify import is_retirement_due
 from etcd_operator.core.snapshot import Snapshot
-from etcd_operator.core.trust import port_of, wanted_authorities
+from etcd_operator.core.trust import all_trust, port_of, wanted_authorities, wanted_leaves
+from tests.unit.core.certificate_late import go_on
 from tests.unit.core.certificate_scenes import (
-    after_certificate,
-    later,
-    overlap_of,
+    LIFE,
+    issue_all,
     secured,
+    to_secure,
+    users_secret,
     with_tls,
     without_secret,
 )
-from tests.unit.core.scenes import after_kubernetes
+from tests.unit.core.certificate_server import Lapse
+from tests.unit.core.certificate_world import (
+    KINDS,
+    Secrets,
+    Stage,
+    World,
+    issuer,
+    trust_of,
+    without_late,
+)
+from tests.unit.core.scenes import formed, settled
 
-MEMBERS = 3
+HOSTS = ("*.db-peer.team.svc.cluster.local",)
+PEERS: Any = {"clientTLSEnabled": False}
+CLIENTS: Any = {"peerTLSEnabled": False}
+USERS: Any = {**CLIENTS, "certificateSecret": "mine", "caSecret": "company"}
+ISSUERS: Any = {**CLIENTS, "issuerRef": {"name": "company", "kind": "ClusterIssuer"}}
+MINE = users_secret("mine", *HOSTS), users_secret("company")
+ISSUED = users_secret("db-server-tls", *HOSTS), users_secret("db-client-tls", "client")
 
-
-@dataclass(frozen=True)
-class World:
-    """`mounted` is who signed what each member shows: at the client port, at the peer port."""
-
-    snapshot: Snapshot
-    mounted: tuple[tuple[str, str], ...]
-
-    @property
-    def key(self) -> object:
-        """What tells one state from another: of times, whether something waits for them."""
-        snapshot = self.snapshot
-        gate = snapshot.config_map
-        made = tuple(
-            (
-                name,
-                one.certificate.key_id if one.certificate else "",
-                one.certificate.issuer_key_id if one.certificate else "",
-                tuple(sorted(t.key_id for t in one.trusted)),
-                bool(one.certificate and _is_young(snapshot, one)),
-            )
-            for name, one in sorted(snapshot.credentials.items())
-        )
-        template = snapshot.statefulset.body["spec"]["template"] if snapshot.statefulset else {}
-        return (
-            made,
-            self.mounted,
-            tuple(pod.trust for pod in snapshot.pods),
-            gate.annotations["etcd.etcd.io/trust"] if gate else "",
-            str(template.get("metadata", {}).get("annotations")),
-        )
+# What was before, as a second operator may know it, and what is there now.
+Start = tuple[Snapshot, Snapshot]
 
 
-def _is_young(snapshot: Snapshot, one: Credential) -> bool:
-    assert one.certificate
-    return snapshot.now < one.certificate.made + overlap_of(snapshot)
+def new_authorities(*others: Credential, due: bool = False, **tls: Any) -> Start:
+    """The user asks for new authorities."""
+    before = secured(3, *others, **tls)
+    before = all_due(before) if due else before
+    return before, with_tls(before, caGeneration=1, caOverlap="1h", **tls)
 
 
-def issuer(snapshot: Snapshot, secret: str) -> str:
-    """Who signed the certificate in a Secret."""
-    certificate = snapshot.credentials[secret].certificate
-    assert certificate
-    return certificate.issuer_key_id
+def lost_authority(name: str, *, due: bool = False, **tls: Any) -> Start:
+    """Somebody deleted an authority, which a process that read it before does not know."""
+    before = with_tls(secured(3, **tls), caOverlap="1h", **tls)
+    before = all_due(before) if due else before
+    return before, without_secret(before, name)
 
 
-def in_secrets(snapshot: Snapshot) -> tuple[str, str]:
-    """Who signed what a Pod that starts now would show."""
-    return issuer(snapshot, "db-server-tls"), issuer(snapshot, "db-peer-tls")
+def nothing_yet(**tls: Any) -> Start:
+    """A new cluster, before its first certificate."""
+    scene = replace(to_secure(3, **tls), pods=formed(3).pods)
+    rest = settled(issue_all(scene)).children
+    children = {key: one for key, one in rest.items() if key[0] not in KINDS}
+    scene = replace(scene, children=children)
+    return scene, scene
 
 
-def seen(world: World) -> Snapshot:
-    """What a pass sees, with a look at what members show where it would look."""
-    snapshot = world.snapshot
-    ports = {CLIENT_PORT: 0, PEER_PORT: 1}
-    presented = {
-        (ordinal, port): shown[ports[port]]
-        for authority in wanted_authorities(snapshot)
-        if (port := port_of(snapshot, authority)) and is_retirement_due(snapshot, authority)
-        for ordinal, shown in enumerate(world.mounted)
-    }
-    return replace(snapshot, presented=presented)
+def all_due(scene: Snapshot) -> Snapshot:
+    """Three quarters of every certificate's life are over, those of authorities but begun."""
+    aged = {}
+    for name, one in scene.credentials.items():
+        assert one.certificate
+        begun = one.certificate.not_before - LIFE * 3 / 4
+        end = one.certificate.not_after if name.endswith("-ca") else begun + LIFE
+        certificate = replace(one.certificate, not_before=begun, not_after=end)
+        aged[name] = replace(one, certificate=certificate)
+    return replace(scene, credentials=aged)
 
 
-def take(world: World, action: Action) -> World:
-    """The world after one action of a pass."""
-    if isinstance(action, IssueAuthority | IssueCertificate | ShareTrust):
-        return replace(world, snapshot=after_certificate(world.snapshot, action))
-    assert isinstance(action, ApplyObject | LabelPod), action
-    return replace(world, snapshot=after_kubernetes(world.snapshot, action))
+def change_after_change(**tls: Any) -> Start:
+    """Another new authority is wanted, when the last step of such a change was about to be told."""
+
+    def is_told_last(world: World, seen: Snapshot) -> bool:
+        told = trust_of(world.gate).split(",")
+        return len(told) > len(all_trust(seen)) and plan(seen).rule != "certify"
+
+    return change_again(is_told_last, **tls)
 
 
-def passes(world: World) -> Iterator[World]:
-    """A pass of the operator, cut off after any of its actions; Pods are restarted elsewhere."""
-    current = world
-    before = seen(world)
-    for action in plan(before).actions:
-        if not isinstance(action, CertificateAction | ApplyObject):
-            return
-        assert guards.refuse(action, replace(current.snapshot, presented=before.presented)) is None
-        current = take(current, action)
-        yield current
+def change_within_change(**tls: Any) -> Start:
+    """Another new authority is wanted, when one of two was just made."""
+    return change_again(lambda _, seen: len(all_trust(seen)) > 1, **tls)
 
 
-def happenings(world: World) -> Iterator[World]:
-    """What happens without the operator: mounts follow, members restart, time goes by."""
-    snapshot = world.snapshot
-    assert snapshot.statefulset
-    template = snapshot.statefulset.body["spec"]["template"]["metadata"]["annotations"]
-    trust = tuple(template["etcd.etcd.io/trust"].split(","))
-    for ordinal, pod in enumerate(snapshot.pods):
-        mounted = list(world.mounted)
-        mounted[ordinal] = in_secrets(snapshot)
-        yield replace(world, mounted=tuple(mounted))
-        restarted = list(snapshot.pods)
-        restarted[ordinal] = replace(pod, trust=trust)
-        yield World(replace(snapshot, pods=tuple(restarted)), tuple(mounted))
-    if any(_is_young(snapshot, one) for one in snapshot.credentials.values()):
-        yield replace(world, snapshot=later(snapshot, 2))
+def change_again(is_there: Callable[[World, Snapshot], bool], **tls: Any) -> Start:
+    """Another new authority is wanted, at some point of such a change."""
+    before, scene = new_authorities(**tls)
+    stage = Stage(scene)
+    for world in explore(stage, stage.begin(None, before)).following:
+        seen = replace(stage.look(world), presented={})
+        if is_there(world, seen):
+            return seen, with_tls(seen, caGeneration=2, caOverlap="1h", **tls)
+    raise AssertionError("the change never gets there")
 
 
-def assert_everybody_is_understood(world: World) -> None:
-    snapshot = world.snapshot
-    operator, client = (issuer(snapshot, f"db-{who}-tls") for who in ("operator", "client"))
-    believed = {
-        who: {one.key_id for one in snapshot.credentials[f"db-{who}-tls"].trusted}
-        for who in ("operator", "client")
-    }
-    for pod, (server, _) in zip(snapshot.pods, world.mounted, strict=True):
-        assert operator in pod.trust, f"{pod.name} would refuse the operator"
-        assert client in pod.trust, f"{pod.name} would refuse clients"
-        for who, roots in believed.items():
-            assert server in roots, f"the {who} would refuse {pod.name}"
-        for _, peer in world.mounted:
-            assert peer in pod.trust, f"{pod.name} would refuse another member"
+@dataclass
+class Explored:
+    """What was found: the states with one operator, what follows from each, and what is wrong."""
+
+    count: int = 0
+    following: dict[World, list[World]] = field(default_factory=dict)
+    wrong: str = ""
 
 
-def explore(start: World) -> tuple[int, list[World]]:
-    """Return how many states there are, and those from which nothing moves any more."""
-    known = {start.key}
-    ahead, ends, count = deque([start]), [], 0
+def explore(
+    stage: Stage, start: World, *more: Callable[[Stage, World], Iterable[World]]
+) -> Explored:
+    """Look at everything that can be reached, until something is wrong."""
+    found = Explored()
+    known, ahead = {start}, deque([start])
+    judged: set[World] = set()
     while ahead:
         world = ahead.popleft()
-        count += 1
-        assert_everybody_is_understood(world)
-        moved = False
-        for following in (*passes(world), *happenings(world)):
-            moved = moved or following.key != world.key
-            if following.key not in known:
-                known.add(following.key)
+        found.count += 1
+        alone = [*stage.passes(world), *stage.happenings(world)]
+        if world.late is None:
+            found.following[world] = [one for one in alone if one != world]
+        for following in (*alone, *(one for also in more for one in also(stage, world))):
+            found.wrong = find_loss(world.secrets, following.secrets)
+            if following not in known:
+                known.add(following)
                 ahead.append(following)
-        if not moved:
-            ends.append(world)
-    return count, ends
+                # What the second operator knows changes nothing about what is.
+                truth = without_late(following)
+                if truth not in judged:
+                    judged.add(truth)
+                    found.wrong = found.wrong or find_distrust(stage, truth) or find_refusal(truth)
+            if found.wrong:
+                return found
+    found.wrong = find_stuck(stage, found)
+    return found
 
 
-STARTS = {
-    "new authorities are wanted": with_tls(secured(MEMBERS), caGeneration=1, caOverlap="1h"),
-    "the peer authority was lost": without_secret(secured(MEMBERS), "db-peer-ca"),
+def find_refusal(world: World) -> str:
+    """Who would not be let in, or not be believed."""
+    secrets = world.secrets.by_name
+    callers = [who for who in ("operator", "client") if f"db-{who}-tls" in secrets]
+    members = [one for one in world.members if one.announced]
+    for member in members:
+        server, _ = member.shown
+        for who in callers:
+            own = issuer(world.secrets, f"db-{who}-tls")
+            roots = {one.key_id for one in secrets[f"db-{who}-tls"].trusted}
+            if own not in member.loaded:
+                return f"a member would refuse the {who}"
+            if server and server not in roots:
+                return f"the {who} would refuse a member"
+        for _, peer in (other.shown for other in members):
+            if peer and peer not in member.loaded:
+                return "a member would refuse another"
+    return ""
+
+
+def find_distrust(stage: Stage, world: World) -> str:
+    """Which authority's Secret does not trust who signed what is in use, or knows nothing of it."""
+    spec, naming = stage.base.cluster.spec, stage.base.naming
+    for name in wanted_authorities(stage.base):
+        live = world.secrets.by_name.get(name)
+        if live is None:
+            continue
+        leaves = (leaf.secret for leaf in wanted_leaves(spec, naming) if leaf.authority == name)
+        signers = {issuer(world.secrets, leaf) for leaf in leaves}
+        port = port_of(stage.base, name)
+        if port is not None:
+            signers |= {one.shown[port == PEER_PORT] for one in world.members}
+        if signers - {""} - {one.key_id for one in live.trusted}:
+            return f"{name} lets go of whose certificates are in use"
+    return ""
+
+
+def find_loss(before: Secrets, after: Secrets) -> str:
+    """Which key of an authority gave way to another, other than in the order of the phases."""
+    if after is before:
+        return ""
+    for name, old in before.by_name.items():
+        new = after.by_name.get(name)
+        if new is None or new is old or not name.endswith("-ca"):
+            continue
+        assert old.certificate
+        assert new.certificate
+        if new.certificate.key_id == old.certificate.key_id:
+            continue
+        if len(old.trusted) > 1:
+            return f"{name} was made anew in the middle of a change"
+        if not {one.key_id for one in old.trusted} < {one.key_id for one in new.trusted}:
+            return f"the key in {name} was lost"
+    return ""
+
+
+def find_stuck(stage: Stage, found: Explored) -> str:
+    """Say if one operator alone would not come to the end from everywhere, or to a bad one."""
+    sources: dict[World, list[World]] = {}
+    for world, following in found.following.items():
+        for one in following:
+            sources.setdefault(one, []).append(world)
+    ends = [world for world, following in found.following.items() if not following]
+    if not ends or not all(is_settled(stage, end) for end in ends):
+        return "the change comes to no good end"
+    reached, ahead = set(ends), deque(ends)
+    while ahead:
+        for source in sources.get(ahead.popleft(), ()):
+            if source not in reached:
+                reached.add(source)
+                ahead.append(source)
+    return "the change may never end" if len(reached) < len(found.following) else ""
+
+
+def is_settled(stage: Stage, world: World) -> bool:
+    """Whether all trust the same, and of our own authorities the last ones alone."""
+    secrets = world.secrets.by_name
+    authorities = [secrets[name] for name in wanted_authorities(stage.base)]
+    theirs = {"company"} & {one.key_id for used in secrets.values() for one in used.trusted}
+    own = {one.certificate.key_id for one in authorities if one.certificate}
+    return all(len(one.trusted) == 1 for one in authorities) and all(
+        set(member.announced) == set(member.loaded) == own | theirs for member in world.members
+    )
+
+
+def run(
+    start: Start, passes: int | None = None, lapse: Lapse | None = None, *, tempted: bool = False
+) -> Explored:
+    """Explore from here, beside a second operator that may begin so many passes more."""
+    before, scene = start
+    if passes is not None:
+        # Two members tell each other as much as three.
+        before, scene = (replace(one, pods=one.pods[:2]) for one in start)
+    stage = Stage(scene, lapse)
+    return explore(stage, stage.begin(passes, before), go_on, *([give_in] if tempted else []))
+
+
+def give_in(stage: Stage, world: World) -> Iterator[World]:
+    """What an operator without judgement might do, if the guards have nothing against it."""
+    snapshot = stage.look(world)
+    for action in tempting_actions(snapshot):
+        if guards.refuse(action, snapshot) is None:
+            (held,) = stage.hold_steps((action,)).actions
+            following = stage.take(world, held)
+            if following is not None:
+                yield following
+
+
+def tempting_actions(snapshot: Snapshot) -> Iterator[CertificateAction]:
+    """Every authority made anew or left alone, every certificate issued, each of them at once."""
+    for name in wanted_authorities(snapshot):
+        live = snapshot.credentials.get(name)
+        if live is None or live.certificate is None:
+            continue
+        own = tuple(one for one in live.trusted if one.key_id == live.certificate.key_id)
+        if own != live.trusted:
+            yield ShareTrust(name, live.uid, live.resource_version, own, "")
+        else:
+            yield IssueAuthority(name, live.uid, live.resource_version, 9, (), "")
+    for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
+        one, authority = (snapshot.credentials.get(name) for name in (leaf.secret, leaf.authority))
+        signer = authority.certificate.key_id if authority and authority.certificate else ""
+        if one and one.certificate and signer not in ("", one.certificate.issuer_key_id):
+            trusted = one.trusted
+            yield IssueCertificate(leaf, one.uid, one.resource_version, signer, LIFE, trusted, "")
+
+
+TEMPTING = (
+    "a new authority of peers",
+    "a new authority of clients",
+    "the authority of peers was lost",
+)
+ALONE: dict[str, Callable[[], Start]] = {
+    "new authorities": new_authorities,
+    "the peer authority was lost": partial(lost_authority, "db-peer-ca"),
+    "a new cluster": nothing_yet,
+    "certificates are due as well": partial(new_authorities, due=True),
+    "one within another": partial(change_within_change, **PEERS),
+    "the user's certificate": partial(new_authorities, *MINE, **USERS),
+}
+BESIDE: dict[str, Callable[[], Start]] = {
+    "a new authority of peers": partial(new_authorities, **PEERS),
+    "a new authority of clients": partial(new_authorities, **CLIENTS),
+    "one after another": partial(change_after_change, **PEERS),
+    "the authority of peers was lost": partial(lost_authority, "db-peer-ca", **PEERS),
+    "the authority of clients was lost": partial(lost_authority, "db-client-ca", **CLIENTS),
+    "lost, and certificates are due": partial(lost_authority, "db-peer-ca", due=True, **PEERS),
+    "a new cluster of peers": partial(nothing_yet, **PEERS),
+    "a new cluster with clients": partial(nothing_yet, **CLIENTS),
+    "an issuer's certificates": partial(new_authorities, *ISSUED, **ISSUERS),
+}
+# How many passes the second operator begins after the one that it is in: one, or none here.
+BEGINS = {"one after another": 0}
+NOTICED = {
+    Lapse.VERSION: "a new authority of peers",
+    Lapse.CREATION: "a new cluster of peers",
+    Lapse.SIGNER: "lost, and certificates are due",
+    Lapse.GATE: "one after another",
+    Lapse.EDITION: "the authority of peers was lost",
+    Lapse.ORDER: "the authority of clients was lost",
 }
 
 
-@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("start", ALONE)
 def test_nobody_is_ever_refused_and_the_change_comes_to_its_end(start: str) -> None:
-    snapshot = STARTS[start]
-    shown = ("client-ca1", "peer-ca1")
-    count, ends = explore(World(snapshot, (shown,) * MEMBERS))
-    print(f"{start}: {count} states")
-    assert count > 50
-    assert ends
-    for end in ends:
-        trusts = {pod.trust for pod in end.snapshot.pods}
-        assert len(trusts) == 1
-        for secret in ("db-client-ca", "db-peer-ca"):
-            assert len(end.snapshot.credentials[secret].trusted) == 1, "the old one is let go"
-        (trust,) = trusts
-        assert len(trust) == 2
-        assert set(trust) >= {issuer(end.snapshot, "db-peer-tls"), *end.mounted[0]}
+    found = run(ALONE[start]())
+    print(f"{start}: {found.count} states")
+    assert not found.wrong
+    assert found.count > 50
+
+
+@pytest.mark.parametrize("start", BESIDE)
+def test_a_second_operator_that_acts_late_does_no_harm(start: str) -> None:
+    found = run(BESIDE[start](), BEGINS.get(start, 1))
+    print(f"{start}: {found.count} states")
+    assert not found.wrong
+    assert found.count > 100
+
+
+@pytest.mark.parametrize("lapse", Lapse, ids=lambda lapse: lapse.name.lower())
+def test_what_keeps_it_from_doing_harm_is_missed(lapse: Lapse) -> None:
+    start = NOTICED[lapse]
+    assert run(BESIDE[start](), BEGINS.get(start, 1), lapse).wrong
+
+
+@pytest.mark.parametrize("start", TEMPTING)
+def test_the_guards_alone_keep_everybody_understood(start: str) -> None:
+    found = run(BESIDE[start](), tempted=True)
+    print(f"{start}: {found.count} states")
+    assert not found.wrong
