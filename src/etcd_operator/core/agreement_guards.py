@@ -11,31 +11,24 @@ from etcd_operator.core.snapshot import Snapshot
 def refuse_lost_agreement(member_id: int, snapshot: Snapshot) -> str | None:
     """Of members that differ, those that agree stay the majority; else a person has to ask.
 
-    Who differs is as the last comparison has it, confirmed or not.
+    They have to be it before, the member counted, and after. Who differs is as the last comparison
+    has it, confirmed or not.
     """
     if not snapshot.compared or _is_asked(member_id, snapshot):
         return None
     hashes = snapshot.compared[-1].hashes
     voters = {member.id for member in snapshot.members if not member.is_learner}
-    if member_id not in voters:
+    known = {voter: hashes[voter] for voter in voters if voter in hashes}
+    if member_id not in voters or len(set(known.values())) < 2:
         return None
-    left = Counter(hashes[voter] for voter in voters - {member_id} if voter in hashes)
-    if len(left) < 2:
-        return _refuse_last_of_its_kind(hashes.get(member_id), len(voters), left)
-    most = max(left.values())
-    if most * 2 > len(voters) - 1:
-        return None
-    return f"only {most} of {len(voters) - 1} voters would be left with the same data"
-
-
-def _refuse_last_of_its_kind(value: int | None, voters: int, left: Counter[int]) -> str | None:
-    """Where all others agree they must have been the majority before, with the member counted."""
-    if value is None or not left or value in left:
-        return None
-    agree = sum(left.values())
-    if agree * 2 > voters:
-        return None
-    return f"only {agree} of {voters} voters have the same data"
+    left = Counter(value for voter, value in known.items() if voter != member_id)
+    value, most = left.most_common(1)[0]
+    if len(left) > 1 and most * 2 <= len(voters) - 1:
+        return f"only {most} of {len(voters) - 1} voters would be left with the same data"
+    had = most + (known.get(member_id) == value)
+    if member_id in known and had * 2 <= len(voters):
+        return f"only {had} of {len(voters)} voters have the same data"
+    return None
 
 
 def _is_asked(member_id: int, snapshot: Snapshot) -> bool:

@@ -88,11 +88,19 @@ def corrupt_ids(snapshot: Snapshot) -> frozenset[int]:
 
 
 def doubtful_ids(snapshot: Snapshot) -> frozenset[int]:
-    """The members whose data must not be all that is left: all, if none is known to be right."""
-    difference = find_difference(snapshot)
-    if difference and not difference.wrong:
-        return corrupt_ids(snapshot).union(*difference.groups)
-    return corrupt_ids(snapshot)
+    """The members whose data must not be all that is left: all, if none is known to be right.
+
+    To doubt them one comparison is enough: it may stay the last one, and the guard believes it.
+    Who joined since has learnt from nobody knows whom. An alarm that names nobody is about all.
+    """
+    known, voters = corrupt_ids(snapshot), voter_ids(snapshot)
+    if (CORRUPT, 0) in snapshot.alarms:
+        return known | voters
+    last = _judge(snapshot.compared[-1], voters) if snapshot.compared else None
+    if last is None:
+        return known
+    right = last.groups[0] if last.wrong else frozenset()
+    return known | (voters - right)
 
 
 def explain(snapshot: Snapshot, difference: Difference) -> str:

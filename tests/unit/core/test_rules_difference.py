@@ -18,7 +18,7 @@ from etcd_operator.core.rules.maintain import tell_difference
 from etcd_operator.core.rules.replace import replace_lost_members
 from etcd_operator.core.rules.scale import shrink, wait_to_shrink
 from etcd_operator.core.rules.stuck import replace_stuck_members, wait_to_replace
-from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.snapshot import Host, Snapshot
 from tests.unit.core.scenes import (
     CLUSTER_ID,
     NOW,
@@ -34,6 +34,7 @@ from tests.unit.core.scenes import (
 )
 from tests.unit.core.shorthand import Fires, Passes, briefs, flags
 from tests.unit.core.test_rules_maintain import alarmed, sized
+from tests.unit.core.test_rules_stuck import homeless
 
 
 def comparison(hashes: str, revision: int = 100) -> Comparison:
@@ -168,6 +169,15 @@ FIRES = (
         ("lead 0>1", *replacement(0)),
     ),
     Fires(
+        "before the cluster grows: who joins might learn from it",
+        replace_stuck_members,
+        with_spec(differing("aba"), size=5),
+        "ReplacingStuckMember",
+        "Member db-1 has other data than the majority at revision 110: replacing it.",
+        Phase.SCALING,
+        replacement(1),
+    ),
+    Fires(
         "of those that are to leave the wrong one goes first",
         shrink,
         with_spec(differing("aba"), size=1),
@@ -199,6 +209,24 @@ FIRES = (
         Phase.RUNNING,
         flags=flags("blocked"),
     ),
+    Fires(
+        "one comparison is enough not to give up a member that may be right",
+        wait_to_replace,
+        homeless(compared(formed(3), "aba"), 2, host=Host.GONE),
+        "CannotReplaceMember",
+        "Member db-2 has its disk on a node that is gone, but those that are known to have the "
+        "right data have no majority without it.",
+        Phase.RUNNING,
+        flags=flags("blocked"),
+    ),
+    Fires(
+        "an alarm about nobody may be about the one that would be left",
+        wait_to_shrink,
+        with_spec(alarmed(formed(3), "alarm:CORRUPT "), size=1),
+        "QuorumAtRisk",
+        "Not shrinking: while db-0, db-1, db-2 cannot be counted on, the rest has no majority.",
+        Phase.SCALING,
+    ),
 )
 
 PASSES = (
@@ -213,6 +241,21 @@ PASSES = (
     Passes("it was gone again", replace_stuck_members, compared(formed(3), "aba", "aaa")),
     Passes("another each time", replace_stuck_members, compared(formed(3), "aba", "aab")),
     Passes("no majority agrees", replace_stuck_members, differing("abc")),
+    Passes(
+        "a gap is filled before another one goes",
+        replace_stuck_members,
+        without_member(differing("aaaab"), 1),
+    ),
+    Passes(
+        "who can be lost is not known for certain, but may be needed",
+        replace_lost_members,
+        change_pod(silent(compared(formed(3), "aba"), 2), 2, **WIPED),
+    ),
+    Passes(
+        "who joined since may have learnt from the wrong one",
+        replace_lost_members,
+        change_pod(silent(compared(formed(5), "aaab"), 2), 2, **WIPED),
+    ),
     Passes(
         "another one is still on its way in",
         replace_stuck_members,
@@ -251,7 +294,10 @@ def test_the_guard_agrees_with_every_step(row: Fires) -> None:
         ("aabbb", 2, "only 2 of 4 voters would be left with the same data"),
         ("ab", 0, "only 1 of 2 voters have the same data"),
         ("abc", 1, "only 1 of 2 voters would be left with the same data"),
+        ("aabb", 3, "only 2 of 4 voters have the same data"),
+        ("aabb", 0, "only 2 of 4 voters have the same data"),
         ("aab", 2, None),
+        ("aaab", 3, None),
         ("aaa", 2, None),
         ("aabba", 2, None),
     ],

@@ -231,8 +231,8 @@ FIRES = (
         wait_to_replace,
         corrupt(formed(3), 0, 1),
         "CannotReplaceMember",
-        "Member db-0 has corrupt data, as etcd's alarm says, but the others have no majority "
-        "without it.",
+        "Member db-0 has corrupt data, as etcd's alarm says, but those that are known to have the "
+        "right data have no majority without it.",
         Phase.RUNNING,
         flags=flags("blocked"),
     ),

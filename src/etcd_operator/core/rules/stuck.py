@@ -25,7 +25,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.api.duration import parse_duration
 from etcd_operator.core.actions import Action, DeleteObject
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
-from etcd_operator.core.difference import corrupt_ids, find_difference
+from etcd_operator.core.difference import corrupt_ids, doubtful_ids, find_difference
 from etcd_operator.core.quorum import keeps_quorum_without, serving_ids, voter_ids
 from etcd_operator.core.rules.replace import announce_again, renew_disk
 from etcd_operator.core.rules.rollout import hand_over, is_outdated
@@ -151,7 +151,8 @@ def wait_to_replace(snapshot: Snapshot) -> Decision | None:
         if not _can_go(snapshot, seat):
             return Decision(
                 reason="CannotReplaceMember",
-                message=f"Member {name} {stuck.why}, but the others have no majority without it.",
+                message=f"Member {name} {stuck.why}, but {_name_rest(snapshot, seat)} have no "
+                "majority without it.",
                 phase=snapshot.cluster.status.phase or Phase.RUNNING,
                 wake_after=LATER,
                 blocked=True,
@@ -168,28 +169,47 @@ def wait_to_replace(snapshot: Snapshot) -> Decision | None:
 
 
 def _can_go(snapshot: Snapshot, seat: Seat) -> bool:
-    """Whether a majority serves without it, those with corrupt data not counted."""
+    """Whether a majority serves without it, those with corrupt data not counted.
+
+    Nor those of whom nobody knows, unless a person has decided.
+    """
     member = seat.member
     if member is None or member.is_learner:
         return member is not None
-    sound = serving_ids(snapshot) - corrupt_ids(snapshot)
-    return keeps_quorum_without(voter_ids(snapshot), sound, member.id)
+    decided = seat.pod is not None and seat.pod.replace_asked
+    doubted = corrupt_ids(snapshot) if decided else doubtful_ids(snapshot)
+    return keeps_quorum_without(voter_ids(snapshot), serving_ids(snapshot) - doubted, member.id)
+
+
+def _name_rest(snapshot: Snapshot, seat: Seat) -> str:
+    """Who is too few without a member: the others, or those of them that can be relied on."""
+    member = seat.member
+    serving, voters = serving_ids(snapshot), voter_ids(snapshot)
+    if member and keeps_quorum_without(voters, serving, member.id):
+        return "those that are known to have the right data"
+    return "the others"
 
 
 def _find_stuck(snapshot: Snapshot) -> list[tuple[Seat, Stuck]]:
-    """The members to replace, a joining one before all others; while one joins, only that."""
+    """The members to replace, a joining one before all others; while one joins, only that.
+
+    One with wrong data before the cluster grows: whoever joins might learn from it.
+    """
     size, serving = snapshot.cluster.spec.size, serving_ids(snapshot)
     corrupt = corrupt_ids(snapshot)
     members = [seat for seat in snapshot.seats() if seat.member]
     joining = [seat for seat in members if seat.member and seat.member.is_learner]
-    whole = {seat.ordinal for seat in members} >= set(range(size))
+    ordinals = {seat.ordinal for seat in members}
+    whole = ordinals >= set(range(size))
+    gapless = ordinals >= set(range(min(size, len(members))))
     found = []
     for seat in joining or members:
         stuck = judge_pod(snapshot, seat) if seat.ordinal < size else None
         if stuck is None or seat.member is None:
             continue
         asked = seat.pod is not None and seat.pod.replace_asked and not seat.pod.deleting
-        if seat.member.id not in serving or (whole and (asked or seat.member.id in corrupt)):
+        wrong = gapless and seat.member.id in corrupt
+        if seat.member.id not in serving or (whole and asked) or wrong:
             found.append((seat, stuck))
     # The leader first: what it has wrong, the members that join would learn from it.
     leading = snapshot.leader_id
