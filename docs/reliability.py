@@ -50,7 +50,11 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ),
     (
         "of members that do not have the same data, those that agree stay the majority",
-        ("tests/unit/core/test_rules_difference.py", "tests/etcd/test_difference.py"),
+        (
+            "tests/model/test_model.py",
+            "tests/unit/core/test_rules_difference.py",
+            "tests/etcd/test_difference.py",
+        ),
     ),
     (
         "no acknowledged write is lost, no read is stale, watches tell all in order",

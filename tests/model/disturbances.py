@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tests.model import etcd, kubernetes, replacing
+from tests.model import differing, etcd, kubernetes, replacing
 from tests.model.world import (
     CONFIG_MAP,
     CRASHED,
@@ -210,6 +210,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "StatefulSet orphaned": _orphan_statefulset,
     "write": etcd.write_steps,
     "disk made too late": replacing.late_claims,
+    differing.DIFFERS: differing.spoil,
+    "comparisons forgotten": differing.forget,
+    "alarm about corrupt data": differing.raise_alarm,
 }
 # Taken care of by the passes themselves: a pass that is interrupted between two actions.
 SLOW_PASS: Final = "slow pass"

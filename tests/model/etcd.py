@@ -17,6 +17,7 @@ from tests.model.world import (
     RUNNING,
     SAYS_EMPTY,
     SAYS_REMOVED,
+    Claim,
     Disk,
     Etcd,
     File,
@@ -223,9 +224,27 @@ def process_steps(state: State) -> Iterator[tuple[str, State]]:
         if not line.started:
             yield f"etcd: member {line.ordinal} publishes its client URL", _publish(state, line)
         elif not claim.disk.synced:
-            synced = claim._replace(disk=claim.disk._replace(synced=True))
-            claims = put(state.claims, line.ordinal, synced)
-            yield f"etcd: member {line.ordinal} is in sync", state._replace(claims=claims)
+            yield from _sync(state, line, claim, claim.disk)
+
+
+def _sync(state: State, line: Line, claim: Claim, disk: Disk) -> Iterator[tuple[str, State]]:
+    """A member catches up: by the log, or by a snapshot of whatever its leader holds.
+
+    Once one has joined by a snapshot, the log does not reach back for others who join.
+    """
+    leader = disk_at(state, state.etcd.leader) if state.etcd else None
+    copied = leader.data if leader else 0
+    alike = sum(other is not None and other.disk is not None and other.disk.data == copied
+                for other in state.claims)  # fmt: skip
+    ways = {"is in sync": disk.data, "has a snapshot of the leader": copied}
+    if copied == disk.data:
+        del ways["has a snapshot of the leader"]
+    elif line.learner and copied and alike > 1:
+        del ways["is in sync"]
+    for way, data in ways.items():
+        synced = claim._replace(disk=disk._replace(synced=True, data=data))
+        claims = put(state.claims, line.ordinal, synced)
+        yield f"etcd: member {line.ordinal} {way}", state._replace(claims=claims)
 
 
 def _publish(state: State, line: Line) -> State:

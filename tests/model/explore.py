@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from etcd_operator.core.actions import describe
-from tests.model import disturbances, etcd, kubernetes, replacing
+from tests.model import differing, disturbances, etcd, kubernetes, replacing
 from tests.model.invariants import judge_calm, judge_deed, judge_refusal, judge_report
 from tests.model.passes import Deed, Operator, Paused, Planned, end_pass, perform
 from tests.model.rest import judge_rest
@@ -73,6 +73,7 @@ class World:
             scenario.specs, gate_can_go=disturbances.GATE_DELETED in scenario.faults
         )
         self._slow = disturbances.SLOW_PASS in scenario.faults
+        self._compares = differing.DIFFERS in scenario.faults
 
     def start(self) -> State:
         """The state that the scenario begins with: its prelude, come to rest."""
@@ -112,6 +113,8 @@ class World:
         except etcd.Unsafe as unsafe:
             yield Edge("etcd: the unsafe step", state, free=True, violated=str(unsafe))
         yield from self._passes(state)
+        if self._compares and differing.may_compare(state):
+            yield from self._compare(state)
         for label, following in disturbances.user_steps(state, self.scenario.script):
             yield Edge(label, following, free=False)
         for label, following in disturbances.fault_steps(state, self.scenario.faults):
@@ -126,6 +129,13 @@ class World:
         yield from replacing.restore_steps(state)
         yield from replacing.return_steps(state)
         yield from etcd.process_steps(state)
+
+    def _compare(self, state: State) -> Iterator[Edge]:
+        """Beside the passes, what members hold is compared, as the last one saw them."""
+        planned = self.operator.plan(state)
+        if planned is not None:
+            found = differing.compare(state, planned.snapshot)
+            yield Edge("operator: compares what members hold", found, free=True)
 
     def _passes(self, state: State) -> Iterator[Edge]:
         if state.paused is not None:

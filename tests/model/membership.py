@@ -37,6 +37,8 @@ def _free_id(state: State, etcd: Etcd, ordinal: int) -> int:
         if claim and claim.disk:
             used.add(claim.disk.member)
             used.update(line.id for line in claim.disk.view)
+    used.update(etcd.alarms)
+    used.update(member for hashes in state.compared for member, _ in hashes)
     if state.paused is not None:
         used.update(state.paused.remembered_ids)
     generation = 0
@@ -98,6 +100,15 @@ def move_leader(state: State, source: int, target: int) -> Change:
     if not claim.disk.synced:  # the leader brings its heir up to date first
         claims = put(claims, heir.ordinal, claim._replace(disk=claim.disk._replace(synced=True)))
     return state._replace(claims=claims, etcd=etcd._replace(leader=heir.ordinal)), None
+
+
+def disarm(state: State, identity: int) -> Change:
+    """Take an alarm back."""
+    etcd = state.etcd
+    if etcd is None or etcd.leader < 0:
+        return state, "no leader"
+    left = tuple(member for member in etcd.alarms if member != identity)
+    return state._replace(etcd=etcd._replace(alarms=left)), None
 
 
 def _commit(state: State, members: tuple[Line, ...]) -> State:

@@ -146,7 +146,7 @@ def _weigh(snapshot: Snapshot, actions: tuple[Action, ...], limit: int) -> Itera
 def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], Outcome]:
     """Return how the action is carried out; etcd takes at most `limit` learners."""
     match action:
-        case AddLearner() | PromoteMember() | RemoveMember() | MoveLeader():
+        case AddLearner() | PromoteMember() | RemoveMember() | MoveLeader() | DisarmAlarm():
             return _member_handler(action, snapshot, limit)
         case ApplyObject():
             return _apply_handler(action)
@@ -165,7 +165,7 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
         case ResizeClaim(name=name, uid=uid, size=size):
             place, number = _ordinal(snapshot, name), _number(uid)
             return lambda state: kubernetes.resize_claim(state, place, number, size)
-        case Compact() | Defragment() | DisarmAlarm() | SetDowngrade() | RequestBackup():
+        case Compact() | Defragment() | SetDowngrade() | RequestBackup():
             raise NotImplementedError("databases have no size here, and nobody asks for backups")
         # Changes of authority have a world of their own: unit/core/test_certificate_phases.py.
         case IssueAuthority() | IssueCertificate() | ShareTrust() | ChangeAccess():
@@ -223,7 +223,9 @@ def _delete_handler(action: DeleteObject, snapshot: Snapshot) -> Callable[[State
 
 
 def _member_handler(
-    action: AddLearner | PromoteMember | RemoveMember | MoveLeader, snapshot: Snapshot, limit: int
+    action: AddLearner | PromoteMember | RemoveMember | MoveLeader | DisarmAlarm,
+    snapshot: Snapshot,
+    limit: int,
 ) -> Callable[[State], Outcome]:
     """Ask the leader or another serving voter; without one the request goes nowhere."""
     leaving = action.member_id if isinstance(action, RemoveMember) else None
@@ -243,6 +245,8 @@ def _member_handler(
             return lambda state: membership.remove(state, identity)
         case MoveLeader(from_id=source, to_id=target):
             return lambda state: membership.move_leader(state, source, target)
+        case DisarmAlarm(member_id=identity):
+            return lambda state: membership.disarm(state, identity)
 
 
 def _ordinal(snapshot: Snapshot, name: str) -> int:

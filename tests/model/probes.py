@@ -14,7 +14,9 @@ from tests.model.adversary import tempt
 from tests.model.explore import explore
 from tests.model.scenario import Scenario, pausing, sizes
 from tests.model.scenarios import (
+    ALARM,
     CRASH,
+    DIFFERS,
     GATE,
     LAG,
     LARGE,
@@ -69,6 +71,17 @@ _PROBES: Final = {
     "grow one disk": Scenario("", sizes(1) + sizes(1, disk=LARGE), (1,), RUNNING, calm=True),
     "shrink 5": Scenario("", sizes(5, 3), (1,), RUNNING, (CRASH,), budget=2),
     "shrink, two crash": Scenario("", sizes(3, 1), (1,), RUNNING, (CRASH,), budget=2),
+    "differ": Scenario("", sizes(3), (), RUNNING, (DIFFERS,)),
+    "differ, two": Scenario("", sizes(3), (), RUNNING, (DIFFERS,), budget=2),
+    "differ, shrink": Scenario("", sizes(3, 1), (1,), RUNNING, (DIFFERS,)),
+    "differ, grow": Scenario("", sizes(3, 5), (1,), RUNNING, (DIFFERS,)),
+    "differ, lose a disk": Scenario("", sizes(3), (), RUNNING, (DIFFERS, LOST_DISK), budget=2),
+    "differ, lose a node": Scenario("", sizes(3), (), RUNNING, (DIFFERS, NODE_LOST), budget=2),
+    "differ, alarm": Scenario("", sizes(3), (), RUNNING, (DIFFERS, ALARM), budget=2),
+    "differ, alarm, shrink": Scenario("", sizes(3, 1), (1,), RUNNING, (DIFFERS, ALARM), budget=3),
+    "differ, two of 5": Scenario("", sizes(5), (), RUNNING, (DIFFERS,), budget=2,
+                                 most_states=8_000),
+    "differ, tempt": Scenario("", sizes(3, 1), (1,), RUNNING, (DIFFERS,), most_states=3_000),
     "pause": Scenario("", sizes(3) + pausing(sizes(1)), (1, 0), RUNNING),
 }  # fmt: skip
 
@@ -81,7 +94,8 @@ def try_probe(name: str) -> str | None:
     if name.startswith("unit: "):
         return _run_unit_tests(name.removeprefix("unit: "))
     guarded = name.startswith("guard: ")
-    scenario = replace(_PROBES[name.removeprefix("guard: ")], most_states=MOST_STATES)
+    scenario = _PROBES[name.removeprefix("guard: ")]
+    scenario = replace(scenario, most_states=min(MOST_STATES, scenario.most_states))
     result = tempt(scenario) if guarded else explore(scenario)
     return result.counterexamples[0].violated if result.counterexamples else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etcd_operator.core.status import report
-from tests.model import etcd
+from tests.model import agreement, etcd
 from tests.model.passes import Operator, Planned
 from tests.model.world import CONFIG_MAP, STATEFUL_SET, State
 
@@ -49,7 +49,11 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
     spec = operator.specs[cluster.spec]
     match planned.reason:
         case "Healthy":
-            return _judge_healthy(state, spec.size) or _judge_disks(state, spec.storage.size)
+            return (
+                _judge_healthy(state, spec.size)
+                or _judge_disks(state, spec.storage.size)
+                or agreement.judge_held(state)
+            )
         case "Stopped":
             if spec.size or any(state.pods):
                 return "it says Stopped, but it is not"
@@ -68,8 +72,9 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
             | "QuorumAtRisk"
             | "RollWaiting"
         ):
-            # One lost disk is replaced; with more of them nobody is sure who still has what.
-            lost = _members_lost(state, served=True)
+            # One lost disk is replaced; with more of them nobody is sure who still has what. Nor
+            # is anybody where data differ.
+            lost = _members_lost(state, served=True) + agreement.count_doubted(state)
             return None if lost > 1 else f"{planned.reason} with {lost} disks lost"
         case _:
             return _judge_blocked(operator, planned, state)
@@ -91,6 +96,8 @@ def _judge_blocked(operator: Operator, planned: Planned, state: State) -> str | 
         "Paused": spec.paused,
         "RecoveryRefused": not any(a and a.member and not a.learner for a in planned.seen.answers),
         "RecoveryFailed": _members_lost(state, served=True) > 0,
+        "DataDiffers": agreement.is_undecided(state),
+        "CorruptData": state.etcd is not None and 0 in state.etcd.alarms,
     }
     if legitimate.get(planned.reason):
         return None

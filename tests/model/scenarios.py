@@ -28,6 +28,9 @@ WRITE: Final = "write"
 NODE_LOST: Final = "node lost"
 NODE_BACK: Final = "node back"
 LATE_CLAIM: Final = "disk made too late"
+DIFFERS: Final = "data differs"
+FORGOTTEN: Final = "comparisons forgotten"
+ALARM: Final = "alarm about corrupt data"
 
 RUNNING: Final = ("create",)
 ANY_ACCIDENT: Final = (POD, CRASH, WIPED, LOST_DISK, GATE, STATEFUL_SET, ORPHANED, LOST_STATUS, LAG)
@@ -115,6 +118,14 @@ SCENARIOS: Final = (
              most_states=20_000, partial=True),
     Scenario("3 to 5", sizes(3, 5), (1,), RUNNING, (POD, LAG, SLOW)),
     Scenario("5 to 3", sizes(5, 3), (1,), RUNNING),
+    Scenario("3 at rest, one differs", sizes(3), (), RUNNING, (DIFFERS,)),
+    Scenario("3 at rest, one differs, another accident", sizes(3), (), RUNNING,
+             (DIFFERS, FORGOTTEN, ALARM, LOST_DISK), budget=2, most_states=3_000, partial=True),
+    Scenario("1 to 3, one differs", sizes(1, 3), (1,), RUNNING, (DIFFERS,)),
+    Scenario("3 to 1, one differs", sizes(3, 1), (1,), RUNNING, (DIFFERS,), most_states=2_500,
+             partial=True),
+    Scenario("3 to 5, one differs", sizes(3, 5), (1,), RUNNING, (DIFFERS,), most_states=2_500,
+             partial=True),
 )  # fmt: skip
 
 # Too large to see all of: walked at random from a fixed seed.
@@ -127,6 +138,8 @@ WALKS: Final = (
              budget=4),
     Scenario("5 to 0 to 3 on 3.6", sizes(5, 0, 3, version=V36), (1, 2), RUNNING,
              (*ANY_ACCIDENT, WRITE), budget=2),
+    Scenario("5 at rest, two differ", sizes(5), (), RUNNING,
+             (DIFFERS, FORGOTTEN, ALARM, CRASH, LOST_DISK, NODE_LOST), budget=3),
     Scenario("3 to 5, roll, delete", sizes(3, 5) + sizes(5, version="3.5.22"),
              (1, 2, "delete", "create"), RUNNING, (POD, CRASH, ONE_LAGS, SLOW, GATE), budget=3),
 )  # fmt: skip
@@ -139,5 +152,7 @@ TEMPTED: Final = (
     Scenario("3 to 0 to 3", sizes(3, 0), (1, 0), RUNNING),
     Scenario("delete, disks kept", sizes(3, keep="deleted"), ("delete", "create", "delete"),
              RUNNING),
+    Scenario("3 to 1, one differs", sizes(3, 1), (1,), RUNNING, (DIFFERS,), most_states=1_000,
+             partial=True),
     Scenario("1 grows its disk", sizes(1) + sizes(1, disk=LARGE), (1,), RUNNING, (POD, ORPHANED)),
 )  # fmt: skip

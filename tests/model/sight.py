@@ -23,7 +23,7 @@ from etcd_operator.core.layout import (
     ANNOTATION_RESTORE_SIZE,
     ANNOTATION_RESTORED,
 )
-from etcd_operator.core.members import Member, MemberList, MemberStatus, Standing
+from etcd_operator.core.members import Comparison, Member, MemberList, MemberStatus, Standing
 from etcd_operator.core.naming import FINALIZER, FORCED, Naming
 from etcd_operator.core.replacement import ANNOTATION_RECORD, ANNOTATION_WISH
 from etcd_operator.core.snapshot import Child as CoreChild
@@ -48,6 +48,7 @@ from tests.model.world import (
     Child,
     Claim,
     Cluster,
+    Hashes,
     Line,
     Pod,
     State,
@@ -70,6 +71,7 @@ class Answer(NamedTuple):
     learner: bool
     version: str
     mute: bool = False
+    alarms: tuple[int, ...] = ()
 
 
 NO_ANSWER: Final = Answer(0, 0, 0, learner=False, version="")
@@ -86,7 +88,8 @@ class Membership(NamedTuple):
 class Seen(NamedTuple):
     """Everything that one pass sees; `answers` are None where nobody was asked.
 
-    `looked_up`: the claims are not those of a cache but were asked for.
+    `looked_up`: the claims are not those of a cache but were asked for. `compared` is what the
+    operator remembers of what members hold.
     """
 
     cluster: Cluster
@@ -99,6 +102,7 @@ class Seen(NamedTuple):
     answers: tuple[Answer | None, ...]
     membership: Membership | None
     hosts: tuple[bool, ...]
+    compared: tuple[Hashes, ...]
 
 
 def see(state: State, *, looked_up: bool) -> Seen | None:
@@ -129,6 +133,7 @@ def see(state: State, *, looked_up: bool) -> Seen | None:
         answers,
         _list_members(state, answers),
         tuple(_is_lost(state, o) for o in range(len(pods))),
+        state.compared,
     )
 
 
@@ -169,7 +174,8 @@ def _ask(state: State, ordinal: int) -> Answer:
     learner = line is not None and line.id == disk.member and line.learner
     # etcd serves clients only when it has seen a quorum since it started.
     mute = leader is None and pod.restarts > 0
-    return Answer(disk.member, disk.cluster, leader.id if leader else 0, learner, version, mute)
+    leads = leader.id if leader else 0
+    return Answer(disk.member, disk.cluster, leads, learner, version, mute, etcd.alarms)
 
 
 def _list_members(state: State, answers: tuple[Answer | None, ...]) -> Membership | None:
@@ -214,6 +220,7 @@ def build_snapshot(seen: Seen, specs: Specs) -> Snapshot:
         and MemberList(lines.cluster, tuple(_member(m) for m in lines.lines), lines.linearizable),
         probes={o: _probe(a) for o, a in enumerate(seen.answers) if a},
         hosts={pod.ordinal: Host.DOWN for pod in pods if seen.hosts[pod.ordinal]},
+        compared=tuple(Comparison(NOW, 1, dict(hashes)) for hashes in seen.compared),
     )
     return replace(snapshot, unlabelled_claims=() if seen.looked_up else None)
 
@@ -359,5 +366,6 @@ def _probe(answer: Answer) -> Probe:
         raft_index=1,
         raft_applied_index=1,
         is_learner=answer.learner,
+        errors=tuple(f"memberID:{each} alarm:CORRUPT " for each in answer.alarms),
     )
     return Probe(status)

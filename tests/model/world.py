@@ -144,13 +144,15 @@ class Disk(NamedTuple):
     """A data directory.
 
     `view` is the member list as this member last saw it, empty while that is the current one.
-    `synced`: it holds every acknowledged write.
+    `synced`: it holds every acknowledged write. `data` is what it holds up to there: 0 is what
+    the members' log says, each other number something else.
     """
 
     cluster: int
     member: int
     view: tuple[Line, ...]
     synced: bool
+    data: int = 0
 
 
 class Claim(NamedTuple):
@@ -245,12 +247,16 @@ class Cluster(NamedTuple):
 
 
 class Etcd(NamedTuple):
-    """The membership that a quorum has committed; `leader` is an ordinal, -1 for none."""
+    """The membership that a quorum has committed; `leader` is an ordinal, -1 for none.
+
+    `alarms` are the members that etcd says have corrupt data; 0 if it does not know who.
+    """
 
     life: int
     cluster: int
     members: tuple[Line, ...]
     leader: int
+    alarms: tuple[int, ...] = ()
 
     def line(self, ordinal: int) -> Line | None:
         """The member at this ordinal."""
@@ -285,6 +291,9 @@ class View(NamedTuple):
     told: Told
 
 
+# A comparison of what members hold: each member's ID, and its data.
+Hashes = tuple[tuple[int, int], ...]
+
 # No kind has an empty tuple: a frozen EtcdCluster is a tuple of one.
 LIVE: Final = ()
 
@@ -296,7 +305,8 @@ class State(NamedTuple):
     controller has yet to bring up to date; `frozen` are caches that lag, `paused` a pass
     that was interrupted between two actions; `script` is the next of the user's moves and `faults`
     the number of faults that may still happen. `shelf` are the volumes that a restore in place has
-    set aside, `former` is the membership of before.
+    set aside, `former` is the membership of before. `compared` are the last comparisons that the
+    operator has in memory, as far as they showed a difference.
     """
 
     cluster: Cluster | None
@@ -312,6 +322,7 @@ class State(NamedTuple):
     faults: int
     shelf: tuple[Shelved | None, ...]
     former: Etcd | None = None
+    compared: tuple[Hashes, ...] = ()
 
     @property
     def statefulset(self) -> Child | None:
