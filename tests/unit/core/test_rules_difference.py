@@ -16,7 +16,7 @@ from etcd_operator.core.members import Comparison
 from etcd_operator.core.plan import plan, predict
 from etcd_operator.core.rules.maintain import tell_difference
 from etcd_operator.core.rules.replace import replace_lost_members
-from etcd_operator.core.rules.scale import shrink, wait_to_shrink
+from etcd_operator.core.rules.scale import grow, shrink, wait_to_shrink
 from etcd_operator.core.rules.stuck import replace_stuck_members, wait_to_replace
 from etcd_operator.core.snapshot import Host, Snapshot
 from tests.unit.core.scenes import (
@@ -30,7 +30,9 @@ from tests.unit.core.scenes import (
     with_cluster,
     with_learner,
     with_spec,
+    without_claims,
     without_member,
+    without_pods,
 )
 from tests.unit.core.shorthand import Fires, Passes, briefs, flags
 from tests.unit.core.test_rules_maintain import alarmed, sized
@@ -176,6 +178,15 @@ FIRES = (
         "Member db-1 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
         replacement(1),
+    ),
+    Fires(
+        "who fills a gap does not learn from the wrong one",
+        grow,
+        without_pods(without_claims(without_member(differing("baaaa"), 2), 2), 2),
+        "ScalingOut",
+        "Growing from 4 to 5 members.",
+        Phase.SCALING,
+        ("apply ConfigMap db-config", "lead 0>1", "add 2"),
     ),
     Fires(
         "of those that are to leave the wrong one goes first",

@@ -21,7 +21,7 @@ from etcd_operator.core.actions import (
     RemoveMember,
 )
 from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, SOON, Decision
-from etcd_operator.core.difference import doubtful_ids
+from etcd_operator.core.difference import corrupt_ids, doubtful_ids
 from etcd_operator.core.members import Member, format_id
 from etcd_operator.core.quorum import (
     keeps_quorum_with_another,
@@ -30,6 +30,7 @@ from etcd_operator.core.quorum import (
     voter_ids,
     voters_not_serving,
 )
+from etcd_operator.core.rules.rollout import hand_over
 from etcd_operator.core.snapshot import Seat, Snapshot
 
 # Elections are over within two or three timeouts of a second each.
@@ -287,9 +288,19 @@ def grow(snapshot: Snapshot) -> Decision | None:
         reason="ScalingOut",
         message=f"Growing from {count} to {size} members.",
         phase=Phase.SCALING,
-        actions=(AddLearner(first, snapshot.naming.peer_url(first), snapshot.live_cluster_id),),
+        actions=(
+            *_lead_by_the_right(snapshot),
+            AddLearner(first, snapshot.naming.peer_url(first), snapshot.live_cluster_id),
+        ),
         wake_after=SHORTLY,
     )
+
+
+def _lead_by_the_right(snapshot: Snapshot) -> tuple[Action, ...]:
+    """Who joins learns from the leader: not from one that is known to have wrong data."""
+    wrong = corrupt_ids(snapshot)
+    leading = (s for s in snapshot.seats() if s.member and s.member.id == snapshot.leader_id)
+    return tuple(a for s in leading if snapshot.leader_id in wrong for a in hand_over(snapshot, s))
 
 
 def _next_to_announce(snapshot: Snapshot) -> bool:
