@@ -69,9 +69,10 @@ class Schedule:
             await self._resize("3 → 1", ours, 1, repetition)
             await self._resize("1 → 3", ours, 3, repetition)
             await self._roll(ours, repetition)
+        async with self._cluster(Floor, version) as floor:
+            await self._create(floor, 3, repetition)
         async with self._cluster(Ours, version) as ours:
-            # Beside no floor of its own, so this creation is no sample.
-            await self._create(ours, 3, repetition, counts=False)
+            await self._create(ours, 3, repetition)
             await self._resize("3 → 5 at once", ours, 5, repetition, settle=0.0)
 
     @contextlib.asynccontextmanager
@@ -90,12 +91,9 @@ class Schedule:
             self._say(f"{name} could not be removed: {error}")
         await asyncio.sleep(CALM_SECONDS)
 
-    async def _create(
-        self, subject: Subject, size: int, repetition: int, *, counts: bool = True
-    ) -> None:
+    async def _create(self, subject: Subject, size: int, repetition: int) -> None:
         goal = Goal(subject.name, size)
-        step = f"create {size}"
-        await self._step(step, subject, goal, repetition, lambda: subject.create(size), counts)
+        await self._step(f"create {size}", subject, goal, repetition, lambda: subject.create(size))
 
     async def _resize(
         self, step: str, ours: Ours, size: int, repetition: int, settle: float = SETTLE_SECONDS
@@ -150,30 +148,27 @@ class Schedule:
         goal: Goal,
         repetition: int,
         request: Callable[[], Awaitable[str]],
-        counts: bool = True,
     ) -> None:
         """Time one step and what it costs; raises StepFailed if it did not get there."""
-        meters = counts and isinstance(subject, Ours)
-        before = await self._meter.read() if meters else None
+        before = await self._meter.read() if isinstance(subject, Ours) else None
         lap = await self._stopwatch.lap(subject, goal, request)
         usage = None
-        if counts and isinstance(subject, Ours):
+        if isinstance(subject, Ours):
             await self._wait_for_status(subject, goal.size)
             usage = difference(before, await self._meter.read())
-        if counts:
-            sample = Sample(
-                step,
-                subject.version,
-                subject.side,
-                repetition,
-                lap.seconds,
-                lap.failure,
-                lap.began,
-                lap.moments,
-                usage,
-            )
-            self.samples.append(sample)
-            self._say_sample(sample)
+        sample = Sample(
+            step,
+            subject.version,
+            subject.side,
+            repetition,
+            lap.seconds,
+            lap.failure,
+            lap.began,
+            lap.moments,
+            usage,
+        )
+        self.samples.append(sample)
+        self._say_sample(sample)
         if lap.seconds is None:
             raise StepFailed(f"{step}: {lap.failure}")
 
