@@ -45,7 +45,14 @@ from etcd_operator.core.naming import FINALIZER, LABEL_ROLE
 from etcd_operator.core.render.drift import find_strays
 from etcd_operator.core.replacement import ANNOTATION_RECORD, ANNOTATION_WISH
 from etcd_operator.core.snapshot import Pod, Snapshot
-from etcd_operator.errors import Conflict, EtcdUnreachable, KubeError, NotFound
+from etcd_operator.errors import (
+    Conflict,
+    EtcdRefused,
+    EtcdUnreachable,
+    KubeError,
+    NotFound,
+    Refusal,
+)
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.caches import KINDS, Caches
@@ -253,7 +260,25 @@ class Performer:
                 await (await self._choose_member(action, snapshot)).enable_downgrade(target)
 
     async def _change_membership(self, action: MembershipAction, snapshot: Snapshot) -> None:
-        client = await self._choose_member(action, snapshot)
+        """Ask one after the other while they say that the cluster is not healthy.
+
+        Each says so by what it has seen itself. A message to a Pod that is gone may fail late, when
+        its successor was reached already: then it takes that one for away until it starts anew.
+        """
+        refused: EtcdRefused | None = None
+        for pod in self._find_serving(action, snapshot):
+            try:
+                await self._request(action, await self._etcd.client(address_of(pod)))
+            except EtcdRefused as error:
+                if error.refusal is not Refusal.UNHEALTHY_CLUSTER:
+                    raise
+                refused = refused or error
+            else:
+                return
+        if refused:
+            raise refused
+
+    async def _request(self, action: MembershipAction, client: EtcdMemberClient) -> None:
         match action:
             case AddLearner(peer_url=peer_url):
                 await client.add_learner(peer_url)
@@ -267,19 +292,23 @@ class Performer:
     async def _choose_member(
         self, action: EtcdAction | ChangeAccess, snapshot: Snapshot
     ) -> EtcdMemberClient:
-        """Ask the leader, else any voter that serves, and never the member that is to go.
+        first, *_ = self._find_serving(action, snapshot)
+        return await self._etcd.client(address_of(first))
 
-        The leader knows best who is connected; any other would have to forward the request.
+    def _find_serving(self, action: EtcdAction | ChangeAccess, snapshot: Snapshot) -> list[Pod]:
+        """The leader, then the other voters that serve, and never the member that is to go.
+
+        The leader knows best who is connected; any other would have to forward the request. Raises
+        EtcdUnreachable if nobody serves.
         """
         leaving = action.member_id if isinstance(action, RemoveMember) else None
         cluster_id = action.cluster_id
-        serving: list[tuple[bool, Pod]] = []
+        serving: list[tuple[bool, int, Pod]] = []
         for seat in snapshot.seats():
             if seat.member is None or seat.pod is None or seat.member.is_learner:
                 continue
             if seat.serves(cluster_id) and seat.member.id != leaving:
-                serving.append((seat.member.id != snapshot.leader_id, seat.pod))
+                serving.append((seat.member.id != snapshot.leader_id, seat.ordinal, seat.pod))
         if not serving:
             raise EtcdUnreachable("no voter that could be asked answers")
-        _, pod = min(serving, key=lambda pair: (pair[0], pair[1].ordinal))
-        return await self._etcd.client(address_of(pod))
+        return [pod for *_, pod in sorted(serving, key=lambda each: each[:2])]
