@@ -37,6 +37,13 @@ CROWDED = "0/3 nodes are available: 3 Insufficient cpu."
 LONG_AGO = NOW - timedelta(minutes=6)
 JUST_NOW = NOW - timedelta(minutes=1)
 ANNOUNCED = ("apply ConfigMap db-config", "label db-1 learner")
+REPLACED = (
+    "remove 1",
+    "add 1",
+    "delete PersistentVolumeClaim data-db-1",
+    "delete Pod db-1",
+    *ANNOUNCED,
+)
 
 
 def homeless(snapshot: Snapshot, ordinal: int, *, message: str = AFFINITY, **host: Any) -> Snapshot:
@@ -92,13 +99,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-1 has its disk on a node that is gone: replacing it.",
         Phase.SCALING,
-        (
-            "remove 1",
-            "add 1",
-            "delete PersistentVolumeClaim data-db-1",
-            "delete Pod db-1",
-            *ANNOUNCED,
-        ),
+        REPLACED,
     ),
     Fires(
         "its disk is on a node that does not answer: after the delay",
@@ -107,13 +108,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-1 has its disk on a node that cannot be used: replacing it.",
         Phase.SCALING,
-        (
-            "remove 1",
-            "add 1",
-            "delete PersistentVolumeClaim data-db-1",
-            "delete Pod db-1",
-            *ANNOUNCED,
-        ),
+        REPLACED,
     ),
     Fires(
         "its Pod cannot end on a dead node: it is let go",
@@ -137,13 +132,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-1 crashes again and again: replacing it.",
         Phase.SCALING,
-        (
-            "remove 1",
-            "add 1",
-            "delete PersistentVolumeClaim data-db-1",
-            "delete Pod db-1",
-            *ANNOUNCED,
-        ),
+        REPLACED,
     ),
     Fires(
         "somebody asks for it, of the leader",
@@ -154,11 +143,7 @@ FIRES = (
         Phase.SCALING,
         (
             "lead 1>0",
-            "remove 1",
-            "add 1",
-            "delete PersistentVolumeClaim data-db-1",
-            "delete Pod db-1",
-            *ANNOUNCED,
+            *REPLACED,
         ),
     ),
     Fires(
@@ -168,13 +153,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-1 has corrupt data, as etcd's alarm says: replacing it.",
         Phase.SCALING,
-        (
-            "remove 1",
-            "add 1",
-            "delete PersistentVolumeClaim data-db-1",
-            "delete Pod db-1",
-            *ANNOUNCED,
-        ),
+        REPLACED,
     ),
     Fires(
         "the spec's own delay counts",
@@ -186,13 +165,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-1 has its disk on a node that cannot be used: replacing it.",
         Phase.SCALING,
-        (
-            "remove 1",
-            "add 1",
-            "delete PersistentVolumeClaim data-db-1",
-            "delete Pod db-1",
-            *ANNOUNCED,
-        ),
+        REPLACED,
     ),
     Fires(
         "a Pod on a dead node whose member left is let go",
