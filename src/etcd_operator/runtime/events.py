@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import structlog
 
-from etcd_operator.errors import KubeError, KubeUnavailable
+from etcd_operator.errors import Conflict, KubeError, KubeUnavailable
 from etcd_operator.runtime.clock import Clock
 from etcd_operator.runtime.kube import CLUSTERS, EVENTS, KubeApi
 
@@ -17,6 +18,9 @@ COMPONENT: Final = "etcd-operator"
 REPEAT_SECONDS: Final = 600.0
 REMEMBERED: Final = 4096
 BACKLOG: Final = 1000
+# Seconds before each further attempt: an API server that restarts takes less than their sum.
+# Longer, and what waits behind would be older than it is worth.
+RETRY_AFTER: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 # Who it is about (uid), the reason, the message.
 Sentence = tuple[str, str, str]
@@ -109,8 +113,23 @@ class EventRecorder:
         while True:
             key, namespace, body = await self._queue.get()
             try:
-                await self._api.create(EVENTS, namespace, body)
+                await self._write(namespace, body)
             except KubeError as error:
                 log.warning("event lost", reason=body["reason"], error=str(error)[:200])
                 if isinstance(error, KubeUnavailable):
                     self._told.pop(key, None)  # whoever says it again is heard
+
+    async def _write(self, namespace: str, body: dict[str, object]) -> None:
+        """Create the event, again while the API server is away; raises KubeError."""
+        for seconds in RETRY_AFTER:
+            try:
+                await self._create(namespace, body)
+                return
+            except KubeUnavailable as error:
+                await asyncio.sleep(max(seconds, min(error.retry_after or 0.0, RETRY_AFTER[-1])))
+        await self._create(namespace, body)
+
+    async def _create(self, namespace: str, body: dict[str, object]) -> None:
+        # Its name is its own: if it exists, an attempt without an answer has written it.
+        with contextlib.suppress(Conflict):
+            await self._api.create(EVENTS, namespace, body)

@@ -8,7 +8,8 @@ import pytest
 
 from etcd_operator.errors import Forbidden, KubeError, KubeUnavailable
 from etcd_operator.runtime import events as events_module
-from etcd_operator.runtime.events import REPEAT_SECONDS, EventRecorder, Regarding
+from etcd_operator.runtime.events import REPEAT_SECONDS, RETRY_AFTER, EventRecorder, Regarding
+from etcd_operator.runtime.kube import Json, Kind
 from tests.unit.runtime.memory_api import LoopClock, MemoryApi, MemoryServer
 
 pytestmark = pytest.mark.looptime
@@ -16,10 +17,12 @@ pytestmark = pytest.mark.looptime
 DB = Regarding("team", "db", "u1")
 
 
-async def written(server: MemoryServer, recorder: EventRecorder) -> list[str]:
+async def written(
+    server: MemoryServer, recorder: EventRecorder, *, seconds: float = 1
+) -> list[str]:
     """Let the recorder write what it has; return all messages so far."""
     task = asyncio.create_task(recorder.run())
-    await asyncio.sleep(1)
+    await asyncio.sleep(seconds)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     return [body["message"] for body in server.created]
@@ -77,30 +80,68 @@ async def test_another_sentence_or_cluster_is_not_a_repetition() -> None:
     assert await written(server, recorder) == ["One.", "Two.", "One."]
 
 
-async def test_a_lost_event_does_not_stop_the_next() -> None:
-    answers = iter([True, False])
+async def test_an_event_is_written_when_the_api_server_is_back() -> None:
+    errors = [KubeUnavailable("503")] * 3
 
     def weather(who: str, verb: str) -> tuple[float, float]:
-        if next(answers):
-            raise KubeUnavailable("503")
+        if errors:
+            raise errors.pop()
+        return (0.0, 0.0)
+
+    server = MemoryServer(weather)
+    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    recorder.record(DB, "Normal", "A", "First.")
+    recorder.record(DB, "Normal", "B", "Second.")
+    assert await written(server, recorder, seconds=5) == ["First.", "Second."]
+
+
+async def test_one_that_was_written_without_an_answer_is_not_written_twice() -> None:
+    class Silent(MemoryApi):
+        """Writes the first object, and its answer is lost."""
+
+        lost = False
+
+        async def create(self, kind: Kind, namespace: str, body: Json) -> Json:
+            answer = await super().create(kind, namespace, body)
+            if not self.lost:
+                self.lost = True
+                raise KubeUnavailable("connection reset")
+            return answer
+
+    server = MemoryServer()
+    recorder = EventRecorder(Silent(server), LoopClock())
+    recorder.record(DB, "Normal", "A", "First.")
+    recorder.record(DB, "Normal", "B", "Second.")
+    assert await written(server, recorder) == ["First.", "Second."]
+
+
+async def test_a_lost_event_does_not_stop_the_next() -> None:
+    errors: list[KubeError] = [KubeUnavailable("503")] * (len(RETRY_AFTER) + 1)
+
+    def weather(who: str, verb: str) -> tuple[float, float]:
+        if errors:
+            raise errors.pop()
         return (0.0, 0.0)
 
     server = MemoryServer(weather)
     recorder = EventRecorder(MemoryApi(server), LoopClock())
     recorder.record(DB, "Normal", "A", "Lost.")
     recorder.record(DB, "Normal", "B", "Kept.")
-    assert await written(server, recorder) == ["Kept."]
+    assert await written(server, recorder, seconds=20) == ["Kept."]
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
-    [(KubeUnavailable("503"), ["Lost."]), (Forbidden("the namespace is being terminated"), [])],
+    ("error", "attempts", "told"),
+    [
+        (KubeUnavailable("503"), len(RETRY_AFTER) + 1, ["Lost."]),
+        (Forbidden("the namespace is being terminated"), 1, []),
+    ],
     ids=["away", "refused"],
 )
 async def test_a_lost_sentence_may_be_said_again_where_that_helps(
-    error: KubeError, told: list[str]
+    error: KubeError, attempts: int, told: list[str]
 ) -> None:
-    errors = [error]
+    errors = [error] * attempts
 
     def weather(who: str, verb: str) -> tuple[float, float]:
         if errors:
@@ -111,7 +152,7 @@ async def test_a_lost_sentence_may_be_said_again_where_that_helps(
     recorder = EventRecorder(MemoryApi(server), LoopClock())
     for _ in range(2):
         recorder.record(DB, "Warning", "A", "Lost.")
-        seen = await written(server, recorder)
+        seen = await written(server, recorder, seconds=20)
     assert seen == told
 
 
