@@ -45,6 +45,10 @@ from etcd_operator.runtime.metrics import Metrics
 log = structlog.get_logger("reconciler")
 
 REMEMBERED = 10_000
+# Refusals at the pace that the decision asks for: enough for etcd's own window of five seconds.
+# From then on each one adds to the delay, up to so many seconds.
+REFUSALS_AT_PACE = 50
+LONGEST_REFUSED = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,19 @@ class Wake:
     failure: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LastPass:
+    """What the last pass over a cluster did, and whether its status came too late.
+
+    `refusals` counts how often in a row etcd has refused the same kind of action.
+    """
+
+    done: tuple[Action, ...] = ()
+    late: bool = False
+    refused: str = ""
+    refusals: int = 0
+
+
 class Reconciler:
     """Makes passes. Every dependency is given; nothing here knows of queues or tasks."""
 
@@ -83,8 +100,7 @@ class Reconciler:
         self._performer = performer
         self._events = events
         self._metrics = metrics
-        # What the last pass over a cluster did, and whether its status came too late.
-        self._last: OrderedDict[str, tuple[tuple[Action, ...], bool]] = OrderedDict()
+        self._last: OrderedDict[str, LastPass] = OrderedDict()
 
     async def reconcile(self, namespace: str, name: str) -> Wake:
         """Make one pass over a cluster; raises KubeError if it could not even look."""
@@ -186,15 +202,15 @@ class Reconciler:
         self, cluster: EtcdCluster, planned: Plan, outcome: Outcome, *, late: bool
     ) -> Wake:
         """Go on at once while things move; the same again and again is no movement."""
-        done_before, late_before = self._last.get(cluster.uid, ((), False))
-        repeated = bool(outcome.done) and done_before == outcome.done
-        self._last[cluster.uid] = outcome.done, late
+        before = self._last.get(cluster.uid, LastPass())
+        now = self._last[cluster.uid] = _remember(outcome, before, late=late)
         self._last.move_to_end(cluster.uid)
         while len(self._last) > REMEMBERED:
             self._last.popitem(last=False)
+        repeated = bool(outcome.done) and before.done == outcome.done
         error = outcome.error
-        if isinstance(error, EtcdRefused):
-            return Wake(planned.decision.wake_after)
+        if now.refused:
+            return Wake(_slow_down(planned.decision.wake_after, now.refusals))
         if error is not None:
             log.warning("stopped", cluster=_id(cluster), error=str(error)[:300])
             return Wake(_asked_to_wait(error), failure=True)
@@ -203,7 +219,22 @@ class Reconciler:
         if outcome.done:
             return Wake(0.0)
         # Once is usual: the watch tells. Twice, and it does not.
-        return Wake(planned.decision.wake_after, failure=late and late_before)
+        return Wake(planned.decision.wake_after, failure=late and before.late)
+
+
+def _remember(outcome: Outcome, before: LastPass, *, late: bool) -> LastPass:
+    if not isinstance(outcome.error, EtcdRefused):
+        return LastPass(outcome.done, late)
+    refused = type(outcome.stopped_at).__name__
+    again = refused == before.refused and not outcome.done
+    return LastPass(outcome.done, late, refused, before.refusals + 1 if again else 1)
+
+
+def _slow_down(wake_after: float | None, refusals: int) -> float | None:
+    """The delay after so many refusals in a row: minutes are not spent at ten a second."""
+    if wake_after is None or refusals <= REFUSALS_AT_PACE:
+        return wake_after
+    return max(wake_after, min(wake_after * refusals / REFUSALS_AT_PACE, LONGEST_REFUSED))
 
 
 def _is_judged_too_early(planned: Plan, outcome: Outcome, snapshot: Snapshot) -> bool:

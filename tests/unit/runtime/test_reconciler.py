@@ -17,7 +17,7 @@ from etcd_operator.core.actions import (
     SetFinalizer,
     describe,
 )
-from etcd_operator.core.decision import SOON
+from etcd_operator.core.decision import SHORTLY, SOON
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.errors import (
     Conflict,
@@ -32,7 +32,7 @@ from etcd_operator.errors import (
 )
 from etcd_operator.runtime import reconciler as reconciler_module
 from etcd_operator.runtime.kube import CLUSTERS
-from etcd_operator.runtime.reconciler import Wake
+from etcd_operator.runtime.reconciler import REFUSALS_AT_PACE, Wake
 from tests.unit.core.scenes import (
     CLUSTER_ID,
     NAMING,
@@ -143,6 +143,23 @@ async def test_a_refusal_of_etcd_is_no_failure() -> None:
     assert stage.counted() == {("PromoteMember", "refused"): 3}
     assert not [told for told in stage.told if told[0] == "Warning"]
     assert stage.shown()["Progressing"] == "PromotingLearner"
+
+
+async def test_refusals_that_go_on_are_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members that have lost sight of each other may stay so: no ten requests a second for ever."""
+    assert REFUSALS_AT_PACE * SHORTLY >= 5.0, "the window of etcd is not missed"
+    monkeypatch.setattr(reconciler_module, "REFUSALS_AT_PACE", 3)
+    monkeypatch.setattr(reconciler_module, "LONGEST_REFUSED", 4 * SOON)
+    stage = Stage(promotable())
+    stage.errors[PromoteMember] = EtcdRefused("not in sync", Refusal.LEARNER_NOT_READY)
+    delays = [(await stage.make_pass()).after or 0.0 for _ in range(15)]
+    assert delays[:4] == [SOON, SOON, SOON, pytest.approx(SOON * 4 / 3)]
+    assert delays == sorted(delays)
+    assert delays[-1] == 4 * SOON
+    del stage.errors[PromoteMember]
+    assert await stage.make_pass() == Wake(0.0)
+    stage.errors[PromoteMember] = EtcdRefused("not in sync", Refusal.LEARNER_NOT_READY)
+    assert await stage.make_pass() == Wake(SOON), "what moved starts anew"
 
 
 @pytest.mark.parametrize(
