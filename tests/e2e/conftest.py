@@ -55,9 +55,6 @@ def namespace(request: pytest.FixtureRequest, target: Target) -> Iterator[str]:
         }
     )
     yield name
-    failure = request.node.stash.get(_FAILURE, default="")
-    if failure:
-        _write_report(target, name, failure)
     target.run("delete", "etcd", "--all", f"--namespace={name}", "--wait=true")
     target.run("delete", "namespace", name, "--wait=false")
 
@@ -85,22 +82,35 @@ def secrets(target: Target, namespace: str, store: ObjectStore) -> None:
     target.apply(*store.secrets(namespace))
 
 
-_FAILURE: pytest.StashKey[str] = pytest.StashKey()
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember failures, so that the namespace is described before it goes."""
+    """Describe the namespace of a failed test before it goes."""
     report = yield
-    if call.excinfo is not None and call.when == "call":
-        item.stash[_FAILURE] = report.longreprtext
+    found = getattr(item, "funcargs", {})
+    if report.failed and call.when == "call" and {"target", "namespace"} <= found.keys():
+        target, namespace = found["target"], found["namespace"]
+        said = _write_report(target, namespace, report.longreprtext)
+        report.sections.append(("what was there when it failed", said))
     return report
 
 
-def _write_report(target: Target, namespace: str, failure: str) -> None:
-    """Keep what a person would look at first: how it failed, and what was there."""
+def _describe_operator(target: Target, namespace: str) -> str:
+    """Its Pods with their restarts, and what it warned of: seen where the report cannot be had."""
+    place = f"--namespace={NAMESPACE}"
+    lines = target.run("get", "pods", place, "--output=wide").splitlines()
+    said = target.run("logs", "deployment/etcd-operator", place, "--all-pods=true", "--since=5m")
+    warned = [line for line in said.splitlines() if '"level":"warning"' in line.replace(": ", ":")]
+    ours = [line for line in warned if namespace in line or '"cluster"' not in line]
+    return "\n".join([*lines, *ours[-40:]]) + "\n"
+
+
+def _write_report(target: Target, namespace: str, failure: str) -> str:
+    """Keep what a person would look at first: how it failed, and what was there.
+
+    Returns where it is, and what should be seen also where the files cannot be had.
+    """
     REPORT.mkdir(parents=True, exist_ok=True)
     place = f"--namespace={namespace}"
     commands = (
@@ -126,7 +136,10 @@ def _write_report(target: Target, namespace: str, failure: str) -> None:
         parts.append(f"$ kubectl {' '.join(command)}\n{said}")
     path = REPORT / f"{namespace}.txt"
     path.write_text("\n".join(parts))
-    sys.stderr.write(f"\nwhat was there when it failed: {path}\n")
     if target.is_local:  # its own logs go with it, also why its API server does not answer
         words = [sys.executable, "-m", "local", "logs", "--collect", str(path.with_suffix(""))]
-        subprocess.run(words, check=False, cwd=PROJECT, stdout=sys.stderr)
+        subprocess.run(words, check=False, cwd=PROJECT, capture_output=True)
+    try:
+        return f"{path}\n{_describe_operator(target, namespace)}"
+    except TargetError as error:
+        return f"{path}\n{error}"
