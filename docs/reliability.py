@@ -127,8 +127,9 @@ def _write_chaos(run: Json) -> list[str]:
     return [
         "## Faults\n",
         (
-            f"`make chaos` of {run['began'][:10]}: etcd {run['version']}, {run['nodes']} node(s) "
-            f"on {machine['cores']} cores, {run['minutes']:g} minutes, seed {run['seed']}. Six "
+            f"`make chaos` of {run['began'][:10]}: etcd {run['version']} at first, "
+            f"{'with' if run.get('secured') else 'without'} TLS, {run['nodes']} node(s) on "
+            f"{machine['cores']} cores, {run['minutes']:g} minutes, seed {run['seed']}. Six "
             "clients write, read and exchange through the client Service. The picture is shaded "
             "from each fault until every member serves again.\n"
         ),

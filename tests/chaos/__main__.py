@@ -14,6 +14,7 @@ from typing import Final
 from deploy.installer import install
 from deploy.target import PROJECT, TargetError, find_target, provide_image
 from tests.chaos import report
+from tests.chaos.changes import MINORS
 from tests.chaos.faults import FAULTS, Fault, find_left_out
 from tests.chaos.linearizability import provide_checker
 from tests.chaos.run import run
@@ -29,16 +30,19 @@ def read_options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long faults strike")
     parser.add_argument("--seed", type=int, default=1, help="of schedule, targets and load")
-    parser.add_argument("--version", default="3.6.16", help="of etcd")
+    parser.add_argument("--version", choices=MINORS, default=MINORS[0], help="of etcd, at first")
+    parser.add_argument("--plain", action="store_true", help="without TLS")
     parser.add_argument("--faults", nargs="+", choices=names, help="only these")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="where to write the results")
     return parser.parse_args(words)
 
 
-def select(names: list[str] | None, nodes: int) -> tuple[list[Fault], dict[str, str]]:
+def select(
+    names: list[str] | None, nodes: int, *, secured: bool
+) -> tuple[list[Fault], dict[str, str]]:
     """The faults that strike, and why the others that were asked for do not."""
     wanted = [fault for fault in FAULTS if not names or fault.name in names]
-    left_out = find_left_out(wanted, nodes)
+    left_out = find_left_out(wanted, nodes, secured=secured)
     for name, why in left_out.items():
         print(f"left out: {name}: {why}", flush=True)
     faults = [fault for fault in wanted if fault.name not in left_out]
@@ -55,9 +59,17 @@ def main(words: list[str]) -> int:
         provide_checker()
         install(target, provide_image(target, ""))
         nodes = len(target.read("get", "nodes")["items"])
-        faults, left_out = select(options.faults, nodes)
+        faults, left_out = select(options.faults, nodes, secured=not options.plain)
         with own_namespace(target) as namespace:
-            result = run(target, namespace, options.minutes, options.seed, faults, options.version)
+            result = run(
+                target,
+                namespace,
+                options.minutes,
+                options.seed,
+                faults,
+                options.version,
+                secured=not options.plain,
+            )
         result.left_out = left_out
     except TargetError as error:
         print(error, file=sys.stderr)

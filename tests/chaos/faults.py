@@ -10,7 +10,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from deploy.manifests import NAMESPACE
+from tests.chaos.changes import (
+    are_authorities_replaced,
+    change_minor,
+    grow_disks,
+    have_disks_grown,
+    replace_authorities,
+    roll,
+    roll_with_pause,
+    take_minor_back,
+    want_no_image,
+)
 from tests.chaos.site import (
     NARROW,
     PEER_PORT,
@@ -24,7 +34,6 @@ from tests.chaos.site import (
     shape_packets,
 )
 from tests.chaos.wrong_clock import act_with_wrong_clock
-from tests.e2e.harness import SMALL
 
 Mend = Callable[[], None]
 
@@ -35,8 +44,9 @@ HOLD: Final = 6.0
 class Fault:
     """`hold` seconds lie between breaking and mending; `quick` ones are in the short level.
 
-    `nodes` is how many there must be; `find_obstacle` says what else this machine lacks for it,
-    empty for nothing.
+    `nodes` is how many there must be, `secured` whether there must be TLS; `find_obstacle` says
+    what else this machine lacks for it, empty for nothing. All members that serve are not all that
+    must come of some: for these, `is_over` tells.
     """
 
     name: str
@@ -45,15 +55,18 @@ class Fault:
     hold: float = 0.0
     quick: bool = False
     nodes: int = 1
+    secured: bool = False
     find_obstacle: Callable[[], str] = str
+    is_over: Callable[[Site], bool] = lambda _: True
 
 
-def find_left_out(faults: Iterable[Fault], nodes: int) -> dict[str, str]:
+def find_left_out(faults: Iterable[Fault], nodes: int, *, secured: bool) -> dict[str, str]:
     """The faults that cannot strike here, by name, and why."""
     found = {}
     for fault in faults:
         few = f"needs {fault.nodes} nodes, there are {nodes}" if fault.nodes > nodes else ""
-        if why := few or fault.find_obstacle():
+        plain = "needs TLS" if fault.secured and not secured else ""
+        if why := few or plain or fault.find_obstacle():
             found[fault.name] = why
     return found
 
@@ -172,8 +185,7 @@ def wrong_clock(site: Site) -> Mend:
 def kill_operator(site: Site) -> Mend:
     """Kill the operator's replica that acts, while it has something to do."""
     site.cluster.kubectl("delete", "pod", site.any_member(), "--wait=false")
-    place = f"--namespace={NAMESPACE}"
-    site.target.run("delete", "pod", site.operator(), place, "--force", "--grace-period=0")
+    site.kill_operator()
     return _nothing
 
 
@@ -207,13 +219,6 @@ def resize_and_kill_leader(site: Site) -> Mend:
     return lambda: send(leader, signal.SIGKILL)
 
 
-def roll(site: Site) -> Mend:
-    """Change the resources: every Pod is replaced."""
-    millis = site.choice.randint(11, 99)
-    site.cluster.patch(resources={**SMALL, "requests": {"cpu": f"{millis}m", "memory": "32Mi"}})
-    return _nothing
-
-
 def cut_node(site: Site) -> Mend:
     """Pull the plug of a node, with whatever runs there."""
     node = site.node_of(site.any_member())
@@ -239,6 +244,25 @@ FAULTS: Final = (
     Fault("wipe-disk", "a member's disk is emptied and it is killed", wipe_disk),
     Fault("cut-follower", "a follower is cut off from its peers", cut_follower, HOLD),
     Fault("roll", "every Pod is replaced for a changed spec", roll),
+    Fault("roll-pause", "a roll is paused, and a Pod goes meanwhile", roll_with_pause, HOLD),
+    Fault("minor", "the minor version changes, and the leader is killed", change_minor, 5.0),
+    Fault("minor-back", "another minor version is wanted, and taken back", take_minor_back, 5.0),
+    Fault("no-image", "a version without an image is wanted, and taken back", want_no_image, HOLD),
+    Fault(
+        "disks",
+        "the disks grow, and the acting operator is killed",
+        grow_disks,
+        1.0,
+        is_over=have_disks_grown,
+    ),
+    Fault(
+        "authorities",
+        "the authorities are replaced, and the acting operator is killed",
+        replace_authorities,
+        3.0,
+        secured=True,
+        is_over=are_authorities_replaced,
+    ),
     Fault("kill-everyone", "all members are killed at once", kill_everyone),
     Fault("cut-member", "a member is cut off from everybody", cut_member, HOLD),
     Fault("stop-api-server", "no API server, and a member is killed", stop_api_server, HOLD),

@@ -15,6 +15,7 @@ import threading
 import time
 from typing import Any, Final
 
+from tests.chaos.door import Door
 from tests.chaos.history import Change, History, Operation
 from tests.chaos.rpc import BY_REVISION, BY_VALUE, DESCENDING, Connection, NoAnswer, NothingSent
 
@@ -49,9 +50,9 @@ class Load:
     `serializable` lets reads be answered by any member from what it has: a seeded violation.
     """
 
-    def __init__(self, endpoint: str, seed: int, *, serializable: bool = False) -> None:
+    def __init__(self, door: Door, seed: int, *, serializable: bool = False) -> None:
         self.history = History(watches=[[] for _ in range(WATCHERS)])
-        self._endpoint = endpoint
+        self._door = door
         self._seed = seed
         self._serializable = serializable
         self._numbers = itertools.count(1)
@@ -67,6 +68,7 @@ class Load:
         """Stop the clients, let the watchers and a last read see everything, return it all."""
         self._stop.set()
         self._thread.join()
+        self._door.leave()
         if self._error is not None:
             raise self._error
         return self.history
@@ -113,7 +115,7 @@ class Load:
 
     async def _follow(self, begin: int, changes: list[Change], until: int | None) -> None:
         order = {"key": encode(PREFIX), "range_end": encode("chaos0"), "start_revision": begin}
-        async with Connection(self._endpoint) as connection:
+        async with self._door.open() as connection:
             async for answer in connection.watch(order, SILENCE_SECONDS):
                 if answer.get("canceled"):
                     raise NoAnswer(str(answer))
@@ -150,7 +152,7 @@ class Load:
             "sort_target": BY_REVISION,
             "limit": 1,
         }
-        async with Connection(self._endpoint) as connection:
+        async with self._door.open() as connection:
             answer = await connection.ask("Range", order, 10.0)
         return max((int(kv["mod_revision"]) for kv in answer.get("kvs") or ()), default=0)
 
@@ -167,7 +169,7 @@ class Client:
     async def run(self) -> None:
         """Work until the load is stopped."""
         while not self._load._stop.is_set():
-            async with Connection(self._load._endpoint) as connection:
+            async with self._load._door.open() as connection:
                 for _ in range(REQUESTS_PER_CONNECTION):
                     answered = await self._do(connection)
                     if not answered or self._load._stop.is_set():

@@ -15,6 +15,8 @@ import grpc.aio
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.message import Message
 
+from tests.e2e.wire import Papers
+
 Json = dict[str, Any]
 
 PACKAGE: Final = "etcdserverpb"
@@ -135,10 +137,21 @@ def _read(kind: str, data: bytes) -> Json:
 
 
 class Connection:
-    """One connection to one address; use it as a context."""
+    """One connection to one address; use it as a context.
 
-    def __init__(self, address: str) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+    With papers it is TLS, to a server that shows this name.
+    """
+
+    def __init__(self, address: str, name: str = "", papers: Papers | None = None) -> None:
+        if papers is None:
+            self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+            return
+        parts = [text.encode() for text in (papers.roots, papers.key, papers.certificate)]
+        self._channel = grpc.aio.secure_channel(
+            address,
+            grpc.ssl_channel_credentials(*parts),
+            options=(*_OPTIONS, ("grpc.ssl_target_name_override", name)),
+        )
 
     async def __aenter__(self) -> Self:
         return self

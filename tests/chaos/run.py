@@ -6,11 +6,13 @@ import itertools
 import random
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from deploy.target import Target, TargetError
+from tests.chaos.changes import OVERLAP
+from tests.chaos.door import Door
 from tests.chaos.faults import FAULTS, Fault, find_left_out
 from tests.chaos.history import History, find_lost, judge, prune
 from tests.chaos.linearizability import Verdict, check
@@ -18,6 +20,7 @@ from tests.chaos.load import Load
 from tests.chaos.rpc import NoAnswer, NothingSent
 from tests.chaos.site import Site
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.secured import SecuredCluster
 
 Json = dict[str, Any]
 
@@ -57,6 +60,7 @@ class Result:
     version: str
     nodes: int
     minutes: float
+    secured: bool = False
     strikes: list[Strike] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
@@ -80,7 +84,7 @@ def schedule(faults: Sequence[Fault], choice: random.Random) -> Iterator[Fault]:
 def choose_faults(nodes: int, *, quick: bool) -> list[Fault]:
     """The faults that this machine can have."""
     wanted = [fault for fault in FAULTS if fault.quick or not quick]
-    left_out = find_left_out(wanted, nodes)
+    left_out = find_left_out(wanted, nodes, secured=False)
     return [fault for fault in wanted if fault.name not in left_out]
 
 
@@ -92,16 +96,15 @@ def run(
     faults: Sequence[Fault],
     version: str = "3.6.16",
     *,
+    secured: bool = False,
     serializable: bool = False,
 ) -> Result:
     """Form a cluster of three, hit it for so many minutes, and judge."""
     nodes = len(target.read("get", "nodes")["items"])
-    cluster = Cluster(target, namespace)
-    cluster.create(size=3, version=version)
-    cluster.wait_running(3)
-    site = Site(target, cluster, random.Random(seed), nodes)
-    load = Load(find_endpoint(cluster), seed, serializable=serializable)
-    result = Result(seed, version, nodes, minutes)
+    cluster = form(target, namespace, version, secured=secured)
+    site = Site(target, cluster, random.Random(seed), nodes, version)
+    load = Load(Door(cluster), seed, serializable=serializable)
+    result = Result(seed, version, nodes, minutes, secured)
     begun = time.monotonic()
     load.start()
     time.sleep(QUIET_SECONDS)
@@ -143,10 +146,18 @@ def _find_disagreement(cluster: Cluster, size: int) -> list[str]:
     return []
 
 
-def find_endpoint(cluster: Cluster) -> str:
-    """The client Service at its address: this machine is routed to it."""
-    service = cluster.read("get", "service", f"{cluster.name}-client")
-    return f"{service['spec']['clusterIP']}:2379"
+def form(target: Target, namespace: str, version: str, *, secured: bool) -> Cluster:
+    """A cluster of three that is Running; one with TLS has a client Pod beside it."""
+    if not secured:
+        cluster = Cluster(target, namespace)
+        cluster.create(size=3, version=version)
+        cluster.wait_running(3)
+        return cluster
+    closed = SecuredCluster(target, namespace)
+    closed.create(size=3, version=version, security={"tls": {"caOverlap": OVERLAP}})
+    closed.wait_running(3)
+    closed.start_client()
+    return closed
 
 
 def hit(site: Site, fault: Fault, load: Load, begun: float) -> Strike:
@@ -163,7 +174,7 @@ def hit(site: Site, fault: Fault, load: Load, begun: float) -> Strike:
         strike.mended = time.monotonic() - begun
         time.sleep(QUIET_SECONDS)
         wait_until("a write is acknowledged", lambda: load.first_write(struck) is not None, 120)
-        strike.to_redundancy = _wait_whole(site) - begun - strike.at
+        strike.to_redundancy = _wait_whole(site, fault.is_over) - begun - strike.at
     except FAILURES as error:
         strike.failure = str(error)[:500] or type(error).__name__
     first = load.first_write(struck)
@@ -171,9 +182,10 @@ def hit(site: Site, fault: Fault, load: Load, begun: float) -> Strike:
     return strike
 
 
-def _wait_whole(site: Site) -> float:
+def _wait_whole(site: Site, is_over: Callable[[Site], bool]) -> float:
     """Wait until every member serves, seen twice; return the moment at which it was seen first."""
     deadline = time.monotonic() + RECOVERY_SECONDS
+    wait_until("the change is complete", lambda: is_over(site), RECOVERY_SECONDS)
     while True:
         wait_until("every Pod is Ready", site.is_ready, deadline - time.monotonic())
         site.cluster.wait_running(site.size, deadline - time.monotonic())

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,13 +30,20 @@ REPEAT_SECONDS: Final = 0.2
 
 @dataclass
 class Site:
-    """One EtcdCluster on the local Kubernetes; `size` is the one that was asked for last."""
+    """One EtcdCluster on the local Kubernetes, and what was asked for last.
+
+    `disk` is in GiB, `authorities` their generation; `known` are those before the last change.
+    """
 
     target: Target
     cluster: Cluster
     choice: random.Random
     nodes: int
+    version: str
     size: int = 3
+    disk: int = 1
+    authorities: int = 0
+    known: dict[str, str] = field(default_factory=dict)
 
     def ordinals(self) -> list[int]:
         """The members that were asked for."""
@@ -112,6 +119,11 @@ class Site:
 
         wait_until("a replica of the operator acts", acts, HOLDER_SECONDS)
         return self.holder()
+
+    def kill_operator(self) -> None:
+        """End the operator's replica that acts, without any notice."""
+        place = f"--namespace={NAMESPACE}"
+        self.target.run("delete", "pod", self.operator(), place, "--force", "--grace-period=0")
 
     def operator_process(self) -> int:
         """The host's process ID of the operator that acts."""

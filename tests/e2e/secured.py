@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,7 @@ from tests.e2e.harness import SMALL, Cluster, Json, wait_until
 CLIENT = "client"
 MOUNT = "/tls"
 DIRECT = "http://127.0.0.1:2379"
+TRUST = "etcd.etcd.io/trust"
 
 
 @dataclass
@@ -25,6 +28,24 @@ class SecuredCluster(Cluster):
         self.target.apply(_client_pod(self.namespace, secret, version))
         self.kubectl("wait", f"pod/{CLIENT}", "--for=condition=Ready", "--timeout=60s")
 
+    def read_authorities(self) -> dict[str, str]:
+        """The certificates of those who are trusted, by the Secret that holds them."""
+        names = (f"{self.name}-client-tls", f"{self.name}-peer-tls")
+        return {name: read_secret(self, name)["ca.crt"] for name in names}
+
+    def trusts_others_than(self, before: dict[str, str]) -> bool:
+        """Whether every member trusts one new authority per side, and none of these any more."""
+        now = self.read_authorities()
+        alone = [text.count("BEGIN") == 1 and text != before[name] for name, text in now.items()]
+        gate = self.read("get", "configmap", f"{self.name}-config")
+        trust = gate["metadata"]["annotations"][TRUST].split(",")
+        pods = [pod["metadata"]["annotations"][TRUST] for pod in self.objects("pods")]
+        return all(alone) and len(trust) == 2 and all(p.split(",") == trust for p in pods)
+
+    def nudge(self) -> None:
+        """Make the kubelet look at mounted Secrets now; by itself it would within a minute."""
+        self.kubectl("annotate", "pods", "--all", "--overwrite", f"nudged={time.monotonic()}")
+
     @property
     def service(self) -> str:
         """The client Service as clients in the cluster reach it."""
@@ -39,6 +60,12 @@ class SecuredCluster(Cluster):
         return self.kubectl(
             "exec", CLIENT, "--", "etcdctl", f"--endpoints={endpoint}", *flags, *words
         )
+
+
+def read_secret(cluster: Cluster, name: str) -> dict[str, str]:
+    """The decoded data of a Secret."""
+    data = cluster.read("get", "secret", name)["data"]
+    return {key: base64.b64decode(text).decode() for key, text in data.items()}
 
 
 def _client_pod(namespace: str, secret: str, version: str) -> Json:

@@ -14,8 +14,8 @@ import pytest
 from deploy.target import TargetError
 from etcd_operator.runtime.certificates import KeyPair, issue_certificate, make_authority
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.secured import SecuredCluster
-from tests.e2e.wire import Papers, ask, read_secret, shown_certificate, take_papers
+from tests.e2e.secured import SecuredCluster, read_secret
+from tests.e2e.wire import Papers, ask, shown_certificate, take_papers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -86,7 +86,7 @@ def test_everything_is_encrypted_through_a_whole_life(secured: SecuredCluster) -
     wait_until("new ones", lambda: "c-peer-tls" in secured.uids("secrets"), 30)
     secured.scale(3)
     secured.wait_running(3)
-    _nudge(secured)
+    secured.nudge()
     wait_until("the client has them too", lambda: secured.read_key("key") == "value", 120)
     secured.assert_agreement(3)
     assert secured.condition("CertificatesValid")["status"] == "True"
@@ -145,7 +145,7 @@ def test_a_certificate_of_the_users_own(secured: SecuredCluster) -> None:
     assert SERVES in ask(secured, 0, CLIENTS, take_papers(secured, "c-client-tls"))
     pods, before = secured.uids("pods"), shown_certificate(secured, 0, CLIENTS).serial_number
     _put_secret(secured, "mine", _server_pair(secured, authority, names=names))
-    _nudge(secured)
+    secured.nudge()
     wait_until(
         "the new certificate is shown",
         lambda: shown_certificate(secured, 0, CLIENTS).serial_number != before,
@@ -165,11 +165,6 @@ def _put_secret(cluster: Cluster, name: str, data: dict[str, str]) -> None:
     metadata = {"name": name, "namespace": cluster.namespace}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded}
     cluster.target.apply(secret)
-
-
-def _nudge(cluster: Cluster) -> None:
-    """Make the kubelet look at mounted Secrets now; it would by itself within about a minute."""
-    cluster.kubectl("annotate", "pods", "--all", "--overwrite", f"nudged={time.monotonic()}")
 
 
 class Writer(threading.Thread):
@@ -227,7 +222,7 @@ def _renew_leaves(cluster: SecuredCluster, tls: dict[str, Any]) -> None:
     before = {port: shown_certificate(cluster, 1, port) for port in (CLIENTS, PEERS)}
     cluster.patch(security={"tls": {**tls, "certificateLifetime": "720h"}})
     wait_until("four are issued", lambda: len(cluster.events("IssuedCertificate")) >= 8, 30)
-    _nudge(cluster)
+    cluster.nudge()
     for port, certificate in before.items():
         wait_until(
             f"a new certificate at {port}",
@@ -238,19 +233,14 @@ def _renew_leaves(cluster: SecuredCluster, tls: dict[str, Any]) -> None:
 
 
 def _replace_authorities(cluster: SecuredCluster, tls: dict[str, Any]) -> None:
-    before = {name: read_secret(cluster, name)["ca.crt"] for name in ("c-client-tls", "c-peer-tls")}
+    before = cluster.read_authorities()
     old_client = take_papers(cluster, "c-client-tls")
     cluster.patch(security={"tls": {**tls, "caGeneration": 1}})
 
     def finished() -> bool:
-        _nudge(cluster)
+        cluster.nudge()
         time.sleep(2)
-        now = {name: read_secret(cluster, name)["ca.crt"] for name in before}
-        alone = [text.count("BEGIN") == 1 and text != before[name] for name, text in now.items()]
-        gate = cluster.read("get", "configmap", "c-config")
-        trust = gate["metadata"]["annotations"]["etcd.etcd.io/trust"].split(",")
-        pods = [p["metadata"]["annotations"]["etcd.etcd.io/trust"] for p in cluster.objects("pods")]
-        return all(alone) and len(trust) == 2 and all(p.split(",") == trust for p in pods)
+        return cluster.trusts_others_than(before)
 
     wait_until("only the new authorities are trusted", finished, 240)
     cluster.wait_running(3)

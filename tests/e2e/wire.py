@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import re
 import socket
@@ -16,6 +15,7 @@ from pathlib import Path
 from cryptography import x509
 
 from tests.e2e.harness import Cluster
+from tests.e2e.secured import read_secret
 
 SECONDS = 5.0
 
@@ -27,12 +27,6 @@ class Papers:
     roots: str = ""
     certificate: str = ""
     key: str = ""
-
-
-def read_secret(cluster: Cluster, name: str) -> dict[str, str]:
-    """The decoded data of a Secret."""
-    data = cluster.read("get", "secret", name)["data"]
-    return {key: base64.b64decode(text).decode() for key, text in data.items()}
 
 
 def take_papers(cluster: Cluster, secret: str) -> Papers:

@@ -14,6 +14,7 @@ import pytest
 
 from deploy.target import Target, TargetError
 from tests.chaos import faults
+from tests.chaos.changes import MINORS
 from tests.chaos.faults import split
 from tests.chaos.site import NARROW, SLOW, Site, find_missing_discipline, refuse_writes
 from tests.chaos.wrong_clock import build_clock
@@ -53,7 +54,7 @@ class Fixed(Site):
 
 
 def build_site(size: int) -> Fixed:
-    return Fixed(cast(Target, None), cast(Cluster, Named()), random.Random(1), 1, size)
+    return Fixed(cast(Target, None), cast(Cluster, Named()), random.Random(1), 1, MINORS[0], size)
 
 
 @pytest.mark.parametrize(("size", "few"), [(3, 1), (5, 2)])

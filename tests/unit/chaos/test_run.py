@@ -12,6 +12,7 @@ import pytest
 from deploy.target import Target, TargetError
 from tests.chaos import run
 from tests.chaos.__main__ import select
+from tests.chaos.changes import MINORS, NO_IMAGE
 from tests.chaos.faults import FAULTS, Fault, find_left_out
 from tests.chaos.load import Load
 from tests.chaos.report import summarise
@@ -36,20 +37,32 @@ def test_every_fault_strikes_once_before_any_strikes_again() -> None:
 def test_faults_of_nodes_need_nodes() -> None:
     assert not [fault for fault in choose_faults(1, quick=False) if fault.nodes > 1]
     assert len(choose_faults(1, quick=True)) >= 4
-    left_out = find_left_out(FAULTS, 1)
+    left_out = find_left_out(FAULTS, 1, secured=True)
     assert left_out["lose-node"] == "needs 3 nodes, there are 1"
-    assert "lose-node" not in find_left_out(FAULTS, 3)
+    assert "lose-node" not in find_left_out(FAULTS, 3, secured=True)
+
+
+def test_authorities_are_replaced_where_there_are_any() -> None:
+    assert find_left_out(FAULTS, 3, secured=False)["authorities"] == "needs TLS"
+    assert "authorities" not in find_left_out(FAULTS, 3, secured=True)
+
+
+def test_other_minor_versions_without_an_image_are_wanted_legally() -> None:
+    """The rules of the CRD let them follow: it is the missing image that stops the change."""
+    for version, missing in NO_IMAGE.items():
+        assert missing.rpartition(".")[0] == version.rpartition(".")[0]
+    assert set(NO_IMAGE) == set(MINORS)
 
 
 def test_what_this_machine_lacks_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     lacking = Fault("late", "", FAULTS[0].strike, find_obstacle=lambda: "no sch_netem")
-    assert find_left_out([lacking, FAULTS[0]], 1) == {"late": "no sch_netem"}
-    faults, left_out = select(["kill-leader", "cut-node"], 1)
+    assert find_left_out([lacking, FAULTS[0]], 1, secured=False) == {"late": "no sch_netem"}
+    faults, left_out = select(["kill-leader", "cut-node"], 1, secured=False)
     assert [fault.name for fault in faults] == ["kill-leader"]
     assert left_out == {"cut-node": "needs 3 nodes, there are 1"}
     assert "left out: cut-node: needs 3 nodes" in capsys.readouterr().out
     with pytest.raises(TargetError, match="no fault is left"):
-        select(["cut-node"], 1)
+        select(["cut-node"], 1, secured=False)
 
 
 def test_every_kind_of_fault_is_there() -> None:
@@ -68,6 +81,12 @@ def test_every_kind_of_fault_is_there() -> None:
         "the operator's clock is wrong": "wrong-clock",
         "the API server restarts": "stop-api-server",
         "the spec changes meanwhile": "resize-kill",
+        "a roll is paused": "roll-pause",
+        "an upgrade is disturbed": "minor",
+        "an upgrade is taken back": "minor-back",
+        "a bad version is taken back": "no-image",
+        "disks grow": "disks",
+        "authorities change": "authorities",
     }
     names = [fault.name for fault in FAULTS]
     assert set(kinds.values()) <= set(names)
@@ -82,7 +101,7 @@ def test_what_is_broken_is_mended_whatever_comes_between(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(time, "sleep", interrupt)
     fault = Fault("held", "", lambda _site: lambda: mended.append("mended"), 5.0)
-    site = Site(cast(Target, None), cast(Cluster, None), random.Random(1), 1)
+    site = Site(cast(Target, None), cast(Cluster, None), random.Random(1), 1, MINORS[0])
     with pytest.raises(KeyboardInterrupt):
         run.hit(site, fault, cast(Load, None), 0.0)
     assert mended == ["mended"]
