@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from etcd_operator.runtime.etcd import EtcdMemberClient
 NAMING = Naming("team", "db", "0c1c2c3c")
 FORMED = 1  # any cluster ID: the rendered files do not contain it
 SECONDS = 20.0
+FREEZE_SECONDS = 10.0
 T = TypeVar("T")
 
 _sites = itertools.count()
@@ -111,8 +113,18 @@ class Site:
         await process.wait()
 
     def freeze(self, ordinal: int) -> None:
-        """Stop a member's process without ending it: connections stay open, nothing is answered."""
-        self.processes[ordinal].send_signal(signal.SIGSTOP)
+        """Stop a member's process without ending it: connections stay open, nothing is answered.
+
+        The signal stops nobody before one of the threads has had its turn, which may take a while
+        on a busy machine: so wait until all are stopped.
+        """
+        process = self.processes[ordinal]
+        process.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + FREEZE_SECONDS
+        while not _is_stopped(process.pid):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"member {ordinal} runs on after SIGSTOP")
+            time.sleep(0.005)
 
     def wipe(self, ordinal: int) -> None:
         """Lose a member's disk."""
@@ -154,6 +166,12 @@ class Site:
             await client.close()
         for ordinal in list(self.processes):
             await self.stop(ordinal)
+
+
+def _is_stopped(process: int) -> bool:
+    """Whether each thread is stopped by a signal, as the third field of its `stat` says."""
+    states = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/stat")]
+    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
 
 
 async def formed(site: Site, members: int) -> list[MemberStatus]:
