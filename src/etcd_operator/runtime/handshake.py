@@ -25,7 +25,10 @@ async def find_signer(host: str, port: int, server_name: str, roots: str) -> str
         try:
             shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         finally:
-            writer.close()
+            # A polite end would read the server's last word, that it wants a certificate. OpenSSL
+            # keeps that as an error of this thread, where Python leaves it for the next connection
+            # that has nothing to read: some request to the API server would fail with it.
+            writer.transport.abort()
         return read_der_certificate(shown).issuer_key_id if shown else ""
     except (OSError, TimeoutError, ValueError):
         return ""
