@@ -11,6 +11,19 @@ import pytest
 from deploy.target import PROJECT, Target
 from tests.e2e.harness import Cluster, wait_until
 
+# Kubernetes notices a lost node within a minute; a Pod on it is given up these seconds later.
+PATIENCE = {
+    "tolerations": [
+        {
+            "key": f"node.kubernetes.io/{condition}",
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": 5,
+        }
+        for condition in ("not-ready", "unreachable")
+    ]
+}
+
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
 
@@ -54,7 +67,7 @@ def choose(target: Target, cluster: Cluster) -> tuple[str, str]:
 def test_a_lost_node_costs_a_member_its_disk_and_nothing_else(
     target: Target, cluster: Cluster, three_nodes: list[str]
 ) -> None:
-    cluster.create(size=3, recovery={"memberReplacementDelay": "10s"})
+    cluster.create(size=3, recovery={"memberReplacementDelay": "10s"}, podTemplate=PATIENCE)
     cluster.wait_running(3)
     cluster.put("key", "value")
     assert {node_of(cluster, f"c-{o}") for o in range(3)} == set(three_nodes)
@@ -76,7 +89,7 @@ def test_a_node_that_returns_first_brings_its_member_back(
     target: Target, cluster: Cluster, three_nodes: list[str]
 ) -> None:
     assert three_nodes
-    cluster.create(size=3, recovery={"memberReplacementDelay": "30m"})
+    cluster.create(size=3, recovery={"memberReplacementDelay": "30m"}, podTemplate=PATIENCE)
     cluster.wait_running(3)
     cluster.put("key", "value")
     name, node = choose(target, cluster)
