@@ -66,7 +66,7 @@ def test_a_lost_cluster_is_back_from_one_manifest(
         lambda: cluster.status()["lastBackupTime"] == status["completionTime"],
         10,
     )
-    wait_until("it is healthy", lambda: cluster.condition("BackupHealthy")["status"] == "True", 10)
+    wait_until("it is healthy", lambda: cluster.condition("BackupHealthy")["status"] == "True", 30)
     first_id = cluster.status()["clusterID"]
 
     cluster.delete()
@@ -284,7 +284,7 @@ def test_a_schedule_keeps_what_its_policy_says(
         retentionPolicy={"maxBackups": 1},
         suspend=True,
     )
-    wait_until("it is suspended", lambda: not backup.status().get("nextScheduleTime"), 10)
+    wait_until("it is suspended", lambda: not backup.status().get("nextScheduleTime"), 30)
     last = backup.status()["storagePath"].removeprefix("s3://backups/")
     kept = once.status()["storagePath"].removeprefix("s3://backups/")
     with bucket(target, store) as objects:

@@ -93,7 +93,7 @@ def test_a_name_that_is_taken(cluster: Cluster) -> None:
     }
     cluster.target.apply(service)
     cluster.create(size=1)
-    said = cluster.wait_reason("Degraded", "NameTaken", 15)
+    said = cluster.wait_reason("Degraded", "NameTaken", 30)
     assert "Service c-client" in said
     live = cluster.read("get", "service", "c-client")
     assert live["spec"]["selector"] == {"app": "theirs"}

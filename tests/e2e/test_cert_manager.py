@@ -90,7 +90,7 @@ def test_an_issuer_of_cert_manager(cert_manager: Target, cluster: Cluster) -> No
     secured = SecuredCluster(cluster.target, cluster.namespace, spec={"security": {"tls": tls}})
     secured.create(size=1)
     assert "needs cert-manager" in secured.wait_reason("Ready", "CertManagerMissing")
-    wait_until("an Event says so", lambda: bool(secured.events("NotIssued")), 10)
+    wait_until("an Event says so", lambda: bool(secured.events("NotIssued")), 30)
     cert_manager.run("apply", f"--filename={DEFINITION}")
     said = secured.wait_reason("Ready", "WaitingForIssuer")
     assert "Certificate c-server by Issuer company" in said
@@ -101,9 +101,9 @@ def test_an_issuer_of_cert_manager(cert_manager: Target, cluster: Cluster) -> No
         assert_closed_to_others(secured, issuer)
         pods, before = secured.uids("pods"), shown_certificate(secured, 0, CLIENTS)
         secured.kubectl("delete", NAME, "c-client")
-        wait_until("it is asked for again", lambda: "c-client" in secured.uids(NAME), 10)
+        wait_until("it is asked for again", lambda: "c-client" in secured.uids(NAME), 30)
         issuer.revision = 2
-        wait_until("both are renewed", lambda: revisions(secured) == {2}, 10)
+        wait_until("both are renewed", lambda: revisions(secured) == {2}, 30)
 
         def renewed() -> bool:
             # The kubelet looks at mounted Secrets when a Pod changes, else within about a minute.

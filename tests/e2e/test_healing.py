@@ -13,7 +13,7 @@ from tests.e2e.harness import Cluster, no_room, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-SOON = 5.0
+SOON = 10.0
 
 
 def edit(cluster: Cluster, kind: str, name: str, patch: object) -> None:

@@ -49,9 +49,9 @@ def test_downgrade_from_3_6_to_3_5(cluster: Cluster) -> None:
     cluster.put("key", "value")
     before, cluster_id = cluster.uids("pods"), cluster.status()["clusterID"]
     cluster.patch(version="v3.5.35")
-    wait_until("etcd was told", lambda: bool(cluster.events("DowngradeBegun")), 15)
+    wait_until("etcd was told", lambda: bool(cluster.events("DowngradeBegun")), 30)
     cluster.patch(version="v3.6.16")
-    wait_until("etcd was told again", lambda: bool(cluster.events("DowngradeEnded")), 15)
+    wait_until("etcd was told again", lambda: bool(cluster.events("DowngradeEnded")), 30)
     cluster.wait_running(3)
     assert cluster.uids("pods") == before, "nobody was replaced"
     cluster.patch(version="v3.5.35")

@@ -52,6 +52,7 @@ def test_everything_is_there_and_kubectl_can_wait_for_it(cluster: Cluster) -> No
     assert table[1].split()[:5] == ["c", "Running", "3", "3", "v3.6.16"]
 
 
+@pytest.mark.alone
 def test_a_moved_leader_is_seen_soon(cluster: Cluster) -> None:
     cluster.create(size=3)
     cluster.wait_running(3)
@@ -64,6 +65,7 @@ def test_a_moved_leader_is_seen_soon(cluster: Cluster) -> None:
     assert roles(cluster)[old] == "follower"
 
 
+@pytest.mark.alone
 def test_a_broken_member_is_shown_beside_the_healthy_ones(cluster: Cluster) -> None:
     cluster.create(size=3)
     cluster.wait_running(3)

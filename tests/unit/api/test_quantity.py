@@ -53,10 +53,10 @@ def test_what_is_none(text: str) -> None:
 @pytest.mark.parametrize("text", ["1e999999999", "1e-999999999", "1" * 100_000])
 def test_an_absurd_amount_costs_nobody_any_time(text: str) -> None:
     """One user's field must not hold up everybody else's clusters."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ValueError, match=r"."):
         parse_quantity(text)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 SUFFIXES = ("", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
