@@ -9,7 +9,7 @@ SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
     "spec.size": (3,),
     "spec.version": ("v3.5.35", "3.5.35"),
     "spec.storage.size": ("2Gi", "3Gi"),
-    "spec.resources.requests": ({"cpu": "12m", "memory": "33Mi"}, {"cpu": 1}),
+    "spec.resources.requests": ({"cpu": "12m", "memory": "33Mi"}, {"memory": 64_000_000}),
     "spec.resources.limits": ({"memory": "600Mi"}, {"cpu": "2", "memory": "1Gi"}),
     "spec.podTemplate.labels": ({"team": "a"}, {"team": "b", "tier": "c"}),
     "spec.podTemplate.annotations": ({"example.com/note": "a note"},),

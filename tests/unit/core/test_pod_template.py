@@ -228,3 +228,17 @@ def test_the_fingerprint_is_about_content_and_not_order(content: Json) -> None:
     turned = dict(reversed(list(content.items())))
     assert fingerprint(content) == fingerprint(turned)
     assert fingerprint({**content, "new": 1}) != fingerprint({**content, "new": 2})
+
+
+def test_a_service_account_is_always_named() -> None:
+    """Left out, Kubernetes would keep the one before: it knows it by the field's older name too."""
+    named = template(new(3, podTemplate={"serviceAccountName": "etcd"}))
+    assert named["spec"]["serviceAccountName"] == "etcd"
+    same: tuple[Json, ...] = (
+        {},
+        {"podTemplate": {}},
+        {"podTemplate": {"serviceAccountName": "default"}},
+    )
+    for spec in same:
+        assert template(new(3, **spec)) == template(new(3))
+        assert template(new(3, **spec))["spec"]["serviceAccountName"] == "default"

@@ -153,6 +153,9 @@ def _pod_spec(spec: EtcdClusterSpec, naming: Naming, wishes: PodTemplate) -> Jso
     pod: Json = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        # Named also where nobody asks for one: Kubernetes would put one that was removed back from
+        # the field's older name, `serviceAccount`, which it fills in itself.
+        "serviceAccountName": wishes.service_account_name or "default",
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
@@ -176,7 +179,6 @@ def _pod_spec(spec: EtcdClusterSpec, naming: Naming, wishes: PodTemplate) -> Jso
         "topologySpreadConstraints": list(wishes.topology_spread_constraints or ()),
         "priorityClassName": wishes.priority_class_name,
         "imagePullSecrets": list(wishes.image_pull_secrets or ()),
-        "serviceAccountName": wishes.service_account_name,
     }
     pod.update({key: value for key, value in optional.items() if value})
     return pod
