@@ -95,6 +95,15 @@ def object_store() -> Program:
     )
 
 
+def network_policies() -> Program:
+    """What enforces NetworkPolicies on a node.
+
+    Its modules are of Kubernetes' versions: built after that, little is left to compile.
+    """
+    module = TREE / "network_policies"
+    return Program("network-policies", module, {"network-policies": "."}, takes="20 s")
+
+
 def etcd_versions() -> list[str]:
     """Every release that the tree can build, oldest first."""
     found = (path.parent.name for path in TREE.glob("etcd/*/go.mod"))
@@ -104,7 +113,7 @@ def etcd_versions() -> list[str]:
 def all_programs() -> list[Program]:
     """Everything, in the order in which it is built."""
     etcds = [etcd(version) for version in etcd_versions()]
-    return [pause(), *etcds, object_store(), coredns(), kubernetes()]
+    return [pause(), *etcds, object_store(), coredns(), kubernetes(), network_policies()]
 
 
 def required_version(module: Path, path: str) -> str:

@@ -10,6 +10,7 @@ from local.programs import (
     coredns,
     etcd_versions,
     kubernetes,
+    network_policies,
     required_version,
     version_flags,
 )
@@ -33,6 +34,14 @@ def test_versions_come_from_the_module_files(tmp_path: Path) -> None:
     (tmp_path / "go.mod").write_text("module x\n\nrequire k8s.io/kubernetes/other v1.2.3\n")
     with pytest.raises(LocalError, match="requires no k8s"):
         required_version(tmp_path, "k8s.io/kubernetes")
+
+
+def test_what_enforces_policies_shares_what_kubernetes_compiles() -> None:
+    built = [program.name for program in all_programs()]
+    assert built.index("network-policies") > built.index("kubernetes")
+    for path in ("k8s.io/client-go", "k8s.io/klog/v2"):
+        ours = required_version(network_policies().module, path)
+        assert ours == required_version(kubernetes().module, path)
 
 
 def test_linker_is_told_the_version_for_servers_and_clients() -> None:
