@@ -8,10 +8,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from local import build, cluster, controlplane, images, lock, logs, nodes, operator_image
+from local import (
+    build,
+    cluster,
+    controlplane,
+    enforcement,
+    images,
+    lock,
+    logs,
+    nodes,
+    operator_image,
+)
 from local.addresses import read_addresses
 from local.commands import SYSTEM_PATH
-from local.components import full_name
+from local.components import NETWORK_POLICIES, full_name
 from local.errors import LocalError
 from local.network import Network
 from local.packages import install_missing
@@ -128,13 +138,19 @@ def change_node(options: argparse.Namespace) -> None:
 
 
 def change_component(options: argparse.Namespace) -> None:
-    """Stop or start a process of the control plane."""
+    """Stop or start a process of the control plane, or `network-policies` on every node."""
     name = full_name(options.component)
     found = cluster.read_cluster(PLACES)
     if options.what in ("stop", "restart"):
-        controlplane.stop(name, PLACES, kill=options.kill)
+        if name == NETWORK_POLICIES:
+            enforcement.stop(PLACES, network(), kill=options.kill)
+        else:
+            controlplane.stop(name, PLACES, kill=options.kill)
     if options.what in ("start", "restart"):
-        controlplane.start(name, PLACES, network(), fast_faults=found.fast_faults)
+        if name == NETWORK_POLICIES:
+            enforcement.start(PLACES, network())
+        else:
+            controlplane.start(name, PLACES, network(), fast_faults=found.fast_faults)
 
 
 def enter_node(options: argparse.Namespace) -> None:

@@ -11,7 +11,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
 
-from local import build, certificates, cgroups, controlplane, host, images, lock, node_config, nodes
+from local import (
+    build,
+    certificates,
+    cgroups,
+    controlplane,
+    enforcement,
+    host,
+    images,
+    lock,
+    node_config,
+    nodes,
+)
 from local.addresses import Addresses, node_name
 from local.api import Api
 from local.commands import run
@@ -21,7 +32,7 @@ from local.errors import LocalError
 from local.network import Network
 from local.packages import install_missing
 from local.places import MANIFESTS, TREE, Places
-from local.programs import all_programs, etcd, kubernetes
+from local.programs import all_programs, etcd, kubernetes, network_policies
 from local.progress import Progress, wait_for
 
 # The release that keeps the API server's own data.
@@ -109,6 +120,7 @@ def down(places: Places, network: Network) -> None:
     """Stop every process and remove every trace, if there is any."""
     for name in nodes.recorded(places):
         nodes.kill(places, name)
+    enforcement.end(places, network, kill=True)
     for name in reversed(CONTROL_PLANE):
         controlplane.stop(name, places, kill=True)
     _end_inhabitants(network)
@@ -147,7 +159,7 @@ def _lay_ground(cluster: Cluster, places: Places, network: Network) -> None:
 
 
 def _link_programs(places: Places) -> None:
-    for program in (kubernetes(), etcd(STORE_VERSION)):
+    for program in (kubernetes(), etcd(STORE_VERSION), network_policies()):
         built = build.directory_of(program, places)
         for name in program.links or program.targets:
             (places.bin / name).symlink_to(built / name)

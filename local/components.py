@@ -15,6 +15,8 @@ _ETCD_CLIENT = "http://127.0.0.1:2379"
 EARLY = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 LATE = ("kube-proxy", "volume-provisioner")
 CONTROL_PLANE = (*EARLY, *LATE)
+# On every node, but only where it was started by name: it works at every change of any Pod.
+NETWORK_POLICIES = "network-policies"
 _FAST_TOLERATIONS = (
     "--default-not-ready-toleration-seconds=5",
     "--default-unreachable-toleration-seconds=5",
@@ -24,10 +26,11 @@ _FAST_MONITOR = ("--node-monitor-grace-period=12s", "--node-monitor-period=1s")
 
 def full_name(name: str) -> str:
     """Accept `apiserver` for `kube-apiserver`."""
-    for component in CONTROL_PLANE:
+    known = (*CONTROL_PLANE, NETWORK_POLICIES)
+    for component in known:
         if name in (component, component.removeprefix("kube-")):
             return component
-    raise LocalError(f"{name} is no component of the control plane: {', '.join(CONTROL_PLANE)}")
+    raise LocalError(f"{name} is no component that can be stopped and started: {', '.join(known)}")
 
 
 def command_of(name: str, places: Places, addresses: Addresses, *, fast_faults: bool) -> list[str]:
@@ -60,6 +63,18 @@ def proxy_flags(places: Places, addresses: Addresses, node: str) -> list[str]:
         "--conntrack-max-per-core=0",
         "--conntrack-tcp-timeout-established=0",
         "--conntrack-tcp-timeout-close-wait=0",
+    ]
+
+
+def policies_command(places: Places, addresses: Addresses, node: str) -> list[str]:
+    """Return the command line of what enforces NetworkPolicies on a node."""
+    return [
+        str(places.bin / NETWORK_POLICIES),
+        _kubeconfig(places, "admin"),
+        f"--node={node}",
+        f"--service-cluster-ip-range={addresses.services}",
+        # One line whenever it has looked at everything anew.
+        "--v=1",
     ]
 
 

@@ -19,9 +19,13 @@ def start(name: str, places: Places, network: Network, *, fast_faults: bool) -> 
     record = record_of(name, places)
     if processes.recorded(record) is None:
         command = command_of(name, places, network.addresses, fast_faults=fast_faults)
-        keeper = (sys.executable, "-m", "local.keeper")
-        words = [*entering(network.control_plane), *keeper, *command]
-        processes.start(words, places.logs / f"{name}.log", record, _ENVIRONMENT)
+        keep(command, network.control_plane, places.logs / f"{name}.log", record)
+
+
+def keep(command: list[str], namespace: str, log: Path, record: Path) -> None:
+    """Start a command in a network namespace, and somebody who restarts it."""
+    keeper = (sys.executable, "-m", "local.keeper")
+    processes.start([*entering(namespace), *keeper, *command], log, record, _ENVIRONMENT)
 
 
 def stop(name: str, places: Places, *, kill: bool = False) -> None:

@@ -5,7 +5,7 @@ import yaml
 
 from deploy.manifests import NAME, NAMESPACE
 from local.addresses import read_addresses
-from local.components import CONTROL_PLANE, command_of, full_name
+from local.components import CONTROL_PLANE, command_of, full_name, policies_command
 from local.errors import LocalError
 from local.places import Places
 
@@ -50,8 +50,16 @@ def test_the_api_server_notes_what_the_operator_asks_for_and_no_content() -> Non
     assert rules == [{"level": "Metadata", "users": [account]}, {"level": "None"}]
 
 
+def test_policies_are_enforced_on_the_named_node() -> None:
+    command = policies_command(PLACES, ADDRESSES, "n2")
+    assert command[0] == "/state/bin/network-policies"
+    assert "--node=n2" in command
+    assert "--service-cluster-ip-range=10.97.0.0/16" in command
+
+
 def test_components_go_by_short_names_too() -> None:
     assert full_name("apiserver") == full_name("kube-apiserver") == "kube-apiserver"
     assert full_name("etcd") == "etcd"
+    assert full_name("network-policies") == "network-policies"
     with pytest.raises(LocalError, match="no component"):
         full_name("kubelet")
