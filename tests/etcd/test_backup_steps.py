@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -15,6 +16,7 @@ from etcd_operator.backup import download, files, snapshot, store, upload
 from etcd_operator.backup.download import fetch_backup
 from etcd_operator.backup.snapshot import take_snapshot
 from etcd_operator.backup.upload import store_backup
+from etcd_operator.errors import TaskError
 from tests.etcd.processes import Site, formed
 
 pytestmark = pytest.mark.etcd
@@ -83,6 +85,23 @@ async def test_a_backup_comes_back_and_etcd_takes_it(site: Site, spool: Path, ke
     told = json.loads(run(site, "snapshot", "status", str(fetched), "--write-out=json"))
     assert told["revision"] == result["revision"] == KEYS + 1
     run(site, "snapshot", "restore", str(fetched), f"--data-dir={spool / 'disk' / 'restoring'}")
+
+
+async def test_a_job_that_nobody_hears_yet_asks_again(
+    site: Site, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await formed(site, 1)
+    await site.stop(0)
+    task = {"endpoints": [f"http://{site.client(0).address}"], "clusterId": ""}
+    early = asyncio.create_task(take_snapshot(task))
+    await asyncio.sleep(1)
+    await site.start(0)
+    await early
+    assert (spool / "spool" / "snapshot.db").exists()
+    await site.stop(0)
+    monkeypatch.setattr(snapshot, "ADMISSION_SECONDS", 0.3)
+    with pytest.raises(TaskError, match="No quorum of the cluster answers"):
+        await take_snapshot(task)
 
 
 def run(site: Site, *words: str) -> str:

@@ -26,6 +26,8 @@ from etcd_operator.runtime.etcd import EtcdMemberClient
 Json = dict[str, Any]
 
 ASK_SECONDS: Final = 5.0
+# A network that enforces policies knows the address of a new Pod a moment after the Pod begins.
+ADMISSION_SECONDS: Final = 15.0
 CATCH_UP_SECONDS: Final = 15.0
 STREAM_SECONDS: Final = 6 * 3600.0
 # Etcd sends 32 KiB at a time: what is hashed and written at a time.
@@ -85,29 +87,36 @@ async def _take(task: Json, clients: dict[str, EtcdMemberClient]) -> Json:
 async def _read_linearizable(
     clients: dict[str, EtcdMemberClient], cluster_id: int
 ) -> tuple[int, list[Json]]:
-    """Return the revision and the members that a quorum stands behind."""
-    said = "no endpoint is known"
-    for client in clients.values():
-        try:
-            found = await client.member_list(linearizable=True, timeout=ASK_SECONDS)
-            _, revision = await client.count(timeout=ASK_SECONDS * 6)
-        except EtcdError as error:
-            said = str(error)
-            continue
-        if cluster_id and found.cluster_id != cluster_id:
+    """Return the revision and the members that a quorum stands behind; ask for a while."""
+    deadline = time.monotonic() + ADMISSION_SECONDS
+    while True:
+        said = "no endpoint is known"
+        for client in clients.values():
+            try:
+                return await _read_at(client, cluster_id)
+            except EtcdError as error:
+                said = str(error)
+        if time.monotonic() > deadline:
             raise TaskError(
-                f"{client.address} belongs to cluster {format_id(found.cluster_id)}, not to "
-                f"{format_id(cluster_id)}: nothing is backed up."
+                f"No quorum of the cluster answers, so its newest writes may be unknown: {said}. "
+                "Bring members back first."
             )
-        members = [
-            {"name": m.name, "id": format_id(m.id), "peerURLs": list(m.peer_urls)}
-            for m in found.members
-        ]
-        return revision, members
-    raise TaskError(
-        f"No quorum of the cluster answers, so its newest writes may be unknown: {said}. "
-        "Bring members back first."
-    )
+        await asyncio.sleep(0.2)
+
+
+async def _read_at(client: EtcdMemberClient, cluster_id: int) -> tuple[int, list[Json]]:
+    found = await client.member_list(linearizable=True, timeout=ASK_SECONDS)
+    _, revision = await client.count(timeout=ASK_SECONDS * 6)
+    if cluster_id and found.cluster_id != cluster_id:
+        raise TaskError(
+            f"{client.address} belongs to cluster {format_id(found.cluster_id)}, not to "
+            f"{format_id(cluster_id)}: nothing is backed up."
+        )
+    members = [
+        {"name": m.name, "id": format_id(m.id), "peerURLs": list(m.peer_urls)}
+        for m in found.members
+    ]
+    return revision, members
 
 
 async def _choose(clients: dict[str, EtcdMemberClient], least: int) -> Candidate:
