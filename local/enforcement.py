@@ -2,6 +2,10 @@
 
 Its rules outlive it, so that nothing slips through while it restarts. Whoever stops it here takes
 them back, also those of a process that was killed.
+
+It writes a whole table of rules as it was some milliseconds before. What kube-proxy changed there
+in between is lost until kube-proxy's next change: a Service that has just got its first Pod may be
+refused that long.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def test_edits_are_undone(
 
 
 def test_a_network_policy_comes_stays_and_goes(cluster: Cluster) -> None:
-    """The object alone: the network of the local Kubernetes does not enforce it."""
+    """The object alone: what it does on the wire is told by test_network_policy.py."""
     cluster.create(size=1)
     cluster.wait_running(1)
     assert cluster.uids("networkpolicy") == {}
