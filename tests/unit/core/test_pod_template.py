@@ -173,6 +173,16 @@ def test_defaults_of_the_server_are_no_drift() -> None:
     assert find_drift(rendered, live) is None
 
 
+def test_an_amount_that_is_a_number_is_what_kubernetes_makes_of_it() -> None:
+    """YAML reads `cpu: 1` as a number, and Kubernetes shows the text."""
+    wanted = {"requests": {"cpu": 1, "memory": 64_000_000}, "limits": {"cpu": 2}}
+    written = {"requests": {"cpu": "1", "memory": "64M"}, "limits": {"cpu": "2"}}
+    assert find_drift(wanted, written) is None
+    assert find_drift(wanted, {**written, "limits": {"cpu": "3"}}) == "limits.cpu"
+    texts = {"requests": {"cpu": "1", "memory": "64000000"}, "limits": {"cpu": "2"}}
+    assert template(new(3, resources=wanted)) == template(new(3, resources=texts))
+
+
 @pytest.mark.parametrize(
     ("live", "path"),
     [

@@ -80,10 +80,10 @@ def _differ_list(want: list[Any], have: Any, path: str) -> str | None:
 def _equal(want: Any, have: Any) -> bool:
     if want == have:
         return True
-    if isinstance(want, str) and isinstance(have, str | int):
-        # "1000m" is stored as "1", "1024Mi" as "1Gi": compare amounts by value.
+    if isinstance(want, str | int) and isinstance(have, str | int):
+        # "1000m" is stored as "1", as is 1, and "1024Mi" as "1Gi": compare amounts by value.
         try:
-            return parse_quantity(want) == parse_quantity(str(have))
+            return parse_quantity(str(want)) == parse_quantity(str(have))
         except ValueError:
             return False
     return False

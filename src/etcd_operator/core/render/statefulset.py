@@ -227,8 +227,10 @@ def _resources(spec: EtcdClusterSpec) -> Json:
     wanted = spec.resources
     if wanted is None or not (wanted.requests or wanted.limits):
         return DEFAULT_RESOURCES
-    chosen = {"requests": dict(wanted.requests or {}), "limits": dict(wanted.limits or {})}
-    return {key: value for key, value in chosen.items() if value}
+    chosen = {"requests": wanted.requests or {}, "limits": wanted.limits or {}}
+    # 1 and "1" are the same amount, and Kubernetes has only the second.
+    texts = {key: {name: str(v) for name, v in amounts.items()} for key, amounts in chosen.items()}
+    return {key: amounts for key, amounts in texts.items() if amounts}
 
 
 def _probes(spec: EtcdClusterSpec) -> Json:
