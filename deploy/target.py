@@ -69,8 +69,8 @@ def find_target(context: str) -> Target:
         if shutil.which("kubectl") is None:
             raise TargetError(f"kubectl is needed to reach the context {context}")
         return Target(context, ("kubectl", f"--context={context}"), is_local=False)
-    path = _ask_local("kubeconfig")
-    kubectl = str(Path(_ask_local("path")) / "kubectl")
+    path = ask_local("kubeconfig")
+    kubectl = str(Path(ask_local("path")) / "kubectl")
     return Target("the local cluster", (kubectl, f"--kubeconfig={path}"), is_local=True)
 
 
@@ -85,12 +85,15 @@ def provide_image(target: Target, image: str) -> str:
         )
     content = digest_paths([PROJECT / name for name in IMAGE_INPUTS], PROJECT)[:12]
     built = f"etcd-operator:{content}"
-    _ask_local("image", "operator", "--tag", built)
+    ask_local("image", "operator", "--tag", built)
     return built
 
 
-def _ask_local(*words: str) -> str:
-    """Ask the local cluster's command; its progress goes to the terminal."""
+def ask_local(*words: str) -> str:
+    """Return what the local cluster's command prints; its progress goes to the terminal.
+
+    Raises TargetError if it fails.
+    """
     command = [sys.executable, "-m", "local", *words]
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=PROJECT)
     if result.returncode != 0:

@@ -5,15 +5,11 @@ As in `faults`, a function begins the change and returns what disturbs or ends i
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable
 from typing import Final
 
-from tests.chaos.site import Site, send
+from tests.chaos.site import Mend, Site, mend_nothing
 from tests.e2e.harness import SMALL
 from tests.e2e.secured import SecuredCluster
-
-Mend = Callable[[], None]
 
 MINORS: Final = ("3.5.35", "3.6.16")
 # No registry has it, and it may follow either of them.
@@ -25,7 +21,7 @@ OVERLAP: Final = "5s"
 def roll(site: Site) -> Mend:
     """Change the resources: every Pod is replaced."""
     _change_resources(site)
-    return _nothing
+    return mend_nothing
 
 
 def roll_with_pause(site: Site) -> Mend:
@@ -41,7 +37,7 @@ def change_minor(site: Site) -> Mend:
     """Upgrade, or downgrade, by a minor version; in the middle the leader is killed."""
     site.version = _other(site.version)
     site.cluster.patch(version=site.version)
-    return lambda: send(site.process(site.leader()), signal.SIGKILL)
+    return site.kill_leader
 
 
 def take_minor_back(site: Site) -> Mend:
@@ -97,7 +93,3 @@ def _other(version: str) -> str:
 def _secured(site: Site) -> SecuredCluster:
     assert isinstance(site.cluster, SecuredCluster), "strikes only where there is TLS"
     return site.cluster
-
-
-def _nothing() -> None:
-    return None

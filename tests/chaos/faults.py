@@ -25,17 +25,17 @@ from tests.chaos.site import (
     NARROW,
     PEER_PORT,
     SLOW,
+    Mend,
     Site,
     filter_packets,
     find_missing_discipline,
     find_process,
+    mend_nothing,
     refuse_writes,
     send,
     shape_packets,
 )
 from tests.chaos.wrong_clock import act_with_wrong_clock
-
-Mend = Callable[[], None]
 
 HOLD: Final = 6.0
 
@@ -71,27 +71,23 @@ def find_left_out(faults: Iterable[Fault], nodes: int, *, secured: bool) -> dict
     return found
 
 
-def _nothing() -> None:
-    return None
-
-
 def kill_pod(site: Site) -> Mend:
     """Delete a Pod without notice."""
     site.cluster.kubectl("delete", "pod", site.any_member(), "--force", "--grace-period=0")
-    return _nothing
+    return mend_nothing
 
 
 def kill_leader(site: Site) -> Mend:
     """Kill the process that leads."""
-    send(site.process(site.leader()), signal.SIGKILL)
-    return _nothing
+    site.kill_leader()
+    return mend_nothing
 
 
 def kill_everyone(site: Site) -> Mend:
     """Kill every member at the same time: all that is left is on the disks."""
     for process in [site.process(f"c-{o}") for o in site.ordinals()]:
         send(process, signal.SIGKILL)
-    return _nothing
+    return mend_nothing
 
 
 def pause_leader(site: Site) -> Mend:
@@ -106,7 +102,7 @@ def lose_disk(site: Site) -> Mend:
     member = site.any_member()
     site.cluster.kubectl("delete", "pvc", f"data-{member}", "--wait=false")
     site.cluster.kubectl("delete", "pod", member, "--wait=false")
-    return _nothing
+    return mend_nothing
 
 
 def wipe_disk(site: Site) -> Mend:
@@ -114,7 +110,7 @@ def wipe_disk(site: Site) -> Mend:
     member = site.follower()
     site.wipe(member)
     send(site.process(member), signal.SIGKILL)
-    return _nothing
+    return mend_nothing
 
 
 def cut_leader(site: Site) -> Mend:
@@ -186,7 +182,7 @@ def kill_operator(site: Site) -> Mend:
     """Kill the operator's replica that acts, while it has something to do."""
     site.cluster.kubectl("delete", "pod", site.any_member(), "--wait=false")
     site.kill_operator()
-    return _nothing
+    return mend_nothing
 
 
 def pause_operator(site: Site) -> Mend:
@@ -209,7 +205,7 @@ def resize(site: Site) -> Mend:
     """Grow to five members, or shrink to three."""
     site.size = 3 if site.size == 5 else 5
     site.cluster.scale(site.size)
-    return _nothing
+    return mend_nothing
 
 
 def resize_and_kill_leader(site: Site) -> Mend:

@@ -19,6 +19,8 @@ from deploy.target import PROJECT, Target, TargetError
 from tests.e2e.harness import Cluster, wait_until
 
 Json = dict[str, Any]
+# What ends a fault.
+Mend = Callable[[], None]
 
 PEER_PORT: Final = "2380"
 # Queueing disciplines of the kernel, as tc wants them.
@@ -120,6 +122,10 @@ class Site:
         wait_until("a replica of the operator acts", acts, HOLDER_SECONDS)
         return self.holder()
 
+    def kill_leader(self) -> None:
+        """Kill the process that leads."""
+        send(self.process(self.leader()), signal.SIGKILL)
+
     def kill_operator(self) -> None:
         """End the operator's replica that acts, without any notice."""
         place = f"--namespace={NAMESPACE}"
@@ -140,6 +146,10 @@ class Site:
     def node_of(self, member: str) -> str:
         """The node on which a member runs."""
         return str(self.cluster.pod(member)["spec"]["nodeName"])
+
+
+def mend_nothing() -> None:
+    """Nothing is to be done: the fault is over, or the operator mends it."""
 
 
 def find_process(pod_uid: str, program: str) -> int:
@@ -206,7 +216,7 @@ def find_missing_discipline(discipline: str) -> str:
     return f"tc refuses it: {tried.stderr.strip()}"
 
 
-def refuse_writes(find: Callable[[], int]) -> Callable[[], None]:
+def refuse_writes(find: Callable[[], int]) -> Mend:
     """Let every write of a process to a file fail, and of whoever comes after it, until mended.
 
     `find` returns the process of the moment. The kernel refuses a write beyond the largest size of

@@ -18,6 +18,7 @@ from deploy.installer import install
 from deploy.manifests import NAMESPACE
 from deploy.target import PROJECT, Target, TargetError, find_target, provide_image
 from tests.e2e.harness import Cluster
+from tests.injection.session import own_namespace
 
 REPORT = Path(os.environ.get("E2E_REPORT", "/tmp/etcd-operator-e2e"))  # noqa: S108 (a report)
 
@@ -44,19 +45,17 @@ def namespace(request: pytest.FixtureRequest, target: Target) -> Iterator[str]:
     unique = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:5]
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:36].strip("-")
     name = f"e2e-{unique}-{words}"
-    target.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {
-                "name": name,
-                "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
-            },
-        }
-    )
-    yield name
-    target.run("delete", "etcd", "--all", f"--namespace={name}", "--wait=true")
-    target.run("delete", "namespace", name, "--wait=false")
+    with own_namespace(target, name):
+        yield name
+        target.run("delete", "etcd", "--all", f"--namespace={name}", "--wait=true")
+
+
+@pytest.fixture
+def elsewhere(target: Target, namespace: str) -> Iterator[str]:
+    """A second namespace."""
+    with own_namespace(target, f"{namespace[:55]}-other") as name:
+        yield name
+        target.run("delete", "etcd", "--all", f"--namespace={name}", "--wait=true")
 
 
 @pytest.fixture
@@ -69,11 +68,8 @@ def cluster(target: Target, namespace: str) -> Cluster:
 def store(target: Target) -> Iterator[ObjectStore]:
     """An S3 service with TLS, in a namespace of its own, for all tests of a process."""
     name = f"e2e-object-store-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
-    metadata = {"name": name, "labels": restricted}
-    target.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-    yield object_store.start(target, name)
-    target.run("delete", "namespace", name, "--wait=false")
+    with own_namespace(target, name):
+        yield object_store.start(target, name)
 
 
 @pytest.fixture

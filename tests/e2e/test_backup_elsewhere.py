@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from demo.object_store import ObjectStore
@@ -12,18 +10,6 @@ from tests.e2e.backup_harness import Task
 from tests.e2e.harness import SMALL, Cluster
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
-
-
-@pytest.fixture
-def elsewhere(target: Target, namespace: str) -> Iterator[str]:
-    """A second namespace."""
-    name = f"{namespace[:55]}-other"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    metadata = {"name": name, "labels": labels}
-    target.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-    yield name
-    target.run("delete", "etcd", "--all", f"--namespace={name}", "--wait=true")
-    target.run("delete", "namespace", name, "--wait=false")
 
 
 @pytest.mark.usefixtures("secrets")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -11,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from demo.object_store import ObjectStore
-from deploy.target import PROJECT, Target
+from deploy.target import Target, ask_local
 from etcd_operator.core.naming import ANNOTATION_BACKUP_FROM, LABEL_TASK
 from tests.e2e.backup_harness import Task
 from tests.e2e.callers import Callers
@@ -29,24 +27,18 @@ WEB: Json = {"podSelector": {"matchLabels": {"app": "web"}}}
 @contextmanager
 def enforcing(target: Target) -> Iterator[None]:
     """Policies hold meanwhile; afterwards no node has a rule or a set of addresses for them."""
-    _local("component", "start", "network-policies")
+    ask_local("component", "start", "network-policies")
     try:
         yield
     finally:
-        _local("component", "stop", "network-policies")
+        ask_local("component", "stop", "network-policies")
     for node in target.read("get", "nodes")["items"]:
         inside = ("exec", node["metadata"]["name"], "--")
-        rules = _local(*inside, "iptables-save")
+        rules = ask_local(*inside, "iptables-save")
         assert "KUBE-SERVICES" in rules, "kube-proxy's are still there"
         assert "kube-router" not in rules
         assert "KUBE-POD-FW" not in rules
-        assert _local(*inside, "ipset", "list", "-name") == ""
-
-
-def _local(*words: str) -> str:
-    command = [sys.executable, "-m", "local", *words]
-    result = subprocess.run(command, check=True, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
-    return result.stdout
+        assert ask_local(*inside, "ipset", "list", "-name") == ""
 
 
 @pytest.fixture
@@ -55,17 +47,6 @@ def callers(target: Target) -> Callers:
     if not target.is_local:
         pytest.skip("only on the local cluster it is known what enforces policies, and from when")
     return Callers(target)
-
-
-@pytest.fixture
-def elsewhere(target: Target, namespace: str) -> Iterator[str]:
-    """A second namespace."""
-    name = f"{namespace[:55]}-other"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    metadata = {"name": name, "labels": labels}
-    target.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-    yield name
-    target.run("delete", "namespace", name, "--wait=false")
 
 
 def restrict(cluster: Cluster, *client_from: Json) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from deploy.target import PROJECT, Target
+from deploy.target import Target, ask_local
 from tests.e2e.harness import Cluster, wait_until
 
 # Kubernetes notices a lost node within a minute; a Pod on it is given up these seconds later.
@@ -29,7 +27,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
 def change(what: str, node: str) -> None:
     """Kill or start a node of the local cluster."""
-    subprocess.run([sys.executable, "-m", "local", "node", what, node], check=True, cwd=PROJECT)
+    ask_local("node", what, node)
 
 
 def is_ready(target: Target, node: str) -> bool:

@@ -159,7 +159,7 @@ def _encrypt(pieces: Iterator[bytes], key: Key) -> Iterator[bytes]:
 def _compress(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
     import zstandard
 
-    # Twice as fast as zstd's usual level 3, and what Kubernetes keeps in etcd gets no larger by it.
+    # Twice as fast as zstd's usual level 3, and Pods written as JSON got no larger by it.
     compressor = zstandard.ZstdCompressor(level=1, write_checksum=True).compressobj(size=size)
     for piece in pieces:
         if made := compressor.compress(piece):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -26,6 +27,18 @@ async def written(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     return [body["message"] for body in server.created]
+
+
+def failing(errors: Sequence[KubeError]) -> MemoryServer:
+    """A server that answers its first requests with these."""
+    left = list(errors)
+
+    def weather(who: str, verb: str) -> tuple[float, float]:
+        if left:
+            raise left.pop(0)
+        return (0.0, 0.0)
+
+    return MemoryServer(weather)
 
 
 async def test_an_event_is_about_the_cluster() -> None:
@@ -81,14 +94,7 @@ async def test_another_sentence_or_cluster_is_not_a_repetition() -> None:
 
 
 async def test_an_event_is_written_when_the_api_server_is_back() -> None:
-    errors = [KubeUnavailable("503")] * 3
-
-    def weather(who: str, verb: str) -> tuple[float, float]:
-        if errors:
-            raise errors.pop()
-        return (0.0, 0.0)
-
-    server = MemoryServer(weather)
+    server = failing([KubeUnavailable("503")] * 3)
     recorder = EventRecorder(MemoryApi(server), LoopClock())
     recorder.record(DB, "Normal", "A", "First.")
     recorder.record(DB, "Normal", "B", "Second.")
@@ -116,14 +122,7 @@ async def test_one_that_was_written_without_an_answer_is_not_written_twice() -> 
 
 
 async def test_a_lost_event_does_not_stop_the_next() -> None:
-    errors: list[KubeError] = [KubeUnavailable("503")] * (len(RETRY_AFTER) + 1)
-
-    def weather(who: str, verb: str) -> tuple[float, float]:
-        if errors:
-            raise errors.pop()
-        return (0.0, 0.0)
-
-    server = MemoryServer(weather)
+    server = failing([KubeUnavailable("503")] * (len(RETRY_AFTER) + 1))
     recorder = EventRecorder(MemoryApi(server), LoopClock())
     recorder.record(DB, "Normal", "A", "Lost.")
     recorder.record(DB, "Normal", "B", "Kept.")
@@ -141,14 +140,7 @@ async def test_a_lost_event_does_not_stop_the_next() -> None:
 async def test_a_lost_sentence_may_be_said_again_where_that_helps(
     error: KubeError, attempts: int, told: list[str]
 ) -> None:
-    errors = [error] * attempts
-
-    def weather(who: str, verb: str) -> tuple[float, float]:
-        if errors:
-            raise errors.pop()
-        return (0.0, 0.0)
-
-    server = MemoryServer(weather)
+    server = failing([error] * attempts)
     recorder = EventRecorder(MemoryApi(server), LoopClock())
     for _ in range(2):
         recorder.record(DB, "Warning", "A", "Lost.")

@@ -229,8 +229,11 @@ def _resources(spec: EtcdClusterSpec) -> Json:
         return DEFAULT_RESOURCES
     chosen = {"requests": wanted.requests or {}, "limits": wanted.limits or {}}
     # 1 and "1" are the same amount, and Kubernetes has only the second.
-    texts = {key: {name: str(v) for name, v in amounts.items()} for key, amounts in chosen.items()}
-    return {key: amounts for key, amounts in texts.items() if amounts}
+    return {
+        key: {name: str(amount) for name, amount in amounts.items()}
+        for key, amounts in chosen.items()
+        if amounts
+    }
 
 
 def _probes(spec: EtcdClusterSpec) -> Json:
