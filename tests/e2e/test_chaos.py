@@ -35,6 +35,7 @@ def test_a_minute_of_chaos(target: Target, namespace: str) -> None:
 def test_stale_reads_are_found(target: Target, namespace: str) -> None:
     """Reads that any member may answer from what it has are no linearizable reads."""
     faults = [fault for fault in FAULTS if fault.name == "cut-follower"]
-    result = run(target, namespace, 0.05, seed=2, faults=faults, serializable=True)
+    # Which member a client meets is chance: the fault strikes more than once.
+    result = run(target, namespace, 0.3, seed=2, faults=faults, serializable=True)
     assert any("no order explains" in sentence for sentence in result.violations)
     assert result.counts["lost"] == 0
