@@ -92,14 +92,16 @@ check: lint types imports generated ## Lint, types, import contracts, generated 
 
 # Members wait for the kubelet most of the time: several tests share two cores.
 E2E_AT_A_TIME ?= 3
-E2E = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)" $(PY) -m pytest -v --durations=15
+# A test that fails is tried once more; -r lists it as rerun, so that it gets mended.
+E2E = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)" $(PY) -m pytest -v --durations=40 \
+	--reruns 1 -r fER
 
 .PHONY: unit model etcd-test e2e test test-fast
 unit: venv ## Unit tests
-	@$(PY) -m pytest -q tests/unit
+	@$(PY) -m pytest -q -n auto tests/unit
 
 model: venv ## Explore the planner's state space
-	@$(PY) -m pytest -q -s tests/model -m model
+	@$(PY) -m pytest -q -n auto --dist worksteal tests/model
 
 mutants: venv ## Break each rule and guard; every one must be noticed
 	@$(PY) -m tests.model.mutants

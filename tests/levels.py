@@ -15,25 +15,32 @@ LEVELS = ("check", "unit", "model", "etcd-test", "e2e")
 
 def main() -> int:
     """Run the levels until one fails; returns the exit code."""
-    begun = time.monotonic()
     named = bool(os.environ.get("CONTEXT"))
+    minutes: dict[str, float] = {}
     try:
         with building_meanwhile():
-            for number, level in enumerate(LEVELS, start=1):
-                elapsed = (time.monotonic() - begun) / 60
-                print(
-                    f"\n=== [{elapsed:4.1f} min] level {number} of {len(LEVELS)}: {level}",
-                    flush=True,
-                )
-                words = ["make", "--no-print-directory", level]
-                if subprocess.run(words, check=False).returncode != 0:
-                    print(f"=== level {level} failed", flush=True)
-                    return 1
+            failed = run_levels(minutes)
     finally:
         if not named and not os.environ.get("KEEP"):
             subprocess.run(["make", "--no-print-directory", "down"], check=False)
-    print(f"=== every level passed in {(time.monotonic() - begun) / 60:.1f} min", flush=True)
-    return 0
+    for level, taken in minutes.items():
+        print(f"  {level:10} {taken:5.1f} min")
+    ended = f"level {failed} failed after" if failed else "every level passed in"
+    print(f"=== {ended} {sum(minutes.values()):.1f} min", flush=True)
+    return 1 if failed else 0
+
+
+def run_levels(minutes: dict[str, float]) -> str:
+    """Run the levels, and note how long each took; returns the one that failed, or nothing."""
+    for number, level in enumerate(LEVELS, start=1):
+        elapsed = sum(minutes.values())
+        print(f"\n=== [{elapsed:4.1f} min] level {number} of {len(LEVELS)}: {level}", flush=True)
+        begun = time.monotonic()
+        result = subprocess.run(["make", "--no-print-directory", level], check=False)
+        minutes[level] = (time.monotonic() - begun) / 60
+        if result.returncode != 0:
+            return level
+    return ""
 
 
 @contextlib.contextmanager
