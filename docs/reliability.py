@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from docs.situations import find_situations, write_situations
+
 Json = dict[str, Any]
 
 RESULTS: Final = Path(__file__).parent / "results"
@@ -105,6 +107,7 @@ def write_reliability() -> str:
         ),
         *_write_chaos(json.loads(CHAOS.read_text())),
         *_write_injection(json.loads(INJECTION.read_text())),
+        *write_situations(find_situations()),
         *_write_invariants(),
     ]
     return "\n".join(parts)

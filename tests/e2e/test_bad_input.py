@@ -56,6 +56,11 @@ def test_a_running_cluster_is_left_alone(cluster: Cluster) -> None:
     assert (cluster.get()["spec"], cluster.uids("pods")) == before
 
 
+@pytest.mark.situation(
+    "told",
+    "an image that cannot be pulled",
+    "Degraded names the image; a corrected spec goes on",
+)
 def test_an_image_that_cannot_be_pulled(cluster: Cluster) -> None:
     cluster.create(size=3, version="v3.6.99")
     said = cluster.wait_reason("Degraded", "ErrImagePull", 30)
@@ -66,6 +71,11 @@ def test_an_image_that_cannot_be_pulled(cluster: Cluster) -> None:
     cluster.assert_agreement(3)
 
 
+@pytest.mark.situation(
+    "told",
+    "a StorageClass that does not exist",
+    "Degraded names it; a corrected spec goes on",
+)
 def test_a_storage_class_that_does_not_exist(cluster: Cluster) -> None:
     cluster.create(size=3, storage={"size": "1Gi", "storageClassName": "absent"})
     said = cluster.wait_degraded_with("absent", 30)
@@ -75,6 +85,11 @@ def test_a_storage_class_that_does_not_exist(cluster: Cluster) -> None:
     cluster.assert_agreement(3)
 
 
+@pytest.mark.situation(
+    "told",
+    "resources that no node has",
+    "Degraded repeats the words of the scheduler; a corrected spec goes on",
+)
 def test_resources_that_no_node_has(cluster: Cluster) -> None:
     cluster.create(size=3, resources={"requests": {"cpu": "1000"}})
     said = cluster.wait_reason("Degraded", "Unschedulable", 30)
@@ -84,6 +99,11 @@ def test_resources_that_no_node_has(cluster: Cluster) -> None:
     cluster.assert_agreement(3)
 
 
+@pytest.mark.situation(
+    "data",
+    "an object of the name is somebody else's",
+    "it is left as it is, and named",
+)
 def test_a_name_that_is_taken(cluster: Cluster) -> None:
     service = {
         "apiVersion": "v1",

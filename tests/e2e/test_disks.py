@@ -78,6 +78,11 @@ def test_a_corrupt_disk(target: Target, cluster: Cluster) -> None:
     assert_replaced(cluster, name, old_id)
 
 
+@pytest.mark.situation(
+    "data",
+    "the only disk of a cluster is lost",
+    "no empty cluster takes its place; the status says what to do",
+)
 def test_a_cluster_of_one_is_never_formed_anew(cluster: Cluster) -> None:
     cluster.create(size=1)
     cluster.wait_running(1)

@@ -52,6 +52,11 @@ def put_meanwhile(cluster: Cluster, before: dict[str, str]) -> None:
     assert cluster.etcdctl(*words, pod=ordinal, endpoint=cluster.service).strip() == "OK"
 
 
+@pytest.mark.situation(
+    "coexist",
+    "a node is drained",
+    "one voter at a time is evicted; the next one when it is back",
+)
 def test_a_drain_takes_one_voter_and_waits_for_its_return(target: Target, formed: Cluster) -> None:
     before = formed.uids("pods")
     with no_room(target):

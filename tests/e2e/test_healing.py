@@ -20,6 +20,11 @@ def edit(cluster: Cluster, kind: str, name: str, patch: object) -> None:
     cluster.kubectl("patch", kind, name, "--type=merge", f"--patch={json.dumps(patch)}")
 
 
+@pytest.mark.situation(
+    "coexist",
+    "the StatefulSet, Services, ConfigMap or PodDisruptionBudget are deleted",
+    "they come back; no member restarts",
+)
 def test_objects_come_back_and_members_are_undisturbed(cluster: Cluster) -> None:
     cluster.create(size=3, version="v3.6.16")
     cluster.wait_running(3)
@@ -52,6 +57,11 @@ def test_objects_come_back_and_members_are_undisturbed(cluster: Cluster) -> None
     assert set(owners) == {cluster.uids("statefulset")["c"]}, "the new StatefulSet has adopted them"
 
 
+@pytest.mark.situation(
+    "coexist",
+    "objects of the cluster are edited",
+    "the edit is taken back; no member restarts",
+)
 @pytest.mark.parametrize(
     ("kind", "name", "patch", "healed"),
     [
