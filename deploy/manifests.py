@@ -21,7 +21,7 @@ LABELS: Final = OPERATOR_LABELS  # a NetworkPolicy knows the operator by them
 
 # Exactly what the code asks for; tests/unit/test_rights.py compares.
 RULES: Final[list[Json]] = [
-    {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["list", "create"]},
     {
         "apiGroups": [""],
         "resources": ["persistentvolumeclaims"],

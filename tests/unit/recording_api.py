@@ -43,7 +43,12 @@ class RecordingApi:
         return self.leases[name]
 
     async def list_pages(
-        self, kind: Kind, namespace: str | None, label_selector: str = ""
+        self,
+        kind: Kind,
+        namespace: str | None,
+        label_selector: str = "",
+        *,
+        field_selector: str = "",
     ) -> AsyncIterator[Json]:
         self._note(kind, "list")
         yield {"metadata": {"resourceVersion": "1"}, "items": []}

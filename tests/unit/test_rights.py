@@ -79,6 +79,7 @@ from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.own_image import FALLBACK, find_own_image
 from etcd_operator.runtime.reconciler import Reconciler
 from etcd_operator.runtime.task_caches import TaskCaches
+from etcd_operator.runtime.warnings import WarningReader
 from tests.unit.core.certificate_scenes import to_secure
 from tests.unit.core.scenes import (
     CLUSTER_ID,
@@ -232,6 +233,7 @@ async def find_needed() -> set[Right]:
     reconciler = Reconciler(api, caches, gatherer, performer, events, Metrics())
     await reconciler.reconcile(NAMING.namespace, NAMING.name)
     await ask_for_hosts(api)
+    await WarningReader(api, clock).find(NAMING.namespace, "u")
     await make_task_passes(api, events)
     election = Election(api, clock, NAMESPACE, "me")
     await let_run(events.run(), election.hold(lambda: asyncio.sleep(3600)))

@@ -85,7 +85,12 @@ class KubeApi(Protocol):
         ...
 
     def list_pages(
-        self, kind: Kind, namespace: str | None, label_selector: str = ""
+        self,
+        kind: Kind,
+        namespace: str | None,
+        label_selector: str = "",
+        *,
+        field_selector: str = "",
     ) -> AsyncIterator[Json]:
         """Yield the pages of a list, each a List object with items and resourceVersion."""
         ...
@@ -174,12 +179,19 @@ class LightkubeApi:
         return await self._request("get", kind, kind.path(namespace, name))
 
     async def list_pages(
-        self, kind: Kind, namespace: str | None, label_selector: str = ""
+        self,
+        kind: Kind,
+        namespace: str | None,
+        label_selector: str = "",
+        *,
+        field_selector: str = "",
     ) -> AsyncIterator[Json]:
         """Yield the pages of a list."""
         parameters = {"limit": str(PAGE_SIZE)}
         if label_selector:
             parameters["labelSelector"] = label_selector
+        if field_selector:
+            parameters["fieldSelector"] = field_selector
         while True:
             page = await self._request("list", kind, kind.path(namespace), params=parameters)
             yield page

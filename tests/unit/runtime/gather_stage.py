@@ -18,7 +18,7 @@ from etcd_operator.runtime.credentials import CredentialStore
 from etcd_operator.runtime.etcd import Introduction
 from etcd_operator.runtime.etcd_pool import EtcdPool
 from etcd_operator.runtime.gather import Gatherer
-from etcd_operator.runtime.kube import Kind, KubeApi
+from etcd_operator.runtime.kube import EVENTS, Kind, KubeApi
 from tests.unit.core.scenes import NAMING, UID, answer, member, raw_cluster
 from tests.unit.runtime.memory_api import LoopClock
 
@@ -38,6 +38,7 @@ class StubApi:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], Json] = {}
         self.claims: list[Json] = []
+        self.events: dict[str, list[Json]] = {}  # by the uid of what they are about
         self.asked: list[str] = []
         self.away = False
 
@@ -50,9 +51,17 @@ class StubApi:
         return self.objects[kind.name, name]
 
     async def list_pages(
-        self, kind: Kind, namespace: str | None, label_selector: str = ""
+        self,
+        kind: Kind,
+        namespace: str | None,
+        label_selector: str = "",
+        *,
+        field_selector: str = "",
     ) -> AsyncIterator[Json]:
-        self.asked.append(f"list {kind.name} {namespace}{label_selector}")
+        self.asked.append(f"list {kind.name} {namespace}{label_selector}{field_selector}")
+        if kind is EVENTS:
+            yield {"items": self.events.get(field_selector.partition("=")[2], [])}
+            return
         for item in self.claims:  # a page each
             yield {"items": [item]}
 

@@ -113,7 +113,12 @@ class MemoryApi:
         raise KubeUnavailable("not needed here")
 
     async def list_pages(
-        self, kind: Kind, namespace: str | None, label_selector: str = ""
+        self,
+        kind: Kind,
+        namespace: str | None,
+        label_selector: str = "",
+        *,
+        field_selector: str = "",
     ) -> AsyncIterator[Json]:
         """Nothing is listed here."""
         return

@@ -152,6 +152,13 @@ async def test_pages_are_asked_for_until_the_last(api: LightkubeApi, server: Fak
     assert {r.query["labelSelector"] for r in server.requests} == {"cluster=db"}
 
 
+async def test_a_list_can_be_of_what_has_a_field(api: LightkubeApi, server: FakeApi) -> None:
+    async for _ in api.list_pages(CONFIG_MAPS, "team", field_selector="involvedObject.uid=u1"):
+        pass
+    assert server.requests[0].query["fieldSelector"] == "involvedObject.uid=u1"
+    assert "labelSelector" not in server.requests[0].query
+
+
 @pytest.mark.parametrize(
     ("fault", "error", "status"),
     [

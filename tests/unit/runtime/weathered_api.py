@@ -126,7 +126,12 @@ class WeatheredApi:
         return copy.deepcopy(found)
 
     async def list_pages(
-        self, kind: Kind, namespace: str | None, label_selector: str = ""
+        self,
+        kind: Kind,
+        namespace: str | None,
+        label_selector: str = "",
+        *,
+        field_selector: str = "",
     ) -> AsyncIterator[Json]:
         """Yield everything as one page."""
         await self._arrive("list", kind)
