@@ -20,16 +20,16 @@ Json = dict[str, Any]
 # Another one for each process that runs tests.
 GROUP: Final = f"rules-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.example.com"
 KIND: Final = f"etcdclusters.{GROUP}"
-UNSAFE: Final = "not safe to go to from before 3.5.20"
+UNSAFE: Final = "not safe to go to from before 3.5.26"
 TOO_FAR: Final = "more than one minor version above"
 OLDER: Final = "etcd can go back only from 3.6 to 3.5"
 
 # What members run, the version that is wanted, and what is said against it; None: nothing.
 STEPS: Final[list[tuple[tuple[str, ...], str, str | None]]] = [
-    (("3.5.19",), "v3.6.0", UNSAFE),
+    (("3.5.25",), "v3.6.0", UNSAFE),
     (("3.5.9",), "3.6.16", UNSAFE),
     (("3.5.35", "3.5.35", "3.5.19"), "v3.6.16", UNSAFE),
-    (("3.5.20",), "v3.6.0", None),
+    (("3.5.26",), "v3.6.0", None),
     (("3.5.35", "3.6.16"), "v3.6.16", None),
     (("3.5.19",), "v3.5.35", None),
     (("3.5.35",), "v3.7.3", TOO_FAR),

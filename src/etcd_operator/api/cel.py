@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from etcd_operator.api.cluster import SIZES
 from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
+from etcd_operator.api.release import SAFE_FOR_36
 from etcd_operator.api.validation import (
     ANNOTATION_REPLACE,
     NAME_FORM,
@@ -132,10 +133,11 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         ),
         _rule(
             f"{_EVERY_VERSION}{_minor('self.spec.version')} < 6 || {_minor('m.version')} != 5 || "
-            "int(m.version.split('.')[2]) >= 20)",
+            f"int(m.version.split('.')[2]) >= {SAFE_FOR_36[2]})",
             _say(
                 "'version ' + self.spec.version",
-                "not safe to go to from before 3.5.20, says etcd: upgrade to the newest 3.5 first",
+                f"not safe to go to from before 3.5.{SAFE_FOR_36[2]}, for members that were removed may "
+                "come back: upgrade to the newest 3.5 first",
             ),
             reason="FieldValueForbidden",
             path=".spec.version",

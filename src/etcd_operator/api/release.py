@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 Release = tuple[int, int, int]
+
+# Before this one of 3.5, members that were removed may come back with 3.6, which reads its members
+# from the other of two stores. Source: etcd's blog "Upgrade to v3.5.26 or later before v3.6".
+SAFE_FOR_36: Final[Release] = (3, 5, 26)
 
 
 def parse_release(text: str) -> Release | None:

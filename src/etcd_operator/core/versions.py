@@ -12,7 +12,7 @@ from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_settings
-from etcd_operator.api.release import Release, parse_release
+from etcd_operator.api.release import SAFE_FOR_36, Release, parse_release
 from etcd_operator.core.members import MemberStatus
 from etcd_operator.core.naming import ANNOTATION_VERSION
 from etcd_operator.core.snapshot import Snapshot
@@ -23,8 +23,6 @@ Minor = tuple[int, int]
 DOWN_FROM: Final = (3, 6)
 DOWN_TO: Final = (3, 5)
 DOWNGRADE_TARGET: Final = "3.5"
-# From 3.5 to 3.6 only from here on, says etcd.
-SAFE_PATCH: Final = 20
 # This one cannot read what 3.5 has logged.
 FORGETFUL: Final = (3, 7)
 
@@ -146,16 +144,16 @@ def find_obstacle(snapshot: Snapshot) -> Obstacle | None:
 
 
 def _refuse_upgrade(spec: EtcdClusterSpec, lowest: Release) -> str | None:
-    major, minor, patch = lowest
+    major, minor = lowest[:2]
     if spec.minor > (major, minor + 1):
         return (
             f"spec.version {spec.version} is more than one minor version above {_name(lowest)}, "
             f"which members ran last: upgrade to {major}.{minor + 1} first."
         )
-    if (major, minor) == DOWN_TO and patch < SAFE_PATCH:
+    if lowest < SAFE_FOR_36:
         return (
-            f"spec.version {spec.version} is not safe to go to from {_name(lowest)}, says etcd: "
-            f"upgrade to 3.5.{SAFE_PATCH} or later first."
+            f"spec.version {spec.version} is not safe to go to from {_name(lowest)}, for members "
+            f"that were removed may come back: upgrade to {_name(SAFE_FOR_36)} or later first."
         )
     return None
 

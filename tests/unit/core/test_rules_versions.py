@@ -110,12 +110,12 @@ FIRES = (
         flags("blocked"),
     ),
     Fires(
-        "3.6 from before 3.5.20",
+        "3.6 from before 3.5.26",
         refuse_version,
-        with_spec(at("3.5.19"), version=MIDDLE),
+        with_spec(at("3.5.25"), version=MIDDLE),
         "VersionRefused",
-        "spec.version 3.6.16 is not safe to go to from 3.5.19, says etcd: upgrade to 3.5.20 or "
-        "later first.",
+        "spec.version 3.6.16 is not safe to go to from 3.5.25, for members that were removed may "
+        "come back: upgrade to 3.5.26 or later first.",
         Phase.RUNNING,
         (),
         flags("blocked"),
@@ -199,7 +199,7 @@ FIRES = (
     ),
 )
 PASSES = (
-    Passes("one minor version up", refuse_version, with_spec(at("3.5.20"), version=MIDDLE)),
+    Passes("one minor version up", refuse_version, with_spec(at("3.5.26"), version=MIDDLE)),
     Passes("another patch", refuse_version, with_spec(at(OLD), version="3.5.21")),
     Passes("a downgrade that etcd can do", refuse_version, down()),
     Passes("3.7 from a cluster that never ran 3.5", prepare_version, at(MIDDLE)),
