@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from etcd_operator.api.duration import Duration
 from etcd_operator.api.model import Model
 
 
@@ -29,8 +30,8 @@ class QuorumLoss(Model):
 class Recovery(Model):
     """How members that cannot be saved are replaced, and how a lost majority is given up."""
 
-    member_replacement_delay: str = Field(
-        "5m",
+    member_replacement_delay: Duration = Field(
+        Duration("5m"),
         max_length=16,
         description=(
             "How long a member's Pod may be stuck before the member is replaced, e.g. 5m: on a "
@@ -72,7 +73,9 @@ class DefragmentationWindow(Model):
     """The time of day in which members may be defragmented, in UTC."""
 
     start: str = Field(max_length=5, description="When it begins, e.g. 02:00.")
-    duration: str = Field("1h", max_length=16, description="How long it is, e.g. 2h.")
+    duration: Duration = Field(
+        Duration("1h"), max_length=16, description="How long it is, e.g. 2h."
+    )
 
 
 class Defragmentation(Model):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from etcd_operator.api.cluster import SIZES
+from etcd_operator.api.duration import DURATION_FORM
 from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
 from etcd_operator.api.release import SAFE_FOR_36
 from etcd_operator.api.validation import (
@@ -26,8 +27,7 @@ _FORMED: Final = "has(self.status) && has(self.status.clusterID) && self.status.
 _SIZE_HINT: Final = "use 1, 3, 5, 7 or 9 members, or 0 to stop the cluster"
 _STORAGE: Final = "has(self.spec.storage) && has(oldSelf.spec.storage)"
 _VERSION: Final = "^v?3[.][0-9]{1,3}[.][0-9]{1,3}$"
-# Go's durations as far as they are whole hours, minutes and seconds, and say anything.
-_DURATION: Final = "^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
+_DURATION: Final = f"^{DURATION_FORM}$"
 # Every member whose version is known; the field's own rule speaks about a version that is none.
 _EVERY_VERSION: Final = (
     "self.spec.version == oldSelf.spec.version || "
@@ -136,8 +136,8 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             f"int(m.version.split('.')[2]) >= {SAFE_FOR_36[2]})",
             _say(
                 "'version ' + self.spec.version",
-                f"not safe to go to from before 3.5.{SAFE_FOR_36[2]}, for members that were removed may "
-                "come back: upgrade to the newest 3.5 first",
+                f"not safe to go to from before 3.5.{SAFE_FOR_36[2]}, for members that were "
+                "removed may come back: upgrade to the newest 3.5 first",
             ),
             reason="FieldValueForbidden",
             path=".spec.version",

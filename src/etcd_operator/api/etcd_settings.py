@@ -8,40 +8,53 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from etcd_operator.api.duration import parse_duration
+from etcd_operator.api.duration import DURATION_FORM, parse_nanoseconds
 
 Value = str | int | bool | list[str]
 
 # How much history is kept, as etcd reads it: revisions; or hours, or a length of time.
 RETAINED_REVISIONS: Final = "^[0-9]{1,18}$"
-RETAINED_TIME: Final = "^([0-9]{1,9}|([0-9]{1,9}([.][0-9]{1,9})?(ms|s|m|h)){1,4})$"
+RETAINED_TIME: Final = f"^(?:[0-9]{{1,9}}|{DURATION_FORM})$"
+# As etcd reads a number from its file: JSON's, and never below zero.
+_NUMBER: Final = re.compile("[0-9]{1,18}")
 
 
 class Kind(Enum):
     """How a value is written into the file."""
 
     FLAG = "true or false"
-    NUMBER = "a whole number"
-    DURATION = "a length of time such as 30s or 5m"
+    NUMBER = "a whole number such as 512"
+    DURATION = "a length of time such as 500ms, 30s or 5m"
     TEXT = "a text"
     LIST = "a list, separated by commas"
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting, and the minor versions 3.x that know it."""
+    """A setting, the minor versions 3.x that know it, and between what its numbers must be.
+
+    Outside of these bounds etcd does not start. A duration counts nanoseconds.
+    """
 
     kind: Kind
     first: int = 5
     last: int | None = None
+    least: int = 0
+    most: int = 2**63 - 1
 
     def is_known_to(self, minor: int) -> bool:
         """Whether this minor version of etcd knows it."""
         return self.first <= minor and (self.last is None or minor <= self.last)
+
+    def describe(self) -> str:
+        """What its value has to be, in words."""
+        if self.most < 2**62:
+            return f"{self.kind.value}, at most {self.most}"
+        return f"{self.kind.value}, longer than none" if self.least else self.kind.value
 
 
 _ALWAYS: Final = {
@@ -99,11 +112,26 @@ def _settings() -> Iterator[tuple[str, Setting]]:
     yield "experimental-snapshot-catch-up-entries", Setting(Kind.NUMBER, last=6)
     yield "snapshot-catchup-entries", Setting(Kind.NUMBER, first=6)
     yield "warning-unary-request-duration", Setting(Kind.DURATION, first=6)
+    yield "experimental-warning-unary-request-duration", Setting(Kind.DURATION, first=6, last=6)
     yield "feature-gates", Setting(Kind.TEXT, first=6)
     yield "log-format", Setting(Kind.TEXT, first=6)
 
 
-SETTINGS: Final[Mapping[str, Setting]] = dict(_settings())
+def _bounded() -> Iterator[tuple[str, Setting]]:
+    """What etcd's own validation refuses: `Config.Validate`, and types of fewer bits."""
+    for name, setting in _settings():
+        match name.removeprefix("experimental-"):
+            case "max-concurrent-streams":
+                yield name, replace(setting, most=2**32 - 1)
+            case "distributed-tracing-sampling-rate":
+                yield name, replace(setting, most=1_000_000)
+            case "compact-hash-check-time":
+                yield name, replace(setting, least=1)
+            case _:
+                yield name, setting
+
+
+SETTINGS: Final[Mapping[str, Setting]] = dict(_bounded())
 
 _BY_FIELD: Final = {
     "auto-compaction-mode": "autoCompactionMode",
@@ -166,23 +194,32 @@ def _find_problem(name: str, text: str, minor: int) -> str:
     try:
         convert(name, text)
     except ValueError:
-        return f"{text} is not possible: it has to be {setting.kind.value}."
+        return f"{text} is not possible: it has to be {setting.describe()}."
     return ""
 
 
 def convert(name: str, text: str) -> Value:
     """Return the value as etcd's file wants it; raises ValueError for a text that is none."""
-    match SETTINGS[name].kind:
+    setting = SETTINGS[name]
+    match setting.kind:
         case Kind.FLAG:
             if text not in ("true", "false"):
                 raise ValueError(text)
             return text == "true"
         case Kind.NUMBER:
-            return int(text)
+            if not _NUMBER.fullmatch(text):
+                raise ValueError(text)
+            return _bound(setting, int(text))
         case Kind.DURATION:
             # Go reads a length of time from a file as a number of nanoseconds only.
-            return int(parse_duration(text).total_seconds()) * 1_000_000_000
+            return _bound(setting, parse_nanoseconds(text))
         case Kind.LIST:
             return [part.strip() for part in text.split(",")]
         case Kind.TEXT:
             return text
+
+
+def _bound(setting: Setting, number: int) -> int:
+    if not setting.least <= number <= setting.most:
+        raise ValueError(number)
+    return number

@@ -6,14 +6,18 @@ CRD, rules removed) must not stop anything else: what cannot be understood is re
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec, EtcdClusterStatus
 
 Json = dict[str, Any]
+
+# Leaving one field out may show what is wrong with another.
+MOST_ROUNDS: Final = 8
 
 
 def parse_cluster(raw: Json) -> EtcdCluster:
@@ -37,15 +41,32 @@ def parse_cluster(raw: Json) -> EtcdCluster:
 
 
 def _parse_spec(raw: Json) -> tuple[EtcdClusterSpec, tuple[str, ...]]:
-    try:
-        return EtcdClusterSpec.model_validate(raw), ()
-    except ValidationError as error:
-        flaws = tuple(
-            f"spec.{'.'.join(str(part) for part in flaw['loc'])} cannot be "
-            f"{str(flaw['input'])[:80]!r}: {flaw['msg']}."
-            for flaw in error.errors()
-        )
-        return EtcdClusterSpec(), flaws
+    """What cannot be understood is left out; all else counts, such as what becomes of disks."""
+    flaws: dict[str, None] = {}
+    kept = raw
+    for _ in range(MOST_ROUNDS):
+        try:
+            return EtcdClusterSpec.model_validate(kept), tuple(flaws)
+        except ValidationError as error:
+            found = error.errors()
+        kept = deepcopy(kept)
+        for flaw in found:
+            path = ".".join(("spec", *map(str, flaw["loc"])))
+            flaws[f"{path} cannot be {str(flaw['input'])[:80]!r}: {flaw['msg']}."] = None
+            if not flaw["loc"]:
+                return EtcdClusterSpec(), tuple(flaws)
+            _leave_out(kept, flaw["loc"])
+    return EtcdClusterSpec(), tuple(flaws)
+
+
+def _leave_out(raw: Json, path: tuple[int | str, ...]) -> None:
+    """Remove the innermost field on this path that is there."""
+    holder, name, here = raw, path[0], raw
+    for part in path:
+        if not isinstance(here, dict) or part not in here:
+            break
+        holder, name, here = here, part, here[part]
+    holder.pop(str(name), None)
 
 
 def _parse_status(raw: Json) -> EtcdClusterStatus:

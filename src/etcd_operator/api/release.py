@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 Release = tuple[int, int, int]
+
+_FORM: Final = re.compile(r"v?([0-9]{1,4})[.]([0-9]{1,4})[.]([0-9]{1,4})")
 
 # Before this one of 3.5, members that were removed may come back with 3.6, which reads its members
 # from the other of two stores. Source: etcd's blog "Upgrade to v3.5.26 or later before v3.6".
@@ -13,8 +16,5 @@ SAFE_FOR_36: Final[Release] = (3, 5, 26)
 
 def parse_release(text: str) -> Release | None:
     """Return a version such as `3.6.16` or `v3.6.16` as numbers, None if it is none."""
-    parts = text.removeprefix("v").split(".")
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
-        return None
-    major, minor, patch = (int(part) for part in parts)
-    return major, minor, patch
+    found = _FORM.fullmatch(text)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from etcd_operator.api.duration import parse_duration
+from etcd_operator.api.duration import Duration
 from etcd_operator.api.model import Model
 from etcd_operator.api.network import NetworkRules
 
@@ -85,8 +85,8 @@ class Tls(Model):
         max_length=32,
         description="More DNS names and IP addresses for the certificate that clients see.",
     )
-    certificate_lifetime: str = Field(
-        "2160h",
+    certificate_lifetime: Duration = Field(
+        Duration("2160h"),
         max_length=16,
         description=(
             "How long issued certificates are valid, e.g. 2160h. They are renewed after two "
@@ -102,8 +102,8 @@ class Tls(Model):
             "beside the old ones, then used, then trusted alone."
         ),
     )
-    ca_overlap: str = Field(
-        "1h",
+    ca_overlap: Duration = Field(
+        Duration("1h"),
         max_length=16,
         alias="caOverlap",
         description=(
@@ -202,11 +202,7 @@ def _check_issuer(tls: Tls, path: str) -> Iterator[tuple[str, str]]:
     if not tls.client_tls_enabled:
         yield path, f"{path} is for the client port, which has no TLS: remove it."
     least = SHORTEST_ISSUED_LIFE
-    try:
-        short = parse_duration(tls.certificate_lifetime) < least
-    except ValueError:
-        return  # told about the field itself
-    if short:
+    if tls.certificate_lifetime.length < least:
         said = f"{path} needs a certificateLifetime of {_hours(least)} or more, says cert-manager"
         yield path, f"{said}: raise it."
 
@@ -243,16 +239,12 @@ def _is_server_name(name: str) -> bool:
 
 
 def _check_duration(
-    path: str, text: str, least: timedelta, most: timedelta
+    path: str, duration: Duration, least: timedelta, most: timedelta
 ) -> Iterator[tuple[str, str]]:
-    try:
-        length = parse_duration(text)
-    except ValueError:
-        length = timedelta(-1)
-    if not least <= length <= most:
+    if not least <= duration.length <= most:
         said = (
-            f"{path} {text} is not possible: use a length of time such as 90m or 2160h, at least "
-            f"{_hours(least)} and at most {_hours(most)}."
+            f"{path} {duration} is not possible: use a length of time such as 90m or 2160h, at "
+            f"least {_hours(least)} and at most {_hours(most)}."
         )
         yield path, said
 

@@ -13,13 +13,12 @@ from datetime import timedelta
 from typing import Final
 
 from etcd_operator.api.cluster import SIZES, EtcdCluster, EtcdClusterSpec
-from etcd_operator.api.duration import parse_duration
 from etcd_operator.api.etcd_settings import check_retention, check_settings
 from etcd_operator.api.network import check_network
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.api.security import check_auth, check_tls
 
-VERSION_FORM: Final = re.compile(r"v?3\.[0-9]+\.[0-9]+")
+VERSION_FORM: Final = re.compile(r"v?3\.[0-9]{1,3}\.[0-9]{1,3}")
 # <name>-client must be a DNS label, and so must <name>-<hash of ten characters> for the Pods.
 NAME_LENGTH: Final = 52
 SHORTEST_DELAY: Final = timedelta(seconds=10)
@@ -124,7 +123,7 @@ def _check_resources(spec: EtcdClusterSpec) -> Iterator[Problem]:
 def _check_care(spec: EtcdClusterSpec) -> Iterator[Problem]:
     """Recovery, maintenance, and a template that would ask for replacement without end."""
     delay = spec.recovery.member_replacement_delay
-    if _length_of(delay) < SHORTEST_DELAY:
+    if delay.length < SHORTEST_DELAY:
         path = "spec.recovery.memberReplacementDelay"
         yield Problem(path, f"{path} {delay} is not possible: use 10s or more, such as 5m.")
     if spec.pod_template and ANNOTATION_REPLACE in (spec.pod_template.annotations or {}):
@@ -146,19 +145,11 @@ def _check_care(spec: EtcdClusterSpec) -> Iterator[Problem]:
             f"{path}.window.start",
             f"{path}.window.start {window.start} is not a time of day: use one such as 02:00.",
         )
-    if window and not timedelta() < _length_of(window.duration) <= timedelta(days=1):
+    if window and not timedelta() < window.duration.length <= timedelta(days=1):
         yield Problem(
             f"{path}.window.duration",
             f"{path}.window.duration {window.duration} is not possible: use up to 24h, such as 2h.",
         )
-
-
-def _length_of(text: str) -> timedelta:
-    """The length of a duration; less than none for what is no duration."""
-    try:
-        return parse_duration(text)
-    except ValueError:
-        return timedelta(-1)
 
 
 def _is_quantity(text: str) -> bool:

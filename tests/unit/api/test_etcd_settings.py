@@ -13,7 +13,18 @@ REFUSED = {
     ("force-new-cluster", "true", 5): "is decided by the operator",
     ("snapshot-count", "5", 5): "has a field of its own: use spec.etcdConfig.snapshotCount.",
     ("max-txn-opps", "5", 5): "is no setting of etcd 3.5: write it as",
-    ("max-txn-ops", "many", 5): "many is not possible: it has to be a whole number.",
+    **{
+        ("max-txn-ops", text, 5): f"{text} is not possible: it has to be a whole number such as 5"
+        for text in ("many", "1_000", "+7", "-1", "1e3", "0x10", " 5", "5.0", "", "٣", "9" * 19)
+    },
+    ("max-concurrent-streams", "4294967296", 5): "a whole number such as 512, at most 4294967295.",
+    ("distributed-tracing-sampling-rate", "2000000", 6): "at most 1000000.",
+    ("compact-hash-check-time", "0s", 6): "it has to be a length of time such as 500ms, 30s or 5m, "
+    "longer than none.",
+    **{
+        ("backend-batch-interval", text, 5): f"{text} is not possible: it has to be a length of"
+        for text in ("100", "-1s", "1d", "1s ", "10 ms", "1.2.3s", ".s", "999999999h", "٣ms")
+    },
     ("pre-vote", "yes", 5): "yes is not possible: it has to be true or false.",
     ("grpc-keepalive-timeout", "soon", 5): "it has to be a length of time",
     ("corrupt-check-time", "1h", 5): "is no setting of etcd 3.5",
@@ -38,6 +49,7 @@ def test_values_are_written_as_etcd_reads_them() -> None:
         "max-txn-ops": "512",
         "pre-vote": "false",
         "grpc-keepalive-timeout": "30s",
+        "backend-batch-interval": "10ms",
         "cipher-suites": "A, B",
         "metrics": "extensive",
     }
@@ -46,6 +58,7 @@ def test_values_are_written_as_etcd_reads_them() -> None:
         "max-txn-ops": 512,
         "pre-vote": False,
         "grpc-keepalive-timeout": 30_000_000_000,
+        "backend-batch-interval": 10_000_000,
         "cipher-suites": ["A", "B"],
         "metrics": "extensive",
     }

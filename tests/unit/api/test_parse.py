@@ -53,6 +53,10 @@ def test_deletion() -> None:
         ({"etcdConfig": {"electionTimeout": 10**6}}, "spec.etcdConfig.electionTimeout cannot be"),
         ({"resources": {"requests": ["cpu"]}}, "spec.resources.requests cannot be"),
         ({"repository": ""}, "spec.repository cannot be ''"),
+        (
+            {"recovery": {"memberReplacementDelay": "soon"}},
+            "Delay cannot be 'soon': use a length of time such as 500ms, 5m or 1h30m.",
+        ),
     ],
 )
 def test_what_cannot_be_understood_is_a_flaw_with_its_path(spec: Json, sentence: str) -> None:
@@ -60,6 +64,21 @@ def test_what_cannot_be_understood_is_a_flaw_with_its_path(spec: Json, sentence:
     (flaw,) = cluster.flaws
     assert sentence in flaw
     assert find_problems(cluster)[0].sentence == flaw
+
+
+def test_what_can_be_understood_counts_beside_a_flaw() -> None:
+    """Above all what is to become of the disks: the cluster may be deleted as it is."""
+    spec = {
+        "size": 5,
+        "storage": {"size": [], "retentionPolicy": {"whenDeleted": "Retain"}},
+        "podTemplate": {"tolerations": ["none"]},
+        "recovery": {"quorumLoss": {"clusterID": "c1d"}},
+    }
+    cluster = parse_cluster(raw_cluster(spec))
+    assert len(cluster.flaws) == 3
+    assert (cluster.spec.size, cluster.spec.storage.size) == (5, "10Gi")
+    assert cluster.spec.storage.retention_policy.when_deleted == "Retain"
+    assert cluster.spec.recovery.quorum_loss is None
 
 
 def test_a_spec_that_is_no_object_is_a_flaw() -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from etcd_operator.api.duration import parse_duration
 from etcd_operator.core.actions import (
     CertificateAction,
     IssueAuthority,
@@ -158,4 +157,4 @@ def later(snapshot: Snapshot, hours: float) -> Snapshot:
 
 def overlap_of(snapshot: Snapshot) -> timedelta:
     """The overlap that the spec asks for."""
-    return parse_duration(tls_of(snapshot.cluster.spec).ca_overlap)
+    return tls_of(snapshot.cluster.spec).ca_overlap.length

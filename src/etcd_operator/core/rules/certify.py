@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.duration import parse_duration
 from etcd_operator.core.actions import (
     CertificateAction,
     IssueAuthority,
@@ -41,6 +41,8 @@ from etcd_operator.core.trust import (
     wanted_authorities,
     wanted_leaves,
 )
+
+_SECOND: Final = timedelta(seconds=1)
 
 
 def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
@@ -170,7 +172,7 @@ def _why_replace(snapshot: Snapshot, live: Credential) -> str:
 
 
 def _overlap(snapshot: Snapshot) -> timedelta:
-    return parse_duration(tls_of(snapshot.cluster.spec).ca_overlap)
+    return tls_of(snapshot.cluster.spec).ca_overlap.length
 
 
 def is_retirement_due(snapshot: Snapshot, authority: str) -> bool:
@@ -205,7 +207,8 @@ def _nobody_shows_old(snapshot: Snapshot, authority: str) -> bool:
 
 def _act_on_leaves(snapshot: Snapshot) -> Iterator[CertificateAction]:
     tls = tls_of(snapshot.cluster.spec)
-    lifetime = parse_duration(tls.certificate_lifetime)
+    # A certificate counts whole seconds.
+    lifetime = tls.certificate_lifetime.length // _SECOND * _SECOND
     for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
         live, authority = (snapshot.credentials.get(name) for name in (leaf.secret, leaf.authority))
         peers = leaf.authority == snapshot.naming.peer_authority

@@ -13,7 +13,6 @@ from typing import Final
 
 from etcd_operator.api.care import Defragmentation, DefragmentationWindow
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.duration import parse_duration
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.actions import Action, Compact, Defragment, DisarmAlarm
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
@@ -215,7 +214,7 @@ def _is_worth_it(seat: Seat, routine: Defragmentation) -> bool:
 def _is_in_window(routine: Defragmentation, now: datetime) -> bool:
     window = routine.window
     return window is None or any(
-        begin <= now < begin + parse_duration(window.duration)
+        begin <= now < begin + window.duration.length
         for begin in (_begin(window, now), _begin(window, now - timedelta(days=1)))
     )
 

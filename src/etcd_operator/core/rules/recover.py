@@ -21,7 +21,6 @@ from dataclasses import replace
 from typing import Final
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.duration import parse_duration
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, QuarantineDisk
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.layout import Gate, Layout
@@ -123,7 +122,7 @@ def _wait_for_word(snapshot: Snapshot, untold: list[Seat]) -> str:
             f"{_name(snapshot, ready)} does not answer but is Ready, so a majority may serve "
             "clients where the operator does not reach it"
         )
-    delay = parse_duration(snapshot.cluster.spec.recovery.member_replacement_delay)
+    delay = snapshot.cluster.spec.recovery.member_replacement_delay.length
     until = {
         seat.ordinal: since + delay
         for seat in untold

@@ -22,7 +22,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.duration import parse_duration
 from etcd_operator.core.actions import Action, DeleteObject
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids, find_difference
@@ -231,4 +230,4 @@ def _replace(snapshot: Snapshot, seat: Seat, why: str) -> tuple[Action, ...]:
 
 
 def _delay(snapshot: Snapshot) -> timedelta:
-    return parse_duration(snapshot.cluster.spec.recovery.member_replacement_delay)
+    return snapshot.cluster.spec.recovery.member_replacement_delay.length
