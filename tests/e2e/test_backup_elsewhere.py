@@ -32,6 +32,9 @@ def test_a_backup_of_another_namespace_is_restored(
         clusterName="db",
         clusterTemplate=template,
     )
+    restore.wait_message("does not allow it: annotate it with", phase="Pending")
+    consent = f"etcd.etcd.io/backup-from={elsewhere}"
+    target.read("annotate", "EtcdBackup", "nightly", consent, f"--namespace={namespace}")
     # The Secrets that the EtcdBackup names are looked for where the restore is, and nowhere else.
     restore.wait_message("does not exist in this namespace")
     target.apply(*store.secrets(elsewhere))

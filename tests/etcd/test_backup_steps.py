@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from etcd_operator.backup import download, files, snapshot, store, upload
+from etcd_operator.backup import download, files, open_store, secrets, snapshot, upload
 from etcd_operator.backup.download import fetch_backup
 from etcd_operator.backup.snapshot import take_snapshot
 from etcd_operator.backup.upload import store_backup
@@ -37,8 +37,8 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (snapshot, upload, download):
         monkeypatch.setattr(module, "SNAPSHOT", str(place / "snapshot.db"))
     monkeypatch.setattr(files, "NOTES", place / "notes.json")
-    monkeypatch.setattr(store, "STORE", str(tmp_path / "store"))
-    monkeypatch.setattr(store, "SECRETS", str(tmp_path / "secrets"))
+    monkeypatch.setattr(open_store, "STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(secrets, "SECRETS", str(tmp_path / "secrets"))
     return tmp_path
 
 

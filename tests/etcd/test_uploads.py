@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from etcd_operator.backup import store as store_module
+from etcd_operator.backup import secrets
 from etcd_operator.backup.access import S3Access
 from etcd_operator.backup.store import WHOLE, Location, Store
 from etcd_operator.errors import TaskError
@@ -82,7 +82,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
         (tmp_path / directory).mkdir(parents=True)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         (tmp_path / "secrets" / "credentials" / name).write_text("bench")
-    monkeypatch.setattr(store_module, "SECRETS", str(tmp_path / "secrets"))
+    monkeypatch.setattr(secrets, "SECRETS", str(tmp_path / "secrets"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

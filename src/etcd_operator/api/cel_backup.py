@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from etcd_operator.api.cel import CEL_RULES
+from etcd_operator.api.store_forms import (
+    ACCOUNT,
+    ACCOUNT_REMEDY,
+    BUCKET,
+    BUCKET_REMEDY,
+    ENDPOINT,
+    ENDPOINT_REMEDY,
+    REGION,
+    REGION_REMEDY,
+)
 
 Json = dict[str, Any]
 
@@ -32,6 +42,27 @@ _ENCRYPTION: Final[dict[str, list[Json]]] = {
     ],
 }
 
+
+def _form(form: str, what: str, remedy: str) -> list[Json]:
+    return [_rule(f"self == '' || self.matches(r'^{form}$')", f"{what}: {remedy}")]
+
+
+_ENDPOINT_RULES: Final = _form(ENDPOINT, "it is not the URL of a service", ENDPOINT_REMEDY)
+_REGION_RULES: Final = _form(REGION, "it is not the name of a region", REGION_REMEDY)
+_ACCOUNT_RULES: Final = _form(ACCOUNT, "it is not the name of an account", ACCOUNT_REMEDY)
+_BUCKET_RULES: Final = _form(BUCKET, "it is not the name of a bucket", BUCKET_REMEDY)
+
+
+def _access_rules(parent: str) -> dict[str, list[Json]]:
+    """What holds of whatever becomes part of the name of the host that credentials are sent to."""
+    return {
+        f"{parent}.s3.endpoint": _ENDPOINT_RULES,
+        f"{parent}.s3.region": _REGION_RULES,
+        f"{parent}.azure.endpoint": _ENDPOINT_RULES,
+        f"{parent}.azure.account": _ACCOUNT_RULES,
+    }
+
+
 BACKUP_RULES: Final[dict[str, list[Json]]] = {
     "spec": [
         _needs("S3", "s3", "s3.bucket"),
@@ -46,6 +77,10 @@ BACKUP_RULES: Final[dict[str, list[Json]]] = {
             "a schedule has five fields, minute hour day month weekday: use one such as 0 2 * * *",
         )
     ],
+    **_access_rules("spec"),
+    "spec.s3.bucket": _BUCKET_RULES,
+    "spec.gcs.bucket": _BUCKET_RULES,
+    "spec.azure.container": _BUCKET_RULES,
     **_ENCRYPTION,
 }
 
@@ -76,6 +111,7 @@ RESTORE_RULES: Final[dict[str, list[Json]]] = {
             "clusterTemplate.size must not be 0: a cluster without members holds nothing",
         ),
     ],
+    **_access_rules("spec.source"),
     **_ENCRYPTION,
     # What holds of an EtcdCluster when it is created holds of the template of one.
     **{

@@ -26,8 +26,9 @@ class EtcdRestoreSpec(ApiModel):
         "",
         max_length=63,
         description=(
-            "Namespace of the EtcdBackup; that of the EtcdRestore if unset. The Secrets that it "
-            "names have to exist in the namespace of the EtcdRestore."
+            "Namespace of the EtcdBackup; that of the EtcdRestore if unset. An EtcdBackup of "
+            "another namespace has to allow it with the annotation etcd.etcd.io/backup-from. The "
+            "Secrets that it names have to exist in the namespace of the EtcdRestore."
         ),
     )
     source: BackupSource | None = Field(

@@ -54,12 +54,12 @@ class S3Access(ApiModel):
     access_key_secret: str = Field(
         "",
         max_length=253,
-        description="Secret with the access key ID: its AWS_ACCESS_KEY_ID, or its only key.",
+        description="Secret whose AWS_ACCESS_KEY_ID is the access key ID.",
     )
     secret_key_secret: str = Field(
         "",
         max_length=253,
-        description="Secret with the secret key: its AWS_SECRET_ACCESS_KEY, or its only key.",
+        description="Secret whose AWS_SECRET_ACCESS_KEY is the secret key.",
     )
     ca_secret: str = Field(
         "",
@@ -109,8 +109,9 @@ class AzureAccess(ApiModel):
         "",
         max_length=253,
         description=(
-            "Secret with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN. Without one the "
-            "identity of the ServiceAccount is used."
+            "Secret with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN. A SAS token is sent "
+            "to `endpoint` only if AZURE_STORAGE_BLOB_ENDPOINT of the Secret is the same. Without "
+            "a Secret the identity of the ServiceAccount is used."
         ),
     )
 
@@ -145,8 +146,8 @@ class BackupEncryption(ApiModel):
         min_length=1,
         max_length=253,
         description=(
-            "Secret whose `key` (or only key) is the key: 32 bytes in base64. Without it nothing "
-            "can be restored, so keep a copy elsewhere."
+            "Secret whose `key` is the key: 32 bytes in base64. Without it nothing can be "
+            "restored, so keep a copy elsewhere."
         ),
     )
 

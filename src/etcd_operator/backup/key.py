@@ -10,7 +10,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Any, Final
 
-from etcd_operator.backup.store import read_secret
+from etcd_operator.backup.secrets import read_secret
 from etcd_operator.core.backup.places import ENCRYPTION
 from etcd_operator.errors import TaskError
 
@@ -43,7 +43,7 @@ class Key:
 def find_key(task: Json) -> Key | None:
     """Return the key of the Secret that the task names; None if it names none. Raises TaskError."""
     secret = task["keySecret"]
-    return read_key(read_secret(ENCRYPTION, secret, "key", only=True), secret) if secret else None
+    return read_key(read_secret(ENCRYPTION, secret, "key"), secret) if secret else None
 
 
 def read_key(text: str, secret: str) -> Key:

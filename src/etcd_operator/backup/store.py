@@ -10,15 +10,15 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import obstore
 from obstore import exceptions
-from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
+from obstore.store import ObjectStore
 
+from etcd_operator.api.store_forms import BUCKET, BUCKET_REMEDY
 from etcd_operator.backup.access import (
     SCHEMES,
     Access,
@@ -27,7 +27,8 @@ from etcd_operator.backup.access import (
     LocalAccess,
     S3Access,
 )
-from etcd_operator.core.backup.places import SECRETS, STORE
+from etcd_operator.backup.open_store import open_store
+from etcd_operator.core.backup.places import STORE
 from etcd_operator.errors import TaskError
 
 # What is read, compressed or written at a time.
@@ -40,9 +41,10 @@ PARALLEL: Final = 3
 WHOLE: Final = 8 * 2**20
 # How long parts on the way have to arrive before an upload is aborted, in seconds.
 ARRIVING: Final = 2.0
-_RETRY: Final[Any] = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
-_CODE: Final = re.compile(r"<Code>(\w+)</Code>")
-_SAID: Final = re.compile(r"<Message>([^<]+)</Message>")
+_CODE: Final = re.compile(r"<Code>(\w{1,100})</Code>")
+_SAID: Final = re.compile(r"<Message>([^<]{1,500})")
+# Of a URL: a SAS token is part of it, and errors repeat the whole URL.
+_QUERY: Final = re.compile(r"[?][^\s)>\"']*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ def locate(url: str) -> Location:
     found = Location(parts.scheme, parts.netloc, parts.path.strip("/"))
     if found.scheme not in SCHEMES.values() or not found.key:
         raise TaskError(f"{url} names no object: use one such as s3://bucket/path/name.json.")
+    if found.bucket and not re.fullmatch(BUCKET, found.bucket):
+        raise TaskError(f"{found.bucket} of {url} is not the name of a bucket: {BUCKET_REMEDY}.")
     return found
 
 
@@ -94,7 +98,7 @@ class Store:
 
     def _open(self, location: Location) -> ObjectStore:
         try:
-            return open_store(location, self._access)
+            return open_store(location.bucket, self._access)
         except exceptions.BaseError as error:
             raise self._explain(error) from error
 
@@ -223,106 +227,6 @@ def _take(stream: Iterator[bytes], size: int) -> bytes:
     return bytes(begun)
 
 
-def open_store(location: Location, access: Access) -> ObjectStore:
-    """Open a store; raises TaskError where a Secret is missing."""
-    match access:
-        case S3Access():
-            return _open_s3(location, access)
-        case GcsAccess():
-            return _open_gcs(location, access)
-        case AzureAccess():
-            return _open_azure(location, access)
-        case LocalAccess():
-            return LocalStore(STORE)
-
-
-def _open_s3(location: Location, access: S3Access) -> ObjectStore:
-    client: Any = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=120)}
-    if access.endpoint.startswith("http://"):
-        client["allow_http"] = True
-    if access.ca_secret:
-        client["root_certificate"] = read_secret("ca", access.ca_secret, "ca.crt", "tls.crt")
-    config: Any = {"region": access.region or "us-east-1"}
-    if access.endpoint:
-        config["endpoint"] = access.endpoint
-        config["virtual_hosted_style_request"] = not access.force_path_style
-    both = access.credentials_secret
-    if both:
-        config["access_key_id"] = read_secret("credentials", both, *_ACCESS_KEYS)
-        config["secret_access_key"] = read_secret("credentials", both, *_SECRET_KEYS)
-        token = _find_key(Path(SECRETS) / "credentials", "AWS_SESSION_TOKEN", "sessionToken")
-        if token:
-            config["session_token"] = token
-    if access.access_key_secret:
-        config["access_key_id"] = read_secret(
-            "access-key", access.access_key_secret, *_ACCESS_KEYS, only=True
-        )
-    if access.secret_key_secret:
-        config["secret_access_key"] = read_secret(
-            "secret-key", access.secret_key_secret, *_SECRET_KEYS, only=True
-        )
-    return S3Store(location.bucket, config=config, client_options=client, retry_config=_RETRY)
-
-
-_ACCESS_KEYS: Final = ("AWS_ACCESS_KEY_ID", "accessKeyId", "access-key", "accessKey")
-_SECRET_KEYS: Final = ("AWS_SECRET_ACCESS_KEY", "secretAccessKey", "secret-key", "secretKey")
-
-
-def _open_gcs(location: Location, access: GcsAccess) -> ObjectStore:
-    config: Any = {}
-    if access.credentials_secret:
-        config["service_account_key"] = read_secret(
-            "credentials", access.credentials_secret, "credentials.json", only=True
-        )
-    return GCSStore(location.bucket, config=config, retry_config=_RETRY)
-
-
-def _open_azure(location: Location, access: AzureAccess) -> ObjectStore:
-    config: Any = {"account_name": access.account}
-    client: Any = {}
-    if access.endpoint:
-        config["endpoint"] = access.endpoint
-        client["allow_http"] = access.endpoint.startswith("http://")
-    if access.credentials_secret:
-        directory = Path(SECRETS) / "credentials"
-        token = _find_key(directory, "AZURE_STORAGE_SAS_TOKEN", "sasToken")
-        if token:
-            config["sas_key"] = token
-        else:
-            config["account_key"] = read_secret(
-                "credentials", access.credentials_secret, "AZURE_STORAGE_ACCOUNT_KEY", "accountKey"
-            )
-    return AzureStore(location.bucket, config=config, client_options=client, retry_config=_RETRY)
-
-
-def read_secret(directory: str, secret: str, *keys: str, only: bool = False) -> str:
-    """Return a key of a mounted Secret; `only`: whatever its name, if it is the only one."""
-    place = Path(SECRETS) / directory
-    found = _find_key(place, *keys)
-    there = (
-        sorted(p.name for p in place.iterdir() if not p.name.startswith(".."))
-        if place.is_dir()
-        else []
-    )
-    if found is None and only and len(there) == 1:
-        found = _find_key(place, there[0])
-    if found:
-        return found
-    if not there:
-        raise TaskError(
-            f"Secret {secret} does not exist in this namespace, or is empty: create it."
-        )
-    raise TaskError(f"Secret {secret} has no key {keys[0]}, only {', '.join(there)}: add it.")
-
-
-def _find_key(place: Path, *keys: str) -> str | None:
-    for key in keys:
-        path = place / key
-        if path.is_file():
-            return path.read_text().strip()
-    return None
-
-
 def explain(error: Exception, name: str, access: Access, key: str = "") -> str:
     """Say what a store has against a request, in one sentence with the remedy."""
     text = str(error)
@@ -349,7 +253,7 @@ def explain(error: Exception, name: str, access: Access, key: str = "") -> str:
         return f"{name} cannot be reached at {where}: {why}"
     if "os error 28" in text or "No space left" in text:
         return f"The disk of {name} is full: enlarge it, or keep fewer backups."
-    return f"{name} does not do what it should: {f'{code}: {said}' if code else _first_line(text)}"
+    return f"{name} answered with an error: {f'{code}: {said}' if code else _first_line(text)}"
 
 
 def _name_secret(access: Access) -> str:
@@ -382,5 +286,5 @@ def _find_connection_fault(text: str) -> str:
 
 
 def _first_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in _QUERY.sub("", text).splitlines() if line.strip()]
     return lines[0][:300] if lines else "no reason given"

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from etcd_operator.api.backup import EtcdBackup
 from etcd_operator.core.backup import plan, restore_plan
+from etcd_operator.core.backup.consent import may_back_up
 from etcd_operator.core.backup.decision import Annotate, Create, Delete, Hold, TaskAction, Told
 from etcd_operator.core.backup.outcome import BackupView
 from etcd_operator.core.backup.restore_source import RestoreView
@@ -211,7 +212,7 @@ class BackupReconciler(_Passes):
     async def _tell_cluster(self, backup: EtcdBackup, completed: str | None) -> None:
         """Show the time of the newest backup on the cluster itself."""
         cluster = self._caches.clusters.get(*backup.cluster_key)
-        if cluster is None or not completed:
+        if cluster is None or not completed or not may_back_up(cluster, backup.namespace):
             return
         if (cluster.status.last_backup_time or "") >= completed:
             return

@@ -60,7 +60,7 @@ class Gatherer:
         domain: str,
         credentials: CredentialStore,
         access: AccessStore,
-        backups_of: Callable[[str, str], tuple[BackupState, ...]] = lambda *_: (),
+        backups_of: Callable[[EtcdCluster], tuple[BackupState, ...]] = lambda _: (),
         own_namespace: str = "etcd-operator-system",
     ) -> None:
         self._own_namespace = own_namespace
@@ -93,7 +93,7 @@ class Gatherer:
             probes=probes,
             credentials=credentials,
             gate_trust=_read_gate_trust(self._caches.children["ConfigMap"], naming),
-            backups=self._backups_of(cluster.namespace, cluster.name),
+            backups=self._backups_of(cluster),
             operator_namespace=self._own_namespace,
             cert_manager=self._caches.children["Certificate"].served,
         )

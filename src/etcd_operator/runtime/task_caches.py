@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from etcd_operator.api.backup import EtcdBackup, TaskPhase
+from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_time
 from etcd_operator.api.parse_backup import parse_backup, parse_restore
 from etcd_operator.api.restore import EtcdRestore
+from etcd_operator.core.backup.consent import may_back_up
 from etcd_operator.core.backup.task import (
     Task,
     TaskPod,
@@ -72,8 +74,12 @@ class TaskCaches(CacheGroup):
         """The Pods of those."""
         return tuple(self.pods.in_cluster(namespace, f"{kind}/{name}"))
 
-    def backups_of(self, namespace: str, cluster: str) -> tuple[BackupState, ...]:
-        """How the EtcdBackups of one EtcdCluster stand, by name."""
+    def backups_of(self, cluster: EtcdCluster) -> tuple[BackupState, ...]:
+        """How the EtcdBackups of one EtcdCluster stand, by name: those that it allows.
+
+        What one of another namespace says was taken before an upgrade or a deletion proves nothing.
+        """
+        namespace, name = cluster.namespace, cluster.name
         found = [
             BackupState(
                 name=backup.name,
@@ -84,12 +90,14 @@ class TaskCaches(CacheGroup):
                 namespace=backup.namespace,
                 phase=backup.status.phase,
                 created=backup.created,
-                mark=backup.annotations.get(ANNOTATION_BEFORE, ""),
+                mark=backup.annotations.get(ANNOTATION_BEFORE, "")
+                if backup.namespace == namespace
+                else "",
                 proven=_is_proven(backup),
                 spec=backup.spec,
             )
             for backup in self.backups.values()
-            if backup.cluster_key == (namespace, cluster)
+            if backup.cluster_key == (namespace, name) and may_back_up(cluster, backup.namespace)
         ]
         return tuple(sorted(found, key=lambda backup: backup.name))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from etcd_operator.backup import download, files, store, upload
+from etcd_operator.backup import download, files, open_store, secrets, store, upload
 
 
 @pytest.fixture
@@ -19,6 +19,7 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (upload, download):
         monkeypatch.setattr(module, "SNAPSHOT", snapshot)
     monkeypatch.setattr(files, "NOTES", place / "notes.json")
-    monkeypatch.setattr(store, "STORE", str(tmp_path / "store"))
-    monkeypatch.setattr(store, "SECRETS", str(tmp_path / "secrets"))
+    for module in (store, open_store):
+        monkeypatch.setattr(module, "STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(secrets, "SECRETS", str(tmp_path / "secrets"))
     return tmp_path

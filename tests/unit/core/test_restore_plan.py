@@ -222,3 +222,44 @@ def test_a_key_beside_a_url_means_that_only_an_encrypted_one_is_taken() -> None:
     ]
     task = json.loads(fetch["env"][0]["value"])
     assert (task["keySecret"], task["onlyEncrypted"]) == ("backup-key", True)
+
+
+def elsewhere(**annotations: str) -> EtcdCluster:
+    """The cluster that was backed up, in another namespace."""
+    marks = {name.replace("_", "-"): text for name, text in annotations.items()}
+    named = {f"etcd.etcd.io/{name}": text for name, text in marks.items()}
+    return cluster(namespace="prod", annotations=named)
+
+
+@pytest.mark.parametrize(
+    ("backup", "original", "refused"),
+    [
+        (("team", ""), elsewhere(), "EtcdCluster db of namespace prod does not allow it"),
+        (("team", ""), elsewhere(backup_from="team"), ""),
+        (("prod", "team"), elsewhere(), ""),
+        (("prod", ""), elsewhere(), "EtcdBackup b of namespace prod does not allow it"),
+        (("prod", ""), elsewhere(backup_from="x,*"), ""),
+        (("third", "team"), elsewhere(), "EtcdCluster db of namespace prod does not allow it"),
+        (("third", ""), elsewhere(backup_from="team"), "EtcdBackup b of namespace third does"),
+    ],
+)
+def test_no_spec_is_copied_from_another_namespace_without_its_consent(
+    backup: tuple[str, str], original: EtcdCluster, refused: str
+) -> None:
+    namespace, allows = backup
+    plain = restore_view().backup
+    assert plain is not None
+    named = replace(plain, namespace=namespace, annotations={"etcd.etcd.io/backup-from": allows})
+    view = restore_view(
+        {"clusterTemplate": None, "backupNamespace": namespace, "clusterName": "mine"},
+        PINNED,
+        backup=named,
+        original=original,
+    )
+    decision = restore_plan.decide(view)
+    if refused:
+        assert (decision.actions, decision.status.phase) == ((), TaskPhase.PENDING)
+        assert decision.status.message.startswith(refused)
+        assert decision.status.message.endswith("annotate it with etcd.etcd.io/backup-from=team.")
+    else:
+        assert [a.kind for a in decision.actions if isinstance(a, Create)] == ["EtcdCluster"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from etcd_operator.api.backup import TaskPhase
+from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.actions import ApplyObject, RequestBackup
 from etcd_operator.runtime.kube import KubeApi
 from etcd_operator.runtime.task_caches import TaskCaches
+from tests.unit.core.scenes import raw_cluster
 from tests.unit.core.test_rules_protect import leaving, pending, taken, upgrading
 from tests.unit.runtime.stage import Stage
 
@@ -79,9 +82,39 @@ def test_what_is_known_of_such_a_backup(phase: str, verified: str, proven: bool)
         },
     }
     tasks.backups.observe(raw)
-    (state,) = tasks.backups_of("team", "db")
+    own = parse_cluster(raw_cluster({}, namespace="team", name="db"))
+    (state,) = tasks.backups_of(own)
     assert (state.mark, state.namespace) == ("0c1c2c3c deletion", "team")
     assert (state.phase, state.proven) == (TaskPhase(phase), proven)
     assert state.created is not None
     assert state.spec is not None
-    assert tasks.backups_of("team", "other") == ()
+    assert tasks.backups_of(replace(own, name="other")) == ()
+
+
+def test_a_backup_of_another_namespace_counts_only_with_consent_and_proves_nothing() -> None:
+    tasks = TaskCaches(cast(KubeApi, None))
+    raw: Json = {
+        "metadata": {
+            "namespace": "stranger",
+            "name": "x",
+            "uid": "u",
+            "resourceVersion": "1",
+            "annotations": {"etcd.etcd.io/taken-before": "0c1c2c3c deletion"},
+        },
+        "spec": {
+            "clusterName": "db",
+            "clusterNamespace": "team",
+            "storageType": "S3",
+            "s3": {"bucket": "b"},
+        },
+        "status": {
+            "phase": "Completed",
+            "conditions": [{"type": "Verified", "status": "True", "reason": "Compared"}],
+        },
+    }
+    tasks.backups.observe(raw)
+    own = parse_cluster(raw_cluster({}, namespace="team", name="db"))
+    assert tasks.backups_of(own) == ()
+    allowing = replace(own, annotations={"etcd.etcd.io/backup-from": "stranger"})
+    (state,) = tasks.backups_of(allowing)
+    assert state.mark == ""

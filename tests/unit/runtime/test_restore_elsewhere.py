@@ -48,10 +48,11 @@ def restore(version: int = 1, status: Json | None = None, **spec: Any) -> Json:
     }
 
 
-def backup(namespace: str) -> Json:
+def backup(namespace: str, *, allows: str = "") -> Json:
     """A complete EtcdBackup."""
+    annotations = {"etcd.etcd.io/backup-from": allows} if allows else {}
     return {
-        "metadata": metadata(namespace, "nightly"),
+        "metadata": {**metadata(namespace, "nightly"), "annotations": annotations},
         "spec": {"clusterName": "db", "storageType": "S3", "s3": ACCESS},
         "status": {"phase": "Completed", "storagePath": URL, "etcdVersion": "3.6.16"},
     }
@@ -99,7 +100,7 @@ class Site:
 async def test_it_is_restored_from_a_backup_of_another_namespace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    site = Site(monkeypatch, backup("prod"))
+    site = Site(monkeypatch, backup("prod", allows="staging"))
     await site.reconciler.reconcile("staging", "r")
     assert site.statuses[-1]["sourceURL"] == URL
     await site.reconciler.reconcile("staging", "r")
@@ -118,3 +119,18 @@ async def test_one_of_the_same_name_in_its_own_namespace_is_not_taken_for_it(
     assert site.performed == []
     said = site.statuses[-1]["message"]
     assert said.startswith("EtcdBackup nightly does not exist in namespace prod: name one that")
+
+
+@pytest.mark.parametrize("allows", ["", "stag", "staging-2, other"])
+async def test_one_that_does_not_allow_it_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, allows: str
+) -> None:
+    site = Site(monkeypatch, backup("prod", allows=allows))
+    await site.reconciler.reconcile("staging", "r")
+    assert site.performed == []
+    status = site.statuses[-1]
+    assert status["message"] == (
+        "EtcdBackup nightly of namespace prod does not allow it: annotate it with "
+        "etcd.etcd.io/backup-from=staging."
+    )
+    assert URL not in str(status)

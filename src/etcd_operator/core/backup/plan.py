@@ -11,9 +11,8 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from etcd_operator.api.backup import EtcdBackupSpec, EtcdBackupStatus, TaskPhase
-from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_time
-from etcd_operator.api.storage import LocalAccess
+from etcd_operator.core.backup.consent import allows
 from etcd_operator.core.backup.decision import (
     Create,
     Delete,
@@ -26,6 +25,7 @@ from etcd_operator.core.backup.decision import (
 from etcd_operator.core.backup.outcome import BackupView, absorb, sweep
 from etcd_operator.core.backup.render import render_backup_job
 from etcd_operator.core.backup.schedule import find_schedule_problem, last_time, next_time
+from etcd_operator.core.backup.store_problems import find_store_problem
 from etcd_operator.core.backup.task import Task
 from etcd_operator.core.conditions import Verdict
 from etcd_operator.core.naming import ANNOTATION_BACKUP_FROM
@@ -88,9 +88,7 @@ def _find_problem(view: BackupView) -> str | None:
         return f"spec.timeZone {spec.time_zone} is not known: use a name such as Europe/Berlin."
     if spec.schedule and (wrong := find_schedule_problem(spec.schedule)):
         return f"spec.schedule {spec.schedule} is not a schedule ({wrong}): use one like 0 2 * * *."
-    if isinstance(spec.destination, LocalAccess) and ".." in spec.destination.path.split("/"):
-        return f"spec.local.path {spec.destination.path} leads out of the disk: remove the dots."
-    return None
+    return find_store_problem(spec.destination, f"spec.{spec.storage_type.lower()}") or None
 
 
 def _refuse(view: BackupView, problem: str) -> BackupDecision:
@@ -170,7 +168,9 @@ def _find_obstacle(view: BackupView) -> str | None:
     cluster = view.cluster
     if cluster is None:
         return f"EtcdCluster {name} does not exist in namespace {namespace}."
-    if namespace != view.backup.namespace and not _is_allowed(cluster, view.backup.namespace):
+    if namespace != view.backup.namespace and not allows(
+        cluster.annotations, view.backup.namespace
+    ):
         return (
             f"EtcdCluster {name} of namespace {namespace} does not allow it: annotate it with "
             f"{ANNOTATION_BACKUP_FROM}={view.backup.namespace}."
@@ -189,11 +189,6 @@ def _find_obstacle(view: BackupView) -> str | None:
     if cluster.spec.release == (0, 0, 0):
         return f"EtcdCluster {name} has no version of etcd that is understood."
     return None
-
-
-def _is_allowed(cluster: EtcdCluster, namespace: str) -> bool:
-    allowed = cluster.annotations.get(ANNOTATION_BACKUP_FROM, "").split(",")
-    return namespace in (word.strip() for word in allowed) or "*" in allowed
 
 
 def _wait(view: BackupView, status: EtcdBackupStatus, obstacle: str) -> BackupDecision:

@@ -11,8 +11,11 @@ from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec, EtcdClusterS
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec
 from etcd_operator.api.storage import BackupEncryption, S3Access
 from etcd_operator.api.validation import find_problems
+from etcd_operator.core.backup.consent import may_copy_spec, may_restore
 from etcd_operator.core.backup.job import Access
+from etcd_operator.core.backup.store_problems import find_store_problem
 from etcd_operator.core.backup.task import Task, TaskPod
+from etcd_operator.core.naming import ANNOTATION_BACKUP_FROM
 from etcd_operator.core.snapshot import Claim
 
 _KINDS: Final = {"s3": "s3", "gs": "gcs", "az": "azure", "file": "local"}
@@ -78,6 +81,8 @@ def find_source(view: RestoreView, spec: EtcdRestoreSpec) -> Source:
             f"EtcdBackup {spec.backup_name} does not exist in namespace {namespace}: name one that "
             "does, or the backup itself in spec.source.url.",
         )
+    if not may_restore(backup, view.original, view.restore.namespace):
+        raise _refuse_foreign("EtcdBackup", backup.name, namespace, view.restore.namespace)
     pinned = view.restore.status.source_url or backup.status.storage_path
     destination = backup.spec.destination if backup.spec else None
     if not pinned or destination is None:
@@ -89,10 +94,19 @@ def find_source(view: RestoreView, spec: EtcdRestoreSpec) -> Source:
     known = pinned == backup.status.storage_path and bool(backup.status.key_fingerprint)
     return Source(
         pinned,
-        destination,
+        _check_access(destination, f"the field of EtcdBackup {backup.name}"),
         backup.status.etcd_version,
         spec.encryption or (backup.spec.encryption if backup.spec else None),
         only_encrypted=known or spec.encryption is not None,
+    )
+
+
+def _refuse_foreign(kind: str, name: str, theirs: str, ours: str) -> Stop:
+    return Stop(
+        TaskPhase.PENDING,
+        "NotAllowed",
+        f"{kind} {name} of namespace {theirs} does not allow it: annotate it with "
+        f"{ANNOTATION_BACKUP_FROM}={ours}.",
     )
 
 
@@ -100,7 +114,7 @@ def _read_access(source: BackupSource) -> Access:
     field = _KINDS[source.url.partition("://")[0]]
     found: Access | None = getattr(source, field)
     if found is not None:
-        return found
+        return _check_access(found, f"spec.source.{field}")
     if field == "s3":
         return S3Access()
     raise Stop(
@@ -110,13 +124,24 @@ def _read_access(source: BackupSource) -> Access:
     )
 
 
+def _check_access(access: Access, field: str) -> Access:
+    problem = find_store_problem(access, field)
+    if problem:
+        raise Stop(TaskPhase.FAILED, "InvalidSpec", problem)
+    return access
+
+
 def choose_template(view: RestoreView, spec: EtcdRestoreSpec, source: Source) -> EtcdClusterSpec:
     """Return the spec of the new cluster: the one given, or that of the old; raises Stop."""
     if spec.cluster_template is not None:
         return spec.cluster_template
-    if view.original is not None:
-        size = max(view.original.spec.size, 1)
-        return view.original.spec.model_copy(update={"size": size, "paused": False})
+    original, namespace = view.original, view.restore.namespace
+    if original is not None:
+        if not may_copy_spec(original, view.backup, namespace):
+            # The spec may name what its namespace keeps to itself: repositories, users, roles.
+            raise _refuse_foreign("EtcdCluster", original.name, original.namespace, namespace)
+        size = max(original.spec.size, 1)
+        return original.spec.model_copy(update={"size": size, "paused": False})
     raise Stop(
         TaskPhase.FAILED,
         "InvalidSpec",
