@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from etcd_operator.core.backup.places import IDENTITY
-from etcd_operator.runtime.etcd import EtcdMemberClient, Introduction, stream_snapshot
+from etcd_operator.runtime.etcd import EtcdMemberClient, stream_snapshot
+from etcd_operator.runtime.etcd_channel import Introduction
 from etcd_operator.runtime.identity import Identity
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from etcd_operator.core.users import Access, Change, Grant, Step
+from etcd_operator.errors import EtcdUnreachable
 from etcd_operator.runtime.clock import Clock
 from etcd_operator.runtime.etcd import EtcdMemberClient
 from etcd_operator.runtime.rpc import auth_pb2 as rpc
@@ -12,6 +14,7 @@ from etcd_operator.runtime.rpc import auth_pb2 as rpc
 FRESH_SECONDS: Final = 60.0
 CALL_SECONDS: Final = 3.0
 REMEMBERED: Final = 10_000
+MOST_NAMES: Final = 2_000
 
 
 class AccessStore:
@@ -47,17 +50,24 @@ async def read_access(client: EtcdMemberClient) -> Access:
 
     enabled = (await ask("AuthStatus", rpc.AuthStatusRequest())).enabled
     users = {}
-    for name in (await ask("UserList", rpc.AuthUserListRequest())).users:
+    for name in _bound((await ask("UserList", rpc.AuthUserListRequest())).users):
         answer = await ask("UserGet", rpc.AuthUserGetRequest(name=name))
         users[name] = frozenset(answer.roles)
     roles = {}
-    for name in (await ask("RoleList", rpc.AuthRoleListRequest())).roles:
+    for name in _bound((await ask("RoleList", rpc.AuthRoleListRequest())).roles):
         answer = await ask("RoleGet", rpc.AuthRoleGetRequest(role=name))
         roles[name] = frozenset(
             Grant(rpc.Permission.Type.Name(one.permType), one.key, one.range_end)
             for one in answer.perm
         )
     return Access(enabled, users, roles)
+
+
+def _bound(names: Sequence[str]) -> Sequence[str]:
+    """Raises EtcdUnreachable for more of them than a minute is enough to ask for."""
+    if len(names) > MOST_NAMES:
+        raise EtcdUnreachable(f"{len(names)} users or roles are more than can be looked after")
+    return names
 
 
 def _build_request(change: Change) -> tuple[str, Any]:

@@ -57,6 +57,7 @@ from etcd_operator.runtime import kube
 from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.caches import KINDS, Caches
 from etcd_operator.runtime.credentials import CredentialStore
+from etcd_operator.runtime.defragmentation import Defragmenter
 from etcd_operator.runtime.etcd import EtcdMemberClient
 from etcd_operator.runtime.etcd_pool import EtcdPool, address_of
 from etcd_operator.runtime.kube import KubeApi
@@ -85,6 +86,7 @@ class Performer:
         self._etcd = etcd
         self._credentials = credentials
         self._access = access
+        self._defragmenter = Defragmenter()
         self._volumes = VolumeKeeper(api, caches)
 
     async def perform(self, action: Action, snapshot: Snapshot) -> None:
@@ -249,7 +251,7 @@ class Performer:
                 if pod is None:
                     raise EtcdUnreachable("the member has no Pod")
                 client = await self._etcd.client(address_of(pod))
-                await client.defragment()
+                await self._defragmenter.defragment(snapshot.naming.uid, pod.name, client)
             case Compact(revision=revision):
                 await (await self._choose_member(action, snapshot)).compact(revision)
             case DisarmAlarm(alarm=alarm, member_id=member_id):

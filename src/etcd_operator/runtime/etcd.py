@@ -6,54 +6,44 @@ reading the member list again.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
-import grpc.aio
 import grpc.experimental
 
 from etcd_operator.core.members import Member, MemberList, MemberStatus
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable, Refusal
+from etcd_operator.runtime.etcd_answers import read_member, read_member_list, read_status
+from etcd_operator.runtime.etcd_channel import (
+    CHANNEL_OPTIONS,
+    EtcdChannel,
+    Introduction,
+    secure,
+)
 from etcd_operator.runtime.etcd_errors import translate_error
-from etcd_operator.runtime.identity import Identity
 from etcd_operator.runtime.rpc import auth_pb2 as auth
 from etcd_operator.runtime.rpc import etcd_pb2 as rpc
 
-# A member that has just started must be reached at once, not after gRPC's usual second.
-CHANNEL_OPTIONS: Final = (
-    ("grpc.enable_retries", 0),
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 2_000),  # also how long one attempt may take
-    ("grpc.max_reconnect_backoff_ms", 500),
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.use_local_subchannel_pool", 1),
-)
-
-_METHODS: Final[dict[str, Any]] = {
-    "/etcdserverpb.Cluster/MemberList": rpc.MemberListResponse,
-    "/etcdserverpb.Cluster/MemberAdd": rpc.MemberAddResponse,
-    "/etcdserverpb.Cluster/MemberRemove": rpc.MemberRemoveResponse,
-    "/etcdserverpb.Cluster/MemberPromote": rpc.MemberPromoteResponse,
-    "/etcdserverpb.Maintenance/Status": rpc.StatusResponse,
-    "/etcdserverpb.Maintenance/MoveLeader": rpc.MoveLeaderResponse,
-    "/etcdserverpb.Maintenance/HashKV": rpc.HashKVResponse,
-    "/etcdserverpb.Maintenance/Defragment": rpc.DefragmentResponse,
-    "/etcdserverpb.Maintenance/Alarm": rpc.AlarmResponse,
-    "/etcdserverpb.Maintenance/Downgrade": rpc.DowngradeResponse,
-    "/etcdserverpb.KV/Compact": rpc.CompactionResponse,
-    "/etcdserverpb.KV/Range": rpc.RangeResponse,
-    "/etcdserverpb.KV/Put": rpc.PutResponse,
-    "/etcdserverpb.Auth/AuthEnable": auth.AuthEnableResponse,
-    "/etcdserverpb.Auth/AuthDisable": auth.AuthDisableResponse,
-    "/etcdserverpb.Auth/AuthStatus": auth.AuthStatusResponse,
+_ANSWERS: Final[dict[str, Any]] = {
+    "Cluster/MemberList": rpc.MemberListResponse,
+    "Cluster/MemberAdd": rpc.MemberAddResponse,
+    "Cluster/MemberRemove": rpc.MemberRemoveResponse,
+    "Cluster/MemberPromote": rpc.MemberPromoteResponse,
+    "Maintenance/Status": rpc.StatusResponse,
+    "Maintenance/MoveLeader": rpc.MoveLeaderResponse,
+    "Maintenance/HashKV": rpc.HashKVResponse,
+    "Maintenance/Defragment": rpc.DefragmentResponse,
+    "Maintenance/Alarm": rpc.AlarmResponse,
+    "Maintenance/Downgrade": rpc.DowngradeResponse,
+    "KV/Compact": rpc.CompactionResponse,
+    "KV/Range": rpc.RangeResponse,
+    "KV/Put": rpc.PutResponse,
+    "Auth/AuthEnable": auth.AuthEnableResponse,
+    "Auth/AuthDisable": auth.AuthDisableResponse,
+    "Auth/AuthStatus": auth.AuthStatusResponse,
     **{
-        f"/etcdserverpb.Auth/{method}": getattr(auth, f"Auth{method}Response")
+        f"Auth/{method}": getattr(auth, f"Auth{method}Response")
         for method in (
             "UserAdd",
             "UserGet",
@@ -72,89 +62,43 @@ _METHODS: Final[dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Introduction:
-    """How to speak TLS with a member: who we are, and the name that its certificate must have."""
-
-    identity: Identity
-    server_name: str
-
-
-Options = tuple[tuple[str, Any], ...]
-
-
-def _secure(introduction: Introduction) -> tuple[grpc.ChannelCredentials, Options]:
-    """Return the credentials of a channel, and its options."""
-    identity = introduction.identity
-    credentials = grpc.ssl_channel_credentials(
-        root_certificates=identity.roots.encode(),
-        private_key=identity.key.encode(),
-        certificate_chain=identity.certificate.encode(),
-    )
-    # The address of a Pod is dialled, and the member's name is what must be right.
-    name = (("grpc.ssl_target_name_override", introduction.server_name),)
-    return credentials, CHANNEL_OPTIONS + name
-
-
 class EtcdMemberClient:
     """The client of one member. Timeouts are in seconds; every call raises EtcdError's kinds."""
 
     def __init__(self, address: str, introduction: Introduction | None = None) -> None:
         self.address = address
         self.introduction = introduction
-        if introduction is None:
-            self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
-        else:
-            credentials, options = _secure(introduction)
-            self._channel = grpc.aio.secure_channel(address, credentials, options=options)
-        self._calls: dict[str, Any] = {
-            path: self._channel.unary_unary(
-                path,
-                request_serializer=lambda message: message.SerializeToString(),
-                response_deserializer=response.FromString,
-            )
-            for path, response in _METHODS.items()
-        }
+        self._channel = EtcdChannel(address, introduction)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a connection, or is about to have one."""
+        return self._channel.is_open
+
+    async def retire(self) -> None:
+        """Close the channel as soon as no call is under way."""
+        await self._channel.retire()
 
     async def close(self) -> None:
-        """Close the channel."""
+        """Close the channel, also under calls."""
         await self._channel.close()
 
     async def status(self, *, timeout: float = 1.0) -> MemberStatus:
         """Ask the member about itself; it answers without a quorum."""
         answer = await self._call("Maintenance/Status", rpc.StatusRequest(), timeout)
-        return MemberStatus(
-            member_id=answer.header.member_id,
-            cluster_id=answer.header.cluster_id,
-            version=answer.version,
-            db_size=answer.dbSize,
-            db_size_in_use=answer.dbSizeInUse,
-            leader=answer.leader,
-            revision=answer.header.revision,
-            raft_term=answer.raftTerm,
-            raft_index=answer.raftIndex,
-            raft_applied_index=answer.raftAppliedIndex,
-            is_learner=answer.isLearner,
-            errors=tuple(answer.errors),
-            db_size_quota=answer.dbSizeQuota,
-            storage_version=answer.storageVersion,
-            downgrade_target=(
-                answer.downgradeInfo.targetVersion if answer.downgradeInfo.enabled else ""
-            ),
-        )
+        return read_status(answer)
 
     async def member_list(self, *, linearizable: bool, timeout: float = 1.0) -> MemberList:
         """Ask for the member list, confirmed by a quorum or as this member has it."""
         request = rpc.MemberListRequest(linearizable=linearizable)
         answer = await self._call("Cluster/MemberList", request, timeout)
-        members = tuple(_read_member(member) for member in answer.members)
-        return MemberList(answer.header.cluster_id, members, linearizable)
+        return read_member_list(answer, linearizable=linearizable)
 
     async def add_learner(self, peer_url: str, *, timeout: float = 3.0) -> Member:
         """Announce a new member without a vote."""
         request = rpc.MemberAddRequest(peerURLs=[peer_url], isLearner=True)
         answer = await self._call("Cluster/MemberAdd", request, timeout)
-        return _read_member(answer.member)
+        return read_member(answer.member)
 
     async def promote_member(self, member_id: int, *, timeout: float = 3.0) -> None:
         """Give a learner its vote; refused with LEARNER_NOT_READY until it has caught up."""
@@ -206,10 +150,10 @@ class EtcdMemberClient:
             return True
         return False
 
-    async def defragment(self, *, timeout: float = 120.0) -> None:
+    async def defragment(self, *, timeout: float = 3600.0) -> None:
         """Write this member's database anew; it serves nobody meanwhile.
 
-        After a timeout the member goes on with it.
+        The member goes on with it after a timeout, and if the call is cancelled: see Defragmenter.
         """
         await self._call("Maintenance/Defragment", rpc.DefragmentRequest(), timeout)
 
@@ -263,16 +207,7 @@ class EtcdMemberClient:
         return await self._call(method, request, timeout)
 
     async def _call(self, method: str, request: Any, timeout: float) -> Any:
-        try:
-            return await self._calls[f"/etcdserverpb.{method}"](request, timeout=timeout)
-        except grpc.aio.AioRpcError as error:
-            raise translate_error(error.code(), error.details() or "", self.address) from error
-        except (asyncio.CancelledError, grpc.aio.UsageError) as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
-                raise
-            # Nobody cancelled us: the pool closed this channel to make room for others.
-            raise EtcdUnreachable(f"{self.address}: the connection was closed") from error
+        return await self._channel.call(method, request, _ANSWERS[method], timeout)
 
 
 def stream_snapshot(
@@ -288,7 +223,7 @@ def stream_snapshot(
     if introduction is None:
         channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS + here)
     else:
-        credentials, options = _secure(introduction)
+        credentials, options = secure(introduction)
         channel = grpc.secure_channel(address, credentials, options=options + here)
     with channel:
         call = channel.unary_stream(
@@ -301,13 +236,3 @@ def stream_snapshot(
                 yield answer.blob
         except grpc.RpcError as error:
             raise translate_error(error.code(), error.details() or "", address) from error
-
-
-def _read_member(member: rpc.Member) -> Member:
-    return Member(
-        id=member.ID,
-        name=member.name,
-        peer_urls=tuple(member.peerURLs),
-        client_urls=tuple(member.clientURLs),
-        is_learner=member.isLearner,
-    )

@@ -13,6 +13,8 @@ import grpc
 
 from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, Refusal
 
+LONGEST_DETAILS: Final = 300
+
 _REFUSALS: Final = (
     ("unhealthy cluster", Refusal.UNHEALTHY_CLUSTER),
     ("too many learner members", Refusal.TOO_MANY_LEARNERS),
@@ -30,11 +32,14 @@ _REFUSALS: Final = (
 )
 # Said after the request may have been proposed: nobody knows whether it will be carried out.
 _UNKNOWN_OUTCOME: Final = ("request timed out", "leader changed", "no leader", "server stopped")
+# Said by gRPC here, of an answer that came.
+_TOO_LARGE: Final = "message larger than max"
 
 
 def translate_error(code: grpc.StatusCode, details: str, address: str) -> EtcdError:
     """Return the error of `errors` for a gRPC status: refused, or outcome unknown."""
-    sentence = f"{address}: {details or code.name}"
+    # As long as etcd's own are; what else calls itself a member may send kilobytes.
+    sentence = f"{address}: {details[:LONGEST_DETAILS] or code.name}"
     for text, refusal in _REFUSALS:
         if text in details:
             return EtcdRefused(sentence, refusal)
@@ -45,6 +50,6 @@ def translate_error(code: grpc.StatusCode, details: str, address: str) -> EtcdEr
         grpc.StatusCode.UNKNOWN,
         grpc.StatusCode.INTERNAL,
     )
-    if unknown or any(text in details for text in _UNKNOWN_OUTCOME):
+    if unknown or any(text in details for text in (*_UNKNOWN_OUTCOME, _TOO_LARGE)):
         return EtcdUnreachable(sentence)
     return EtcdRefused(sentence)

@@ -6,15 +6,21 @@ tells the operator which Pods there are.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final
 
 from etcd_operator.core.naming import CLIENT_PORT
 from etcd_operator.core.snapshot import Pod
-from etcd_operator.runtime.etcd import EtcdMemberClient, Introduction
+from etcd_operator.runtime.etcd import EtcdMemberClient
+from etcd_operator.runtime.etcd_channel import Introduction
 
 # Of more Pods than one operator can look after; those that are gone are forgotten in time.
 MOST_INTRODUCTIONS: Final = 50_000
+# An open channel takes up to 90 KiB with TLS. With many clusters each is looked at more seldom, so
+# there is a number of members from which on no more stay open: about 2000.
+IDLE_SECONDS: Final = 15.0
 
 
 def address_of(pod: Pod) -> str:
@@ -23,12 +29,20 @@ def address_of(pod: Pod) -> str:
     return f"{host}:{CLIENT_PORT}"
 
 
-class EtcdPool:
-    """Clients by address, the most recently used ones kept open."""
+@dataclass(slots=True)
+class _Entry:
+    """A client, and when it was last asked for."""
 
-    def __init__(self, limit: int = 512) -> None:
-        self._limit = limit
-        self._clients: OrderedDict[str, EtcdMemberClient] = OrderedDict()
+    client: EtcdMemberClient
+    used: float
+
+
+class EtcdPool:
+    """Clients by address. One that nobody asked for of late is closed, and never under a call."""
+
+    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._idle_seconds = idle_seconds
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()  # the longest unused first
         self._introductions: dict[str, Introduction] = {}
 
     def introduce(self, address: str, introduction: Introduction | None) -> None:
@@ -42,30 +56,38 @@ class EtcdPool:
 
     async def client(self, address: str) -> EtcdMemberClient:
         """Return the client of a member; `address` is host:port."""
+        now = asyncio.get_running_loop().time()
         introduction = self._introductions.get(address)
-        client = self._clients.get(address)
-        old = client if client and client.introduction != introduction else None
-        if client is None or old:
-            client = self._clients[address] = EtcdMemberClient(address, introduction)
-        if old:
-            await old.close()
-        self._clients.move_to_end(address)
-        while len(self._clients) > self._limit:
-            _, oldest = self._clients.popitem(last=False)
-            await oldest.close()
-        return client
+        entry = self._entries.get(address)
+        if entry and entry.client.introduction != introduction:
+            await self.discard(address)
+            entry = None
+        if entry is None:
+            entry = self._entries[address] = _Entry(EtcdMemberClient(address, introduction), now)
+        entry.used = now
+        self._entries.move_to_end(address)
+        await self._retire_idle(now)
+        return entry.client
 
     async def discard(self, address: str) -> None:
         """Forget the client of a member that does not answer.
 
         The next one tries at once, while a channel that failed waits longer after each attempt.
+        Calls that wait for a long answer of this member go on.
         """
-        client = self._clients.pop(address, None)
-        if client is not None:
-            await client.close()
+        entry = self._entries.pop(address, None)
+        if entry is not None:
+            await entry.client.retire()
 
     async def close(self) -> None:
-        """Close every channel."""
-        clients, self._clients = self._clients, OrderedDict()
-        for client in clients.values():
-            await client.close()
+        """Close every channel, also under calls."""
+        entries, self._entries = self._entries, OrderedDict()
+        for entry in entries.values():
+            await entry.client.close()
+
+    async def _retire_idle(self, now: float) -> None:
+        while self._entries:
+            address, oldest = next(iter(self._entries.items()))
+            if now - oldest.used < self._idle_seconds:
+                return
+            await self.discard(address)

@@ -35,7 +35,7 @@ from etcd_operator.runtime.caches import Caches
 from etcd_operator.runtime.clock import Clock
 from etcd_operator.runtime.comparison import Comparer
 from etcd_operator.runtime.credentials import CredentialStore
-from etcd_operator.runtime.etcd import Introduction
+from etcd_operator.runtime.etcd_channel import Introduction
 from etcd_operator.runtime.etcd_pool import EtcdPool, address_of
 from etcd_operator.runtime.handshake import find_signer
 from etcd_operator.runtime.hosts import HostFinder

@@ -8,6 +8,7 @@ TLS.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from typing import Final
 
@@ -27,6 +28,7 @@ _ID: Final = "etcd_server_id"
 _REVISION: Final = "etcd_debugging_mvcc_current_revision"
 _APPLIED: Final = "etcd_server_proposals_applied_total"
 _LEARNER: Final = "etcd_server_is_learner"
+_NAMES: Final = (_ID, _REVISION, _APPLIED, _LEARNER)
 
 
 async def read_standing(host: str, port: int = METRICS_PORT) -> Standing | None:
@@ -43,20 +45,33 @@ async def read_standing(host: str, port: int = METRICS_PORT) -> Standing | None:
 
 def parse_standing(text: str) -> Standing | None:
     """Read etcd's metrics; None while it has not applied what is on its disk. Raises ValueError."""
+    told = [
+        line for line in text.splitlines() if line.startswith((_ID, _REVISION, _APPLIED, _LEARNER))
+    ]
     values = {
         sample.name: (sample.value, sample.labels)
-        for family in text_string_to_metric_families(text)
+        for family in text_string_to_metric_families("\n".join(told))
         for sample in family.samples
-        if sample.name in (_ID, _REVISION, _APPLIED, _LEARNER)
+        if sample.name in _NAMES
     }
     if len(values) < 4 or not values[_APPLIED][0]:
         return None
+    identity = values[_ID][1].get("server_id", "")
+    if not re.fullmatch("[0-9a-f]{1,16}", identity):
+        raise ValueError("the member does not say who it is")
     return Standing(
-        member_id=int(values[_ID][1]["server_id"], 16),
-        revision=int(values[_REVISION][0]),
-        index=int(values[_APPLIED][0]),
+        member_id=int(identity, 16),
+        revision=_count(values[_REVISION][0]),
+        index=_count(values[_APPLIED][0]),
         is_learner=values[_LEARNER][0] == 1,
     )
+
+
+def _count(value: float) -> int:
+    """A count as etcd keeps them: below 2^63, which infinity and what is no number are not."""
+    if not 0 <= value < 2**63:
+        raise ValueError(f"{value} is no count")
+    return int(value)
 
 
 async def _get_metrics(host: str, port: int) -> str:

@@ -15,7 +15,7 @@ from etcd_operator.errors import EtcdUnreachable, KubeUnavailable, NotFound
 from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.caches import Caches
 from etcd_operator.runtime.credentials import CredentialStore
-from etcd_operator.runtime.etcd import Introduction
+from etcd_operator.runtime.etcd_channel import Introduction
 from etcd_operator.runtime.etcd_pool import EtcdPool
 from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.kube import EVENTS, Kind, KubeApi

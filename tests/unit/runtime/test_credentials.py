@@ -14,7 +14,7 @@ from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import used_secrets
 from etcd_operator.errors import Conflict, NotFound
 from etcd_operator.runtime.credentials import CredentialStore, read_credential
-from etcd_operator.runtime.etcd import Introduction
+from etcd_operator.runtime.etcd_channel import Introduction
 from etcd_operator.runtime.etcd_pool import EtcdPool
 from etcd_operator.runtime.kube import Kind, KubeApi
 from tests.unit.core.certificate_scenes import SECURE, to_secure

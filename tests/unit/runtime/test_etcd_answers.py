@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import grpc
 import pytest
@@ -85,15 +86,20 @@ def test_a_message_without_details_names_the_code() -> None:
     assert str(translate_error(Code.UNAVAILABLE, "", "a:1")) == "a:1: UNAVAILABLE"
 
 
-async def test_the_pool_keeps_the_most_recently_used() -> None:
-    pool = EtcdPool(limit=2)
-    first = await pool.client("127.0.0.1:1")
-    await pool.client("127.0.0.1:2")
-    assert await pool.client("127.0.0.1:1") is first
-    await pool.client("127.0.0.1:3")
-    assert await pool.client("127.0.0.1:1") is first, "the least recently used had to go"
-    await pool.close()
-    assert await pool.client("127.0.0.1:1") is not first
+async def test_the_pool_closes_what_nobody_asks_for() -> None:
+    pool = EtcdPool(idle_seconds=10)
+    clock = asyncio.get_running_loop()
+    idle = await pool.client("127.0.0.1:1")
+    await idle.retire()
+    assert await pool.client("127.0.0.1:1") is idle
+    with patch.object(clock, "time", return_value=clock.time() + 9):
+        assert await pool.client("127.0.0.1:1") is idle, "it is asked for now and then"
+        await pool.client("127.0.0.1:2")
+    with patch.object(clock, "time", return_value=clock.time() + 18):
+        assert await pool.client("127.0.0.1:1") is idle
+    with patch.object(clock, "time", return_value=clock.time() + 40):
+        await pool.client("127.0.0.1:3")
+        assert await pool.client("127.0.0.1:1") is not idle
     await pool.close()
 
 
@@ -110,20 +116,6 @@ def silent_address() -> Iterator[str]:
     """Where connections are taken and nothing is ever said."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
-
-
-async def test_a_channel_closed_to_make_room_cancels_nobody(silent_address: str) -> None:
-    """Else the worker that waits for the answer would end, silently and for ever."""
-    pool = EtcdPool(limit=1)
-    client = await pool.client(silent_address)
-    waiting = asyncio.create_task(client.status(timeout=30))
-    await asyncio.sleep(0.05)
-    await pool.client("127.0.0.1:1")
-    with pytest.raises(EtcdUnreachable):
-        await waiting
-    with pytest.raises(EtcdUnreachable):
-        await client.status(timeout=30)
-    await pool.close()
 
 
 async def test_whoever_is_cancelled_does_not_go_on(silent_address: str) -> None:

@@ -14,7 +14,7 @@ from etcd_operator.core.naming import ANNOTATION_TRUST
 from etcd_operator.errors import KubeUnavailable
 from etcd_operator.runtime import gather
 from etcd_operator.runtime.credentials import CredentialStore
-from etcd_operator.runtime.etcd import Introduction
+from etcd_operator.runtime.etcd_channel import Introduction
 from etcd_operator.runtime.gather import ASKED_FOR_LIST, PROBE_SECONDS, child_names
 from etcd_operator.runtime.identity import Identity
 from tests.unit.core.scenes import CLUSTER_ID, NAMING, member_id, raw_cluster

@@ -43,6 +43,24 @@ def test_without_one_of_them_nothing_is_known(name: str) -> None:
     assert parse_standing("\n".join(lines)) is None
 
 
+@pytest.mark.parametrize(
+    ("said", "garbage"),
+    [
+        ("revision 50", "revision +Inf"),
+        ("revision 50", "revision NaN"),
+        ("revision 50", "revision -1"),
+        ("revision 50", "revision 1e300"),
+        ('server_id="abd35c0652962c95"', f'server_id="{"f" * 17}"'),
+        ('server_id="abd35c0652962c95"', 'server_id="me"'),
+        ('server_id="abd35c0652962c95"', 'other="abd35c0652962c95"'),
+    ],
+)
+def test_what_no_etcd_says_is_refused(said: str, garbage: str) -> None:
+    assert said in METRICS
+    with pytest.raises(ValueError, match=r"is no count|who it is"):
+        parse_standing(METRICS.replace(said, garbage))
+
+
 def test_nothing_is_known_while_nothing_is_applied() -> None:
     assert parse_standing(METRICS.replace("applied_total 57", "applied_total 0")) is None
 
