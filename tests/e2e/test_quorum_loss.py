@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from deploy.manifests import NAMESPACE
 from deploy.target import Target, TargetError
-from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.harness import Cluster, no_room, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -114,16 +115,39 @@ def test_an_operator_that_dies_in_between_finishes_it(target: Target, cluster: C
     cluster.assert_agreement(3)
 
 
-def test_a_majority_that_comes_back_is_not_given_up(cluster: Cluster) -> None:
-    """A request that was made before counts only when there is no quorum."""
-    cluster.create(size=3)
+def loss_lasts(cluster: Cluster) -> float:
+    """For how many seconds the status has said that the majority is lost."""
+    lost = cluster.condition("QuorumHealthy")
+    assert lost["status"] == "False"
+    since = datetime.fromisoformat(lost["lastTransitionTime"])
+    return (datetime.now(UTC) - since).total_seconds()
+
+
+@pytest.mark.alone
+def test_an_approval_for_a_healthy_cluster_is_void(target: Target, cluster: Cluster) -> None:
+    """It is said so, and nothing is given up when later two Pods find no node."""
+    cluster.create(size=3, recovery={"memberReplacementDelay": "10s"})
     cluster.wait_running(3)
     cluster.put("key", "value")
-    pods = cluster.uids("pods")
+    pods, disks = cluster.uids("pods"), cluster.uids("pvc")
     approve(cluster, 1)
-    time.sleep(8)
-    cluster.wait_running(3)
+    cluster.wait_reason("QuorumLossApproved", "ApprovalVoid")
+    wait_until("an Event says so", lambda: bool(cluster.events("ApprovalVoid")))
     assert cluster.uids("pods") == pods
+    with no_room(target):
+        cluster.kubectl("delete", "pod", "c-1", "c-2", "--grace-period=0", "--force")
+        cluster.wait_reason("QuorumHealthy", "MajorityLost", 60)
+        wait_until("the delay is over", lambda: loss_lasts(cluster) > 20)
+        assert cluster.condition("Ready")["reason"] == "NoQuorum"
+        assert cluster.uids("pvc") == disks
+        # One that is given now counts: it is refused only for what it asks.
+        approve(cluster, 1_000_000)
+        cluster.wait_reason("Ready", "RecoveryRefused")
+        cluster.wait_reason("QuorumLossApproved", "QuorumLossApproved")
+    cluster.wait_running(3)
+    cluster.wait_reason("QuorumLossApproved", "ApprovalVoid")
+    assert cluster.uids("pvc") == disks
+    assert cluster.read_key("key") == "value"
     assert cluster.status().get("lastRecovery", "") == ""
     with pytest.raises(TargetError, match="acceptedRevision"):
         approve(cluster, 0)

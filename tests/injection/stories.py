@@ -107,6 +107,8 @@ def _give_up_majority(cluster: Cluster) -> None:
     request = {"clusterID": cluster.status()["clusterID"], "acceptedRevision": 2}
     cluster.kubectl("delete", "pvc", "data-c-1", "data-c-2", "--wait=false")
     cluster.kubectl("delete", "pod", "c-1", "c-2", "--grace-period=0", "--force")
+    # An approval counts only for a loss that was reported before.
+    cluster.wait_reason("QuorumHealthy", "MajorityLost", SETTLE_SECONDS)
     cluster.patch(recovery={"quorumLoss": request})
 
 

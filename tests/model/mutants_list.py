@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.model.mutants_keeping import CERTIFICATES, DIFFERENCE, RECOVERY, REPLACEMENT
+from tests.model.mutants_keeping import (
+    APPROVAL,
+    CERTIFICATES,
+    DIFFERENCE,
+    RECOVERY,
+    REPLACEMENT,
+)
 from tests.model.mutation import Mutant
 
 _RULES: Final = (
@@ -270,6 +276,7 @@ MUTANTS: Final = (
     *_STUCK,
     *DIFFERENCE,
     *RECOVERY,
+    *APPROVAL,
     *_LAYOUT,
     *_GUARDS,
     *CERTIFICATES,

@@ -60,7 +60,7 @@ class Deed(NamedTuple):
 class Planned:
     """What a pass that sees this does. Equal sights share one Planned."""
 
-    __slots__ = ("deeds", "plan", "remembered_ids", "seen", "snapshot", "status")
+    __slots__ = ("deeds", "plan", "remembered_ids", "seen", "snapshot", "stale", "status")
 
     def __init__(self, seen: Seen, specs: Specs) -> None:
         self.seen = seen
@@ -68,7 +68,9 @@ class Planned:
         self.plan: Plan = plan(self.snapshot)
         limit = 8 if specs[seen.cluster.spec].minor >= (3, 6) else 1
         self.deeds = tuple(_weigh(self.snapshot, self.plan.actions, limit))
-        self.status = _abstract(self.snapshot, self.plan)
+        self.stale = frozenset(_find_stale(seen, specs))
+        approves = any(spec.recovery.quorum_loss for spec in specs)
+        self.status = _abstract(self.snapshot, self.plan, approves=approves)
         self.remembered_ids = frozenset(
             getattr(action, name)
             for action in self.plan.actions
@@ -126,12 +128,21 @@ class Operator:
         return found
 
 
-def _abstract(snapshot: Snapshot, planned: Plan) -> Status:
+def _find_stale(seen: Seen, specs: Specs) -> Iterator[int]:
+    """The approval that is there beside a quorum, by its revision."""
+    given = specs[seen.cluster.spec].recovery.quorum_loss
+    if given is not None and seen.membership is not None and seen.membership.linearizable:
+        yield given.accepted_revision
+
+
+def _abstract(snapshot: Snapshot, planned: Plan, *, approves: bool) -> Status:
     """The part of the reported status on which later decisions depend."""
     status = report(snapshot, planned.decision)
     starting = any(c.type == "Progressing" and c.reason == "Starting" for c in status.conditions)
     phase = str(status.phase or "")
-    return Status(phase, status.cluster_id, starting, status.last_recovery)
+    lost = any(c.type == "QuorumHealthy" and c.status == "False" for c in status.conditions)
+    told = (lost, status.spent_approvals) if approves else (False, ())
+    return Status(phase, status.cluster_id, starting, status.last_recovery, *told)
 
 
 def _weigh(snapshot: Snapshot, actions: tuple[Action, ...], limit: int) -> Iterator[Deed]:
@@ -270,11 +281,14 @@ def perform(state: State, deed: Deed) -> Outcome:
 def write_status(state: State, planned: Planned) -> State:
     """Write what the pass reports; refused if the EtcdCluster has changed since it was seen."""
     live = state.cluster
-    if live is None or live.life != planned.seen.cluster.life or live.status == planned.status:
+    if live is None or live.life != planned.seen.cluster.life:
+        return state
+    if live.status == planned.status and live.stale >= planned.stale:
         return state
     if kubernetes.cluster_revision(live) != planned.seen.cluster_revision:
         return state
-    return state._replace(cluster=live._replace(status=planned.status))
+    stale = live.stale | planned.stale
+    return state._replace(cluster=live._replace(status=planned.status, stale=stale))
 
 
 def end_pass(state: State, planned: Planned, done: list[Deed]) -> State:

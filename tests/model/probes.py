@@ -12,7 +12,7 @@ import pytest
 
 from tests.model.adversary import tempt
 from tests.model.explore import explore
-from tests.model.scenario import Scenario, pausing, sizes
+from tests.model.scenario import Scenario, approving, pausing, sizes
 from tests.model.scenarios import (
     ALARM,
     CRASH,
@@ -82,6 +82,8 @@ _PROBES: Final = {
     "differ, two of 5": Scenario("", sizes(5), (), RUNNING, (DIFFERS,), budget=2,
                                  most_states=8_000),
     "differ, tempt": Scenario("", sizes(3, 1), (1,), RUNNING, (DIFFERS,), most_states=3_000),
+    "approve early": Scenario("", (approving(sizes(3)[0]),), (), RUNNING, (NODE_LOST,), budget=2,
+                              most_states=6_000),
     "pause": Scenario("", sizes(3) + pausing(sizes(1)), (1, 0), RUNNING),
 }  # fmt: skip
 

@@ -95,6 +95,8 @@ def _judge_blocked(operator: Operator, planned: Planned, state: State) -> str | 
         "NameTaken": any(child and child.life != cluster.life for child in state.children),
         "Paused": spec.paused,
         "RecoveryRefused": not any(a and a.member and not a.learner for a in planned.seen.answers),
+        # Only a person knows that a node is off: the Pods on it end when it is deleted.
+        "RecoveringQuorum": any(pod and pod.lost for pod in state.pods),
         "RecoveryFailed": _members_lost(state, served=True) > 0,
         "DataDiffers": agreement.is_undecided(state),
         "CorruptData": state.etcd is not None and 0 in state.etcd.alarms,

@@ -34,10 +34,10 @@ class Scenario:
         return max(1, *(spec.size for spec in self.specs))
 
 
-def approving(spec: EtcdClusterSpec) -> EtcdClusterSpec:
+def approving(spec: EtcdClusterSpec, revision: int = 1) -> EtcdClusterSpec:
     """The spec with an approval to give up a lost majority, for the first life of a cluster."""
     members = (1 << spec.size) - 1  # as the model's etcd makes cluster IDs
-    loss = QuorumLoss(cluster_id=f"{0x10000 + members:x}", accepted_revision=1)
+    loss = QuorumLoss(cluster_id=f"{0x10000 + members:x}", accepted_revision=revision)
     return spec.model_copy(update={"recovery": Recovery(quorum_loss=loss)})
 
 

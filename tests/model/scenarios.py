@@ -39,6 +39,7 @@ V36: Final = "3.6.5"
 NEWER: Final = sizes(3, version="3.5.22")
 LARGE: Final = "20Gi"
 LARGER: Final = "30Gi"
+ROLLED_BACK: Final = (*sizes(3), approving(sizes(3)[0], 1), approving(sizes(3)[0], 2))
 
 SCENARIOS: Final = (
     Scenario("bootstrap 1", sizes(1), ("create",), faults=(*ANY_ACCIDENT, ONE_LAGS)),
@@ -73,6 +74,10 @@ SCENARIOS: Final = (
              RUNNING, (LOST_DISK, SLOW, CRASH), budget=3, most_states=12_000, partial=True),
     Scenario("3 approve too early", (approving(sizes(3)[0]),), (), RUNNING,
              (WIPED, LOST_DISK, GATE), budget=2, most_states=12_000, partial=True),
+    Scenario("3 approve while all is well, then lose two nodes", (approving(sizes(3)[0]),), (),
+             RUNNING, (NODE_LOST, LOST_STATUS, GATE), budget=3, most_states=12_000, partial=True),
+    Scenario("3 roll an approval back", ROLLED_BACK, (1, 2, 1), RUNNING, (NODE_LOST,), budget=2,
+             most_states=12_000, partial=True),
     Scenario("1 to 3", sizes(1, 3), (1,), RUNNING, (*ANY_ACCIDENT, SLOW, WRITE)),
     Scenario("1 to 3, two faults", sizes(1, 3), (1,), RUNNING, (POD, CRASH, LOST_DISK), budget=2),
     Scenario("1 to 3 on 3.6", sizes(1, 3, version=V36), (1,), RUNNING, (*ANY_ACCIDENT, SLOW)),

@@ -58,6 +58,8 @@ from tests.model.world import (
 
 Specs = tuple[EtcdClusterSpec, ...]
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+# What every member has: approvals may differ in the revision that they accept.
+REVISION: Final = 9
 # Every delay is over: the model has no clock.
 LONG_AGO: Final = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -227,7 +229,6 @@ def build_snapshot(seen: Seen, specs: Specs) -> Snapshot:
 
 def _cluster(seen: Seen, specs: Specs) -> EtcdCluster:
     cluster = seen.cluster
-    approved = specs[cluster.spec].recovery.quorum_loss is not None
     return EtcdCluster(
         namespace=NAMESPACE,
         name=NAME,
@@ -238,7 +239,7 @@ def _cluster(seen: Seen, specs: Specs) -> EtcdCluster:
         finalizers=(FINALIZER,) if cluster.finalizer else (),
         annotations=_annotate(cluster, specs),
         spec=specs[cluster.spec],
-        status=build_status(cluster.status, approved=approved),
+        status=build_status(cluster.status),
     )
 
 
@@ -255,8 +256,8 @@ def _annotate(cluster: Cluster, specs: Specs) -> dict[str, str]:
 
 
 @functools.cache
-def build_status(status: Status, *, approved: bool) -> EtcdClusterStatus:
-    """The status that carries what decisions depend on; a loss that somebody gave up has lasted."""
+def build_status(status: Status) -> EtcdClusterStatus:
+    """The status that carries what decisions depend on; a loss that it tells of has lasted."""
     lost = Condition(
         type="QuorumHealthy", status="False", last_transition_time=LONG_AGO.isoformat()
     )
@@ -264,8 +265,9 @@ def build_status(status: Status, *, approved: bool) -> EtcdClusterStatus:
     return EtcdClusterStatus(
         phase=Phase(status.phase) if status.phase else None,
         cluster_id=status.cluster_id,
-        conditions=(*((starting,) if status.starting else ()), *((lost,) if approved else ())),
+        conditions=(*((starting,) if status.starting else ()), *((lost,) if status.lost else ())),
         last_recovery=status.recovered,
+        spent_approvals=status.spent,
     )
 
 
@@ -353,7 +355,7 @@ def _probe(answer: Answer) -> Probe:
     if answer is NO_ANSWER or not answer.member:
         return Probe(None, "connection refused")
     if answer.mute:
-        return Probe(None, "no answer", Standing(answer.member, 1, 1, answer.learner))
+        return Probe(None, "no answer", Standing(answer.member, REVISION, 1, answer.learner))
     status = MemberStatus(
         member_id=answer.member,
         cluster_id=answer.cluster,
@@ -361,7 +363,7 @@ def _probe(answer: Answer) -> Probe:
         db_size=1,
         db_size_in_use=1,
         leader=answer.leader,
-        revision=1,
+        revision=REVISION,
         raft_term=1,
         raft_index=1,
         raft_applied_index=1,

@@ -213,12 +213,17 @@ class Child(NamedTuple):
 
 
 class Status(NamedTuple):
-    """The part of the status on which decisions depend."""
+    """The part of the status on which decisions depend.
+
+    `lost`, that it says so of the quorum, and `spent` approvals only where any are given.
+    """
 
     phase: str
     cluster_id: str
     starting: bool
     recovered: str = ""
+    lost: bool = False
+    spent: tuple[str, ...] = ()
 
 
 NO_STATUS: Final = Status("", "", starting=False)
@@ -236,7 +241,10 @@ NO_MARKS: Final = Marks()
 
 
 class Cluster(NamedTuple):
-    """The EtcdCluster. `life` stands for its uid, `spec` is its place in the scenario's specs."""
+    """The EtcdCluster. `life` stands for its uid, `spec` is its place in the scenario's specs.
+
+    `stale` are the approvals of quorum loss that were seen while a quorum stood, by revision.
+    """
 
     life: int
     spec: int
@@ -244,6 +252,7 @@ class Cluster(NamedTuple):
     finalizer: bool
     status: Status
     marks: Marks = NO_MARKS
+    stale: frozenset[int] = frozenset()
 
 
 class Etcd(NamedTuple):

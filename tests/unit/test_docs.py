@@ -96,6 +96,7 @@ def test_every_rule_and_judgement_is_read() -> None:
         "Degraded",
         "QuorumHealthy",
         "DataLossPossible",
+        "QuorumLossApproved",
         "Paused",
         "CertificatesValid",
         "BackupHealthy",

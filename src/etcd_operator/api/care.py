@@ -22,7 +22,8 @@ class QuorumLoss(Model):
         ge=1,
         description=(
             "Writes up to this revision must survive; what only lost members had may be missing. "
-            "Another recovery needs another revision."
+            "An approval counts for one loss of quorum, and only if it is given after the status "
+            "reports that loss. Another one needs another revision."
         ),
     )
 
@@ -36,7 +37,8 @@ class Recovery(Model):
         description=(
             "How long a member's Pod may be stuck before the member is replaced, e.g. 5m: on a "
             "node that does not answer, unschedulable because its disk is on such a node, or "
-            "crashing again and again. At least 10s."
+            "crashing again and again. So long is a member waited for as well before a lost "
+            "majority is given up. At least 10s."
         ),
     )
     quorum_loss: QuorumLoss | None = Field(

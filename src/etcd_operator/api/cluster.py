@@ -322,6 +322,14 @@ class EtcdClusterStatus(Model):
         max_length=64,
         description="The last recovery from a lost majority: its request and the revision kept.",
     )
+    spent_approvals: tuple[str, ...] = Field(
+        (),
+        max_length=256,
+        description=(
+            "Approvals in spec.recovery.quorumLoss that count no more, as cluster ID and revision: "
+            "carried out, or given while no quorum was lost."
+        ),
+    )
     observed_generation: int = Field(0, description="The spec's generation this is about.")
 
 

@@ -8,18 +8,22 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from etcd_operator.api.cluster import Phase
+from etcd_operator.core.approval import approved_request, find_recovered, find_request
 from etcd_operator.core.decision import Decision
-from etcd_operator.core.difference import explain, find_difference
+from etcd_operator.core.difference import DATA_DIFFERS, explain, find_difference
 from etcd_operator.core.issuer import find_credential_problem, find_issuing_problem
 from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.members import NO_SPACE, format_id
 from etcd_operator.core.quorum import majority, serving_ids, voter_ids, voters_not_serving
-from etcd_operator.core.recovery import find_recovered, find_recovery
+from etcd_operator.core.recovery import find_recovery
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import issuer_of
 
 # A backup that has not begun so long after its time is not about to.
 OVERDUE: Final = timedelta(minutes=10)
+
+# Conditions of these reasons are told by a Warning as well, whatever the decision is about.
+WARNINGS: Final = frozenset({DATA_DIFFERS, "QuorumLossApproved", "ApprovalVoid"})
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -162,6 +166,33 @@ def _judge_data_loss(snapshot: Snapshot, _: Decision) -> Verdict:
     return Verdict("DataLossPossible", "True", "MajorityGivenUp", message)
 
 
+def _judge_approval(snapshot: Snapshot, _: Decision) -> Verdict | None:
+    """QuorumLossApproved: an approval to give up the majority stands; only while one is given."""
+    kind, request = "QuorumLossApproved", approved_request(snapshot)
+    recovery = find_recovery(snapshot)
+    if request is None:
+        return None
+    what = f"spec.recovery.quorumLoss ({request})"
+    if recovery is not None and recovery.request == request:
+        return Verdict(kind, "True", "ApprovalInUse", f"{what} is being carried out.")
+    if find_request(snapshot) is not None:
+        said = (
+            f"{what} stands: unless the majority comes back, the cluster goes on from one member "
+            "and writes may be lost. Take it out of the spec to withdraw it."
+        )
+        return Verdict(kind, "True", "QuorumLossApproved", said)
+    done, revision = find_recovered(snapshot)
+    if done == request:
+        said = f"{what} was carried out, from revision {revision}: take it out of the spec."
+        return Verdict(kind, "False", "ApprovalCarriedOut", said)
+    said = (
+        f"{what} is void and will never be carried out: it was used, or given while no loss of "
+        "quorum was reported. Take it out of the spec; a loss of quorum needs an approval with "
+        "another acceptedRevision, given after it."
+    )
+    return Verdict(kind, "False", "ApprovalVoid", said)
+
+
 def _judge_paused(snapshot: Snapshot, _: Decision) -> Verdict:
     """Paused: the user asked for no changes."""
     if snapshot.cluster.spec.paused:
@@ -225,6 +256,7 @@ _JUDGEMENTS: Final[tuple[Callable[[Snapshot, Decision], Verdict | None], ...]] =
     _judge_degraded,
     _judge_quorum,
     _judge_data_loss,
+    _judge_approval,
     _judge_paused,
     _judge_certificates,
     _judge_backups,

@@ -54,7 +54,12 @@ from etcd_operator.core.certificate_guards import refuse_access, refuse_certific
 from etcd_operator.core.layout import ANNOTATION_RESTORE, recorded_bootstrap
 from etcd_operator.core.members import CORRUPT, Member
 from etcd_operator.core.precaution_guards import refuse_request, refuse_risk
-from etcd_operator.core.recovery_guards import is_alone_by_approval, is_approved, refuse_quarantine
+from etcd_operator.core.recovery_guards import (
+    is_alone_by_approval,
+    is_approved,
+    refuse_quarantine,
+    refuse_recovery,
+)
 from etcd_operator.core.replacement import find_replacement
 from etcd_operator.core.replacement_guards import (
     is_before_service,
@@ -124,7 +129,9 @@ def _refuse_foreign(action: Action, snapshot: Snapshot) -> str | None:
 def _refuse_apply(action: ApplyObject, snapshot: Snapshot) -> str | None:
     if action.kind == "StatefulSet":
         return _refuse_fewer_pods(action, snapshot) or refuse_unreadable(action, snapshot)
-    return _refuse_open_gate(action, snapshot) if action.kind == "ConfigMap" else None
+    if action.kind == "ConfigMap":
+        return _refuse_open_gate(action, snapshot) or refuse_recovery(action, snapshot)
+    return None
 
 
 def _refuse_deletion(action: DeleteObject, snapshot: Snapshot) -> str | None:

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from etcd_operator.core.approval import find_recovered, spent_approvals
 from etcd_operator.core.members import Member
 from etcd_operator.core.naming import ANNOTATION_BOOTSTRAP, ANNOTATION_MEMBERS
-from etcd_operator.core.recovery import Recovery, find_recovered
+from etcd_operator.core.recovery import Recovery
 from etcd_operator.core.replacement import Stage, find_replacement
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.versions import next_record
@@ -48,8 +49,8 @@ class Layout:
     `cluster_id` is None while the cluster is not formed; `bootstrap` is the number of members of
     the first generation, kept until then. `confirmed` is False when no quorum stands behind this
     layout: then a gate that already fences by cluster ID is left exactly as it is. `recovery` is
-    under way, from a lost majority; `recovered` is the record of the last one. `version` is the
-    record of what members ran.
+    under way, from a lost majority; `recovered` is the record of the last one, and `spent` of all
+    approvals that count no more. `version` is the record of what members ran.
     """
 
     gates: tuple[Gate, ...]
@@ -60,6 +61,7 @@ class Layout:
     confirmed: bool = True
     recovery: Recovery | None = None
     recovered: str = ""
+    spent: tuple[str, ...] = ()
     version: str = ""
 
 
@@ -152,6 +154,7 @@ def _from_members(snapshot: Snapshot, cluster_id: int) -> Layout:
         cluster_id=cluster_id,
         bootstrap=None,
         recovered=" ".join(find_recovered(snapshot)).strip(),
+        spent=spent_approvals(snapshot),
         version=next_record(snapshot),
     )
 

@@ -36,6 +36,7 @@ ANNOTATION_MEMBERS: Final = "etcd.etcd.io/members"
 ANNOTATION_BOOTSTRAP: Final = "etcd.etcd.io/bootstrap"
 ANNOTATION_RECOVERY: Final = "etcd.etcd.io/recovery"
 ANNOTATION_RECOVERED: Final = "etcd.etcd.io/recovered"
+ANNOTATION_SPENT: Final = "etcd.etcd.io/spent-approvals"
 # On a PersistentVolume that was set aside: which claim's it was.
 ANNOTATION_QUARANTINED: Final = "etcd.etcd.io/quarantined-from"
 # Beside it: the reclaim policy that the volume had until then.

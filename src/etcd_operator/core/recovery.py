@@ -1,7 +1,7 @@
 """The record of a recovery from a lost majority: what was approved, who is kept, how far it is.
 
-It is kept on the ConfigMap, so that whoever continues knows; the request is in the spec. A request
-is carried out once: what was done stays written on the ConfigMap and in the status.
+It is kept on the ConfigMap, so that whoever continues knows. The request is in the spec; whether it
+still counts is a matter of `approval`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from etcd_operator.core.approval import find_request
 from etcd_operator.core.members import Standing, format_id
-from etcd_operator.core.naming import ANNOTATION_RECOVERED, ANNOTATION_RECOVERY
+from etcd_operator.core.naming import ANNOTATION_RECOVERY
 from etcd_operator.core.snapshot import Probe, Snapshot
 
 
@@ -36,22 +37,6 @@ class Recovery:
         """The text of the annotation."""
         kept = f"{self.ordinal} {format_id(self.member_id)} {self.revision}"
         return f"{self.stage.value} {kept} {self.request}"
-
-
-def find_request(snapshot: Snapshot) -> str | None:
-    """The request in the spec that was not carried out yet, as `<cluster ID>/<revision>`."""
-    wanted = snapshot.cluster.spec.recovery.quorum_loss
-    if wanted is None:
-        return None
-    request = f"{wanted.cluster_id.lower()}/{wanted.accepted_revision}"
-    return None if request == find_recovered(snapshot)[0] else request
-
-
-def find_recovered(snapshot: Snapshot) -> tuple[str, str]:
-    """The request that was carried out last and the revision that was kept; empty for none."""
-    text = _read(snapshot, ANNOTATION_RECOVERED) or snapshot.cluster.status.last_recovery
-    request, _, revision = text.partition(" ")
-    return request, revision
 
 
 def find_recovery(snapshot: Snapshot) -> Recovery | None:

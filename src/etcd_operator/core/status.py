@@ -11,12 +11,12 @@ from typing import Literal
 
 from etcd_operator.api.cluster import CertificateView, Condition, EtcdClusterStatus, MemberView
 from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.core.approval import find_recovered, spent_approvals
 from etcd_operator.core.conditions import Verdict, judge
 from etcd_operator.core.decision import Decision
 from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import ROLE_VOTER
-from etcd_operator.core.recovery import find_recovered
 from etcd_operator.core.snapshot import Seat, Snapshot
 
 # The size in status follows the real one in steps, so that a busy cluster causes no writes.
@@ -45,6 +45,7 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
         disk_size=_disk_size(snapshot),
         certificates=_view_certificates(snapshot),
         last_recovery=" ".join(find_recovered(snapshot)).strip(),
+        spent_approvals=spent_approvals(snapshot),
         last_backup_time=before.last_backup_time,
         last_update_time=before.last_update_time,
         observed_generation=snapshot.cluster.generation,

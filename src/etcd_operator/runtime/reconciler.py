@@ -17,8 +17,9 @@ import structlog
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterStatus, Phase
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject, SetFinalizer, describe
+from etcd_operator.core.conditions import WARNINGS
 from etcd_operator.core.decision import Decision
-from etcd_operator.core.difference import DATA_DIFFERS, doubtful_ids
+from etcd_operator.core.difference import doubtful_ids
 from etcd_operator.core.plan import Plan, plan, predict
 from etcd_operator.core.precaution import hold_upgrade
 from etcd_operator.core.snapshot import Snapshot
@@ -173,7 +174,8 @@ class Reconciler:
             self._events.record(regarding, "Warning", decision.reason, decision.message)
         for condition in status.conditions:
             unusable = condition.type == "CertificatesValid" and condition.status == "False"
-            if unusable or (condition.reason == DATA_DIFFERS and not bad):
+            told = bad and condition.reason == decision.reason
+            if unusable or (condition.reason in WARNINGS and not told):
                 self._events.record(regarding, "Warning", condition.reason, condition.message)
         if status == cluster.status:
             return True

@@ -7,11 +7,32 @@ from typing import Any
 
 import pytest
 
+from etcd_operator.api.cluster import EtcdClusterStatus
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ApplyObject, QuarantineDisk
-from etcd_operator.core.snapshot import Snapshot
-from tests.unit.core.recovery_scenes import approve, follow, gate_of, isolating, lost
-from tests.unit.core.scenes import formed, without_claims, without_pods
+from etcd_operator.core.plan import plan
+from etcd_operator.core.snapshot import Snapshot, Trouble
+from tests.unit.core.recovery_scenes import (
+    LOST,
+    approve,
+    follow,
+    gate_of,
+    isolating,
+    lost,
+    with_standing,
+)
+from tests.unit.core.scenes import (
+    NOW,
+    change_pod,
+    formed,
+    with_status,
+    without_claims,
+    without_pods,
+)
+
+OTHER_ID = EtcdClusterStatus.model_validate({"clusterID": "bad", "conditions": LOST})
+SOON = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+RECORD = "etcd.etcd.io/recovery"
 
 
 def gate_with(snapshot: Snapshot) -> ApplyObject:
@@ -34,6 +55,67 @@ def gate_with(snapshot: Snapshot) -> ApplyObject:
 )
 def test_the_guard_lets_nobody_be_forced_while_others_could_start(scene: Snapshot) -> None:
     assert "forced only when" in (guards.refuse(gate_with(scene), scene) or "")
+
+
+BEGINS = approve(lost(1, 2))
+NOT_BEGUN: dict[str, tuple[Snapshot, str]] = {
+    "the spec approves nothing": (lost(1, 2), "the spec does not approve it"),
+    "the spec approves another": (approve(lost(1, 2), revision=91), "the spec does not approve it"),
+    "another etcd cluster": (
+        replace(BEGINS, cluster=replace(BEGINS.cluster, status=OTHER_ID), children={}),
+        "it was approved for another etcd cluster",
+    ),
+    "a quorum": (approve(formed(3)), "no loss of quorum is reported"),
+    "the loss is not reported": (
+        with_status(BEGINS, conditions=[]),
+        "no loss of quorum is reported",
+    ),
+    "spent": (
+        with_status(BEGINS, spentApprovals=["c1d/90"]),
+        "its approval was used or void before",
+    ),
+    "below the floor": (
+        with_status(BEGINS, spentApprovals=["c1d/<=90"]),
+        "its approval was used or void before",
+    ),
+    "carried out": (
+        with_status(BEGINS, lastRecovery="c1d/90 100"),
+        "its approval was used or void before",
+    ),
+    "the kept one is silent": (
+        replace(BEGINS, probes={}),
+        "the member that is to be kept does not answer with its data",
+    ),
+    "another one is ahead": (with_standing(BEGINS, 1, 201), "another member is ahead of it"),
+    "one may still come": (
+        change_pod(
+            BEGINS, 1, unready_since=NOW, running=False, trouble=Trouble("Unschedulable", "")
+        ),
+        "what is on data-db-1 may still become known",
+    ),
+    "one has no Pod yet": (
+        without_pods(with_status(BEGINS, conditions=[{**LOST[0], "lastTransitionTime": SOON}]), 1),
+        "what is on data-db-1 may still become known",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOT_BEGUN)
+def test_the_guard_lets_no_recovery_begin(case: str) -> None:
+    scene, why = NOT_BEGUN[case]
+    (begin,) = plan(BEGINS).actions
+    assert guards.refuse(begin, BEGINS) is None
+    assert guards.refuse(begin, scene) == why
+
+
+def test_the_guard_lets_no_recovery_begin_with_less_than_was_accepted() -> None:
+    (begin,) = plan(BEGINS).actions
+    assert isinstance(begin, ApplyObject)
+    more = approve(BEGINS, revision=101)
+    text = begin.manifest["metadata"]["annotations"][RECORD].replace("/90", "/101")
+    manifest = {**begin.manifest, "metadata": {"annotations": {RECORD: text}}}
+    asked = replace(begin, manifest=manifest)
+    assert guards.refuse(asked, more) == "it has less than was accepted"
 
 
 def test_the_guard_sets_aside_no_disk_that_is_in_use() -> None:

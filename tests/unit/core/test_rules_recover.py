@@ -13,9 +13,10 @@ from etcd_operator.core.conditions import judge
 from etcd_operator.core.plan import plan
 from etcd_operator.core.recovery import Stage, find_recovery
 from etcd_operator.core.rules.recover import recover_quorum
-from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.snapshot import Snapshot, Trouble
 from etcd_operator.core.status import report
 from tests.unit.core.recovery_scenes import (
+    LOST,
     REQUEST,
     alone,
     approve,
@@ -43,6 +44,26 @@ from tests.unit.core.scenes import (
 from tests.unit.core.shorthand import Fires, Passes, brief, flags
 
 KEPT = "Going on from member db-0 at revision 100."
+
+TWO_MINUTES_AGO = NOW - timedelta(minutes=2)
+JUST_LOST = with_status(
+    approve(lost(1, 2)),
+    conditions=[{**LOST[0], "lastTransitionTime": f"{TWO_MINUTES_AGO:%Y-%m-%dT%H:%M:%SZ}"}],
+)
+# The delay is waited for, whatever keeps a member away.
+AWAY_FOR_TWO_MINUTES = {
+    f"its Pod has a trouble: {reason}": change_pod(
+        approve(lost(1, 2)),
+        1,
+        running=False,
+        trouble=Trouble(reason, "why"),
+        unready_since=TWO_MINUTES_AGO,
+    )
+    for reason in ("Unschedulable", "CrashLoopBackOff", "ImagePullBackOff")
+} | {
+    "it has no Pod": without_pods(JUST_LOST, 1),
+    "its Pod ends": change_pod(JUST_LOST, 1, deleting=True),
+}
 
 FIRES = (
     Fires(
@@ -284,6 +305,19 @@ FIRES = (
         Phase.FAILED,
         flags=flags("blocked"),
     ),
+    *(
+        Fires(
+            title,
+            recover_quorum,
+            scene,
+            "RecoveryRefused",
+            "spec.recovery.quorumLoss is not carried out: db-1 may still say what is on the disk, "
+            f"until {NOW + timedelta(minutes=3):%H:%M:%SZ}.",
+            Phase.FAILED,
+            flags=flags("blocked"),
+        )
+        for title, scene in AWAY_FOR_TWO_MINUTES.items()
+    ),
     Fires(
         "another one serves, says Kubernetes: the majority may be out of our sight",
         recover_quorum,
@@ -311,6 +345,16 @@ PASSES = (
     Passes("a majority answers, without a leader", recover_quorum, approve(leaderless())),
     Passes("a majority runs without serving", recover_quorum, approve(started_again(0, 2))),
     Passes("it may be an election", recover_quorum, approve(silent(formed(3), 1, 2))),
+    Passes(
+        "this request was void",
+        recover_quorum,
+        with_status(approve(lost(1, 2)), spentApprovals=[REQUEST]),
+    ),
+    Passes(
+        "it was there before the loss",
+        recover_quorum,
+        with_status(approve(lost(1, 2)), conditions=[]),
+    ),
     Passes(
         "this request was carried out",
         recover_quorum,

@@ -329,7 +329,9 @@ def asked_for_standing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def approved_stage() -> Stage:
     """Member 1 answers, the others are silent, and going on without them is approved."""
-    stage = Stage(clusterID=format_id(CLUSTER_ID))
+    since = "2026-03-04T05:00:00Z"
+    lost = {"type": "QuorumHealthy", "status": "False", "lastTransitionTime": since}
+    stage = Stage(clusterID=format_id(CLUSTER_ID), conditions=[lost])
     request = {"clusterID": format_id(CLUSTER_ID), "acceptedRevision": 1}
     spec = {"size": 3, "recovery": {"quorumLoss": request}}
     status = stage.cluster.status

@@ -14,6 +14,7 @@ from etcd_operator.core.naming import (
     ANNOTATION_MEMBERS,
     ANNOTATION_RECOVERED,
     ANNOTATION_RECOVERY,
+    ANNOTATION_SPENT,
     ANNOTATION_TLS,
     ANNOTATION_TRUST,
     ANNOTATION_VERSION,
@@ -35,6 +36,8 @@ _KEPT_ANNOTATIONS = (
     ANNOTATION_MEMBERS,
     ANNOTATION_BOOTSTRAP,
     ANNOTATION_VERSION,
+    ANNOTATION_RECOVERED,
+    ANNOTATION_SPENT,
 )
 
 
@@ -91,6 +94,8 @@ def render_config_map(
         annotations[ANNOTATION_RECOVERY] = layout.recovery.write()
     if layout.recovered:
         annotations[ANNOTATION_RECOVERED] = layout.recovered
+    if layout.spent:
+        annotations[ANNOTATION_SPENT] = " ".join(layout.spent)
     if layout.bootstrap is not None:
         annotations[ANNOTATION_BOOTSTRAP] = str(layout.bootstrap)
     return build_object(

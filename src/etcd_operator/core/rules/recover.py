@@ -2,7 +2,8 @@
 
 The request in the spec names the etcd cluster and a revision. The most advanced of the members that
 run is kept, if it has reached that revision. A member that started without a majority serves
-nobody, but says what is on its disk; who may still come to say so is waited for. What others
+nobody, but says what is on its disk; who may still come to say so is waited for, as long as
+`spec.recovery.memberReplacementDelay`, whatever keeps it away. What others
 acknowledged later may be missing afterwards, so nothing of theirs is destroyed.
 
 1. ISOLATE: the StatefulSet runs the kept ordinal only. When the Pods of the others are gone, their
@@ -18,10 +19,17 @@ Each step follows from the record on the ConfigMap and from what is there. See d
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, QuarantineDisk
+from etcd_operator.core.approval import (
+    find_recovered,
+    find_request,
+    lost_since,
+    spent_approvals,
+)
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.layout import Gate, Layout
 from etcd_operator.core.members import Standing
@@ -31,7 +39,6 @@ from etcd_operator.core.recovery import (
     Stage,
     answers_with_data,
     find_recovery,
-    find_request,
     find_standing,
     is_for,
 )
@@ -123,18 +130,26 @@ def _wait_for_word(snapshot: Snapshot, untold: list[Seat]) -> str:
             "clients where the operator does not reach it"
         )
     delay = snapshot.cluster.spec.recovery.member_replacement_delay.length
-    until = {
-        seat.ordinal: since + delay
-        for seat in untold
-        if seat.pod
-        and not (seat.pod.deleting or seat.pod.trouble)
-        and (since := seat.pod.unready_since or seat.pod.created)
-    }
-    late = [seat for seat in untold if until.get(seat.ordinal, snapshot.now) > snapshot.now]
+    until = {seat.ordinal: _away_since(seat, snapshot) + delay for seat in untold}
+    late = [s for s in untold if _has_data(s) and until[s.ordinal] > snapshot.now]
     if not late:
         return ""
     moment = max(until[seat.ordinal] for seat in late).strftime("%H:%M:%SZ")
     return f"{_name(snapshot, late)} may still say what is on the disk, until {moment}"
+
+
+def _away_since(seat: Seat, snapshot: Snapshot) -> datetime:
+    """Since when a member has not come to say what it has; at the latest since the loss."""
+    pod = seat.pod
+    since = pod.unready_since or pod.created if pod and not pod.deleting else None
+    return since or lost_since(snapshot) or snapshot.now
+
+
+def _has_data(seat: Seat) -> bool:
+    """Whether there may be something on the disk: a claim without a volume has nothing."""
+    claim = seat.claim
+    used = bool(seat.pod and seat.pod.ever_ran)
+    return claim is not None and not claim.lost and (claim.bound or used)
 
 
 def _name(snapshot: Snapshot, seats: list[Seat]) -> str:
@@ -238,6 +253,8 @@ def _layout(snapshot: Snapshot, recovery: Recovery | None) -> Layout:
         cluster_id=snapshot.recorded_cluster_id,
         bootstrap=None,
         recovery=recovery,
+        recovered=" ".join(find_recovered(snapshot)).strip(),
+        spent=spent_approvals(snapshot),
         version=next_record(snapshot),
     )
 

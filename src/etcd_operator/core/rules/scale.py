@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Final
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.parse import parse_time
 from etcd_operator.core.actions import (
     Action,
     AddLearner,
@@ -20,6 +19,7 @@ from etcd_operator.core.actions import (
     PromoteMember,
     RemoveMember,
 )
+from etcd_operator.core.approval import lost_since
 from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, SOON, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids
 from etcd_operator.core.members import Member, format_id
@@ -58,11 +58,8 @@ def wait_for_quorum(snapshot: Snapshot) -> Decision | None:
 
 def lasts(snapshot: Snapshot) -> bool:
     """Whether the status has said for longer than an election takes that the majority is lost."""
-    for condition in snapshot.cluster.status.conditions:
-        since = parse_time(condition.last_transition_time)
-        if condition.type == "QuorumHealthy" and condition.status == "False" and since:
-            return snapshot.now - since >= ELECTION
-    return False
+    since = lost_since(snapshot)
+    return since is not None and snapshot.now - since >= ELECTION
 
 
 def refuse_foreign_members(snapshot: Snapshot) -> Decision | None:
