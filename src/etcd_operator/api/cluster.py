@@ -155,6 +155,14 @@ class EtcdConfig(Model):
     log_level: Literal["debug", "info", "warn", "error", "panic", "fatal"] | None = Field(
         None, description="What etcd writes into its log."
     )
+    enable_grpc_gateway: bool | None = Field(
+        None,
+        alias="enableGRPCGateway",
+        description=(
+            "Whether clients can speak JSON over HTTP with etcd (/v3/kv/range and the like), as "
+            "APISIX, Patroni and OpenStack do. If left out: with TLS for clients no, else yes."
+        ),
+    )
     extra_args: Mapping[str, str] | None = Field(
         None,
         description=(
@@ -204,6 +212,15 @@ class EtcdClusterSpec(Model):
         """Whether clients and members speak mutual TLS."""
         tls = self.security.tls if self.security else None
         return tls is not None and tls.enabled and tls.client_tls_enabled
+
+    @property
+    def grpc_gateway(self) -> bool:
+        """Whether members answer JSON over HTTP, as etcd does unless it is told otherwise.
+
+        With TLS it takes a server certificate that is a client's too, so it has to be asked for.
+        """
+        wanted = self.etcd_config.enable_grpc_gateway if self.etcd_config else None
+        return not self.client_tls if wanted is None else wanted
 
     @property
     def peer_tls(self) -> bool:

@@ -137,6 +137,7 @@ _BY_FIELD: Final = {
     "auto-compaction-mode": "autoCompactionMode",
     "auto-compaction-retention": "autoCompactionRetention",
     "election-timeout": "electionTimeout",
+    "enable-grpc-gateway": "enableGRPCGateway",
     "heartbeat-interval": "heartbeatInterval",
     "log-level": "logLevel",
     "max-request-bytes": "maxRequestBytes",
@@ -147,7 +148,7 @@ _BY_FIELD: Final = {
 _DENIED: Final = """
     advertise-client-urls auto-tls cert-file client-cert-auth client-transport-security config-file
     data-dir discovery discovery-config discovery-fallback discovery-proxy discovery-srv
-    discovery-srv-name enable-grpc-gateway enable-log-rotation enable-v2 experimental-enable-v2v3
+    discovery-srv-name enable-log-rotation enable-v2 experimental-enable-v2v3
     force-new-cluster initial-advertise-peer-urls initial-cluster initial-cluster-state
     initial-cluster-token key-file listen-client-http-urls listen-client-urls listen-metrics-urls
     listen-peer-urls log-outputs log-rotation-config-json logger max-learners name peer-auto-tls

@@ -75,7 +75,8 @@ class Leaf:
     """A certificate to issue, and the Secret to put it into.
 
     `dialler` asks for a second one beside it, for the same holder to open connections with: etcd
-    looks up every name in a peer's client certificate, so that one must have none.
+    looks up every name in a peer's client certificate, so that one must have none. `dials_itself`
+    asks for one that is a client's too, as etcd's JSON gateway shows it to etcd.
     """
 
     secret: str
@@ -84,6 +85,12 @@ class Leaf:
     names: tuple[str, ...] = ()
     server: bool = False
     dialler: bool = False
+    dials_itself: bool = False
+
+    @property
+    def client(self) -> bool:
+        """Whether it is a client's."""
+        return self.dials_itself or not self.server
 
 
 def join_bundle(trusted: tuple[Trusted, ...]) -> str:

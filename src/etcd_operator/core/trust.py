@@ -43,9 +43,8 @@ def issued_leaves(spec: EtcdClusterSpec, naming: Naming) -> dict[str, Leaf]:
     """
     if issuer_of(spec) is None:
         return {}
-    names = server_names(spec, naming)
     return {
-        naming.server_certificate: Leaf(naming.server_secret, "", "etcd", names, server=True),
+        naming.server_certificate: _server_leaf(spec, naming, ""),
         naming.client_certificate: Leaf(naming.client_secret, "", CLIENT_NAME),
     }
 
@@ -64,8 +63,7 @@ def wanted_leaves(spec: EtcdClusterSpec, naming: Naming) -> tuple[Leaf, ...]:
         authority = naming.client_authority
         issued = issuer_of(spec) is not None
         if not issued and not tls_of(spec).certificate_secret:
-            names = server_names(spec, naming)
-            leaves.append(Leaf(naming.server_secret, authority, "etcd", names, server=True))
+            leaves.append(_server_leaf(spec, naming, authority))
         leaves.append(Leaf(naming.operator_secret, authority, OPERATOR_NAME))
         if not issued:
             leaves.append(Leaf(naming.client_secret, authority, CLIENT_NAME))
@@ -80,6 +78,29 @@ def wanted_leaves(spec: EtcdClusterSpec, naming: Naming) -> tuple[Leaf, ...]:
             )
         )
     return tuple(leaves)
+
+
+def dials_itself(spec: EtcdClusterSpec) -> bool:
+    """Whether etcd's JSON gateway shows the server's certificate, as a client of its own member."""
+    return spec.client_tls and spec.grpc_gateway
+
+
+def _server_leaf(spec: EtcdClusterSpec, naming: Naming, authority: str) -> Leaf:
+    """The certificate that clients see.
+
+    Without a common name where the gateway shows it. etcd ignores that name only in requests with
+    the header Accept: in one without, from a client without a common name, it is etcd's user.
+    Source: `AuthInfoFromTLS` in etcd's server/auth/store.go, and tests/etcd/test_gateway.py.
+    """
+    dials = dials_itself(spec)
+    return Leaf(
+        naming.server_secret,
+        authority,
+        "" if dials else "etcd",
+        server_names(spec, naming),
+        server=True,
+        dials_itself=dials,
+    )
 
 
 def server_names(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
@@ -214,6 +235,8 @@ def _find_server_problem(snapshot: Snapshot, name: str | None) -> str | None:
         return f"The certificate in Secret {name} has expired: put a new one there."
     if not certificate.server:
         return f"The certificate in Secret {name} is not for servers: it needs that extended usage."
+    if dials_itself(snapshot.cluster.spec) and (why := _why_no_gateway(snapshot, certificate)):
+        return f"The certificate in Secret {name} {why}"
     naming = snapshot.naming
     for ordinal in range(snapshot.cluster.spec.size):
         if not covers(certificate, naming.host(ordinal)):
@@ -222,6 +245,20 @@ def _find_server_problem(snapshot: Snapshot, name: str | None) -> str | None:
                 f"*.{naming.peer_service}.{naming.namespace}.svc.{naming.domain} among its names."
             )
     return None
+
+
+def _why_no_gateway(snapshot: Snapshot, certificate: Certificate) -> str:
+    """Why etcd's JSON gateway cannot, or must not, show the certificate of the server."""
+    field = "spec.etcdConfig.enableGRPCGateway"
+    security = snapshot.cluster.spec.security
+    if not certificate.client:
+        return f"is not for clients, which {field} needs: it needs that extended usage as well."
+    if security and security.auth and security.auth.enabled and certificate.common_name:
+        return (
+            f"has the common name {certificate.common_name}, and by {field} clients could act as "
+            "that user: use one without a common name."
+        )
+    return ""
 
 
 def covers(certificate: Certificate, host: str) -> bool:

@@ -54,8 +54,9 @@ def issue_certificate(
     *,
     names: Iterable[str] = (),
     server: bool,
+    client: bool = False,
 ) -> KeyPair:
-    """Issue a certificate for a server with these names, or else for a client.
+    """Issue a certificate for a server with these names, for a client (also if not said), or both.
 
     Raises ValueError for an authority that cannot be read.
     """
@@ -65,7 +66,7 @@ def issue_certificate(
         raise ValueError("the authority's key is of another kind than ECDSA")  # noqa: TRY004
     key = ec.generate_private_key(ec.SECP256R1())
     end = min(now + lifetime, issuer.not_valid_after_utc)
-    usages = x509.ExtendedKeyUsage([_SERVER if server else _CLIENT])
+    usages = x509.ExtendedKeyUsage([_SERVER] * server + [_CLIENT] * (client or not server))
     builder = (
         _begin(_common_name(common_name), issuer.subject, key.public_key(), now, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -77,7 +78,9 @@ def issue_certificate(
     )
     alternatives = [_general_name(name) for name in names]
     if alternatives:
-        builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        # RFC 5280, 4.1.2.6: who has no name but these is known by these.
+        critical = not common_name
+        builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical)
     return _finish(builder, key, signer)
 
 
@@ -119,7 +122,7 @@ def _finish(
 
 def _common_name(name: str) -> x509.Name:
     # RFC 5280 allows 64 characters here; nobody checks authorities by this name.
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])] if name else [])
 
 
 def _key_usage(*, signs: bool) -> x509.KeyUsage:

@@ -169,7 +169,13 @@ class CredentialStore:
             raise Conflict(f"Secret {leaf.authority} has changed", 409)
         signer, now = KeyPair(data["tls.crt"], data["tls.key"]), self._clock.now()
         pair = issue_certificate(
-            signer, leaf.common_name, now, action.lifetime, names=leaf.names, server=leaf.server
+            signer,
+            leaf.common_name,
+            now,
+            action.lifetime,
+            names=leaf.names,
+            server=leaf.server,
+            client=leaf.client,
         )
         bundle = join_bundle((*action.trusted, *authority.trusted))
         made = {**_pair(pair), "ca.crt": bundle}

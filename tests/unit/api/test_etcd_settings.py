@@ -12,6 +12,7 @@ REFUSED = {
     ("data-dir", "/tmp", 5): "is decided by the operator",  # noqa: S108 (a value to refuse)
     ("force-new-cluster", "true", 5): "is decided by the operator",
     ("snapshot-count", "5", 5): "has a field of its own: use spec.etcdConfig.snapshotCount.",
+    ("enable-grpc-gateway", "true", 5): "use spec.etcdConfig.enableGRPCGateway.",
     ("max-txn-opps", "5", 5): "is no setting of etcd 3.5: write it as",
     **{
         ("max-txn-ops", text, 5): f"{text} is not possible: it has to be a whole number such as 5"

@@ -120,7 +120,7 @@ def make_leaf(leaf: Leaf, issuer: str, now: datetime, lifetime: timedelta = LIFE
         common_name=leaf.common_name,
         names=leaf.names,
         server=leaf.server,
-        client=not leaf.server,
+        client=leaf.client,
     )
     return Credential(leaf.secret, "", UID, "", certificate)
 

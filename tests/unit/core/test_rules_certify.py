@@ -37,6 +37,7 @@ from tests.unit.core.shorthand import Fires, Passes, flags
 OWN = {"certificateSecret": "mine", "caSecret": "company"}
 HOSTS = ("*.db-peer.team.svc.cluster.local",)
 TWO_THIRDS = 2160 * 2 / 3
+GATEWAY = {"etcdConfig": {"enableGRPCGateway": True}}
 
 FIRES = (
     Fires(
@@ -135,6 +136,26 @@ FIRES = (
         flags("no upkeep", "blocked"),
     ),
     Fires(
+        "etcd's JSON gateway shows the server's certificate as a client's",
+        certify,
+        with_spec(secured(), **GATEWAY),
+        "IssuingCertificates",
+        "Writing certificates: Secret db-server-tls.",
+        Phase.RUNNING,
+        ("issue db-server-tls",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "and it is a server's alone where that is not wanted any more",
+        certify,
+        with_spec(issue_all(with_spec(secured(), **GATEWAY)), etcdConfig={}),
+        "IssuingCertificates",
+        "Writing certificates: Secret db-server-tls.",
+        Phase.RUNNING,
+        ("issue db-server-tls",),
+        flags("no upkeep"),
+    ),
+    Fires(
         "the user's Secret is not there",
         refuse_unusable_certificate,
         to_secure(1, **OWN),
@@ -148,6 +169,7 @@ FIRES = (
 )
 
 PASSES = (
+    Passes("the gateway needs none in plain text", certify, with_spec(formed(3), **GATEWAY)),
     Passes("plain text needs none", certify, formed(3)),
     Passes("all is issued", certify, secured()),
     Passes("not yet two thirds", certify, later(secured(), TWO_THIRDS - 1)),
@@ -205,6 +227,27 @@ UNUSABLE = {
 def test_the_users_certificate_is_judged_before_a_member_starts(case: str) -> None:
     secrets, sentence = UNUSABLE[case]
     assert plan(with_secret(to_secure(1, **OWN), *secrets)).decision.message == sentence
+
+
+def test_the_users_certificate_has_to_be_a_clients_for_the_gateway() -> None:
+    asked = with_spec(to_secure(1, **OWN), **GATEWAY)
+    mine, company = users_secret("mine", *HOSTS), users_secret("company")
+    assert plan(with_secret(asked, mine, company)).decision.message == (
+        "The certificate in Secret mine is not for clients, which "
+        "spec.etcdConfig.enableGRPCGateway needs: it needs that extended usage as well."
+    )
+    assert mine.certificate
+    both = replace(mine, certificate=replace(mine.certificate, client=True, common_name="etcd"))
+    assert plan(with_secret(asked, both, company)).rule == "certify"
+    security = {"tls": OWN, "auth": {"users": [], "roles": []}}
+    with_users = with_secret(with_spec(asked, security=security), both, company)
+    assert plan(with_users).decision.message == (
+        "The certificate in Secret mine has the common name etcd, and by "
+        "spec.etcdConfig.enableGRPCGateway clients could act as that user: use one without a "
+        "common name."
+    )
+    nobody = replace(both, certificate=replace(mine.certificate, client=True))
+    assert plan(with_secret(with_users, nobody)).rule == "certify"
 
 
 def test_the_users_certificate_is_mounted_and_their_authority_trusted() -> None:

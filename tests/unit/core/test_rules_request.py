@@ -295,3 +295,14 @@ def test_the_guard_lets_only_unwanted_ones_go() -> None:
     theirs = change_child(wanted, *BOTH[0], owner_uid="somebody")
     assert plan(theirs).rule == "refuse_foreign_objects"
     assert refuse(action, theirs) == "it belongs to somebody else"
+
+
+def test_for_the_gateway_the_servers_is_a_clients_too_and_nobodys() -> None:
+    plain, _ = render_certificates(to_issue())
+    assert plain["spec"]["commonName"] == "etcd"
+    assert plain["spec"]["usages"] == ["digital signature", "server auth"]
+    asked = with_spec(to_issue(), etcdConfig={"enableGRPCGateway": True})
+    both, client = render_certificates(asked)
+    assert "commonName" not in both["spec"]
+    assert both["spec"]["usages"] == ["digital signature", "server auth", "client auth"]
+    assert client["spec"]["usages"] == ["digital signature", "client auth"]

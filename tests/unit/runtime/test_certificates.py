@@ -54,6 +54,17 @@ def test_a_server_is_not_believed_under_another_name_or_by_others() -> None:
             judge.verify(loaded(issue()), [])
 
 
+def test_one_without_a_name_is_known_by_its_alternatives() -> None:
+    """For etcd's gateway: a server that is a client too, and as a client nobody."""
+    names, life = ("localhost",), timedelta(hours=1)
+    pair = issue_certificate(AUTHORITY, "", NOW, life, names=names, server=True, client=True)
+    one = read_certificate(pair.certificate)
+    assert (one.common_name, one.names, one.server, one.client) == ("", names, True, True)
+    server = verifier(AUTHORITY).build_server_verifier(x509.DNSName("localhost"))
+    assert server.verify(loaded(pair), [])
+    assert verifier(AUTHORITY).build_client_verifier().verify(loaded(pair), [])
+
+
 def test_what_was_issued_is_read_back() -> None:
     authority, one = read_certificate(AUTHORITY.certificate), read_certificate(issue().certificate)
     assert one.issuer_key_id == authority.key_id

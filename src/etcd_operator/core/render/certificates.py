@@ -30,13 +30,14 @@ def render_certificates(snapshot: Snapshot) -> list[Json]:
 
 def _render(naming: Naming, name: str, leaf: Leaf, lifetime: str, issuer: Json) -> Json:
     addresses = [text for text in leaf.names if _is_address(text)]
+    usages = ["server auth"] * leaf.server + ["client auth"] * leaf.client
     spec: Json = {
         "secretName": leaf.secret,
         "secretTemplate": {"labels": naming.labels()},
         "commonName": leaf.common_name,
         "dnsNames": [text for text in leaf.names if text not in addresses],
         "ipAddresses": addresses,
-        "usages": ["digital signature", "server auth" if leaf.server else "client auth"],
+        "usages": ["digital signature", *usages],
         "duration": lifetime,
         "privateKey": {
             "algorithm": "ECDSA",
@@ -46,7 +47,7 @@ def _render(naming: Naming, name: str, leaf: Leaf, lifetime: str, issuer: Json) 
         },
         "issuerRef": issuer,
     }
-    spec = {key: value for key, value in spec.items() if value != []}
+    spec = {key: value for key, value in spec.items() if value not in ([], "")}
     return build_object("cert-manager.io/v1", "Certificate", name, naming, {"spec": spec})
 
 

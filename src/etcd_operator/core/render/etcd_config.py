@@ -52,7 +52,7 @@ def _render_config(
         "initial-cluster": _initial_cluster(naming, listed),
         "initial-cluster-state": "new" if gate is Gate.NEW else "existing",
         "initial-cluster-token": naming.token,
-        "enable-grpc-gateway": False,
+        "enable-grpc-gateway": spec.grpc_gateway,
     }
     if spec.minor >= (3, 6):
         settings["max-learners"] = MAX_LEARNERS
@@ -89,6 +89,7 @@ def render_tuning(spec: EtcdClusterSpec) -> dict[str, Value]:
         "election-timeout": config.election_timeout,
         "max-request-bytes": config.max_request_bytes,
         "log-level": config.log_level,
+        "enable-grpc-gateway": config.enable_grpc_gateway,
     }
     extra = {name: convert(name, text) for name, text in (config.extra_args or {}).items()}
     return {key: value for key, value in wanted.items() if value is not None} | extra

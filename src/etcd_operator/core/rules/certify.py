@@ -249,6 +249,8 @@ def _why_issue(
         return "" if early else "it has a new certificate authority"
     if certificate.names != leaf.names:
         return "its names have changed"
+    if certificate.client != leaf.client:
+        return "spec.etcdConfig.enableGRPCGateway has changed"
     if certificate.lifetime != lifetime:
         return "spec.security.tls.certificateLifetime has changed"
     return "two thirds of its life are over" if certificate.is_due(snapshot.now) else ""

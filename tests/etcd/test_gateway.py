@@ -1,0 +1,142 @@
+"""etcd's JSON gateway, with what the operator renders and issues for it."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.parse import parse_cluster
+from etcd_operator.core.layout import Gate
+from etcd_operator.core.naming import CLIENT_PORT
+from etcd_operator.core.render.transport import CONFIG_MOUNT, SERVER_MOUNT
+from etcd_operator.core.trust import CLIENT_TRUST_FILE, OPERATOR_NAME, wanted_leaves
+from etcd_operator.runtime.certificates import KeyPair, issue_certificate, make_authority
+from etcd_operator.runtime.etcd import EtcdMemberClient
+from etcd_operator.runtime.etcd_channel import Introduction
+from etcd_operator.runtime.identity import Identity
+from etcd_operator.runtime.rpc import auth_pb2 as rpc
+from tests.etcd.processes import NAMING, Site, eventually
+from tests.unit.core.scenes import raw_cluster
+
+PUT = {"key": base64.b64encode(b"k").decode(), "value": base64.b64encode(b"v").decode()}
+NOW = datetime.now(UTC)
+LIFE = timedelta(hours=1)
+AUTHORITY = make_authority("db-client-ca", NOW)
+SECURE = replace(NAMING, client_tls=True)
+
+
+def read_spec(version: str, **spec: Any) -> EtcdClusterSpec:
+    """A spec as the user writes it."""
+    return parse_cluster(raw_cluster({"version": version, **spec})).spec
+
+
+async def put(site: Site, shown: KeyPair | None = None, **headers: str | None) -> httpx2.Response:
+    """Write a key as a client that speaks JSON does."""
+    trusted = ssl.create_default_context(cadata=AUTHORITY.certificate)
+    if shown:
+        place = site.root / "shown.pem"
+        place.write_text(shown.certificate + shown.key)
+        trusted.load_cert_chain(place)
+    url = f"http{'s' * bool(shown)}://{site.address(0)}:{CLIENT_PORT}/v3/kv/put"
+    async with httpx2.AsyncClient(verify=trusted, trust_env=False) as client:
+        for name, value in headers.items():
+            if value is None:
+                del client.headers[name]
+        return await client.post(url, json=PUT)
+
+
+def issue(name: str) -> KeyPair:
+    """A client's certificate."""
+    return issue_certificate(AUTHORITY, name, NOW, LIFE, server=False)
+
+
+def secure(site: Site, **config: Any) -> None:
+    """Give the one member the certificates that the operator would issue, and its file."""
+    site.spec = read_spec(
+        site.version, etcdConfig=config, security={"tls": {"peerTLSEnabled": False}}
+    )
+    (leaf,) = (one for one in wanted_leaves(site.spec, SECURE) if one.server)
+    names = (*leaf.names, site.address(0))
+    pair = issue_certificate(
+        AUTHORITY, leaf.common_name, NOW, LIFE, names=names, server=True, client=leaf.client
+    )
+    texts = {
+        "tls.crt": pair.certificate,
+        "tls.key": pair.key,
+        CLIENT_TRUST_FILE: AUTHORITY.certificate,
+    }
+    for name, text in texts.items():
+        (site.root / name).write_text(text)
+    site.write(Gate.NEW)
+    file = site.root / NAMING.config_key(0)
+    text = file.read_text()
+    for mount in (SERVER_MOUNT, CONFIG_MOUNT):
+        text = text.replace(f"{mount}/", f"{site.root}/")
+    file.write_text(text)
+
+
+@pytest.fixture
+async def root(site: Site) -> AsyncIterator[EtcdMemberClient]:
+    """The operator's own client of a member with TLS."""
+    pair = issue(OPERATOR_NAME)
+    identity = Identity(AUTHORITY.certificate, pair.certificate, pair.key)
+    address = f"{site.address(0)}:{CLIENT_PORT}"
+    client = EtcdMemberClient(address, Introduction(identity, site.address(0)))
+    yield client
+    await client.close()
+
+
+@pytest.mark.parametrize(("wanted", "code"), [({}, 200), ({"enableGRPCGateway": False}, 404)])
+async def test_in_plain_text_it_answers_unless_told_otherwise(
+    site: Site, wanted: dict[str, bool], code: int
+) -> None:
+    site.spec = read_spec(site.version, etcdConfig=wanted)
+    site.write(Gate.NEW)
+    await site.start(0)
+    await site.served(0)
+    assert (await put(site)).status_code == code
+
+
+async def test_with_tls_it_answers_where_it_is_asked_for(
+    site: Site, root: EtcdMemberClient
+) -> None:
+    secure(site, enableGRPCGateway=True)
+    await site.start(0)
+    await eventually(lambda: root.put(b"k", b"v"))
+    answer = await put(site, issue("client"))
+    assert answer.status_code == 200
+    assert answer.json()["header"]["revision"] == "3"
+
+
+async def test_with_tls_it_is_off_else(site: Site, root: EtcdMemberClient) -> None:
+    """It would fail with every request, and say so in etcd's log for ever."""
+    secure(site)
+    await site.start(0)
+    await eventually(lambda: root.put(b"k", b"v"))
+    assert (await put(site, issue("client"))).status_code == 404
+
+
+async def test_the_certificate_of_the_server_is_nobody(site: Site, root: EtcdMemberClient) -> None:
+    """etcd takes its common name for the user, where nobody says what answer they accept."""
+    secure(site, enableGRPCGateway=True)
+    await site.start(0)
+    await eventually(lambda: root.put(b"k", b"v"))
+    for user in ("root", "etcd"):
+        options = rpc.UserAddOptions(no_password=True)
+        request = rpc.AuthUserAddRequest(name=user, options=options)
+        await root.call("Auth/UserAdd", request, timeout=3)
+        grant = rpc.AuthUserGrantRoleRequest(user=user, role="root")
+        await root.call("Auth/UserGrantRole", grant, timeout=3)
+    await root.call("Auth/AuthEnable", rpc.AuthEnableRequest(), timeout=3)
+    for name in ("client", "root", ""):
+        for accept in ("*/*", None):
+            answer = await put(site, issue(name), accept=accept)
+            assert answer.status_code != 200, f"{name!r} with Accept {accept}: {answer.text}"
