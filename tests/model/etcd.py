@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from etcd_operator.core.naming import FORCED
 from tests.model import replacing
+from tests.model.scenario import CRASHING, NEVER_READY
 from tests.model.world import (
     CONFIG_MAP,
     COUNTED_RESTARTS,
@@ -93,6 +94,16 @@ def settle_leader(state: State) -> State:
     return state if claims is state.claims else state._replace(claims=claims)
 
 
+def crashes(revision: str) -> bool:
+    """Whether a process of this template ends as soon as it starts."""
+    return CRASHING in revision
+
+
+def is_never_ready(revision: str) -> bool:
+    """Whether a Pod of this template is never Ready, although its member serves."""
+    return NEVER_READY in revision
+
+
 def start_process(state: State, ordinal: int, version: int) -> State:
     """Start etcd with one of the versions of its file; it runs, or it exits and will be retried."""
     pod = state.pods[ordinal]
@@ -101,7 +112,7 @@ def start_process(state: State, ordinal: int, version: int) -> State:
     assert claim is not None
     file = pod.mounts[version] if pod.mounts else None
     disk, words = claim.disk, ""
-    if file is None:
+    if file is None or crashes(pod.revision):
         survives = False  # without its file the process does not even look at its disk
     elif disk is None:
         disk = _open_empty_disk(state, ordinal, file)

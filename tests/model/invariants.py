@@ -48,7 +48,22 @@ def judge_report(state: State, planned: Planned) -> str | None:
     """What the status says must be true of what the pass saw."""
     if planned.status.phase == "Stopped" and any(state.pods):
         return "the status says Stopped while there are Pods"
+    if planned.reason == "RollWaiting" and _is_well(state):
+        return "it waits to roll although every member is well"
     return None
+
+
+def _is_well(state: State) -> bool:
+    """Whether every member runs with its Pod Ready and to stay."""
+    members = state.etcd
+    if members is None or members.leader < 0:
+        return False
+    for line in members.members:
+        pod = state.pods[line.ordinal]
+        well = etcd.is_up(state, line) and pod is not None and not pod.deleting
+        if not well or pod is None or etcd.is_never_ready(pod.revision):
+            return False
+    return True
 
 
 def judge_refusal(deed: Deed, error: str) -> str | None:

@@ -56,6 +56,11 @@ def child_revision(child: Child, told: Told) -> str:
     return f"{child.manifest.index}/{told.manifest}/{told.created}"
 
 
+def pod_revision(pod: Pod) -> str:
+    """A Pod's resourceVersion: its status changes whenever its process starts or ends."""
+    return f"{pod.process}/{pod.restarts}/{int(pod.deleting)}/{pod.role}/{pod.owner}"
+
+
 def claim_revision(claim: Claim) -> str:
     """A claim's resourceVersion."""
     return f"{int(claim.bound)}{int(claim.deleting)}/{claim.asked}/{claim.has}"
@@ -130,13 +135,13 @@ def delete_child(
 
 
 def delete_pod(
-    state: State, ordinal: int, uid: int, *, at_once: bool = False
+    state: State, ordinal: int, uid: int, revision: str = "", *, at_once: bool = False
 ) -> tuple[State, str | None]:
     """Begin to delete a Pod: its process gets its time to end; `at_once`: nobody waits for it."""
     pod = state.pods[ordinal]
     if pod is None:
         return state, NOT_FOUND
-    if pod.uid != uid:
+    if pod.uid != uid or (revision and pod_revision(pod) != revision):
         return state, CONFLICT
     if at_once:
         return etcd.settle_leader(state._replace(pods=put(state.pods, ordinal, None))), None

@@ -224,7 +224,7 @@ def _delete_handler(action: DeleteObject, snapshot: Snapshot) -> Callable[[State
     if action.kind == "Pod":
         place = _ordinal(snapshot, action.name)
         at_once = action.grace_seconds == 0
-        return lambda state: kubernetes.delete_pod(state, place, uid, at_once=at_once)
+        return lambda state: kubernetes.delete_pod(state, place, uid, revision, at_once=at_once)
     if action.kind == "PersistentVolumeClaim":
         place = _ordinal(snapshot, action.name)
         return lambda state: kubernetes.delete_claim(state, place, uid, revision)

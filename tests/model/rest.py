@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from etcd_operator.core.status import report
 from tests.model import agreement, etcd
 from tests.model.passes import Operator, Planned
+from tests.model.scenario import is_broken
 from tests.model.world import CONFIG_MAP, STATEFUL_SET, State
 
 Verdict = tuple[str, str | None]
+
+# What a cluster may rest at until a person has corrected the spec that took its members down.
+UNTIL_CORRECTED: Final = (
+    "Bootstrapping",
+    "MemberNotJoining",
+    "MemberStarting",
+    "MembersNotReady",
+    "NoQuorum",
+    "RollWaiting",
+)
 
 
 def judge_rest(operator: Operator, state: State) -> Verdict:
@@ -47,6 +59,8 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
     cluster = state.cluster
     assert cluster is not None
     spec = operator.specs[cluster.spec]
+    if is_broken(spec) and planned.reason in UNTIL_CORRECTED:
+        return None
     match planned.reason:
         case "Healthy":
             return (
@@ -68,6 +82,7 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
             "CannotReplaceMember"
             | "MembersNotReady"
             | "MemberAway"
+            | "MemberNotJoining"
             | "MemberStarting"
             | "QuorumAtRisk"
             | "RollWaiting"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from etcd_operator.api.care import QuorumLoss, Recovery
-from etcd_operator.api.cluster import EtcdClusterSpec, RetentionPolicy, Storage
+from etcd_operator.api.cluster import EtcdClusterSpec, Resources, RetentionPolicy, Storage
+
+# Limits in a template that make its processes crash, or keep its Pods from being Ready.
+CRASHING: Final = '"memory": "1Mi"'
+NEVER_READY: Final = '"cpu": "1m"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,28 @@ def approving(spec: EtcdClusterSpec, revision: int = 1) -> EtcdClusterSpec:
 def pausing(specs: tuple[EtcdClusterSpec, ...]) -> tuple[EtcdClusterSpec, ...]:
     """The same specs, with everything paused."""
     return tuple(spec.model_copy(update={"paused": True}) for spec in specs)
+
+
+def crashing(specs: tuple[EtcdClusterSpec, ...]) -> tuple[EtcdClusterSpec, ...]:
+    """The same specs, with a limit that no process survives."""
+    return _limited(specs, {"memory": "1Mi"})
+
+
+def never_ready(specs: tuple[EtcdClusterSpec, ...]) -> tuple[EtcdClusterSpec, ...]:
+    """The same specs, with a limit with which no Pod is Ready in time."""
+    return _limited(specs, {"cpu": "1m"})
+
+
+def _limited(
+    specs: tuple[EtcdClusterSpec, ...], limits: dict[str, str | int]
+) -> tuple[EtcdClusterSpec, ...]:
+    resources = Resources(limits=limits)
+    return tuple(spec.model_copy(update={"resources": resources}) for spec in specs)
+
+
+def is_broken(spec: EtcdClusterSpec) -> bool:
+    """Whether a person has to correct the spec."""
+    return spec.resources is not None
 
 
 def sizes(

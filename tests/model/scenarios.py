@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from tests.model.disturbances import GATE_DELETED
-from tests.model.scenario import Scenario, approving, pausing, sizes
+from tests.model.scenario import (
+    Scenario,
+    approving,
+    crashing,
+    never_ready,
+    pausing,
+    sizes,
+)
 
 LAG: Final = "caches lag"
 CLAIMS_LAG: Final = "the cache of claims lags"
@@ -121,6 +128,22 @@ SCENARIOS: Final = (
     Scenario("replace 3", sizes(3), ("replace",), RUNNING, (SLOW,)),
     Scenario("replace 3, undo", sizes(3), ("replace", "undo"), RUNNING, (SLOW, LATE_CLAIM),
              most_states=20_000, partial=True),
+    Scenario("bootstrap 1 crashes, corrected", crashing(sizes(1)) + sizes(1), ("create", 1),
+             faults=(LAG, SLOW, POD)),
+    Scenario("bootstrap 3 crashes, corrected", crashing(sizes(3)) + sizes(3), ("create", 1),
+             faults=(LAG, POD), most_states=12_000, partial=True),
+    Scenario("bootstrap 3 is never Ready, corrected", never_ready(sizes(3)) + sizes(3),
+             ("create", 1), faults=(CRASH,), most_states=12_000, partial=True),
+    Scenario("1 crashes, corrected", sizes(1) + crashing(sizes(1))
+             + sizes(1, version="3.5.22"), (1, 2), RUNNING, (LAG, SLOW, CRASH, WIPED)),
+    Scenario("3 crash, corrected", sizes(3) + crashing(sizes(3)) + NEWER, (1, 2), RUNNING,
+             (CRASH, LAG, SLOW, WRITE), most_states=12_000, partial=True),
+    Scenario("3 are never Ready, corrected", sizes(3) + never_ready(sizes(3)) + NEWER, (1, 2),
+             RUNNING, (CRASH, POD), most_states=12_000, partial=True),
+    Scenario("1 to 3, a learner crashes, corrected", sizes(1) + crashing(sizes(3)) + sizes(3),
+             (1, 2), RUNNING, (POD, CRASH, WIPED), most_states=12_000, partial=True),
+    Scenario("3 to 1, disks kept, roll", sizes(3, 1, keep="scaled")
+             + sizes(1, keep="scaled", version="3.5.22"), (1, 2), RUNNING, (POD, CRASH)),
     Scenario("3 to 5", sizes(3, 5), (1,), RUNNING, (POD, LAG, SLOW)),
     Scenario("5 to 3", sizes(5, 3), (1,), RUNNING),
     Scenario("3 at rest, one differs", sizes(3), (), RUNNING, (DIFFERS,)),

@@ -30,11 +30,12 @@ from etcd_operator.core.snapshot import Child as CoreChild
 from etcd_operator.core.snapshot import Claim as CoreClaim
 from etcd_operator.core.snapshot import Host, Probe, Snapshot, Trouble
 from etcd_operator.core.snapshot import Pod as CorePod
-from tests.model.etcd import is_up, runs
+from tests.model.etcd import has_majority, is_never_ready, is_up, runs
 from tests.model.kubernetes import (
     child_revision,
     claim_revision,
     cluster_revision,
+    pod_revision,
     tell,
 )
 from tests.model.world import (
@@ -62,6 +63,9 @@ NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 REVISION: Final = 9
 # Every delay is over: the model has no clock.
 LONG_AGO: Final = datetime(2025, 1, 1, tzinfo=UTC)
+# The gate was written after the Pods that have seen an older one, and before all others.
+WRITTEN: Final = datetime(2025, 7, 1, tzinfo=UTC)
+SINCE: Final = datetime(2025, 8, 1, tzinfo=UTC)
 
 
 class Answer(NamedTuple):
@@ -127,7 +131,7 @@ def see(state: State, *, looked_up: bool) -> Seen | None:
         children,
         told,
         tuple(
-            (*p[:3], *p[4:10], _is_ready(state, o)) if p and p.life == cluster.life else None
+            _show_pod(state, o, p) if p and p.life == cluster.life else None
             for o, p in enumerate(pods)
         ),
         tuple(((*c[:4], c.volume, c.asked, c.has) if c else None) for c in claims),
@@ -137,6 +141,17 @@ def see(state: State, *, looked_up: bool) -> Seen | None:
         tuple(_is_lost(state, o) for o in range(len(pods))),
         state.compared,
     )
+
+
+def _show_pod(state: State, ordinal: int, pod: Pod) -> tuple[Any, ...]:
+    """What a pass sees of a Pod.
+
+    `stale`: its configuration was written anew since it was made. `soon`: a majority runs, and an
+    election takes less time than anybody waits for a process that runs to be Ready.
+    """
+    stale = len(pod.mounts) > 1
+    soon = pod.process == RUNNING and state.etcd is not None and has_majority(state, state.etcd)
+    return (*pod[:3], *pod[4:10], _is_ready(state, ordinal), stale, soon, pod_revision(pod))
 
 
 def _is_lost(state: State, ordinal: int) -> bool:
@@ -149,7 +164,10 @@ def _is_ready(state: State, ordinal: int) -> bool:
     """Readiness asks the member for a linearizable read."""
     etcd = state.etcd
     line = etcd.line(ordinal) if etcd else None
-    return etcd is not None and line is not None and etcd.leader >= 0 and is_up(state, line)
+    if etcd is None or line is None or etcd.leader < 0 or not is_up(state, line):
+        return False
+    pod = state.pods[ordinal]
+    return pod is not None and not is_never_ready(pod.revision)
 
 
 def _ask_all(state: State, pods: tuple[Pod | None, ...], life: int) -> Iterator[Answer | None]:
@@ -204,7 +222,7 @@ def build_snapshot(seen: Seen, specs: Specs) -> Snapshot:
     """Build the planner's input."""
     cluster, naming = _cluster(seen, specs), Naming(NAMESPACE, NAME, f"life-{seen.cluster.life}")
     pods = tuple(_pod(o, p, seen.hosts[o]) for o, p in enumerate(seen.pods) if p)
-    claims = tuple(_claim(o, c) for o, c in enumerate(seen.claims) if c)
+    claims = tuple(_claim(o, c, seen.hosts[o]) for o, c in enumerate(seen.claims) if c)
     children = {
         SLOTS[slot]: _child(slot, child, seen.told)
         for slot, child in enumerate(seen.children)
@@ -273,7 +291,8 @@ def build_status(status: Status) -> EtcdClusterStatus:
 
 @functools.cache
 def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
-    uid, life, revision, deleting, role, process, restarts, ever_ran, words, ready = seen
+    uid, life, revision, deleting, role, process, restarts, ever_ran, words, ready = seen[:10]
+    stale, soon, version = seen[10:]
     homeless = lost and process == WAITING and not deleting
     crash = Trouble("CrashLoopBackOff", "etcd ended") if process == CRASHED else None
     return CorePod(
@@ -281,6 +300,8 @@ def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
         ordinal=ordinal,
         uid=f"pod-{ordinal}-{uid}",
         owner_uid=f"life-{life}",
+        resource_version=version,
+        created=LONG_AGO if stale else NOW if process == WAITING and not homeless else SINCE,
         address=f"10.0.{uid}.{ordinal}",
         running=process == RUNNING,
         ever_ran=ever_ran,
@@ -291,7 +312,7 @@ def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
         role=role,
         node="" if homeless else "n",
         trouble=Trouble("Unschedulable", "no node") if homeless else crash,
-        unready_since=LONG_AGO,
+        unready_since=NOW if soon else LONG_AGO,
         ends_by=LONG_AGO if deleting else None,
         last_words=words,
         forced=revision.endswith(FORCED),
@@ -299,7 +320,7 @@ def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
 
 
 @functools.cache
-def _claim(ordinal: int, seen: tuple[Any, ...]) -> CoreClaim:
+def _claim(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CoreClaim:
     uid, life, bound, deleting, volume, asked, has = seen
     live = Claim(uid, life, bound, deleting, None, asked=asked, has=has)
     return CoreClaim(
@@ -311,6 +332,7 @@ def _claim(ordinal: int, seen: tuple[Any, ...]) -> CoreClaim:
         bound=bound,
         deleting=deleting,
         resource_version=claim_revision(live),
+        created=LONG_AGO if lost else NOW,
         requested=asked,
         capacity=has,
     )
@@ -335,6 +357,7 @@ def _child(slot: int, child: Child, told: Told) -> CoreChild:
         owner_uid=f"life-{child.life}" if child.life else "",
         resource_version=child_revision(child, told),
         body=body,
+        written=WRITTEN if kind == "ConfigMap" else None,
     )
 
 

@@ -68,8 +68,7 @@ _ALWAYS: Final = {
         "grpc-keepalive-timeout"
     ),
     Kind.TEXT: (
-        "auth-token backend-bbolt-freelist-type cors host-whitelist metrics tls-max-version "
-        "tls-min-version"
+        "auth-token backend-bbolt-freelist-type cors metrics tls-max-version tls-min-version"
     ),
     Kind.LIST: "cipher-suites",
 }
@@ -144,17 +143,18 @@ _BY_FIELD: Final = {
     "quota-backend-bytes": "quotaBackendBytes",
     "snapshot-count": "snapshotCount",
 }
-# The operator decides these, or they would break what it relies on.
+# The operator decides these, or they would break what it relies on: with a host-whitelist the
+# kubelet, which asks by address, would be refused, and no member be Ready.
 _DENIED: Final = """
     advertise-client-urls auto-tls cert-file client-cert-auth client-transport-security config-file
     data-dir discovery discovery-config discovery-fallback discovery-proxy discovery-srv
     discovery-srv-name enable-log-rotation enable-v2 experimental-enable-v2v3
-    force-new-cluster initial-advertise-peer-urls initial-cluster initial-cluster-state
-    initial-cluster-token key-file listen-client-http-urls listen-client-urls listen-metrics-urls
-    listen-peer-urls log-outputs log-rotation-config-json logger max-learners name peer-auto-tls
-    peer-cert-file peer-client-cert-auth peer-key-file peer-transport-security peer-trusted-ca-file
-    proxy self-signed-cert-validity strict-reconfig-check trusted-ca-file unsafe-no-fsync
-    v2-deprecation wal-dir
+    force-new-cluster host-whitelist initial-advertise-peer-urls initial-cluster
+    initial-cluster-state initial-cluster-token key-file listen-client-http-urls listen-client-urls
+    listen-metrics-urls listen-peer-urls log-outputs log-rotation-config-json logger max-learners
+    name peer-auto-tls peer-cert-file peer-client-cert-auth peer-key-file peer-transport-security
+    peer-trusted-ca-file proxy self-signed-cert-validity strict-reconfig-check trusted-ca-file
+    unsafe-no-fsync v2-deprecation wal-dir
 """
 DENIED: Final = frozenset(_DENIED.split())
 

@@ -53,6 +53,7 @@ from etcd_operator.core.agreement_guards import refuse_lost_agreement
 from etcd_operator.core.certificate_guards import refuse_access, refuse_certificate
 from etcd_operator.core.layout import ANNOTATION_RESTORE, recorded_bootstrap
 from etcd_operator.core.members import CORRUPT, Member
+from etcd_operator.core.pod_guards import refuse_stop_without_quorum
 from etcd_operator.core.precaution_guards import refuse_request, refuse_risk
 from etcd_operator.core.recovery_guards import (
     is_alone_by_approval,
@@ -256,7 +257,7 @@ def _refuse_stop(action: DeleteObject, snapshot: Snapshot) -> str | None:
     if not snapshot.quorum_confirmed:
         if is_alone_by_approval(snapshot, pod.ordinal):
             return None
-        return "no quorum has confirmed the member list"
+        return refuse_stop_without_quorum(action, pod, snapshot)
     by_id = {m.id: m for m in snapshot.members}
     member = next(
         (m for m in by_id.values() if snapshot.naming.ordinal_of_peer(m.peer_urls) == pod.ordinal),

@@ -135,6 +135,7 @@ def observe_claim(raw: Json) -> Claim:
         storage_class=spec.get("storageClassName") or "",
         volume=spec.get("volumeName") or "",
         capacity=str((status.get("capacity") or {}).get("storage", "")),
+        created=parse_time(metadata.get("creationTimestamp")),
     )
 
 
@@ -150,7 +151,14 @@ def observe_child(kind: str, raw: Json) -> Child:
         resource_version=metadata.get("resourceVersion", ""),
         deleting="deletionTimestamp" in metadata,
         body=raw,
+        written=_find_written(metadata) if kind == "ConfigMap" else None,
     )
+
+
+def _find_written(metadata: Json) -> datetime | None:
+    """When the object was last changed: each field manager has the time of its last change."""
+    times = (parse_time(entry.get("time")) for entry in metadata.get("managedFields") or ())
+    return max((time for time in times if time), default=None)
 
 
 def _trailing_number(name: str) -> int:

@@ -18,7 +18,9 @@ from etcd_operator.core.rules import (
     authorize,
     bootstrap,
     certify,
+    failed_pods,
     hibernate,
+    joiners,
     maintain,
     protect,
     refuse,
@@ -58,15 +60,17 @@ RULES: Final[tuple[Rule, ...]] = (
     recover_quorum,
     bootstrap.wait_for_remains,
     bootstrap.restart_bootstrap,
-    rollout.replace_stuck_pods,  # what never ran holds no data, formed or not
+    failed_pods.replace_failed_pods,  # what does not run takes no vote, formed or not
+    failed_pods.replace_unready_pods,
+    storage.grow_full_disks,  # they may be what took the majority
     bootstrap.form,
     hibernate.stop,
     hibernate.start,
     scale.wait_for_quorum,  # below here a quorum has confirmed the member list
     scale.refuse_foreign_members,
-    rollout.restart_joiners,
+    failed_pods.restart_joiners,
     restore.release_old_disks,
-    scale.promote,  # finish what etcd has been told …
+    joiners.promote,  # finish what etcd has been told …
     maintain.tell_difference,  # before anything can go
     scale.shrink,
     replace_lost_members,
@@ -75,7 +79,7 @@ RULES: Final[tuple[Rule, ...]] = (
     maintain.disarm_corrupt,
     maintain.free_space,
     scale.delete_left_disks,
-    scale.wait_for_joiners,
+    joiners.wait_for_joiners,
     scale.grow,  # … before telling it more
     scale.wait_to_shrink,
     storage.grow_disks,
@@ -86,6 +90,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rollout.roll,
     protect.back_up_before_upgrade,  # what it holds back is in nobody's template yet
     stuck.wait_to_replace,
+    joiners.report_late_joiners,
     maintain.tell_alarms,
     maintain.defragment,
     steady.rest,

@@ -81,7 +81,7 @@ class Claim:
 
     `lost` is Kubernetes' own word: the volume behind it does not exist any more. `requested` and
     `capacity` are quantities; the second is what the volume really has, empty while unknown.
-    `volume` is the name of the PersistentVolume behind it.
+    `volume` is the name of the PersistentVolume behind it, `created` when the claim was made.
     """
 
     name: str
@@ -96,13 +96,15 @@ class Claim:
     capacity: str = ""
     storage_class: str = ""
     volume: str = ""
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
     """An object that the operator renders: StatefulSet, Service, ConfigMap and the like.
 
-    `body` is the live object as the API server sent it; drift is judged against it.
+    `body` is the live object as the API server sent it; drift is judged against it. `written` is
+    when somebody last changed it, where that is kept: of the ConfigMap with the gate.
     """
 
     kind: str
@@ -112,6 +114,7 @@ class Child:
     resource_version: str = ""
     deleting: bool = False
     body: Json = field(default_factory=dict, hash=False)
+    written: datetime | None = None
 
     @property
     def annotations(self) -> Mapping[str, str]:

@@ -210,13 +210,14 @@ class Cache(Generic[T]):
         old = self._entries.get(key)
         if version < self._tombstones.get(uid, 0) or (old and old.version >= version):
             return
-        metadata.pop("managedFields", None)
         try:
             entry = Entry(uid, version, self._cluster_of(item), self._project(item))
         except Exception:
             # One object that nobody can read must not hide all the others: it stays as it was.
             log.exception("object not understood", kind=self.kind.plural, object="/".join(key))
             return
+        # As large as the object itself, and what is of interest in it has been read by now.
+        metadata.pop("managedFields", None)
         if old:
             self._unindex(key, old)
         self._entries[key] = entry

@@ -11,6 +11,7 @@ from tests.unit.core.scenes import new
 REFUSED = {
     ("data-dir", "/tmp", 5): "is decided by the operator",  # noqa: S108 (a value to refuse)
     ("force-new-cluster", "true", 5): "is decided by the operator",
+    ("host-whitelist", "db.example.com", 5): "is decided by the operator",
     ("snapshot-count", "5", 5): "has a field of its own: use spec.etcdConfig.snapshotCount.",
     ("enable-grpc-gateway", "true", 5): "use spec.etcdConfig.enableGRPCGateway.",
     ("max-txn-opps", "5", 5): "is no setting of etcd 3.5: write it as",

@@ -107,6 +107,7 @@ def pod(ordinal: int, **changes: Any) -> Pod:
         "ordinal": ordinal,
         "uid": f"pod-{ordinal}",
         "owner_uid": UID,
+        "resource_version": "1",
         "address": f"10.0.0.{ordinal + 1}",
         "node": "node-1",
         "running": True,

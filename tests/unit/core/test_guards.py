@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     CLUSTER_ID,
     NAMING,
+    NOW,
+    answer,
     begun,
     change_child,
     change_claim,
@@ -70,6 +73,19 @@ def stop(ordinal: int) -> DeleteObject:
     return DeleteObject("Pod", NAMING.member(ordinal), f"pod-{ordinal}", "test")
 
 
+def stop_seen(ordinal: int, version: str = "1") -> DeleteObject:
+    return replace(stop(ordinal), resource_version=version)
+
+
+def down(snapshot: Snapshot, *ordinals: int, **changes: Any) -> Snapshot:
+    """Nobody answers, and these are as the changes say: crashed if they say nothing."""
+    for ordinal in range(len(snapshot.pods)):
+        snapshot = change_pod(snapshot, ordinal, ready=False, unready_since=LONG_AGO)
+    for ordinal in ordinals:
+        snapshot = change_pod(snapshot, ordinal, **(changes or {"running": False, "restarts": 2}))
+    return silent(snapshot, 0, 1, 2)
+
+
 def wipe(ordinal: int, uid: str = "") -> DeleteObject:
     uid = uid or f"claim-{ordinal}"
     return DeleteObject("PersistentVolumeClaim", NAMING.claim(ordinal), uid, "test")
@@ -111,6 +127,7 @@ def other_id(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, membership=replace(snapshot.membership, cluster_id=0xBAD))
 
 
+LONG_AGO = NOW - timedelta(minutes=1)
 KEPT: dict[str, Any] = {"retentionPolicy": {"whenScaled": "Retain", "whenDeleted": "Retain"}}
 LEARNER = with_learner(with_spec(formed(3), size=5), 3, serves=True)
 ONE_OF_TWO = "only 1 of 2 voters would be left answering"
@@ -152,6 +169,32 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
     ),
     ("stop a Pod that is gone", stop(7), formed(3), "it is not there any more"),
     ("stop without a quorum", stop(2), silent(formed(3), 0, 1), NO_QUORUM),
+    ("stop what crashes, whatever became of it", stop(2), down(formed(3), 2), NO_QUORUM),
+    ("stop what crashed and has changed since", stop_seen(2, "0"), down(formed(3), 2), NO_QUORUM),
+    (
+        "stop what is said to be down but answers",
+        stop_seen(2),
+        change_pod(silent(formed(3), 0, 1), 2, running=False),
+        "it answers",
+    ),
+    (
+        "stop what runs beside one that is Ready",
+        stop_seen(2),
+        down(formed(3), 0, ready=True),
+        "a member is Ready, so there may be a majority",
+    ),
+    (
+        "stop what runs beside one that follows a leader",
+        stop_seen(2),
+        replace(down(formed(3)), probes={1: answer(1)}),
+        "a member has a leader, so there may be a majority",
+    ),
+    (
+        "stop what has just started",
+        stop_seen(2),
+        down(formed(3), 2, unready_since=NOW),
+        "it may be about to serve",
+    ),
     (
         "stop one that is needed",
         stop(0),
@@ -278,6 +321,9 @@ ALLOWED: list[tuple[str, Action, Snapshot]] = [
         stop(2),
         change_member(silent(formed(3), 2), 2, client_urls=()),
     ),
+    ("stop what crashes without a majority", stop_seen(2), down(formed(3), 0, 2)),
+    ("stop what crashes before there is a cluster", stop_seen(0), down(begun(3), 0, 1, 2)),
+    ("stop what runs where nobody serves", stop_seen(2), down(formed(3))),
     ("stop when all must go", stop(0), deleted(silent(formed(3), 1, 2))),
     ("wipe after leaving", wipe(2), left(formed(3), 2)),
     ("wipe when all must go", wipe(0), deleted(silent(formed(3), 0, 1, 2))),

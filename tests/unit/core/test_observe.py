@@ -181,3 +181,12 @@ def test_a_child_is_owned_by_its_controller_only() -> None:
     raw["metadata"]["ownerReferences"] = owners[:1]
     child = observe_child("StatefulSet", raw)
     assert (child.owner_uid, child.deleting, child.annotations) == ("", False, {})
+
+
+def test_the_gate_knows_when_it_was_written_last() -> None:
+    managers = [{"time": "2026-03-04T05:06:07Z"}, {"time": "2026-03-04T05:06:09Z"}, {}]
+    raw: Json = {"metadata": {"name": "db-config", "uid": "u", "managedFields": managers}}
+    assert observe_child("ConfigMap", raw).written == datetime(2026, 3, 4, 5, 6, 9, tzinfo=UTC)
+    assert observe_child("StatefulSet", raw).written is None, "its status is written all the time"
+    raw["metadata"].pop("managedFields")
+    assert observe_child("ConfigMap", raw).written is None

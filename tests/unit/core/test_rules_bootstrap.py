@@ -84,6 +84,18 @@ def storage(**fields: Any) -> dict[str, Any]:
 
 REMEDY = " If they hold nothing of value, delete the PersistentVolumeClaims to begin anew."
 
+
+def template(storage_class: str, **spec: Any) -> dict[str, Any]:
+    """Disks as a volumeClaimTemplate describes them."""
+    claim_spec = {"storageClassName": storage_class, **spec}
+    return {"size": "10Gi", "volumeClaimTemplate": {"spec": claim_spec}}
+
+
+def templated(storage_class: str, **spec: Any) -> Snapshot:
+    """A bootstrap under way with a volumeClaimTemplate."""
+    return begun(1, storage=template(storage_class, **spec))
+
+
 FIRES = (
     Fires(
         "size 0 from the beginning creates nothing",
@@ -192,6 +204,53 @@ FIRES = (
         "BootstrapRestarted",
         "Beginning again, because spec.storage.size was changed to 1Gi before any member could "
         "start.",
+        Phase.CREATING,
+        (STOP,),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "so does a corrected storage class of a volumeClaimTemplate",
+        bootstrap.restart_bootstrap,
+        with_spec(unbound(templated("typo"), 0), storage=template("fast")),
+        "BootstrapRestarted",
+        "Beginning again, because spec.storage.volumeClaimTemplate was changed to fast before any "
+        "member could start.",
+        Phase.CREATING,
+        (STOP,),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "so does one that is left to the default",
+        bootstrap.restart_bootstrap,
+        with_spec(unbound(templated("typo"), 0), storage={"size": "10Gi"}),
+        "BootstrapRestarted",
+        "Beginning again, because spec.storage.storageClassName was changed to the default before "
+        "any member could start.",
+        Phase.CREATING,
+        (STOP,),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "so does another correction of a volumeClaimTemplate",
+        bootstrap.restart_bootstrap,
+        with_spec(
+            unbound(templated("fast"), 0),
+            storage=template("fast", accessModes=["ReadWriteOncePod"]),
+        ),
+        "BootstrapRestarted",
+        "Beginning again, because spec.storage.volumeClaimTemplate was changed before any member "
+        "could start.",
+        Phase.CREATING,
+        (STOP,),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "so does what a volumeClaimTemplate asks for no more",
+        bootstrap.restart_bootstrap,
+        with_spec(unbound(templated("fast", volumeName="pv-typo"), 0), storage=template("fast")),
+        "BootstrapRestarted",
+        "Beginning again, because spec.storage.volumeClaimTemplate was changed before any member "
+        "could start.",
         Phase.CREATING,
         (STOP,),
         flags("no upkeep"),

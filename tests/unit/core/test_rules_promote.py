@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.core.rules import scale
+from etcd_operator.core.rules import joiners
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import NOW, formed, growing, with_learner, with_spec
 from tests.unit.core.shorthand import Fires, Passes
@@ -25,7 +25,7 @@ def unseen(snapshot: Snapshot, ordinal: int, **pod_changes: Any) -> Snapshot:
 FIRES = (
     Fires(
         "a serving learner gets its vote, and its label after that",
-        scale.promote,
+        joiners.promote,
         with_learner(growing(3, 5), 3, serves=True),
         "PromotingLearner",
         "Learner db-3 is catching up.",
@@ -34,7 +34,7 @@ FIRES = (
     ),
     Fires(
         "a new Pod that the kubelet does not show to run yet, once the leader says it joined",
-        scale.promote,
+        joiners.promote,
         unseen(growing(3, 5), 3),
         "PromotingLearner",
         "Learner db-3 is catching up.",
@@ -44,32 +44,32 @@ FIRES = (
 )
 
 PASSES = (
-    Passes("no learner", scale.promote, formed(3)),
+    Passes("no learner", joiners.promote, formed(3)),
     Passes(
         "another learner is announced first, where etcd takes several",
-        scale.promote,
+        joiners.promote,
         with_learner(growing(1, 3, "3.6.4"), 1, serves=True, version="3.6.4"),
     ),
-    Passes("the learner does not serve yet", scale.promote, with_learner(growing(3, 5), 3)),
+    Passes("the learner does not serve yet", joiners.promote, with_learner(growing(3, 5), 3)),
     Passes(
         "without it the others would be no majority, and nobody has seen it run",
-        scale.promote,
+        joiners.promote,
         unseen(growing(1, 3), 1),
     ),
     Passes(
         "it joined long ago",
-        scale.promote,
+        joiners.promote,
         unseen(growing(3, 5), 3, created=NOW - timedelta(seconds=10)),
     ),
-    Passes("it ended since", scale.promote, unseen(growing(3, 5), 3, restarts=1)),
+    Passes("it ended since", joiners.promote, unseen(growing(3, 5), 3, restarts=1)),
     Passes(
         "it runs, but does not answer",
-        scale.promote,
+        joiners.promote,
         unseen(growing(3, 5), 3, running=True),
     ),
     Passes(
         "the learner is to go again",
-        scale.promote,
+        joiners.promote,
         with_spec(with_learner(growing(3, 5), 3, serves=True), size=3),
     ),
 )

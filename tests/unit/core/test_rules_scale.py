@@ -12,8 +12,8 @@ from etcd_operator.core.actions import AddLearner, PromoteMember, RemoveMember
 from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, SOON
 from etcd_operator.core.members import Member
 from etcd_operator.core.plan import plan
-from etcd_operator.core.rules import scale
-from etcd_operator.core.rules.scale import FRESH
+from etcd_operator.core.rules import joiners, scale
+from etcd_operator.core.rules.joiners import FRESH
 from etcd_operator.core.snapshot import Snapshot, Trouble
 from tests.unit.core.scenes import (
     CLUSTER_ID,
@@ -48,6 +48,11 @@ PODS = "apply StatefulSet db"
 def shrinking(members: int, size: int) -> Snapshot:
     """A healthy cluster whose size was just lowered."""
     return with_spec(formed(members), size=size)
+
+
+def late(snapshot: Snapshot) -> Snapshot:
+    """The learner's disk was made ten minutes ago."""
+    return change_claim(snapshot, 3, created=NOW - timedelta(minutes=10))
 
 
 def shrunk(members: int, size: int) -> Snapshot:
@@ -159,8 +164,32 @@ FIRES = (
     ),
     Fires(
         "an announced learner is waited for",
-        scale.wait_for_joiners,
+        joiners.wait_for_joiners,
         with_learner(growing(3, 5), 3),
+        "MemberStarting",
+        "Waiting for new member db-3 to start.",
+        Phase.SCALING,
+    ),
+    Fires(
+        "one that is late is waited for when nothing else is to be done",
+        joiners.report_late_joiners,
+        late(with_learner(growing(3, 5), 3, node="", trouble=Trouble("Unschedulable", "full"))),
+        "MemberNotJoining",
+        "Waiting for new member db-3 (Unschedulable: full) to start.",
+        Phase.SCALING,
+    ),
+    Fires(
+        "so is one whose Pod cannot be made",
+        joiners.report_late_joiners,
+        without_pods(late(with_learner(growing(3, 5), 3)), 3),
+        "MemberNotJoining",
+        "Waiting for new member db-3 to start.",
+        Phase.SCALING,
+    ),
+    Fires(
+        "one that is late and runs may be there any moment",
+        joiners.wait_for_joiners,
+        late(with_learner(growing(3, 5), 3, running=True, ever_ran=True)),
         "MemberStarting",
         "Waiting for new member db-3 to start.",
         Phase.SCALING,
@@ -244,9 +273,16 @@ PASSES = (
         scale.delete_left_disks,
         with_spec(shrunk(5, 3), storage=KEPT),
     ),
-    Passes("no learner", scale.wait_for_joiners, formed(3)),
+    Passes("no learner", joiners.wait_for_joiners, formed(3)),
+    Passes("it is late", joiners.wait_for_joiners, late(with_learner(growing(3, 5), 3))),
+    Passes("nobody joins", joiners.report_late_joiners, formed(3)),
     Passes(
-        "the learner serves", scale.wait_for_joiners, with_learner(growing(3, 5), 3, serves=True)
+        "the next one is not announced beside one that is late",
+        scale.grow,
+        late(with_learner(growing(3, 5), 3)),
+    ),
+    Passes(
+        "the learner serves", joiners.wait_for_joiners, with_learner(growing(3, 5), 3, serves=True)
     ),
     Passes("the size is right", scale.grow, formed(3)),
     Passes("too many members", scale.grow, shrinking(5, 3)),

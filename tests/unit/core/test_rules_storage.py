@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ResizeClaim
 from etcd_operator.core.plan import plan
-from etcd_operator.core.rules.storage import grow_disks
+from etcd_operator.core.rules.storage import grow_disks, grow_full_disks
 from etcd_operator.core.snapshot import Snapshot
-from tests.unit.core.scenes import change_claim, formed, silent, with_spec, without_child
+from tests.unit.core.scenes import (
+    begun,
+    change_claim,
+    claim,
+    formed,
+    silent,
+    with_spec,
+    without_child,
+)
 from tests.unit.core.shorthand import Fires, Passes
 
 TWENTY = {"size": "20Gi"}
@@ -18,14 +28,22 @@ TWENTY = {"size": "20Gi"}
 
 def sized(snapshot: Snapshot, requested: str, capacity: str) -> Snapshot:
     """Every disk has this size, asked for and real."""
-    for claim in snapshot.claims:
-        snapshot = change_claim(snapshot, claim.ordinal, requested=requested, capacity=capacity)
+    for disk in snapshot.claims:
+        snapshot = change_claim(snapshot, disk.ordinal, requested=requested, capacity=capacity)
     return snapshot
 
 
 def to_grow(requested: str = "10Gi", capacity: str = "10Gi") -> Snapshot:
     """A healthy cluster whose disks are to have 20 GiB."""
     return with_spec(sized(formed(3), requested, capacity), storage=TWENTY)
+
+
+def no_members(snapshot: Snapshot) -> Snapshot:
+    """The claims belong to nobody, are not bound, are going, or were kept when it shrank."""
+    snapshot = change_claim(change_claim(snapshot, 0, owner_uid="other"), 1, bound=False)
+    snapshot = change_claim(snapshot, 2, deleting=True)
+    kept = claim(3, requested="10Gi", capacity="10Gi")
+    return replace(snapshot, claims=(*snapshot.claims, kept))
 
 
 FIRES = (
@@ -56,9 +74,31 @@ FIRES = (
         Phase.UPGRADING,
         ("resize data-db-0", "resize data-db-2"),
     ),
+    Fires(
+        "without a majority the claims grow, for a full disk may be what took it",
+        grow_full_disks,
+        silent(to_grow(), 1, 2),
+        "GrowingDisks",
+        "Growing the disks to 20Gi: data-db-0, data-db-1, data-db-2.",
+        Phase.UPGRADING,
+        ("resize data-db-0", "resize data-db-1", "resize data-db-2"),
+    ),
+    Fires(
+        "a disk too small to form a cluster grows as well",
+        grow_full_disks,
+        with_spec(sized(begun(1), "1Mi", "1Mi"), storage={"size": "20Gi"}),
+        "GrowingDisks",
+        "Growing the disks to 20Gi: data-db-0.",
+        Phase.UPGRADING,
+        ("resize data-db-0",),
+    ),
 )
 
 PASSES = (
+    Passes("with a majority it is done in its turn", grow_full_disks, to_grow()),
+    Passes("without one the template waits", grow_full_disks, silent(to_grow("20Gi"), 1, 2)),
+    Passes("a stopped one waits", grow_full_disks, with_spec(silent(to_grow(), 1, 2), size=0)),
+    Passes("no member's disk", grow_full_disks, no_members(silent(to_grow(), 1, 2))),
     Passes("the size is as it should be", grow_disks, sized(formed(3), "10Gi", "10Gi")),
     Passes("the same size in other words", grow_disks, sized(formed(3), "10240Mi", "10Gi")),
     Passes("nothing is known about the disks", grow_disks, formed(3)),

@@ -370,6 +370,18 @@ def test_bulky_bookkeeping_is_dropped(store: Store) -> None:
     assert "managedFields" not in raw["metadata"]
 
 
+async def test_what_reads_an_object_may_see_when_it_was_written() -> None:
+    async with connect("http://127.0.0.1") as client:
+        store = Cache(
+            LightkubeApi(client),
+            CONFIG_MAPS,
+            lambda raw: "managedFields" in raw["metadata"],
+            lambda _: "db",
+        )
+        store.observe(item(9))
+        assert store.in_cluster("team", "db") == [True]
+
+
 def test_an_object_that_nobody_can_read_hides_no_other(store: Store) -> None:
     """It stays as it was last understood, and the next version may be better."""
     heard: list[str] = []

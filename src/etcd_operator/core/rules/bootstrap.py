@@ -21,7 +21,12 @@ from etcd_operator.core.layout import (
     restored_members,
 )
 from etcd_operator.core.quorum import majority
-from etcd_operator.core.render.statefulset import render_statefulset
+from etcd_operator.core.render.drift import find_drift
+from etcd_operator.core.render.statefulset import (
+    render_claim,
+    render_statefulset,
+    wanted_storage,
+)
 from etcd_operator.core.replacement import Stage, find_replacement
 from etcd_operator.core.snapshot import Snapshot
 
@@ -150,14 +155,19 @@ def _changed_since(snapshot: Snapshot, begun: int) -> str | None:
         return f"spec.size was changed from {begun} to {spec.size}"
     live = snapshot.statefulset
     templates = live.body.get("spec", {}).get("volumeClaimTemplates") if live else None
-    if not templates or spec.storage.volume_claim_template:
+    if not templates:
         return None
-    claim = templates[0]["spec"]
-    if claim.get("storageClassName") != spec.storage.storage_class_name:
-        return f"spec.storage.storageClassName was changed to {spec.storage.storage_class_name}"
-    size = claim["resources"]["requests"]["storage"]
-    if parse_quantity(str(size)) != parse_quantity(str(spec.storage.size)):
-        return f"spec.storage.size was changed to {spec.storage.size}"
+    before, after = templates[0]["spec"], render_claim(spec, snapshot.naming)["spec"]
+    template = spec.storage.volume_claim_template
+    if before.get("storageClassName") != after.get("storageClassName"):
+        field = "volumeClaimTemplate" if template else "storageClassName"
+        named = after.get("storageClassName") or "the default"
+        return f"spec.storage.{field} was changed to {named}"
+    sizes = (str(claim["resources"]["requests"]["storage"]) for claim in (before, after))
+    if len({parse_quantity(size) for size in sizes}) > 1:
+        return f"spec.storage.size was changed to {wanted_storage(spec)}"
+    if find_drift(after, before) or before.keys() - after.keys():
+        return "spec.storage.volumeClaimTemplate was changed"
     return None
 
 

@@ -1,8 +1,8 @@
 """Replace Pods that do not match the StatefulSet's template, one member at a time.
 
-The StatefulSet never rolls by itself (OnDelete). First the Pods that never started: whatever kept
-them from starting, a corrected spec must reach them. Then, while every voter serves, the followers
-from the highest ordinal down, and the leader last, after leadership has been handed over.
+The StatefulSet never rolls by itself (OnDelete). While every voter serves, the followers from the
+highest ordinal down, and the leader last, after leadership has been handed over. Voters that are
+not well come first, if all of those are outdated: the corrected template may be what they lack.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from etcd_operator.core.quorum import (
     voter_ids,
     voters_not_serving,
 )
-from etcd_operator.core.rules.replace import Disk, judge_disk
 from etcd_operator.core.snapshot import Pod, Seat, Snapshot
 
 
@@ -29,66 +28,25 @@ def is_outdated(snapshot: Snapshot, pod: Pod) -> bool:
     return bool(current and wanted and pod.revision and pod.revision != wanted)
 
 
-def replace_stuck_pods(snapshot: Snapshot) -> Decision | None:
-    """Replace Pods whose process never ran, when the template has changed since."""
-    stuck = [
-        pod
-        for pod in snapshot.pods
-        if not pod.ever_ran and not pod.deleting and is_outdated(snapshot, pod)
-    ]
-    if not stuck:
-        return None
-    why = "it never started and the spec has changed"
-    return Decision(
-        reason="ReplacingPods",
-        message=f"Replacing {', '.join(p.name for p in stuck)}: the spec was corrected.",
-        phase=snapshot.cluster.status.phase or Phase.CREATING,
-        actions=tuple(DeleteObject("Pod", pod.name, pod.uid, why) for pod in stuck),
-        wake_after=PRESENTLY,
-    )
-
-
-def restart_joiners(snapshot: Snapshot) -> Decision | None:
-    """Replace the Pod of a member that never served and crashes: it waits out a long back-off.
-
-    Its process may have started while its gate was still closed. It has no data.
-    """
-    stuck = [
-        seat.pod
-        for seat in snapshot.seats()
-        if seat.member
-        and not seat.member.started
-        and seat.pod
-        and seat.pod.restarts >= 1
-        and not seat.pod.running
-        and not seat.pod.deleting
-        and judge_disk(seat) in (None, Disk.EMPTY)
-    ]
-    if not stuck or not snapshot.quorum_confirmed:
-        return None
-    why = "it crashed before it could join; its configuration is right now"
-    return Decision(
-        reason="RestartingJoiners",
-        message=f"Restarting {', '.join(p.name for p in stuck)}, which could not join yet.",
-        phase=Phase.SCALING,
-        actions=tuple(DeleteObject("Pod", pod.name, pod.uid, why) for pod in stuck),
-        wake_after=PRESENTLY,
-    )
-
-
 def roll(snapshot: Snapshot) -> Decision | None:
-    """Roll the next outdated member, if all the others are well."""
-    seats = [seat for seat in snapshot.seats() if seat.member]
-    outdated = [s for s in seats if s.pod and is_outdated(snapshot, s.pod)]
+    """Roll the next outdated voter, if all the others are well.
+
+    Learners are no part of it: one that serves is promoted before, one that cannot join may take
+    for ever, and its Pod has the template of now or is replaced by `replace_failed_pods`.
+    """
+    voters = [s for s in snapshot.seats() if s.member and not s.member.is_learner]
+    outdated = [s for s in voters if s.pod and is_outdated(snapshot, s.pod)]
     if not outdated:
         return None
-    done = len(seats) - len(outdated)
-    progress = f"{done} of {len(seats)} members are up to date"
-    target = _choose(snapshot, outdated)
-    if target is None:
+    done = len(voters) - len(outdated)
+    progress = f"{done} of {len(voters)} members are up to date"
+    target = _choose(snapshot, voters, outdated)
+    actions = _replace(snapshot, target) if target else ()
+    if target is None or not actions:
+        awaited = _name_awaited(snapshot, voters)
         return Decision(
             reason="RollWaiting",
-            message=f"Rolling: {progress}; waiting until every member serves.",
+            message=f"Rolling: {progress}; waiting for {awaited}.",
             phase=Phase.UPGRADING,
             wake_after=PRESENTLY,
         )
@@ -96,23 +54,43 @@ def roll(snapshot: Snapshot) -> Decision | None:
         reason="Rolling",
         message=f"Rolling {snapshot.naming.member(target.ordinal)}: {progress}.",
         phase=Phase.UPGRADING,
-        actions=_replace(snapshot, target),
+        actions=actions,
         wake_after=PRESENTLY,
     )
 
 
-def _choose(snapshot: Snapshot, outdated: list[Seat]) -> Seat | None:
-    """An outdated member that is down already, else the highest follower, else the leader."""
-    away = voters_not_serving(snapshot)
-    if away:
-        fixable = [seat for seat in away if seat in outdated and seat.pod and not seat.pod.deleting]
-        return fixable[-1] if len(away) == 1 and fixable else None
-    if any(
-        seat.pod is None or seat.pod.deleting or not seat.pod.ready for seat in snapshot.seats()
-    ):
+def _choose(snapshot: Snapshot, voters: list[Seat], outdated: list[Seat]) -> Seat | None:
+    """A voter that is down or not Ready already, else the highest follower, else the leader.
+
+    Nobody while a voter with the template of now is not well: the template may be the reason.
+    """
+    unwell = list(voters_not_serving(snapshot)) or _not_ready(voters)
+    if any(seat not in outdated or _is_ending(seat) for seat in unwell):
         return None
-    followers = [s for s in outdated if s.member and s.member.id != snapshot.leader_id]
-    return followers[-1] if followers else outdated[0]
+    candidates = unwell or outdated
+    followers = [s for s in candidates if s.member and s.member.id != snapshot.leader_id]
+    return followers[-1] if followers else candidates[0]
+
+
+def _not_ready(voters: list[Seat]) -> list[Seat]:
+    return [s for s in voters if s.pod is None or s.pod.deleting or not s.pod.ready]
+
+
+def _is_ending(seat: Seat) -> bool:
+    return seat.pod is None or seat.pod.deleting
+
+
+def _name_awaited(snapshot: Snapshot, voters: list[Seat]) -> str:
+    """Name the voters that the roll waits for, each with the words of Kubernetes if there are."""
+    away = {seat.ordinal for seat in voters_not_serving(snapshot)}
+    unwell = [s for s in voters if s.ordinal in away or s in _not_ready(voters)]
+    if not unwell:
+        return "another voter: stopping one of so few would lose the majority"
+    names = []
+    for seat in unwell:
+        name, trouble = snapshot.naming.member(seat.ordinal), seat.pod and seat.pod.trouble
+        names.append(f"{name} ({trouble.reason}: {trouble.message})" if trouble else name)
+    return f"{', '.join(names)} to be ready"
 
 
 def _replace(snapshot: Snapshot, target: Seat) -> tuple[Action, ...]:

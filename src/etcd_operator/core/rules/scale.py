@@ -16,15 +16,13 @@ from etcd_operator.core.actions import (
     AddLearner,
     DeleteObject,
     MoveLeader,
-    PromoteMember,
     RemoveMember,
 )
 from etcd_operator.core.approval import lost_since
-from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, SOON, Decision
+from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids
 from etcd_operator.core.members import Member, format_id
 from etcd_operator.core.quorum import (
-    keeps_quorum_with_another,
     keeps_quorum_without,
     serving_ids,
     voter_ids,
@@ -35,8 +33,6 @@ from etcd_operator.core.snapshot import Seat, Snapshot
 
 # Elections are over within two or three timeouts of a second each.
 ELECTION: Final = timedelta(seconds=5)
-# A Pod whose image is there runs within a few seconds.
-FRESH: Final = timedelta(seconds=10)
 
 
 def wait_for_quorum(snapshot: Snapshot) -> Decision | None:
@@ -79,44 +75,6 @@ def refuse_foreign_members(snapshot: Snapshot) -> Decision | None:
         upkeep=False,
         blocked=True,
     )
-
-
-def promote(snapshot: Snapshot) -> Decision | None:
-    """Give the first serving learner that is to stay its vote; etcd refuses until it caught up.
-
-    Where etcd takes several learners, the next one is announced first: a cluster of one voter
-    accepts it at once, while after the promotion the two voters would have to be connected for
-    five seconds before etcd lets them add another.
-    """
-    size = snapshot.cluster.spec.size
-    cluster_id = snapshot.live_cluster_id
-    if _next_to_announce(snapshot):
-        return None
-    for seat in _learners(snapshot):
-        joined = seat.serves(cluster_id) or _joined_just_now(snapshot, seat)
-        if seat.ordinal < size and seat.member and joined:
-            return Decision(
-                reason="PromotingLearner",
-                message=f"Learner {snapshot.naming.member(seat.ordinal)} is catching up.",
-                phase=Phase.SCALING,
-                actions=(PromoteMember(seat.ordinal, seat.member.id, cluster_id),),
-                wake_after=SOON,
-            )
-    return None
-
-
-def _joined_just_now(snapshot: Snapshot, seat: Seat) -> bool:
-    """Whether the leader alone is to judge a learner, before the kubelet says that it runs.
-
-    That word comes up to a second late, and the next readiness probe a second after the vote.
-    Only for a new Pod: a learner that ended long ago would count as caught up where nobody writes.
-    And only while the others are a majority without it.
-    """
-    pod = seat.pod
-    if pod is None or pod.running or pod.restarts or not _member(seat).started:
-        return False
-    others_suffice = keeps_quorum_with_another(voter_ids(snapshot), serving_ids(snapshot))
-    return others_suffice and _may_join(snapshot, seat)
 
 
 def shrink(snapshot: Snapshot) -> Decision | None:
@@ -234,36 +192,6 @@ def delete_left_disks(snapshot: Snapshot) -> Decision | None:
     )
 
 
-def wait_for_joiners(snapshot: Snapshot) -> Decision | None:
-    """Wait for announced learners to join, and then to serve.
-
-    None may be announced before they have joined: a joiner refuses to start if its file does not
-    list exactly the members that etcd knows, and it may have read its file already.
-    """
-    joining = [seat for seat in _learners(snapshot) if not seat.serves(snapshot.live_cluster_id)]
-    if not joining or _next_to_announce(snapshot):
-        return None
-    names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in joining)
-    return Decision(
-        reason="MemberStarting",
-        message=f"Waiting for new member {names} to start.",
-        phase=Phase.SCALING,
-        wake_after=SOON if any(_may_join(snapshot, seat) for seat in joining) else PRESENTLY,
-    )
-
-
-def _may_join(snapshot: Snapshot, seat: Seat) -> bool:
-    """Whether a joiner may be there any moment.
-
-    The leader knows of it up to a second before the kubelet says that its process runs. But an
-    image that is being pulled for minutes is not waited for like that.
-    """
-    pod = seat.pod
-    if pod is None or pod.trouble or not pod.node:
-        return False
-    return pod.running or pod.created is None or snapshot.now - pod.created < FRESH
-
-
 def grow(snapshot: Snapshot) -> Decision | None:
     """Announce the lowest missing member as a learner.
 
@@ -274,6 +202,8 @@ def grow(snapshot: Snapshot) -> Decision | None:
     missing = _missing(snapshot)
     if not missing:
         return None
+    if joining(snapshot) and not may_announce_next(snapshot):
+        return None  # one that is late: etcd takes one after the other
     count = len(snapshot.members)
     if (away := voters_not_serving(snapshot)) != ():
         names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
@@ -300,17 +230,21 @@ def _lead_by_the_right(snapshot: Snapshot) -> tuple[Action, ...]:
     return tuple(a for s in leading if snapshot.leader_id in wrong for a in hand_over(snapshot, s))
 
 
-def _next_to_announce(snapshot: Snapshot) -> bool:
+def joining(snapshot: Snapshot) -> list[Seat]:
+    """The learners that do not serve yet."""
+    return [seat for seat in learners(snapshot) if not seat.serves(snapshot.live_cluster_id)]
+
+
+def may_announce_next(snapshot: Snapshot) -> bool:
     """Whether another learner can be announced while those of before have no vote yet."""
-    missing = _missing(snapshot)
-    learners = _learners(snapshot)
+    missing, announced = _missing(snapshot), learners(snapshot)
     return bool(
         missing
-        and learners
-        and all(_member(seat).started for seat in learners)
+        and announced
+        and all(_member(seat).started for seat in announced)
         and not voters_not_serving(snapshot)
         and not _waits_for_remains(snapshot, missing[0])
-        and _takes_several_learners(snapshot)
+        and _takes_severallearners(snapshot)
     )
 
 
@@ -356,7 +290,7 @@ def _not_yet(reason: str, message: str, wake_after: float, *, blocked: bool = Fa
     )
 
 
-def _takes_several_learners(snapshot: Snapshot) -> bool:
+def _takes_severallearners(snapshot: Snapshot) -> bool:
     """Whether every voter runs 3.6 or later, which have the max-learners setting."""
     for seat in snapshot.seats():
         if seat.member and not seat.member.is_learner:
@@ -372,7 +306,8 @@ def _minor(version: str) -> tuple[int, int]:
     return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (0, 0)
 
 
-def _learners(snapshot: Snapshot) -> list[Seat]:
+def learners(snapshot: Snapshot) -> list[Seat]:
+    """The members without a vote."""
     return [seat for seat in snapshot.seats() if seat.member and seat.member.is_learner]
 
 

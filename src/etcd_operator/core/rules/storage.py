@@ -12,6 +12,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.actions import DeleteObject, ResizeClaim
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
+from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.render.statefulset import wanted_storage
 from etcd_operator.core.snapshot import Claim, Snapshot
 
@@ -41,6 +42,30 @@ def grow_disks(snapshot: Snapshot) -> Decision | None:
         )
     growing = [claim for claim in disks if _is_below(claim.capacity, size)]
     return _decide(growing, size, ()) if growing else None
+
+
+def grow_full_disks(snapshot: Snapshot) -> Decision | None:
+    """Without a quorum: ask for larger disks, for a full one may be what took the majority.
+
+    To grow a claim asks nobody's vote and ends no Pod. The rest waits for the quorum.
+    """
+    if snapshot.quorum_confirmed:
+        return None
+    if snapshot.cluster.spec.size == 0:
+        return None
+    size, ours = wanted_storage(snapshot.cluster.spec), set(recorded_members(snapshot))
+    small = [
+        claim
+        for claim in snapshot.claims
+        if claim.ordinal in ours
+        and claim.owner_uid == snapshot.naming.uid
+        and claim.bound
+        and not claim.deleting
+        and _is_below(claim.requested, size)
+    ]
+    if not small:
+        return None
+    return _decide(small, size, tuple(ResizeClaim(c.name, c.uid, size) for c in small))
 
 
 def _decide(
