@@ -45,7 +45,9 @@ class Operator:
         self._clock = clock = SystemClock()
         self._metrics = Metrics()
         self._api = LightkubeApi.from_environment(self._metrics.count_request)
-        self._caches = Caches(self._api, settings.namespaces)
+        self._caches = Caches(
+            self._api, settings.namespaces, assign_user_ids=settings.assign_user_ids
+        )
         self._tasks = TaskCaches(self._api, settings.namespaces)
         self._etcd = EtcdPool()
         credentials, access = CredentialStore(self._api, clock), AccessStore(clock)

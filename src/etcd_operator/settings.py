@@ -18,7 +18,8 @@ class Settings:
     """What a user may choose.
 
     `namespaces` is empty for all of them; `identity` names this replica in the Lease.
-    `image` is that of the operator, for Jobs; empty to use that of its own Pod.
+    `image` is that of the operator, for Jobs; empty to use that of its own Pod. Without
+    `assign_user_ids` Pods ask for no user and group, as OpenShift wants it.
     """
 
     identity: str
@@ -29,6 +30,7 @@ class Settings:
     port: int
     workers: int
     image: str = ""
+    assign_user_ids: bool = True
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -46,7 +48,15 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         port=_read_number(environment, "PORT", 8081),
         workers=_read_number(environment, "WORKERS", 64),
         image=environment.get("OPERATOR_IMAGE", ""),
+        assign_user_ids=_read_switch(environment, "ASSIGN_USER_IDS", default=True),
     )
+
+
+def _read_switch(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = environment.get(name, "").lower()
+    if text not in ("", "true", "false"):
+        raise OperatorError(f"{name} {text} is neither true nor false")
+    return text == "true" if text else default
 
 
 def _read_number(environment: Mapping[str, str], name: str, default: int) -> int:

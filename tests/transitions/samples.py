@@ -30,6 +30,8 @@ SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
     "spec.podTemplate.imagePullSecrets": ([{"name": "absent"}],),
     "spec.podTemplate.serviceAccountName": ("default",),
     "spec.podTemplate.securityContext": ({"supplementalGroups": [1234]},),
+    "spec.inheritedMetadata.labels": ({"team": "a"}, {"team": "b", "example.com/cost": "4"}),
+    "spec.inheritedMetadata.annotations": ({"example.com/note": "a note, of any form"},),
     "spec.security.networkPolicy.clientFrom": (
         [],
         [{"podSelector": {"matchLabels": {"app": "web"}}}],

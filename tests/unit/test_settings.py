@@ -27,6 +27,7 @@ def test_an_empty_environment() -> None:
     assert settings.namespaces == ()
     assert settings.domain == "cluster.local"
     assert (settings.log_level, settings.port, settings.workers) == ("info", 8081, 64)
+    assert settings.assign_user_ids
 
 
 def test_everything_set() -> None:
@@ -39,8 +40,10 @@ def test_everything_set() -> None:
             "LOG_LEVEL": "DEBUG",
             "PORT": "9000",
             "WORKERS": "2",
+            "ASSIGN_USER_IDS": "False",
         }
     )
+    assert not settings.assign_user_ids
     assert (settings.identity, settings.own_namespace) == ("operator-abc", "ops")
     assert settings.namespaces == ("a", "b")
     assert settings.domain == "corp.example"
@@ -56,6 +59,7 @@ def test_everything_set() -> None:
         ("PORT", ""),
         ("WORKERS", "1.5"),
         ("LOG_LEVEL", "loud"),
+        ("ASSIGN_USER_IDS", "no"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(name: str, value: str) -> None:

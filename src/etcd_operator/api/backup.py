@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from etcd_operator.api.cluster import Condition
+from etcd_operator.api.job_template import JobTemplate
 from etcd_operator.api.storage import (
     ApiModel,
     AzureAccess,
@@ -126,6 +127,9 @@ class EtcdBackupSpec(ApiModel):
         "",
         max_length=253,
         description="ServiceAccount of the Job, for workload identity; it needs no right.",
+    )
+    job_template: JobTemplate | None = Field(
+        None, description="Additions to the Jobs and their Pods, which are as the members if unset."
     )
 
     @property

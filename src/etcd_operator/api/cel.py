@@ -13,6 +13,7 @@ from typing import Any, Final
 from etcd_operator.api.cluster import SIZES
 from etcd_operator.api.duration import DURATION_FORM
 from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
+from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.release import SAFE_FOR_36
 from etcd_operator.api.validation import (
     ANNOTATION_REPLACE,
@@ -231,6 +232,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             f"{ANNOTATION_REPLACE} here would replace every member again and again: remove it",
         )
     ],
+    **metadata_rules("spec.inheritedMetadata"),
     "spec.maintenance.defragmentation.minimumSize": [
         _rule(
             "isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity('0'))",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from etcd_operator.api.cel import CEL_RULES
+from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.store_forms import (
     ACCOUNT,
     ACCOUNT_REMEDY,
@@ -78,6 +79,7 @@ BACKUP_RULES: Final[dict[str, list[Json]]] = {
         )
     ],
     **_access_rules("spec"),
+    **metadata_rules("spec.jobTemplate"),
     "spec.s3.bucket": _BUCKET_RULES,
     "spec.gcs.bucket": _BUCKET_RULES,
     "spec.azure.container": _BUCKET_RULES,
@@ -112,6 +114,7 @@ RESTORE_RULES: Final[dict[str, list[Json]]] = {
         ),
     ],
     **_access_rules("spec.source"),
+    **metadata_rules("spec.jobTemplate"),
     **_ENCRYPTION,
     # What holds of an EtcdCluster when it is created holds of the template of one.
     **{

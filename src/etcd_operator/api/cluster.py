@@ -15,9 +15,11 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from etcd_operator.api.care import Maintenance, Precautions, Recovery
+from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.model import Model
 from etcd_operator.api.network import NetworkRules
 from etcd_operator.api.release import Release, parse_release
+from etcd_operator.api.resources import Resources
 from etcd_operator.api.security import Security
 
 GROUP: Final = "etcd.etcd.io"
@@ -80,19 +82,6 @@ class Storage(Model):
     )
     retention_policy: RetentionPolicy = Field(
         RetentionPolicy(), description="What happens to disks that are no longer needed."
-    )
-
-
-class Resources(Model):
-    """Compute resources of each etcd container."""
-
-    requests: Mapping[str, str | int] | None = Field(
-        None, description="What the scheduler reserves.", json_schema_extra={"x-quantity": True}
-    )
-    limits: Mapping[str, str | int] | None = Field(
-        None,
-        description="What the container may use at most.",
-        json_schema_extra={"x-quantity": True},
     )
 
 
@@ -193,6 +182,14 @@ class EtcdClusterSpec(Model):
     security: Security | None = Field(None, description="Encryption; plain text if left out.")
     resources: Resources | None = Field(None, description="Compute resources of each member.")
     pod_template: PodTemplate | None = Field(None, description="Additions to the members' Pods.")
+    inherited_metadata: InheritedMetadata | None = Field(
+        None,
+        description=(
+            "Labels and annotations for every object of the cluster: its StatefulSet, Pods, disks, "
+            "Services, Secrets and all others, and the Jobs of its backups. A change restarts the "
+            "members one by one; disks and Secrets that exist keep theirs."
+        ),
+    )
     etcd_config: EtcdConfig | None = Field(None, description="Settings of etcd itself.")
     recovery: Recovery = Field(
         Recovery(), description="How members that cannot be saved are replaced."

@@ -125,7 +125,13 @@ _KEPT: Final[tuple[str, ...]] = (
     "maximum",
     "pattern",
 )
-_KEPT_LENGTHS: Final[tuple[str, ...]] = ("minLength", "maxLength", "minItems", "maxItems")
+_KEPT_LENGTHS: Final[tuple[str, ...]] = (
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "maxProperties",
+)
 
 
 def build_crd(definition: Definition = CLUSTER) -> Json:

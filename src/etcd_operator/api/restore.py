@@ -10,6 +10,7 @@ from pydantic import Field
 
 from etcd_operator.api.backup import BackupSource, TaskPhase
 from etcd_operator.api.cluster import Condition, EtcdClusterSpec
+from etcd_operator.api.job_template import JobTemplate
 from etcd_operator.api.storage import ApiModel, BackupEncryption, Scratch
 
 KIND: Final = "EtcdRestore"
@@ -87,6 +88,9 @@ class EtcdRestoreSpec(ApiModel):
     )
     service_account_name: str = Field(
         "", max_length=253, description="ServiceAccount of the Jobs, for workload identity."
+    )
+    job_template: JobTemplate | None = Field(
+        None, description="Additions to the Jobs and their Pods, which are as the members if unset."
     )
 
 

@@ -14,8 +14,10 @@ from typing import Final
 
 from etcd_operator.api.cluster import SIZES, EtcdCluster, EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_retention, check_settings
+from etcd_operator.api.metadata import check_metadata
 from etcd_operator.api.network import check_network
 from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.api.resources import check_resources
 from etcd_operator.api.security import check_auth, check_tls
 
 VERSION_FORM: Final = re.compile(r"v?3\.[0-9]{1,3}\.[0-9]{1,3}")
@@ -65,7 +67,11 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
             "for example v3.5.21.",
         )
     yield from _check_storage(spec)
-    yield from _check_resources(spec)
+    yield from (Problem(*flaw) for flaw in check_resources("spec.resources", spec.resources))
+    if spec.inherited_metadata:
+        given = spec.inherited_metadata
+        flaws = check_metadata("spec.inheritedMetadata", given.labels, given.annotations)
+        yield from (Problem(*flaw) for flaw in flaws)
     yield from _check_care(spec)
     yield from _check_etcd(spec)
     if spec.security and spec.security.tls and spec.security.tls.enabled:
@@ -97,27 +103,6 @@ def _check_storage(spec: EtcdClusterSpec) -> Iterator[Problem]:
             f"spec.storage.size {spec.storage.size} is not a size: use a positive quantity such "
             "as 10Gi.",
         )
-
-
-def _check_resources(spec: EtcdClusterSpec) -> Iterator[Problem]:
-    resources = spec.resources
-    if resources is None:
-        return
-    amounts = {}
-    for field in ("requests", "limits"):
-        for resource, amount in (getattr(resources, field) or {}).items():
-            try:
-                amounts[field, resource] = parse_quantity(str(amount))
-            except ValueError:
-                path = f"spec.resources.{field}.{resource}"
-                yield Problem(
-                    path, f"{path} {amount} is not a quantity: use one such as 500m or 1Gi."
-                )
-    for (field, resource), amount in amounts.items():
-        limit = amounts.get(("limits", resource))
-        if field == "requests" and limit is not None and amount > limit:
-            path = f"spec.resources.requests.{resource}"
-            yield Problem(path, f"{path} is above its limit: lower it or raise the limit.")
 
 
 def _check_care(spec: EtcdClusterSpec) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.metadata import InheritedMetadata
 
 FINALIZER: Final = "etcd.etcd.io/finalizer"
 FIELD_MANAGER: Final = "etcd-operator"
@@ -71,7 +72,8 @@ METRICS_PORT: Final = 2381
 class Naming:
     """The names of one cluster; `domain` is the DNS domain of the Kubernetes cluster.
 
-    Whether clients and peers speak TLS is part of every URL.
+    Whether clients and peers speak TLS is part of every URL. `inherited_…` are the labels
+    and annotations that the spec gives to every object, each with its value.
     """
 
     namespace: str
@@ -80,10 +82,13 @@ class Naming:
     domain: str = "cluster.local"
     client_tls: bool = False
     peer_tls: bool = False
+    inherited_labels: tuple[tuple[str, str], ...] = ()
+    inherited_annotations: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, cluster: EtcdCluster, domain: str) -> Naming:
         """The names of this cluster, its URLs as its spec wants them."""
+        inherited = cluster.spec.inherited_metadata or InheritedMetadata()
         return cls(
             cluster.namespace,
             cluster.name,
@@ -91,6 +96,8 @@ class Naming:
             domain,
             client_tls=cluster.spec.client_tls,
             peer_tls=cluster.spec.peer_tls,
+            inherited_labels=tuple((inherited.labels or {}).items()),
+            inherited_annotations=tuple((inherited.annotations or {}).items()),
         )
 
     @property
@@ -232,6 +239,10 @@ class Naming:
 
     def labels(self, component: str = "database") -> dict[str, str]:
         """The labels of every object of this cluster."""
+        return {**dict(self.inherited_labels), **self.own_labels(component)}
+
+    def own_labels(self, component: str = "database") -> dict[str, str]:
+        """Those of them that no user can change."""
         return {
             **self.selector,
             "app.kubernetes.io/component": component,

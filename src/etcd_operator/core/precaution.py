@@ -119,8 +119,11 @@ def render_backup(snapshot: Snapshot, risk: str, spec: EtcdBackupSpec) -> Json:
         "metadata": {
             "name": f"{naming.name}-before-{risk}-{unique}",
             "namespace": naming.namespace,
-            "labels": {LABEL_MANAGED_BY: MANAGED_BY},
-            "annotations": {ANNOTATION_BEFORE: mark_before(snapshot, risk)},
+            "labels": {**dict(naming.inherited_labels), LABEL_MANAGED_BY: MANAGED_BY},
+            "annotations": {
+                **dict(naming.inherited_annotations),
+                ANNOTATION_BEFORE: mark_before(snapshot, risk),
+            },
         },
         "spec": {**kept, "verify": True},
     }

@@ -15,6 +15,7 @@ from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.naming import LABEL_CLUSTER, LABEL_CLUSTER_UID
 from etcd_operator.core.observe import observe_child, observe_claim, observe_pod
 from etcd_operator.core.snapshot import Child, Claim, Pod
+from etcd_operator.core.user_ids import leave_out_user_ids
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.cache import Cache, CacheGroup, own_name
 from etcd_operator.runtime.kube import Kind, KubeApi
@@ -36,12 +37,19 @@ KINDS: Final = {kind.name: kind for kind in (*CHILD_KINDS, kube.PODS, kube.CLAIM
 OPTIONAL_KINDS: Final = (kube.CERTIFICATES,)
 
 
+def _parse_without_user_ids(raw: Json) -> EtcdCluster:
+    return leave_out_user_ids(parse_cluster(raw))
+
+
 class Caches(CacheGroup):
     """All caches; each write of ours is stored at once, so that the next pass sees it."""
 
-    def __init__(self, api: KubeApi, namespaces: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, api: KubeApi, namespaces: tuple[str, ...] = (), *, assign_user_ids: bool = True
+    ) -> None:
+        parse = parse_cluster if assign_user_ids else _parse_without_user_ids
         self.clusters: Cache[EtcdCluster] = Cache(
-            api, kube.CLUSTERS, parse_cluster, own_name, namespaces=namespaces
+            api, kube.CLUSTERS, parse, own_name, namespaces=namespaces
         )
         self.pods: Cache[Pod] = Cache(
             api,

@@ -198,9 +198,12 @@ class CredentialStore:
             made = build_object("v1", "Secret", name, naming, {}, annotations=annotations)
             body = {**made, "type": "kubernetes.io/tls", "data": encoded}
             return await self._api.create(kube.SECRETS, naming.namespace, body)
-        metadata = {"uid": action.uid, "resourceVersion": action.resource_version}
-        if annotations:
-            metadata["annotations"] = annotations  # type: ignore[assignment]  # JSON
+        metadata: Json = {"uid": action.uid, "resourceVersion": action.resource_version}
+        given = {**dict(naming.inherited_annotations), **(annotations or {})}
+        if given:
+            metadata["annotations"] = given
+        if naming.inherited_labels:
+            metadata["labels"] = dict(naming.inherited_labels)
         patch = {"metadata": metadata, "data": encoded}
         return await self._api.merge_patch(kube.SECRETS, naming.namespace, name, patch)
 

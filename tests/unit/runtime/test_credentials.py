@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -33,6 +34,7 @@ class SecretApi:
         self.secrets: dict[str, Json] = {}
         self.read: list[str] = []
         self.slow = ""
+        self.patches: list[Json] = []
 
     @property
     def reads(self) -> int:
@@ -56,6 +58,7 @@ class SecretApi:
         return self.secrets[name]
 
     async def merge_patch(self, _kind: Kind, _namespace: str, name: str, patch: Json) -> Json:
+        self.patches.append(patch)
         if name not in self.secrets:
             raise NotFound(name, 404)
         live = self.secrets[name]
@@ -109,6 +112,24 @@ async def test_a_plan_makes_secrets_that_the_next_plan_is_content_with(
     assert server.trusted == authority.trusted
     assert "client.key" in api.secrets["db-peer-tls"]["data"]
     assert api.secrets["db-peer-tls"]["type"] == "kubernetes.io/tls"
+
+
+async def test_secrets_carry_what_the_cluster_hands_down(
+    api: SecretApi, store: CredentialStore
+) -> None:
+    naming = replace(
+        to_secure().naming,
+        inherited_labels=(("owner", "team-a"),),
+        inherited_annotations=(("cost", "42"),),
+    )
+    await store.write(IssueAuthority("db-client-ca", "", "", 0, (), "why"), naming)
+    made = api.secrets["db-client-ca"]["metadata"]
+    assert made["labels"]["owner"] == "team-a"
+    assert made["annotations"].items() >= {"cost": "42"}.items()
+    api.patches.clear()
+    await store.write(IssueAuthority("db-client-ca", made["uid"], "1", 0, (), "why"), naming)
+    assert api.patches[0]["metadata"]["labels"] == {"owner": "team-a"}
+    assert api.patches[0]["metadata"]["annotations"]["cost"] == "42"
 
 
 async def test_what_was_read_is_believed_for_a_while(

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any
 
-from etcd_operator.api.cluster import GROUP, VERSION, EtcdClusterSpec, PodTemplate
+from etcd_operator.api.cluster import GROUP, VERSION, EtcdClusterSpec
+from etcd_operator.api.job_template import JobTemplate
 from etcd_operator.api.storage import (
     AzureAccess,
     BackupEncryption,
@@ -21,6 +22,13 @@ from etcd_operator.api.storage import (
     S3Access,
     Scratch,
     find_secrets,
+)
+from etcd_operator.core.backup.job_pod import (
+    etcd_resources,
+    own_resources,
+    render_annotations,
+    render_labels,
+    render_placement,
 )
 from etcd_operator.core.backup.places import (
     ENCRYPTION,
@@ -34,19 +42,10 @@ from etcd_operator.core.backup.task import (
     ANNOTATION_OWNER,
     ANNOTATION_RUN,
 )
-from etcd_operator.core.naming import LABEL_MANAGED_BY, LABEL_TASK, MANAGED_BY
-from etcd_operator.core.render.statefulset import NON_ROOT
+from etcd_operator.core.naming import LABEL_TASK
 
 Json = dict[str, Any]
 Access = S3Access | GcsAccess | AzureAccess | LocalAccess
-
-# Our own steps; a stream goes through them in pieces, whatever the size of the database.
-OWN_RESOURCES: Final[Json] = {
-    "requests": {"cpu": "50m", "memory": "64Mi"},
-    "limits": {"memory": "256Mi"},
-}
-# Etcd's programs hold an index of all keys in memory: how much depends on the data.
-ETCD_RESOURCES: Final[Json] = {"requests": {"cpu": "50m", "memory": "64Mi"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,7 @@ class Work:
     purpose: str  # backup or restore
     seed: str  # equal for the same try, so that it exists once
     image: str
+    cluster: EtcdClusterSpec  # where and how its Pods may run
     access: Access
     task: Json
     timeout_seconds: int
@@ -75,6 +75,7 @@ class Work:
     run: str = ""
     ordinal: int | None = None
     encryption: BackupEncryption | None = None
+    template: JobTemplate = field(default_factory=JobTemplate)
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -91,16 +92,18 @@ def name_job(owner: Owner, seed: str) -> str:
     return f"{owner.name[:48].rstrip('-.').replace('.', '-')}-{unique}"
 
 
-def render_job(work: Work, spec: EtcdClusterSpec, steps: Iterable[Json], last: Json) -> Json:
-    """Render a Job of one try; `spec` is the cluster's, for where and how its Pods may run."""
-    annotations = {
+def render_job(work: Work, steps: Iterable[Json], last: Json) -> Json:
+    """Render a Job of one try."""
+    marks = {
         ANNOTATION_OWNER: f"{work.owner.kind}/{work.owner.name}",
         ANNOTATION_RUN: work.run,
     }
     if work.ordinal is not None:
-        annotations[ANNOTATION_ORDINAL] = str(work.ordinal)
-    labels = {LABEL_TASK: work.purpose, LABEL_MANAGED_BY: MANAGED_BY}
-    pod = _render_pod(work, spec.pod_template or PodTemplate())
+        marks[ANNOTATION_ORDINAL] = str(work.ordinal)
+    spec, template = work.cluster, work.template
+    labels, pod_labels = render_labels(spec, template, {LABEL_TASK: work.purpose})
+    annotations, pod_annotations = render_annotations(spec, template, marks)
+    pod = _render_pod(work)
     pod["initContainers"] = list(steps)
     pod["containers"] = [last]
     return {
@@ -117,7 +120,10 @@ def render_job(work: Work, spec: EtcdClusterSpec, steps: Iterable[Json], last: J
             # One try: when the next one is due is decided, and said, by the operator.
             "backoffLimit": 0,
             "activeDeadlineSeconds": work.timeout_seconds,
-            "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": pod},
+            "template": {
+                "metadata": {"labels": pod_labels, "annotations": pod_annotations},
+                "spec": pod,
+            },
         },
     }
 
@@ -134,36 +140,23 @@ def refer_to(owner: Owner) -> Json:
     }
 
 
-def _render_pod(work: Work, wishes: PodTemplate) -> Json:
+def _render_pod(work: Work) -> Json:
     pod: Json = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         # Long enough to take back an upload that is under way.
         "terminationGracePeriodSeconds": 10,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": NON_ROOT,
-            "runAsGroup": NON_ROOT,
-            "fsGroup": NON_ROOT,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "volumes": [_spool(work.scratch), *_store_volumes(work)],
+        "volumes": [_spool(work), *_store_volumes(work)],
+        **render_placement(work.cluster, work.template),
     }
-    optional = {
-        "nodeSelector": dict(wishes.node_selector or {}),
-        "tolerations": list(wishes.tolerations or ()),
-        "affinity": dict(wishes.affinity or {}),
-        "priorityClassName": wishes.priority_class_name,
-        "imagePullSecrets": list(wishes.image_pull_secrets or ()),
-        "serviceAccountName": work.service_account,
-    }
-    pod.update({key: value for key, value in optional.items() if value})
+    if work.service_account:
+        pod["serviceAccountName"] = work.service_account
     return pod
 
 
-def _spool(scratch: Scratch | None) -> Json:
+def _spool(work: Work) -> Json:
+    scratch = work.scratch
     if scratch is None:
         return {"name": "spool", "emptyDir": {}}
     spec: Json = {
@@ -172,7 +165,11 @@ def _spool(scratch: Scratch | None) -> Json:
     }
     if scratch.storage_class_name is not None:
         spec["storageClassName"] = scratch.storage_class_name
-    return {"name": "spool", "ephemeral": {"volumeClaimTemplate": {"spec": spec}}}
+    labels, _ = render_labels(work.cluster, work.template, {})
+    annotations, _ = render_annotations(work.cluster, work.template, {})
+    # Without a label of a member's disk, by which it would be taken for one.
+    template: Json = {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
+    return {"name": "spool", "ephemeral": {"volumeClaimTemplate": template}}
 
 
 def _store_volumes(work: Work) -> list[Json]:
@@ -208,24 +205,24 @@ def own_step(work: Work, name: str, *, store: bool, disk: str = "") -> Json:
             {"name": TASK_VARIABLE, "value": json.dumps(work.task, separators=(",", ":"))},
             {"name": "JOB_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
         ],
-        "resources": OWN_RESOURCES,
+        "resources": own_resources(work.cluster, work.template),
         "volumeMounts": mounts,
         "securityContext": _confined(),
     }
 
 
-def etcd_step(name: str, image: str, command: list[str], *, disk: str = "") -> Json:
+def etcd_step(work: Work, name: str, command: list[str], *, disk: str = "") -> Json:
     """A step of the cluster's etcd image, whose last lines say why it failed."""
     mounts: list[Json] = [{"name": "spool", "mountPath": SPOOL}]
     if disk:
         mounts.append({"name": "data", "mountPath": disk})
     return {
         "name": name,
-        "image": image,
+        "image": work.cluster.image,
         "imagePullPolicy": "IfNotPresent",
         "command": command,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "resources": ETCD_RESOURCES,
+        "resources": etcd_resources(work.cluster, work.template),
         "volumeMounts": mounts,
         "securityContext": _confined(),
     }

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from etcd_operator.api.backup import EtcdBackupSpec, EtcdBackupStatus, TaskPhase
+from etcd_operator.api.job_template import check_job_template
 from etcd_operator.api.parse import parse_time
 from etcd_operator.core.backup.consent import allows
 from etcd_operator.core.backup.decision import (
@@ -88,7 +89,9 @@ def _find_problem(view: BackupView) -> str | None:
         return f"spec.timeZone {spec.time_zone} is not known: use a name such as Europe/Berlin."
     if spec.schedule and (wrong := find_schedule_problem(spec.schedule)):
         return f"spec.schedule {spec.schedule} is not a schedule ({wrong}): use one like 0 2 * * *."
-    return find_store_problem(spec.destination, f"spec.{spec.storage_type.lower()}") or None
+    wrong_settings = " ".join(check_job_template(spec.job_template))
+    place = f"spec.{spec.storage_type.lower()}"
+    return wrong_settings or find_store_problem(spec.destination, place) or None
 
 
 def _refuse(view: BackupView, problem: str) -> BackupDecision:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupSpec
-from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
+from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec, PodTemplate
+from etcd_operator.api.job_template import JobTemplate
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec
 from etcd_operator.core.backup import encryption
 from etcd_operator.core.backup.job import Access, Owner, Work, etcd_step, own_step, render_job
+from etcd_operator.core.backup.job_pod import spread
 from etcd_operator.core.backup.places import SNAPSHOT, TRIAL, TRIAL_CLIENT
 from etcd_operator.core.backup.restore_source import Source
 from etcd_operator.core.naming import Naming
@@ -37,18 +39,20 @@ def render_backup_job(
         purpose="backup",
         seed=seed,
         image=image,
+        cluster=cluster.spec,
         access=destination,
         task=_backup_task(backup, spec, cluster, destination),
         timeout_seconds=spec.timeout_seconds,
         scratch=spec.scratch,
         service_account=spec.service_account_name,
+        template=spec.job_template or JobTemplate(),
         run=run,
         encryption=spec.encryption,
     )
     steps = [own_step(work, "snapshot", store=False)]
     if spec.verify:
-        steps += [_trial_restore(cluster.spec.image), _trial_server(cluster.spec)]
-    job = render_job(work, cluster.spec, steps, own_step(work, "store", store=True))
+        steps += [_trial_restore(work), _trial_server(work)]
+    job = render_job(work, steps, own_step(work, "store", store=True))
     if cluster.spec.client_tls:
         encryption.add_volumes(job, cluster)
     return job
@@ -74,15 +78,16 @@ def _backup_task(
     }
 
 
-def _trial_restore(image: str) -> Json:
+def _trial_restore(work: Work) -> Json:
     command = [_UTILITY, "snapshot", "restore", SNAPSHOT, f"--data-dir={TRIAL}", "--name=trial"]
     command += [f"--initial-cluster=trial={_TRIAL_PEER}"]
     command += [f"--initial-advertise-peer-urls={_TRIAL_PEER}"]
-    return etcd_step("restore", image, command)
+    return etcd_step(work, "restore", command)
 
 
-def _trial_server(spec: EtcdClusterSpec) -> Json:
+def _trial_server(work: Work) -> Json:
     """An etcd of its own in the Pod: reachable from nowhere else, and ended with it."""
+    spec = work.cluster
     command = [_SERVER, "--name=trial", f"--data-dir={TRIAL}", "--log-level=warn"]
     client = TRIAL_CLIENT.replace("http:", "https:") if spec.client_tls else TRIAL_CLIENT
     command += [f"--listen-client-urls={client}", f"--advertise-client-urls={client}"]
@@ -93,7 +98,7 @@ def _trial_server(spec: EtcdClusterSpec) -> Json:
     # Elected at once, and never short of room: it is only read.
     command += ["--heartbeat-interval=10", "--election-timeout=100"]
     command += [f"--quota-backend-bytes={2**40}"]
-    return {**etcd_step("etcd", spec.image, command), "restartPolicy": "Always"}
+    return {**etcd_step(work, "etcd", command), "restartPolicy": "Always"}
 
 
 def render_restore_job(
@@ -113,22 +118,22 @@ def render_restore_job(
         purpose="restore",
         seed=seed,
         image=image,
+        cluster=cluster.spec,
         access=source.access,
         task=_restore_task(restore, spec, source, cluster),
         timeout_seconds=spec.timeout_seconds,
         scratch=spec.scratch,
         service_account=spec.service_account_name,
+        template=spec.job_template or JobTemplate(),
         ordinal=ordinal,
         encryption=source.encryption,
     )
     steps = [
         own_step(work, "fetch", store=True, disk=DATA_MOUNT),
-        _member_restore(spec, cluster.spec, naming, ordinal, members),
+        _member_restore(work, spec, naming, ordinal, members),
     ]
-    job = render_job(
-        work, cluster.spec, steps, own_step(work, "finish", store=False, disk=DATA_MOUNT)
-    )
-    _use_disk(job["spec"]["template"], naming.claim(ordinal), restore)
+    job = render_job(work, steps, own_step(work, "finish", store=False, disk=DATA_MOUNT))
+    _use_disk(job["spec"]["template"], naming.claim(ordinal), work)
     return job
 
 
@@ -150,12 +155,13 @@ def _restore_task(
     }
 
 
-def _use_disk(template: Json, claim: str, restore: EtcdRestore) -> None:
+def _use_disk(template: Json, claim: str, work: Work) -> None:
     """Mount a member's disk in the Pod of a Job, and spread those Pods as members are."""
     pod, metadata = template["spec"], template["metadata"]
     pod["volumes"].append({"name": "data", "persistentVolumeClaim": {"claimName": claim}})
-    pod.setdefault("affinity", _spread(restore))
-    metadata["labels"] = {**metadata["labels"], **_spread_label(restore)}
+    together = {"etcd.etcd.io/restore-uid": work.owner.uid}
+    pod.update(spread(work.cluster.pod_template or PodTemplate(), work.template, together))
+    metadata["labels"] = {**metadata["labels"], **together}
 
 
 def render_check_job(
@@ -181,18 +187,20 @@ def render_check_job(
         purpose="restore",
         seed=seed,
         image=image,
+        cluster=cluster.spec,
         access=source.access,
         task=task,
         timeout_seconds=spec.timeout_seconds,
         scratch=spec.scratch,
         service_account=spec.service_account_name,
+        template=spec.job_template or JobTemplate(),
         encryption=source.encryption,
     )
-    trial = _trial_restore(cluster.spec.image)
+    trial = _trial_restore(work)
     if spec.skip_hash_check:
         trial["command"].append("--skip-hash-check")
     steps = [own_step(work, "fetch", store=True), trial]
-    return render_job(work, cluster.spec, steps, own_step(work, "checked", store=False))
+    return render_job(work, steps, own_step(work, "checked", store=False))
 
 
 def knows_bump(spec: EtcdClusterSpec) -> bool:
@@ -201,29 +209,15 @@ def knows_bump(spec: EtcdClusterSpec) -> bool:
 
 
 def _member_restore(
-    spec: EtcdRestoreSpec, cluster: EtcdClusterSpec, naming: Naming, ordinal: int, members: int
+    work: Work, spec: EtcdRestoreSpec, naming: Naming, ordinal: int, members: int
 ) -> Json:
     everyone = ",".join(f"{naming.member(o)}={naming.peer_url(o)}" for o in range(members))
     command = [_UTILITY, "snapshot", "restore", SNAPSHOT, f"--data-dir={RESTORING}"]
     command += [f"--name={naming.member(ordinal)}", f"--initial-cluster={everyone}"]
     command += [f"--initial-cluster-token={naming.token}"]
     command += [f"--initial-advertise-peer-urls={naming.peer_url(ordinal)}"]
-    if spec.bump_revision and knows_bump(cluster):
+    if spec.bump_revision and knows_bump(work.cluster):
         command += [f"--bump-revision={spec.bump_revision}", "--mark-compacted"]
     if spec.skip_hash_check:
         command.append("--skip-hash-check")
-    return etcd_step("restore", cluster.image, command, disk=DATA_MOUNT)
-
-
-def _spread_label(restore: EtcdRestore) -> dict[str, str]:
-    return {"etcd.etcd.io/restore-uid": restore.uid}
-
-
-def _spread(restore: EtcdRestore) -> Json:
-    """The disk stays where it is first used: spread over the nodes as members do."""
-    term = {
-        "topologyKey": "kubernetes.io/hostname",
-        "labelSelector": {"matchLabels": _spread_label(restore)},
-    }
-    preferred = [{"weight": 100, "podAffinityTerm": term}]
-    return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
+    return etcd_step(work, "restore", command, disk=DATA_MOUNT)

@@ -16,6 +16,8 @@ from etcd_operator.api.cluster import (
     EtcdCluster,
     EtcdClusterSpec,
 )
+from etcd_operator.api.job_template import check_job_template
+from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec
 from etcd_operator.core.backup.decision import (
     Annotate,
@@ -72,6 +74,8 @@ def _go_on(view: RestoreView) -> RestoreDecision:
     spec = view.restore.spec
     if spec is None:
         raise Stop(TaskPhase.FAILED, "InvalidSpec", " ".join(view.restore.flaws))
+    if problem := " ".join(check_job_template(spec.job_template)):
+        raise Stop(TaskPhase.FAILED, "InvalidSpec", problem)
     if spec.restore_type == "Replace":
         return go_on_in_place(view, spec)
     target = view.target
@@ -143,6 +147,7 @@ def _make_cluster(view: RestoreView, spec: EtcdRestoreSpec, source: Source) -> R
 def _render_cluster(
     restore: EtcdRestore, spec: EtcdRestoreSpec, template: EtcdClusterSpec, source: Source
 ) -> Json:
+    inherited = template.inherited_metadata or InheritedMetadata()
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "EtcdCluster",
@@ -150,7 +155,9 @@ def _render_cluster(
             "name": spec.cluster_name,
             "namespace": restore.namespace,
             "finalizers": [FINALIZER],
+            **({"labels": dict(inherited.labels)} if inherited.labels else {}),
             "annotations": {
+                **(inherited.annotations or {}),
                 ANNOTATION_RESTORE: restore.uid,
                 ANNOTATION_RESTORE_SIZE: str(template.size),
                 "etcd.etcd.io/restored-from": source.url,

@@ -33,7 +33,7 @@ def _render(naming: Naming, name: str, leaf: Leaf, lifetime: str, issuer: Json) 
     usages = ["server auth"] * leaf.server + ["client auth"] * leaf.client
     spec: Json = {
         "secretName": leaf.secret,
-        "secretTemplate": {"labels": naming.labels()},
+        "secretTemplate": _secret_metadata(naming),
         "commonName": leaf.common_name,
         "dnsNames": [text for text in leaf.names if text not in addresses],
         "ipAddresses": addresses,
@@ -49,6 +49,11 @@ def _render(naming: Naming, name: str, leaf: Leaf, lifetime: str, issuer: Json) 
     }
     spec = {key: value for key, value in spec.items() if value not in ([], "")}
     return build_object("cert-manager.io/v1", "Certificate", name, naming, {"spec": spec})
+
+
+def _secret_metadata(naming: Naming) -> Json:
+    annotations = dict(naming.inherited_annotations)
+    return {"labels": naming.labels(), **({"annotations": annotations} if annotations else {})}
 
 
 def _is_address(name: str) -> bool:

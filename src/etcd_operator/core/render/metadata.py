@@ -30,7 +30,7 @@ def build_object(
             "name": name,
             "namespace": naming.namespace,
             "labels": naming.labels(component),
-            "annotations": dict(annotations or {}),
+            "annotations": {**dict(naming.inherited_annotations), **(annotations or {})},
             "ownerReferences": [_owner_reference(naming)],
         },
         **body,

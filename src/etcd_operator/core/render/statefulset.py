@@ -27,11 +27,11 @@ from etcd_operator.core.naming import (
 from etcd_operator.core.recovery import Stage
 from etcd_operator.core.render.etcd_config import DATA_MOUNT, render_tuning
 from etcd_operator.core.render.metadata import build_object, fingerprint
+from etcd_operator.core.render.security_context import render_security_context
 from etcd_operator.core.render.transport import CONFIG_MOUNT, render_mounts, render_volumes
 
 Json = dict[str, Any]
 
-NON_ROOT = 65532
 # A leader hands over on SIGTERM in milliseconds; the rest is for flushing a slow disk.
 GRACE_SECONDS = 30
 # A linearizable read, also by a learner. A quota that is used up stops writes, and must not take
@@ -113,14 +113,16 @@ def render_claim(spec: EtcdClusterSpec, naming: Naming) -> Json:
     wanted.setdefault("volumeMode", "Filesystem")
     if spec.storage.storage_class_name is not None:
         wanted["storageClassName"] = spec.storage.storage_class_name
-    labels = {**(metadata.get("labels") or {}), **naming.labels()}
+    inherited = dict(naming.inherited_labels)
+    labels = {**inherited, **(metadata.get("labels") or {}), **naming.own_labels()}
+    annotations = {**dict(naming.inherited_annotations), **(metadata.get("annotations") or {})}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {
             "name": "data",
             "labels": labels,
-            **({"annotations": metadata["annotations"]} if metadata.get("annotations") else {}),
+            **({"annotations": annotations} if annotations else {}),
         },
         "spec": wanted,
     }
@@ -135,8 +137,13 @@ def wanted_storage(spec: EtcdClusterSpec) -> str:
 
 def _pod_template(spec: EtcdClusterSpec, naming: Naming, trust: str, *, forced: bool) -> Json:
     wishes = spec.pod_template or PodTemplate()
-    labels = {**dict(wishes.labels or {}), **naming.labels(), LABEL_ROLE: ROLE_VOTER}
-    annotations = dict(wishes.annotations or {})
+    labels = {
+        **dict(naming.inherited_labels),
+        **dict(wishes.labels or {}),
+        **naming.own_labels(),
+        LABEL_ROLE: ROLE_VOTER,
+    }
+    annotations = {**dict(naming.inherited_annotations), **dict(wishes.annotations or {})}
     if tuning := render_tuning(spec):
         # etcd reads its file only when it starts: another meaning has to be another template.
         annotations[ANNOTATION_CONFIG] = fingerprint(tuning)
@@ -157,15 +164,7 @@ def _pod_spec(spec: EtcdClusterSpec, naming: Naming, wishes: PodTemplate) -> Jso
         # the field's older name, `serviceAccount`, which it fills in itself.
         "serviceAccountName": wishes.service_account_name or "default",
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": NON_ROOT,
-            "runAsGroup": NON_ROOT,
-            "fsGroup": NON_ROOT,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-            **dict(wishes.security_context or {}),
-        },
+        "securityContext": render_security_context(wishes.security_context),
         "affinity": dict(wishes.affinity) if wishes.affinity else _spread_over_nodes(naming),
         "containers": [_etcd_container(spec, naming)],
         "volumes": [
@@ -206,7 +205,7 @@ def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
             {"name": "peer", "containerPort": PEER_PORT, "protocol": "TCP"},
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
-        "resources": _resources(spec),
+        "resources": render_resources(spec),
         # The last lines of a member that failed say why; status repeats them.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **_probes(spec),
@@ -223,7 +222,8 @@ def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
     }
 
 
-def _resources(spec: EtcdClusterSpec) -> Json:
+def render_resources(spec: EtcdClusterSpec) -> Json:
+    """Return the compute resources of a member."""
     wanted = spec.resources
     if wanted is None or not (wanted.requests or wanted.limits):
         return DEFAULT_RESOURCES
