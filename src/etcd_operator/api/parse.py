@@ -7,7 +7,7 @@ CRD, rules removed) must not stop anything else: what cannot be understood is re
 from __future__ import annotations
 
 from copy import deepcopy
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -79,5 +79,12 @@ def _parse_status(raw: Json) -> EtcdClusterStatus:
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """Parse an RFC 3339 time as Kubernetes writes it; None for none."""
-    return datetime.fromisoformat(text) if text else None
+    """Parse an RFC 3339 time as Kubernetes writes it; None for none.
+
+    None also for one that nobody can read: a status and an annotation may have been edited.
+    """
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except (ValueError, TypeError):
+        return None
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found

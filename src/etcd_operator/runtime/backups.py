@@ -6,19 +6,30 @@ Nothing here reads a Secret or talks to a store: that is what the Jobs are for.
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from pydantic import BaseModel
 
-from etcd_operator.api.backup import EtcdBackup
+from etcd_operator.api.backup import EtcdBackup, TaskPhase
 from etcd_operator.core.backup import plan, restore_plan
 from etcd_operator.core.backup.consent import may_back_up
-from etcd_operator.core.backup.decision import Annotate, Create, Delete, Hold, TaskAction, Told
+from etcd_operator.core.backup.decision import (
+    Annotate,
+    Create,
+    Delete,
+    Hold,
+    TaskAction,
+    Told,
+    refuse,
+)
 from etcd_operator.core.backup.outcome import BackupView
 from etcd_operator.core.backup.restore_source import RestoreView
+from etcd_operator.core.backup.task import Task, TaskPod, find_pod
 from etcd_operator.core.naming import FINALIZER
+from etcd_operator.core.snapshot import Trouble
 from etcd_operator.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.cache import Cache
@@ -29,6 +40,7 @@ from etcd_operator.runtime.kube import Kind, KubeApi
 from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.reconciler import Wake
 from etcd_operator.runtime.task_caches import TaskCaches
+from etcd_operator.runtime.warnings import WarningReader
 
 Json = dict[str, Any]
 
@@ -36,6 +48,8 @@ log = structlog.get_logger("backups")
 
 # Nothing is looked at less often than this, in seconds.
 STEADY: Final = 300.0
+# How long a Job may take to begin before its Events are read.
+PATIENCE: Final = timedelta(seconds=3)
 _CREATED: Final = {k.name: k for k in (kube.JOBS, kube.CLAIMS, kube.CLUSTERS)}
 
 
@@ -120,6 +134,7 @@ class _Passes:
         self._clock = clock
         self._image = image
         self._performer = TaskPerformer(api, caches, tasks)
+        self._reader = WarningReader(api, clock)
 
     async def _act(self, actions: tuple[TaskAction, ...], regarding: Regarding) -> str | None:
         """Carry out the actions; returns what Kubernetes has against one, if only users can help.
@@ -141,6 +156,26 @@ class _Passes:
                 log.info(action.why, about=f"{regarding.namespace}/{regarding.name}")
                 self._events.record(regarding, "Normal", reason, action.why, always=True)
         return None
+
+    async def _read_warnings(
+        self, namespace: str, uid: str, tasks: tuple[Task, ...], pods: tuple[TaskPod, ...]
+    ) -> dict[str, Trouble]:
+        """Return what Events say about Jobs whose Pod is missing or has not begun, by uid.
+
+        `uid` is that of their owner. A Job is given a moment to begin before anybody asks.
+        """
+        found: dict[str, Trouble] = {}
+        for task in tasks:
+            if task.owner_uid != uid or task.state != "running" or task.deleting:
+                continue
+            pod = find_pod(task, pods)
+            young = task.created and (self._clock.now() - task.created) < PATIENCE
+            if young or (pod is not None and not pod.idle):
+                continue
+            about = pod.uid if pod else task.uid
+            if warning := await self._reader.find(namespace, about):
+                found[about] = warning
+        return found
 
     def _count(self, action: TaskAction, result: str) -> None:
         self._metrics.actions.labels(type(action).__name__, result).inc()
@@ -168,6 +203,17 @@ class _Passes:
         cache.observe(answer)
         return True
 
+    def _refuse(self, item: Any, why: str) -> Any:
+        """The status when an action was refused: as before, since the action did not happen."""
+        now, known = self._clock.now(), item.status.conditions
+        update = {
+            "phase": TaskPhase.PENDING,
+            "message": why,
+            "conditions": refuse(known, why, now, item.generation),
+            "observed_generation": item.generation,
+        }
+        return item.status.model_copy(update=update)
+
     def _regarding(self, item: Any) -> Regarding:
         return Regarding(item.namespace, item.name, item.uid, self.kind.name)
 
@@ -183,12 +229,12 @@ class BackupReconciler(_Passes):
         if backup is None or backup.deleting:
             self._metrics.forget_backup(namespace, name)
             return Wake(STEADY)
-        decision = plan.decide(self._look(backup))
+        decision = plan.decide(await self._look(backup))
         regarding = self._regarding(backup)
         refused = await self._act(decision.actions, regarding)
         status = decision.status
         if refused:
-            status = status.model_copy(update={"message": refused})
+            status = self._refuse(backup, refused)
         if not await self._write(self._tasks.backups, backup, status, regarding):
             return Wake(1.0)
         self._tell(decision.told, regarding)
@@ -198,15 +244,19 @@ class BackupReconciler(_Passes):
             return Wake(failure=True)
         return Wake(STEADY if decision.wake_after is None else min(decision.wake_after, STEADY))
 
-    def _look(self, backup: EtcdBackup) -> BackupView:
+    async def _look(self, backup: EtcdBackup) -> BackupView:
+        namespace, name = backup.namespace, backup.name
+        tasks = self._tasks.tasks_of(self.kind.name, namespace, name)
+        pods = self._tasks.pods_of(self.kind.name, namespace, name)
         return BackupView(
             backup=backup,
             cluster=self._caches.clusters.get(*backup.cluster_key),
-            tasks=self._tasks.tasks_of(self.kind.name, backup.namespace, backup.name),
-            pods=self._tasks.pods_of(self.kind.name, backup.namespace, backup.name),
+            tasks=tasks,
+            pods=pods,
             now=self._clock.now(),
             zone=find_zone(backup.spec.time_zone if backup.spec else ""),
             image=self._image,
+            warnings=await self._read_warnings(namespace, backup.uid, tasks, pods),
         )
 
     async def _tell_cluster(self, backup: EtcdBackup, completed: str | None) -> None:
@@ -243,14 +293,17 @@ class RestoreReconciler(_Passes):
         backup_namespace = (spec.backup_namespace if spec else "") or namespace
         target_name = spec.cluster_name if spec else ""
         backup = self._tasks.backups.get(backup_namespace, backup_name)
+        tasks = self._tasks.tasks_of(self.kind.name, namespace, name)
+        pods = self._tasks.pods_of(self.kind.name, namespace, name)
         view = RestoreView(
             restore=restore,
             backup=backup,
             original=self._caches.clusters.get(*backup.cluster_key) if backup else None,
             target=self._caches.clusters.get(namespace, target_name),
             claims=tuple(self._caches.claims.in_cluster(namespace, target_name)),
-            tasks=self._tasks.tasks_of(self.kind.name, namespace, name),
-            pods=self._tasks.pods_of(self.kind.name, namespace, name),
+            tasks=tasks,
+            pods=pods,
+            warnings=await self._read_warnings(namespace, restore.uid, tasks, pods),
             now=self._clock.now(),
             domain=self._domain,
             image=self._image,
@@ -260,7 +313,7 @@ class RestoreReconciler(_Passes):
         refused = await self._act(decision.actions, regarding)
         status = decision.status
         if refused:
-            status = status.model_copy(update={"message": refused})
+            status = self._refuse(restore, refused)
         if not await self._write(self._tasks.restores, restore, status, regarding):
             return Wake(1.0)
         self._tell(decision.told, regarding)

@@ -88,6 +88,11 @@ def task(name: str = "b-1", state: str = "running", **changes: Any) -> Task:
     return Task(name=name, state=state, **{**usual, **changes})  # type: ignore[arg-type]  # text
 
 
+def task_pod(job: str, result: Json | None = None, failure: str = "", **changes: Any) -> TaskPod:
+    """The Pod that a Job controls."""
+    return TaskPod("p", job, result, failure, job_uid=f"uid-{job}", uid=f"pod-{job}", **changes)
+
+
 def created(decision: BackupDecision | RestoreDecision) -> list[Json]:
     """The Jobs that are to be created."""
     found = [a for a in decision.actions if isinstance(a, Create) and a.kind == "Job"]
@@ -207,7 +212,7 @@ def test_success_is_recorded_before_anything_else() -> None:
         {**S3, "schedule": "* * * * *"},
         {"consecutiveFailures": 2, "lastJob": "b-0"},
         tasks=(task(state="succeeded", run="2026-03-04T11:59:00Z"),),
-        pods=(TaskPod("p", "b-1", RESULT),),
+        pods=(task_pod("b-1", RESULT),),
     )
     decision = plan.decide(view)
     status = decision.status
@@ -223,7 +228,7 @@ def test_success_is_recorded_before_anything_else() -> None:
 
 
 def test_failures_say_why_and_are_tried_again_later_and_later() -> None:
-    pod = TaskPod("p", "b-1", None, "The bucket of s3://b does not exist.")
+    pod = task_pod("b-1", None, "The bucket of s3://b does not exist.")
     view = backup_view(tasks=(task(state="failed"),), pods=(pod,))
     status = plan.decide(view).status
     assert (status.phase, status.message) == (TaskPhase.FAILED, pod.failure)
@@ -286,7 +291,7 @@ def test_only_the_last_job_of_each_end_is_kept() -> None:
 
 def test_jobs_of_an_earlier_backup_of_the_name_are_not_its_own() -> None:
     foreign = task(state="succeeded", owner_uid="another")
-    view = backup_view(tasks=(foreign,), pods=(TaskPod("p", "b-1", RESULT),))
+    view = backup_view(tasks=(foreign,), pods=(task_pod("b-1", RESULT),))
     assert created(plan.decide(view))
 
 
@@ -298,7 +303,10 @@ def test_a_job_is_read() -> None:
         "metadata": {
             "name": "b-1",
             "uid": "u",
-            "annotations": {"etcd.etcd.io/run": "now", "etcd.etcd.io/ordinal": "2"},
+            "annotations": {
+                "etcd.etcd.io/run": "2026-03-04T12:00:00Z",
+                "etcd.etcd.io/ordinal": "2",
+            },
             "ownerReferences": [{"uid": "o", "controller": True}],
         },
         "status": {
@@ -309,7 +317,7 @@ def test_a_job_is_read() -> None:
     assert (found.state, found.why, found.run, found.ordinal) == (
         "failed",
         "DeadlineExceeded",
-        "now",
+        "2026-03-04T12:00:00Z",
         2,
     )
 
@@ -328,7 +336,10 @@ def ended(name: str, code: int, message: str, **more: Any) -> Json:
         ),
         (
             [ended("store", 137, "", reason="OOMKilled")],
-            "The container store needed more memory than it may have.",
+            (
+                "The container store needed more memory than it may have: raise "
+                "spec.jobTemplate.resources.limits.memory."
+            ),
         ),
         ([ended("etcd", 137, ""), ended("store", 0, json.dumps(RESULT))], ""),
     ],
@@ -354,7 +365,5 @@ def test_the_key_of_an_encrypted_one_is_mounted_where_it_is_stored() -> None:
     assert volume["secret"] == {"secretName": "backup-key", "optional": True}
     done = task(state="succeeded")
     result = {**RESULT, "keyFingerprint": "0a1b"}
-    decision = plan.decide(
-        backup_view(spec, tasks=(done,), pods=(TaskPod("p", done.name, result),))
-    )
+    decision = plan.decide(backup_view(spec, tasks=(done,), pods=(task_pod(done.name, result),)))
     assert decision.status.key_fingerprint == "0a1b"

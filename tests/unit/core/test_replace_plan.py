@@ -16,7 +16,6 @@ from etcd_operator.core.backup import restore_plan
 from etcd_operator.core.backup.decision import Annotate, Create, Delete, Hold
 from etcd_operator.core.backup.restore_source import RestoreView
 from etcd_operator.core.backup.restore_steps import RestoreDecision
-from etcd_operator.core.backup.task import TaskPod
 from etcd_operator.core.naming import FINALIZER
 from etcd_operator.core.replacement import (
     ANNOTATION_RECORD,
@@ -26,7 +25,7 @@ from etcd_operator.core.replacement import (
     Stage,
 )
 from tests.unit.core.scenes import claim, raw_cluster
-from tests.unit.core.test_backup_plan import NOW, URL, Json, backup_view, created, task
+from tests.unit.core.test_backup_plan import NOW, URL, Json, backup_view, created, task, task_pod
 from tests.unit.core.test_restore_plan import PINNED, filler, restore_view
 
 OLD = tuple(OldDisk(o, f"claim-{o}", f"v-{o}") for o in range(3))
@@ -89,7 +88,7 @@ def test_a_job_checks_the_backup_before_the_cluster_is_touched() -> None:
 
 
 def test_what_was_found_is_on_record_before_the_wish_is() -> None:
-    pods = (TaskPod("p", "r-check", {"url": URL, "snapshotSize": 100, "revision": 7}),)
+    pods = (task_pod("r-check", {"url": URL, "snapshotSize": 100, "revision": 7}),)
     decision = restore_plan.decide(view(target(), PINNED, held=False, tasks=(CHECK,), pods=pods))
     assert names(decision) == []
     assert (decision.status.restored_size, decision.status.restored_revision) == (100, 7)
@@ -110,7 +109,7 @@ def test_what_was_found_is_on_record_before_the_wish_is() -> None:
 
 def test_a_backup_that_fails_the_check_leaves_the_cluster_alone() -> None:
     failed = replace(CHECK, state="failed", finished=NOW)
-    pods = (TaskPod("p", "r-check", None, "The backup is damaged."),)
+    pods = (task_pod("r-check", None, "The backup is damaged."),)
     first = view(target(), PINNED, held=False, tasks=(failed,), pods=pods)
     decision = restore_plan.decide(first)
     assert (names(decision), decision.status.phase) == ([], TaskPhase.FAILED)

@@ -16,7 +16,7 @@ from etcd_operator.api.parse_backup import parse_restore
 from etcd_operator.core.backup import restore_plan
 from etcd_operator.core.backup.decision import Annotate, Create, Delete
 from etcd_operator.core.backup.restore_source import RestoreView
-from etcd_operator.core.backup.task import Task, TaskPod
+from etcd_operator.core.backup.task import Task
 from tests.unit.core.scenes import claim, raw_cluster
 from tests.unit.core.test_backup_plan import (
     NOW,
@@ -27,6 +27,7 @@ from tests.unit.core.test_backup_plan import (
     cluster,
     created,
     task,
+    task_pod,
 )
 
 
@@ -106,7 +107,7 @@ def test_it_makes_the_cluster_then_disks_and_jobs_then_lets_it_form() -> None:
     assert third.status.message.startswith("2 of 3 disks are filled")
 
     whole = tuple(filler(o) for o in range(3))
-    pods = (TaskPod("p", "r-0", {"url": URL, "snapshotSize": 100, "revision": 7}),)
+    pods = (task_pod("r-0", {"url": URL, "snapshotSize": 100, "revision": 7}),)
     fourth = restore_plan.decide(
         restore_view(status=PINNED, target=made(), claims=claims, tasks=whole, pods=pods)
     )
@@ -135,7 +136,7 @@ def test_members_with_tls_are_restored_under_their_own_urls() -> None:
 def test_a_failed_disk_says_why_and_is_tried_again_later() -> None:
     claims = tuple(claim(o) for o in range(3))
     tasks = (filler(0), filler(1, "failed"), filler(2))
-    pods = (TaskPod("p", "r-1", None, "The backup is damaged."),)
+    pods = (task_pod("r-1", None, "The backup is damaged."),)
     view = restore_view(status=PINNED, target=made(), claims=claims, tasks=tasks, pods=pods)
     decision = restore_plan.decide(view)
     assert (decision.actions, decision.status.phase) == ((), TaskPhase.FAILED)

@@ -12,6 +12,10 @@ from etcd_operator.core.conditions import Verdict
 Json = dict[str, Any]
 
 FIRST_RETRY: Final = timedelta(seconds=10)
+# Reasons of the condition Completed: Kubernetes refuses an action; a Job's Pod cannot begin.
+REFUSED: Final = "RefusedByKubernetes"
+BLOCKED: Final = "JobBlocked"
+MOST_CONDITIONS: Final = 8
 LONGEST_RETRY: Final = timedelta(minutes=10)
 
 
@@ -102,7 +106,23 @@ def date(
             last_transition_time=old.last_transition_time if old and same else format_time(now),
             observed_generation=generation,
         )
-    return tuple(known.values())
+    # Those of others stay, as far as there is room.
+    new = {verdict.type for verdict in verdicts}
+    others = [c for c in known.values() if c.type not in new][: MOST_CONDITIONS - len(new)]
+    kept = {c.type for c in others} | new
+    return tuple(c for c in known.values() if c.type in kept)
+
+
+def find_block(conditions: tuple[Condition, ...]) -> str:
+    """What kept a Job from going on when it was last looked at; empty if nothing did."""
+    return next((c.message for c in conditions if c.reason == BLOCKED), "")
+
+
+def refuse(
+    conditions: tuple[Condition, ...], why: str, now: datetime, generation: int
+) -> tuple[Condition, ...]:
+    """The conditions when Kubernetes refuses an action."""
+    return date((Verdict("Completed", "False", REFUSED, why),), conditions, now, generation)
 
 
 def format_time(moment: datetime) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -13,18 +14,23 @@ from etcd_operator.core.backup.decision import (
     TaskAction,
     Told,
     date,
+    find_block,
     format_time,
     pause_after,
 )
-from etcd_operator.core.backup.task import Task, TaskPod, newest
+from etcd_operator.core.backup.task import Task, TaskPod, find_pod, newest
 from etcd_operator.core.conditions import Verdict
+from etcd_operator.core.snapshot import Trouble
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class BackupView:
-    """All that is known about an EtcdBackup; `zone` is None for a time zone nobody knows."""
+    """All that is known about an EtcdBackup; `zone` is None for a time zone nobody knows.
+
+    `warnings` are those of Events about its Jobs and their Pods, by the uid of either.
+    """
 
     backup: EtcdBackup
     cluster: EtcdCluster | None
@@ -33,18 +39,19 @@ class BackupView:
     now: datetime
     zone: tzinfo | None
     image: str
+    warnings: Mapping[str, Trouble] = field(default_factory=dict, hash=False)
 
 
 def absorb(view: BackupView) -> tuple[EtcdBackupStatus, tuple[Told, ...]]:
     """Take the end of the newest Job into the status, once."""
     status = view.backup.status
     last = newest(tuple(task for task in view.tasks if not task.deleting))
-    if last is not None and last.run:
+    if last is not None and last.run and last.run <= format_time(view.now):
         done = max(filter(None, (status.last_schedule_time, last.run)))
         status = status.model_copy(update={"last_schedule_time": done})
     if last is None or last.state == "running" or last.name == status.last_job:
         return status, ()
-    pod = next((pod for pod in view.pods if pod.job == last.name), None)
+    pod = find_pod(last, view.pods)
     if last.state == "succeeded" and pod and pod.result:
         return _record_success(view, status, last, pod.result)
     return _record_failure(view, status, last, _explain_failure(view, last, pod))
@@ -55,7 +62,8 @@ def _explain_failure(view: BackupView, task: Task, pod: TaskPod | None) -> str:
         return pod.failure
     if task.why == "DeadlineExceeded":
         seconds = view.backup.spec.timeout_seconds if view.backup.spec else 0
-        trouble = f" The Pod waited: {pod.trouble.message}" if pod and pod.trouble else ""
+        said = find_block(view.backup.status.conditions)
+        trouble = f" {said}" if said else ""
         return (
             f"It was not complete within spec.timeoutSeconds, {seconds} s: raise that, or see what "
             f"is slow.{trouble}"
@@ -68,7 +76,7 @@ def _record_success(
 ) -> tuple[EtcdBackupStatus, tuple[Told, ...]]:
     ended = task.finished or view.now
     took = int((ended - task.created).total_seconds()) if task.created else 0
-    revision, size = int(result["revision"]), int(result["storedSize"])
+    revision, size = result.get("revision", 0), result.get("storedSize", 0)
     message = f"Backed up revision {revision} to {result['url']} in {took} s ({size} bytes)."
     verified = _judge_verified(result)
     status = status.model_copy(
@@ -80,11 +88,11 @@ def _record_success(
             "completion_time": format_time(ended),
             "storage_path": result["url"],
             "backup_size": size,
-            "snapshot_size": int(result["snapshotSize"]),
-            "etcd_version": result["etcdVersion"],
+            "snapshot_size": result.get("snapshotSize", 0),
+            "etcd_version": result.get("etcdVersion", ""),
             "etcd_revision": revision,
-            "key_count": int(result.get("keyCount") or 0),
-            "key_fingerprint": str(result.get("keyFingerprint") or ""),
+            "key_count": result.get("keyCount", 0),
+            "key_fingerprint": result.get("keyFingerprint", ""),
             "duration_seconds": took,
             "consecutive_failures": 0,
             "retry_time": None,
@@ -97,7 +105,7 @@ def _record_success(
         }
     )
     told = [Told("Normal", "BackedUp", message)]
-    told += [Told("Warning", "RetentionFailed", str(text)) for text in result.get("warnings") or ()]
+    told += [Told("Warning", "RetentionFailed", text) for text in result.get("warnings", ())]
     if result.get("deleted"):
         told.append(Told("Normal", "Expired", f"Deleted {result['deleted']} older backups."))
     return status, tuple(told)
@@ -106,7 +114,7 @@ def _record_success(
 def _judge_verified(result: Json) -> Verdict:
     if not result.get("verified"):
         return Verdict("Verified", "Unknown", "NotAsked", "spec.verify is false.")
-    return Verdict("Verified", "True", "Compared", str(result["verified"]))
+    return Verdict("Verified", "True", "Compared", result["verified"])
 
 
 def _record_failure(

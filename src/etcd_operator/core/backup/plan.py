@@ -11,10 +11,13 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from etcd_operator.api.backup import EtcdBackupSpec, EtcdBackupStatus, TaskPhase
+from etcd_operator.api.cluster import Condition
 from etcd_operator.api.job_template import check_job_template
 from etcd_operator.api.parse import parse_time
 from etcd_operator.core.backup.consent import allows
 from etcd_operator.core.backup.decision import (
+    BLOCKED,
+    REFUSED,
     Create,
     Delete,
     TaskAction,
@@ -27,7 +30,7 @@ from etcd_operator.core.backup.outcome import BackupView, absorb, sweep
 from etcd_operator.core.backup.render import render_backup_job
 from etcd_operator.core.backup.schedule import find_schedule_problem, last_time, next_time
 from etcd_operator.core.backup.store_problems import find_store_problem
-from etcd_operator.core.backup.task import Task
+from etcd_operator.core.backup.task import Task, find_pod, find_trouble
 from etcd_operator.core.conditions import Verdict
 from etcd_operator.core.naming import ANNOTATION_BACKUP_FROM
 
@@ -216,25 +219,42 @@ def _follow(
 ) -> BackupDecision:
     """A Job runs: say how it stands, and end it where another is to take its place."""
     task = running[0]
-    pod = next((pod for pod in view.pods if pod.job == task.name), None)
-    trouble = pod.trouble if pod else None
+    trouble = find_trouble(task, view.pods, view.warnings)
     message = f"Job {task.name} is at work."
     if trouble:
-        message = f"Job {task.name} does not get on: {trouble.reason}: {trouble.message}"[:500]
+        message = f"Job {task.name} cannot go on: {trouble.reason}: {trouble.message}"
     status = status.model_copy(
         update={
             "phase": TaskPhase.RUNNING,
             "message": message,
             "start_time": format_time(task.created) if task.created else status.start_time,
+            "conditions": _judge_running(view, status, message, blocked=trouble is not None),
         }
     )
     overtaken = due is not None and due.run > task.run
     if spec.suspend or not overtaken or spec.concurrency_policy == "Forbid":
-        return BackupDecision(status, wake_after=RUNNING)
+        return BackupDecision(status, wake_after=_look_again(view, task))
     told = Told("Warning", "Replaced", f"Ended Job {task.name}: the next backup is due.")
     return BackupDecision(
         status, tuple(Delete(t.name, t.uid) for t in running), (told,), wake_after=1.0
     )
+
+
+def _judge_running(
+    view: BackupView, status: EtcdBackupStatus, message: str, *, blocked: bool
+) -> tuple[Condition, ...]:
+    """The conditions are about the backup before, but for a Job that cannot go on."""
+    was_blocked = any(c.reason in (BLOCKED, REFUSED) for c in status.conditions)
+    if not blocked and not was_blocked:
+        return status.conditions
+    verdict = Verdict("Completed", "False", BLOCKED if blocked else "Running", message)
+    return date((verdict,), status.conditions, view.now, view.backup.generation)
+
+
+def _look_again(view: BackupView, task: Task) -> float:
+    """Of a Pod that does not exist or begin no watch tells why."""
+    pod = find_pod(task, view.pods)
+    return WAITING if pod is None or pod.idle or pod.trouble else RUNNING
 
 
 def _rest(view: BackupView, spec: EtcdBackupSpec, status: EtcdBackupStatus) -> BackupDecision:

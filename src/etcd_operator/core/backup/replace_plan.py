@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from etcd_operator.api.backup import TaskPhase
-from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.cluster import SIZES, EtcdCluster
 from etcd_operator.api.parse import parse_time
 from etcd_operator.api.restore import EtcdRestoreSpec
 from etcd_operator.api.validation import find_problems
@@ -210,9 +210,8 @@ def _verify(
     if last is not None and last.state == "failed" and retry is not None and retry > view.now:
         return RestoreDecision(failed, wake_after=seconds_until(retry, view.now))
     message = f"{source.url} is fetched and checked; EtcdCluster {target.name} is not touched yet."
-    status = show(
-        view, TaskPhase.RUNNING, "Verifying", (message + find_running_trouble(view, own))[:600]
-    )
+    message += find_running_trouble(view, own)
+    status = show(view, TaskPhase.RUNNING, "Verifying", message)
     counted = {"failures": failed.failures, "retry_time": failed.retry_time}
     status = status.model_copy(update=counted)
     if last is not None and last.state == "running":
@@ -246,6 +245,9 @@ def _fill(
     target: EtcdCluster,
     record: Replacement,
 ) -> RestoreDecision:
+    if record.size not in SIZES[1:]:
+        message = f"The record of the restore on EtcdCluster {target.name} was edited: undo it."
+        raise Stop(TaskPhase.FAILED, "RecordUnreadable", message)
     old = frozenset(disk.claim_uid for disk in record.disks)
     decision = fill_disks(view, spec, source, target, Life(record.size, view.restore.uid, old))
     if decision is not None:

@@ -12,6 +12,7 @@ from typing import Any
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import (
     GROUP,
+    SIZES,
     VERSION,
     EtcdCluster,
     EtcdClusterSpec,
@@ -92,13 +93,26 @@ def _go_on(view: RestoreView) -> RestoreDecision:
         return RestoreDecision(status, wake_after=0.0)
     if target is None:
         return _make_cluster(view, spec, source)
-    life = Life(int(_annotation(target, ANNOTATION_RESTORE_SIZE)), target.uid)
+    life = Life(_read_size(target), target.uid)
     decision = fill_disks(view, spec, source, target, life)
     return decision or _release(view, target, source, life.size)
 
 
 def _annotation(cluster: EtcdCluster, name: str) -> str:
     return cluster.annotations.get(name, "")
+
+
+def _read_size(target: EtcdCluster) -> int:
+    """How many disks are to be filled; the annotation may have been edited."""
+    text = _annotation(target, ANNOTATION_RESTORE_SIZE)
+    if text not in {str(size) for size in SIZES if size}:
+        raise Stop(
+            TaskPhase.FAILED,
+            "RecordUnreadable",
+            f"The annotation {ANNOTATION_RESTORE_SIZE} of EtcdCluster {target.name} was edited and "
+            f"is no size ({text[:20]}): delete that EtcdCluster, and create another EtcdRestore.",
+        )
+    return int(text)
 
 
 def _check_target(view: RestoreView, target: EtcdCluster) -> None:

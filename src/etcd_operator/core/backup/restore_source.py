@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from etcd_operator.api.backup import BackupSource, EtcdBackup, TaskPhase
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec, EtcdClusterStatus
+from etcd_operator.api.release import parse_release
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec
 from etcd_operator.api.storage import BackupEncryption, S3Access
 from etcd_operator.api.validation import find_problems
@@ -16,7 +18,7 @@ from etcd_operator.core.backup.job import Access
 from etcd_operator.core.backup.store_problems import find_store_problem
 from etcd_operator.core.backup.task import Task, TaskPod
 from etcd_operator.core.naming import ANNOTATION_BACKUP_FROM
-from etcd_operator.core.snapshot import Claim
+from etcd_operator.core.snapshot import Claim, Trouble
 
 _KINDS: Final = {"s3": "s3", "gs": "gcs", "az": "azure", "file": "local"}
 
@@ -26,7 +28,8 @@ class RestoreView:
     """All that is known about an EtcdRestore.
 
     `backup` is the one it names, `original` the cluster that was backed up, `target` the one to
-    make, `claims` the disks under the target's names.
+    make, `claims` the disks under the target's names. `warnings` are those of Events about its Jobs
+    and their Pods, by the uid of either.
     """
 
     restore: EtcdRestore
@@ -39,6 +42,7 @@ class RestoreView:
     now: datetime
     domain: str
     image: str
+    warnings: Mapping[str, Trouble] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,8 @@ def find_source(view: RestoreView, spec: EtcdRestoreSpec) -> Source:
         raise Stop(
             TaskPhase.PENDING,
             "NoBackup",
-            f"EtcdBackup {spec.backup_name} has no complete backup yet: {backup.status.message}",
+            f"EtcdBackup {spec.backup_name} has no complete backup yet: "
+            f"{backup.status.message[:500]}",
         )
     known = pinned == backup.status.storage_path and bool(backup.status.key_fingerprint)
     return Source(
@@ -186,15 +191,11 @@ def check_template(
 
 def check_version(source: Source, spec: EtcdClusterSpec, field: str) -> None:
     """Refuse a cluster too old to read the backup, as far as is known; raises Stop."""
-    if source.version and spec.minor < _minor(source.version):
+    made_by = parse_release(source.version.partition("-")[0])
+    if made_by is not None and spec.minor < made_by[:2]:
         raise Stop(
             TaskPhase.FAILED,
             "NewerEtcd",
             f"The backup was made by etcd {source.version}, which {spec.version} cannot read: "
             f"set {field} to v{source.version} or later.",
         )
-
-
-def _minor(version: str) -> tuple[int, int]:
-    major, minor = version.split(".")[:2]
-    return int(major), int(minor)

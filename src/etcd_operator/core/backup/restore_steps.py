@@ -21,7 +21,7 @@ from etcd_operator.core.backup.decision import (
 )
 from etcd_operator.core.backup.render import render_restore_job
 from etcd_operator.core.backup.restore_source import RestoreView, Source
-from etcd_operator.core.backup.task import Task, TaskPod, newest
+from etcd_operator.core.backup.task import Task, find_pod, find_trouble, newest
 from etcd_operator.core.conditions import Verdict
 from etcd_operator.core.naming import Naming
 from etcd_operator.core.render.statefulset import render_claim
@@ -66,19 +66,20 @@ def own_tasks(view: RestoreView) -> tuple[Task, ...]:
 
 def find_running_trouble(view: RestoreView, own: tuple[Task, ...]) -> str:
     """What keeps a Pod of a Job waiting, as a sentence to append; empty if nothing does."""
-    trouble = next((p for p in view.pods if p.trouble and _is_running(own, p)), None)
-    if trouble is None or trouble.trouble is None:
-        return ""
-    return f" Pod {trouble.name} waits: {trouble.trouble.reason}: {trouble.trouble.message}"
+    for task in own:
+        trouble = find_trouble(task, view.pods, view.warnings) if task.state == "running" else None
+        if trouble is not None:
+            return f" Job {task.name} cannot go on: {trouble.reason}: {trouble.message}"
+    return ""
 
 
 def know_result(view: RestoreView, status: EtcdRestoreStatus) -> Json:
     """What the Jobs have found out about the snapshot, as fields of the status."""
-    results = [pod.result for pod in view.pods if pod.result]
-    known: Json = results[0] if results else {}
+    pods = (find_pod(task, view.pods) for task in own_tasks(view))
+    known: Json = next((pod.result for pod in pods if pod and pod.result), {})
     return {
-        "restored_size": int(known.get("snapshotSize") or status.restored_size),
-        "restored_revision": int(known.get("revision") or status.restored_revision),
+        "restored_size": known.get("snapshotSize") or status.restored_size,
+        "restored_revision": known.get("revision") or status.restored_revision,
     }
 
 
@@ -109,13 +110,9 @@ def fill_disks(
             actions.append(Create("Job", job, why))
     message = f"{len(filled)} of {size} disks are filled from {source.url}."
     message += find_running_trouble(view, own)
-    shown = show(view, TaskPhase.RUNNING, "Restoring", message[:600])
+    shown = show(view, TaskPhase.RUNNING, "Restoring", message)
     shown = shown.model_copy(update={"failures": status.failures, "retry_time": status.retry_time})
     return RestoreDecision(shown, tuple(actions), wake_after=WAITING)
-
-
-def _is_running(own: tuple[Task, ...], pod: TaskPod) -> bool:
-    return any(task.name == pod.job and task.state == "running" for task in own)
 
 
 def _make_claims(
@@ -142,10 +139,12 @@ def count_failures(view: RestoreView, own: tuple[Task, ...]) -> EtcdRestoreStatu
     status = view.restore.status
     if last is None or len(failures) <= status.failures:
         return status
-    pod = next((pod for pod in view.pods if pod.job == last.name), None)
+    pod = find_pod(last, view.pods)
     why = pod.failure if pod and pod.failure else ""
     if not why and last.why == "DeadlineExceeded":
         why = "It was not complete within spec.timeoutSeconds: raise that, or see what is slow."
+        found = find_trouble(last, view.pods, view.warnings)
+        why += f" It waited for this: {found.reason}: {found.message}" if found else ""
     why = why or f"The Pod of Job {last.name} was gone before its result could be read."
     retry = (last.finished or view.now) + pause_after(len(failures))
     shown = show(view, TaskPhase.FAILED, "RestoreFailed", why)

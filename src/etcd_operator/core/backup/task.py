@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from etcd_operator.api.parse import parse_time
+from etcd_operator.core.backup.result import MOST_SENTENCE, read_message, read_result
 from etcd_operator.core.observe import read_last_words
 from etcd_operator.core.snapshot import Trouble
 
@@ -20,6 +22,13 @@ ANNOTATION_ORDINAL: Final = "etcd.etcd.io/ordinal"  # whose disk a restore fills
 LABEL_JOB: Final = "batch.kubernetes.io/job-name"
 
 State = Literal["running", "succeeded", "failed"]
+# What is read from annotations has the form in which we write it, or it is not ours.
+_RUN: Final = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
+_ORDINAL: Final = re.compile("[0-9]")
+# Events that say what the status of the Pod says as well.
+_SAID_BY_THE_POD: Final = ("FailedScheduling", "Failed", "BackOff", "InspectFailed")
+MOST_REASON: Final = 100
+MOST_TROUBLE: Final = 1000
 _PATIENT: Final = ("", "ContainerCreating", "PodInitializing")
 
 
@@ -41,20 +50,26 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskPod:
-    """The Pod of a Job: its result, or the sentence of whichever step failed, or its trouble."""
+    """The Pod of a Job: its result, or the sentence of whichever step failed, or its trouble.
+
+    `job_uid` is that of the Job that controls it. While it is `idle` none of its containers has
+    begun, so what keeps it from that is in its Events alone.
+    """
 
     name: str
     job: str
     result: Json | None = field(default=None, hash=False)
     failure: str = ""
     trouble: Trouble | None = None
+    job_uid: str = ""
+    uid: str = ""
+    idle: bool = False
 
 
 def observe_task(raw: Json) -> Task:
     """Read a Job."""
     metadata, status = raw["metadata"], raw.get("status") or {}
     annotations = metadata.get("annotations") or {}
-    owners = [owner for owner in metadata.get("ownerReferences") or () if owner.get("controller")]
     state: State = "running"
     finished, why = None, ""
     for condition in status.get("conditions") or ():
@@ -62,17 +77,17 @@ def observe_task(raw: Json) -> Task:
             state = "succeeded" if condition["type"] == "Complete" else "failed"
             finished = parse_time(condition.get("lastTransitionTime"))
             why = condition.get("reason") or ""
-    ordinal = annotations.get(ANNOTATION_ORDINAL, "")
+    ordinal, run = (annotations.get(name, "") for name in (ANNOTATION_ORDINAL, ANNOTATION_RUN))
     return Task(
         name=metadata["name"],
         uid=metadata["uid"],
-        owner_uid=owners[0]["uid"] if owners else "",
+        owner_uid=_controller_of(metadata),
         state=state,
         deleting="deletionTimestamp" in metadata,
         created=parse_time(metadata.get("creationTimestamp")),
         finished=finished,
-        run=annotations.get(ANNOTATION_RUN, ""),
-        ordinal=int(ordinal) if ordinal.isdecimal() else None,
+        run=run if _RUN.fullmatch(run) else "",
+        ordinal=int(ordinal) if _ORDINAL.fullmatch(ordinal) else None,
         why=why,
     )
 
@@ -86,9 +101,9 @@ def observe_task_pod(raw: Json) -> TaskPod:
         ended = (container.get("state") or {}).get("terminated")
         if not ended or (container.get("name") == "etcd" and ended.get("exitCode") != 1):
             continue  # the etcd beside the work is ended by a signal when the work is done
-        said = _read_message(ended.get("message") or "")
+        said = read_message(ended.get("message") or "")
         if ended.get("exitCode") == 0:
-            result = said if isinstance(said, dict) and "url" in said else result
+            result = (read_result(said) if isinstance(said, dict) else None) or result
         elif not failure:
             failure = _explain_end(container, ended, said)
     return TaskPod(
@@ -97,7 +112,21 @@ def observe_task_pod(raw: Json) -> TaskPod:
         result=result,
         failure=failure or _explain_eviction(status),
         trouble=_find_trouble(status),
+        job_uid=_controller_of(metadata),
+        uid=metadata.get("uid", ""),
+        idle=_is_idle(status),
     )
+
+
+def _controller_of(metadata: Json) -> str:
+    """The uid of the object that controls this one: a label alone proves nothing."""
+    owners = (o for o in metadata.get("ownerReferences") or () if o.get("controller"))
+    return next((str(owner.get("uid", "")) for owner in owners), "")
+
+
+def _is_idle(status: Json) -> bool:
+    states = [container.get("state") or {} for container in _containers(status)]
+    return status.get("phase") == "Pending" and all(set(state) <= {"waiting"} for state in states)
 
 
 def owner_of(raw: Json) -> str:
@@ -110,20 +139,15 @@ def _containers(status: Json) -> Iterator[Json]:
     yield from status.get("containerStatuses") or ()
 
 
-def _read_message(text: str) -> Json | str:
-    try:
-        said = json.loads(text)
-    except ValueError:
-        return text
-    return said if isinstance(said, dict) else text
-
-
 def _explain_end(container: Json, ended: Json, said: Json | str) -> str:
     name = container.get("name", "")
     if isinstance(said, dict) and "error" in said:
-        return str(said["error"])
+        return str(said["error"])[:MOST_SENTENCE]
     if ended.get("reason") == "OOMKilled":
-        return f"The container {name} needed more memory than it may have."
+        return (
+            f"The container {name} needed more memory than it may have: raise "
+            "spec.jobTemplate.resources.limits.memory."
+        )
     text = said if isinstance(said, str) else json.dumps(said)
     words = read_last_words(text) or f"exit code {ended.get('exitCode')}"
     return f"The step {name} failed: {words.removeprefix('Error: ')}"[:500]
@@ -139,12 +163,39 @@ def _find_trouble(status: Json) -> Trouble | None:
     """Why a Pod does not get on: the scheduler's or the kubelet's word."""
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return Trouble(condition.get("reason", ""), condition.get("message", ""))
+            return _trouble(condition)
     for container in _containers(status):
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason", "") not in _PATIENT:
-            return Trouble(waiting["reason"], waiting.get("message", ""))
+            return _trouble(waiting)
     return None
+
+
+def _trouble(said: Json) -> Trouble:
+    reason, message = str(said.get("reason") or ""), str(said.get("message") or "")
+    return Trouble(reason[:MOST_REASON], message[:MOST_TROUBLE])
+
+
+def find_pod(task: Task, pods: Iterable[TaskPod]) -> TaskPod | None:
+    """Return the Pod of a Job, which controls it: the one that says the most, of several."""
+    own = [pod for pod in pods if pod.job == task.name and pod.job_uid == task.uid]
+    return max(own, key=lambda pod: (bool(pod.result), bool(pod.failure), pod.name), default=None)
+
+
+def find_trouble(
+    task: Task, pods: Iterable[TaskPod], warnings: Mapping[str, Trouble]
+) -> Trouble | None:
+    """Return what keeps a running Job from going on, in the words of who said it.
+
+    `warnings` are those of Events, by the uid of the Job or the Pod that they are about.
+    """
+    pod = find_pod(task, pods)
+    if pod is None:
+        return warnings.get(task.uid)
+    warning = warnings.get(pod.uid)
+    if pod.trouble and (warning is None or warning.reason in _SAID_BY_THE_POD):
+        return pod.trouble
+    return warning
 
 
 def newest(tasks: tuple[Task, ...]) -> Task | None:

@@ -1,0 +1,56 @@
+"""What a Job says at its end, read from the termination message of its Pod.
+
+Whoever may create Pods in the namespace can write such a message, so nothing in it is believed to
+have a type or a size: a result that cannot be one is no result.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+Json = dict[str, Any]
+
+# Kubernetes keeps no more of a message.
+MOST_CHARACTERS: Final = 4096
+MOST_SENTENCE: Final = 1500
+_LARGEST: Final = 2**63 - 1
+_NUMBERS: Final = ("revision", "storedSize", "snapshotSize", "keyCount", "deleted")
+_TEXTS: Final = {"url": 2048, "etcdVersion": 32, "keyFingerprint": 64, "verified": 1000}
+_SCHEMES: Final = ("s3://", "gs://", "az://", "file://")
+_MOST_WARNINGS: Final = 5
+
+
+def read_message(text: str) -> Json | str:
+    """Return the object in a message, or its text if there is none."""
+    text = text[:MOST_CHARACTERS]
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return said if isinstance(said, dict) else text
+
+
+def read_result(said: Json) -> Json | None:
+    """Return the result of a Job with every known field of its type; None if it cannot be one."""
+    result: Json = {}
+    for name in _NUMBERS:
+        value = said.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, int) or not 0 <= value <= _LARGEST:
+            return None
+        result[name] = int(value)
+    for name, longest in _TEXTS.items():
+        value = said.get(name)
+        if value in (None, "", False):
+            continue
+        if not isinstance(value, str) or len(value) > longest:
+            return None
+        result[name] = value
+    if not result.get("url", "").startswith(_SCHEMES):
+        return None
+    warnings = said.get("warnings")
+    if isinstance(warnings, list):
+        result["warnings"] = [str(text)[:MOST_SENTENCE] for text in warnings[:_MOST_WARNINGS]]
+    return result
