@@ -83,6 +83,7 @@ class Refusal(Enum):
     NOT_LEADER = "not leader"
     NO_LEADER = "no leader"
     COMPACTED = "compacted"
+    AUTHENTICATION = "authentication"
     OTHER = "other"
 
 

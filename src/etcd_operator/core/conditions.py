@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Literal
 
@@ -16,14 +17,25 @@ from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.members import NO_SPACE, format_id
 from etcd_operator.core.quorum import majority, serving_ids, voter_ids, voters_not_serving
 from etcd_operator.core.recovery import find_recovery
-from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.snapshot import Snapshot, Trouble
+from etcd_operator.core.spec_warnings import find_spec_warnings
 from etcd_operator.core.trust import issuer_of
+from etcd_operator.core.unheard import find_unheard
 
 # A backup that has not begun so long after its time is not about to.
 OVERDUE: Final = timedelta(minutes=10)
 
 # Conditions of these reasons are told by a Warning as well, whatever the decision is about.
 WARNINGS: Final = frozenset({DATA_DIFFERS, "QuorumLossApproved", "ApprovalVoid"})
+# What the kubelet calls a probe that fails.
+UNHEALTHY: Final = "Unhealthy"
+_DEGRADED_BY: Final = (
+    "NoQuorum",
+    "MemberAway",
+    "MembersNotReady",
+    "OperatorCannotReach",
+    "RefusedByEtcd",
+)
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -58,6 +70,12 @@ def _judge_available(snapshot: Snapshot, decision: Decision) -> Verdict:
         return Verdict(
             "Available", "False", "NoSpace", "etcd refuses writes: its quota is used up."
         )
+    unheard = find_unheard(snapshot)
+    if unheard and unheard.asks_for_user:
+        said = f"{len(unheard.pods)} members serve clients that have a user."
+        return Verdict("Available", "True", "QuorumAvailable", said)
+    if unheard:
+        return Verdict("Available", "Unknown", "OperatorCannotReach", unheard.message)
     if snapshot.quorum_confirmed and ready:
         return Verdict(
             "Available", "True", "QuorumAvailable", f"{len(ready)} members serve clients."
@@ -75,35 +93,58 @@ def _judge_ready(_: Snapshot, decision: Decision) -> Verdict:
 def _judge_progressing(_: Snapshot, decision: Decision) -> Verdict:
     """Progressing: the operator is changing something, or waiting for a change to finish."""
     moving = not decision.settled and not decision.blocked and decision.reason != "Paused"
-    if decision.reason in ("NoQuorum", "MembersNotReady"):
+    if decision.reason in ("NoQuorum", "MembersNotReady", "OperatorCannotReach"):
         moving = False
     return Verdict("Progressing", "True" if moving else "False", decision.reason, decision.message)
 
 
 def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
     """Degraded: something is wrong that the user should know, and what."""
-    troubles = [
-        f"{pod.name}: {pod.trouble.reason}: {pod.trouble.message}"[:400]
-        for pod in snapshot.pods
-        if pod.trouble and not pod.deleting
-    ]
-    troubles += _name_unbound_disks(snapshot)
     if snapshot.alarms:
         return Verdict("Degraded", "True", "Alarm", _name_alarms(snapshot))
     difference = find_difference(snapshot)
     if difference:
         return Verdict("Degraded", "True", "DataDiffers", explain(snapshot, difference))
-    if troubles:
-        first = next(pod.trouble for pod in snapshot.pods if pod.trouble and not pod.deleting)
-        return Verdict("Degraded", "True", first.reason, " ".join(troubles)[:2000])
-    if decision.blocked or decision.reason in ("NoQuorum", "MemberAway", "MembersNotReady"):
-        return Verdict("Degraded", "True", decision.reason, decision.message)
+    first, said = _name_troubles(snapshot)
+    if first:
+        return _keep_words(snapshot, Verdict("Degraded", "True", first.reason, said))
+    if decision.blocked or decision.reason in _DEGRADED_BY:
+        said = " ".join([decision.message, *_name_unready(snapshot)])[:2000]
+        return _keep_words(snapshot, Verdict("Degraded", "True", decision.reason, said))
     away = voters_not_serving(snapshot) if snapshot.quorum_confirmed else ()
     away = tuple(seat for seat in away if seat.member and seat.member.started)
     if away:
         names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
         return Verdict("Degraded", "True", "MembersAway", f"{names} did not answer.")
     return Verdict("Degraded", "False", "AsExpected", "Nothing is wrong.")
+
+
+def _name_troubles(snapshot: Snapshot) -> tuple[Trouble | None, str]:
+    """The first trouble of what is to come up, and all of them in the words of who said them."""
+    up = [(pod.name, pod.trouble) for pod in snapshot.pods if pod.trouble and not pod.deleting]
+    up += [(one.regarding, one.trouble) for one in snapshot.warnings]
+    up = [(name, trouble) for name, trouble in up if trouble.reason != UNHEALTHY]
+    said = [f"{name}: {trouble.reason}: {trouble.message}"[:400] for name, trouble in up]
+    said += _name_unbound_disks(snapshot)
+    return (up[0][1] if up else None), " ".join(said)[:2000]
+
+
+def _name_unready(snapshot: Snapshot) -> list[str]:
+    """What the kubelet says of members that run and are not Ready."""
+    return [one.sentence[:400] for one in snapshot.warnings if one.trouble.reason == UNHEALTHY]
+
+
+def _keep_words(snapshot: Snapshot, verdict: Verdict) -> Verdict:
+    """The sentence that is shown, if it differs in numbers and IDs only: each would be a write."""
+    for shown in snapshot.cluster.status.conditions:
+        same = (shown.type, shown.reason) == (verdict.type, verdict.reason)
+        if same and _mask(shown.message) == _mask(verdict.message):
+            return replace(verdict, message=shown.message)
+    return verdict
+
+
+def _mask(text: str) -> str:
+    return re.sub(r"[0-9a-f]*\d[0-9a-f]*", "#", text)
 
 
 def _name_alarms(snapshot: Snapshot) -> str:
@@ -134,6 +175,12 @@ def _judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
     if decision.phase is Phase.RESTORING and not snapshot.quorum_confirmed:
         return Verdict("QuorumHealthy", "Unknown", "Restoring", decision.message)
     voters = voter_ids(snapshot)
+    unheard = find_unheard(snapshot)
+    if unheard and unheard.asks_for_user:
+        ready = f"{len(unheard.pods)} members are Ready, which takes a majority."
+        return Verdict("QuorumHealthy", "True", "MajorityReady", ready)
+    if unheard:
+        return Verdict("QuorumHealthy", "Unknown", "OperatorCannotReach", unheard.message)
     if not snapshot.quorum_confirmed and snapshot.recorded_cluster_id is None:
         return Verdict("QuorumHealthy", "Unknown", "NotFormed", "The cluster is not formed yet.")
     # Without a member list all that were members when last seen are missing.
@@ -200,6 +247,17 @@ def _judge_paused(snapshot: Snapshot, _: Decision) -> Verdict:
     return Verdict("Paused", "False", "NotPaused", "The operator takes care of the cluster.")
 
 
+def _judge_spec(snapshot: Snapshot, _: Decision) -> Verdict | None:
+    """SpecWarning: the spec is carried out, and may end badly; only there if it is so."""
+    warnings = find_spec_warnings(snapshot)
+    if not warnings:
+        return None
+    said = " ".join(warning.message for warning in warnings)
+    if warnings[0].reason == "QuotaExceedsDisk":
+        return Verdict("SpecWarning", "True", "QuotaExceedsDisk", said)
+    return Verdict("SpecWarning", "True", "QuotaExceedsMemory", said)
+
+
 def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
     """CertificatesValid: every certificate can be used and is not about to expire; TLS only."""
     if not snapshot.credentials and not issuer_of(snapshot.cluster.spec):
@@ -258,6 +316,7 @@ _JUDGEMENTS: Final[tuple[Callable[[Snapshot, Decision], Verdict | None], ...]] =
     _judge_data_loss,
     _judge_approval,
     _judge_paused,
+    _judge_spec,
     _judge_certificates,
     _judge_backups,
 )

@@ -53,6 +53,7 @@ from etcd_operator.core.agreement_guards import refuse_lost_agreement
 from etcd_operator.core.certificate_guards import refuse_access, refuse_certificate
 from etcd_operator.core.layout import ANNOTATION_RESTORE, recorded_bootstrap
 from etcd_operator.core.members import CORRUPT, Member
+from etcd_operator.core.naming import ANNOTATION_SERVED
 from etcd_operator.core.pod_guards import refuse_stop_without_quorum
 from etcd_operator.core.precaution_guards import refuse_request, refuse_risk
 from etcd_operator.core.recovery_guards import (
@@ -367,6 +368,14 @@ def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
     return f"member {stopped[0]} still belongs to the cluster" if stopped else None
 
 
+def _has_served(snapshot: Snapshot) -> bool:
+    """Whether the kubelet says, or a record, that some member answered with a majority."""
+    if any(pod.ready or pod.was_ready for pod in snapshot.pods):
+        return True
+    gate, live = snapshot.config_map, snapshot.statefulset
+    return any(ANNOTATION_SERVED in child.annotations for child in (gate, live) if child)
+
+
 def _refuse_open_gate(action: ApplyObject, snapshot: Snapshot) -> str | None:
     # A lone member that waits for the others of its generation answers as well, without a leader.
     recorded = snapshot.recorded_cluster_id is not None
@@ -376,6 +385,8 @@ def _refuse_open_gate(action: ApplyObject, snapshot: Snapshot) -> str | None:
         return "the cluster comes from a backup"
     if opens and (formed or find_replacement(snapshot.cluster)):
         return "the cluster was formed before"
+    if opens and _has_served(snapshot):
+        return "a member was Ready, so a majority has formed the cluster"
     forces = any("force-new-cluster: true" in t for t in action.manifest["data"].values())
     kept = {claim.ordinal for claim in snapshot.claims}
     if forces and not (len(kept) == 1 and is_alone_by_approval(snapshot, min(kept))):

@@ -21,7 +21,7 @@ from typing import Final
 
 from etcd_operator.core.approval import find_recovered, spent_approvals
 from etcd_operator.core.members import Member
-from etcd_operator.core.naming import ANNOTATION_BOOTSTRAP, ANNOTATION_MEMBERS
+from etcd_operator.core.naming import ANNOTATION_BOOTSTRAP, ANNOTATION_MEMBERS, ANNOTATION_SERVED
 from etcd_operator.core.recovery import Recovery
 from etcd_operator.core.replacement import Stage, find_replacement
 from etcd_operator.core.snapshot import Snapshot
@@ -50,7 +50,8 @@ class Layout:
     the first generation, kept until then. `confirmed` is False when no quorum stands behind this
     layout: then a gate that already fences by cluster ID is left exactly as it is. `recovery` is
     under way, from a lost majority; `recovered` is the record of the last one, and `spent` of all
-    approvals that count no more. `version` is the record of what members ran.
+    approvals that count no more. `version` is the record of what members ran. `served` is recorded
+    while the cluster ID is not: there was a majority.
     """
 
     gates: tuple[Gate, ...]
@@ -63,6 +64,18 @@ class Layout:
     recovered: str = ""
     spent: tuple[str, ...] = ()
     version: str = ""
+    served: bool = False
+
+
+def has_served(snapshot: Snapshot) -> bool:
+    """Whether a member was Ready, now or ever: only a majority can have made it so."""
+    ours = (child for child in (snapshot.config_map, snapshot.statefulset) if child)
+    recorded = any(
+        child.annotations.get(ANNOTATION_SERVED)
+        for child in ours
+        if child.owner_uid == snapshot.naming.uid
+    )
+    return recorded or any(pod.was_ready for pod in snapshot.pods)
 
 
 def recorded_members(snapshot: Snapshot) -> tuple[int, ...]:
@@ -101,15 +114,17 @@ def restored_members(snapshot: Snapshot) -> int | None:
 def lay_out_bootstrap(snapshot: Snapshot, members: int) -> Layout:
     """The layout of a cluster that is not formed yet: all members start together as NEW.
 
-    The gate is CLOSED where disks exist but nothing says that they belong to this bootstrap, and
-    where an EtcdRestore filled them: they hold the cluster already.
+    The gate is CLOSED where disks exist but nothing says that they belong to this bootstrap, where
+    an EtcdRestore filled them: they hold the cluster already; and once a Pod was Ready: then a
+    majority has formed it, whether or not the operator can ask.
     """
     stopped = snapshot.cluster.spec.size == 0
     earlier_life = bool(snapshot.claims) and recorded_bootstrap(snapshot) is None
     # A restored disk needs no file to start from; one that lost its data must not begin anew.
     replacement = find_replacement(snapshot.cluster)
     restored = replacement is not None or restored_members(snapshot) is not None
-    gate = Gate.CLOSED if earlier_life or restored else Gate.NEW
+    served = has_served(snapshot)
+    gate = Gate.CLOSED if earlier_life or restored or served else Gate.NEW
     everyone = tuple(range(members))
     return Layout(
         gates=(gate,) * members,
@@ -117,6 +132,7 @@ def lay_out_bootstrap(snapshot: Snapshot, members: int) -> Layout:
         replicas=0 if stopped else members,
         cluster_id=None,
         bootstrap=members,
+        served=served,
     )
 
 

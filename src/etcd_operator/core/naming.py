@@ -35,6 +35,8 @@ ROLE_LEARNER: Final = "learner"
 ANNOTATION_CLUSTER_ID: Final = "etcd.etcd.io/cluster-id"
 ANNOTATION_MEMBERS: Final = "etcd.etcd.io/members"
 ANNOTATION_BOOTSTRAP: Final = "etcd.etcd.io/bootstrap"
+# Beside `bootstrap`: a Pod was Ready, so a majority served, before the cluster ID was recorded.
+ANNOTATION_SERVED: Final = "etcd.etcd.io/served"
 ANNOTATION_RECOVERY: Final = "etcd.etcd.io/recovery"
 ANNOTATION_RECOVERED: Final = "etcd.etcd.io/recovered"
 ANNOTATION_SPENT: Final = "etcd.etcd.io/spent-approvals"

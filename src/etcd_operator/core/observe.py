@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from etcd_operator.api.parse import parse_time
 from etcd_operator.api.validation import ANNOTATION_REPLACE
@@ -12,6 +12,9 @@ from etcd_operator.core.naming import ANNOTATION_TRUST, FORCED, LABEL_CLUSTER_UI
 from etcd_operator.core.snapshot import Child, Claim, Pod, Trouble
 
 Json = dict[str, Any]
+
+# Reasons of a container that waits for nothing in particular.
+_STARTING: Final = ("ContainerCreating", "PodInitializing")
 
 
 def observe_pod(raw: Json) -> Pod:
@@ -38,6 +41,7 @@ def observe_pod(raw: Json) -> Pod:
         running=running,
         ever_ran=running or restarts > 0 or bool(last_state) or "terminated" in state,
         ready=ready.get("status") == "True",
+        was_ready=_was_ready(ready, state, last_state),
         deleting="deletionTimestamp" in metadata,
         restarts=restarts,
         revision=labels.get("controller-revision-hash", ""),
@@ -68,6 +72,19 @@ def _find_unready(status: Json, ready: Json) -> datetime | None:
     return parse_time(said.get("lastTransitionTime"))
 
 
+def _was_ready(ready: Json, state: Json, last_state: Json) -> bool:
+    """Whether it is Ready, or stopped being so after a process that Kubernetes still speaks of.
+
+    A Pod that was never Ready is not since before its first process began.
+    """
+    if ready.get("status") == "True":
+        return True
+    since = parse_time(ready.get("lastTransitionTime"))
+    runs = (state.get("running"), state.get("terminated"), last_state.get("terminated"))
+    begun = [parse_time((run or {}).get("startedAt")) for run in runs]
+    return since is not None and any(moment and since > moment for moment in begun)
+
+
 def _read_trust(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))
 
@@ -91,9 +108,13 @@ def _find_trouble(status: Json, state: Json, last_words: str, ended: Json) -> Tr
     scheduled = _condition(status, "PodScheduled")
     if scheduled.get("status") == "False":
         return Trouble(scheduled.get("reason", "Unschedulable"), scheduled.get("message", ""))
+    if status.get("phase") == "Failed" and status.get("reason"):
+        return Trouble(status["reason"], status.get("message", ""))  # evicted, or not admitted
     waiting = state.get("waiting") or {}
+    if waiting.get("reason", "") in ("", *_STARTING) and "running" not in state:
+        waiting = _find_waiting_before(status)
     reason = waiting.get("reason", "")
-    if not reason or reason in ("ContainerCreating", "PodInitializing"):
+    if not reason or reason in _STARTING:
         return None
     message = waiting.get("message", "")
     if reason == "CrashLoopBackOff" and ended:
@@ -102,6 +123,16 @@ def _find_trouble(status: Json, state: Json, last_words: str, ended: Json) -> Tr
         why = f": {last_words}" if last_words else ""
         message = f"etcd ended with exit code {ended.get('exitCode')}{why}"
     return Trouble(reason, message)
+
+
+def _find_waiting_before(status: Json) -> Json:
+    """Why an init container, which etcd waits for, does not get on; others have put it there."""
+    for container in status.get("initContainerStatuses") or ():
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason", "") not in ("", *_STARTING):
+            said = f"init container {container.get('name')}: {waiting.get('message', '')}"
+            return {**waiting, "message": said}
+    return {}
 
 
 def read_last_words(text: str) -> str:

@@ -32,6 +32,7 @@ from etcd_operator.core.rules import (
     storage,
     stuck,
     teardown,
+    unheard,
     versions,
 )
 from etcd_operator.core.rules.recover import recover_quorum
@@ -63,6 +64,7 @@ RULES: Final[tuple[Rule, ...]] = (
     failed_pods.replace_failed_pods,  # what does not run takes no vote, formed or not
     failed_pods.replace_unready_pods,
     storage.grow_full_disks,  # they may be what took the majority
+    unheard.wait_for_answers,  # before anything counts as lost, or as not begun
     bootstrap.form,
     hibernate.stop,
     hibernate.start,

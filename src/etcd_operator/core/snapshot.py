@@ -48,7 +48,7 @@ class Pod:
     was found that no node can take it; `ends_by` is when a Pod that is being deleted should have
     ended. `replace_asked`: somebody asked for another member in its place. `forced`: its process is
     started as a cluster of its own, in a recovery from a lost majority. `trust` is the key IDs of
-    the authorities that it was started with.
+    the authorities that it was started with. `was_ready`: it is Ready, or was: a majority served.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Pod:
     replace_asked: bool = False
     trust: tuple[str, ...] = ()
     forced: bool = False
+    was_ready: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +134,28 @@ class Probe:
     """One member's answer: its status, or the reason why there is none.
 
     `standing` is what a member without an answer says of its data, asked only where that matters.
+    `asks_for_user`: etcd refuses to tell its status, or who the members are, to nobody or to the
+    user that the operator is.
     """
 
     status: MemberStatus | None
     error: str = ""
     standing: Standing | None = None
+    asks_for_user: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectWarning:
+    """What Kubernetes warns of about an object that a member waits for: a Pod, a claim."""
+
+    regarding: str
+    ordinal: int
+    trouble: Trouble
+
+    @property
+    def sentence(self) -> str:
+        """Who it is about, and the words of whoever warned."""
+        return f"{self.regarding}: {self.trouble.reason}: {self.trouble.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +218,7 @@ class Snapshot:
     `held_version` is the tag of a version that the spec asks for and that waits for a backup: until
     then `cluster.spec` has the one of before; empty if none waits.
     `compared` are the last comparisons of what members hold, the newest last.
+    `warnings` are those of Kubernetes about what members wait for, asked only while they do.
     """
 
     cluster: EtcdCluster
@@ -222,6 +241,7 @@ class Snapshot:
     operator_namespace: str = "etcd-operator-system"
     cert_manager: bool = False
     held_version: str = ""
+    warnings: tuple[ObjectWarning, ...] = ()
 
     def child(self, kind: str, name: str) -> Child | None:
         """The live object of this kind and name, ours or not."""

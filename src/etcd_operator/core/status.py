@@ -92,7 +92,7 @@ def _view_pod(snapshot: Snapshot, seat: Seat) -> MemberView:
         name=naming.member(seat.ordinal),
         peer_url=naming.peer_url(seat.ordinal),
         client_url=naming.client_url(seat.ordinal),
-        message=_explain(seat),
+        message=_explain(snapshot, seat),
     )
 
 
@@ -112,7 +112,7 @@ def _view_member(snapshot: Snapshot, seat: Seat, shown: MemberView | None) -> Me
         role=_role(snapshot, seat),
         version=status.version if status else "",
         db_size=_step_size(status.db_size if status else 0, shown.db_size if shown else 0),
-        message="" if serves else _explain(seat),
+        message="" if serves else _explain(snapshot, seat),
     )
 
 
@@ -127,7 +127,11 @@ def _role(snapshot: Snapshot, seat: Seat) -> Literal["leader", "follower", "lear
     return "leader" if member.id == snapshot.leader_id else "follower"
 
 
-def _explain(seat: Seat) -> str:
+def _explain(snapshot: Snapshot, seat: Seat) -> str:
+    warnings = (one for one in snapshot.warnings if one.ordinal == seat.ordinal)
+    warning = next(warnings, None)
+    if warning and not (seat.pod and seat.pod.trouble):
+        return warning.sentence[:500]
     if seat.pod is None:
         return "It has no Pod."
     if seat.pod.trouble:

@@ -29,6 +29,11 @@ _REFUSALS: Final = (
     ),
     ("not leader", Refusal.NOT_LEADER),
     ("required revision has been compacted", Refusal.COMPACTED),
+    # Some calls of 3.5 say these with the code of an unknown error.
+    ("user name is empty", Refusal.AUTHENTICATION),
+    ("permission denied", Refusal.AUTHENTICATION),
+    ("authentication failed", Refusal.AUTHENTICATION),
+    ("invalid auth token", Refusal.AUTHENTICATION),
 )
 # Said after the request may have been proposed: nobody knows whether it will be carried out.
 _UNKNOWN_OUTCOME: Final = ("request timed out", "leader changed", "no leader", "server stopped")

@@ -27,12 +27,13 @@ from etcd_operator.core.trust import (
     wanted_authorities,
 )
 from etcd_operator.core.users import Access
-from etcd_operator.errors import EtcdError
+from etcd_operator.errors import EtcdError, EtcdRefused, Refusal
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.cache import Cache
 from etcd_operator.runtime.caches import Caches
 from etcd_operator.runtime.clock import Clock
+from etcd_operator.runtime.cluster_warnings import ClusterWarnings
 from etcd_operator.runtime.comparison import Comparer
 from etcd_operator.runtime.credentials import CredentialStore
 from etcd_operator.runtime.etcd_channel import Introduction
@@ -72,6 +73,7 @@ class Gatherer:
         self._domain = domain
         self._hosts = HostFinder(api, clock)
         self._comparer = Comparer(etcd, clock)
+        self._warnings = ClusterWarnings(api, clock)
         self._credentials = credentials
         self._access = access
 
@@ -98,7 +100,7 @@ class Gatherer:
             cert_manager=self._caches.children["Certificate"].served,
         )
         membership = await self._list_members(pods, probes, snapshot.recorded_cluster_id)
-        snapshot = replace(snapshot, membership=membership)
+        snapshot = replace(snapshot, membership=membership, probes=probes)
         if must_compare(snapshot):
             snapshot = replace(snapshot, probes=await _add_standings(pods, probes))
         unlabelled_claims = await self._look_for_claims(snapshot)
@@ -110,6 +112,7 @@ class Gatherer:
             unlabelled_claims=unlabelled_claims,
             compacted=await self._find_compacted(snapshot),
             hosts=await self._hosts.find(pods, claims),
+            warnings=await self._warnings.look(snapshot, claims),
             presented=await self._see_presented(snapshot),
             access=await self._look_at_access(snapshot),
         )
@@ -204,14 +207,19 @@ class Gatherer:
         client = await self._etcd.client(address_of(pod))
         try:
             return Probe(await client.status(timeout=PROBE_SECONDS))
+        except EtcdRefused as error:
+            return Probe(None, str(error), asks_for_user=_asks_for_user(error))
         except EtcdError as error:
             await self._etcd.discard(client.address)
             return Probe(None, str(error))
 
     async def _list_members(
-        self, pods: Iterable[Pod], probes: Mapping[int, Probe], recorded: int | None
+        self, pods: Iterable[Pod], probes: dict[int, Probe], recorded: int | None
     ) -> MemberList | None:
-        """Ask for the member list, confirmed by a quorum if there is one."""
+        """Ask for the member list, confirmed by a quorum if there is one.
+
+        Who tells its status to everybody and the list only to users is noted in `probes`.
+        """
         answering = [(pod, probes[pod.ordinal].status) for pod in pods if pod.ordinal in probes]
         ranked = sorted(
             ((pod, status) for pod, status in answering if status is not None),
@@ -219,21 +227,26 @@ class Gatherer:
         )
         can_confirm = [pod for pod, s in ranked if s.leader and not s.is_learner]
         for pod in can_confirm[:ASKED_FOR_LIST]:
-            confirmed = await self._ask_for_list(pod, linearizable=True)
+            confirmed = await self._ask_for_list(pod, probes, linearizable=True)
             if confirmed is not None:
                 return confirmed
         voters = [pod for pod, status in ranked if not status.is_learner]
         for pod in voters[:ASKED_FOR_LIST]:
-            own = await self._ask_for_list(pod, linearizable=False)
+            own = await self._ask_for_list(pod, probes, linearizable=False)
             if own is not None:
                 return own
         return None
 
-    async def _ask_for_list(self, pod: Pod, *, linearizable: bool) -> MemberList | None:
+    async def _ask_for_list(
+        self, pod: Pod, probes: dict[int, Probe], *, linearizable: bool
+    ) -> MemberList | None:
         client = await self._etcd.client(address_of(pod))
         try:
             return await client.member_list(linearizable=linearizable, timeout=PROBE_SECONDS)
-        except EtcdError:
+        except EtcdError as error:
+            if _asks_for_user(error):
+                probe = probes[pod.ordinal]
+                probes[pod.ordinal] = replace(probe, error=str(error), asks_for_user=True)
             return None
 
     async def _find_compacted(self, snapshot: Snapshot) -> bool | None:
@@ -271,6 +284,10 @@ class Gatherer:
                 else:
                     found.append(metadata["name"])
         return tuple(found)
+
+
+def _asks_for_user(error: EtcdError) -> bool:
+    return isinstance(error, EtcdRefused) and error.refusal is Refusal.AUTHENTICATION
 
 
 def _editions(children: Mapping[tuple[str, str], Child]) -> str:

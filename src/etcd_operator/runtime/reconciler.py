@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from etcd_operator.api.cluster import EtcdCluster, EtcdClusterStatus, Phase
+from etcd_operator.api.cluster import Condition, EtcdCluster, EtcdClusterStatus, Phase
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject, SetFinalizer, describe
 from etcd_operator.core.conditions import WARNINGS
@@ -24,16 +24,19 @@ from etcd_operator.core.plan import Plan, plan, predict
 from etcd_operator.core.precaution import hold_upgrade
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
+from etcd_operator.core.unheard import explain_user
 from etcd_operator.errors import (
     Conflict,
     EtcdError,
     EtcdRefused,
+    EtcdUnreachable,
     Forbidden,
     Invalid,
     KubeError,
     KubeUnavailable,
     NotFound,
     OperatorError,
+    Refusal,
 )
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.act import Performer
@@ -50,6 +53,8 @@ REMEMBERED = 10_000
 # From then on each one adds to the delay, up to so many seconds.
 REFUSALS_AT_PACE = 50
 LONGEST_REFUSED = 5.0
+TOO_MANY_REQUESTS = 429
+MOST_CHARACTERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,7 @@ class Reconciler:
                 await self._performer.perform(action, current)
             except (KubeError, EtcdError) as error:
                 self._count(action, "refused" if isinstance(error, EtcdRefused) else "failed")
+                self._tell_unanswered(action, error, snapshot)
                 return Outcome(tuple(done), action, error=error)
             self._count(action, "done")
             self._tell(action, snapshot)
@@ -157,6 +163,14 @@ class Reconciler:
         reason, sentence = describe(action, snapshot.naming.name)
         log.info(sentence, cluster=_id(snapshot.cluster), reason=reason)
         self._events.record(_regarding(snapshot.cluster), "Normal", reason, sentence, always=True)
+
+    def _tell_unanswered(self, action: Action, error: OperatorError, snapshot: Snapshot) -> None:
+        """Say what may have taken effect: whether it did, only a later pass can see."""
+        if isinstance(error, EtcdUnreachable | KubeUnavailable) and not _is_turned_away(error):
+            sentence = describe(action, snapshot.naming.name)[1].rstrip(".")
+            message = f"There was no answer to this, so it may have happened: {sentence}. ({error})"
+            regarding = _regarding(snapshot.cluster)
+            self._events.record(regarding, "Warning", "NoAnswer", message[:MOST_CHARACTERS])
 
     async def _report(self, snapshot: Snapshot, decision: Decision) -> bool:
         """Write the status if it changed; say what blocks or broke, and once what phase it is.
@@ -173,9 +187,7 @@ class Reconciler:
         if bad:
             self._events.record(regarding, "Warning", decision.reason, decision.message)
         for condition in status.conditions:
-            unusable = condition.type == "CertificatesValid" and condition.status == "False"
-            told = bad and condition.reason == decision.reason
-            if unusable or (condition.reason in WARNINGS and not told):
+            if _is_warning(condition, snapshot, told=decision.reason if bad else ""):
                 self._events.record(regarding, "Warning", condition.reason, condition.message)
         if status == cluster.status:
             return True
@@ -224,6 +236,19 @@ class Reconciler:
         return Wake(planned.decision.wake_after, failure=late and before.late)
 
 
+def _is_warning(condition: Condition, snapshot: Snapshot, *, told: str) -> bool:
+    """Whether a condition is told as an Event too, beside the reason that is already `told`."""
+    if condition.type == "CertificatesValid":
+        return condition.status == "False"
+    if condition.type == "SpecWarning":
+        shown = (c.message for c in snapshot.cluster.status.conditions if c.type == "SpecWarning")
+        return condition.message not in shown  # once
+    waited_for = {warning.trouble.reason for warning in snapshot.warnings}
+    if condition.type == "Degraded" and condition.reason in waited_for:
+        return True
+    return condition.reason in WARNINGS and condition.reason != told
+
+
 def _remember(outcome: Outcome, before: LastPass, *, late: bool) -> LastPass:
     if not isinstance(outcome.error, EtcdRefused):
         return LastPass(outcome.done, late)
@@ -251,11 +276,26 @@ def _is_judged_too_early(planned: Plan, outcome: Outcome, snapshot: Snapshot) ->
 
 
 def _explain(decision: Decision, outcome: Outcome) -> Decision:
-    """The decision, or what Kubernetes has against it where only the user can help."""
+    """The decision, or what Kubernetes or etcd has against it where only the user can help."""
     error = outcome.error
+    what = describe(outcome.stopped_at, "the cluster")[1] if outcome.stopped_at else ""
+    if isinstance(error, EtcdRefused) and error.refusal is Refusal.AUTHENTICATION:
+        return replace(
+            decision,
+            reason="AuthenticationRequired",
+            message=f"etcd refuses the next step ({what.rstrip('.')}). {explain_user(str(error))}",
+            settled=False,
+            blocked=True,
+        )
+    if isinstance(error, EtcdRefused) and error.refusal is Refusal.OTHER:
+        return replace(
+            decision,
+            reason="RefusedByEtcd",
+            message=f"etcd refuses the next step ({what.rstrip('.')}): {error}",
+            settled=False,
+        )
     if not isinstance(error, Invalid | Forbidden):
         return decision
-    what = describe(outcome.stopped_at, "the cluster")[1] if outcome.stopped_at else ""
     return replace(
         decision,
         reason="RefusedByKubernetes",
@@ -267,6 +307,11 @@ def _explain(decision: Decision, outcome: Outcome) -> Decision:
 
 def _asked_to_wait(error: OperatorError) -> float | None:
     return error.retry_after if isinstance(error, KubeUnavailable) else None
+
+
+def _is_turned_away(error: OperatorError) -> bool:
+    """Whether the API server said that it has not even looked at the request."""
+    return isinstance(error, KubeUnavailable) and error.status == TOO_MANY_REQUESTS
 
 
 def _regarding(cluster: EtcdCluster) -> Regarding:

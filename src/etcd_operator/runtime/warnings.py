@@ -8,6 +8,8 @@ is waited for, and one page of them.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,6 +24,10 @@ Json = dict[str, Any]
 
 # How long an answer is believed: a pass over an object that waits comes every second.
 BELIEVED_SECONDS: Final = 5.0
+# How long the last answer stands after nobody asked any more.
+KEPT_SECONDS: Final = 60.0
+# What is nice to know holds up no pass.
+ASK_SECONDS: Final = 2.0
 MOST_CHARACTERS: Final = 1000
 # Events of type Normal that come between two warnings, and say nothing of success.
 WITHOUT_NEWS: Final = frozenset(
@@ -70,18 +76,19 @@ class WarningReader:
 
     async def _recall(self, namespace: str, uid: str) -> tuple[Json, ...]:
         now = self._clock.monotonic()
-        self._known = {u: k for u, k in self._known.items() if now - k[0] < BELIEVED_SECONDS}
-        if uid not in self._known:
-            self._known[uid] = now, await self._list(namespace, uid)
-        return self._known[uid][1]
+        self._known = {u: k for u, k in self._known.items() if now - k[0] < KEPT_SECONDS}
+        asked, events = self._known.get(uid, (None, ()))
+        if asked is None or now - asked >= BELIEVED_SECONDS:
+            with contextlib.suppress(KubeError, TimeoutError):
+                async with asyncio.timeout(ASK_SECONDS):
+                    events = await self._list(namespace, uid)
+            self._known[uid] = now, events
+        return events
 
     async def _list(self, namespace: str, uid: str) -> tuple[Json, ...]:
         selector = f"involvedObject.uid={uid}"
-        try:
-            async for page in self._api.list_pages(kube.EVENTS, namespace, field_selector=selector):
-                return tuple(page.get("items") or ())
-        except KubeError:
-            pass  # the next pass asks again
+        async for page in self._api.list_pages(kube.EVENTS, namespace, field_selector=selector):
+            return tuple(page.get("items") or ())
         return ()
 
 

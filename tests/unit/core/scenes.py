@@ -187,7 +187,7 @@ def without_status(snapshot: Snapshot) -> Snapshot:
 
 
 def silent(snapshot: Snapshot, *ordinals: int) -> Snapshot:
-    """These members do not answer; without a majority nobody confirms the member list."""
+    """These members do not serve; without a majority nobody does, nor confirms the member list."""
     probes = dict(snapshot.probes)
     for ordinal in ordinals:
         probes[ordinal] = Probe(None, "connection refused")
@@ -199,7 +199,20 @@ def silent(snapshot: Snapshot, *ordinals: int) -> Snapshot:
         membership = replace(membership, linearizable=confirmed) if answering else None
     if not confirmed:
         probes = {o: _without_leader(probe) for o, probe in probes.items()}
-    return replace(snapshot, probes=probes, membership=membership)
+    pods = tuple(
+        replace(pod, ready=pod.ready and confirmed and pod.ordinal not in ordinals)
+        for pod in snapshot.pods
+    )
+    return replace(snapshot, probes=probes, membership=membership, pods=pods)
+
+
+def unheard(
+    snapshot: Snapshot, *ordinals: int, words: str = "no route", user: bool = False
+) -> Snapshot:
+    """These members do not answer us, or (`user`) nobody without a user; they stay Ready."""
+    probes = {o: Probe(None, words, asks_for_user=user) for o in ordinals}
+    heard = {o: p for o, p in snapshot.probes.items() if o not in ordinals}
+    return replace(snapshot, probes={**heard, **probes}, membership=None)
 
 
 def _without_leader(probe: Probe) -> Probe:

@@ -38,6 +38,7 @@ from tests.unit.core.scenes import (
     led_by,
     member_id,
     restoring,
+    settled,
     silent,
     with_cluster,
     with_learner,
@@ -286,6 +287,32 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         gate("new"),
         without_child(without_status(silent(formed(3), 0, 1, 2)), "ConfigMap", "db-config"),
         "the cluster was formed before",
+    ),
+    (
+        "an open gate, and a member is Ready",
+        gate("new"),
+        change_pod(begun(3), 1, ready=True),
+        "a member was Ready, so a majority has formed the cluster",
+    ),
+    (
+        "an open gate, and a member was Ready",
+        gate("new"),
+        change_pod(begun(3), 1, was_ready=True),
+        "a member was Ready, so a majority has formed the cluster",
+    ),
+    *(
+        (
+            f"an open gate, and the {kind} says that a member was Ready",
+            gate("new"),
+            without_pods(
+                without_child(settled(change_pod(begun(3), 1, was_ready=True)), *other), 0, 1, 2
+            ),
+            "a member was Ready, so a majority has formed the cluster",
+        )
+        for kind, other in (
+            ("StatefulSet", ("ConfigMap", "db-config")),
+            ("ConfigMap", ("StatefulSet", "db")),
+        )
     ),
     (
         "an open gate, status lost",

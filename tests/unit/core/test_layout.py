@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etcd_operator.core.layout import Gate, recorded_bootstrap, recorded_members
+from etcd_operator.core.layout import Gate, has_served, recorded_bootstrap, recorded_members
 from etcd_operator.core.plan import choose_layout, plan
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     CLUSTER_ID,
     begun,
     change_child,
+    change_pod,
     formed,
     new,
     restoring,
@@ -177,6 +178,28 @@ def test_a_bootstrap_is_remembered_only_in_this_life() -> None:
     assert recorded_bootstrap(formed(3)) is None
     earlier = change_child(begun(3), *GATE, owner_uid="earlier")
     assert recorded_bootstrap(without_child(earlier, "StatefulSet", "db")) is None
+
+
+def test_a_pod_that_was_ready_closes_the_gate_before_the_cluster_id_is_known() -> None:
+    """The operator is not let in, or was away: a majority has formed the cluster all the same."""
+    served = change_pod(begun(3), 1, was_ready=True)
+    assert gates(served) == ["closed"] * 3
+    assert choose_layout(served).bootstrap == 3
+
+
+@pytest.mark.parametrize("lost", [GATE, SET])
+def test_that_it_was_ready_is_remembered_without_the_pod(lost: tuple[str, str]) -> None:
+    served = settled(change_pod(begun(3), 1, was_ready=True))
+    alone = without_child(without_pods(served, 0, 1, 2), *lost)
+    assert gates(alone) == ["closed"] * 3
+    assert opened(alone) == []
+    foreign = change_child(alone, *(SET if lost is GATE else GATE), owner_uid="earlier")
+    assert not has_served(foreign)
+
+
+def test_what_was_ready_is_no_record_any_more_once_the_cluster_id_is() -> None:
+    for kind in (GATE, SET):
+        assert "etcd.etcd.io/served" not in settled(formed(3)).children[kind].annotations
 
 
 def test_a_disk_without_a_record_closes_the_gate_of_a_bootstrap() -> None:

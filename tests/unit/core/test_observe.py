@@ -128,6 +128,43 @@ def test_the_last_words_of_a_member(log: str, words: str) -> None:
     assert read_last_words(log) == words
 
 
+def test_a_pod_whose_init_container_does_not_get_on() -> None:
+    """Somebody's webhook has put it there; etcd itself only waits."""
+    init = [{"name": "proxy", "state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}]
+    raw = raw_pod(waiting("PodInitializing"), phase="Pending", initContainerStatuses=init)
+    assert observe_pod(raw).trouble == Trouble("ErrImagePull", "init container proxy: no")
+    assert observe_pod(raw_pod(STARTED, initContainerStatuses=init)).trouble is None
+
+
+def test_a_pod_that_its_node_has_put_out() -> None:
+    raw = raw_pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
+    wanted = Trouble("Evicted", "The node was low on resource: memory.")
+    assert observe_pod(raw).trouble == wanted
+
+
+@pytest.mark.parametrize(
+    ("since", "last", "was_ready"),
+    [
+        ("2026-03-04T05:06:00Z", "", False),  # before its process began: it was never Ready
+        ("2026-03-04T05:06:10Z", "", False),
+        ("2026-03-04T05:06:11Z", "", True),
+        ("2026-03-04T05:06:05Z", "2026-03-04T05:06:04Z", True),
+        ("2026-03-04T05:06:05Z", "2026-03-04T05:06:05Z", False),
+    ],
+)
+def test_a_pod_that_was_ready(since: str, last: str, was_ready: bool) -> None:
+    """What is not Ready any more since after a process began was so while that ran."""
+    unready = [{"type": "Ready", "status": "False", "lastTransitionTime": since}]
+    state = {"running": {"startedAt": "2026-03-04T05:06:10Z"}}
+    ended = {"terminated": {"startedAt": last, "exitCode": 1}} if last else None
+    assert observe_pod(raw_pod(state, conditions=unready, last=ended)).was_ready == was_ready
+
+
+def test_a_pod_that_is_ready_was_ready() -> None:
+    assert observe_pod(raw_pod(STARTED, conditions=READY)).was_ready
+    assert not observe_pod(raw_pod(STARTED)).was_ready
+
+
 def test_a_process_that_ended_did_run() -> None:
     assert observe_pod(raw_pod(ENDED)).ever_ran
     assert not observe_pod(raw_pod(ENDED)).running

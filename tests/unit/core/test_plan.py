@@ -29,6 +29,7 @@ from tests.unit.core import (
     test_rules_scale,
     test_rules_storage,
     test_rules_stuck,
+    test_rules_unheard,
     test_rules_versions,
 )
 from tests.unit.core.scenes import (
@@ -60,6 +61,7 @@ TABLES = (
     test_rules_replace,
     test_rules_rollout,
     test_rules_stuck,
+    test_rules_unheard,
     test_rules_versions,
     test_rules_maintain,
     test_rules_difference,

@@ -14,6 +14,7 @@ from etcd_operator.core.naming import (
     ANNOTATION_MEMBERS,
     ANNOTATION_RECOVERED,
     ANNOTATION_RECOVERY,
+    ANNOTATION_SERVED,
     ANNOTATION_SPENT,
     ANNOTATION_TLS,
     ANNOTATION_TRUST,
@@ -98,6 +99,8 @@ def render_config_map(
         annotations[ANNOTATION_SPENT] = " ".join(layout.spent)
     if layout.bootstrap is not None:
         annotations[ANNOTATION_BOOTSTRAP] = str(layout.bootstrap)
+    if layout.served:
+        annotations[ANNOTATION_SERVED] = "true"
     return build_object(
         "v1",
         "ConfigMap",

@@ -15,6 +15,7 @@ from etcd_operator.core.naming import (
     ANNOTATION_BOOTSTRAP,
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_CONFIG,
+    ANNOTATION_SERVED,
     ANNOTATION_TRUST,
     CLIENT_PORT,
     FORCED,
@@ -56,6 +57,8 @@ def render_statefulset(
         annotations[ANNOTATION_CLUSTER_ID] = format_id(layout.cluster_id)
     if layout.bootstrap is not None:
         annotations[ANNOTATION_BOOTSTRAP] = str(layout.bootstrap)
+    if layout.served:
+        annotations[ANNOTATION_SERVED] = "true"
     body = {
         "replicas": layout.replicas,
         "serviceName": naming.peer_service,

@@ -1,0 +1,57 @@
+"""A majority that seems to serve, and that the operator does not hear of: change nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.api.parse import parse_time
+from etcd_operator.core.decision import PRESENTLY, Decision
+from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.unheard import find_unheard
+
+# A pass whose every question got lost is no news; and a dead node's Pods stay Ready for a while.
+NEWS_AFTER: Final = timedelta(seconds=10)
+
+
+def wait_for_answers(snapshot: Snapshot) -> Decision | None:
+    """Members are Ready, but the operator is not let in: nothing is lost, and nothing is changed.
+
+    Our own objects are corrected all the same, and Kubernetes makes missing Pods anew.
+    """
+    unheard = find_unheard(snapshot)
+    if unheard is None or snapshot.cluster.spec.size == 0:
+        return None
+    if unheard.asks_for_user:
+        return Decision(
+            reason="AuthenticationRequired",
+            message=unheard.message,
+            phase=_keep_phase(snapshot),
+            wake_after=PRESENTLY,
+            blocked=True,
+        )
+    return Decision(
+        reason="OperatorCannotReach",
+        message=unheard.message,
+        phase=_keep_phase(snapshot),
+        wake_after=PRESENTLY,
+        blocked=_lasts(snapshot, "OperatorCannotReach"),
+    )
+
+
+def _keep_phase(snapshot: Snapshot) -> Phase:
+    """The phase as it is shown: what nobody knows has not failed."""
+    shown = snapshot.cluster.status.phase
+    if shown is not None and shown is not Phase.FAILED:
+        return shown
+    return Phase.CREATING if snapshot.recorded_cluster_id is None else Phase.RUNNING
+
+
+def _lasts(snapshot: Snapshot, reason: str) -> bool:
+    """Whether the status has said this for long enough to tell somebody."""
+    for condition in snapshot.cluster.status.conditions:
+        since = parse_time(condition.last_transition_time)
+        if condition.type == "Degraded" and condition.reason == reason and since:
+            return snapshot.now - since >= NEWS_AFTER
+    return False

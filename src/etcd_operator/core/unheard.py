@@ -1,0 +1,88 @@
+"""Members that serve without the operator's hearing of it: Ready Pods that do not answer.
+
+A Pod is Ready after a linearizable read that the kubelet asked for, and only a majority can answer
+that. So where such Pods do not answer the operator, a service mesh, a NetworkPolicy or a
+certificate keeps it away, or etcd asks for a user: nothing is known, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etcd_operator.core.layout import recorded_members
+from etcd_operator.core.naming import ROLE_LEARNER
+from etcd_operator.core.quorum import majority, voter_ids
+from etcd_operator.core.snapshot import Pod, Probe, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """Why nothing is heard of members that serve: a sentence with the remedy.
+
+    `asks_for_user`: they do answer, if only to say that they want to know which user asks.
+    """
+
+    message: str
+    pods: tuple[Pod, ...]
+    asks_for_user: bool
+
+
+def find_unheard(snapshot: Snapshot) -> Unheard | None:
+    """Return why a majority that seems to serve is not heard of; None if it is, or there is none.
+
+    Before the cluster is formed one Ready Pod is enough: without a majority it would not be.
+    """
+    if snapshot.quorum_confirmed:
+        return None
+    probes = snapshot.probes
+    ready = tuple(
+        pod
+        for pod in snapshot.pods
+        if pod.ready and not pod.deleting and _may_serve(probes.get(pod.ordinal))
+    )
+    if len([pod for pod in ready if pod.role != ROLE_LEARNER]) < _needed(snapshot):
+        return None
+    said = {pod.name: probe for pod in ready if (probe := probes.get(pod.ordinal))}
+    asking = next((probe for probe in said.values() if probe.asks_for_user), None)
+    if asking:
+        return Unheard(explain_user(asking.error), ready, asks_for_user=True)
+    silent = [pod for pod in ready if not (said.get(pod.name) and said[pod.name].status)]
+    if not silent:
+        return None
+    words = next((probe.error for probe in said.values() if probe.error), "no answer")
+    return Unheard(_explain_silence(snapshot, silent, words), ready, asks_for_user=False)
+
+
+def _may_serve(probe: Probe | None) -> bool:
+    """Whether nothing speaks against it: who answers that it sees no leader does not serve."""
+    return probe is None or probe.status is None or probe.status.leader != 0
+
+
+def _needed(snapshot: Snapshot) -> int:
+    if snapshot.recorded_cluster_id is None:
+        return 1
+    return majority(len(voter_ids(snapshot)) or len(recorded_members(snapshot)) or 1)
+
+
+def _explain_silence(snapshot: Snapshot, silent: list[Pod], words: str) -> str:
+    names = ", ".join(pod.name for pod in silent)
+    unformed = (
+        ""
+        if snapshot.recorded_cluster_id is not None
+        else " A member that has not started yet waits as well."
+    )
+    return (
+        f"{names} is Ready but does not answer the operator: {words[:300]}. A majority may serve "
+        "clients. Let the operator's Pods reach port 2379: look at NetworkPolicies, at a service "
+        f"mesh that wants mutual TLS, and at certificates. Nothing is changed until then.{unformed}"
+    )
+
+
+def explain_user(words: str) -> str:
+    """The sentence for etcd's refusal of whoever is not a user, or one without the right."""
+    return (
+        f"etcd wants a user of the operator: {words[:300]}. Authentication was enabled by hand, or "
+        "the user root lacks the role root. Members serve, and their Pods are healed, but none is "
+        "added, removed or upgraded. Disable it with `etcdctl auth disable`; to have users, "
+        "encrypt client connections and set spec.security.auth."
+    )

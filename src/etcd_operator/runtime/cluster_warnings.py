@@ -1,0 +1,147 @@
+"""Warnings about what the members of a cluster wait for: Pods that are missing or do not start.
+
+Events are asked for only about what has been waited for some seconds: a StatefulSet while a Pod of
+it is missing, a Pod that does not run or is not Ready, a claim without a volume.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.core.snapshot import Claim, ObjectWarning, Pod, Snapshot, Trouble
+from etcd_operator.runtime.clock import Clock
+from etcd_operator.runtime.kube import KubeApi
+from etcd_operator.runtime.warnings import WarningReader
+
+# Most Pods exist, run, and have their disks within these seconds.
+PATIENCE_SECONDS: Final = 5.0
+# So long nobody has said a word: that is to be said too.
+SILENCE_SECONDS: Final = 20.0
+REMEMBERED: Final = 50_000
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Since when something is waited for, and when this process saw it last, if it did."""
+
+    since: float
+    left: datetime | None = None
+
+
+class ClusterWarnings:
+    """Finds what Kubernetes has to say of Pods and claims that are waited for; never raises."""
+
+    def __init__(self, api: KubeApi, clock: Clock) -> None:
+        self._reader = WarningReader(api, clock)
+        self._clock = clock
+        # By uid and ordinal: the Pods that were there, and what is waited for.
+        self._seen: dict[tuple[str, int], datetime] = {}
+        self._waits: dict[tuple[str, int], Wait] = {}
+
+    async def look(self, snapshot: Snapshot, claims: Iterable[Claim]) -> tuple[ObjectWarning, ...]:
+        """Return the warnings that stand, by ordinal."""
+        if snapshot.cluster.deleting:
+            return ()
+        missing = await self._look_for_missing(snapshot)
+        found = await asyncio.gather(
+            *(self._look_at_pod(snapshot, pod) for pod in snapshot.pods if not pod.deleting),
+            *(self._look_at_claim(snapshot, claim) for claim in claims if not claim.deleting),
+        )
+        told = [*missing, *(one for one in found if one)]
+        return tuple(sorted(told, key=lambda one: one.ordinal))
+
+    async def _look_for_missing(self, snapshot: Snapshot) -> list[ObjectWarning]:
+        found: list[ObjectWarning] = []
+        live = snapshot.statefulset
+        if live is None or live.deleting or live.owner_uid != snapshot.naming.uid:
+            return found
+        start = int((live.body.get("spec", {}).get("ordinals") or {}).get("start") or 0)
+        there = {pod.ordinal for pod in snapshot.pods}
+        now = self._clock.now()
+        for ordinal in range(start, start + (snapshot.replicas or 0)):
+            key = live.uid, ordinal
+            if ordinal in there:
+                _remember(self._seen, key, now)
+                self._waits.pop(key, None)
+                continue
+            wait = self._wait(key, self._seen.get(key))
+            if self._lasts(wait, PATIENCE_SECONDS):
+                why = await self._find_why_missing(snapshot, ordinal, wait)
+                found += [why] if why else []
+        return found
+
+    async def _find_why_missing(
+        self, snapshot: Snapshot, ordinal: int, wait: Wait
+    ) -> ObjectWarning | None:
+        naming, live = snapshot.naming, snapshot.statefulset
+        name = naming.member(ordinal)
+        trouble = await self._reader.find(
+            naming.namespace, live.uid if live else "", about=f"Pod {name} ", since=wait.left
+        )
+        if trouble is None and self._lasts(wait, SILENCE_SECONDS):
+            trouble = Trouble(
+                "PodMissing",
+                f"StatefulSet {naming.statefulset} has not created it, and no Event says why: see "
+                f"`kubectl describe statefulset {naming.statefulset}`",
+            )
+        return ObjectWarning(f"Pod {name}", ordinal, trouble) if trouble else None
+
+    async def _look_at_pod(self, snapshot: Snapshot, pod: Pod) -> ObjectWarning | None:
+        """A Pod that runs and is not Ready is a warning only where the others serve."""
+        key = pod.uid, pod.ordinal
+        waits = not pod.running or (not pod.ready and snapshot.quorum_confirmed)
+        if not waits or pod.trouble:
+            self._waits.pop(key, None)
+            return None
+        wait = self._wait(key)
+        if not self._lasts(wait, PATIENCE_SECONDS):
+            return None
+        since = pod.unready_since if pod.running else None
+        trouble = await self._reader.find(snapshot.naming.namespace, pod.uid, since=since)
+        if trouble is None and not pod.node and self._lasts(wait, SILENCE_SECONDS):
+            trouble = Trouble(
+                "NotScheduled", "no scheduler has looked at it; is there the one that it names?"
+            )
+        return ObjectWarning(f"Pod {pod.name}", pod.ordinal, trouble) if trouble else None
+
+    async def _look_at_claim(self, snapshot: Snapshot, claim: Claim) -> ObjectWarning | None:
+        key = claim.uid, claim.ordinal
+        if claim.bound and not _waits_for_size(claim):
+            self._waits.pop(key, None)
+            return None
+        if not self._lasts(self._wait(key), PATIENCE_SECONDS):
+            return None
+        trouble = await self._reader.find(snapshot.naming.namespace, claim.uid)
+        regarding = f"PersistentVolumeClaim {claim.name}"
+        return ObjectWarning(regarding, claim.ordinal, trouble) if trouble else None
+
+    def _wait(self, key: tuple[str, int], left: datetime | None = None) -> Wait:
+        if key not in self._waits:
+            _remember(self._waits, key, Wait(self._clock.monotonic(), left))
+        return self._waits[key]
+
+    def _lasts(self, wait: Wait, seconds: float) -> bool:
+        return self._clock.monotonic() - wait.since >= seconds
+
+
+def _remember(known: dict[tuple[str, int], V], key: tuple[str, int], value: V) -> None:
+    """Store a value as the newest; the oldest go."""
+    known.pop(key, None)
+    known[key] = value
+    while len(known) > REMEMBERED:
+        del known[next(iter(known))]
+
+
+def _waits_for_size(claim: Claim) -> bool:
+    with contextlib.suppress(ValueError):
+        if claim.capacity and claim.requested:
+            return parse_quantity(claim.capacity) < parse_quantity(claim.requested)
+    return False
