@@ -99,6 +99,11 @@ def _write_events() -> Iterator[str]:
     )
     for reason, sentence in find_events():
         yield f"| `{reason}` | {sentence} |\n"
+    yield (
+        "\nAn action without an answer is one Event of type Warning, `NoAnswer`: it may have "
+        "happened. What Kubernetes warns of about Pods and claims that are waited for is one too, "
+        "under the reason that it gives, and so is a `SpecWarning`.\n"
+    )
 
 
 def find_decisions() -> list[Said]:
@@ -146,7 +151,7 @@ def _name_reason(node: ast.expr, names: dict[str, ast.expr]) -> str:
     if isinstance(node, ast.Attribute):
         if ast.unparse(node.value) == "decision":
             return "the decision's reason"
-        return "the reason that the scheduler or the kubelet gives for a Pod"
+        return "the reason that Kubernetes gives for a Pod or a claim"
     return f"`{_texts(node, names)[0]}`"
 
 

@@ -98,6 +98,7 @@ def test_every_rule_and_judgement_is_read() -> None:
         "DataLossPossible",
         "QuorumLossApproved",
         "Paused",
+        "SpecWarning",
         "CertificatesValid",
         "BackupHealthy",
     ]

@@ -32,7 +32,7 @@ class SpecWarning(NamedTuple):
 def find_spec_warnings(snapshot: Snapshot) -> list[SpecWarning]:
     """Return what is to be said of the spec, the worst first."""
     spec = snapshot.cluster.spec
-    found = (_compare_with_disk(snapshot, spec), _compare_with_memory(spec))
+    found = (_compare_with_disk(snapshot, spec), _compare_with_memory(snapshot, spec))
     return [warning for warning in found if warning]
 
 
@@ -41,19 +41,27 @@ def _compare_with_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning
     room = None if disk is None else disk - LOG_AND_SNAPSHOTS
     if disk is None or room is None or quota_of(spec) <= room:
         return None
-    lower = f"set it to at most {int(room)}, or " if room > 0 else ""
+    remedy = "Raise spec.storage.size."
+    if room > 0:
+        given = spec.etcd_config and spec.etcd_config.quota_backend_bytes
+        field = "it" if given else "spec.etcdConfig.quotaBackendBytes"
+        remedy = f"Set {field} to at most {int(room)}, or raise spec.storage.size."
     return SpecWarning(
         "QuotaExceedsDisk",
         f"{_name_quota(spec)} does not fit on a disk of {_format(disk)} beside the write-ahead log "
         f"and snapshots ({_format(LOG_AND_SNAPSHOTS)}): the disk would be full, and members would "
-        f"crash, before etcd refuses writes. For etcdConfig.quotaBackendBytes, {lower}raise "
-        "spec.storage.size.",
+        f"crash, before etcd refuses writes. {remedy}",
     )
 
 
-def _compare_with_memory(spec: EtcdClusterSpec) -> SpecWarning | None:
+def _compare_with_memory(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:
+    """Where nobody has chosen either, it is said when the database has come half way."""
     limit = _parse(str((render_resources(spec).get("limits") or {}).get("memory", "")))
     if limit is None or quota_of(spec) <= limit:
+        return None
+    chosen = spec.resources or (spec.etcd_config and spec.etcd_config.quota_backend_bytes)
+    largest = max((member.db_size for member in snapshot.cluster.status.members), default=0)
+    if not chosen and largest * 2 < limit:
         return None
     return SpecWarning(
         "QuotaExceedsMemory",

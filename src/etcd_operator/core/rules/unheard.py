@@ -36,7 +36,7 @@ def wait_for_answers(snapshot: Snapshot) -> Decision | None:
         message=unheard.message,
         phase=_keep_phase(snapshot),
         wake_after=PRESENTLY,
-        blocked=_lasts(snapshot, "OperatorCannotReach"),
+        blocked=_lasts(snapshot),
     )
 
 
@@ -48,10 +48,11 @@ def _keep_phase(snapshot: Snapshot) -> Phase:
     return Phase.CREATING if snapshot.recorded_cluster_id is None else Phase.RUNNING
 
 
-def _lasts(snapshot: Snapshot, reason: str) -> bool:
+def _lasts(snapshot: Snapshot) -> bool:
     """Whether the status has said this for long enough to tell somebody."""
     for condition in snapshot.cluster.status.conditions:
         since = parse_time(condition.last_transition_time)
-        if condition.type == "Degraded" and condition.reason == reason and since:
+        told = condition.type == "Degraded" and condition.reason == "OperatorCannotReach"
+        if told and since:
             return snapshot.now - since >= NEWS_AFTER
     return False
