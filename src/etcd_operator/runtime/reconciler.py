@@ -53,7 +53,7 @@ REMEMBERED = 10_000
 # From then on each one adds to the delay, up to so many seconds.
 REFUSALS_AT_PACE = 50
 LONGEST_REFUSED = 5.0
-TOO_MANY_REQUESTS = 429
+GATEWAY_TIMEOUT = 504
 MOST_CHARACTERS = 1000
 
 
@@ -166,7 +166,7 @@ class Reconciler:
 
     def _tell_unanswered(self, action: Action, error: OperatorError, snapshot: Snapshot) -> None:
         """Say what may have taken effect: whether it did, only a later pass can see."""
-        if isinstance(error, EtcdUnreachable | KubeUnavailable) and not _is_turned_away(error):
+        if _is_without_answer(error):
             sentence = describe(action, snapshot.naming.name)[1].rstrip(".")
             message = f"There was no answer to this, so it may have happened: {sentence}. ({error})"
             regarding = _regarding(snapshot.cluster)
@@ -309,9 +309,11 @@ def _asked_to_wait(error: OperatorError) -> float | None:
     return error.retry_after if isinstance(error, KubeUnavailable) else None
 
 
-def _is_turned_away(error: OperatorError) -> bool:
-    """Whether the API server said that it has not even looked at the request."""
-    return isinstance(error, KubeUnavailable) and error.status == TOO_MANY_REQUESTS
+def _is_without_answer(error: OperatorError) -> bool:
+    """Whether nobody knows what came of a request: an answer of the API server is one."""
+    if isinstance(error, KubeUnavailable):
+        return error.status in (0, GATEWAY_TIMEOUT)
+    return isinstance(error, EtcdUnreachable)
 
 
 def _regarding(cluster: EtcdCluster) -> Regarding:

@@ -230,8 +230,9 @@ async def test_any_other_refusal_of_etcd_is_said_in_its_words() -> None:
     ("error", "told"),
     [
         (EtcdUnreachable("10.0.0.1: Deadline Exceeded"), True),
-        (KubeUnavailable("503", 503), True),
-        (KubeUnavailable("slow down", 429), False),
+        (KubeUnavailable("connection lost"), True),
+        (KubeUnavailable("timeout", 504), True),
+        (KubeUnavailable("503", 503), False),
         (Conflict("it has changed", 409), False),
         (EtcdRefused("not in sync", Refusal.LEARNER_NOT_READY), False),
     ],
