@@ -80,11 +80,12 @@ def stop_seen(ordinal: int, version: str = "1") -> DeleteObject:
 
 def down(snapshot: Snapshot, *ordinals: int, **changes: Any) -> Snapshot:
     """Nobody answers, and these are as the changes say: crashed if they say nothing."""
+    snapshot = silent(snapshot, 0, 1, 2)
     for ordinal in range(len(snapshot.pods)):
-        snapshot = change_pod(snapshot, ordinal, ready=False, unready_since=LONG_AGO)
+        snapshot = change_pod(snapshot, ordinal, unready_since=LONG_AGO)
     for ordinal in ordinals:
         snapshot = change_pod(snapshot, ordinal, **(changes or {"running": False, "restarts": 2}))
-    return silent(snapshot, 0, 1, 2)
+    return snapshot
 
 
 def wipe(ordinal: int, uid: str = "") -> DeleteObject:
