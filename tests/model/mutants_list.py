@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.model.mutants_correcting import CORRECTION
 from tests.model.mutants_keeping import (
     APPROVAL,
     CERTIFICATES,
@@ -98,14 +99,8 @@ _RULES: Final = (
            "if disk and not waits and _can_do_without(snapshot, seat):", "if False:", ("rest",)),
     Mutant("replaces without announcing again", "rules.replace",
            "        AddLearner(seat.ordinal, peer_url, cluster_id),\n", "", ("unit: replace",)),
-    Mutant("rolls while members are away", "rules.rollout",
-           "return fixable[-1] if len(away) == 1 and fixable else None",
-           "return outdated[0]", ("unit: rollout",)),
     Mutant("never rolls", "rules.rollout",
            "    if not outdated:\n", "    if outdated or not outdated:\n", ("roll",)),
-    Mutant("leaves joiners in their back-off", "rules.rollout",
-           "    if not stuck or not snapshot.quorum_confirmed:", "    if True:",
-           ("unit: rollout",)),
 )  # fmt: skip
 
 _DISKS: Final = (
@@ -272,6 +267,7 @@ _ARITHMETIC: Final = (
 MUTANTS: Final = (
     *_RULES,
     *REPLACEMENT,
+    *CORRECTION,
     *_DISKS,
     *_STUCK,
     *DIFFERENCE,

@@ -12,7 +12,7 @@ import pytest
 
 from tests.model.adversary import tempt
 from tests.model.explore import explore
-from tests.model.scenario import Scenario, approving, pausing, sizes
+from tests.model.scenario import Scenario, approving, crashing, never_ready, pausing, sizes
 from tests.model.scenarios import (
     ALARM,
     CRASH,
@@ -63,6 +63,14 @@ _PROBES: Final = {
                                    RUNNING),
     "roll": Scenario("", sizes(3) + sizes(3, version=NEW_VERSION), (1,), RUNNING,
                      (CRASH, POD, WRITE)),
+    "correct 1 that crashes": Scenario("", sizes(1) + crashing(sizes(1)) + sizes(1), (1, 2),
+                                       RUNNING),
+    "correct 3 that crash": Scenario("", crashing(sizes(3)) + sizes(3), ("create", 1)),
+    "correct 3 that are never Ready": Scenario("", never_ready(sizes(3)) + sizes(3),
+                                               ("create", 1)),
+    "roll beside kept disks": Scenario("", sizes(3, 1, keep="scaled")
+                                       + sizes(1, keep="scaled", version=NEW_VERSION), (1, 2),
+                                       RUNNING),
     "replace": Scenario("", sizes(1), ("replace",), RUNNING, (SLOW, CRASH)),
     "replace, undo": Scenario("", sizes(1), ("replace", "undo"), RUNNING, (SLOW, CRASH)),
     "delete early": Scenario("", sizes(1), ("create", "delete", "create")),

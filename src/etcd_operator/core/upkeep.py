@@ -65,16 +65,17 @@ def _render_all(snapshot: Snapshot, layout: Layout) -> list[Json]:
     gate = snapshot.config_map
     if gate is None or not _must_keep_gate(snapshot, layout):
         manifests.append(render_config_map(spec, naming, layout, files, trust))
-    elif files:
-        # Without a quorum as well: members that are to start need to trust each other.
-        manifests.append(render_kept_config_map(gate.body, naming, files, trust))
+    else:
+        # Without a quorum as well: members that are to start need to trust each other, and a
+        # setting may be what keeps them from starting.
+        manifests.append(render_kept_config_map(gate.body, spec, naming, files, trust))
     manifests.append(render_statefulset(spec, naming, layout, live.body if live else None, trust))
     manifests.append(render_disruption_budget(naming))
     return manifests
 
 
 def _must_keep_gate(snapshot: Snapshot, layout: Layout) -> bool:
-    """Whether the live gate stays untouched: it fences already, and no quorum says otherwise."""
+    """Whether what the live gate opens and closes stays: it fences, and no quorum says else."""
     gate = snapshot.config_map
     return not layout.confirmed and gate is not None and ANNOTATION_CLUSTER_ID in gate.annotations
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.layout import Gate, has_served, recorded_bootstrap, recorded_members
 from etcd_operator.core.plan import choose_layout, plan
 from etcd_operator.core.snapshot import Snapshot
@@ -208,11 +209,41 @@ def test_a_disk_without_a_record_closes_the_gate_of_a_bootstrap() -> None:
     assert set(choose_layout(remains).gates) == {Gate.CLOSED}
 
 
-def test_a_live_gate_that_fences_is_left_alone_without_a_quorum() -> None:
-    """Its member list is the last one that a quorum confirmed."""
-    blind = silent(with_spec(formed(3), etcdConfig={"snapshotCount": 5}), 0, 1)
-    kinds = [getattr(action, "kind", "") for action in plan(blind).actions]
-    assert "ConfigMap" not in kinds
-    assert "ConfigMap" in [
-        getattr(action, "kind", "") for action in plan(without_child(blind, *GATE)).actions
-    ]
+def gate_lines(files: dict[str, str]) -> dict[str, list[str]]:
+    """What each file says about who may start from an empty disk."""
+    return {
+        key: [line for line in text.splitlines() if line.startswith("initial-cluster")]
+        for key, text in files.items()
+    }
+
+
+def test_what_a_live_gate_opens_and_closes_stays_without_a_quorum() -> None:
+    """Its member list is the last one that a quorum confirmed; only settings are corrected."""
+    joining = with_learner(with_spec(formed(3), size=5), 3)
+    before = joining.config_map
+    assert before is not None
+    blind = silent(with_spec(joining, etcdConfig={"snapshotCount": 5}), 0, 1)
+    (after,) = (a for a in plan(blind).actions if getattr(a, "kind", "") == "ConfigMap")
+    assert isinstance(after, ApplyObject)
+    data = after.manifest["data"]
+    assert gate_lines(data) == gate_lines(before.body["data"])
+    assert all("snapshot-count: 5\n" in text for text in data.values())
+    assert after.resource_version == before.resource_version
+
+
+def test_without_a_quorum_a_file_that_nobody_can_read_stays_as_it_is() -> None:
+    scene = formed(3)
+    live = scene.config_map
+    assert live is not None
+    data = {**live.body["data"], "db-1.yaml": "edited by hand", "notes": "initial-cluster: ?"}
+    edited = change_child(scene, "ConfigMap", "db-config", body={**live.body, "data": data})
+    blind = silent(with_spec(edited, etcdConfig={"snapshotCount": 5}), 0, 1)
+    (after,) = (a for a in plan(blind).actions if getattr(a, "kind", "") == "ConfigMap")
+    assert isinstance(after, ApplyObject)
+    written = after.manifest["data"]
+    assert (written["db-1.yaml"], written["notes"]) == (data["db-1.yaml"], data["notes"])
+    assert "snapshot-count: 5\n" in written["db-0.yaml"]
+
+
+def test_without_a_quorum_a_gate_as_it_should_be_is_not_written() -> None:
+    assert plan(silent(formed(3), 0, 1)).actions == ()

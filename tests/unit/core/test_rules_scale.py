@@ -13,7 +13,7 @@ from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, SOON
 from etcd_operator.core.members import Member
 from etcd_operator.core.plan import plan
 from etcd_operator.core.rules import joiners, scale
-from etcd_operator.core.rules.joiners import FRESH
+from etcd_operator.core.rules.joiners import FRESH, JOINS_WITHIN, SCHEDULED_WITHIN
 from etcd_operator.core.snapshot import Snapshot, Trouble
 from tests.unit.core.scenes import (
     CLUSTER_ID,
@@ -50,9 +50,9 @@ def shrinking(members: int, size: int) -> Snapshot:
     return with_spec(formed(members), size=size)
 
 
-def late(snapshot: Snapshot) -> Snapshot:
-    """The learner's disk was made ten minutes ago."""
-    return change_claim(snapshot, 3, created=NOW - timedelta(minutes=10))
+def late(snapshot: Snapshot, since: timedelta = JOINS_WITHIN) -> Snapshot:
+    """The learner's disk was made so long ago."""
+    return change_claim(snapshot, 3, created=NOW - since)
 
 
 def shrunk(members: int, size: int) -> Snapshot:
@@ -187,6 +187,17 @@ FIRES = (
         Phase.SCALING,
     ),
     Fires(
+        "an image may take longer than the scheduler",
+        joiners.wait_for_joiners,
+        late(
+            with_learner(growing(3, 5), 3, trouble=Trouble("ErrImagePull", "timeout")),
+            SCHEDULED_WITHIN,
+        ),
+        "MemberStarting",
+        "Waiting for new member db-3 to start.",
+        Phase.SCALING,
+    ),
+    Fires(
         "one that is late and runs may be there any moment",
         joiners.wait_for_joiners,
         late(with_learner(growing(3, 5), 3, running=True, ever_ran=True)),
@@ -274,6 +285,14 @@ PASSES = (
         with_spec(shrunk(5, 3), storage=KEPT),
     ),
     Passes("no learner", joiners.wait_for_joiners, formed(3)),
+    Passes(
+        "no node takes it",
+        joiners.wait_for_joiners,
+        late(
+            with_learner(growing(3, 5), 3, node="", trouble=Trouble("Unschedulable", "full")),
+            SCHEDULED_WITHIN,
+        ),
+    ),
     Passes("it is late", joiners.wait_for_joiners, late(with_learner(growing(3, 5), 3))),
     Passes("nobody joins", joiners.report_late_joiners, formed(3)),
     Passes(

@@ -7,7 +7,7 @@ values and needs no YAML library.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from etcd_operator.api.cluster import EtcdClusterSpec
@@ -37,10 +37,43 @@ def render_configs(spec: EtcdClusterSpec, naming: Naming, layout: Layout) -> dic
     return files
 
 
+def render_kept_configs(
+    spec: EtcdClusterSpec, naming: Naming, live: Mapping[str, str]
+) -> dict[str, str]:
+    """Render the live files with the settings of the spec; what each opens or closes stays.
+
+    Without a quorum nobody can say who may join; but a setting that keeps members from running may
+    be what took the quorum. A file that cannot be read stays as it is.
+    """
+    files = dict(live)
+    for key, text in live.items():
+        ordinal = naming.ordinal(key.removesuffix(".yaml"))
+        gate = _read_gate(text)
+        if ordinal is not None and key == naming.config_key(ordinal) and gate is not None:
+            files[key] = _write(_settings(spec, naming, ordinal, *gate))
+    return files
+
+
+def _read_gate(text: str) -> tuple[str, str] | None:
+    """Who is listed in a file, and in which state it says that the cluster is."""
+    lines = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+    try:
+        return json.loads(lines["initial-cluster"]), json.loads(lines["initial-cluster-state"])
+    except (KeyError, ValueError):
+        return None
+
+
 def _render_config(
     spec: EtcdClusterSpec, naming: Naming, layout: Layout, ordinal: int, gate: Gate
 ) -> str:
     listed = (ordinal,) if gate is Gate.CLOSED else layout.listed
+    state = "new" if gate is Gate.NEW else "existing"
+    return _write(_settings(spec, naming, ordinal, _initial_cluster(naming, listed), state))
+
+
+def _settings(
+    spec: EtcdClusterSpec, naming: Naming, ordinal: int, initial_cluster: str, state: str
+) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "name": naming.member(ordinal),
         "data-dir": DATA_DIRECTORY,
@@ -49,8 +82,8 @@ def _render_config(
         "listen-metrics-urls": f"http://0.0.0.0:{METRICS_PORT}",
         "advertise-client-urls": naming.client_url(ordinal),
         "initial-advertise-peer-urls": naming.peer_url(ordinal),
-        "initial-cluster": _initial_cluster(naming, listed),
-        "initial-cluster-state": "new" if gate is Gate.NEW else "existing",
+        "initial-cluster": initial_cluster,
+        "initial-cluster-state": state,
         "initial-cluster-token": naming.token,
         "enable-grpc-gateway": spec.grpc_gateway,
     }
@@ -58,6 +91,10 @@ def _render_config(
         settings["max-learners"] = MAX_LEARNERS
     settings.update(render_transport(spec))
     settings.update(render_tuning(spec))
+    return settings
+
+
+def _write(settings: dict[str, Any]) -> str:
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
 
 

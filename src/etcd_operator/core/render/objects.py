@@ -25,7 +25,7 @@ from etcd_operator.core.naming import (
     ROLE_VOTER,
     Naming,
 )
-from etcd_operator.core.render.etcd_config import render_configs
+from etcd_operator.core.render.etcd_config import render_configs, render_kept_configs
 from etcd_operator.core.render.metadata import build_object
 from etcd_operator.core.trust import describe_tls
 
@@ -112,9 +112,9 @@ def render_config_map(
 
 
 def render_kept_config_map(
-    live: Json, naming: Naming, files: Mapping[str, str], trust: str
+    live: Json, spec: EtcdClusterSpec, naming: Naming, files: Mapping[str, str], trust: str
 ) -> Json:
-    """Render the live gate as it is, with whom members trust now."""
+    """Render the live gate as it is, with the settings of the spec and whom members trust now."""
     annotations = {
         name: text
         for name, text in (live["metadata"].get("annotations") or {}).items()
@@ -125,8 +125,8 @@ def render_kept_config_map(
         "ConfigMap",
         naming.config_map,
         naming,
-        {"data": {**(live.get("data") or {}), **files}},
-        annotations={**annotations, ANNOTATION_TRUST: trust},
+        {"data": {**render_kept_configs(spec, naming, live.get("data") or {}), **files}},
+        annotations={**annotations, **({ANNOTATION_TRUST: trust} if files else {})},
     )
 
 

@@ -17,6 +17,9 @@ from etcd_operator.core.snapshot import Seat, Snapshot
 
 # So long the rest waits for a joiner: nodes are added, and images pulled, within it.
 JOINS_WITHIN: Final = timedelta(minutes=2)
+# The scheduler has said no. What keeps the joiner away may be those that are to be rolled: their
+# anti-affinity holds for every Pod that comes after them.
+SCHEDULED_WITHIN: Final = timedelta(seconds=30)
 # A Pod whose image is there runs within a few seconds.
 FRESH: Final = timedelta(seconds=10)
 
@@ -105,7 +108,10 @@ def _is_late(snapshot: Snapshot, seat: Seat) -> bool:
     """
     first = seat.claim or seat.pod
     created = first.created if first else None
-    if created is None or snapshot.now - created < JOINS_WITHIN:
+    trouble = seat.pod.trouble if seat.pod else None
+    unschedulable = trouble is not None and trouble.reason == "Unschedulable"
+    patience = SCHEDULED_WITHIN if unschedulable else JOINS_WITHIN
+    if created is None or snapshot.now - created < patience:
         return False
     return seat.pod is None or not (seat.pod.running or seat.pod.deleting)
 
