@@ -48,6 +48,33 @@ CHANGES: Final[list[tuple[Json, Json, str | None]]] = [
     ({}, {"networkPolicy": {"clientFrom": [{}]}}, "name podSelector, namespaceSelector or both"),
     ({}, {"networkPolicy": {"clientFrom": [{"podSelector": {}}]}}, None),
 ]
+# A new spec, and what is said against it; None: nothing.
+SPECS: Final[list[tuple[Json, str | None]]] = [
+    *(
+        ({"recovery": {"memberReplacementDelay": delay}}, None)
+        for delay in ("10s", "10000ms", "1.5m", "1h30m", "10000000us")
+    ),
+    *(
+        ({"recovery": {"memberReplacementDelay": delay}}, "use 10s or more, such as 5m")
+        for delay in ("9999ms", "0", "-5m", "5 m", "5", "1d", "soon")
+    ),
+    *(
+        ({"version": version, "image": image}, None)
+        for version, image in (
+            ("3.6.4", "registry.k8s.io/etcd:3.6.4-0"),
+            ("v3.6.4", "registry.k8s.io/etcd:v3.6.4"),
+            ("3.6.4", f"localhost:5000/etcd@sha256:{'0' * 64}"),
+            ("3.6.4", f"localhost:5000/etcd:3.6.4-0@sha256:{'0' * 64}"),
+            ("3.6.4", "mirror/etcd:build-17"),
+        )
+    ),
+    ({"version": "3.6.4", "image": "registry.k8s.io/etcd:3.5.21-0"}, "change both together"),
+    ({"version": "3.6.1", "image": "etcd:v3.6.16"}, "change both together"),
+    *(
+        ({"image": image}, "not the whole name of an image")
+        for image in ("etcd", "localhost:5000/etcd", "etcd:", "Etcd:1", "etcd@sha256:12", "a b:1")
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +131,17 @@ def test_what_is_fixed_and_what_is_meant(definition: Target, namespace: str) -> 
             assert said == "", f"{before} to {after}"
         else:
             assert sentence in said, f"{before} to {after}"
+
+
+def test_what_a_new_spec_may_say(definition: Target, namespace: str) -> None:
+    kind = {"apiVersion": f"{GROUP}/v1alpha1", "kind": "EtcdCluster"}
+    for spec, sentence in SPECS:
+        manifest = {**kind, "metadata": {"name": "new", "namespace": namespace}, "spec": spec}
+        try:
+            definition.apply(manifest)
+            said = ""
+        except TargetError as error:
+            said = str(error)
+        assert (sentence is None and said == "") or (sentence and sentence in said), (
+            f"{spec}: {said}"
+        )

@@ -12,6 +12,7 @@ from tests.model.mutants_keeping import (
     RECOVERY,
     REPLACEMENT,
 )
+from tests.model.mutants_versions import VERSIONS
 from tests.model.mutation import Mutant
 
 _RULES: Final = (
@@ -276,5 +277,6 @@ MUTANTS: Final = (
     *_LAYOUT,
     *_GUARDS,
     *CERTIFICATES,
+    *VERSIONS,
     *_ARITHMETIC,
 )

@@ -103,6 +103,8 @@ WRONG: Final[dict[str, Any]] = {
 REFUSED: Final[dict[str, tuple[Any, ...]]] = {
     "spec.size": (-1, 2, 4, 10, 11),
     "spec.version": ("3", "latest", "3.4.9", "v3.5", "4.0.0"),
+    "spec.image": ("etcd", "etcd:", "e tcd:1", "etcd@sha256:12", "quay.io/coreos/etcd:v3.6.16"),
+    "spec.recovery.memberReplacementDelay": (NONSENSE, "9999ms", "1d", "10"),
     "spec.storage.size": (NONSENSE, "0", "-1Gi"),
 }
 

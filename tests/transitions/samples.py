@@ -8,6 +8,7 @@ from typing import Any, Final
 SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
     "spec.size": (3,),
     "spec.version": ("v3.5.35", "3.5.35"),
+    "spec.image": ("quay.io/coreos/etcd:v3.5.21",),
     "spec.storage.size": ("2Gi", "3Gi"),
     "spec.resources.requests": ({"cpu": "12m", "memory": "33Mi"}, {"memory": 64_000_000}),
     "spec.resources.limits": ({"memory": "600Mi"}, {"cpu": "2", "memory": "1Gi"}),

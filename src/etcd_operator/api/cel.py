@@ -17,8 +17,11 @@ from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.release import SAFE_FOR_36
 from etcd_operator.api.validation import (
     ANNOTATION_REPLACE,
+    IMAGE_FORM,
+    IMAGE_REMEDY,
     NAME_FORM,
     NAME_LENGTH,
+    TAGGED_VERSION,
     TIME_OF_DAY,
 )
 
@@ -212,6 +215,22 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
                 "'version ' + self",
                 "not a supported version of etcd: use 3.5.0 or later, for example v3.5.21",
             ),
+        )
+    ],
+    "spec": [
+        _rule(
+            f"!has(self.image) || self.image.find('{TAGGED_VERSION}') in "
+            "['', ':' + self.version.replace('v', ''), ':v' + self.version.replace('v', '')]",
+            _say(
+                "'version ' + self.version",
+                "another than the tag of image says: change both together",
+            ),
+            path=".image",
+        )
+    ],
+    "spec.image": [
+        _rule(
+            f"self == '' || self.matches('^{IMAGE_FORM}$')", _say("'image ' + self", IMAGE_REMEDY)
         )
     ],
     "spec.storage.size": [

@@ -178,6 +178,14 @@ class EtcdClusterSpec(Model):
         max_length=512,
         description="Image repository; the version is the tag.",
     )
+    image: str | None = Field(
+        None,
+        max_length=512,
+        description=(
+            "The whole image, with tag or digest, in place of `repository` and the tag, e.g. "
+            "registry.k8s.io/etcd:3.6.4-0. `version` says which etcd it is, and changes with it."
+        ),
+    )
     storage: Storage = Field(Storage(), description="The disk of each member.")
     security: Security | None = Field(None, description="Encryption; plain text if left out.")
     resources: Resources | None = Field(None, description="Compute resources of each member.")
@@ -237,9 +245,18 @@ class EtcdClusterSpec(Model):
         return f"v{self.version.removeprefix('v')}"
 
     @property
-    def image(self) -> str:
+    def etcd_image(self) -> str:
         """The image of the members."""
-        return f"{self.repository}:{self.tag}"
+        return self.image or f"{self.repository}:{self.tag}"
+
+    def at_version(self, version: str, image: str | None = None) -> EtcdClusterSpec:
+        """This spec with another version, which `image` runs; without one, the repository's tag.
+
+        An image that the spec names is of the spec's own version, and of no other.
+        """
+        if parse_release(version) == parse_release(self.version):
+            image = self.image
+        return self.model_copy(update={"version": version, "image": image})
 
     @property
     def release(self) -> Release:

@@ -20,6 +20,16 @@ from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.api.resources import check_resources
 from etcd_operator.api.security import check_auth, check_tls
 
+_NAME: Final = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REGISTRY: Final = "[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/"
+_TAG, _DIGEST = ":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "@sha256:[0-9a-f]{64}"
+# For Python and for CEL: a name that says which image it is, whatever is pushed to the registry.
+IMAGE_FORM: Final = f"(?:{_REGISTRY})?{_NAME}(?:/{_NAME})*(?:{_TAG}(?:{_DIGEST})?|{_DIGEST})"
+# What a tag begins with that is a version of etcd's.
+TAGGED_VERSION: Final = ":v?3[.][0-9]{1,3}[.][0-9]{1,3}"
+IMAGE_REMEDY: Final = (
+    "not the whole name of an image: add the tag or the digest, as in registry.k8s.io/etcd:3.6.4-0"
+)
 VERSION_FORM: Final = re.compile(r"v?3\.[0-9]{1,3}\.[0-9]{1,3}")
 # <name>-client must be a DNS label, and so must <name>-<hash of ten characters> for the Pods.
 NAME_LENGTH: Final = 52
@@ -66,6 +76,8 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
             f"spec.version {spec.version} is not a supported version of etcd: use 3.5.0 or later, "
             "for example v3.5.21.",
         )
+    if spec.image:
+        yield from _check_image(spec.image, spec.version)
     yield from _check_storage(spec)
     yield from (Problem(*flaw) for flaw in check_resources("spec.resources", spec.resources))
     if spec.inherited_metadata:
@@ -80,6 +92,19 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
         yield from (Problem(*flaw) for flaw in check_auth(spec.security))
     if spec.network_rules:
         yield from (Problem(*flaw) for flaw in check_network(spec.network_rules))
+
+
+def _check_image(image: str, version: str) -> Iterator[Problem]:
+    if not re.fullmatch(IMAGE_FORM, image):
+        yield Problem("spec.image", f"spec.image {image} is {IMAGE_REMEDY}.")
+        return
+    tagged = re.search(TAGGED_VERSION, image)
+    if tagged and tagged[0].lstrip(":v") != version.removeprefix("v"):
+        yield Problem(
+            "spec.image",
+            f"spec.image {image} is etcd {tagged[0].lstrip(':v')} by its tag, and spec.version "
+            f"says {version}: change both together.",
+        )
 
 
 def _check_etcd(spec: EtcdClusterSpec) -> Iterator[Problem]:

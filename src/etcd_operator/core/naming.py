@@ -53,6 +53,8 @@ ANNOTATION_TRUST: Final = "etcd.etcd.io/trust"
 ANNOTATION_TLS: Final = "etcd.etcd.io/tls"
 # On the gate: the lowest version that members ran last, and the oldest one in their logs.
 ANNOTATION_VERSION: Final = "etcd.etcd.io/version"
+# On the StatefulSet: the version of etcd in an image whose name need not say it.
+ANNOTATION_IMAGE_VERSION: Final = "etcd.etcd.io/image-version"
 # On the Secret of a certificate authority: the spec's caGeneration that it was made for.
 ANNOTATION_CA_GENERATION: Final = "etcd.etcd.io/ca-generation"
 

@@ -86,6 +86,7 @@ RULES: Final[tuple[Rule, ...]] = (
     scale.wait_to_shrink,
     storage.grow_disks,
     authorize.authorize,
+    versions.refuse_image,
     versions.refuse_version,
     versions.prepare_version,
     versions.end_downgrade,

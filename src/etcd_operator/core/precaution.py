@@ -83,7 +83,7 @@ def hold_upgrade(snapshot: Snapshot) -> Snapshot:
         or is_taken(snapshot, wanted)
     ):
         return snapshot
-    held = cluster.spec.model_copy(update={"version": running})
+    held = cluster.spec.at_version(running, snapshot.kept_image)
     return replace(snapshot, cluster=replace(cluster, spec=held), held_version=wanted)
 
 
@@ -102,7 +102,7 @@ def _find_version(snapshot: Snapshot) -> str:
         return max(known, key=lambda tag: parse_release(tag) or ())
     if snapshot.pods and not any(pod.ever_ran for pod in snapshot.pods):
         return ""  # what was asked for never ran: whoever takes it back changes nothing
-    tag = snapshot.template_tag
+    tag = snapshot.template_version
     return tag if VERSION_FORM.fullmatch(tag) else ""
 
 

@@ -11,6 +11,7 @@ from etcd_operator.core.actions import (
     SetFinalizer,
 )
 from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.template import read_version
 
 
 def refuse_risk(action: Action, snapshot: Snapshot) -> str | None:
@@ -35,8 +36,8 @@ def refuse_risk(action: Action, snapshot: Snapshot) -> str | None:
 
 def _refuse_version(action: ApplyObject, snapshot: Snapshot) -> str | None:
     live = snapshot.statefulset
-    before = _read_tag(live.body if live else {})
-    after = _read_tag(action.manifest)
+    before = read_version(live.body if live else {})
+    after = read_version(action.manifest)
     answers = {f"v{probe.status.version}" for probe in snapshot.probes.values() if probe.status}
     if before in ("", after) or after in answers or _is_proven(snapshot, after):
         return None
@@ -53,15 +54,6 @@ def _is_proven(snapshot: Snapshot, risk: str) -> bool:
     # Not that of an earlier upgrade to the same version: every Pod was made since.
     made = [pod.created for pod in snapshot.pods if pod.created]
     return any(b.created and (not made or b.created >= min(made)) for b in taken)
-
-
-def _read_tag(statefulset: dict[str, object]) -> str:
-    """The tag of the image of the first container, etcd's."""
-    found: object = statefulset
-    for step in ("spec", "template", "spec", "containers"):
-        found = found.get(step) if isinstance(found, dict) else None
-    first = found[0] if isinstance(found, list) and found else {}
-    return str(first.get("image", "")).rpartition(":")[2]
 
 
 def refuse_request(action: RequestBackup, snapshot: Snapshot) -> str | None:

@@ -16,8 +16,14 @@ from etcd_operator.api.backup import EtcdBackupSpec, TaskPhase
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.credentials import Credential, Trusted
 from etcd_operator.core.members import Comparison, Member, MemberList, MemberStatus, Standing
-from etcd_operator.core.naming import ANNOTATION_CLUSTER_ID, LABEL_CLUSTER_UID, Naming
+from etcd_operator.core.naming import (
+    ANNOTATION_CLUSTER_ID,
+    ANNOTATION_IMAGE_VERSION,
+    LABEL_CLUSTER_UID,
+    Naming,
+)
 from etcd_operator.core.replacement import find_replacement
+from etcd_operator.core.template import read_image, read_version
 from etcd_operator.core.users import Access
 
 Json = dict[str, Any]
@@ -275,13 +281,21 @@ class Snapshot:
         return None if live is None else int(live.body.get("spec", {}).get("replicas", 0))
 
     @property
-    def template_tag(self) -> str:
-        """The tag of etcd's image in the StatefulSet's template; empty without one."""
+    def template_version(self) -> str:
+        """The version that the StatefulSet's template is to run; empty without one."""
+        return read_version(self.statefulset.body) if self.statefulset else ""
+
+    @property
+    def template_image(self) -> str:
+        """The image of etcd in the StatefulSet's template; empty without one."""
+        return read_image(self.statefulset.body) if self.statefulset else ""
+
+    @property
+    def kept_image(self) -> str | None:
+        """The image to stay with while another version waits; None: that of repository and tag."""
         live = self.statefulset
-        template = (live.body.get("spec") or {}).get("template") if live else None
-        containers = ((template or {}).get("spec") or {}).get("containers") or ()
-        images = [c.get("image", "") for c in containers if c.get("name") == "etcd"]
-        return str(images[0]).rpartition(":")[2] if images else ""
+        named = self.cluster.spec.image or (live and ANNOTATION_IMAGE_VERSION in live.annotations)
+        return self.template_image or None if named else None
 
     @property
     def starts_nothing(self) -> bool:
@@ -298,6 +312,12 @@ class Snapshot:
         body = self.statefulset.body if self.statefulset else {}
         generation = body.get("metadata", {}).get("generation", 0)
         return int(body.get("status", {}).get("observedGeneration", 0)) >= int(generation)
+
+    def is_current(self, pod: Pod) -> bool:
+        """Whether a Pod was made from the template that the StatefulSet has now."""
+        live = self.statefulset
+        wanted = (live.body.get("status") or {}).get("updateRevision") if live else None
+        return bool(self.statefulset_observed and wanted and pod.revision == wanted)
 
     @property
     def recorded_cluster_id(self) -> int | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from etcd_operator.core.actions import ApplyObject, SetDowngrade
 from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.template import read_version
 
 
 def refuse_downgrade(action: SetDowngrade, snapshot: Snapshot) -> str | None:
@@ -24,9 +23,9 @@ def refuse_downgrade(action: SetDowngrade, snapshot: Snapshot) -> str | None:
 
 def refuse_unreadable(action: ApplyObject, snapshot: Snapshot) -> str | None:
     """No Pod may start on a disk whose member says that a later version has to read it."""
-    wanted = _minor(_version_of(action.manifest))
+    wanted = _minor(read_version(action.manifest))
     live = snapshot.statefulset
-    if wanted < 0 or (live and _minor(_version_of(live.body)) == wanted):
+    if wanted < 0 or (live and _minor(read_version(live.body)) == wanted):
         return None
     for ordinal, probe in snapshot.probes.items():
         status = probe.status
@@ -34,11 +33,6 @@ def refuse_unreadable(action: ApplyObject, snapshot: Snapshot) -> str | None:
             name = snapshot.naming.member(ordinal)
             return f"the disk of {name} can be read by {status.storage_version} or later only"
     return None
-
-
-def _version_of(manifest: dict[str, Any]) -> str:
-    containers = manifest["spec"].get("template", {}).get("spec", {}).get("containers") or ()
-    return "".join(str(c.get("image", "")) for c in containers[:1]).rpartition(":")[2]
 
 
 def _minor(version: str) -> int:

@@ -108,6 +108,29 @@ def is_readable(snapshot: Snapshot) -> bool:
     return bool(told) and all_answer(snapshot) and held and stored
 
 
+@dataclass(frozen=True, slots=True)
+class Lie:
+    """Members of the template that is there now run another minor version than it is said to."""
+
+    release: Release
+    members: tuple[str, ...]
+
+
+def find_lie(snapshot: Snapshot) -> Lie | None:
+    """Return what members with Pods of the present template run, if that is not its version."""
+    claimed = parse_release(snapshot.template_version)
+    found: dict[str, Release] = {}
+    for seat in snapshot.seats():
+        status = seat.probe.status if seat.probe else None
+        ran = parse_release(status.version) if status and seat.member else None
+        if ran and seat.pod and status in statuses(snapshot) and snapshot.is_current(seat.pod):
+            found[seat.pod.name] = ran
+    if claimed is None:
+        return None
+    others = {name: ran for name, ran in found.items() if ran[:2] != claimed[:2]}
+    return Lie(max(others.values()), tuple(others)) if others else None
+
+
 def _is(version: str, minor: Minor) -> bool:
     release = parse_release(version)
     return release is not None and release[:2] == minor
@@ -119,7 +142,10 @@ def find_obstacle(snapshot: Snapshot) -> Obstacle | None:
     seen = _running(snapshot)
     if record and not all_answer(snapshot):
         seen.append(record.release)
-    template = parse_release(snapshot.template_tag)
+    lie = find_lie(snapshot)
+    if lie and spec.etcd_image == snapshot.template_image:
+        return None  # no version is wanted but the one that is there: the spec calls it otherwise
+    template = lie.release if lie else parse_release(snapshot.template_version)
     if not seen and template:
         seen.append(template)  # without a record, nothing else says what ran
     if not seen or snapshot.recorded_cluster_id is None:
@@ -178,7 +204,9 @@ def settle_spec(snapshot: Snapshot) -> EtcdClusterSpec:
     spec = snapshot.cluster.spec
     if find_obstacle(snapshot) is None:
         return spec
-    record, kept = read_record(snapshot), snapshot.template_tag
+    record, kept = read_record(snapshot), snapshot.template_version
+    if lie := find_lie(snapshot):
+        kept = _name(lie.release)
     if parse_release(kept) is None and record:
         kept = _name(record.release)
     release = parse_release(kept)
@@ -194,4 +222,5 @@ def settle_spec(snapshot: Snapshot) -> EtcdClusterSpec:
             if not any(path.endswith(f".{name}") for path in unknown)
         }
         config = config.model_copy(update={"extra_args": known})
-    return spec.model_copy(update={"version": kept, "etcd_config": config})
+    held = spec.at_version(kept, snapshot.kept_image)
+    return held.model_copy(update={"etcd_config": config})

@@ -87,7 +87,7 @@ def test_phases() -> None:
 def test_the_image_tag_has_a_v_either_way(version: str) -> None:
     """Published images carry a leading v; manifests were written with and without."""
     spec = EtcdClusterSpec(version=version)
-    assert spec.image == "quay.io/coreos/etcd:v3.5.9"
+    assert spec.etcd_image == "quay.io/coreos/etcd:v3.5.9"
     assert (spec.release, spec.minor) == ((3, 5, 9), (3, 5))
 
 

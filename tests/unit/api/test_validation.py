@@ -9,7 +9,7 @@ import pytest
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_cluster
-from etcd_operator.api.validation import find_problems
+from etcd_operator.api.validation import IMAGE_REMEDY, find_problems
 from tests.unit.core.scenes import raw_cluster
 
 Json = dict[str, Any]
@@ -95,6 +95,18 @@ BAD: list[tuple[Json, str, str]] = [
         ({"storage": {"size": size}}, "spec.storage.size", DISK.format(size))
         for size in ("ten", "10GiB", "", "0", "-1Gi", "10 Gi", "1e99999999")
     ),
+    *(
+        ({"image": image}, "spec.image", f"spec.image {image} is {IMAGE_REMEDY}.")
+        for image in ("etcd", "localhost:5000/etcd", "etcd:", "Etcd:1", "etcd@sha256:12", "a:1\n")
+    ),
+    (
+        {"version": "3.6.4", "image": "registry.k8s.io/etcd:3.5.21-0"},
+        "spec.image",
+        (
+            "spec.image registry.k8s.io/etcd:3.5.21-0 is etcd 3.5.21 by its tag, and spec.version "
+            "says 3.6.4: change both together."
+        ),
+    ),
     ({"security": {"tls": {"autoTLS": False}}}, "spec.security.tls.autoTLS", NO_CERTIFICATE),
     *(
         (
@@ -156,6 +168,16 @@ GOOD: list[Json] = [
     *({"etcdConfig": {"autoCompactionRetention": kept}} for kept in ("1", "1.5h", "1h30m")),
     {"etcdConfig": {"autoCompactionMode": "revision", "autoCompactionRetention": "1000"}},
     *({"size": size} for size in (0, 1, 3, 5, 7, 9)),
+    *(
+        {"version": version, "image": image}
+        for version, image in (
+            ("3.6.4", "registry.k8s.io/etcd:3.6.4-0"),
+            ("v3.6.4", "registry.k8s.io/etcd:v3.6.4"),
+            ("3.6.4", f"localhost:5000/a-b/etcd:3.6.4@sha256:{'0' * 64}"),
+            ("3.6.4", f"mirror.example.com/etcd@sha256:{'0' * 64}"),
+            ("3.6.4", "etcd:build-17"),
+        )
+    ),
     *({"version": version} for version in ("3.5.0", "v3.5.21", "3.6.4", "v3.10.0")),
     {"storage": {"size": "1.5Gi"}},
     {"security": {}},

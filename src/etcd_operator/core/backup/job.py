@@ -218,7 +218,7 @@ def etcd_step(work: Work, name: str, command: list[str], *, disk: str = "") -> J
         mounts.append({"name": "data", "mountPath": disk})
     return {
         "name": name,
-        "image": work.cluster.image,
+        "image": work.cluster.etcd_image,
         "imagePullPolicy": "IfNotPresent",
         "command": command,
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -15,6 +15,7 @@ from etcd_operator.core.naming import (
     ANNOTATION_BOOTSTRAP,
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_CONFIG,
+    ANNOTATION_IMAGE_VERSION,
     ANNOTATION_SERVED,
     ANNOTATION_TRUST,
     CLIENT_PORT,
@@ -55,6 +56,8 @@ def render_statefulset(
     if layout.cluster_id is not None:
         # Of the object and not of its template: a record must not roll a Pod.
         annotations[ANNOTATION_CLUSTER_ID] = format_id(layout.cluster_id)
+    if spec.image:
+        annotations[ANNOTATION_IMAGE_VERSION] = spec.tag
     if layout.bootstrap is not None:
         annotations[ANNOTATION_BOOTSTRAP] = str(layout.bootstrap)
     if layout.served:
@@ -198,7 +201,7 @@ def _spread_over_nodes(naming: Naming) -> Json:
 def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
     return {
         "name": "etcd",
-        "image": spec.image,
+        "image": spec.etcd_image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["/usr/local/bin/etcd"],
         "args": [f"--config-file={CONFIG_MOUNT}/$(POD_NAME).yaml"],

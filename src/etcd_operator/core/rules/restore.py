@@ -102,7 +102,7 @@ def _begin(snapshot: Snapshot) -> Decision | None:
         return None
     members = lay_out(snapshot, cluster_id).listed
     disks = _find_disks(snapshot)
-    ran = snapshot.template_tag
+    ran = snapshot.template_version
     return _record(snapshot, Replacement(Stage.KEEP, wish, cluster_id, size, members, disks, ran))
 
 
@@ -331,7 +331,7 @@ def _spec_of_before(snapshot: Snapshot, replacement: Replacement) -> EtcdCluster
     """The spec with the version that can read the disks of before, should they come back."""
     spec = snapshot.cluster.spec
     ran = replacement.version or spec.version
-    return spec.model_copy(update={"version": ran})
+    return spec.at_version(ran, snapshot.kept_image)
 
 
 def _layout(snapshot: Snapshot, replacement: Replacement) -> Layout:

@@ -15,10 +15,34 @@ from etcd_operator.core.versions import (
     DOWN_FROM,
     DOWN_TO,
     DOWNGRADE_TARGET,
+    find_lie,
     find_obstacle,
     read_record,
     statuses,
 )
+
+
+def refuse_image(snapshot: Snapshot) -> Decision | None:
+    """Roll nothing more when members say that the image has another etcd than the spec says.
+
+    The rules for versions go by what the spec calls the image: here they would be wrong.
+    """
+    lie = find_lie(snapshot)
+    if lie is None or snapshot.recorded_cluster_id is None:
+        return None
+    spec, runs = snapshot.cluster.spec, ".".join(map(str, lie.release))
+    verb = "run" if len(lie.members) > 1 else "runs"
+    return Decision(
+        reason="VersionDiffers",
+        message=(
+            f"{', '.join(lie.members)} {verb} etcd {runs} from image {snapshot.template_image}, "
+            f"and spec.version says {spec.version}: correct spec.version, or name an image of that "
+            "version in spec.image."
+        ),
+        phase=Phase.RUNNING,
+        wake_after=LATER,
+        blocked=True,
+    )
 
 
 def refuse_version(snapshot: Snapshot) -> Decision | None:
