@@ -16,11 +16,14 @@ from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.act import Performer
 from etcd_operator.runtime.backups import BackupReconciler, RestoreReconciler
 from etcd_operator.runtime.caches import Caches
+from etcd_operator.runtime.claims import Claims
 from etcd_operator.runtime.clock import SystemClock
 from etcd_operator.runtime.controller import Controller
+from etcd_operator.runtime.corrections import Corrections
 from etcd_operator.runtime.credentials import CredentialStore
 from etcd_operator.runtime.etcd_pool import EtcdPool
 from etcd_operator.runtime.events import EventRecorder
+from etcd_operator.runtime.execute import Executor
 from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.health import HealthServer
 from etcd_operator.runtime.kube import LightkubeApi
@@ -54,6 +57,8 @@ class Operator:
         self._events = EventRecorder(self._api, clock)
         self._health = HealthServer(settings.port, clock, self._why_not_ready, self._metrics.expose)
         self._election = Election(self._api, clock, settings.own_namespace, settings.identity)
+        corrections = Corrections(clock)
+        performer = Performer(self._api, self._caches, self._etcd, credentials, access)
         reconciler = Reconciler(
             self._api,
             self._caches,
@@ -68,9 +73,11 @@ class Operator:
                 self._tasks.backups_of,
                 settings.own_namespace,
             ),
-            Performer(self._api, self._caches, self._etcd, credentials, access),
+            Executor(self._api, self._caches, performer, self._events, self._metrics, corrections),
             self._events,
             self._metrics,
+            corrections,
+            Claims(self._api, self._caches, self._events, clock, settings.own_namespace),
         )
         self._controller = Controller(
             reconciler.reconcile, self._caches, self._metrics, clock, settings.workers
@@ -103,8 +110,9 @@ class Operator:
 
     def _build_task_controllers(self, image: str) -> list[Controller]:
         parts = (self._api, self._caches, self._tasks, self._events, self._metrics, self._clock)
-        backups = BackupReconciler(*parts, image)
-        restores = RestoreReconciler(*parts, image, domain=self._settings.domain)
+        own = self._settings.own_namespace
+        backups = BackupReconciler(*parts, image, own)
+        restores = RestoreReconciler(*parts, image, own, domain=self._settings.domain)
         return [
             Controller(
                 backups.reconcile,

@@ -101,6 +101,7 @@ def test_every_rule_and_judgement_is_read() -> None:
         "SpecWarning",
         "CertificatesValid",
         "BackupHealthy",
+        "ChangedByOthers",
     ]
     assert all(judged.meaning for judged in find_conditions())
 

@@ -48,6 +48,7 @@ from etcd_operator.core.actions import (
     ShareTrust,
 )
 from etcd_operator.core.backup.decision import Annotate, Create, Delete, Hold, TaskAction
+from etcd_operator.core.claim import ANNOTATION_OPERATOR
 from etcd_operator.core.credentials import Leaf
 from etcd_operator.core.plan import choose_layout, plan
 from etcd_operator.core.snapshot import Trouble
@@ -58,10 +59,13 @@ from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.act import Performer
 from etcd_operator.runtime.backups import BackupReconciler, RestoreReconciler, TaskPerformer
 from etcd_operator.runtime.caches import CHILD_KINDS, KINDS, Caches
+from etcd_operator.runtime.claims import Claims
+from etcd_operator.runtime.corrections import Corrections
 from etcd_operator.runtime.credentials import CredentialStore
 from etcd_operator.runtime.etcd import EtcdMemberClient
 from etcd_operator.runtime.etcd_pool import EtcdPool
 from etcd_operator.runtime.events import EventRecorder
+from etcd_operator.runtime.execute import Executor
 from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.hosts import HostFinder
 from etcd_operator.runtime.kube import (
@@ -224,13 +228,17 @@ async def find_needed() -> set[Right]:
     caches, clock = Caches(api), LoopClock()
     events = EventRecorder(api, clock)
     await let_run(caches.run(), events.run())
-    caches.observe(CLUSTERS.name, raw_cluster({"size": 3}))
+    claim = {ANNOTATION_OPERATOR: NAMESPACE}
+    caches.observe(CLUSTERS.name, raw_cluster({"size": 3}, annotations=claim))
     for kind in CHILD_KINDS:
         caches.observe(kind.name, _stranger(kind))
     stores = CredentialStore(api, clock), AccessStore(clock)
     gatherer = Gatherer(api, caches, pool(), clock, "cluster.local", *stores)
     performer = Performer(api, caches, pool(), *stores)
-    reconciler = Reconciler(api, caches, gatherer, performer, events, Metrics())
+    metrics, corrections = Metrics(), Corrections(clock)
+    executor = Executor(api, caches, performer, events, metrics, corrections)
+    claims = Claims(api, caches, events, clock, NAMESPACE)
+    reconciler = Reconciler(api, caches, gatherer, executor, events, metrics, corrections, claims)
     await reconciler.reconcile(NAMING.namespace, NAMING.name)
     await ask_for_hosts(api)
     await WarningReader(api, clock).find(NAMING.namespace, "u")

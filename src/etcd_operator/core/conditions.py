@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.approval import approved_request, find_recovered, find_request
+from etcd_operator.core.corrections import CHANGED_BY_OTHERS, find_objections
 from etcd_operator.core.decision import Decision
 from etcd_operator.core.difference import DATA_DIFFERS, explain, find_difference
 from etcd_operator.core.issuer import find_credential_problem, find_issuing_problem
@@ -26,7 +27,7 @@ from etcd_operator.core.unheard import find_unheard
 OVERDUE: Final = timedelta(minutes=10)
 
 # Conditions of these reasons are told by a Warning as well, whatever the decision is about.
-WARNINGS: Final = frozenset({DATA_DIFFERS, "QuorumLossApproved", "ApprovalVoid"})
+WARNINGS: Final = frozenset({DATA_DIFFERS, CHANGED_BY_OTHERS, "QuorumLossApproved", "ApprovalVoid"})
 # What the kubelet calls a probe that fails.
 UNHEALTHY: Final = "Unhealthy"
 _DEGRADED_BY: Final = (
@@ -116,6 +117,9 @@ def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
     if away:
         names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
         return Verdict("Degraded", "True", "MembersAway", f"{names} did not answer.")
+    objections = find_objections(snapshot)
+    if objections and objections.contested:
+        return Verdict("Degraded", "True", "ChangedByOthers", objections.message)
     return Verdict("Degraded", "False", "AsExpected", "Nothing is wrong.")
 
 
@@ -307,6 +311,14 @@ def _judge_backups(snapshot: Snapshot, _: Decision) -> Verdict | None:
     return Verdict("BackupHealthy", "True", "BackedUp", f"The newest backup is of {newest}.")
 
 
+def _judge_changed(snapshot: Snapshot, _: Decision) -> Verdict | None:
+    """ChangedByOthers: fields of the operator's objects that others change; only there if any."""
+    objections = find_objections(snapshot)
+    if objections is None:
+        return None
+    return Verdict(CHANGED_BY_OTHERS, "True", "ChangedByOthers", objections.message)
+
+
 _JUDGEMENTS: Final[tuple[Callable[[Snapshot, Decision], Verdict | None], ...]] = (
     _judge_available,
     _judge_ready,
@@ -319,4 +331,5 @@ _JUDGEMENTS: Final[tuple[Callable[[Snapshot, Decision], Verdict | None], ...]] =
     _judge_spec,
     _judge_certificates,
     _judge_backups,
+    _judge_changed,
 )

@@ -130,9 +130,32 @@ class Child:
         return annotations
 
     @property
+    def observed(self) -> bool:
+        """Whether its status is about what its spec says now, and not before."""
+        generation = self.body.get("metadata", {}).get("generation", 0)
+        seen = (self.body.get("status") or {}).get("observedGeneration", 0)
+        return int(seen) >= int(generation)
+
+    @property
     def labelled(self) -> bool:
         """Whether it has the label that the operator's watches select by."""
         return LABEL_CLUSTER_UID in (self.body.get("metadata", {}).get("labels") or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What of an object stays different from the manifest with this fingerprint.
+
+    `accepted` are paths and values that the API server's answers to our own writes have, `paced`
+    the paths that somebody has changed back so often that they are not corrected now. `message`
+    says so to people, and `contested` that it is taken back again and again.
+    """
+
+    fingerprint: str
+    accepted: frozenset[tuple[str, str]] = frozenset()
+    paced: frozenset[str] = frozenset()
+    message: str = ""
+    contested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +248,8 @@ class Snapshot:
     then `cluster.spec` has the one of before; empty if none waits.
     `compared` are the last comparisons of what members hold, the newest last.
     `warnings` are those of Kubernetes about what members wait for, asked only while they do.
+    `kept` is what of the operator's objects stays different, by kind and name. `upgrade_waits` says
+    that a template which only the operator has changed is not to be written yet, and why.
     """
 
     cluster: EtcdCluster
@@ -248,6 +273,8 @@ class Snapshot:
     cert_manager: bool = False
     held_version: str = ""
     warnings: tuple[ObjectWarning, ...] = ()
+    kept: Mapping[tuple[str, str], Kept] = field(default_factory=dict)
+    upgrade_waits: str = ""
 
     def child(self, kind: str, name: str) -> Child | None:
         """The live object of this kind and name, ours or not."""
@@ -309,9 +336,7 @@ class Snapshot:
     @property
     def statefulset_observed(self) -> bool:
         """Whether the StatefulSet's status is about what its spec says now, and not before."""
-        body = self.statefulset.body if self.statefulset else {}
-        generation = body.get("metadata", {}).get("generation", 0)
-        return int(body.get("status", {}).get("observedGeneration", 0)) >= int(generation)
+        return self.statefulset is None or self.statefulset.observed
 
     def is_current(self, pod: Pod) -> bool:
         """Whether a Pod was made from the template that the StatefulSet has now."""

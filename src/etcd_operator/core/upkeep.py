@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, LabelPod
+from etcd_operator.core.corrections import find_due
 from etcd_operator.core.layout import Layout
 from etcd_operator.core.naming import (
     ANNOTATION_CLUSTER_ID,
@@ -12,7 +13,6 @@ from etcd_operator.core.naming import (
     ROLE_LEARNER,
     ROLE_VOTER,
 )
-from etcd_operator.core.render.drift import find_drift
 from etcd_operator.core.render.network_policy import render_network_policy
 from etcd_operator.core.render.objects import (
     render_client_service,
@@ -39,7 +39,7 @@ def correct(snapshot: Snapshot, layout: Layout) -> list[Action]:
     actions: list[Action] = []
     for manifest in _render_all(snapshot, layout):
         live = snapshot.child(manifest["kind"], manifest["metadata"]["name"])
-        action = apply_if_needed(manifest, live)
+        action = apply_if_needed(snapshot, manifest, live)
         if action is not None:
             actions.append(action)
     return actions + _remove_unwanted(snapshot) + _label_pods(snapshot)
@@ -80,17 +80,17 @@ def _must_keep_gate(snapshot: Snapshot, layout: Layout) -> bool:
     return not layout.confirmed and gate is not None and ANNOTATION_CLUSTER_ID in gate.annotations
 
 
-def apply_if_needed(manifest: Json, live: Child | None) -> ApplyObject | None:
+def apply_if_needed(snapshot: Snapshot, manifest: Json, live: Child | None) -> ApplyObject | None:
     """Return what makes the live object as rendered; None if it is, or is about to go."""
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     if live is None:
         return ApplyObject(kind, name, "", "", "the cluster needs it", manifest)
     if live.deleting:
         return None
-    drift = find_drift(manifest, live.body)
-    if drift is None:
+    due = find_due(snapshot, manifest, live)
+    if not due:
         return None
-    why = _explain(drift, manifest, live)
+    why = _explain(due[0].path, manifest, live)
     return ApplyObject(kind, name, live.uid, _fence(manifest, live), why, manifest)
 
 

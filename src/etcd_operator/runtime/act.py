@@ -42,13 +42,14 @@ from etcd_operator.core.actions import (
 )
 from etcd_operator.core.layout import ANNOTATION_RESTORED
 from etcd_operator.core.naming import FINALIZER, LABEL_ROLE
-from etcd_operator.core.render.drift import find_strays
+from etcd_operator.core.render.drift import find_foreign
 from etcd_operator.core.replacement import ANNOTATION_RECORD, ANNOTATION_WISH
 from etcd_operator.core.snapshot import Pod, Snapshot
 from etcd_operator.errors import (
     Conflict,
     EtcdRefused,
     EtcdUnreachable,
+    Invalid,
     KubeError,
     NotFound,
     Refusal,
@@ -142,23 +143,39 @@ class Performer:
             await self._apply(action, snapshot)
 
     async def _apply(self, action: ApplyObject, snapshot: Snapshot) -> None:
+        """Apply a manifest, and remove what others put where only ours may be.
+
+        An apply leaves that to its owner. Where it contradicts ours, such as a second source of a
+        volume, the API server refuses both together: then it is removed first.
+        """
+        try:
+            answer = await self._request_apply(action, snapshot, action.resource_version)
+        except Invalid:
+            live = snapshot.child(action.kind, action.name)
+            foreign = find_foreign(action.manifest, live.body) if live and action.uid else {}
+            if live is None or not foreign:
+                raise
+            removed = await self._remove(action, live.body["metadata"], foreign)
+            self._caches.observe(action.kind, removed)
+            version = removed["metadata"]["resourceVersion"]
+            answer = await self._request_apply(action, snapshot, version)
+        if foreign := find_foreign(action.manifest, answer):
+            answer = await self._remove(action, answer["metadata"], foreign)
+        self._caches.observe(action.kind, answer)
+
+    async def _request_apply(self, action: ApplyObject, snapshot: Snapshot, version: str) -> Json:
         manifest = {**action.manifest, "metadata": {**action.manifest["metadata"]}}
         if action.uid:
             manifest["metadata"]["uid"] = action.uid
-        if action.resource_version or not action.uid:
-            manifest["metadata"]["resourceVersion"] = action.resource_version or ONLY_CREATE
-        answer = await self._or_refresh(
-            action, snapshot, self._api.apply(KINDS[action.kind], manifest)
-        )
-        strays = find_strays(manifest, answer)
-        if strays:
-            answer = await self._remove(action, answer["metadata"], strays)
-        self._caches.observe(action.kind, answer)
+        if version or not action.uid:
+            manifest["metadata"]["resourceVersion"] = version or ONLY_CREATE
+        request = self._api.apply(KINDS[action.kind], manifest)
+        return await self._or_refresh(action, snapshot, request)
 
-    async def _remove(self, action: ApplyObject, metadata: Json, strays: Json) -> Json:
-        """Remove what somebody else put beside ours: an apply leaves it to its owner."""
+    async def _remove(self, action: ApplyObject, metadata: Json, foreign: Json) -> Json:
+        """Remove what somebody else put beside ours from exactly the object that was looked at."""
         fence = {key: metadata[key] for key in ("uid", "resourceVersion")}
-        patch = {"metadata": fence, **strays}
+        patch = {**foreign, "metadata": {**foreign.get("metadata", {}), **fence}}
         kind, namespace = KINDS[action.kind], metadata["namespace"]
         return await self._api.merge_patch(kind, namespace, action.name, patch)
 

@@ -28,6 +28,7 @@ from etcd_operator.core.backup.decision import (
 from etcd_operator.core.backup.outcome import BackupView
 from etcd_operator.core.backup.restore_source import RestoreView
 from etcd_operator.core.backup.task import Task, TaskPod, find_pod
+from etcd_operator.core.claim import is_served_by_another
 from etcd_operator.core.naming import FINALIZER
 from etcd_operator.core.snapshot import Trouble
 from etcd_operator.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
@@ -125,6 +126,7 @@ class _Passes:
         metrics: Metrics,
         clock: Clock,
         image: str,
+        own_namespace: str = "",
     ) -> None:
         self._api = api
         self._caches = caches
@@ -133,6 +135,7 @@ class _Passes:
         self._metrics = metrics
         self._clock = clock
         self._image = image
+        self._own_namespace = own_namespace
         self._performer = TaskPerformer(api, caches, tasks)
         self._reader = WarningReader(api, clock)
 
@@ -229,7 +232,11 @@ class BackupReconciler(_Passes):
         if backup is None or backup.deleting:
             self._metrics.forget_backup(namespace, name)
             return Wake(STEADY)
-        decision = plan.decide(await self._look(backup))
+        view = await self._look(backup)
+        if is_served_by_another(view.cluster, self._own_namespace):
+            self._metrics.forget_backup(namespace, name)
+            return Wake(STEADY)
+        decision = plan.decide(view)
         regarding = self._regarding(backup)
         refused = await self._act(decision.actions, regarding)
         status = decision.status
@@ -308,6 +315,8 @@ class RestoreReconciler(_Passes):
             domain=self._domain,
             image=self._image,
         )
+        if is_served_by_another(view.target or view.original, self._own_namespace):
+            return Wake(STEADY)
         decision = restore_plan.decide(view)
         regarding = self._regarding(restore)
         refused = await self._act(decision.actions, regarding)

@@ -11,37 +11,36 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import structlog
 
 from etcd_operator.api.cluster import Condition, EtcdCluster, EtcdClusterStatus, Phase
-from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject, SetFinalizer, describe
 from etcd_operator.core.conditions import WARNINGS
 from etcd_operator.core.decision import Decision
 from etcd_operator.core.difference import doubtful_ids
-from etcd_operator.core.plan import Plan, plan, predict
+from etcd_operator.core.plan import Plan, plan
 from etcd_operator.core.precaution import hold_upgrade
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
 from etcd_operator.core.unheard import explain_user
 from etcd_operator.errors import (
     Conflict,
-    EtcdError,
     EtcdRefused,
-    EtcdUnreachable,
     Forbidden,
     Invalid,
-    KubeError,
     KubeUnavailable,
     NotFound,
     OperatorError,
     Refusal,
 )
 from etcd_operator.runtime import kube
-from etcd_operator.runtime.act import Performer
 from etcd_operator.runtime.caches import Caches
+from etcd_operator.runtime.claims import Claims
+from etcd_operator.runtime.corrections import Corrections
 from etcd_operator.runtime.events import EventRecorder, Regarding
+from etcd_operator.runtime.execute import Executor, Outcome
 from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.kube import KubeApi
 from etcd_operator.runtime.metrics import Metrics
@@ -53,18 +52,10 @@ REMEMBERED = 10_000
 # From then on each one adds to the delay, up to so many seconds.
 REFUSALS_AT_PACE = 50
 LONGEST_REFUSED = 5.0
-GATEWAY_TIMEOUT = 504
-MOST_CHARACTERS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a plan: the actions that took effect, and what stopped the others, if any."""
-
-    done: tuple[Action, ...]
-    stopped_at: Action | None = None
-    vetoed: str = ""
-    error: OperatorError | None = None
+# Seconds between looks at a cluster that another operator serves.
+LOOK_AT_CLAIM = 10.0
+# Kubernetes usually looks at a changed StatefulSet within milliseconds.
+UNOBSERVED_FOR = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +70,15 @@ class Wake:
 class LastPass:
     """What the last pass over a cluster did, and whether its status came too late.
 
-    `refusals` counts how often in a row etcd has refused the same kind of action.
+    `refusals` counts how often in a row etcd has refused the same kind of action; `unobserved` is
+    since when all would be well but for a template that Kubernetes has yet to look at.
     """
 
     done: tuple[Action, ...] = ()
     late: bool = False
     refused: str = ""
     refusals: int = 0
+    unobserved: datetime | None = None
 
 
 class Reconciler:
@@ -96,16 +89,20 @@ class Reconciler:
         api: KubeApi,
         caches: Caches,
         gatherer: Gatherer,
-        performer: Performer,
+        executor: Executor,
         events: EventRecorder,
         metrics: Metrics,
+        corrections: Corrections,
+        claims: Claims,
     ) -> None:
         self._api = api
         self._caches = caches
         self._gatherer = gatherer
-        self._performer = performer
+        self._executor = executor
         self._events = events
         self._metrics = metrics
+        self._corrections = corrections
+        self._claims = claims
         self._last: OrderedDict[str, LastPass] = OrderedDict()
 
     async def reconcile(self, namespace: str, name: str) -> Wake:
@@ -114,9 +111,14 @@ class Reconciler:
         if cluster is None:
             self._metrics.forget_cluster(namespace, name)
             return Wake()
-        snapshot = hold_upgrade(await self._gatherer.gather(cluster))
+        cluster = await self._claims.settle(cluster)
+        if cluster is None:
+            self._metrics.forget_cluster(namespace, name)
+            return Wake(LOOK_AT_CLAIM)
+        gathered = await self._gatherer.gather(cluster)
+        snapshot = hold_upgrade(replace(gathered, kept=self._corrections.look(cluster.uid)))
         planned = plan(snapshot)
-        outcome = await self._act(planned, snapshot)
+        outcome = await self._executor.carry_out(planned, snapshot)
         log.debug(
             "pass",
             cluster=_id(cluster),
@@ -126,51 +128,30 @@ class Reconciler:
             stopped=outcome.vetoed or str(outcome.error or ""),
             silent={o: p.error for o, p in snapshot.probes.items() if p.error},
         )
-        released = any(isinstance(action, SetFinalizer) for action in outcome.done)
-        late = False
-        if not released and not _is_judged_too_early(planned, outcome, snapshot):
-            late = not await self._report(snapshot, _explain(planned.decision, outcome))
-        return self._schedule(cluster, planned, outcome, late=late)
+        unobserved = self._find_unobserved(planned, outcome, snapshot)
+        decision = _choose_report(planned.decision, outcome, unobserved, snapshot)
+        late = decision is not None and not await self._report(snapshot, decision)
+        return self._schedule(cluster, planned, outcome, late=late, unobserved=unobserved)
 
-    async def _act(self, planned: Plan, snapshot: Snapshot) -> Outcome:
-        """Carry out the plan until something says no; each guard sees what was done before."""
-        current = snapshot
-        done: list[Action] = []
-        for action in planned.actions:
-            veto = guards.refuse(action, current)
-            if veto is not None:
-                self._count(action, "vetoed")
-                log.warning(
-                    "vetoed", cluster=_id(snapshot.cluster), action=str(action)[:300], why=veto
-                )
-                return Outcome(tuple(done), action, vetoed=veto)
-            try:
-                await self._performer.perform(action, current)
-            except (KubeError, EtcdError) as error:
-                self._count(action, "refused" if isinstance(error, EtcdRefused) else "failed")
-                self._tell_unanswered(action, error, snapshot)
-                return Outcome(tuple(done), action, error=error)
-            self._count(action, "done")
-            self._tell(action, snapshot)
-            done.append(action)
-            current = predict(current, (action,))
-        return Outcome(tuple(done))
+    def _find_unobserved(
+        self, planned: Plan, outcome: Outcome, snapshot: Snapshot
+    ) -> datetime | None:
+        """Since when all seems well because Kubernetes has yet to look at the StatefulSet.
 
-    def _count(self, action: Action, result: str) -> None:
-        self._metrics.actions.labels(type(action).__name__, result).inc()
-
-    def _tell(self, action: Action, snapshot: Snapshot) -> None:
-        reason, sentence = describe(action, snapshot.naming.name)
-        log.info(sentence, cluster=_id(snapshot.cluster), reason=reason)
-        self._events.record(_regarding(snapshot.cluster), "Normal", reason, sentence, always=True)
-
-    def _tell_unanswered(self, action: Action, error: OperatorError, snapshot: Snapshot) -> None:
-        """Say what may have taken effect: whether it did, only a later pass can see."""
-        if _is_without_answer(error):
-            sentence = describe(action, snapshot.naming.name)[1].rstrip(".")
-            message = f"There was no answer to this, so it may have happened: {sentence}. ({error})"
-            regarding = _regarding(snapshot.cluster)
-            self._events.record(regarding, "Warning", "NoAnswer", message[:MOST_CHARACTERS])
+        Its answer to our own write counts, where there was one: a write that changed nothing needs
+        nobody's look.
+        """
+        if not planned.decision.settled:
+            return None
+        observed = snapshot.statefulset_observed
+        if any(isinstance(a, ApplyObject) and a.kind == "StatefulSet" for a in outcome.done):
+            naming = snapshot.naming
+            live = self._caches.children["StatefulSet"].get(naming.namespace, naming.statefulset)
+            observed = live is not None and live.observed
+        if observed:
+            return None
+        before = self._last.get(snapshot.naming.uid)
+        return (before.unobserved if before else None) or snapshot.now
 
     async def _report(self, snapshot: Snapshot, decision: Decision) -> bool:
         """Write the status if it changed; say what blocks or broke, and once what phase it is.
@@ -213,11 +194,18 @@ class Reconciler:
         return True
 
     def _schedule(
-        self, cluster: EtcdCluster, planned: Plan, outcome: Outcome, *, late: bool
+        self,
+        cluster: EtcdCluster,
+        planned: Plan,
+        outcome: Outcome,
+        *,
+        late: bool,
+        unobserved: datetime | None,
     ) -> Wake:
         """Go on at once while things move; the same again and again is no movement."""
         before = self._last.get(cluster.uid, LastPass())
-        now = self._last[cluster.uid] = _remember(outcome, before, late=late)
+        now = replace(_remember(outcome, before, late=late), unobserved=unobserved)
+        self._last[cluster.uid] = now
         self._last.move_to_end(cluster.uid)
         while len(self._last) > REMEMBERED:
             self._last.popitem(last=False)
@@ -264,22 +252,47 @@ def _slow_down(wake_after: float | None, refusals: int) -> float | None:
     return max(wake_after, min(wake_after * refusals / REFUSALS_AT_PACE, LONGEST_REFUSED))
 
 
-def _is_judged_too_early(planned: Plan, outcome: Outcome, snapshot: Snapshot) -> bool:
-    """Whether all seems well because Kubernetes has yet to look at a template just written.
-
-    What was reported before stays: that the new spec was observed would look as if it were done.
-    """
-    if not planned.decision.settled:
-        return False
-    wrote = any(isinstance(a, ApplyObject) and a.kind == "StatefulSet" for a in outcome.done)
-    return wrote or not snapshot.statefulset_observed
+def _choose_report(
+    decision: Decision, outcome: Outcome, unobserved: datetime | None, snapshot: Snapshot
+) -> Decision | None:
+    """Return what to report; None where what was reported before stays."""
+    if any(isinstance(action, SetFinalizer) for action in outcome.done):
+        return None  # it put the EtcdCluster into another version, or took it away
+    if unobserved is None:
+        return _explain(decision, outcome)
+    if snapshot.now - unobserved < UNOBSERVED_FOR:
+        return None  # that the new spec was observed would look as if it were done
+    message = "Kubernetes has not looked at the StatefulSet since it was changed."
+    return replace(decision, reason="StatefulSetNotObserved", message=message, settled=False)
 
 
 def _explain(decision: Decision, outcome: Outcome) -> Decision:
     """The decision, or what Kubernetes or etcd has against it where only the user can help."""
-    error = outcome.error
-    what = describe(outcome.stopped_at, "the cluster")[1] if outcome.stopped_at else ""
-    if isinstance(error, EtcdRefused) and error.refusal is Refusal.AUTHENTICATION:
+    if isinstance(outcome.error, EtcdRefused):
+        return _explain_etcd(decision, outcome.error, outcome.stopped_at)
+    refusals: list[tuple[Action | None, OperatorError]] = list(outcome.refused)
+    if isinstance(outcome.error, Invalid | Forbidden):
+        refusals.append((outcome.stopped_at, outcome.error))
+    if not refusals:
+        return decision
+    action, error = refusals[0]
+    what = describe(action, "the cluster")[1] if action else ""
+    why = str(error)
+    if outcome.done and not decision.settled:
+        why += f" Meanwhile: {decision.message}"
+    return replace(
+        decision,
+        reason="RefusedByKubernetes",
+        message=f"Kubernetes refuses the next step ({what.rstrip('.')}): {why}",
+        settled=False,
+        blocked=True,
+    )
+
+
+def _explain_etcd(decision: Decision, error: EtcdRefused, action: Action | None) -> Decision:
+    """The decision, or what etcd has against it."""
+    what = describe(action, "the cluster")[1] if action else ""
+    if error.refusal is Refusal.AUTHENTICATION:
         return replace(
             decision,
             reason="AuthenticationRequired",
@@ -287,33 +300,18 @@ def _explain(decision: Decision, outcome: Outcome) -> Decision:
             settled=False,
             blocked=True,
         )
-    if isinstance(error, EtcdRefused) and error.refusal is Refusal.OTHER:
+    if error.refusal is Refusal.OTHER:
         return replace(
             decision,
             reason="RefusedByEtcd",
             message=f"etcd refuses the next step ({what.rstrip('.')}): {error}",
             settled=False,
         )
-    if not isinstance(error, Invalid | Forbidden):
-        return decision
-    return replace(
-        decision,
-        reason="RefusedByKubernetes",
-        message=f"Kubernetes refuses the next step ({what.rstrip('.')}): {error}",
-        settled=False,
-        blocked=True,
-    )
+    return decision
 
 
 def _asked_to_wait(error: OperatorError) -> float | None:
     return error.retry_after if isinstance(error, KubeUnavailable) else None
-
-
-def _is_without_answer(error: OperatorError) -> bool:
-    """Whether nobody knows what came of a request: an answer of the API server is one."""
-    if isinstance(error, KubeUnavailable):
-        return error.status in (0, GATEWAY_TIMEOUT)
-    return isinstance(error, EtcdUnreachable)
 
 
 def _regarding(cluster: EtcdCluster) -> Regarding:

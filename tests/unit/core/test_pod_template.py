@@ -186,20 +186,17 @@ def test_an_amount_that_is_a_number_is_what_kubernetes_makes_of_it() -> None:
 @pytest.mark.parametrize(
     ("live", "path"),
     [
-        ({"spec": {"ports": [{"port": 2}]}}, "spec.ports[0].port"),
-        ({"spec": {"ports": []}}, "spec.ports"),
-        ({"spec": {"ports": [{"port": 1}, {"port": 2}]}}, "spec.ports"),
+        ({"spec": {"ports": [{"port": 2}]}}, "spec.ports[1/TCP]"),
+        ({"spec": {"ports": []}}, "spec.ports[1/TCP]"),
+        ({"spec": {"ports": [{"port": 1}], "args": ["a"]}}, "spec.args"),
+        ({"spec": {"ports": [{"port": 1}], "args": ["a", "c"]}}, "spec.args[1]"),
         ({"spec": {"ports": "none"}}, "spec.ports"),
         ({"spec": None}, "spec"),
         ({}, "spec"),
     ],
 )
 def test_drift_names_the_first_field(live: Json, path: str) -> None:
-    assert find_drift({"spec": {"ports": [{"port": 1}]}}, live) == path
-
-
-def test_a_stray_file_in_the_gate_is_drift() -> None:
-    assert find_drift({"data": {"a": "1"}}, {"data": {"a": "1", "b": "2"}}) == "data"
+    assert find_drift({"spec": {"ports": [{"port": 1}], "args": ["a", "b"]}}, live) == path
 
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "Service", "ConfigMap", "PodDisruptionBudget"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -20,13 +21,17 @@ from etcd_operator.errors import (
 from etcd_operator.runtime import reconciler as reconciler_module
 from etcd_operator.runtime.act import Performer
 from etcd_operator.runtime.caches import Caches
+from etcd_operator.runtime.claims import Claims
+from etcd_operator.runtime.corrections import Corrections
 from etcd_operator.runtime.events import EventRecorder, Regarding
+from etcd_operator.runtime.execute import Executor
 from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.kube import CLUSTERS, Kind, KubeApi
 from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.reconciler import Reconciler, Wake
 from tests.unit.core.scenes import (
     NAMING,
+    NOW,
     UID,
     change_pod,
     formed,
@@ -40,12 +45,28 @@ Json = dict[str, Any]
 Told = tuple[str, str, str]  # type, reason, message
 
 
+class StoppedClock:
+    """Stands still until a test moves it on."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds since the test began."""
+        return self.seconds
+
+    def now(self) -> datetime:
+        """The time of all scenes, and what the test has added."""
+        return NOW + timedelta(seconds=self.seconds)
+
+
 class Stage:
     """Everything around a Reconciler, which does as it is told and remembers."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.performed: list[Action] = []
+        self.tried: list[Action] = []
         self.seen: list[Snapshot] = []
         self.errors: dict[type[Action], OperatorError] = {}
         self.written: list[Json] = []
@@ -55,18 +76,29 @@ class Stage:
         api = cast(KubeApi, self)
         self.caches = Caches(api)
         self.caches.observe(CLUSTERS.name, raw_cluster({"size": 3}))
+        self.clock = StoppedClock()
+        corrections, events = Corrections(self.clock), cast(EventRecorder, self)
+        executor = Executor(
+            api, self.caches, cast(Performer, self), events, self.metrics, corrections
+        )
         self.reconciler = Reconciler(
             api,
             self.caches,
             cast(Gatherer, self),
-            cast(Performer, self),
-            cast(EventRecorder, self),
+            executor,
+            events,
             self.metrics,
+            corrections,
+            cast(Claims, self),
         )
 
     async def make_pass(self) -> Wake:
         """One pass over the cluster."""
         return await self.reconciler.reconcile(NAMING.namespace, NAMING.name)
+
+    async def settle(self, cluster: EtcdCluster) -> EtcdCluster:
+        """As the Claims: nobody else is there."""
+        return cluster
 
     async def gather(self, _: EtcdCluster) -> Snapshot:
         """As the Gatherer: what the test set up."""

@@ -9,8 +9,9 @@ import pytest
 
 from etcd_operator.core.actions import ApplyObject, DeleteObject, SetFinalizer
 from etcd_operator.core.naming import FINALIZER
+from etcd_operator.core.observe import observe_child
 from etcd_operator.core.snapshot import Snapshot
-from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.errors import Conflict, Invalid, NotFound
 from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.act import ONLY_CREATE, Performer
 from etcd_operator.runtime.caches import Caches
@@ -31,8 +32,8 @@ class ScriptedApi:
         self.sent: list[tuple[str, Json]] = []
         self.delete_answer: Json = {}
         self.conflict = False
-        self.live_data: dict[str, str] = {}
-        self.live_spec: Json = {}
+        self.refusals: list[Exception] = []
+        self.left: Json = {}  # what an apply leaves to others
 
     async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
         if (kind.name, name) not in self.objects:
@@ -47,17 +48,14 @@ class ScriptedApi:
         self.sent.append((f"apply {kind.name}", manifest["metadata"]))
         if self.conflict:
             raise Conflict("exists", 409)
+        if self.refusals:
+            raise self.refusals.pop()
         metadata = {**manifest["metadata"], "uid": "u", "resourceVersion": "9"}
-        answer = {**manifest, "metadata": metadata, "data": self.live_data}
-        return {**answer, "spec": self.live_spec} if self.live_spec else answer
+        return {**manifest, "metadata": metadata, **self.left}
 
     async def merge_patch(self, kind: Kind, _namespace: str, name: str, patch: Json) -> Json:
         self.sent.append((f"patch {kind.name}", patch))
-        data = {
-            k: v for k, v in self.live_data.items() if patch.get("data", {}).get(k, v) is not None
-        }
-        item = raw(name, 10, "u")
-        return {**item, "data": data}
+        return raw(name, 10, "u")
 
 
 def raw(name: str, version: int, uid: str = "uid-1", **labels: str) -> Json:
@@ -163,35 +161,65 @@ async def test_a_conflict_is_followed_by_a_look(api: ScriptedApi) -> None:
     assert found.owner_uid == ""
 
 
+def standing(kind: str, manifest: Json, **live: Any) -> tuple[ApplyObject, Snapshot]:
+    """An object of this kind that is to be as in the manifest, and is as in `live`."""
+    action, snapshot = applied("uid-1", "1")
+    ours = replace(action, kind=kind, manifest={**action.manifest, "kind": kind, **manifest})
+    child = observe_child(kind, {**raw("db-client", 1), **live})
+    children = {**snapshot.children, (kind, "db-client"): child}
+    return ours, replace(snapshot, children=children)
+
+
 async def test_files_that_somebody_put_into_the_gate_are_removed(api: ScriptedApi) -> None:
     """A server-side apply would leave them to their owner, and a file is an open gate."""
     performer, caches = perform(api)
-    action, snapshot = applied("uid-1", "7")
-    ours = replace(action, kind="ConfigMap", manifest={**action.manifest, "data": {"a": "1"}})
-    api.live_data = {"a": "1", "stray": "2"}
-    await performer.perform(ours, snapshot)
+    files = {"a": "1", "stray": "2"}
+    api.left = {"data": files}
+    await performer.perform(*standing("ConfigMap", {"data": {"a": "1"}}, data=files))
     assert api.sent[-1] == (
         "patch ConfigMap",
         {"metadata": {"uid": "u", "resourceVersion": "9"}, "data": {"stray": None}},
     )
     gate = caches.children["ConfigMap"].get(NAMING.namespace, "db-client")
     assert gate is not None
-    assert gate.body["data"] == {"a": "1"}
+    assert gate.resource_version == "10"
 
 
 async def test_what_somebody_added_to_a_network_policy_is_removed(api: ScriptedApi) -> None:
     """Labels beside ours would let it select nothing, and an apply leaves them as they are."""
     performer, _ = perform(api)
-    action, snapshot = applied("uid-1", "7")
     spec = {"podSelector": {"matchLabels": {"a": "1"}}, "ingress": [{"ports": [{"port": 1}]}]}
-    manifest = {**action.manifest, "kind": "NetworkPolicy", "spec": spec}
-    ours = replace(action, kind="NetworkPolicy", manifest=manifest)
-    live = {"matchLabels": {"a": "1", "no": "pod"}}
-    api.live_spec = {**spec, "podSelector": live, "egress": [{}]}
-    await performer.perform(ours, snapshot)
-    strays = {"podSelector": {"matchLabels": {"no": None}}, "egress": None}
+    added = {"podSelector": {"matchLabels": {"a": "1", "no": "pod"}}, "egress": [{}]}
+    api.left = {"spec": {**spec, **added}}
+    await performer.perform(*standing("NetworkPolicy", {"spec": spec}, spec=api.left["spec"]))
+    foreign = {"podSelector": {"matchLabels": {"no": None}}, "egress": None}
     assert api.sent[-1][0] == "patch NetworkPolicy"
-    assert api.sent[-1][1]["spec"] == strays
+    assert api.sent[-1][1]["spec"] == foreign
+
+
+async def test_what_contradicts_ours_is_removed_before(api: ScriptedApi) -> None:
+    """Together the API server refuses them, for ever."""
+    performer, _ = perform(api)
+    action, snapshot = standing(
+        "PodDisruptionBudget", {"spec": {"maxUnavailable": 1}}, spec={"minAvailable": 3}
+    )
+    api.refusals = [Invalid("minAvailable and maxUnavailable cannot be both set", 422)]
+    await performer.perform(action, snapshot)
+    fence = {"uid": "uid-1", "resourceVersion": "1"}
+    removal = {"metadata": fence, "spec": {"minAvailable": None, "maxUnavailable": 1}}
+    assert [what for what, _ in api.sent] == [
+        f"{v} {action.kind}" for v in ("apply", "patch", "apply")
+    ]
+    assert api.sent[1][1] == removal
+    assert api.sent[2][1]["resourceVersion"] == "10", "onto what the removal has made"
+
+
+async def test_a_manifest_that_is_refused_as_it_is_stays_refused(api: ScriptedApi) -> None:
+    performer, _ = perform(api)
+    api.refusals = [Invalid("no such field", 422)]
+    with pytest.raises(Invalid):
+        await performer.perform(*standing("Service", {"spec": {}}, spec={}))
+    assert len(api.sent) == 1
 
 
 class FinalizedApi(ScriptedApi):

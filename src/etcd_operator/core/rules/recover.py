@@ -30,6 +30,7 @@ from etcd_operator.core.approval import (
     lost_since,
     spent_approvals,
 )
+from etcd_operator.core.corrections import find_wrong
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.layout import Gate, Layout
 from etcd_operator.core.members import Standing
@@ -42,7 +43,6 @@ from etcd_operator.core.recovery import (
     find_standing,
     is_for,
 )
-from etcd_operator.core.render.drift import find_drift
 from etcd_operator.core.render.objects import render_config_map
 from etcd_operator.core.render.statefulset import render_statefulset
 from etcd_operator.core.render.transport import render_trust
@@ -279,7 +279,7 @@ def _run_alone(snapshot: Snapshot, recovery: Recovery) -> tuple[Action, ...]:
     layout = _layout(snapshot, recovery)
     spec, naming, trust = snapshot.cluster.spec, snapshot.naming, ",".join(all_trust(snapshot))
     manifest = render_statefulset(spec, naming, layout, live.body if live else None, trust)
-    if live is not None and (live.deleting or find_drift(manifest, live.body) is None):
+    if live is not None and (live.deleting or not find_wrong(snapshot, manifest, live)):
         return ()
     uid, version = (live.uid, live.resource_version) if live else ("", "")
     return (ApplyObject("StatefulSet", naming.statefulset, uid, version, WHY, manifest),)

@@ -19,7 +19,7 @@ def request_certificates(snapshot: Snapshot) -> Decision | None:
     actions: list[Action] = []
     for manifest in render_certificates(snapshot):
         live = snapshot.child("Certificate", manifest["metadata"]["name"])
-        action = apply_if_needed(manifest, live)
+        action = apply_if_needed(snapshot, manifest, live)
         if action is not None:
             actions.append(action)
     if issuer_of(snapshot.cluster.spec) is None:

@@ -29,12 +29,12 @@ from etcd_operator.core.actions import (
     RecordReplacement,
     ReleaseVolume,
 )
+from etcd_operator.core.corrections import find_wrong
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.layout import ANNOTATION_RESTORED, Gate, Layout, lay_out
 from etcd_operator.core.members import format_id
 from etcd_operator.core.quorum import voters_not_serving
 from etcd_operator.core.recovery import find_recovery
-from etcd_operator.core.render.drift import find_drift
 from etcd_operator.core.render.objects import render_config_map
 from etcd_operator.core.render.statefulset import render_statefulset
 from etcd_operator.core.render.transport import render_trust
@@ -301,7 +301,7 @@ def _restore_records(snapshot: Snapshot, replacement: Replacement) -> tuple[Acti
             manifest,
         )
         for child, manifest in wanted
-        if child is None or find_drift(manifest, child.body) is not None
+        if child is None or find_wrong(snapshot, manifest, child)
     )
 
 

@@ -1,0 +1,77 @@
+"""Which operator serves an EtcdCluster, where several are installed.
+
+The first to come writes the namespace it runs in on the EtcdCluster; all its replicas and later
+versions have that namespace in common. Another operator that sees the cluster leaves it alone, and
+asks from time to time, by an annotation beside the claim. Whoever serves takes the question away.
+If nobody does, nobody serves: then the one that asked takes over. No clock but its own decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from etcd_operator.api.cluster import EtcdCluster
+
+# On the EtcdCluster: the namespace of the operator that serves it.
+ANNOTATION_OPERATOR: Final = "etcd.etcd.io/operator"
+# Beside it: the namespace of another operator that would serve it, and when it asked.
+ANNOTATION_ASKED: Final = "etcd.etcd.io/operator-asked"
+
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+# Longer than a pass and the back-off before it can take: so long nobody answers who is alive.
+ANSWER_WITHIN: Final = timedelta(seconds=120)
+# How often to ask again an operator that has answered.
+ASK_AGAIN_AFTER: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whether to serve a cluster, and the annotations to write (None removes one) before that."""
+
+    serves: bool
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
+    holder: str = ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether what is written is a question."""
+        return not self.serves and bool(self.annotations.get(ANNOTATION_ASKED))
+
+
+def judge_claim(
+    cluster: EtcdCluster, own: str, now: datetime, asked_before: datetime | None
+) -> Claim:
+    """Decide who serves; `asked_before` is when this process last asked, if it remembers."""
+    holder = cluster.annotations.get(ANNOTATION_OPERATOR, "")
+    asker, _, text = cluster.annotations.get(ANNOTATION_ASKED, "").partition(" ")
+    answer: dict[str, str | None] = {ANNOTATION_ASKED: None} if asker else {}
+    if holder in ("", own):
+        claim = {} if holder else {ANNOTATION_OPERATOR: own}
+        return Claim(True, {**claim, **answer}, own)
+    moment = _read_time(text)
+    age = now - moment if moment else None
+    if asker == own and age is not None and age >= ANSWER_WITHIN:
+        return Claim(True, {ANNOTATION_OPERATOR: own, **answer}, own)
+    if asker and age is not None and timedelta() <= age < 2 * ANSWER_WITHIN:
+        return Claim(False, holder=holder)
+    if asked_before is not None and now - asked_before < ASK_AGAIN_AFTER:
+        return Claim(False, holder=holder)
+    question = f"{own} {now.strftime(_TIME)}"
+    return Claim(False, {ANNOTATION_ASKED: question}, holder)
+
+
+def _read_time(text: str) -> datetime | None:
+    """Anybody may write an annotation: what is no time is as good as none."""
+    try:
+        return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def is_served_by_another(cluster: EtcdCluster | None, own: str) -> bool:
+    """Whether another operator has claimed a cluster."""
+    holder = cluster.annotations.get(ANNOTATION_OPERATOR, "") if cluster else ""
+    return holder not in ("", own)

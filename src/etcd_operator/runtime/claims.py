@@ -1,0 +1,93 @@
+"""Settles which of several operators serves an EtcdCluster, and says so where it is another."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import datetime
+from typing import Final, TypeVar
+
+import structlog
+
+from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.core.claim import Claim, judge_claim
+from etcd_operator.errors import Conflict, Forbidden, Invalid, NotFound
+from etcd_operator.runtime import kube
+from etcd_operator.runtime.caches import Caches
+from etcd_operator.runtime.clock import Clock
+from etcd_operator.runtime.events import EventRecorder, Regarding
+from etcd_operator.runtime.kube import KubeApi
+
+log = structlog.get_logger("claims")
+
+T = TypeVar("T")
+
+REMEMBERED: Final = 10_000
+
+
+class Claims:
+    """The claims on all clusters that this operator, which runs in the namespace `own`, sees."""
+
+    def __init__(
+        self, api: KubeApi, caches: Caches, events: EventRecorder, clock: Clock, own: str
+    ) -> None:
+        self._api = api
+        self._caches = caches
+        self._events = events
+        self._clock = clock
+        self._own = own
+        # By uid: when this process asked, and whom it has named.
+        self._asked: OrderedDict[str, datetime] = OrderedDict()
+        self._told: OrderedDict[str, str] = OrderedDict()
+
+    async def settle(self, cluster: EtcdCluster) -> EtcdCluster | None:
+        """Return the EtcdCluster to serve, as it is now; None if another operator serves it."""
+        claim = judge_claim(cluster, self._own, self._clock.now(), self._asked.get(cluster.uid))
+        if claim.annotations and not await self._write(cluster, claim):
+            return None
+        if not claim.serves:
+            self._tell(cluster, claim)
+            return None
+        self._told.pop(cluster.uid, None)
+        return self._caches.clusters.get(cluster.namespace, cluster.name) or cluster
+
+    async def _write(self, cluster: EtcdCluster, claim: Claim) -> bool:
+        """Write onto the very object that was looked at: of two operators one comes too late."""
+        if claim.asks:
+            _remember(self._asked, cluster.uid, self._clock.now())
+        metadata = {
+            "uid": cluster.uid,
+            "resourceVersion": cluster.resource_version,
+            "annotations": dict(claim.annotations),
+        }
+        try:
+            answer = await self._api.merge_patch(
+                kube.CLUSTERS, cluster.namespace, cluster.name, {"metadata": metadata}
+            )
+        except (Conflict, NotFound):
+            return False  # it changed or went meanwhile, and the watch is about to tell
+        except (Invalid, Forbidden) as error:
+            # A policy against it: whoever holds the claim, or nobody, goes on as if alone.
+            log.warning("claim refused", cluster=cluster.name, error=str(error)[:200])
+            return True
+        self._caches.observe(kube.CLUSTERS.name, answer)
+        return True
+
+    def _tell(self, cluster: EtcdCluster, claim: Claim) -> None:
+        if self._told.get(cluster.uid) == claim.holder:
+            return
+        _remember(self._told, cluster.uid, claim.holder)
+        sentence = (
+            f"The operator in namespace {claim.holder} serves EtcdCluster {cluster.name}; the one "
+            f"in namespace {self._own} leaves it alone. Uninstall one of them, or let them watch "
+            "different namespaces."
+        )
+        log.warning(sentence, cluster=f"{cluster.namespace}/{cluster.name}")
+        regarding = Regarding(cluster.namespace, cluster.name, cluster.uid)
+        self._events.record(regarding, "Warning", "ServedByAnother", sentence)
+
+
+def _remember(known: OrderedDict[str, T], key: str, value: T) -> None:
+    known[key] = value
+    known.move_to_end(key)
+    while len(known) > REMEMBERED:
+        known.popitem(last=False)
