@@ -240,6 +240,10 @@ _GUARDS: Final = (
     Mutant("guard: lets a deletion begin without its backup", "precaution_guards",
            "and (lets_go or destroys)", "and False",
            ("unit: rules_protect",)),
+    Mutant("rule: waits for the backup of what is gone", "precaution",
+           "bool(asked and left)", "bool(asked)", ("unit: rules_protect",)),
+    Mutant("guard: keeps what is gone without its backup", "precaution_guards",
+           "and _has_data(snapshot)", "and True", ("unit: rules_protect",)),
 )  # fmt: skip
 
 _ARITHMETIC: Final = (

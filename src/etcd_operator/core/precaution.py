@@ -61,10 +61,16 @@ def is_taken(snapshot: Snapshot, risk: str) -> bool:
 
 
 def waits_for_deletion(snapshot: Snapshot) -> bool:
-    """Whether the cluster is being deleted, and the backup before that is still to be taken."""
+    """Whether the cluster is being deleted, and the backup before that is still to be taken.
+
+    It never is where no Pod and no disk is left: whoever deletes a namespace deletes those at once,
+    and nothing can be created there any more. What was set aside elsewhere is not lost by that.
+    """
     asked = snapshot.cluster.deleting and snapshot.cluster.spec.backup.before_deletion
     formed = snapshot.recorded_cluster_id is not None
-    return bool(asked) and formed and not is_taken(snapshot, DELETION)
+    ours = [claim for claim in snapshot.claims if claim.owner_uid == snapshot.cluster.uid]
+    left = snapshot.pods or ours or snapshot.unlabelled_claims
+    return bool(asked and left) and formed and not is_taken(snapshot, DELETION)
 
 
 def hold_upgrade(snapshot: Snapshot) -> Snapshot:

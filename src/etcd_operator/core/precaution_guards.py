@@ -26,12 +26,19 @@ def refuse_risk(action: Action, snapshot: Snapshot) -> str | None:
             wishes.before_deletion
             and (lets_go or destroys)
             and not _is_proven(snapshot, "deletion")
+            and _has_data(snapshot)
         ):
             return "the backup before the deletion is not complete and verified"
         return None
     if wishes.before_upgrade and isinstance(action, ApplyObject) and action.kind == "StatefulSet":
         return _refuse_version(action, snapshot)
     return None
+
+
+def _has_data(snapshot: Snapshot) -> bool:
+    """Whether anything is left that could be backed up, or be lost."""
+    uid = snapshot.cluster.uid
+    return bool(snapshot.pods) or any(claim.owner_uid == uid for claim in snapshot.claims)
 
 
 def _refuse_version(action: ApplyObject, snapshot: Snapshot) -> str | None:

@@ -14,6 +14,7 @@ from etcd_operator.core.actions import ApplyObject, DeleteObject, RequestBackup,
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.plan import plan
 from etcd_operator.core.precaution import hold_upgrade
+from etcd_operator.core.precaution_guards import refuse_risk
 from etcd_operator.core.rules import protect, teardown
 from etcd_operator.core.snapshot import BackupState, Snapshot
 from tests.unit.core.scenes import (
@@ -23,6 +24,7 @@ from tests.unit.core.scenes import (
     answer,
     change_child,
     change_pod,
+    claim,
     formed,
     new,
     outdated,
@@ -187,6 +189,16 @@ FIRES = (
         flags=flags("no upkeep", "blocked"),
     ),
     Fires(
+        "a disk without its Pod can still be started and backed up",
+        protect.back_up_before_deletion,
+        replace(leaving(), pods=()),
+        "BackupBeforeDeletion",
+        "The deletion waits for a backup: one like EtcdBackup nightly is begun.",
+        Phase.DELETING,
+        ("back up db-before-deletion-7c8c9cf9",),
+        flags("no upkeep"),
+    ),
+    Fires(
         "the backup of another cluster of the name does not count",
         protect.back_up_before_deletion,
         leaving(taken("deletion", mark="earlier-uid deletion")),
@@ -208,6 +220,16 @@ PASSES = (
         "it was never formed, so there is nothing to back up",
         protect.back_up_before_deletion,
         with_cluster(protected(new()), deleting=True),
+    ),
+    Passes(
+        "nothing is left to back up, as after the deletion of the namespace",
+        protect.back_up_before_deletion,
+        replace(leaving(), pods=(), claims=(), unlabelled_claims=None),
+    ),
+    Passes(
+        "nothing of it is left, but a disk of an earlier cluster",
+        protect.back_up_before_deletion,
+        replace(leaving(), pods=(), claims=(claim(0, owner_uid="earlier"),)),
     ),
     Passes(
         "no backup before a deletion is asked for",
@@ -353,3 +375,13 @@ def test_a_cluster_that_was_never_formed_has_no_backup() -> None:
     request = RequestBackup("b", "why", {})
     assert refuse(request, protected(new())) == "the cluster was never formed"
     assert NAMING.uid == UID
+
+
+def test_the_guard_lets_go_of_what_is_gone_already() -> None:
+    """The namespace was deleted, its Pods and disks with it: no backup can be made any more."""
+    lets_go = SetFinalizer(False, UID, "7")
+    gone = replace(leaving(), pods=(), claims=(), children={})
+    assert refuse(lets_go, gone) is None
+    assert refuse_risk(lets_go, replace(gone, claims=(claim(0, owner_uid="earlier"),))) is None
+    for left in (replace(gone, claims=(claim(0),)), replace(gone, pods=leaving().pods)):
+        assert "is not complete" in str(refuse_risk(lets_go, left))
