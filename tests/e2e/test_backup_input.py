@@ -50,6 +50,17 @@ def test_bad_input_is_refused_at_the_door(target: Target, namespace: str) -> Non
     assert "five fields" in refusal("EtcdBackup", {**good, "schedule": "daily"})
     assert "maxAge" in refusal("EtcdBackup", {**good, "retentionPolicy": {"maxAge": "soon"}})
     assert "Unsupported value" in refusal("EtcdBackup", {**good, "storageType": "Tape"})
+    for endpoint in ("https://user:password@minio", "https://minio?x", "minio:9000"):
+        spec = {**good, "s3": {"bucket": "b", "endpoint": endpoint}}
+        assert "endpoint" in refusal("EtcdBackup", spec)
+    elsewhere = {"bucket": "b", "region": "x.example.com/"}
+    assert "not the name of a region" in refusal("EtcdBackup", {**good, "s3": elsewhere})
+    account = {"storageType": "Azure", "azure": {"account": "a.example.com/", "container": "c"}}
+    assert "not the name of an account" in refusal("EtcdBackup", {**good, **account})
+    ours = {"jobTemplate": {"labels": {"etcd.etcd.io/task": "x"}}}
+    assert "sets itself cannot be given" in refusal("EtcdBackup", {**good, **ours})
+    wrong = {"jobTemplate": {"labels": {"a": "two words"}}}
+    assert "not that of a label" in refusal("EtcdBackup", {**good, **wrong})
     url = {"url": "s3://b/k.json"}
     assert "set clusterTemplate" in refusal("EtcdRestore", {"clusterName": "x", "source": url})
     pasted = {**good, "encryption": {"keySecret": "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k="}}

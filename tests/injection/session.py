@@ -71,7 +71,7 @@ def own_namespace(target: Target, name: str) -> Iterator[str]:
     try:
         yield name
     finally:
-        target.run("delete", "namespace", name, "--wait=false")
+        target.run("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 @contextlib.contextmanager
