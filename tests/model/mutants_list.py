@@ -237,6 +237,8 @@ _GUARDS: Final = (
            '    if snapshot:\n        return "no"\n', ("create 1",)),
     Mutant("guard: lets an upgrade begin without its backup", "precaution_guards",
            "or _is_proven(snapshot, after):", "or True:", ("unit: rules_protect",)),
+    Mutant("rule: hands nothing down to disks to come", "rules.storage",
+           "if not missing:", "if missing or not missing:", ("unit: rules_storage",)),
     Mutant("guard: lets a deletion begin without its backup", "precaution_guards",
            "and (lets_go or destroys)", "and False",
            ("unit: rules_protect",)),

@@ -195,7 +195,7 @@ class EtcdClusterSpec(Model):
         description=(
             "Labels and annotations for every object of the cluster: its StatefulSet, Pods, disks, "
             "Services, Secrets and all others, and the Jobs of its backups. A change restarts the "
-            "members one by one; disks and Secrets that exist keep theirs."
+            "members one by one; disks that exist keep theirs."
         ),
     )
     etcd_config: EtcdConfig | None = Field(None, description="Settings of etcd itself.")

@@ -81,6 +81,7 @@ RULES: Final[tuple[Rule, ...]] = (
     maintain.disarm_corrupt,
     maintain.free_space,
     scale.delete_left_disks,
+    storage.update_claim_template,  # before anybody needs another disk
     joiners.wait_for_joiners,
     scale.grow,  # … before telling it more
     scale.wait_to_shrink,

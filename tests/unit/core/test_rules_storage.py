@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ResizeClaim
+from etcd_operator.core.naming import Naming
 from etcd_operator.core.plan import plan
-from etcd_operator.core.rules.storage import grow_disks, grow_full_disks
+from etcd_operator.core.rules.storage import (
+    grow_disks,
+    grow_full_disks,
+    update_claim_template,
+)
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     begun,
+    change_child,
     change_claim,
     claim,
     formed,
+    settled,
     silent,
     with_spec,
     without_child,
@@ -46,7 +54,44 @@ def no_members(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, claims=(*snapshot.claims, kept))
 
 
+OWNED = {"labels": {"owner": "team-a"}, "annotations": {"cost": "42"}}
+
+
+def owned(snapshot: Snapshot, **storage: Any) -> Snapshot:
+    """The spec hands down a label and an annotation to all objects."""
+    snapshot = with_spec(snapshot, inheritedMetadata=OWNED, storage=storage)
+    return settled(replace(snapshot, naming=Naming.of(snapshot.cluster, snapshot.naming.domain)))
+
+
+def with_template(snapshot: Snapshot, **metadata: Any) -> Snapshot:
+    """The live template of the disks has this metadata."""
+    live = snapshot.statefulset
+    assert live is not None
+    (template,) = live.body["spec"]["volumeClaimTemplates"]
+    templates = [{**template, "metadata": {**template["metadata"], **metadata}}]
+    body = {**live.body, "spec": {**live.body["spec"], "volumeClaimTemplates": templates}}
+    return settled(change_child(snapshot, "StatefulSet", "db", body=body))
+
+
 FIRES = (
+    Fires(
+        "what is handed down is in the template of disks to come",
+        update_claim_template,
+        owned(formed(3)),
+        "UpdatingClaimTemplate",
+        "Updating the template of the disks with owner, cost.",
+        Phase.UPGRADING,
+        ("delete StatefulSet db",),
+    ),
+    Fires(
+        "another value as well, before a member joins",
+        update_claim_template,
+        with_template(owned(formed(3)), labels={"owner": "b"}, annotations={"cost": "42"}),
+        "UpdatingClaimTemplate",
+        "Updating the template of the disks with owner.",
+        Phase.UPGRADING,
+        ("delete StatefulSet db",),
+    ),
     Fires(
         "every claim is asked for the new size",
         grow_disks,
@@ -95,6 +140,28 @@ FIRES = (
 )
 
 PASSES = (
+    Passes("nothing is handed down", update_claim_template, formed(3)),
+    Passes(
+        "the template has it, beside other things",
+        update_claim_template,
+        with_template(
+            owned(formed(3)), labels={"owner": "team-a", "x": "y"}, annotations={"cost": "42"}
+        ),
+    ),
+    Passes(
+        "the spec says something else of disks",
+        update_claim_template,
+        with_template(
+            owned(formed(3), volumeClaimTemplate={"metadata": {"labels": {"owner": "b"}}}),
+            labels={"owner": "b"},
+            annotations={"cost": "42"},
+        ),
+    ),
+    Passes(
+        "there is no StatefulSet",
+        update_claim_template,
+        without_child(owned(formed(3)), "StatefulSet", "db"),
+    ),
     Passes("with a majority it is done in its turn", grow_full_disks, to_grow()),
     Passes("without one the template waits", grow_full_disks, silent(to_grow("20Gi"), 1, 2)),
     Passes("a stopped one waits", grow_full_disks, with_spec(silent(to_grow(), 1, 2), size=0)),

@@ -8,6 +8,8 @@ claim template of a StatefulSet can not be changed, so the StatefulSet is made a
 
 from __future__ import annotations
 
+from typing import Any
+
 from etcd_operator.api.cluster import Phase
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.actions import DeleteObject, ResizeClaim
@@ -68,6 +70,38 @@ def grow_full_disks(snapshot: Snapshot) -> Decision | None:
     return _decide(small, size, tuple(ResizeClaim(c.name, c.uid, size) for c in small))
 
 
+def update_claim_template(snapshot: Snapshot) -> Decision | None:
+    """Make the StatefulSet anew whose claim template lacks what the spec hands down.
+
+    Before members join: where a policy asks for a label, disks of the template of before are
+    refused. Disks that exist stay as they are.
+    """
+    naming = snapshot.naming
+    live = snapshot.statefulset
+    if live is None or live.deleting:
+        return None
+    metadata = _claim_template(snapshot).get("metadata") or {}
+    wanted = {"labels": naming.inherited_labels, "annotations": naming.inherited_annotations}
+    given = ((snapshot.cluster.spec.storage.volume_claim_template or {}).get("metadata")) or {}
+    missing = [
+        key
+        for kind, pairs in wanted.items()
+        for key, value in pairs
+        # What the spec says of disks alone comes before what it says of everything.
+        if (metadata.get(kind) or {}).get(key) != (given.get(kind) or {}).get(key, value)
+    ]
+    if not missing:
+        return None
+    why = f"its claim template has to carry {', '.join(missing)}; the Pods stay as they are"
+    return Decision(
+        reason="UpdatingClaimTemplate",
+        message=f"Updating the template of the disks with {', '.join(missing)}.",
+        phase=Phase.UPGRADING,
+        actions=(DeleteObject(live.kind, live.name, live.uid, why, orphan=True),),
+        wake_after=PRESENTLY,
+    )
+
+
 def _decide(
     claims: list[Claim], size: str, actions: tuple[ResizeClaim | DeleteObject, ...]
 ) -> Decision:
@@ -82,11 +116,15 @@ def _decide(
 
 
 def _template_size(snapshot: Snapshot) -> str:
+    spec = _claim_template(snapshot).get("spec") or {}
+    return str(spec.get("resources", {}).get("requests", {}).get("storage", ""))
+
+
+def _claim_template(snapshot: Snapshot) -> dict[str, Any]:
+    """The live template of the disks; empty if there is none."""
     live = snapshot.statefulset
     templates = live.body.get("spec", {}).get("volumeClaimTemplates") if live else None
-    if not templates:
-        return ""
-    return str(templates[0]["spec"].get("resources", {}).get("requests", {}).get("storage", ""))
+    return dict(templates[0]) if templates else {}
 
 
 def _is_below(have: str, want: str) -> bool:
