@@ -10,6 +10,7 @@ import pytest
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.backup import plan, restore_plan
+from etcd_operator.core.render.statefulset import render_resources
 from etcd_operator.core.user_ids import leave_out_user_ids
 from tests.unit.core.scenes import claim, raw_cluster
 from tests.unit.core.test_backup_plan import S3, backup_view, cluster, created
@@ -196,11 +197,32 @@ def test_a_job_passes_a_quota_on_limits_where_members_do(resources: Json | None)
             limits = container["resources"]["limits"]
             assert set(limits) == {"cpu", "memory"}
             for name, asked in container["resources"]["requests"].items():
-                assert parse_quantity(asked) <= parse_quantity("64Mi")
+                assert parse_quantity(asked) <= parse_quantity("128Mi")
                 assert parse_quantity(asked) <= parse_quantity(limits[name])
+                # What a LimitRange lets members have it lets Jobs have.
+                members = render_resources(parse_cluster(raw_cluster(spec)).spec)
+                most = members["limits"][name] if name == "cpu" else "16Gi"
+                assert parse_quantity(limits[name]) <= parse_quantity(most)
     if resources and resources["limits"]["memory"] == "16Gi":
         assert containers_of(backup_job(spec))["etcd"]["resources"]["limits"]["memory"] == "16Gi"
         assert containers_of(backup_job(spec))["store"]["resources"]["limits"]["memory"] == "256Mi"
+
+
+@pytest.mark.parametrize(
+    ("asked", "requested"),
+    [
+        (None, {"cpu": "100m", "memory": "128Mi"}),
+        ({"requests": {"cpu": "10m", "memory": "32Mi"}}, {"cpu": "50m", "memory": "64Mi"}),
+        ({"requests": {"cpu": "70m"}}, {"cpu": "70m", "memory": "64Mi"}),
+        ({"requests": {"cpu": "4", "memory": "1Ti"}}, {"cpu": "100m", "memory": "128Mi"}),
+        ({"limits": {"cpu": "20m"}}, {"cpu": "20m", "memory": "64Mi"}),
+        ({"requests": {"cpu": "much"}, "limits": {"cpu": "x"}}, {"cpu": "50m", "memory": "64Mi"}),
+    ],
+)
+def test_a_job_requests_little(asked: Json | None, requested: Json) -> None:
+    spec = {"resources": asked} if asked else {}
+    for container in containers_of(backup_job(spec)).values():
+        assert container["resources"]["requests"] == requested
 
 
 def test_a_job_has_no_limit_that_members_do_without() -> None:

@@ -2,8 +2,8 @@
 
 Three things of the members are not taken over. Their anti-affinity would keep a Job from every node
 that has a member, and labels that it selects by would do the same from the other side. Their limits
-are those of the steps that run etcd's programs, since the data is the same; their requests are not,
-since a Job is short.
+are those of the steps that run etcd's programs, since the data is the same; of their requests a Job
+has no more than a small part, since it is short.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from etcd_operator.core.render.statefulset import render_resources
 Json = dict[str, Any]
 
 # A stream goes through our own steps in pieces, whatever the size of the database.
-SMALLEST_LIMITS: Final = {"cpu": "1", "memory": "256Mi"}
-REQUESTS: Final = {"cpu": "50m", "memory": "64Mi"}
+STEP_MEMORY: Final = "256Mi"
+# The least and the most that a step requests.
+REQUESTS: Final = {"cpu": ("50m", "100m"), "memory": ("64Mi", "128Mi")}
 # Of an affinity term: by what it selects Pods.
 _SELECTORS: Final = ("matchLabelKeys", "mismatchLabelKeys")
 
@@ -151,18 +152,30 @@ def own_resources(spec: EtcdClusterSpec, template: JobTemplate) -> Json:
     """Return the resources of a step of our own."""
     if template.resources is not None:
         return _given(template)
-    limits = {**SMALLEST_LIMITS, **_limits(spec, ("cpu",))}
-    if "cpu" not in _member_limits(spec):
-        del limits["cpu"]  # where members need none, nothing asks for one
-    return {"requests": REQUESTS, "limits": limits}
+    cpu = {name: amount for name, amount in _members(spec, "limits").items() if name == "cpu"}
+    return _with_requests(spec, {**cpu, "memory": STEP_MEMORY})
 
 
 def etcd_resources(spec: EtcdClusterSpec, template: JobTemplate) -> Json:
     """Return the resources of a step that runs etcd's programs: an index of all keys in memory."""
     if template.resources is not None:
         return _given(template)
-    limits = _limits(spec, ("cpu", "memory"))
-    return {"requests": REQUESTS, **({"limits": limits} if limits else {})}
+    limits = _members(spec, "limits")
+    if "memory" in limits:
+        limits["memory"] = max(limits["memory"], STEP_MEMORY, key=parse_quantity)
+    return _with_requests(spec, limits)
+
+
+def _with_requests(spec: EtcdClusterSpec, limits: dict[str, str]) -> Json:
+    """Requests as those of a member, within narrow bounds, and never above the limit."""
+    requests = {}
+    asked = _members(spec, "requests")
+    for name, (least, most) in REQUESTS.items():
+        amount = min(
+            max(asked.get(name, least), least, key=parse_quantity), most, key=parse_quantity
+        )
+        requests[name] = min(amount, limits.get(name, amount), key=parse_quantity)
+    return {"requests": requests, **({"limits": limits} if limits else {})}
 
 
 def _given(template: JobTemplate) -> Json:
@@ -174,15 +187,15 @@ def _given(template: JobTemplate) -> Json:
     }
 
 
-def _member_limits(spec: EtcdClusterSpec) -> dict[str, str]:
-    return dict(render_resources(spec).get("limits") or {})
+def _members(spec: EtcdClusterSpec, kind: str) -> dict[str, str]:
+    """What a member requests of CPU and memory, or is limited to; no more than it says."""
+    found = render_resources(spec).get(kind) or {}
+    return {name: amount for name, amount in found.items() if name in REQUESTS and _reads(amount)}
 
 
-def _limits(spec: EtcdClusterSpec, names: tuple[str, ...]) -> dict[str, str]:
-    """The limits of a member, as far as it has any, and never less than our own steps need."""
-    limits = _member_limits(spec)
-    return {
-        name: max(limits[name], SMALLEST_LIMITS[name], key=parse_quantity)
-        for name in names
-        if name in limits
-    }
+def _reads(amount: str) -> bool:
+    """Whether this is an amount: a spec that was corrected to nonsense stops no backup."""
+    try:
+        return parse_quantity(amount) > 0
+    except ValueError:
+        return False
