@@ -16,6 +16,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 Json = dict[str, Any]
 
+# The IDs that OpenShift gives a Pod which asks for none: Jobs run as members do.
+OPENSHIFT = {"runAsUser": 1000680000, "runAsGroup": 0, "fsGroup": 1000680000}
 LABEL = "example.com/owner"
 LABELS = {LABEL: "storage"}
 ADMISSION = "admissionregistration.k8s.io/v1"
@@ -164,7 +166,7 @@ def test_a_cluster_lives_under_every_policy_at_once(target: Target, namespace: s
             },
             "security": {"tls": {}, "networkPolicy": {}},
             "inheritedMetadata": {"labels": LABELS},
-            "podTemplate": {"affinity": _apart()},
+            "podTemplate": {"affinity": _apart(), "securityContext": OPENSHIFT},
         }
         target.apply(manifest)
         cluster.wait_running(1)

@@ -29,6 +29,10 @@ AZURE_DOMAINS: Final = (
     ".blob.storage.azure.net",
 )
 
+IDENTITY_REMEDY: Final = (
+    "is not Azure's, and is not shown the identity of the ServiceAccount: name a Secret with an "
+    "account key in credentialsSecret"
+)
 ENDPOINT_REMEDY: Final = (
     "write scheme, host and port alone, such as https://minio.storage.svc:9000, and credentials "
     "into a Secret"

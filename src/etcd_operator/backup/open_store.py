@@ -13,6 +13,7 @@ from etcd_operator.api.store_forms import (
     ACCOUNT_REMEDY,
     BUCKET,
     BUCKET_REMEDY,
+    IDENTITY_REMEDY,
     REGION,
     REGION_REMEDY,
     find_endpoint_problem,
@@ -112,6 +113,9 @@ def _open_azure(container: str, access: AzureAccess) -> ObjectStore:
     if access.endpoint:
         config["endpoint"] = access.endpoint
         client["allow_http"] = access.endpoint.startswith("http://")
+    if not access.credentials_secret and not is_azure(access.endpoint):
+        # The identity of a ServiceAccount or a node is a token that whoever sees it can use.
+        raise TaskError(f"endpoint {access.endpoint} {IDENTITY_REMEDY}.")
     if access.credentials_secret:
         token = find_key("credentials", *SAS_TOKENS)
         if token:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from obstore.store import S3Store
 
+from etcd_operator.api.storage import AzureDestination
 from etcd_operator.api.store_forms import find_endpoint_problem
 from etcd_operator.backup.access import read_access
 from etcd_operator.backup.key import find_key as find_encryption_key
 from etcd_operator.backup.open_store import open_store
 from etcd_operator.backup.store import explain, locate
+from etcd_operator.core.backup.store_problems import find_store_problem
 from etcd_operator.errors import TaskError
 
 ENDPOINT = "https://minio.storage.svc:9000"
@@ -91,6 +93,17 @@ def test_a_sas_token_goes_to_azure_or_where_its_owner_says(spool: Path) -> None:
             open_store("c", azure(endpoint=other))
     mount(spool, "credentials", {"AZURE_STORAGE_BLOB_ENDPOINT": "https://azurite.team.svc"})
     open_store("c", azure(endpoint="https://azurite.team.svc"))
+
+
+def test_the_identity_of_a_service_account_is_shown_to_azure_alone(spool: Path) -> None:
+    other = azure(credentialsSecret="", endpoint="https://evil.example")
+    with pytest.raises(TaskError, match="is not shown the identity of the ServiceAccount"):
+        open_store("c", other)
+    assert "is not Azure's" in find_store_problem(
+        AzureDestination(account="acc", container="c", endpoint="https://evil.example"),
+        "spec.azure",
+    )
+    open_store("c", azure(credentialsSecret=""))
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ from etcd_operator.api.store_forms import (
     ACCOUNT_REMEDY,
     BUCKET,
     BUCKET_REMEDY,
+    IDENTITY_REMEDY,
     REGION,
     REGION_REMEDY,
     find_endpoint_problem,
+    is_azure,
 )
 from etcd_operator.core.backup.job import Access
 
@@ -33,6 +35,12 @@ def find_store_problem(access: Access, field: str) -> str:
             # Without what stands before an @: it may be a password.
             shown = access.endpoint.rpartition("@")[2][:100]
             return f"{field}.endpoint {shown} {problem}."
+    if (
+        isinstance(access, AzureAccess)
+        and not access.credentials_secret
+        and not is_azure(access.endpoint)
+    ):
+        return f"{field}.endpoint {access.endpoint[:100]} {IDENTITY_REMEDY}."
     for name, form, remedy in _FORMS:
         value = str(getattr(access, name, ""))
         if value and not re.fullmatch(form, value):
