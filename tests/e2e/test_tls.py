@@ -243,6 +243,8 @@ def _replace_authorities(cluster: SecuredCluster, tls: dict[str, Any]) -> None:
         return cluster.trusts_others_than(before)
 
     wait_until("only the new authorities are trusted", finished, 240)
+    for name in ("c-client-ca", "c-peer-ca"):
+        assert set(cluster.read("get", "secret", name)["data"]) == {"ca.crt", "tls.crt", "tls.key"}
     cluster.wait_running(3)
     assert SERVES not in ask(cluster, 0, CLIENTS, old_client), "the old one opens no door"
     assert json.loads(cluster.etcdctl("endpoint", "health", "--cluster", "--write-out=json"))

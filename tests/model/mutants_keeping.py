@@ -1,4 +1,4 @@
-"""The mutants of what keeps data and trust: differing members, recovery, restores, certificates."""
+"""The mutants of what keeps data and trust: differing members, recovery, restores."""
 
 from __future__ import annotations
 
@@ -185,37 +185,4 @@ REPLACEMENT: Final = (
     Mutant("guard: lets volumes go before the new cluster serves", "replacement_guards",
            "over = well and replacement.stage is Stage.SERVE", "over = True",
            ("unit: replacement_guards",)),
-)  # fmt: skip
-
-CERTIFICATES: Final = (
-    Mutant("certificates: signs before every member trusts the signer", "rules.certify",
-           "    if not _is_trusted_by_all(snapshot, authority.certificate.key_id):\n",
-           "    if False:\n", ("unit: certificate_phases",)),
-    Mutant("certificates: makes an authority in the middle of a change", "rules.certify",
-           "elif len(live.trusted) == 1 and", "elif len(live.trusted) < 3 and",
-           ("unit: certificate_phases",)),
-    Mutant("certificates: forgets whom members trust", "rules.certify",
-           "_remember(snapshot, name), ", "(), ", ("unit: certificate_phases",)),
-    Mutant("certificates: trusts a new authority alone", "rules.certify",
-           "live, live.trusted, why)", "live, (), why)", ("unit: certificate_phases",)),
-    Mutant("certificates: keeps an old authority for ever", "rules.certify",
-           "elif is_retirement_due(snapshot, name) and", "elif False and",
-           ("unit: certificate_phases",)),
-    Mutant("certificates: lets an authority go before what it signed", "rules.certify",
-           "if certificate is None or certificate.issuer_key_id != live.certificate.key_id:",
-           "if certificate is None:", ("unit: certificate_phases",)),
-    Mutant("certificates: has whoever is the authority by then sign", "rules.certify",
-           "IssueCertificate(leaf, uid, version, signer,",
-           'IssueCertificate(leaf, uid, version, "",', ("unit: certificate_phases",)),
-    Mutant("guard: lets authorities go that Secrets need", "certificate_guards",
-           "    in_use = {c.issuer_key_id for c in certificates if c.issuer_key_id != c.key_id}",
-           "    in_use: set[str] = set()", ("unit: certificate_phases",)),
-    Mutant("guard: lets authorities go that members need", "certificate_guards",
-           "    in_use |= {signer for signer in snapshot.presented.values() if signer}\n", "",
-           ("unit: certificate_phases",)),
-    Mutant("guard: lets sign whom a member does not trust", "certificate_guards",
-           'does not trust its authority yet" if deaf else None',
-           'does not trust its authority yet" if False else None', ("unit: certificate_phases",)),
-    Mutant("guard: lets another Secret be written than was looked at", "certificate_guards",
-           'if (live.uid if live else "") != action.uid:', "if False:", ("unit: rules_certify",)),
 )  # fmt: skip

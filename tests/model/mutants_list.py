@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.model.mutants_certificates import CERTIFICATES
 from tests.model.mutants_correcting import CORRECTION
 from tests.model.mutants_keeping import (
     APPROVAL,
-    CERTIFICATES,
     DIFFERENCE,
     RECOVERY,
     REPLACEMENT,

@@ -23,10 +23,15 @@ def refuse_certificate(action: CertificateAction, snapshot: Snapshot) -> str | N
     if (live.uid if live else "") != action.uid:
         return "it is not the Secret that was looked at"
     match action:
-        case IssueAuthority(keep=kept) | ShareTrust(trusted=kept):
+        case IssueAuthority(keep=kept):
+            changing = live and live.certificate and (live.previous or len(live.trusted) > 1)
+            if changing:
+                return "a change of the authority is under way, and the key of before is in use"
+            return _refuse_distrust(name, kept, snapshot)
+        case ShareTrust(trusted=kept):
             return _refuse_distrust(name, kept, snapshot)
         case IssueCertificate(signer=signer):
-            return _refuse_unknown_signer(name, signer, snapshot)
+            return _refuse_unknown_signer(action, signer, snapshot)
 
 
 def _refuse_distrust(name: str, kept: tuple[Trusted, ...], snapshot: Snapshot) -> str | None:
@@ -46,12 +51,22 @@ def _refuse_distrust(name: str, kept: tuple[Trusted, ...], snapshot: Snapshot) -
     return "certificates in use are signed by whom it would not trust" if dropped & in_use else None
 
 
-def _refuse_unknown_signer(name: str, signer: str, snapshot: Snapshot) -> str | None:
-    live = snapshot.credentials.get(name)
-    certificate = live.certificate if live else None
-    if certificate is None or certificate.not_after <= snapshot.now or not signer:
+def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snapshot) -> str | None:
+    """Nobody signs whom a member that runs does not trust, unless it signed what is there now.
+
+    Also what has expired is not replaced by what would be refused: then its members could not even
+    be restarted one by one.
+    """
+    live = snapshot.credentials.get(action.leaf.secret)
+    if live and live.certificate and signer and live.certificate.issuer_key_id == signer:
         return None
-    deaf = [pod.name for pod in snapshot.pods if pod.running and signer not in pod.trust]
+    running = [pod for pod in snapshot.pods if pod.running]
+    if running and not signer:
+        return "who would sign it is not known"
+    authority = snapshot.credentials.get(action.leaf.authority)
+    oldest = (authority.previous or authority.certificate) if authority else None
+    unsaid = (oldest.key_id,) if oldest else ()
+    deaf = [pod.name for pod in running if signer not in (pod.trust or unsaid)]
     return f"{deaf[0]} does not trust its authority yet" if deaf else None
 
 

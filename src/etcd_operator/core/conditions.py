@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.approval import approved_request, find_recovered, find_request
+from etcd_operator.core.certificate_health import find_expiring, find_held_renewals
 from etcd_operator.core.corrections import CHANGED_BY_OTHERS, find_objections
 from etcd_operator.core.decision import Decision
 from etcd_operator.core.difference import DATA_DIFFERS, explain, find_difference
@@ -274,18 +275,16 @@ def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
     if problem:
         return Verdict(kind, "False", "Unusable", problem)
     known = {name: c.certificate for name, c in sorted(snapshot.credentials.items())}
+    held = " ".join(find_held_renewals(snapshot))
     expired = [name for name, one in known.items() if one and one.not_after <= now]
     if expired:
-        return Verdict(kind, "False", "Expired", f"Expired: {', '.join(expired)}.")
-    # What the operator renews is renewed at two thirds: so late, something keeps it from that.
-    soon = [
-        f"{name} on {one.not_after:%Y-%m-%d at %H:%M} UTC"
-        for name, one in known.items()
-        if one and now >= one.not_before + (one.not_after - one.not_before) * 5 / 6
-    ]
+        said = f"Expired: {', '.join(expired)}. {held}".strip()
+        return Verdict(kind, "False", "Expired", said[:2000])
+    if held:
+        return Verdict(kind, "False", "RenewalHeld", held[:2000])
+    soon = find_expiring(snapshot)
     if soon:
-        message = f"About to expire: {', '.join(soon)}. Put a new certificate there."
-        return Verdict(kind, "False", "ExpiringSoon", message)
+        return Verdict(kind, "False", "ExpiringSoon", f"About to expire: {' '.join(soon)}"[:2000])
     return Verdict(kind, "True", "AllValid", "Every certificate is valid.")
 
 

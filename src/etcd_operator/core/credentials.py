@@ -49,6 +49,7 @@ class Trusted:
     key_id: str
     pem: str
     not_after: datetime
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Credential:
     """A Secret with a certificate, as far as it is public.
 
     `trusted` is its ca.crt; `generation` is the spec's caGeneration that an authority was made
-    for. `flaw` is why it cannot be used, in a sentence's part that goes with its name.
+    for, and `previous` the authority of before while its key is kept beside the new one. `flaw`
+    is why it cannot be used, in a sentence's part that goes with its name.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Credential:
     generation: int = 0
     deleting: bool = False
     flaw: str = ""
+    previous: Certificate | None = None
 
 
 @dataclass(frozen=True, slots=True)

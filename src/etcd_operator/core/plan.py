@@ -1,8 +1,9 @@
 """Decide what to do next: an ordered table of rules, the first that has something to say wins.
 
-A plan is the corrections of our own objects that the present calls for, then the actions of the
-rule, then the corrections that their success will call for. It can be cut off after any action:
-the next pass sees where things stand and goes on from there. At the fixpoint it is empty.
+A plan is the renewals of certificates that are due, whatever the rule is about; then the
+corrections of our own objects that the present calls for; then the actions of the rule; then the
+corrections that their success will call for. It can be cut off after any action: the next pass sees
+where things stand and goes on from there. At the fixpoint it is empty.
 """
 
 from __future__ import annotations
@@ -10,7 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from etcd_operator.core.actions import Action, AddLearner, ApplyObject, PromoteMember, RemoveMember
+from etcd_operator.core.actions import (
+    Action,
+    AddLearner,
+    ApplyObject,
+    IssueCertificate,
+    PromoteMember,
+    RemoveMember,
+    ShareTrust,
+)
 from etcd_operator.core.decision import Decision, Rule
 from etcd_operator.core.layout import Layout, lay_out, lay_out_bootstrap, recorded_bootstrap
 from etcd_operator.core.members import Member, MemberList
@@ -36,6 +45,7 @@ from etcd_operator.core.rules import (
     versions,
 )
 from etcd_operator.core.rules.recover import recover_quorum
+from etcd_operator.core.rules.renew import renew
 from etcd_operator.core.rules.replace import replace_lost_members
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.upkeep import correct
@@ -115,8 +125,16 @@ def plan(snapshot: Snapshot) -> Plan:
     for rule in RULES:
         decision = rule(snapshot)
         if decision is not None:
-            return Plan(_compose(snapshot, decision), decision, rule.__name__)
+            actions = _compose(snapshot, decision)
+            return Plan((*_renew_first(snapshot, actions), *actions), decision, rule.__name__)
     raise AssertionError("the last rule always decides")
+
+
+def _renew_first(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[IssueCertificate, ...]:
+    """What is due, but for what the rule issues itself: a Secret is written once in a pass."""
+    issued = {a.leaf.secret for a in actions if isinstance(a, IssueCertificate)}
+    issued |= {a.secret for a in actions if isinstance(a, ShareTrust)}
+    return tuple(each for each in renew(snapshot) if each.leaf.secret not in issued)
 
 
 def _compose(snapshot: Snapshot, decision: Decision) -> tuple[Action, ...]:

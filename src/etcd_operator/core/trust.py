@@ -7,6 +7,7 @@ for clients and for what clients see. So no client certificate ever opens the pe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Final
 
@@ -23,6 +24,8 @@ OPERATOR_NAME: Final = "root"
 CLIENT_NAME: Final = "client"
 # What the gate says of a cluster in which nothing is encrypted, if it says anything.
 PLAIN: Final = "none"
+
+_SECOND: Final = timedelta(seconds=1)
 
 
 def tls_of(spec: EtcdClusterSpec) -> Tls:
@@ -47,6 +50,11 @@ def issued_leaves(spec: EtcdClusterSpec, naming: Naming) -> dict[str, Leaf]:
         naming.server_certificate: _server_leaf(spec, naming, ""),
         naming.client_certificate: Leaf(naming.client_secret, "", CLIENT_NAME),
     }
+
+
+def leaf_lifetime(spec: EtcdClusterSpec) -> timedelta:
+    """How long certificates are to last; they count whole seconds."""
+    return tls_of(spec).certificate_lifetime.length // _SECOND * _SECOND
 
 
 def wanted_authorities(snapshot: Snapshot) -> tuple[str, ...]:
@@ -173,6 +181,12 @@ def peer_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
     """Whom members believe about members."""
     own = snapshot.credentials.get(snapshot.naming.peer_authority)
     return own.trusted if own else snapshot.gate_trust.get(PEER_TRUST_FILE, ())
+
+
+def trust_of(snapshot: Snapshot, authority: str) -> tuple[Trusted, ...]:
+    """Whom those believe who meet what an authority of the cluster signs."""
+    peers = authority == snapshot.naming.peer_authority
+    return peer_trust(snapshot) if peers else client_trust(snapshot)
 
 
 def all_trust(snapshot: Snapshot) -> tuple[str, ...]:

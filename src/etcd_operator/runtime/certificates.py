@@ -207,6 +207,7 @@ def read_bundle(pem: str) -> tuple[Trusted, ...]:
             _key_id(one),
             one.public_bytes(serialization.Encoding.PEM).decode(),
             one.not_valid_after_utc,
+            one.not_valid_before_utc,
         )
         for one in x509.load_pem_x509_certificates(pem.encode())
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,9 +20,10 @@ from etcd_operator.core.actions import (
     IssueCertificate,
     ShareTrust,
 )
-from etcd_operator.core.credentials import Credential, Trusted, join_bundle
+from etcd_operator.core.credentials import Certificate, Credential, Trusted, join_bundle
 from etcd_operator.core.naming import ANNOTATION_CA_GENERATION, Naming
 from etcd_operator.core.render.metadata import build_object
+from etcd_operator.core.signers import signers_of
 from etcd_operator.errors import Conflict, Invalid, NotFound
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.clock import Clock
@@ -37,6 +39,8 @@ Json = dict[str, Any]
 
 FRESH_SECONDS: Final = 300.0
 HURRIED_SECONDS: Final = 10.0
+# Where an authority's Secret keeps the certificate and the key of the one before.
+PREVIOUS: Final = ("previous.crt", "previous.key")
 REMEMBERED: Final = 10_000
 
 
@@ -138,36 +142,53 @@ class CredentialStore:
     async def _write(self, action: CertificateAction, naming: Naming) -> Json:
         match action:
             case IssueAuthority(secret=name):
-                return await self._put(naming, name, action, *self._make_authority(action, naming))
+                made = await self._make_authority(action, naming)
+                return await self._put(naming, name, action, *made)
             case IssueCertificate(leaf=leaf):
                 return await self._put(
                     naming, leaf.secret, action, await self._issue(action, naming)
                 )
             case ShareTrust(secret=name, trusted=trusted):
-                return await self._put(naming, name, action, {"ca.crt": join_bundle(trusted)})
+                data: dict[str, str | None] = {"ca.crt": join_bundle(trusted)}
+                if name in (naming.client_authority, naming.peer_authority):
+                    # Who is trusted no more signs no more either.
+                    data |= dict.fromkeys(PREVIOUS)
+                return await self._put(naming, name, action, data)
 
-    def _make_authority(
+    async def _make_authority(
         self, action: IssueAuthority, naming: Naming
-    ) -> tuple[dict[str, str], dict[str, str]]:
+    ) -> tuple[dict[str, str | None], dict[str, str]]:
         from etcd_operator.runtime.certificates import make_authority, read_bundle
 
         pair = make_authority(f"{naming.namespace}/{action.secret}", self._clock.now())
         bundle = join_bundle((*action.keep, *read_bundle(pair.certificate)))
         annotations = {ANNOTATION_CA_GENERATION: str(action.generation)}
-        return {**_pair(pair), "ca.crt": bundle}, annotations
+        before = await self._keep_key(action, naming) if action.uid else {}
+        return {**before, **_pair(pair), "ca.crt": bundle}, annotations
 
-    async def _issue(self, action: IssueCertificate, naming: Naming) -> dict[str, str]:
-        from etcd_operator.runtime.certificates import KeyPair, issue_certificate
+    async def _keep_key(self, action: IssueAuthority, naming: Naming) -> dict[str, str]:
+        """The key that has signed so far goes on until all trust the new one.
+
+        One that cannot be used leaves the one before it where it is.
+        """
+        from etcd_operator.runtime.certificates import KeyPair, find_flaw
+
+        secret = await self._api.get(kube.SECRETS, naming.namespace, action.secret)
+        data = _decode(secret)
+        pair = KeyPair(data.get("tls.crt", ""), data.get("tls.key", ""))
+        if find_flaw(pair):
+            return {}
+        return dict(zip(PREVIOUS, (pair.certificate, pair.key), strict=True))
+
+    async def _issue(self, action: IssueCertificate, naming: Naming) -> dict[str, str | None]:
+        from etcd_operator.runtime.certificates import issue_certificate
 
         leaf = action.leaf
         secret = await self._api.get(kube.SECRETS, naming.namespace, leaf.authority)
-        authority, data = read_credential(secret), _decode(secret)
-        certificate = authority.certificate
-        if certificate is None or authority.flaw or authority.owner_uid != naming.uid:
+        authority = read_credential(secret)
+        if authority.owner_uid != naming.uid or not signers_of(authority):
             raise Invalid(f"Secret {leaf.authority} is no certificate authority of this cluster")
-        if action.signer and action.signer != certificate.key_id:
-            raise Conflict(f"Secret {leaf.authority} has changed", 409)
-        signer, now = KeyPair(data["tls.crt"], data["tls.key"]), self._clock.now()
+        signer, now = _find_signer(secret, authority, action.signer), self._clock.now()
         pair = issue_certificate(
             signer,
             leaf.common_name,
@@ -178,7 +199,7 @@ class CredentialStore:
             client=leaf.client,
         )
         bundle = join_bundle((*action.trusted, *authority.trusted))
-        made = {**_pair(pair), "ca.crt": bundle}
+        made: dict[str, str | None] = {**_pair(pair), "ca.crt": bundle}
         if leaf.dialler:
             other = issue_certificate(signer, leaf.common_name, now, action.lifetime, server=False)
             made |= {"client.crt": other.certificate, "client.key": other.key}
@@ -189,11 +210,11 @@ class CredentialStore:
         naming: Naming,
         name: str,
         action: CertificateAction,
-        data: dict[str, str],
+        data: Mapping[str, str | None],
         annotations: dict[str, str] | None = None,
     ) -> Json:
-        """Create the Secret, or change exactly the one that was looked at."""
-        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+        """Create the Secret, or change exactly the one that was looked at; None takes a key out."""
+        encoded = {key: _encode(text) for key, text in data.items()}
         if not action.uid:
             made = build_object("v1", "Secret", name, naming, {}, annotations=annotations)
             body = {**made, "type": "kubernetes.io/tls", "data": encoded}
@@ -206,6 +227,22 @@ class CredentialStore:
             metadata["labels"] = dict(naming.inherited_labels)
         patch = {"metadata": metadata, "data": encoded}
         return await self._api.merge_patch(kube.SECRETS, naming.namespace, name, patch)
+
+
+def _find_signer(secret: Json, authority: Credential, key_id: str) -> KeyPair:
+    """The key of the authority that is to sign (empty: the newest); raises Conflict without it."""
+    from etcd_operator.runtime.certificates import KeyPair
+
+    data, newest, previous = _decode(secret), authority.certificate, authority.previous
+    if newest and key_id in ("", newest.key_id):
+        return KeyPair(data["tls.crt"], data["tls.key"])
+    if previous and key_id == previous.key_id:
+        return KeyPair(*(data[key] for key in PREVIOUS))
+    raise Conflict(f"Secret {authority.name} has changed", 409)
+
+
+def _encode(text: str | None) -> str | None:
+    return None if text is None else base64.b64encode(text.encode()).decode()
 
 
 def _pair(pair: KeyPair) -> dict[str, str]:
@@ -256,4 +293,13 @@ def read_credential(secret: Json) -> Credential:
         generation=int(generation) if generation.isdecimal() else 0,
         deleting="deletionTimestamp" in metadata,
         flaw=flaw,
+        previous=_read_previous(data),
     )
+
+
+def _read_previous(data: Mapping[str, str]) -> Certificate | None:
+    """The authority of before, if its key is there and can be used."""
+    from etcd_operator.runtime.certificates import KeyPair, find_flaw, read_certificate
+
+    pair = KeyPair(*(data.get(key, "") for key in PREVIOUS))
+    return None if find_flaw(pair) else read_certificate(pair.certificate)

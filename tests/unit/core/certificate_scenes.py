@@ -21,6 +21,7 @@ from etcd_operator.core.credentials import (
     Trusted,
 )
 from etcd_operator.core.plan import plan
+from etcd_operator.core.signers import signers_of
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import all_trust, tls_of
 from tests.unit.core.scenes import (
@@ -88,16 +89,20 @@ def after_certificate(snapshot: Snapshot, action: CertificateAction) -> Snapshot
         case IssueAuthority(secret=name, keep=keep, generation=generation):
             number = 1 + max((int(one.key_id[-1]) for one in keep), default=0)
             made = make_authority(f"{name.removeprefix('db-')}{number}", name, snapshot, generation)
-            one = replace(made, trusted=(*keep, *made.trusted))
+            before = snapshot.credentials.get(name)
+            previous = before.certificate if before else None
+            one = replace(made, trusted=(*keep, *made.trusted), previous=previous)
         case IssueCertificate(leaf=leaf, lifetime=lifetime, trusted=trusted):
             issuer = snapshot.credentials[leaf.authority]
             assert issuer.certificate
-            assert action.signer in ("", issuer.certificate.key_id), "looked at another authority"
-            made = make_leaf(leaf, issuer.certificate.key_id, snapshot.now, lifetime)
+            signer = action.signer or issuer.certificate.key_id
+            known_ids = [one.key_id for one in signers_of(issuer)]
+            assert signer in known_ids, "looked at another authority"
+            made = make_leaf(leaf, signer, snapshot.now, lifetime)
             known = {t.key_id: t for t in (*trusted, *issuer.trusted)}
             one = replace(made, trusted=tuple(known.values()))
         case ShareTrust(secret=name, trusted=trusted):
-            one = replace(snapshot.credentials[name], trusted=trusted)
+            one = replace(snapshot.credentials[name], trusted=trusted, previous=None)
     before = snapshot.credentials.get(one.name)
     assert (before.uid if before else "") == action.uid
     version = int(before.resource_version) + 1 if before else 1

@@ -18,6 +18,7 @@ from etcd_operator.core.actions import (
     ShareTrust,
 )
 from etcd_operator.core.credentials import Credential
+from etcd_operator.core.signers import signers_of
 from etcd_operator.core.snapshot import Child, Snapshot
 from tests.unit.core.certificate_scenes import make_authority, make_leaf
 from tests.unit.core.scenes import after_kubernetes
@@ -97,15 +98,18 @@ def _make(
     match action:
         case IssueAuthority(secret=name, keep=keep, generation=generation):
             made = make_authority(key_id, name, snapshot, generation)
-            return replace(made, trusted=(*keep, *made.trusted))
+            before = known[name].certificate if name in known else None
+            return replace(made, trusted=(*keep, *made.trusted), previous=before)
         case IssueCertificate(leaf=leaf, lifetime=lifetime, trusted=trusted):
             authority = known.get(leaf.authority)
             if authority is None or authority.certificate is None:
                 raise Conflict(leaf.authority)
-            signer = authority.certificate.key_id
-            if action.signer not in ("", signer) and lapse is not Lapse.SIGNER:
-                raise Conflict(leaf.authority)
+            signer = action.signer or authority.certificate.key_id
+            if signer not in [one.key_id for one in signers_of(authority)]:
+                if lapse is not Lapse.SIGNER:
+                    raise Conflict(leaf.authority)
+                signer = authority.certificate.key_id
             made = make_leaf(leaf, signer, snapshot.now, lifetime)
             return replace(made, trusted=(*trusted, *authority.trusted))
         case ShareTrust(secret=name, trusted=trusted):
-            return replace(known[name], trusted=trusted)
+            return replace(known[name], trusted=trusted, previous=None)

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject, CertificateAction
-from etcd_operator.core.credentials import Credential, Trusted, key_ids
+from etcd_operator.core.credentials import Certificate, Credential, Trusted, key_ids
 from etcd_operator.core.naming import (
     ANNOTATION_FINGERPRINT,
     ANNOTATION_TRUST,
@@ -40,6 +40,8 @@ from tests.unit.core.scenes import NOW
 
 # Everything made by now was made so long ago, once time goes by: longer than any overlap here.
 AGE: Final = timedelta(hours=2)
+# A third of a certificate's life: it is due after two of them.
+MONTH: Final = timedelta(days=30)
 PORTS: Final = (CLIENT_PORT, PEER_PORT)
 KINDS: Final = ("ConfigMap", "StatefulSet")
 FILES: Final = (CLIENT_TRUST_FILE, PEER_TRUST_FILE)
@@ -89,13 +91,17 @@ class Late(NamedTuple):
 
 
 class World(NamedTuple):
-    """Everything as it is. `late` is None where there is no second operator."""
+    """Everything as it is. `late` is None where there is no second operator.
+
+    `months` are those that may still go by.
+    """
 
     secrets: Secrets
     gate: Child | None
     statefulset: Child | None
     members: tuple[Member, ...]
     late: Late | None = None
+    months: int = 0
 
 
 def trust_of(gate: Child | None) -> str:
@@ -130,11 +136,15 @@ def with_members(world: World, members: list[Member]) -> World:
 
 
 class Stage:
-    """How a world goes on. `base` is what never changes; `lapse` is left out."""
+    """How a world goes on. `base` is what never changes; `lapse` is left out.
 
-    def __init__(self, base: Snapshot, lapse: Lapse | None = None) -> None:
+    Where nothing `rolls` no Pod is ever made anew: processes may start again, and that is all.
+    """
+
+    def __init__(self, base: Snapshot, lapse: Lapse | None = None, *, rolls: bool = True) -> None:
         self.base = replace(base, now=NOW)
         self.lapse = lapse
+        self.rolls = rolls
         self._secrets: dict[object, Secrets] = {}
         self._children: dict[object, Child] = {}
         self._steps: dict[object, Steps] = {}
@@ -199,6 +209,15 @@ class Stage:
             late = world.late
             late = late._replace(secrets=self._age(late.secrets)) if late else None
             yield world._replace(secrets=aged, late=late)
+        if world.months and self._is_quiet(world):
+            older = {name: _grow_old(one, MONTH) for name, one in world.secrets.by_name.items()}
+            yield world._replace(secrets=self.hold(older), months=world.months - 1)
+
+    def _is_quiet(self, world: World) -> bool:
+        """Whether all is done that takes no months: by the operator, and by the kubelet."""
+        shown = self._shown(world.secrets)
+        mounted = all(one.shown == shown for one in world.members if one.announced)
+        return mounted and not any(self.passes(world))
 
     def _restarts(self, world: World, member: Member) -> Iterator[Member]:
         shown = self._shown(world.secrets)
@@ -211,6 +230,8 @@ class Stage:
         if member.announced:
             yield member._replace(shown=shown)
             yield member._replace(shown=shown, loaded=loaded)
+        if not self.rolls:
+            return
         announced = tuple(template[ANNOTATION_TRUST].split(","))
         yield member._replace(shown=shown, loaded=loaded, announced=announced)
 
@@ -315,10 +336,19 @@ class Stage:
 
 def _age(one: Credential, young: datetime) -> Credential:
     known = one.certificate
-    if known is None or known.made <= young:
-        return one
-    begun, end = known.not_before - AGE, known.not_after - AGE
-    return replace(one, certificate=replace(known, not_before=begun, not_after=end))
+    return one if known is None or known.made <= young else _grow_old(one, AGE)
+
+
+def _grow_old(one: Credential, by: timedelta) -> Credential:
+    return replace(
+        one,
+        certificate=one.certificate and _shift(one.certificate, by),
+        previous=one.previous and _shift(one.previous, by),
+    )
+
+
+def _shift(known: Certificate, by: timedelta) -> Certificate:
+    return replace(known, not_before=known.not_before - by, not_after=known.not_after - by)
 
 
 def _decide(snapshot: Snapshot, shown: tuple[tuple[str, str], ...]) -> Iterator[Action]:

@@ -155,11 +155,25 @@ def explore(
                 truth = without_late(following)
                 if truth not in judged:
                     judged.add(truth)
-                    found.wrong = found.wrong or find_distrust(stage, truth) or find_refusal(truth)
+                    found.wrong = found.wrong or judge(stage, truth)
             if found.wrong:
                 return found
-    found.wrong = find_stuck(stage, found)
+    found.wrong = find_stuck(stage, found) if stage.rolls else ""
     return found
+
+
+def judge(stage: Stage, world: World) -> str:
+    """What is wrong with a world as it is."""
+    return find_distrust(stage, world) or find_refusal(world) or find_expired(stage, world)
+
+
+def find_expired(stage: Stage, world: World) -> str:
+    """Which certificate of the operator's own has run out."""
+    for leaf in wanted_leaves(stage.base.cluster.spec, stage.base.naming):
+        live = world.secrets.by_name.get(leaf.secret)
+        if live and live.certificate and live.certificate.not_after <= stage.base.now:
+            return f"{leaf.secret} has expired"
+    return ""
 
 
 def find_refusal(world: World) -> str:
@@ -313,6 +327,13 @@ BESIDE: dict[str, Callable[[], Start]] = {
     "a new cluster with clients": partial(nothing_yet, **CLIENTS),
     "an issuer's certificates": partial(new_authorities, *ISSUED, **ISSUERS),
 }
+MONTHS: dict[str, Callable[[], Start]] = {
+    "a new authority of peers": partial(new_authorities, **PEERS),
+    "a new authority of clients": partial(new_authorities, **CLIENTS),
+    "both, and certificates are due": partial(new_authorities, due=True),
+    "one within another": partial(change_within_change, **PEERS),
+    "the user's certificate": partial(new_authorities, *MINE, **USERS),
+}
 # How many passes the second operator begins after the one that it is in: one, or none here.
 BEGINS = {"one after another": 0}
 NOTICED = {
@@ -352,3 +373,32 @@ def test_the_guards_alone_keep_everybody_understood(start: str) -> None:
     found = run(BESIDE[start](), tempted=True)
     print(f"{start}: {found.count} states")
     assert not found.wrong
+
+
+def run_for_months(start: Start, months: int, *, rolls: bool) -> Explored:
+    """Explore what becomes of it in so much time, with members that restart, or never do."""
+    before, scene = (replace(one, pods=one.pods[:2]) for one in start)
+    stage = Stage(scene, rolls=rolls)
+    return explore(stage, stage.begin(None, before)._replace(months=months))
+
+
+@pytest.mark.parametrize("start", MONTHS)
+def test_no_certificate_expires_although_the_roll_never_goes_on(start: str) -> None:
+    found = run_for_months(MONTHS[start](), 7, rolls=False)
+    print(f"{start}: {found.count} states")
+    assert not found.wrong
+    assert found.count > 20
+
+
+@pytest.mark.parametrize("start", ["a new authority of peers", "the user's certificate"])
+def test_no_certificate_expires_while_members_restart_at_any_time(start: str) -> None:
+    found = run_for_months(MONTHS[start](), 3, rolls=True)
+    print(f"{start}: {found.count} states")
+    assert not found.wrong
+    assert found.count > 500
+
+
+def test_without_the_key_of_who_is_trusted_nothing_can_be_renewed() -> None:
+    """A lost key is the only way into expiry; nobody is refused until then."""
+    found = run_for_months(lost_authority("db-peer-ca", **PEERS), 7, rolls=False)
+    assert found.wrong == "db-peer-tls has expired"

@@ -65,7 +65,7 @@ NOT_BEGUN: dict[str, tuple[Snapshot, str]] = {
         replace(BEGINS, cluster=replace(BEGINS.cluster, status=OTHER_ID), children={}),
         "it was approved for another etcd cluster",
     ),
-    "a quorum": (approve(formed(3)), "no loss of quorum is reported"),
+    "a quorum": (with_status(approve(formed(3)), conditions=LOST), "no loss of quorum is reported"),
     "the loss is not reported": (
         with_status(BEGINS, conditions=[]),
         "no loss of quorum is reported",

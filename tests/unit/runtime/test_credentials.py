@@ -67,11 +67,8 @@ class SecretApi:
                 raise Conflict(name, 409)
         version = str(int(live["metadata"]["resourceVersion"]) + 1)
         metadata = {**live["metadata"], "resourceVersion": version}
-        self.secrets[name] = {
-            **live,
-            "metadata": metadata,
-            "data": {**live["data"], **patch["data"]},
-        }
+        data = {k: text for k, text in {**live["data"], **patch["data"]}.items() if text}
+        self.secrets[name] = {**live, "metadata": metadata, "data": data}
         return self.secrets[name]
 
 
@@ -207,6 +204,65 @@ async def test_nothing_is_signed_by_another_authority_than_was_looked_at(
     )
     with pytest.raises(Conflict):
         await store.write(other, SECURE)
+
+
+async def test_the_key_of_before_signs_until_its_authority_is_trusted_no_more(
+    api: SecretApi, store: CredentialStore
+) -> None:
+    scene = to_secure(3)
+    first = (await issue_all(store, scene))["db-peer-ca"]
+    assert first.certificate
+    old = first.certificate.key_id
+    anew = IssueAuthority(first.name, first.uid, first.resource_version, 1, first.trusted, "")
+    await store.write(anew, SECURE)
+    second = read_credential(api.secrets["db-peer-ca"])
+    assert second.certificate
+    assert second.certificate.key_id != old
+    assert second.previous == first.certificate
+    assert {one.key_id for one in second.trusted} == {old, second.certificate.key_id}
+    leaf = next(
+        a
+        for a in plan(scene).actions
+        if isinstance(a, IssueCertificate) and a.leaf.authority == "db-peer-ca"
+    )
+    for signer in (old, second.certificate.key_id):
+        live = read_credential(api.secrets["db-peer-tls"])
+        again = replace(leaf, uid=live.uid, resource_version=live.resource_version, signer=signer)
+        await store.write(again, SECURE)
+        made = read_credential(api.secrets["db-peer-tls"])
+        assert made.certificate
+        assert not made.flaw
+        assert made.certificate.issuer_key_id == signer
+    alone = tuple(one for one in second.trusted if one.key_id != old)
+    await store.write(
+        ShareTrust("db-peer-ca", second.uid, second.resource_version, alone, ""), SECURE
+    )
+    last = read_credential(api.secrets["db-peer-ca"])
+    assert last.previous is None
+    assert not any(key.startswith("previous") for key in api.secrets["db-peer-ca"]["data"])
+    live = read_credential(api.secrets["db-peer-tls"])
+    with pytest.raises(Conflict):
+        await store.write(
+            replace(leaf, uid=live.uid, resource_version=live.resource_version, signer=old),
+            SECURE,
+        )
+
+
+async def test_a_key_that_cannot_be_used_does_not_take_the_place_of_one_that_can(
+    api: SecretApi, store: CredentialStore
+) -> None:
+    first = (await issue_all(store, to_secure(3)))["db-peer-ca"]
+    await store.write(
+        IssueAuthority(first.name, first.uid, first.resource_version, 1, first.trusted, ""), SECURE
+    )
+    api.secrets["db-peer-ca"]["data"]["tls.key"] = base64.b64encode(b"edited").decode()
+    broken = read_credential(api.secrets["db-peer-ca"])
+    assert (broken.certificate, broken.previous) == (None, first.certificate)
+    await store.write(
+        IssueAuthority(broken.name, broken.uid, broken.resource_version, 1, broken.trusted, ""),
+        SECURE,
+    )
+    assert read_credential(api.secrets["db-peer-ca"]).previous == first.certificate
 
 
 async def test_the_operator_shows_its_own_certificate_and_hides_its_key(

@@ -1,11 +1,13 @@
-"""Issue certificates, renew them, and let a new authority take the place of an old one.
+"""Issue certificates, and let a new authority take the place of an old one.
 
 etcd loads its certificate for every connection, but whom it trusts only when it starts. So a
-certificate is renewed without a restart, and an authority is replaced in three phases:
+certificate is renewed without a restart (`renew`), and an authority is replaced in three phases:
 
-    1. the new one is trusted beside the old one; all members restart, one at a time
+    1. the new one is trusted beside the old one, which goes on signing; all members restart, one at
+       a time
     2. certificates come from the new one, as soon as every member trusts it
-    3. the old one is trusted no more, when nobody shows a certificate of it; all members restart
+    3. the old one is trusted no more, when nobody shows a certificate of it, and its key goes; all
+       members restart
 
 The restarts are those of `roll`: whom the members trust is part of their template.
 """
@@ -14,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import (
@@ -23,26 +24,25 @@ from etcd_operator.core.actions import (
     IssueCertificate,
     ShareTrust,
 )
-from etcd_operator.core.credentials import Credential, Leaf, Trusted, key_ids
+from etcd_operator.core.credentials import Certificate, Credential, Leaf, Trusted, key_ids
 from etcd_operator.core.decision import LATER, Decision
 from etcd_operator.core.issuer import find_credential_problem
 from etcd_operator.core.naming import ANNOTATION_TLS
+from etcd_operator.core.signers import ca_overlap, choose_signer
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import (
     CLIENT_TRUST_FILE,
     PEER_TRUST_FILE,
     PLAIN,
-    client_trust,
     describe_tls,
+    leaf_lifetime,
     own_credentials,
-    peer_trust,
     port_of,
     tls_of,
+    trust_of,
     wanted_authorities,
     wanted_leaves,
 )
-
-_SECOND: Final = timedelta(seconds=1)
 
 
 def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
@@ -107,7 +107,7 @@ def refuse_unusable_certificate(snapshot: Snapshot) -> Decision | None:
 
 
 def certify(snapshot: Snapshot) -> Decision | None:
-    """Issue what is missing or due; take the next step of a change of authority."""
+    """Issue what is missing or has changed; take the next step of a change of authority."""
     actions = tuple(_act_on_authorities(snapshot))
     if not any(isinstance(action, IssueAuthority) and action.uid for action in actions):
         # What a new authority is to sign is judged when the authority is known.
@@ -135,7 +135,7 @@ def _act_on_authorities(snapshot: Snapshot) -> Iterator[CertificateAction]:
             continue
         if live is None or live.certificate is None:
             yield _issue(snapshot, name, live, _remember(snapshot, name), "the cluster needs it")
-        elif len(live.trusted) == 1 and (why := _why_replace(snapshot, live)):
+        elif not is_changing(live) and (why := _why_replace(snapshot, live)):
             yield _issue(snapshot, name, live, live.trusted, why)
         elif is_retirement_due(snapshot, name) and _nobody_shows_old(snapshot, name):
             signer = tuple(t for t in live.trusted if t.key_id == live.certificate.key_id)
@@ -171,14 +171,15 @@ def _why_replace(snapshot: Snapshot, live: Credential) -> str:
     return ""
 
 
-def _overlap(snapshot: Snapshot) -> timedelta:
-    return tls_of(snapshot.cluster.spec).ca_overlap.length
+def is_changing(authority: Credential) -> bool:
+    """Whether an authority of before is trusted beside the new one, or its key is kept."""
+    return len(authority.trusted) > 1 or authority.previous is not None
 
 
 def is_retirement_due(snapshot: Snapshot, authority: str) -> bool:
     """Whether all that an older authority signed was replaced long enough ago."""
     live = snapshot.credentials.get(authority)
-    if live is None or live.certificate is None or len(live.trusted) < 2:
+    if live is None or live.certificate is None or not is_changing(live):
         return False
     for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
         if leaf.authority != authority:
@@ -187,7 +188,7 @@ def is_retirement_due(snapshot: Snapshot, authority: str) -> bool:
         certificate = one.certificate if one else None
         if certificate is None or certificate.issuer_key_id != live.certificate.key_id:
             return False
-        if snapshot.now < certificate.made + _overlap(snapshot):
+        if snapshot.now < certificate.made + ca_overlap(snapshot):
             return False
     return True
 
@@ -201,60 +202,46 @@ def _nobody_shows_old(snapshot: Snapshot, authority: str) -> bool:
     return all(
         snapshot.presented.get((pod.ordinal, port)) == signer
         for pod in snapshot.pods
-        if not pod.deleting
+        if pod.running
     )
 
 
 def _act_on_leaves(snapshot: Snapshot) -> Iterator[CertificateAction]:
-    tls = tls_of(snapshot.cluster.spec)
-    # A certificate counts whole seconds.
-    lifetime = tls.certificate_lifetime.length // _SECOND * _SECOND
+    lifetime = leaf_lifetime(snapshot.cluster.spec)
     for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
         live, authority = (snapshot.credentials.get(name) for name in (leaf.secret, leaf.authority))
-        peers = leaf.authority == snapshot.naming.peer_authority
-        trusted = peer_trust(snapshot) if peers else client_trust(snapshot)
+        trusted = trust_of(snapshot, leaf.authority)
         if live and live.deleting:
             continue
-        signer = authority.certificate.key_id if authority and authority.certificate else ""
-        why = _why_issue(snapshot, leaf, live, authority, lifetime)
-        if why:
+        signer = choose_signer(snapshot, leaf)
+        why = _why_issue(leaf, live, signer, lifetime)
+        # Nobody who runs can know an authority that is made in this very pass.
+        if why and (signer or not (authority or snapshot.pods)):
             uid, version = (live.uid, live.resource_version) if live else ("", "")
-            yield IssueCertificate(leaf, uid, version, signer, lifetime, trusted, why)
+            by = signer.key_id if signer else ""
+            yield IssueCertificate(leaf, uid, version, by, lifetime, trusted, why)
         elif live and trusted and key_ids(live.trusted) != key_ids(trusted):
             why = "other certificate authorities are trusted now"
             yield ShareTrust(leaf.secret, live.uid, live.resource_version, trusted, why)
 
 
 def _why_issue(
-    snapshot: Snapshot,
-    leaf: Leaf,
-    live: Credential | None,
-    authority: Credential | None,
-    lifetime: timedelta,
+    leaf: Leaf, live: Credential | None, signer: Certificate | None, lifetime: timedelta
 ) -> str:
-    """Why a certificate has to be issued; empty if the one that is there will do for now."""
+    """Why a certificate has to be issued; empty if the one that is there will do, or is renewed."""
     if live is None:
         return "the cluster needs it"
     certificate = live.certificate
     if certificate is None or live.flaw:
         return "what it held could not be used"
-    if certificate.not_after <= snapshot.now:
-        return "it has expired"
-    if authority is None or authority.certificate is None:
+    if signer is None:
         return ""
-    if not _is_trusted_by_all(snapshot, authority.certificate.key_id):
-        return ""
-    if certificate.issuer_key_id != authority.certificate.key_id:
-        early = snapshot.now < authority.certificate.made + _overlap(snapshot)
-        return "" if early else "it has a new certificate authority"
+    if certificate.issuer_key_id != signer.key_id:
+        return "another certificate authority signs now"
     if certificate.names != leaf.names:
         return "its names have changed"
     if certificate.client != leaf.client:
         return "spec.etcdConfig.enableGRPCGateway has changed"
-    if certificate.lifetime != lifetime:
+    if certificate.lifetime != lifetime and certificate.not_after < signer.not_after:
         return "spec.security.tls.certificateLifetime has changed"
-    return "two thirds of its life are over" if certificate.is_due(snapshot.now) else ""
-
-
-def _is_trusted_by_all(snapshot: Snapshot, key_id: str) -> bool:
-    return all(key_id in pod.trust for pod in snapshot.pods if pod.ever_ran and not pod.deleting)
+    return ""
