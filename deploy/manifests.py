@@ -32,6 +32,8 @@ RULES: Final[list[Json]] = [
         "resources": ["pods"],
         "verbs": ["get", "list", "watch", "patch", "delete"],
     },
+    # Who serves is stopped only as far as every PodDisruptionBudget allows.
+    {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
     # No right to list or watch them: nobody finds out from the operator which Secrets there are.
     {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "patch"]},
     {

@@ -15,7 +15,7 @@ from typing import Final, get_args
 
 from deploy import manifests
 from etcd_operator.api.cluster import Phase
-from etcd_operator.core import actions, conditions
+from etcd_operator.core import actions, conditions, sentences
 from etcd_operator.core.credentials import Leaf
 from etcd_operator.core.naming import Naming
 from etcd_operator.core.plan import RULES
@@ -161,6 +161,7 @@ def find_events() -> list[tuple[str, str]]:
         actions.SetFinalizer(True, "", ""),
         *_sample_applications(),
         *_sample_deletions(),
+        actions.EvictPod("db-2", "", "its spec has changed"),
         actions.ResizeClaim("data-db-0", "", "20Gi"),
         actions.QuarantineDisk("data-db-0", "", "pvc-1b2c"),
         *_sample_replacements(),
@@ -182,7 +183,7 @@ def find_events() -> list[tuple[str, str]]:
     missing = kinds - {type(sample) for sample in samples}
     if missing:
         raise ValueError(f"{missing} has no sample here, so its event would not be documented")
-    return [actions.describe(sample, "db") for sample in samples]
+    return [sentences.describe(sample, "db") for sample in samples]
 
 
 def _sample_applications() -> Iterator[actions.Action]:

@@ -7,6 +7,7 @@ OperatorError
 │   ├── Invalid               400, 422: the server refuses the object; `reason` says why
 │   ├── Forbidden             401, 403: missing rights, quota, admission
 │   ├── Gone                  410: the resourceVersion asked for is too old
+│   ├── EvictionRefused       429, 500: a PodDisruptionBudget lets no Pod go; ask again
 │   └── KubeUnavailable       429, 5xx, timeouts, refused or broken connections: try again
 ├── EtcdError                 an answer (or none) of an etcd member
 │   ├── EtcdUnreachable       no connection, or no answer before the deadline: outcome unknown
@@ -50,6 +51,10 @@ class Forbidden(KubeError):
 
 class Gone(KubeError):
     """The resourceVersion to continue from has been compacted away."""
+
+
+class EvictionRefused(KubeError):
+    """A PodDisruptionBudget lets the Pod not go; the text names the budget where it is known."""
 
 
 class KubeUnavailable(KubeError):

@@ -16,6 +16,7 @@ from etcd_operator.core.actions import (
     AddLearner,
     ApplyObject,
     DeleteObject,
+    EvictPod,
     MoveLeader,
     PromoteMember,
     RemoveMember,
@@ -69,6 +70,8 @@ def _conceive(snapshot: Snapshot, width: int) -> Iterator[Action]:
     yield SetFinalizer(False, cluster.uid, cluster.resource_version)
     for pod in snapshot.pods:
         yield DeleteObject("Pod", pod.name, pod.uid, "")
+        yield DeleteObject("Pod", pod.name, pod.uid, "", pod.resource_version)
+        yield EvictPod(pod.name, pod.uid, "")
     for claim in snapshot.claims:
         yield DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, "")
         yield ResizeClaim(claim.name, claim.uid, BETWEEN)

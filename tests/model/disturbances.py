@@ -113,6 +113,15 @@ def _delete_pod(state: State) -> Iterator[Step]:
             yield f"Pod {ordinal} is deleted", following
 
 
+def _drain_pod(state: State) -> Iterator[Step]:
+    """Somebody drains a node: the API server is asked as by the operator."""
+    for ordinal, pod in enumerate(state.pods):
+        if pod is not None and not pod.deleting:
+            following, error = kubernetes.evict_pod(state, ordinal, pod.uid)
+            if error is None:
+                yield f"Pod {ordinal} is evicted", following
+
+
 def _crash_process(state: State) -> Iterator[Step]:
     for ordinal, pod in enumerate(state.pods):
         if pod is not None and pod.process == RUNNING:
@@ -199,6 +208,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "StatefulSet status lags": _status_lags,
     "status lost": _lose_status,
     "Pod deleted": _delete_pod,
+    "Pod drained": _drain_pod,
     "process crashes": _crash_process,
     "disk wiped": _wipe_disk,
     "disk lost": _lose_disk,

@@ -11,6 +11,7 @@ from typing import Final
 from etcd_operator.core.actions import (
     ApplyObject,
     DeleteObject,
+    EvictPod,
     LabelPod,
     PromoteMember,
     ReleaseVolume,
@@ -70,7 +71,7 @@ def judge_refusal(deed: Deed, error: str) -> str | None:
     """A pass that saw the present must not be refused, except for what ends by waiting."""
     if deed.veto is not None:
         return f"the guard refused an action planned on a true view: {error}"
-    if error in NOT_YET:
+    if error in NOT_YET or error == kubernetes.BUDGET_REFUSES:
         return None
     return f"the server refused an action planned on a true view: {error}"
 
@@ -161,7 +162,7 @@ def _keeps_what_was_before(
 def _stopped(before: State, after: State, deed: Deed) -> list[int]:
     """The ordinals whose running Pods this action condemns."""
     match deed.action:
-        case DeleteObject(kind="Pod"):
+        case DeleteObject(kind="Pod") | EvictPod():
             condemned = [
                 o
                 for o, (old, new) in enumerate(zip(before.pods, after.pods, strict=True))

@@ -8,6 +8,7 @@ from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.naming import ROLE_VOTER
 from tests.model import etcd, replacing
 from tests.model.world import (
+    BUDGET,
     CONFIG_MAP,
     CONTROLLED,
     CRASHED,
@@ -30,6 +31,7 @@ from tests.model.world import (
 
 CONFLICT = "conflict"
 NOT_FOUND = "not found"
+BUDGET_REFUSES = "the budget refuses"
 INVALID = "invalid"
 
 _cluster_revisions: dict[Cluster, int] = {}
@@ -56,9 +58,10 @@ def child_revision(child: Child, told: Told) -> str:
     return f"{child.manifest.index}/{told.manifest}/{told.created}"
 
 
-def pod_revision(pod: Pod) -> str:
-    """A Pod's resourceVersion: its status changes whenever its process starts or ends."""
-    return f"{pod.process}/{pod.restarts}/{int(pod.deleting)}/{pod.role}/{pod.owner}"
+def pod_revision(pod: Pod, *, ready: bool) -> str:
+    """A Pod's resourceVersion: its status changes whenever its process starts, ends or is Ready."""
+    changes = (pod.process, pod.restarts, int(pod.deleting), pod.role, pod.owner, int(ready))
+    return "/".join(map(str, changes))
 
 
 def claim_revision(claim: Claim) -> str:
@@ -141,11 +144,40 @@ def delete_pod(
     pod = state.pods[ordinal]
     if pod is None:
         return state, NOT_FOUND
-    if pod.uid != uid or (revision and pod_revision(pod) != revision):
+    ready = is_ready(state, ordinal)
+    if pod.uid != uid or (revision and pod_revision(pod, ready=ready) != revision):
         return state, CONFLICT
     if at_once:
         return etcd.settle_leader(state._replace(pods=put(state.pods, ordinal, None))), None
     return state._replace(pods=put(state.pods, ordinal, pod._replace(deleting=True))), None
+
+
+def is_ready(state: State, ordinal: int) -> bool:
+    """Readiness asks the member for a linearizable read."""
+    members = state.etcd
+    line = members.line(ordinal) if members else None
+    return (
+        members is not None and line is not None and members.leader >= 0 and etcd.is_up(state, line)
+    )
+
+
+def evict_pod(state: State, ordinal: int, uid: int) -> tuple[State, str | None]:
+    """Delete a Pod if the PodDisruptionBudget allows it, which counts Pods with a voter's label."""
+    pod, live, budget = state.pods[ordinal], state.statefulset, state.children[BUDGET]
+    if pod is None:
+        return state, NOT_FOUND
+    if pod.uid != uid:
+        return state, CONFLICT
+    if budget is not None and pod.process == RUNNING and not pod.deleting:
+        healthy = sum(
+            p is not None and p.role == ROLE_VOTER and not p.deleting and is_ready(state, o)
+            for o, p in enumerate(state.pods)
+        )
+        runs, spec = live.manifest.replicas if live else 0, budget.manifest.body["spec"]
+        wanted = spec.get("minAvailable", runs - spec.get("maxUnavailable", 0))
+        if healthy <= wanted:
+            return state, BUDGET_REFUSES
+    return delete_pod(state, ordinal, uid)
 
 
 def delete_claim(

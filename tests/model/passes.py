@@ -19,6 +19,7 @@ from etcd_operator.core.actions import (
     Defragment,
     DeleteObject,
     DisarmAlarm,
+    EvictPod,
     IssueAuthority,
     IssueCertificate,
     KeepVolume,
@@ -161,7 +162,7 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
             return _member_handler(action, snapshot, limit)
         case ApplyObject():
             return _apply_handler(action)
-        case DeleteObject():
+        case DeleteObject() | EvictPod():
             return _delete_handler(action, snapshot)
         case LabelPod(name=name, uid=uid, role=role):
             place, number = _ordinal(snapshot, name), _number(uid)
@@ -218,8 +219,13 @@ def _apply_handler(action: ApplyObject) -> Callable[[State], Outcome]:
     return lambda state: kubernetes.apply(state, slot, uid, revision, manifest, life)
 
 
-def _delete_handler(action: DeleteObject, snapshot: Snapshot) -> Callable[[State], Outcome]:
+def _delete_handler(
+    action: DeleteObject | EvictPod, snapshot: Snapshot
+) -> Callable[[State], Outcome]:
     uid = _number(action.uid)
+    if isinstance(action, EvictPod):
+        place = _ordinal(snapshot, action.name)
+        return lambda state: kubernetes.evict_pod(state, place, uid)
     revision = action.resource_version
     if action.kind == "Pod":
         place = _ordinal(snapshot, action.name)
@@ -273,7 +279,7 @@ def _number(uid: str) -> int:
 def perform(state: State, deed: Deed) -> Outcome:
     """Carry out one action; a missing object is as good as a deleted one."""
     after, error = deed.perform(state)
-    if error == kubernetes.NOT_FOUND and isinstance(deed.action, DeleteObject):
+    if error == kubernetes.NOT_FOUND and isinstance(deed.action, DeleteObject | EvictPod):
         return after, None
     return after, error
 

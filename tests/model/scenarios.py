@@ -25,6 +25,7 @@ SLOW: Final = "slow pass"
 TOLD_LATE: Final = "StatefulSet status lags"
 LOST_STATUS: Final = "status lost"
 POD: Final = "Pod deleted"
+DRAINED: Final = "Pod drained"
 CRASH: Final = "process crashes"
 WIPED: Final = "disk wiped"
 LOST_DISK: Final = "disk lost"
@@ -101,6 +102,8 @@ SCENARIOS: Final = (
              RUNNING, (LAG, SLOW, GATE)),
     Scenario("roll 3", sizes(3) + NEWER, (1,), RUNNING,
              (POD, CRASH, LAG, SLOW, WRITE)),
+    Scenario("roll 3, drained at the same moment", sizes(3) + NEWER, (1,), RUNNING,
+             (SLOW, DRAINED), budget=2),
     Scenario("roll 3, back", sizes(3) + NEWER, (1, 0), RUNNING, (SLOW, CRASH),
              most_states=12_000, partial=True),
     Scenario("roll 3, paused", sizes(3) + NEWER + pausing(NEWER), (1, 2, 1), RUNNING, (SLOW, POD),

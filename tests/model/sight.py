@@ -30,11 +30,12 @@ from etcd_operator.core.snapshot import Child as CoreChild
 from etcd_operator.core.snapshot import Claim as CoreClaim
 from etcd_operator.core.snapshot import Host, Probe, Snapshot, Trouble
 from etcd_operator.core.snapshot import Pod as CorePod
-from tests.model.etcd import has_majority, is_never_ready, is_up, runs
+from tests.model.etcd import has_majority, is_up, runs
 from tests.model.kubernetes import (
     child_revision,
     claim_revision,
     cluster_revision,
+    is_ready,
     pod_revision,
     tell,
 )
@@ -151,23 +152,14 @@ def _show_pod(state: State, ordinal: int, pod: Pod) -> tuple[Any, ...]:
     """
     stale = len(pod.mounts) > 1
     soon = pod.process == RUNNING and state.etcd is not None and has_majority(state, state.etcd)
-    return (*pod[:3], *pod[4:10], _is_ready(state, ordinal), stale, soon, pod_revision(pod))
+    ready = is_ready(state, ordinal)
+    return (*pod[:3], *pod[4:10], ready, stale, soon, pod_revision(pod, ready=ready))
 
 
 def _is_lost(state: State, ordinal: int) -> bool:
     """Whether the node that a Pod or its disk is bound to does not answer: asked of the present."""
     pod, claim = state.pods[ordinal], state.claims[ordinal]
     return bool((pod and pod.lost) or (claim and claim.lost))
-
-
-def _is_ready(state: State, ordinal: int) -> bool:
-    """Readiness asks the member for a linearizable read."""
-    etcd = state.etcd
-    line = etcd.line(ordinal) if etcd else None
-    if etcd is None or line is None or etcd.leader < 0 or not is_up(state, line):
-        return False
-    pod = state.pods[ordinal]
-    return pod is not None and not is_never_ready(pod.revision)
 
 
 def _ask_all(state: State, pods: tuple[Pod | None, ...], life: int) -> Iterator[Answer | None]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from etcd_operator.errors import Conflict, NotFound
-from etcd_operator.runtime.kube import LEASES, VOLUMES, Kind, WatchEvent
+from etcd_operator.runtime.kube import LEASES, PODS, VOLUMES, Kind, WatchEvent
 from tests.unit.core.scenes import UID
 from tests.unit.runtime.test_hosts import bound_volume
 
@@ -76,6 +76,9 @@ class RecordingApi:
         self._note(kind, "patch", subresource=subresource)
         place = {"namespace": namespace, "name": name}
         return self._answer({**patch, "metadata": {**place, **patch["metadata"]}})
+
+    async def evict(self, *_: object, **__: object) -> None:
+        self._note(PODS, "create", subresource="eviction")
 
     async def delete(self, kind: Kind, *_: object, **__: object) -> Json:
         self._note(kind, "delete")

@@ -30,6 +30,7 @@ from etcd_operator.core.actions import (
     Defragment,
     DeleteObject,
     DisarmAlarm,
+    EvictPod,
     IssueAuthority,
     IssueCertificate,
     KeepVolume,
@@ -123,6 +124,7 @@ def every_action() -> list[Action]:
     actions: list[Action] = [
         *applies,
         *(DeleteObject(kind, "db-0", "u", "why") for kind in sorted(find_deleted_kinds())),
+        EvictPod("db-0", "u", "why"),
         IssueAuthority(NAMING.peer_authority, "", "", 0, (), "why"),
         IssueAuthority(NAMING.peer_authority, "u", "1", 0, (), "why"),
         IssueCertificate(LEAF, "u", "1", "", timedelta(hours=1), (), "why"),

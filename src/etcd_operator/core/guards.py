@@ -33,6 +33,7 @@ from etcd_operator.core.actions import (
     DeleteObject,
     DisarmAlarm,
     EtcdAction,
+    EvictPod,
     IssueAuthority,
     IssueCertificate,
     LabelPod,
@@ -54,7 +55,7 @@ from etcd_operator.core.certificate_guards import refuse_access, refuse_certific
 from etcd_operator.core.layout import ANNOTATION_RESTORE, recorded_bootstrap
 from etcd_operator.core.members import CORRUPT, Member
 from etcd_operator.core.naming import ANNOTATION_SERVED
-from etcd_operator.core.pod_guards import refuse_stop_without_quorum
+from etcd_operator.core.orphans import is_made_for, is_orphaning
 from etcd_operator.core.precaution_guards import refuse_request, refuse_risk
 from etcd_operator.core.recovery_guards import (
     is_alone_by_approval,
@@ -73,11 +74,16 @@ from etcd_operator.core.replacement_guards import (
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import issuer_of
 from etcd_operator.core.version_guards import refuse_downgrade, refuse_unreadable
+from etcd_operator.core.vote_guards import answering, refuse_stop, refuse_vote, refuse_vote_loss
 
 
 def refuse(action: Action, snapshot: Snapshot) -> str | None:
     """Return why the action must not happen in this snapshot; None if it may."""
-    outright = _refuse_foreign(action, snapshot) or refuse_risk(action, snapshot)
+    outright = (
+        _refuse_foreign(action, snapshot)
+        or _refuse_orphan(action, snapshot)
+        or refuse_risk(action, snapshot)
+    )
     if outright is not None:
         return outright
     if isinstance(action, EtcdAction | ChangeAccess):
@@ -85,7 +91,7 @@ def refuse(action: Action, snapshot: Snapshot) -> str | None:
     if isinstance(action, VolumeAction | RecordReplacement | ResizeClaim):
         return _refuse_disk_change(action, snapshot)
     match action:
-        case DeleteObject():
+        case DeleteObject() | EvictPod():
             return _refuse_deletion(action, snapshot)
         case IssueAuthority() | IssueCertificate() | ShareTrust():
             return refuse_certificate(action, snapshot)
@@ -120,6 +126,15 @@ def _refuse_within_etcd(action: EtcdAction | ChangeAccess, snapshot: Snapshot) -
     return _refuse_membership(action, snapshot)
 
 
+def _refuse_orphan(action: Action, snapshot: Snapshot) -> str | None:
+    """Of a cluster that is deleted with --cascade=orphan nothing is touched but the finalizer."""
+    if not snapshot.cluster.deleting or isinstance(action, SetFinalizer):
+        return None
+    left = [c for c in snapshot.children.values() if is_made_for(c, snapshot)]
+    unowned = left and not any(child.owner_uid for child in left)
+    return "it is to stay" if "orphan" in snapshot.cluster.finalizers or unowned else None
+
+
 def _refuse_foreign(action: Action, snapshot: Snapshot) -> str | None:
     if not isinstance(action, ApplyObject | DeleteObject):
         return None
@@ -136,10 +151,12 @@ def _refuse_apply(action: ApplyObject, snapshot: Snapshot) -> str | None:
     return None
 
 
-def _refuse_deletion(action: DeleteObject, snapshot: Snapshot) -> str | None:
+def _refuse_deletion(action: DeleteObject | EvictPod, snapshot: Snapshot) -> str | None:
+    if isinstance(action, EvictPod):
+        return refuse_stop(action, snapshot)
     match action.kind:
         case "Pod":
-            return _refuse_stop(action, snapshot)
+            return refuse_stop(action, snapshot)
         case "PersistentVolumeClaim":
             return _refuse_disk(action, snapshot)
         case "NetworkPolicy":
@@ -173,11 +190,11 @@ def _refuse_care(action: CareAction, snapshot: Snapshot) -> str | None:
             return "it would reach beyond what was written" if revision > newest else None
         case Defragment(member_id=member_id):
             voters = {m.id for m in by_id.values() if not m.is_learner}
-            if voters - _answering(snapshot):
+            if voters - answering(snapshot):
                 return "a voter does not answer"
             if len(voters) == 1:
                 return None if member_id in by_id else "it is no member"
-            return _refuse_vote_loss(by_id, member_id, snapshot, still_voting=True)
+            return refuse_vote_loss(by_id, member_id, snapshot, still_voting=True)
         case DisarmAlarm(alarm=alarm, member_id=member_id):
             corrupt = alarm == CORRUPT and (member_id in by_id or member_id == 0)
             return "a member with corrupt data is still there" if corrupt else None
@@ -194,81 +211,16 @@ def _refuse_membership(action: MembershipAction, snapshot: Snapshot) -> str | No
                 return "a member with this peer URL exists"
             return None
         case PromoteMember(member_id=member_id):
-            return _refuse_vote(by_id, member_id, snapshot)
+            return refuse_vote(by_id, member_id, snapshot)
         case MoveLeader(from_id=from_id, to_id=to_id):
             heir = by_id.get(to_id)
             if heir is None or heir.is_learner:
                 return "only a voter can lead"
             return None if snapshot.leader_id in (0, from_id) else "leadership has moved meanwhile"
         case RemoveMember(member_id=member_id):
-            lost = _refuse_vote_loss(by_id, member_id, snapshot, still_voting=False)
+            lost = refuse_vote_loss(by_id, member_id, snapshot, still_voting=False)
             return lost or refuse_lost_agreement(member_id, snapshot)
     assert_never(action)
-
-
-def _refuse_vote(by_id: dict[int, Member], member_id: int, snapshot: Snapshot) -> str | None:
-    """A vote for one that does not answer raises the majority that the others must be."""
-    member = by_id.get(member_id)
-    if member is None or not member.is_learner:
-        return "it is not a learner"
-    voters = {m.id for m in by_id.values() if not m.is_learner} | {member_id}
-    alive = _answering(snapshot) & voters
-    if len(alive) * 2 <= len(voters):
-        return f"only {len(alive)} of {len(voters)} voters would be answering"
-    return None
-
-
-def _refuse_vote_loss(
-    by_id: dict[int, Member], member_id: int, snapshot: Snapshot, *, still_voting: bool
-) -> str | None:
-    member = by_id.get(member_id)
-    if member is None:
-        return "it is no member"
-    if member.is_learner:
-        return None
-    voters = {m.id for m in by_id.values() if not m.is_learner}
-    alive = _answering(snapshot) & voters - {member_id}
-    counted = voters if still_voting else voters - {member_id}
-    if not counted or len(alive) * 2 <= len(counted):
-        return f"only {len(alive)} of {len(counted)} voters would be left answering"
-    return None
-
-
-def _answering(snapshot: Snapshot) -> set[int]:
-    live = snapshot.membership
-    return {
-        probe.status.member_id
-        for probe in snapshot.probes.values()
-        if probe.status
-        and probe.status.leader
-        and live is not None
-        and probe.status.cluster_id == live.cluster_id
-    }
-
-
-def _refuse_stop(action: DeleteObject, snapshot: Snapshot) -> str | None:
-    """Stopping a Pod: nobody's vote may be missed, unless it never had a process or all must go."""
-    if snapshot.cluster.deleting:
-        return None
-    pod = next((p for p in snapshot.pods if p.uid == action.uid), None)
-    if pod is None:
-        return "it is not there any more"
-    if not pod.ever_ran or may_stop_all(snapshot):
-        return None
-    if not snapshot.quorum_confirmed:
-        if is_alone_by_approval(snapshot, pod.ordinal):
-            return None
-        return refuse_stop_without_quorum(action, pod, snapshot)
-    by_id = {m.id: m for m in snapshot.members}
-    member = next(
-        (m for m in by_id.values() if snapshot.naming.ordinal_of_peer(m.peer_urls) == pod.ordinal),
-        None,
-    )
-    if member is None or member.is_learner or len(by_id) == 1:
-        return None
-    if member.id not in _answering(snapshot):
-        return None  # it serves nobody now
-    return _refuse_vote_loss(by_id, member.id, snapshot, still_voting=True)
 
 
 def _refuse_disk(action: DeleteObject, snapshot: Snapshot) -> str | None:
@@ -311,12 +263,12 @@ def _refuse_disk_of_member(member: Member, snapshot: Snapshot) -> str | None:
     ordinal = snapshot.naming.ordinal_of_peer(member.peer_urls)
     ended = [p for p in snapshot.pods if p.ordinal == ordinal and p.last_words and not p.running]
     lost = any(claim.lost for claim in snapshot.claims if claim.ordinal == ordinal)
-    if member.id in _answering(snapshot) or not (ended or lost):
+    if member.id in answering(snapshot) or not (ended or lost):
         return "its member is part of the cluster"
     if not member.started:
         return None
     by_id = {m.id: m for m in snapshot.members}
-    return _refuse_vote_loss(by_id, member.id, snapshot, still_voting=True)
+    return refuse_vote_loss(by_id, member.id, snapshot, still_voting=True)
 
 
 def _refuse_removal_of_record(snapshot: Snapshot) -> str | None:
@@ -342,6 +294,8 @@ def _refuse_release(snapshot: Snapshot) -> str | None:
     """Without the finalizer nobody looks after what is left."""
     if not snapshot.cluster.deleting:
         return "the cluster is not being deleted"
+    if is_orphaning(snapshot):
+        return None
     uid = snapshot.naming.uid
     live = snapshot.statefulset
     keeps_disks = snapshot.cluster.spec.storage.retention_policy.when_deleted == "Retain"
@@ -379,7 +333,7 @@ def _has_served(snapshot: Snapshot) -> bool:
 def _refuse_open_gate(action: ApplyObject, snapshot: Snapshot) -> str | None:
     # A lone member that waits for the others of its generation answers as well, without a leader.
     recorded = snapshot.recorded_cluster_id is not None
-    formed = recorded or snapshot.quorum_confirmed or bool(_answering(snapshot))
+    formed = recorded or snapshot.quorum_confirmed or bool(answering(snapshot))
     opens = any('initial-cluster-state: "new"' in text for text in action.manifest["data"].values())
     if opens and ANNOTATION_RESTORE in snapshot.cluster.annotations:
         return "the cluster comes from a backup"

@@ -14,6 +14,8 @@ from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.metadata import InheritedMetadata
 
 FINALIZER: Final = "etcd.etcd.io/finalizer"
+# Kubernetes' own, of a deletion with --cascade=orphan.
+ORPHAN: Final = "orphan"
 FIELD_MANAGER: Final = "etcd-operator"
 
 LABEL_CLUSTER: Final = "etcd.etcd.io/cluster"

@@ -8,13 +8,21 @@ from typing import Any, Final
 
 from etcd_operator.api.parse import parse_time
 from etcd_operator.api.validation import ANNOTATION_REPLACE
-from etcd_operator.core.naming import ANNOTATION_TRUST, FORCED, LABEL_CLUSTER_UID, LABEL_ROLE
+from etcd_operator.core.naming import (
+    ANNOTATION_TRUST,
+    FORCED,
+    LABEL_CLUSTER_UID,
+    LABEL_ROLE,
+    ORPHAN,
+)
 from etcd_operator.core.snapshot import Child, Claim, Pod, Trouble
 
 Json = dict[str, Any]
 
 # Reasons of a container that waits for nothing in particular.
 _STARTING: Final = ("ContainerCreating", "PodInitializing")
+# Kubernetes takes these off by itself: when no Pod uses the claim, and of its garbage collector.
+OWN_FINALIZERS: Final = ("kubernetes.io/pvc-protection", "foregroundDeletion", ORPHAN)
 
 
 def observe_pod(raw: Json) -> Pod:
@@ -52,6 +60,7 @@ def observe_pod(raw: Json) -> Pod:
         unready_since=_find_unready(status, ready),
         ends_by=parse_time(metadata.get("deletionTimestamp")),
         forced=_is_forced(raw.get("spec") or {}),
+        finalizers=read_finalizers(raw),
         replace_asked=annotations.get(ANNOTATION_REPLACE, "false") != "false",
         trust=_read_trust(annotations.get(ANNOTATION_TRUST, "")),
     )
@@ -147,6 +156,12 @@ def read_last_words(text: str) -> str:
     return text.strip().rpartition("\n")[2][:300]
 
 
+def read_finalizers(raw: Json) -> tuple[str, ...]:
+    """Return the finalizers by which others than Kubernetes itself keep an object."""
+    finalizers = raw.get("metadata", {}).get("finalizers") or ()
+    return tuple(str(name) for name in finalizers if name not in OWN_FINALIZERS)
+
+
 def observe_claim(raw: Json) -> Claim:
     """Read a member's PersistentVolumeClaim."""
     metadata = raw["metadata"]
@@ -167,6 +182,7 @@ def observe_claim(raw: Json) -> Claim:
         volume=spec.get("volumeName") or "",
         capacity=str((status.get("capacity") or {}).get("storage", "")),
         created=parse_time(metadata.get("creationTimestamp")),
+        finalizers=read_finalizers(raw),
     )
 
 

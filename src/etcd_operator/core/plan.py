@@ -15,7 +15,9 @@ from etcd_operator.core.actions import (
     Action,
     AddLearner,
     ApplyObject,
+    DeleteObject,
     IssueCertificate,
+    LabelPod,
     PromoteMember,
     RemoveMember,
     ShareTrust,
@@ -51,6 +53,7 @@ from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.upkeep import correct
 
 RULES: Final[tuple[Rule, ...]] = (
+    teardown.leave_orphans,  # nothing is lost by it
     protect.back_up_before_deletion,
     teardown.tear_down,  # deletion needs nobody else's permission, and nothing else matters then
     refuse.refuse_invalid_spec,
@@ -140,7 +143,7 @@ def _renew_first(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[Issue
 def _compose(snapshot: Snapshot, decision: Decision) -> tuple[Action, ...]:
     if not decision.upkeep:
         return decision.actions
-    now = correct(snapshot, choose_layout(snapshot))
+    now = _spare_stopped(correct(snapshot, choose_layout(snapshot)), decision.actions)
     after = predict(snapshot, decision.actions)
     if after is snapshot:
         return (*now, *decision.actions)
@@ -149,6 +152,15 @@ def _compose(snapshot: Snapshot, decision: Decision) -> tuple[Action, ...]:
         # One object twice: the second time would be judged by what is old by then.
         return (*now, *decision.actions)
     return (*now, *decision.actions, *then)
+
+
+def _spare_stopped(corrections: list[Action], actions: tuple[Action, ...]) -> list[Action]:
+    """Without labels for Pods that are deleted next: they would not be as they were looked at.
+
+    For an eviction the label decides: the PodDisruptionBudget counts who has that of a voter.
+    """
+    stopped = {each.uid for each in actions if isinstance(each, DeleteObject)}
+    return [c for c in corrections if not (isinstance(c, LabelPod) and c.uid in stopped)]
 
 
 def _target(action: Action) -> object:

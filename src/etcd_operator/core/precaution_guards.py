@@ -10,14 +10,15 @@ from etcd_operator.core.actions import (
     RequestBackup,
     SetFinalizer,
 )
+from etcd_operator.core.orphans import is_orphaning
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.template import read_version
 
 
 def refuse_risk(action: Action, snapshot: Snapshot) -> str | None:
     """Return why an action may not happen without the backup before it; None if it may."""
-    if snapshot.recorded_cluster_id is None:
-        return None
+    if snapshot.recorded_cluster_id is None or is_orphaning(snapshot):
+        return None  # what is left behind is not lost
     wishes = snapshot.cluster.spec.backup
     if snapshot.cluster.deleting:
         lets_go = isinstance(action, SetFinalizer) and not action.present

@@ -55,6 +55,7 @@ class Pod:
     ended. `replace_asked`: somebody asked for another member in its place. `forced`: its process is
     started as a cluster of its own, in a recovery from a lost majority. `trust` is the key IDs of
     the authorities that it was started with. `was_ready`: it is Ready, or was: a majority served.
+    `finalizers` are those of others than Kubernetes.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Pod:
     trust: tuple[str, ...] = ()
     forced: bool = False
     was_ready: bool = False
+    finalizers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Claim:
     `lost` is Kubernetes' own word: the volume behind it does not exist any more. `requested` and
     `capacity` are quantities; the second is what the volume really has, empty while unknown.
     `volume` is the name of the PersistentVolume behind it, `created` when the claim was made.
+    `finalizers` are those of others than Kubernetes.
     """
 
     name: str
@@ -104,6 +107,7 @@ class Claim:
     storage_class: str = ""
     volume: str = ""
     created: datetime | None = None
+    finalizers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

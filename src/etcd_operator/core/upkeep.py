@@ -7,6 +7,7 @@ from typing import Any
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, LabelPod
 from etcd_operator.core.corrections import find_due
 from etcd_operator.core.layout import Layout
+from etcd_operator.core.learners import count_voters_beside_late_learner
 from etcd_operator.core.naming import (
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_FINGERPRINT,
@@ -70,7 +71,11 @@ def _render_all(snapshot: Snapshot, layout: Layout) -> list[Json]:
         # setting may be what keeps them from starting.
         manifests.append(render_kept_config_map(gate.body, spec, naming, files, trust))
     manifests.append(render_statefulset(spec, naming, layout, live.body if live else None, trust))
-    manifests.append(render_disruption_budget(naming))
+    if snapshot.quorum_confirmed or snapshot.child("PodDisruptionBudget", naming.name) is None:
+        # Before any Pod's role: who counts as a voter is counted by the right budget.
+        manifests.append(
+            render_disruption_budget(naming, count_voters_beside_late_learner(snapshot))
+        )
     return manifests
 
 

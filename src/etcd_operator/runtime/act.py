@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable
-from typing import Any, Final, assert_never
+from typing import Any, Final, TypeVar, assert_never
 
 from etcd_operator.core.actions import (
     Action,
@@ -21,6 +21,7 @@ from etcd_operator.core.actions import (
     DeleteObject,
     DisarmAlarm,
     EtcdAction,
+    EvictPod,
     IssueAuthority,
     IssueCertificate,
     KeepVolume,
@@ -65,6 +66,7 @@ from etcd_operator.runtime.kube import KubeApi
 from etcd_operator.runtime.volumes import VolumeKeeper
 
 Json = dict[str, Any]
+Answer = TypeVar("Answer")
 
 # A server-side apply with a resourceVersion is refused when the object exists with another one,
 # and no object has this one: so it creates, and never takes over what somebody else created.
@@ -102,8 +104,8 @@ class Performer:
                 await self._change_disk(action, snapshot)
             case ApplyObject() | RequestBackup():
                 await self._make(action, snapshot)
-            case DeleteObject():
-                await self._delete(action, snapshot)
+            case DeleteObject() | EvictPod():
+                await self._remove_object(action, snapshot)
             case LabelPod():
                 await self._label_pod(action, snapshot)
             case IssueAuthority() | IssueCertificate() | ShareTrust():
@@ -196,16 +198,32 @@ class Performer:
         # still there: only a new look tells.
         await self._caches.refresh(action.kind, namespace, action.name, action.uid)
 
+    async def _evict(self, action: EvictPod, snapshot: Snapshot) -> None:
+        namespace = snapshot.naming.namespace
+        request = self._api.evict(namespace, action.name, uid=action.uid)
+        with contextlib.suppress(NotFound):
+            await self._or_refresh(action, snapshot, request)
+        await self._caches.refresh(kube.PODS.name, namespace, action.name, action.uid)
+
+    async def _remove_object(self, action: DeleteObject | EvictPod, snapshot: Snapshot) -> None:
+        if isinstance(action, EvictPod):
+            await self._evict(action, snapshot)
+        else:
+            await self._delete(action, snapshot)
+
     async def _or_refresh(
-        self, action: ApplyObject | DeleteObject, snapshot: Snapshot, request: Awaitable[Json]
-    ) -> Json:
+        self,
+        action: ApplyObject | DeleteObject | EvictPod,
+        snapshot: Snapshot,
+        request: Awaitable[Answer],
+    ) -> Answer:
         """Await a request; on a conflict what we know is old, so read the object again."""
         try:
             return await request
         except Conflict:
-            namespace = snapshot.naming.namespace
+            kind = kube.PODS.name if isinstance(action, EvictPod) else action.kind
             with contextlib.suppress(KubeError):
-                await self._caches.refresh(action.kind, namespace, action.name, action.uid)
+                await self._caches.refresh(kind, snapshot.naming.namespace, action.name, action.uid)
             raise
 
     async def _record_replacement(self, action: RecordReplacement, snapshot: Snapshot) -> None:

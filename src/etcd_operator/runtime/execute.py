@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 import structlog
 
 from etcd_operator.core import guards
-from etcd_operator.core.actions import Action, ApplyObject, describe
+from etcd_operator.core.actions import Action, ApplyObject
 from etcd_operator.core.plan import Plan, predict
 from etcd_operator.core.prerequisites import find_prerequisite, is_correction
+from etcd_operator.core.sentences import describe
 from etcd_operator.core.snapshot import Child, Snapshot
 from etcd_operator.errors import (
     EtcdError,
     EtcdRefused,
     EtcdUnreachable,
+    EvictionRefused,
     Forbidden,
     Invalid,
     KubeError,
@@ -121,7 +123,8 @@ class Executor:
         try:
             await self._perform(action, run.snapshot)
         except (KubeError, EtcdError) as error:
-            self._count(action, "refused" if isinstance(error, EtcdRefused) else "failed")
+            refused = isinstance(error, EtcdRefused | EvictionRefused)
+            self._count(action, "refused" if refused else "failed")
             self._tell_unanswered(action, error, run.snapshot)
             if not isinstance(error, Invalid | Forbidden) or not is_correction(action):
                 return run.end(action, error=error)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.credentials import Credential, Trusted, join_bundle
 from etcd_operator.core.members import NO_SPACE, MemberList, MemberStatus
-from etcd_operator.core.naming import ANNOTATION_TRUST, LABEL_CLUSTER_UID, Naming
+from etcd_operator.core.naming import ANNOTATION_TRUST, LABEL_CLUSTER_UID, ORPHAN, Naming
 from etcd_operator.core.recovery import must_compare
 from etcd_operator.core.rules.bootstrap import must_see_claims
 from etcd_operator.core.rules.certify import is_retirement_due
@@ -81,6 +81,8 @@ class Gatherer:
         """Return everything that is known about a cluster at this moment."""
         naming = Naming.of(cluster, self._domain)
         await self._refresh_strangers(naming)
+        if cluster.deleting and ORPHAN not in cluster.finalizers:
+            await self._refresh_owner(naming)
         everybody = self._caches.pods.in_cluster(cluster.namespace, cluster.name)
         pods = tuple(pod for pod in everybody if pod.owner_uid == cluster.uid)
         children = self._find_children(naming)
@@ -197,6 +199,23 @@ class Gatherer:
             child = self._caches.children[kind].get(naming.namespace, name)
             if child is not None and not child.labelled:
                 await self._caches.refresh(kind, naming.namespace, name, child.uid)
+
+    async def _refresh_owner(self, naming: Naming) -> None:
+        """Before anything is deleted: look whether the garbage collector left us the owner.
+
+        It takes the owner from the objects before it takes its finalizer from the EtcdCluster, but
+        the watches of two kinds tell in any order. One object is as good as all of them.
+        """
+        for kind, name in (
+            ("StatefulSet", naming.statefulset),
+            ("ConfigMap", naming.config_map),
+            ("Service", naming.peer_service),
+        ):
+            child = self._caches.children[kind].get(naming.namespace, name)
+            if child is not None and child.owner_uid == naming.uid:
+                if not child.deleting:
+                    await self._caches.refresh(kind, naming.namespace, name, child.uid)
+                return
 
     async def _probe(self, pods: Iterable[Pod]) -> dict[int, Probe]:
         asked = [pod for pod in pods if pod.running and pod.address]

@@ -17,13 +17,23 @@ import msgspec
 from lightkube.config.client_adapter import AsyncClient, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 
-from etcd_operator.errors import Conflict, Forbidden, Gone, Invalid, KubeUnavailable, NotFound
+from etcd_operator.errors import (
+    Conflict,
+    EvictionRefused,
+    Forbidden,
+    Gone,
+    Invalid,
+    KubeUnavailable,
+    NotFound,
+)
 
 Json = dict[str, Any]
 
 FIELD_MANAGER: Final = "etcd-operator"
 PAGE_SIZE: Final = 500
 REQUEST_SECONDS: Final = 10.0
+# How the API server says that it refuses an eviction for a PodDisruptionBudget.
+BUDGET: Final = "DisruptionBudget"
 # Bookmarks come about once a minute: a watch that is silent for longer is a dead connection.
 WATCH_IDLE_SECONDS: Final = 90.0
 
@@ -135,6 +145,10 @@ class KubeApi(Protocol):
         Returns the object if something (finalizers, a grace period) keeps it for now, else a
         Status object.
         """
+        ...
+
+    async def evict(self, namespace: str, name: str, *, uid: str) -> None:
+        """Evict exactly the Pod with this uid; raises EvictionRefused, NotFound, Conflict."""
         ...
 
 
@@ -285,6 +299,20 @@ class LightkubeApi:
             options["gracePeriodSeconds"] = grace_seconds
         return await self._request("delete", kind, kind.path(namespace, name), body=options)
 
+    async def evict(self, namespace: str, name: str, *, uid: str) -> None:
+        """Evict exactly the Pod with this uid, if its PodDisruptionBudget allows it now."""
+        await self._request(
+            "evict",
+            PODS,
+            PODS.path(namespace, name, "eviction"),
+            body={
+                "apiVersion": "policy/v1",
+                "kind": "Eviction",
+                "metadata": {"name": name, "namespace": namespace},
+                "deleteOptions": {"preconditions": {"uid": uid}},
+            },
+        )
+
     async def _request(
         self,
         verb: str,
@@ -320,6 +348,7 @@ _METHODS: Final = {
     "get": ("GET", ""),
     "list": ("GET", ""),
     "create": ("POST", "application/json"),
+    "evict": ("POST", "application/json"),
     "apply": ("PATCH", "application/apply-patch+yaml"),
     "patch": ("PATCH", "application/merge-patch+json"),
     "delete": ("DELETE", "application/json"),
@@ -359,6 +388,9 @@ def translate_error(code: int, content: bytes, retry_after: str | None = None) -
         pass  # a proxy's error page: its beginning is all there is to say
     if code == 422 and _is_another_object(body):
         return Conflict(message, code, reason)
+    budget = _find_budget(code, body)
+    if budget:
+        return EvictionRefused(budget, code, reason)
     if code in _ERRORS:
         return _ERRORS[code](message, code, reason)
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
@@ -372,6 +404,19 @@ def _is_another_object(body: Json) -> bool:
     """
     causes = (body.get("details") or {}).get("causes") or ()
     return any(cause.get("field") == "metadata.uid" for cause in causes)
+
+
+def _find_budget(code: int, body: Json) -> str:
+    """What refuses an eviction, in the words of the API server; empty if nothing does.
+
+    Of several budgets over one Pod it does not say which, and says 500.
+    """
+    causes = (body.get("details") or {}).get("causes") or ()
+    said = [cause.get("message", "") for cause in causes if cause.get("reason") == BUDGET]
+    if code == 429 and said:
+        return " ".join(part.rstrip(".") + "." for part in said if part) or str(body["message"])
+    message = str(body.get("message", ""))
+    return message if code == 500 and "more than one PodDisruptionBudget" in message else ""
 
 
 _ERRORS: Final = {

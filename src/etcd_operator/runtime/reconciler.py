@@ -16,18 +16,20 @@ from datetime import datetime, timedelta
 import structlog
 
 from etcd_operator.api.cluster import Condition, EtcdCluster, EtcdClusterStatus, Phase
-from etcd_operator.core.actions import Action, ApplyObject, SetFinalizer, describe
+from etcd_operator.core.actions import Action, ApplyObject, EvictPod, SetFinalizer
 from etcd_operator.core.conditions import WARNINGS
 from etcd_operator.core.decision import Decision
 from etcd_operator.core.difference import doubtful_ids
 from etcd_operator.core.plan import Plan, plan
 from etcd_operator.core.precaution import hold_upgrade
+from etcd_operator.core.sentences import describe
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
 from etcd_operator.core.unheard import explain_user
 from etcd_operator.errors import (
     Conflict,
     EtcdRefused,
+    EvictionRefused,
     Forbidden,
     Invalid,
     KubeUnavailable,
@@ -52,6 +54,8 @@ REMEMBERED = 10_000
 # From then on each one adds to the delay, up to so many seconds.
 REFUSALS_AT_PACE = 50
 LONGEST_REFUSED = 5.0
+# A budget counts a Pod that has become Ready a moment later: only what lasts is said.
+TOLD_FROM = 10
 # Seconds between looks at a cluster that another operator serves.
 LOOK_AT_CLAIM = 10.0
 # Kubernetes usually looks at a changed StatefulSet within milliseconds.
@@ -70,8 +74,9 @@ class Wake:
 class LastPass:
     """What the last pass over a cluster did, and whether its status came too late.
 
-    `refusals` counts how often in a row etcd has refused the same kind of action; `unobserved` is
-    since when all would be well but for a template that Kubernetes has yet to look at.
+    `refusals` counts how often in a row etcd, or a PodDisruptionBudget, has refused the same kind
+    of action; `unobserved` is since when all would be well but for a template that Kubernetes has
+    yet to look at.
     """
 
     done: tuple[Action, ...] = ()
@@ -130,8 +135,13 @@ class Reconciler:
         )
         unobserved = self._find_unobserved(planned, outcome, snapshot)
         decision = _choose_report(planned.decision, outcome, unobserved, snapshot)
+        if decision is not None and self._count_refusals(cluster, outcome) >= TOLD_FROM:
+            decision = _explain_eviction(decision, outcome)
         late = decision is not None and not await self._report(snapshot, decision)
         return self._schedule(cluster, planned, outcome, late=late, unobserved=unobserved)
+
+    def _count_refusals(self, cluster: EtcdCluster, outcome: Outcome) -> int:
+        return _remember(outcome, self._last.get(cluster.uid, LastPass()), late=False).refusals
 
     def _find_unobserved(
         self, planned: Plan, outcome: Outcome, snapshot: Snapshot
@@ -238,7 +248,7 @@ def _is_warning(condition: Condition, snapshot: Snapshot, *, told: str) -> bool:
 
 
 def _remember(outcome: Outcome, before: LastPass, *, late: bool) -> LastPass:
-    if not isinstance(outcome.error, EtcdRefused):
+    if not isinstance(outcome.error, EtcdRefused | EvictionRefused):
         return LastPass(outcome.done, late)
     refused = type(outcome.stopped_at).__name__
     again = refused == before.refused and not outcome.done
@@ -285,6 +295,20 @@ def _explain(decision: Decision, outcome: Outcome) -> Decision:
         reason="RefusedByKubernetes",
         message=f"Kubernetes refuses the next step ({what.rstrip('.')}): {why}",
         settled=False,
+        blocked=True,
+    )
+
+
+def _explain_eviction(decision: Decision, outcome: Outcome) -> Decision:
+    """The decision, or which PodDisruptionBudget has been against it for a while."""
+    pod, error = outcome.stopped_at, outcome.error
+    if not isinstance(pod, EvictPod) or not isinstance(error, EvictionRefused):
+        return decision
+    return replace(
+        decision,
+        reason="EvictionRefused",
+        message=f"{decision.message} Pod {pod.name} cannot be evicted: {error} It is tried again "
+        "until the PodDisruptionBudget allows it: see `kubectl get pdb`.",
         blocked=True,
     )
 

@@ -17,6 +17,7 @@ from etcd_operator.core.actions import (
     Defragment,
     DeleteObject,
     DisarmAlarm,
+    EvictPod,
     IssueAuthority,
     IssueCertificate,
     KeepVolume,
@@ -55,8 +56,8 @@ def brief(action: Action) -> str:
         case ApplyObject() | RequestBackup():
             verb = f"apply {action.kind}" if isinstance(action, ApplyObject) else "back up"
             return f"{verb} {action.name}"
-        case DeleteObject(kind=kind, name=name, grace_seconds=grace):
-            return f"delete {kind} {name}" + (" at once" if grace == 0 else "")
+        case DeleteObject() | EvictPod():
+            return _brief_deletion(action)
         case ResizeClaim(name=name):
             return f"resize {name}"
         case LabelPod(name=name, role=role):
@@ -64,6 +65,12 @@ def brief(action: Action) -> str:
         case ChangeAccess(change=change):
             return change.sentence
     assert_never(action)
+
+
+def _brief_deletion(action: DeleteObject | EvictPod) -> str:
+    if isinstance(action, EvictPod):
+        return f"evict {action.name}"
+    return f"delete {action.kind} {action.name}" + (" at once" if action.grace_seconds == 0 else "")
 
 
 def _brief_replacement(action: VolumeAction | RecordReplacement) -> str:

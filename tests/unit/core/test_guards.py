@@ -15,6 +15,7 @@ from etcd_operator.core.actions import (
     AddLearner,
     ApplyObject,
     DeleteObject,
+    EvictPod,
     LabelPod,
     MoveLeader,
     PromoteMember,
@@ -70,12 +71,12 @@ def lead(source: int, target: int) -> MoveLeader:
     return MoveLeader(source, member_id(source), target, member_id(target), CLUSTER_ID)
 
 
-def stop(ordinal: int) -> DeleteObject:
-    return DeleteObject("Pod", NAMING.member(ordinal), f"pod-{ordinal}", "test")
+def stop(ordinal: int) -> EvictPod:
+    return EvictPod(NAMING.member(ordinal), f"pod-{ordinal}", "test")
 
 
-def stop_seen(ordinal: int, version: str = "1") -> DeleteObject:
-    return replace(stop(ordinal), resource_version=version)
+def delete(ordinal: int, version: str = "1") -> DeleteObject:
+    return DeleteObject("Pod", NAMING.member(ordinal), f"pod-{ordinal}", "test", version)
 
 
 def down(snapshot: Snapshot, *ordinals: int, **changes: Any) -> Snapshot:
@@ -170,30 +171,43 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         "only 2 of 4 voters would be left answering",
     ),
     ("stop a Pod that is gone", stop(7), formed(3), "it is not there any more"),
+    ("delete a voter that is Ready", delete(2), formed(3), "it is Ready: it can only be evicted"),
+    (
+        "delete a voter, whatever it is by now",
+        delete(2, ""),
+        change_pod(silent(formed(3), 2), 2, ready=False),
+        "it may be Ready by now",
+    ),
+    (
+        "delete a voter that is needed and not Ready",
+        delete(2),
+        change_pod(silent(formed(3), 0), 2, ready=False),
+        "only 1 of 3 voters would be left answering",
+    ),
     ("stop without a quorum", stop(2), silent(formed(3), 0, 1), NO_QUORUM),
     ("stop what crashes, whatever became of it", stop(2), down(formed(3), 2), NO_QUORUM),
-    ("stop what crashed and has changed since", stop_seen(2, "0"), down(formed(3), 2), NO_QUORUM),
+    ("stop what crashed and has changed since", delete(2, "0"), down(formed(3), 2), NO_QUORUM),
     (
         "stop what is said to be down but answers",
-        stop_seen(2),
+        delete(2),
         change_pod(silent(formed(3), 0, 1), 2, running=False),
         "it answers",
     ),
     (
         "stop what runs beside one that is Ready",
-        stop_seen(2),
+        delete(2),
         down(formed(3), 0, ready=True),
         "a member is Ready, so there may be a majority",
     ),
     (
         "stop what runs beside one that follows a leader",
-        stop_seen(2),
+        delete(2),
         replace(down(formed(3)), probes={1: answer(1)}),
         "a member has a leader, so there may be a majority",
     ),
     (
         "stop what has just started",
-        stop_seen(2),
+        delete(2),
         down(formed(3), 2, unready_since=NOW),
         "it may be about to serve",
     ),
@@ -336,6 +350,14 @@ ALLOWED: list[tuple[str, Action, Snapshot]] = [
     ("remove a learner", remove(3), silent(LEARNER, 3)),
     ("stop one of three", stop(2), formed(3)),
     ("stop the one that is away", stop(2), silent(formed(3), 2)),
+    ("delete the one that is away", delete(2), change_pod(silent(formed(3), 2), 2, ready=False)),
+    (
+        "delete a Pod that is to end",
+        delete(2, ""),
+        change_pod(silent(formed(3), 2), 2, deleting=True),
+    ),
+    ("delete a learner", delete(3), LEARNER),
+    ("delete a Pod that never ran", delete(2, ""), change_pod(formed(3), 2, ever_ran=False)),
     ("stop a single member", stop(0), formed(1)),
     ("stop one that left", stop(2), left(formed(3), 2)),
     ("stop a learner", stop(3), silent(LEARNER, 1)),
@@ -349,9 +371,9 @@ ALLOWED: list[tuple[str, Action, Snapshot]] = [
         stop(2),
         change_member(silent(formed(3), 2), 2, client_urls=()),
     ),
-    ("stop what crashes without a majority", stop_seen(2), down(formed(3), 0, 2)),
-    ("stop what crashes before there is a cluster", stop_seen(0), down(begun(3), 0, 1, 2)),
-    ("stop what runs where nobody serves", stop_seen(2), down(formed(3))),
+    ("stop what crashes without a majority", delete(2), down(formed(3), 0, 2)),
+    ("stop what crashes before there is a cluster", delete(0), down(begun(3), 0, 1, 2)),
+    ("stop what runs where nobody serves", delete(2), down(formed(3))),
     ("stop when all must go", stop(0), deleted(silent(formed(3), 1, 2))),
     ("wipe after leaving", wipe(2), left(formed(3), 2)),
     ("wipe when all must go", wipe(0), deleted(silent(formed(3), 0, 1, 2))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -30,17 +31,22 @@ from tests.unit.core import (
     test_rules_scale,
     test_rules_storage,
     test_rules_stuck,
+    test_rules_teardown,
     test_rules_unheard,
     test_rules_versions,
 )
 from tests.unit.core.scenes import (
     CLUSTER_ID,
     NAMING,
+    NOW,
     begun,
     change_child,
+    change_claim,
+    change_pod,
     formed,
     member_id,
     new,
+    outdated,
     settled,
     silent,
     with_cluster,
@@ -52,6 +58,7 @@ from tests.unit.core.shorthand import briefs
 
 TABLES = (
     test_rules_refuse,
+    test_rules_teardown,
     test_rules_authorize,
     test_rules_bootstrap,
     test_rules_certify,
@@ -162,3 +169,34 @@ def test_prediction_without_a_member_list_is_no_prediction() -> None:
 
 def test_the_layout_of_a_bootstrap_keeps_its_first_size() -> None:
     assert choose_layout(with_spec(begun(3), size=5)).bootstrap == 3
+
+
+def test_a_voter_is_labelled_before_it_is_evicted() -> None:
+    """The PodDisruptionBudget counts labels: without that one it would let nobody go, for ever."""
+    rolling = change_pod(outdated(formed(3), 2), 2, role="learner")
+    assert briefs(rolling) == ("label db-2 voter", "evict db-2")
+
+
+def test_a_pod_is_not_labelled_just_before_it_is_deleted() -> None:
+    """It would not be as it was looked at, and the API server would refuse the deletion."""
+    away = change_pod(silent(outdated(formed(3), 2), 2), 2, role="", ready=False)
+    assert briefs(away) == ("delete Pod db-2",)
+
+
+def budget(snapshot: Snapshot) -> dict[str, object]:
+    """What the plan wants the PodDisruptionBudget to allow; empty if it is as it should be."""
+    applies = (a for a in plan(snapshot).actions if isinstance(a, ApplyObject))
+    specs = [a.manifest["spec"] for a in applies if a.kind == "PodDisruptionBudget"]
+    return {k: v for spec in specs for k, v in spec.items() if k.endswith("vailable")}
+
+
+def test_a_learner_that_cannot_join_keeps_no_voter_from_being_drained() -> None:
+    """Kubernetes counts its Pod among those that are to be there; who has no vote is no loss."""
+    long_ago = NOW - timedelta(minutes=3)
+    joining = with_learner(with_spec(formed(3), size=5), 3, running=False, created=long_ago)
+    joining = change_claim(joining, 3, created=long_ago)
+    assert budget(joining) == {"minAvailable": 2}
+    few = with_learner(with_spec(formed(2), size=3), 2, running=False, created=long_ago)
+    few = change_claim(few, 2, created=long_ago)
+    assert budget(few) == {}, "of two voters none can be missed: one of three Pods is right"
+    assert budget(change_claim(joining, 3, created=NOW)) == {}, "it may come any moment"

@@ -66,8 +66,8 @@ def replacement(ordinal: int) -> tuple[str, ...]:
     return (
         f"remove {ordinal}",
         f"add {ordinal}",
-        f"delete PersistentVolumeClaim data-db-{ordinal}",
         f"delete Pod db-{ordinal}",
+        f"delete PersistentVolumeClaim data-db-{ordinal}",
         "apply ConfigMap db-config",
         f"label db-{ordinal} learner",
     )

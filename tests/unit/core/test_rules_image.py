@@ -215,4 +215,4 @@ def test_guards_read_the_record_as_well() -> None:
 
 def test_a_mirror_is_rolled_to_like_any_image() -> None:
     moved = settled(with_spec(pinned(OLD), image=OTHER))
-    assert briefs(outdated(moved, 0, 1, 2))[-1].startswith("delete Pod")
+    assert briefs(outdated(moved, 0, 1, 2))[-1].startswith("evict ")

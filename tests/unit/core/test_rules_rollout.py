@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.core.actions import DeleteObject, MoveLeader
+from etcd_operator.core.actions import EvictPod, MoveLeader
 from etcd_operator.core.plan import plan
 from etcd_operator.core.rules import rollout, steady
 from etcd_operator.core.snapshot import Snapshot, Trouble
@@ -62,7 +62,7 @@ FIRES = (
         "Rolling",
         "Rolling db-2: 0 of 3 members are up to date.",
         Phase.UPGRADING,
-        ("delete Pod db-2",),
+        ("evict db-2",),
     ),
     Fires(
         "then the next",
@@ -71,7 +71,7 @@ FIRES = (
         "Rolling",
         "Rolling db-1: 1 of 3 members are up to date.",
         Phase.UPGRADING,
-        ("delete Pod db-1",),
+        ("evict db-1",),
     ),
     Fires(
         "the leader hands over first and rolls last",
@@ -80,7 +80,7 @@ FIRES = (
         "Rolling",
         "Rolling db-0: 2 of 3 members are up to date.",
         Phase.UPGRADING,
-        ("lead 0>1", "delete Pod db-0"),
+        ("lead 0>1", "evict db-0"),
     ),
     Fires(
         "a single member has nobody to hand over to",
@@ -89,7 +89,7 @@ FIRES = (
         "Rolling",
         "Rolling db-0: 0 of 1 members are up to date.",
         Phase.UPGRADING,
-        ("delete Pod db-0",),
+        ("evict db-0",),
     ),
     Fires(
         "while another member is away nobody rolls",
@@ -132,7 +132,7 @@ FIRES = (
         "Rolling",
         "Rolling db-2: 0 of 3 members are up to date.",
         Phase.UPGRADING,
-        ("delete Pod db-2",),
+        ("evict db-2",),
     ),
     Fires(
         "members that serve but are not Ready are rolled first",
@@ -183,7 +183,7 @@ FIRES = (
         "Rolling",
         "Rolling db-2: 0 of 3 members are up to date.",
         Phase.UPGRADING,
-        ("delete Pod db-2",),
+        ("apply PodDisruptionBudget db", "evict db-2"),
     ),
     Fires(
         "two voters cannot be rolled",
@@ -238,10 +238,9 @@ def test_passes(row: Passes) -> None:
 
 
 def test_rolling_names_pod_and_members_exactly() -> None:
-    move, delete = plan(outdated(formed(3), 0)).actions
+    move, eviction = plan(outdated(formed(3), 0)).actions
     assert move == MoveLeader(0, member_id(0), 1, member_id(1), CLUSTER_ID)
-    assert isinstance(delete, DeleteObject)
-    assert delete.uid == "pod-0"
+    assert eviction == EvictPod("db-0", "pod-0", "its spec has changed")
 
 
 def test_no_revision_is_believed_before_the_controller_saw_the_template() -> None:
@@ -254,7 +253,7 @@ def test_no_revision_is_believed_before_the_controller_saw_the_template() -> Non
 
 
 def test_leadership_elsewhere_changes_the_order() -> None:
-    assert briefs(led_by(outdated(formed(3), 0, 1, 2), 2)) == ("delete Pod db-1",)
+    assert briefs(led_by(outdated(formed(3), 0, 1, 2), 2)) == ("evict db-1",)
 
 
 def test_an_up_to_date_member_down_stops_the_roll() -> None:

@@ -10,10 +10,11 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import AddLearner, PromoteMember, RemoveMember
 from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, SOON
+from etcd_operator.core.learners import JOINS_WITHIN, SCHEDULED_WITHIN
 from etcd_operator.core.members import Member
 from etcd_operator.core.plan import plan
 from etcd_operator.core.rules import joiners, scale
-from etcd_operator.core.rules.joiners import FRESH, JOINS_WITHIN, SCHEDULED_WITHIN
+from etcd_operator.core.rules.joiners import FRESH
 from etcd_operator.core.snapshot import Snapshot, Trouble
 from tests.unit.core.scenes import (
     CLUSTER_ID,
@@ -177,6 +178,7 @@ FIRES = (
         "MemberNotJoining",
         "Waiting for new member db-3 (Unschedulable: full) to start.",
         Phase.SCALING,
+        ("apply PodDisruptionBudget db",),
     ),
     Fires(
         "so is one whose Pod cannot be made",
@@ -185,6 +187,7 @@ FIRES = (
         "MemberNotJoining",
         "Waiting for new member db-3 to start.",
         Phase.SCALING,
+        ("apply PodDisruptionBudget db",),
     ),
     Fires(
         "an image may take longer than the scheduler",

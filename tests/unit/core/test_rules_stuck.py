@@ -40,8 +40,8 @@ ANNOUNCED = ("apply ConfigMap db-config", "label db-1 learner")
 REPLACED = (
     "remove 1",
     "add 1",
-    "delete PersistentVolumeClaim data-db-1",
     "delete Pod db-1",
+    "delete PersistentVolumeClaim data-db-1",
     *ANNOUNCED,
 )
 
@@ -120,8 +120,8 @@ FIRES = (
         (
             "remove 1",
             "add 1",
-            "delete PersistentVolumeClaim data-db-1",
             "delete Pod db-1 at once",
+            "delete PersistentVolumeClaim data-db-1",
             "apply ConfigMap db-config",
         ),
     ),

@@ -246,7 +246,7 @@ def test_a_downgrade_that_began_goes_on_while_a_member_is_away() -> None:
     assert images(rolling) == "v3.5.35"
     mixed = running(outdated(ready, 0, 1), MIDDLE, MIDDLE, OLD, target="3.5.0", stored="3.5.0")
     assert plan(mixed).rule == "roll"
-    assert briefs(mixed)[-1].startswith("delete Pod")
+    assert briefs(mixed)[-1].startswith("evict ")
 
 
 def test_a_roll_back_in_the_middle_of_an_upgrade() -> None:

@@ -15,6 +15,7 @@ from etcd_operator.core.actions import (
     AddLearner,
     ApplyObject,
     DeleteObject,
+    EvictPod,
     LabelPod,
     MoveLeader,
     PromoteMember,
@@ -55,7 +56,7 @@ def after(world: Snapshot, action: Action) -> Snapshot:
             return led_by(world, ordinal)
         case DeleteObject(kind="PersistentVolumeClaim", uid=uid):
             return replace(world, claims=tuple(c for c in world.claims if c.uid != uid))
-        case DeleteObject(kind="Pod", uid=uid):
+        case DeleteObject(kind="Pod", uid=uid) | EvictPod(uid=uid):
             return replace(world, pods=tuple(p for p in world.pods if p.uid != uid))
         case _:
             raise Impossible(f"no script does this: {action}")

@@ -112,6 +112,10 @@ class MemoryApi:
         """Not needed here."""
         raise KubeUnavailable("not needed here")
 
+    async def evict(self, namespace: str, name: str, *, uid: str) -> None:
+        """Not needed here."""
+        raise KubeUnavailable("not needed here")
+
     async def list_pages(
         self,
         kind: Kind,

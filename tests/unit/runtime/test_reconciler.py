@@ -16,9 +16,9 @@ from etcd_operator.core.actions import (
     PromoteMember,
     RemoveMember,
     SetFinalizer,
-    describe,
 )
 from etcd_operator.core.decision import SHORTLY, SOON
+from etcd_operator.core.sentences import describe
 from etcd_operator.core.snapshot import ObjectWarning, Snapshot, Trouble
 from etcd_operator.errors import (
     Conflict,

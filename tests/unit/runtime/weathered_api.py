@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 from etcd_operator.errors import Conflict, KubeError, KubeUnavailable, NotFound
-from etcd_operator.runtime.kube import Kind, WatchEvent
+from etcd_operator.runtime.kube import PODS, Kind, WatchEvent
 
 Json = dict[str, Any]
 Key = tuple[str, str, str]  # kind, namespace, name
@@ -185,6 +185,10 @@ class WeatheredApi:
             raise NotFound(f"{name} not found", 404)
         changed = {**live, **patch, "metadata": {**live["metadata"], **metadata}}
         return self._answer(request, self.store("MODIFIED", key, changed))
+
+    async def evict(self, namespace: str, name: str, *, uid: str) -> None:
+        """Evict exactly the Pod with this uid: no budget is against it."""
+        await self.delete(PODS, namespace, name, uid=uid)
 
     async def delete(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.core.layout import Layout
@@ -30,6 +30,9 @@ from etcd_operator.core.render.metadata import build_object
 from etcd_operator.core.trust import describe_tls
 
 Json = dict[str, Any]
+
+# One of fewer is a majority's.
+LEAST_VOTERS: Final = 3
 
 _KEPT_ANNOTATIONS = (
     ANNOTATION_TLS,
@@ -130,10 +133,16 @@ def render_kept_config_map(
     )
 
 
-def render_disruption_budget(naming: Naming) -> Json:
-    """Render the budget: one voter at a time, and none while another is down."""
-    spec = {
-        "maxUnavailable": 1,
+def render_disruption_budget(naming: Naming, voters_beside_late_learner: int = 0) -> Json:
+    """Render the budget: one voter at a time, and none while another is down.
+
+    Kubernetes reckons what may be unavailable from the replicas of the StatefulSet, which has a Pod
+    for each learner too: one that cannot join would keep every voter from being drained. So beside
+    such a one the budget counts voters; below three of them none can be missed anyway.
+    """
+    counted = voters_beside_late_learner
+    spec: Json = {
+        **({"minAvailable": counted - 1} if counted >= LEAST_VOTERS else {"maxUnavailable": 1}),
         "selector": {"matchLabels": {**naming.selector, LABEL_ROLE: ROLE_VOTER}},
         # A voter that is not Ready may be drained only while all the others are.
         "unhealthyPodEvictionPolicy": "IfHealthyBudget",

@@ -18,6 +18,7 @@ from etcd_operator.core.actions import DeleteObject
 from etcd_operator.core.decision import PRESENTLY, Decision
 from etcd_operator.core.rules.replace import EMPTY
 from etcd_operator.core.rules.rollout import is_outdated
+from etcd_operator.core.rules.stop import stop_pod
 from etcd_operator.core.snapshot import Pod, Snapshot
 
 # How long a process that runs may take until its Pod is Ready, before its template is the reason.
@@ -82,7 +83,7 @@ def restart_joiners(snapshot: Snapshot) -> Decision | None:
         reason="RestartingJoiners",
         message=f"Restarting {', '.join(p.name for p in stale)}, which could not join yet.",
         phase=Phase.SCALING,
-        actions=tuple(DeleteObject("Pod", pod.name, pod.uid, why) for pod in stale),
+        actions=tuple(stop_pod(pod, why) for pod in stale),
         wake_after=PRESENTLY,
     )
 

@@ -11,15 +11,11 @@ from typing import Final
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import PromoteMember
 from etcd_operator.core.decision import PRESENTLY, SOON, Decision
+from etcd_operator.core.learners import is_late
 from etcd_operator.core.quorum import keeps_quorum_with_another, serving_ids, voter_ids
 from etcd_operator.core.rules.scale import joining, learners, may_announce_next
 from etcd_operator.core.snapshot import Seat, Snapshot
 
-# So long the rest waits for a joiner: nodes are added, and images pulled, within it.
-JOINS_WITHIN: Final = timedelta(minutes=2)
-# The scheduler has said no. What keeps the joiner away may be those that are to be rolled: their
-# anti-affinity holds for every Pod that comes after them.
-SCHEDULED_WITHIN: Final = timedelta(seconds=30)
 # A Pod whose image is there runs within a few seconds.
 FRESH: Final = timedelta(seconds=10)
 
@@ -73,7 +69,7 @@ def wait_for_joiners(snapshot: Snapshot) -> Decision | None:
     awaited = joining(snapshot)
     if not awaited or may_announce_next(snapshot):
         return None
-    if all(_is_late(snapshot, seat) for seat in awaited):
+    if all(is_late(snapshot, seat) for seat in awaited):
         return None  # nobody can say when, and the others need their certificates and versions
     names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in awaited)
     return Decision(
@@ -99,21 +95,6 @@ def report_late_joiners(snapshot: Snapshot) -> Decision | None:
         phase=Phase.SCALING,
         wake_after=1.0,
     )
-
-
-def _is_late(snapshot: Snapshot, seat: Seat) -> bool:
-    """Whether a joiner's process has not run for so long that others must not wait for it.
-
-    Its disk is as old as the announcement, and there also where no Pod can be made.
-    """
-    first = seat.claim or seat.pod
-    created = first.created if first else None
-    trouble = seat.pod.trouble if seat.pod else None
-    unschedulable = trouble is not None and trouble.reason == "Unschedulable"
-    patience = SCHEDULED_WITHIN if unschedulable else JOINS_WITHIN
-    if created is None or snapshot.now - created < patience:
-        return False
-    return seat.pod is None or not (seat.pod.running or seat.pod.deleting)
 
 
 def _may_join(snapshot: Snapshot, seat: Seat) -> bool:

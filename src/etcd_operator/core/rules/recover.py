@@ -23,7 +23,7 @@ from datetime import datetime
 from typing import Final
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, QuarantineDisk
+from etcd_operator.core.actions import Action, ApplyObject, QuarantineDisk
 from etcd_operator.core.approval import (
     find_recovered,
     find_request,
@@ -48,6 +48,7 @@ from etcd_operator.core.render.statefulset import render_statefulset
 from etcd_operator.core.render.transport import render_trust
 from etcd_operator.core.rules.replace import judge_disk
 from etcd_operator.core.rules.scale import lasts
+from etcd_operator.core.rules.stop import stop_pod
 from etcd_operator.core.snapshot import Pod, Seat, Snapshot
 from etcd_operator.core.trust import all_trust
 from etcd_operator.core.versions import next_record
@@ -239,7 +240,7 @@ def _restart(snapshot: Snapshot, recovery: Recovery, *, forced: bool) -> tuple[A
     pod = snapshot.seat(recovery.ordinal).pod
     if pod is None or pod.deleting or pod.forced == forced:
         return ()
-    return (DeleteObject("Pod", pod.name, pod.uid, WHY),)
+    return (stop_pod(pod, WHY),)
 
 
 def _layout(snapshot: Snapshot, recovery: Recovery | None) -> Layout:

@@ -70,18 +70,26 @@ def refuse_foreign_objects(snapshot: Snapshot) -> Decision | None:
     """Never touch an object of our names that belongs to somebody else."""
     uid = snapshot.naming.uid
     foreign = [
-        f"{child.kind} {child.name}"
+        child
         for child in snapshot.children.values()
         if child.owner_uid != uid and not child.deleting and _is_wanted(child, snapshot)
     ]
     if not foreign:
         return None
+    names = ", ".join(f"{child.kind} {child.name}" for child in foreign)
+    message = (
+        f"{names} exists and does not belong to this EtcdCluster: delete it or choose another name "
+        "for the cluster."
+    )
+    if all(child.labelled and not child.owner_uid for child in foreign):
+        message = (
+            f"{names} was left by an EtcdCluster of this name that was deleted with "
+            "--cascade=orphan. It is not taken over: back up what its members hold and delete it, "
+            "or choose another name for the cluster."
+        )
     return Decision(
         reason="NameTaken",
-        message=(
-            f"{', '.join(foreign)} exists and does not belong to this EtcdCluster: delete it or "
-            "choose another name for the cluster."
-        ),
+        message=message,
         phase=_phase_when_stopped(snapshot),
         wake_after=LATER,
         upkeep=False,

@@ -121,12 +121,20 @@ def announce_again(snapshot: Snapshot, seat: Seat) -> tuple[Action, ...]:
     )
 
 
-def renew_disk(seat: Seat, why: str, grace_seconds: int | None = None) -> tuple[Action, ...]:
-    """Delete a disk with the Pod that holds it; with a grace period also a Pod that cannot end."""
-    actions: list[Action] = []
-    if seat.claim and not seat.claim.deleting:
-        actions.append(DeleteObject("PersistentVolumeClaim", seat.claim.name, seat.claim.uid, why))
-    pod = seat.pod
-    if pod and (not pod.deleting or grace_seconds is not None):
-        actions.append(DeleteObject("Pod", pod.name, pod.uid, why, grace_seconds=grace_seconds))
-    return tuple(actions)
+def renew_disk(seat: Seat, why: str) -> tuple[Action, ...]:
+    """Delete a disk with the Pod that holds it.
+
+    A Pod that has changed since it was looked at stays, for its member may be well by now.
+    """
+    pod, disk = seat.pod, delete_disk(seat, why)
+    if pod is None or pod.deleting:
+        return disk
+    return (*disk, DeleteObject("Pod", pod.name, pod.uid, why, pod.resource_version))
+
+
+def delete_disk(seat: Seat, why: str) -> tuple[Action, ...]:
+    """Delete exactly the claim that was looked at."""
+    claim = seat.claim
+    if claim is None or claim.deleting:
+        return ()
+    return (DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, why),)

@@ -2,13 +2,14 @@
 
 The StatefulSet never rolls by itself (OnDelete). While every voter serves, the followers from the
 highest ordinal down, and the leader last, after leadership has been handed over. Voters that are
-not well come first, if all of those are outdated: the corrected template may be what they lack.
+not well come first, if all of those are outdated: the corrected template may be what they lack. Who
+serves is evicted: a drain at the same moment takes its Pod from the same PodDisruptionBudget.
 """
 
 from __future__ import annotations
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.core.actions import Action, DeleteObject, MoveLeader
+from etcd_operator.core.actions import Action, MoveLeader
 from etcd_operator.core.decision import PRESENTLY, Decision
 from etcd_operator.core.difference import corrupt_ids
 from etcd_operator.core.quorum import (
@@ -17,6 +18,7 @@ from etcd_operator.core.quorum import (
     voter_ids,
     voters_not_serving,
 )
+from etcd_operator.core.rules.stop import stop_pod
 from etcd_operator.core.snapshot import Pod, Seat, Snapshot
 
 
@@ -101,8 +103,7 @@ def _replace(snapshot: Snapshot, target: Seat) -> tuple[Action, ...]:
     alone = len(voters) == 1
     if not alone and not keeps_quorum_while_down(voters, alive, member.id):
         return ()
-    delete = DeleteObject("Pod", pod.name, pod.uid, "its spec has changed")
-    return (*hand_over(snapshot, target), delete)
+    return (*hand_over(snapshot, target), stop_pod(pod, "its spec has changed"))
 
 
 def hand_over(snapshot: Snapshot, seat: Seat) -> tuple[Action, ...]:

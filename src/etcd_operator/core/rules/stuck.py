@@ -26,7 +26,7 @@ from etcd_operator.core.actions import Action, DeleteObject
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids, find_difference
 from etcd_operator.core.quorum import keeps_quorum_without, serving_ids, voter_ids
-from etcd_operator.core.rules.replace import announce_again, renew_disk
+from etcd_operator.core.rules.replace import announce_again, delete_disk
 from etcd_operator.core.rules.rollout import hand_over, is_outdated
 from etcd_operator.core.snapshot import Host, Pod, Seat, Snapshot
 
@@ -220,13 +220,18 @@ def _is_due(snapshot: Snapshot, stuck: Stuck) -> bool:
 
 
 def _replace(snapshot: Snapshot, seat: Seat, why: str) -> tuple[Action, ...]:
-    """The disk goes when the new member is announced: then it is no member's any more."""
-    stays = seat.pod is not None and seat.pod.deleting
-    return (
-        *hand_over(snapshot, seat),
-        *announce_again(snapshot, seat),
-        *renew_disk(seat, why, 0 if stays else None),
-    )
+    """The disk goes when the new member is announced: then it is no member's any more.
+
+    And after its Pod, as it was looked at: if that has changed since, a new member may use the
+    disk by now, announced by another operator or by an earlier pass that was cut off.
+    """
+    pod = seat.pod
+    begun = (*hand_over(snapshot, seat), *announce_again(snapshot, seat))
+    if pod is None:
+        return (*begun, *delete_disk(seat, why))
+    grace = 0 if pod.deleting else None
+    stop = DeleteObject("Pod", pod.name, pod.uid, why, pod.resource_version, grace)
+    return (*begun, stop, *delete_disk(seat, why))
 
 
 def _delay(snapshot: Snapshot) -> timedelta:

@@ -1,18 +1,41 @@
 """The EtcdCluster is being deleted: everything of it goes, nothing else does.
 
+Unless it is deleted with --cascade=orphan: then everything stays as it is, and serves.
+
 Needs neither etcd nor a quorum. Disks go last and only by uid; the finalizer is let go when they
 are gone, so that a new cluster of the same name never meets them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, DeleteObject, SetFinalizer
 from etcd_operator.core.decision import LATER, Decision
 from etcd_operator.core.naming import FINALIZER
+from etcd_operator.core.observe import read_finalizers
+from etcd_operator.core.orphans import is_orphaning
 from etcd_operator.core.snapshot import Snapshot
 
 WHY = "its EtcdCluster is being deleted"
+ORPHANED = "Pods, disks and objects stay, as --cascade=orphan asks"
+
+
+def leave_orphans(snapshot: Snapshot) -> Decision | None:
+    """Leave Pods, disks and objects as they are, if the deletion is to leave what it owns."""
+    cluster = snapshot.cluster
+    if not is_orphaning(snapshot):
+        return None
+    release = SetFinalizer(False, cluster.uid, cluster.resource_version, ORPHANED)
+    return Decision(
+        reason="LeavingOrphans",
+        message="Pods, disks and objects stay as they are: it is deleted with --cascade=orphan.",
+        phase=Phase.DELETING,
+        actions=(release,) if FINALIZER in cluster.finalizers else (),
+        upkeep=False,
+    )
 
 
 def tear_down(snapshot: Snapshot) -> Decision | None:
@@ -20,35 +43,89 @@ def tear_down(snapshot: Snapshot) -> Decision | None:
     cluster = snapshot.cluster
     if not cluster.deleting:
         return None
-    keep_disks = cluster.spec.storage.retention_policy.when_deleted == "Retain"
-    actions: list[Action] = []
-    waiting: list[str] = []
-    live = snapshot.statefulset
-    if live and live.owner_uid == cluster.uid:
-        waiting.append(f"StatefulSet {live.name}")
-        if not live.deleting:
-            actions.append(DeleteObject("StatefulSet", live.name, live.uid, WHY))
+    if FINALIZER not in cluster.finalizers:
+        return _wait_for_others(snapshot)
+    left = tuple(_find_left(snapshot))
+    actions: tuple[Action, ...] = tuple(_delete(snapshot, each) for each in left if not each.going)
+    if not left:
+        actions = (SetFinalizer(False, cluster.uid, cluster.resource_version),)
+    held = [each for each in left if each.going and each.finalizers]
+    names = ", ".join(each.title for each in left)
+    return Decision(
+        reason="HeldByFinalizer" if held else "Deleting",
+        message=f"Waiting for {names} to go.{_name_holders(held)}"
+        if left
+        else "Everything is gone.",
+        phase=Phase.DELETING,
+        actions=actions,
+        wake_after=LATER if left else None,
+        upkeep=False,
+        blocked=bool(held),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One object that the deletion waits for; `finalizers` are those of others than Kubernetes."""
+
+    kind: str
+    name: str
+    uid: str
+    going: bool
+    finalizers: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """Its kind and name."""
+        return f"{self.kind} {self.name}"
+
+
+def _find_left(snapshot: Snapshot) -> Iterator[Left]:
+    live, uid = snapshot.statefulset, snapshot.cluster.uid
+    if live and live.owner_uid == uid:
+        yield Left(live.kind, live.name, live.uid, live.deleting, read_finalizers(live.body))
     for pod in snapshot.pods:
-        waiting.append(f"Pod {pod.name}")
-        if not pod.deleting:
-            # A leader that stops looks seconds long for an heir among members that stop as well;
-            # with disks that go too there is nothing to hand over.
-            grace = None if keep_disks else 1
-            actions.append(DeleteObject("Pod", pod.name, pod.uid, WHY, grace_seconds=grace))
+        yield Left("Pod", pod.name, pod.uid, pod.deleting, pod.finalizers)
+    if _keeps_disks(snapshot):
+        return
     # Disks of an earlier cluster of the same name are nobody's to wait for.
-    ours = [claim for claim in snapshot.claims if claim.owner_uid == cluster.uid]
-    for claim in () if keep_disks else ours:
-        waiting.append(f"PersistentVolumeClaim {claim.name}")
-        if not claim.deleting:
-            actions.append(DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, WHY))
-    if not waiting and FINALIZER in cluster.finalizers:
-        actions = [SetFinalizer(False, cluster.uid, cluster.resource_version)]
-    message = f"Waiting for {', '.join(waiting)} to go." if waiting else "Everything is gone."
+    for claim in snapshot.claims:
+        if claim.owner_uid == uid:
+            yield Left(
+                "PersistentVolumeClaim", claim.name, claim.uid, claim.deleting, claim.finalizers
+            )
+
+
+def _keeps_disks(snapshot: Snapshot) -> bool:
+    return snapshot.cluster.spec.storage.retention_policy.when_deleted == "Retain"
+
+
+def _delete(snapshot: Snapshot, left: Left) -> DeleteObject:
+    if left.kind == "Pod":
+        # A leader that stops looks seconds long for an heir among members that stop as well; with
+        # disks that go too there is nothing to hand over.
+        grace = None if _keeps_disks(snapshot) else 1
+        return DeleteObject("Pod", left.name, left.uid, WHY, grace_seconds=grace)
+    if left.kind == "StatefulSet":
+        return DeleteObject("StatefulSet", left.name, left.uid, WHY)
+    return DeleteObject("PersistentVolumeClaim", left.name, left.uid, WHY)
+
+
+def _name_holders(held: list[Left]) -> str:
+    said = [
+        f" {each.title} is kept by finalizer {', '.join(each.finalizers)}, which is not the "
+        "operator's: whoever put it there has to take it off."
+        for each in held
+    ]
+    return "".join(said)
+
+
+def _wait_for_others(snapshot: Snapshot) -> Decision:
+    """Without our finalizer there is nothing left to delete, or somebody said that we must not."""
+    others = ", ".join(snapshot.cluster.finalizers)
     return Decision(
         reason="Deleting",
-        message=message,
+        message=f"The operator is done; EtcdCluster {snapshot.cluster.name} waits for {others}.",
         phase=Phase.DELETING,
-        actions=tuple(actions),
-        wake_after=LATER if waiting else None,
         upkeep=False,
     )
