@@ -7,8 +7,10 @@ somebody has to be told.
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 from collections.abc import Callable, Iterable
-from socketserver import ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from threading import Thread
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -25,7 +27,22 @@ STALE_SECONDS = 20.0
 
 
 class _Server(ThreadingMixIn, WSGIServer):
+    """A server at every address of its family."""
+
     daemon_threads = True
+
+
+class _DualStackServer(_Server):
+    """A server at every address of IPv6 and IPv4: Pods may have either."""
+
+    address_family = socket.AF_INET6
+
+    def server_bind(self) -> None:
+        """Bind to both families; nobody looks up a name for `::`, which may take long."""
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "localhost", self.server_address[1]
+        self.setup_environ()
 
 
 class _Handler(WSGIRequestHandler):
@@ -53,7 +70,7 @@ class HealthServer:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        server = make_server("", self._port, self._answer, _Server, _Handler)
+        server = self._bind()
         thread = Thread(target=server.serve_forever, args=(0.1,), name="health", daemon=True)
         thread.start()
         try:
@@ -63,6 +80,15 @@ class HealthServer:
         finally:
             server.shutdown()
             server.server_close()
+
+    def _bind(self) -> WSGIServer:
+        """Listen; only at IPv4 where the node's kernel was started without IPv6."""
+        try:
+            return make_server("", self._port, self._answer, _DualStackServer, _Handler)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise
+            return make_server("", self._port, self._answer, _Server, _Handler)
 
     def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         pages = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}

@@ -11,7 +11,7 @@ from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.members import Member, MemberList, MemberStatus
 from etcd_operator.core.naming import LABEL_CLUSTER, LABEL_CLUSTER_UID
 from etcd_operator.core.snapshot import Snapshot
-from etcd_operator.errors import EtcdUnreachable, KubeUnavailable, NotFound
+from etcd_operator.errors import EtcdRefused, EtcdUnreachable, KubeUnavailable, NotFound
 from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.caches import Caches
 from etcd_operator.runtime.credentials import CredentialStore
@@ -75,14 +75,20 @@ class StubMember:
     own_list: tuple[Member, ...] = MEMBERS
     confirms: bool = True
     lists: bool = True
+    refuses: EtcdRefused | None = None
+    refuses_list: EtcdRefused | None = None
     asked: list[str] = field(default_factory=list)
 
     async def status(self, *, timeout: float) -> MemberStatus:
         self.asked.append("status")
+        if self.refuses:
+            raise self.refuses
         return self.says or await self._hang(timeout)
 
     async def member_list(self, *, linearizable: bool, timeout: float) -> MemberList:
         self.asked.append("confirmed list" if linearizable else "own list")
+        if self.refuses_list:
+            raise self.refuses_list
         if self.says is None or not self.lists or (linearizable and not self.confirms):
             await self._hang(timeout)
         assert self.says is not None

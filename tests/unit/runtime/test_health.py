@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 import httpx2
+import pytest
 
+from etcd_operator.runtime import health
 from etcd_operator.runtime.clock import SystemClock
 from etcd_operator.runtime.health import STALE_SECONDS, HealthServer
 from tests.unit.runtime.fake_api import connect
@@ -47,6 +50,34 @@ async def running(
         yield client
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+async def test_a_kubelet_of_either_family_is_answered(unused_tcp_port: int, host: str) -> None:
+    """On a cluster of IPv6 alone the kubelet asks at the only address that a Pod has."""
+    async with (
+        running(unused_tcp_port, StuckClock(), []),
+        connect(f"http://{host}:{unused_tcp_port}") as client,
+    ):
+        assert (await client.get("/livez")).status_code == 200
+
+
+async def test_without_ipv6_it_answers_at_ipv4(
+    unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr(health._DualStackServer, "server_bind", refuse)
+    async with running(unused_tcp_port, StuckClock(), []) as client:
+        assert (await client.get("/livez")).status_code == 200
+
+
+async def test_a_port_that_is_taken_is_an_error(unused_tcp_port: int) -> None:
+    async with running(unused_tcp_port, StuckClock(), []):
+        other = HealthServer(unused_tcp_port, StuckClock(), lambda: None, lambda: b"")
+        with pytest.raises(OSError, match="in use"):
+            await other.run()
 
 
 async def test_alive_and_ready(unused_tcp_port: int) -> None:

@@ -45,10 +45,15 @@ _KEPT_ANNOTATIONS = (
 )
 
 
+# Both addresses where the cluster has both, else the one that there is: clients may have either.
+_BOTH_FAMILIES = "PreferDualStack"
+
+
 def render_peer_service(naming: Naming) -> Json:
     """Render the headless Service: members must find each other before they are ready."""
     spec = {
         "clusterIP": "None",
+        "ipFamilyPolicy": _BOTH_FAMILIES,
         "publishNotReadyAddresses": True,
         "selector": naming.selector,
         "ports": [_port("peer", PEER_PORT)],
@@ -62,6 +67,7 @@ def render_client_service(naming: Naming) -> Json:
     """Render the Service for clients: it leads to Ready voters and never to a learner."""
     spec = {
         "type": "ClusterIP",
+        "ipFamilyPolicy": _BOTH_FAMILIES,
         "selector": {**naming.selector, LABEL_ROLE: ROLE_VOTER},
         "ports": [_port("client", CLIENT_PORT)],
     }

@@ -1,0 +1,49 @@
+"""Authentication that somebody enabled by hand: what etcd still tells, and how it refuses."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+
+from etcd_operator.core.naming import CLIENT_PORT
+from etcd_operator.core.render.statefulset import READINESS_PATH
+from etcd_operator.core.users import Change, Step
+from etcd_operator.errors import EtcdRefused, Refusal
+from etcd_operator.runtime.access import AccessStore
+from etcd_operator.runtime.clock import SystemClock
+from tests.etcd.processes import Site, formed
+
+pytestmark = [pytest.mark.etcd, pytest.mark.timeout(120)]
+
+BY_HAND = (
+    Change(Step.ADD_ROLE, "root"),
+    Change(Step.ADD_USER, "root"),
+    Change(Step.GIVE_ROLE, "root", role="root"),
+    Change(Step.ENABLE),
+)
+
+
+async def test_a_member_that_wants_a_user_is_known_from_one_that_is_away(site: Site) -> None:
+    await formed(site, 1)
+    client = site.client(0)
+    access = AccessStore(SystemClock())
+    for change in BY_HAND:
+        await access.change("uid", client, change)
+
+    calls = (
+        client.status(),
+        client.member_list(linearizable=True),
+        client.member_list(linearizable=False),
+        client.add_learner(site.peer_url(1)),
+        client.remove_member(1),
+        client.defragment(),
+        client.hash_kv(),
+    )
+    for call in calls:
+        with pytest.raises(EtcdRefused) as refused:
+            await call
+        assert refused.value.refusal is Refusal.AUTHENTICATION, refused.value
+
+    async with httpx2.AsyncClient(trust_env=False) as kubelet:
+        answer = await kubelet.get(f"http://{site.address(0)}:{CLIENT_PORT}{READINESS_PATH}")
+    assert answer.status_code == 200, "its Pod stays Ready: that tells that a majority serves"
