@@ -201,6 +201,17 @@ def _orphan_statefulset(state: State) -> Iterator[Step]:
         yield "the StatefulSet is deleted, its Pods are orphaned", following
 
 
+def _shut_out(state: State) -> Iterator[Step]:
+    """Somebody's network policy or service mesh comes between the operator and the members."""
+    if not state.shut_out:
+        yield "the operator is shut out", state._replace(shut_out=True)
+
+
+def _let_in(state: State) -> Iterator[Step]:
+    if state.shut_out:
+        yield "the operator is let in again", state._replace(shut_out=False)
+
+
 FAULTS: Final[dict[str, Fault]] = {
     "caches lag": _caches_lag,
     "the cache of claims lags": lambda state: _lag(state, "claims"),
@@ -222,6 +233,8 @@ FAULTS: Final[dict[str, Fault]] = {
     "disk made too late": replacing.late_claims,
     differing.DIFFERS: differing.spoil,
     "comparisons forgotten": differing.forget,
+    "operator shut out": _shut_out,
+    "operator let in": _let_in,
     "alarm about corrupt data": differing.raise_alarm,
 }
 # Taken care of by the passes themselves: a pass that is interrupted between two actions.

@@ -24,7 +24,7 @@ from tests.model import agreement, approvals, etcd, kubernetes, replacing
 from tests.model.membership import NOT_YET
 from tests.model.passes import Deed, Planned
 from tests.model.sight import Specs
-from tests.model.world import CONFIG_MAP, DANGLING, SLOT_OF, STATEFUL_SET, State, put
+from tests.model.world import CONFIG_MAP, DANGLING, SLOT_OF, STATEFUL_SET, Line, State, put
 
 Judgement = Callable[[State, State, Deed, Planned, Specs], str | None]
 
@@ -49,9 +49,25 @@ def judge_report(state: State, planned: Planned) -> str | None:
     """What the status says must be true of what the pass saw."""
     if planned.status.phase == "Stopped" and any(state.pods):
         return "the status says Stopped while there are Pods"
+    if state.shut_out and planned.reason == "NoQuorum" and _serves(state):
+        return "the majority is said to be lost, although it serves all others"
     if planned.reason == "RollWaiting" and _is_well(state):
         return "it waits to roll although every member is well"
     return None
+
+
+def _serves(state: State) -> bool:
+    """Whether a majority of the voters runs with a leader, each at a Pod that can be Ready."""
+    members = state.etcd
+    if members is None or members.leader < 0 or state.frozen is not None:
+        return False
+    up = [line for line in members.voters if etcd.is_up(state, line) and _may_be_ready(state, line)]
+    return len(up) * 2 > len(members.voters)
+
+
+def _may_be_ready(state: State, line: Line) -> bool:
+    pod = state.pods[line.ordinal]
+    return pod is not None and not pod.deleting and not etcd.is_never_ready(pod.revision)
 
 
 def _is_well(state: State) -> bool:

@@ -12,6 +12,7 @@ from tests.model.mutants_keeping import (
     RECOVERY,
     REPLACEMENT,
 )
+from tests.model.mutants_unheard import UNHEARD
 from tests.model.mutants_versions import VERSIONS
 from tests.model.mutation import Mutant
 
@@ -280,6 +281,7 @@ MUTANTS: Final = (
     *DIFFERENCE,
     *RECOVERY,
     *APPROVAL,
+    *UNHEARD,
     *_LAYOUT,
     *_GUARDS,
     *CERTIFICATES,

@@ -27,6 +27,7 @@ from tests.model.scenarios import (
     ORPHANED,
     POD,
     RUNNING,
+    SHUT_OUT,
     SLOW,
     STATEFUL_SET,
     V36,
@@ -92,6 +93,8 @@ _PROBES: Final = {
     "differ, tempt": Scenario("", sizes(3, 1), (1,), RUNNING, (DIFFERS,), most_states=3_000),
     "approve early": Scenario("", (approving(sizes(3)[0]),), (), RUNNING, (NODE_LOST,), budget=2,
                               most_states=6_000),
+    "shut out": Scenario("", sizes(3), ("create",), faults=(SHUT_OUT,), most_states=12_000),
+    "shut out at rest": Scenario("", sizes(3), (), RUNNING, (SHUT_OUT, POD), budget=2),
     "pause": Scenario("", sizes(3) + pausing(sizes(1)), (1, 0), RUNNING),
 }  # fmt: skip
 

@@ -78,6 +78,8 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
             if members is not None and lost * 2 >= len(members.voters):
                 return None
             return f"{planned.reason} although a majority of the disks is there"
+        case "OperatorCannotReach":
+            return _judge_shut_out(state)
         case (
             "CannotReplaceMember"
             | "MembersNotReady"
@@ -93,6 +95,16 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
             return None if lost > 1 else f"{planned.reason} with {lost} disks lost"
         case _:
             return _judge_blocked(operator, planned, state)
+
+
+def _judge_shut_out(state: State) -> str | None:
+    """It is said only where it is so, and whoever loses its disk meanwhile cannot begin anew."""
+    if not state.shut_out:
+        return "it says that it cannot reach members that answer"
+    gate = state.children[CONFIG_MAP]
+    if gate is None or any(file.new for file in gate.manifest.files):
+        return "members serve, and one with an empty disk may still begin anew"
+    return None
 
 
 def _judge_blocked(operator: Operator, planned: Planned, state: State) -> str | None:

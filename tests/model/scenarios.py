@@ -38,6 +38,8 @@ NODE_BACK: Final = "node back"
 LATE_CLAIM: Final = "disk made too late"
 DIFFERS: Final = "data differs"
 FORGOTTEN: Final = "comparisons forgotten"
+SHUT_OUT: Final = "operator shut out"
+LET_IN: Final = "operator let in"
 ALARM: Final = "alarm about corrupt data"
 
 RUNNING: Final = ("create",)
@@ -62,6 +64,15 @@ SCENARIOS: Final = (
     Scenario("bootstrap 3, stop", sizes(3, 0), ("create", 1)),
     Scenario("create at 0, start 3", sizes(0, 3), ("create", 1)),
     Scenario("bootstrap 1, delete", sizes(1), ("create", "delete", "create"), faults=(SLOW, LAG)),
+    Scenario("bootstrap 1, shut out", sizes(1), ("create",),
+             faults=(SHUT_OUT, LET_IN, CRASH, WIPED), budget=3, most_states=12_000, partial=True),
+    Scenario("bootstrap 3, shut out", sizes(3), ("create",),
+             faults=(SHUT_OUT, LET_IN, WIPED, LOST_DISK), budget=3, most_states=5_000,
+             partial=True),
+    Scenario("3 at rest, shut out", sizes(3), (), RUNNING,
+             (SHUT_OUT, LET_IN, *ANY_ACCIDENT), budget=3, most_states=5_000, partial=True),
+    Scenario("1 to 3, shut out", sizes(1, 3), (1,), RUNNING, (SHUT_OUT, LET_IN, LOST_DISK),
+             budget=3, most_states=5_000, partial=True),
     Scenario("3 at rest", sizes(3), (), RUNNING, (*ANY_ACCIDENT, WRITE)),
     Scenario("3 at rest, two accidents of members", sizes(3), (), RUNNING,
              (POD, CRASH, WIPED, LOST_DISK, WRITE), budget=2),

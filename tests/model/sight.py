@@ -126,6 +126,8 @@ def see(state: State, *, looked_up: bool) -> Seen | None:
     told = frozen.told if frozen and frozen.children else tell(state)
     claims = (not looked_up and frozen and frozen.claims) or state.claims
     answers = tuple(_ask_all(state, pods, cluster.life))
+    if state.shut_out:
+        answers = tuple(answer and NO_ANSWER for answer in answers)
     return Seen(
         cluster,
         cluster_revision(cluster),
@@ -298,6 +300,7 @@ def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
         running=process == RUNNING,
         ever_ran=ever_ran,
         ready=ready,
+        was_ready=ready,
         deleting=deleting,
         restarts=restarts,
         revision=revision,

@@ -315,7 +315,8 @@ class State(NamedTuple):
     that was interrupted between two actions; `script` is the next of the user's moves and `faults`
     the number of faults that may still happen. `shelf` are the volumes that a restore in place has
     set aside, `former` is the membership of before. `compared` are the last comparisons that the
-    operator has in memory, as far as they showed a difference.
+    operator has in memory, as far as they showed a difference. `shut_out`: members serve, and
+    do not answer the operator.
     """
 
     cluster: Cluster | None
@@ -332,6 +333,7 @@ class State(NamedTuple):
     shelf: tuple[Shelved | None, ...]
     former: Etcd | None = None
     compared: tuple[Hashes, ...] = ()
+    shut_out: bool = False
 
     @property
     def statefulset(self) -> Child | None:

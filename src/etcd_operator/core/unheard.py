@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from etcd_operator.core.layout import recorded_members
-from etcd_operator.core.naming import ROLE_LEARNER
-from etcd_operator.core.quorum import majority, voter_ids
-from etcd_operator.core.snapshot import Pod, Probe, Snapshot
+from etcd_operator.core.snapshot import Pod, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +27,13 @@ class Unheard:
 def find_unheard(snapshot: Snapshot) -> Unheard | None:
     """Return why a majority that seems to serve is not heard of; None if it is, or there is none.
 
-    Before the cluster is formed one Ready Pod is enough: without a majority it would not be.
+    One Ready Pod is enough: without a majority it would not be. But Pods of a node that died stay
+    Ready for most of a minute: where a member answers that it sees no leader, that counts.
     """
-    if snapshot.quorum_confirmed:
+    if snapshot.quorum_confirmed or _is_without_leader(snapshot):
         return None
-    probes = snapshot.probes
-    ready = tuple(
-        pod
-        for pod in snapshot.pods
-        if pod.ready and not pod.deleting and _may_serve(probes.get(pod.ordinal))
-    )
-    if len([pod for pod in ready if pod.role != ROLE_LEARNER]) < _needed(snapshot):
-        return None
-    said = {pod.name: probe for pod in ready if (probe := probes.get(pod.ordinal))}
+    ready = tuple(pod for pod in snapshot.pods if pod.ready and not pod.deleting)
+    said = {pod.name: probe for pod in ready if (probe := snapshot.probes.get(pod.ordinal))}
     asking = next((probe for probe in said.values() if probe.asks_for_user), None)
     if asking:
         return Unheard(explain_user(asking.error), ready, asks_for_user=True)
@@ -53,15 +44,8 @@ def find_unheard(snapshot: Snapshot) -> Unheard | None:
     return Unheard(_explain_silence(snapshot, silent, words), ready, asks_for_user=False)
 
 
-def _may_serve(probe: Probe | None) -> bool:
-    """Whether nothing speaks against it: who answers that it sees no leader does not serve."""
-    return probe is None or probe.status is None or probe.status.leader != 0
-
-
-def _needed(snapshot: Snapshot) -> int:
-    if snapshot.recorded_cluster_id is None:
-        return 1
-    return majority(len(voter_ids(snapshot)) or len(recorded_members(snapshot)) or 1)
+def _is_without_leader(snapshot: Snapshot) -> bool:
+    return any(probe.status and not probe.status.leader for probe in snapshot.probes.values())
 
 
 def _explain_silence(snapshot: Snapshot, silent: list[Pod], words: str) -> str:
