@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from etcd_operator.core.naming import CLIENT_PORT
 from tests.e2e.harness import Cluster
 from tests.e2e.secured import read_secret
 
@@ -63,16 +64,28 @@ def ask(cluster: Cluster, ordinal: int, port: int, papers: Papers | None) -> str
 
     Without papers the question is asked in plain text.
     """
+    return _exchange(cluster, ordinal, port, papers, "GET /version HTTP/1.1", "")
+
+
+def post(cluster: Cluster, ordinal: int, path: str, body: str, papers: Papers | None) -> str:
+    """Send JSON to a member, as clients of etcd's gateway do; returns the answer."""
+    return _exchange(cluster, ordinal, CLIENT_PORT, papers, f"POST {path} HTTP/1.1", body)
+
+
+def _exchange(
+    cluster: Cluster, ordinal: int, port: int, papers: Papers | None, first: str, body: str
+) -> str:
     pod, name = f"{cluster.name}-{ordinal}", _host(cluster, ordinal)
+    lines = (first, f"Host: {name}", "Connection: close", f"Content-Length: {len(body)}", "", body)
     with (
         forwarded(cluster, pod, port) as local,
         socket.create_connection(("127.0.0.1", local), timeout=SECONDS) as plain,
     ):
         try:
             if papers is None:
-                return _get_version(plain, name)
+                return _talk(plain, "\r\n".join(lines))
             with _context(papers).wrap_socket(plain, server_hostname=name) as secure:
-                return _get_version(secure, name)
+                return _talk(secure, "\r\n".join(lines))
         except OSError:
             return ""
 
@@ -95,8 +108,7 @@ def _host(cluster: Cluster, ordinal: int) -> str:
     return f"{cluster.name}-{ordinal}.{cluster.name}-peer.{cluster.namespace}.svc.cluster.local"
 
 
-def _get_version(connection: socket.socket, host: str) -> str:
-    request = f"GET /version HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+def _talk(connection: socket.socket, request: str) -> str:
     connection.sendall(request.encode())
     answer = b""
     with contextlib.suppress(OSError):  # a connection that is cut has said what it has said

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from etcd_operator.api.cluster import SIZES
+from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
 from etcd_operator.api.duration import DURATION_FORM
 from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
 from etcd_operator.api.metadata import metadata_rules
@@ -213,7 +213,8 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             f"self.matches('{_VERSION}') && {_minor('self')} >= 5",
             _say(
                 "'version ' + self",
-                "not a supported version of etcd: use 3.5.0 or later, for example v3.5.21",
+                "not a supported version of etcd: use 3.5.0 or later, for example "
+                f"{DEFAULT_VERSION}",
             ),
         )
     ],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from etcd_operator.api.cluster import SIZES, EtcdCluster, EtcdClusterSpec
+from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES, EtcdCluster, EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_retention, check_settings
 from etcd_operator.api.metadata import check_metadata
 from etcd_operator.api.network import check_network
@@ -74,7 +74,7 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
         yield Problem(
             "spec.version",
             f"spec.version {spec.version} is not a supported version of etcd: use 3.5.0 or later, "
-            "for example v3.5.21.",
+            f"for example {DEFAULT_VERSION}.",
         )
     if spec.image:
         yield from _check_image(spec.image, spec.version)

@@ -16,10 +16,11 @@ from etcd_operator.api.cluster import (
 )
 from etcd_operator.api.security import Tls
 from etcd_operator.core.render.statefulset import DEFAULT_RESOURCES
+from local.programs import etcd_versions
 
 DEFAULTS: dict[str, Any] = {
     "size": 3,
-    "version": "v3.5.21",
+    "version": "v3.5.35",
     "repository": "quay.io/coreos/etcd",
     "security": None,
     "resources": None,
@@ -29,6 +30,12 @@ DEFAULTS: dict[str, Any] = {
 @pytest.mark.parametrize("field", DEFAULTS)
 def test_defaults_of_the_spec(field: str) -> None:
     assert getattr(EtcdClusterSpec(), field) == DEFAULTS[field]
+
+
+def test_a_new_cluster_gets_the_newest_patch_that_tests_run_with() -> None:
+    """Of the minor version that it always had: another one is an upgrade, and a decision."""
+    known = [version for version in etcd_versions() if version.startswith("v3.5.")]
+    assert EtcdClusterSpec().version == known[-1]
 
 
 def test_defaults_of_the_storage() -> None:

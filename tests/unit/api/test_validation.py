@@ -22,7 +22,7 @@ def cluster(**spec: Any) -> EtcdCluster:
 
 SIZE = "spec.size {} is not possible: use 1, 3, 5, 7 or 9 members, or 0 to stop the cluster."
 VERSION = (
-    "spec.version {} is not a supported version of etcd: use 3.5.0 or later, for example v3.5.21."
+    "spec.version {} is not a supported version of etcd: use 3.5.0 or later, for example v3.5.35."
 )
 EXISTS = {"key": "app", "operator": "Exists"}
 DISK = "spec.storage.size {} is not a size: use a positive quantity such as 10Gi."

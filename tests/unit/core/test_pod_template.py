@@ -46,16 +46,16 @@ def template(snapshot: Snapshot) -> Json:
 
 SAME = {
     "another size": new(5),
-    "formed": formed(3),
-    "growing": with_learner(with_spec(formed(3), size=5), 3),
-    "shrinking": with_spec(formed(5), size=3),
+    "formed": formed(3, version="3.5.35"),
+    "growing": with_learner(with_spec(formed(3, version="3.5.35"), size=5), 3),
+    "shrinking": with_spec(formed(5, version="3.5.35"), size=3),
     "annotated": with_cluster(new(3), annotations={"a": "b"}),
     "another generation": with_cluster(new(3), generation=99, resource_version="99"),
     "paused": new(3, paused=True),
     "retention": new(3, storage={"retentionPolicy": {"whenScaled": "Retain"}}),
     "a larger disk": new(3, storage={"size": "99Gi"}),
     "TLS switched off": new(3, security={"tls": {"enabled": False}}),
-    "the version without its v": new(3, version="3.5.21"),
+    "the version without its v": new(3, version="3.5.35"),
     "an unknown field": new(3, somethingNew=True),
 }
 OTHER = {
@@ -222,7 +222,7 @@ def test_a_removed_field_is_noticed_by_the_fingerprint() -> None:
 
 def test_acting_on_an_old_view_is_fenced_where_it_could_do_harm() -> None:
     """Fewer Pods and another gate only if nothing changed since; more Pods at any time."""
-    shrink = plan(with_spec(formed(5), size=3)).actions
+    shrink = plan(with_spec(formed(5, version="3.5.35"), size=3)).actions
     fences = {a.kind: a.resource_version for a in shrink if isinstance(a, ApplyObject)}
     assert fences == {"ConfigMap": "1", "StatefulSet": "1"}
     grow = plan(with_spec(formed(3), size=5)).actions
