@@ -148,6 +148,11 @@ def find_unlabelled(target: Target, namespace: str) -> list[str]:
     ]
 
 
+@pytest.mark.situation(
+    "coexist",
+    "quota on limits, LimitRange, restricted Pods, IDs of OpenShift, labels that all must have",
+    "created, backed up and restored; what is refused is said within 30 s; ends with its namespace",
+)
 def test_a_cluster_lives_under_every_policy_at_once(target: Target, namespace: str) -> None:
     """Created, backed up, restored; what is refused is said by the condition; the end comes."""
     limit(target, namespace)

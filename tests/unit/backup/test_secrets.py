@@ -39,6 +39,11 @@ def mount(spool: Path, directory: str, keys: dict[str, str]) -> None:
         {"token": "x"},
     ],
 )
+@pytest.mark.situation(
+    "data",
+    "an EtcdBackup names a Secret that was made for something else",
+    "nothing of it is sent, and no message names its keys",
+)
 def test_the_only_key_of_a_secret_is_not_sent(spool: Path, keys: dict[str, str]) -> None:
     mount(spool, "access-key", keys)
     mount(spool, "secret-key", keys)
@@ -116,6 +121,11 @@ def test_the_identity_of_a_service_account_is_shown_to_azure_alone(spool: Path) 
         ("gs", {}, "b/../x"),
     ],
 )
+@pytest.mark.situation(
+    "data",
+    "a region, account or bucket with a slash in it",
+    "no other host is asked",
+)
 def test_no_part_of_a_host_name_makes_another_host(
     spool: Path, scheme: str, fields: dict[str, Any], bucket: str
 ) -> None:
@@ -156,6 +166,11 @@ def test_what_looks_like_a_service(endpoint: str) -> None:
         "https://a..b",
         f"https://{'a' * 300}",
     ],
+)
+@pytest.mark.situation(
+    "data",
+    "an endpoint with a password, of a link-local address, or in another spelling",
+    "nothing is sent there",
 )
 def test_what_does_not_look_like_a_service(spool: Path, endpoint: str) -> None:
     assert find_endpoint_problem(endpoint)

@@ -35,6 +35,11 @@ def manifests(snapshot: Snapshot) -> list[Json]:
     return [a.manifest for a in plan(snapshot).actions if isinstance(a, ApplyObject)]
 
 
+@pytest.mark.situation(
+    "coexist",
+    "a policy asks for labels on every object",
+    "`inheritedMetadata` gives them to all",
+)
 def test_every_object_carries_it() -> None:
     found = manifests(handed_down(security={"networkPolicy": {}}))
     kinds = {manifest["kind"] for manifest in found}

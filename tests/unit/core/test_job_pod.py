@@ -73,6 +73,11 @@ def test_what_keeps_members_apart_is_not_asked_of_a_backup() -> None:
     assert "affinity" not in pod_of(backup_job({"podTemplate": {"affinity": apart("app")}}))
 
 
+@pytest.mark.situation(
+    "coexist",
+    "members must not share a node, and every node has one",
+    "backups run beside them",
+)
 def test_labels_that_members_are_kept_apart_by_are_not_taken_over() -> None:
     preferred = {
         "preferredDuringSchedulingIgnoredDuringExecution": [
@@ -114,6 +119,11 @@ def test_nonsense_in_an_affinity_stops_no_job(affinity: Json) -> None:
     assert len(restore_jobs(spec)) == 3
 
 
+@pytest.mark.situation(
+    "coexist",
+    "members must not share a zone",
+    "their disks are restored in different zones",
+)
 def test_disks_are_filled_as_far_apart_as_members_have_to_be() -> None:
     jobs = restore_jobs({"podTemplate": {"affinity": apart("a", topology="zone")}})
     labels = {"etcd.etcd.io/restore-uid": "restore-uid"}
@@ -232,6 +242,11 @@ def test_a_job_has_no_limit_that_members_do_without() -> None:
     assert steps["store"]["resources"]["limits"] == {"memory": "256Mi"}
 
 
+@pytest.mark.situation(
+    "coexist",
+    "the platform gives user IDs itself",
+    "none is asked for",
+)
 def test_user_ids_can_be_left_to_the_platform() -> None:
     plain = replace(
         parse_cluster(raw_cluster({"size": 1, "version": "v3.6.16"})), status=cluster().status

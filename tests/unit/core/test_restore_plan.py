@@ -244,6 +244,11 @@ def elsewhere(**annotations: str) -> EtcdCluster:
         (("third", ""), elsewhere(backup_from="team"), "EtcdBackup b of namespace third does"),
     ],
 )
+@pytest.mark.situation(
+    "data",
+    "an EtcdRestore names an EtcdBackup of another namespace",
+    "it is read only if that namespace allows it",
+)
 def test_no_spec_is_copied_from_another_namespace_without_its_consent(
     backup: tuple[str, str], original: EtcdCluster, refused: str
 ) -> None:

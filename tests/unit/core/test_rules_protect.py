@@ -377,6 +377,11 @@ def test_a_cluster_that_was_never_formed_has_no_backup() -> None:
     assert NAMING.uid == UID
 
 
+@pytest.mark.situation(
+    "told",
+    "a namespace is deleted whose cluster waits for a backup before deletion",
+    "the EtcdCluster goes when no disk is left",
+)
 def test_the_guard_lets_go_of_what_is_gone_already() -> None:
     """The namespace was deleted, its Pods and disks with it: no backup can be made any more."""
     lets_go = SetFinalizer(False, UID, "7")

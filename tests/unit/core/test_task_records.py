@@ -81,6 +81,11 @@ def test_a_run_of_the_future_does_not_end_a_schedule() -> None:
         "",
     ],
 )
+@pytest.mark.situation(
+    "data",
+    "a Pod says nonsense at its end, or another Pod speaks for a Job",
+    "it is no result, and stops nothing",
+)
 def test_a_result_that_cannot_be_is_none(message: str) -> None:
     raw: Json = {
         "metadata": {"name": "p", "labels": {"batch.kubernetes.io/job-name": "b-1"}},
@@ -175,6 +180,11 @@ def condition(status: Any) -> tuple[str, str, str]:
             "FailedBinding: exceeded quota: disks",
         ),
     ],
+)
+@pytest.mark.situation(
+    "told",
+    "quota, admission, a disk or an image keeps a Job from going on",
+    "the condition says so in the words of Kubernetes",
 )
 def test_what_keeps_a_job_from_going_on_is_said_by_the_condition(
     pods: tuple[TaskPod, ...], warnings: dict[str, Trouble], words: str

@@ -91,6 +91,11 @@ def test_what_is_known_of_such_a_backup(phase: str, verified: str, proven: bool)
     assert tasks.backups_of(replace(own, name="other")) == ()
 
 
+@pytest.mark.situation(
+    "data",
+    "an EtcdBackup of another namespace says that it was taken before the deletion",
+    "it proves nothing",
+)
 def test_a_backup_of_another_namespace_counts_only_with_consent_and_proves_nothing() -> None:
     tasks = TaskCaches(cast(KubeApi, None))
     raw: Json = {
