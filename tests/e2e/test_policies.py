@@ -161,7 +161,7 @@ def test_a_cluster_lives_under_every_policy_at_once(target: Target, namespace: s
     with labels_required(target, namespace):
         manifest = cluster.manifest()
         manifest["metadata"]["labels"] = LABELS
-        manifest["spec"] = {
+        spec: Json = {
             "size": 1,
             "version": "v3.6.16",
             "storage": {"size": "1Gi"},
@@ -171,8 +171,9 @@ def test_a_cluster_lives_under_every_policy_at_once(target: Target, namespace: s
             },
             "security": {"tls": {}, "networkPolicy": {}},
             "inheritedMetadata": {"labels": LABELS},
-            "podTemplate": {"affinity": _apart(), "securityContext": OPENSHIFT},
+            "podTemplate": {"securityContext": OPENSHIFT},
         }
+        manifest["spec"] = {**spec, "podTemplate": {**spec["podTemplate"], "affinity": _apart()}}
         target.apply(manifest)
         cluster.wait_running(1)
 
@@ -184,10 +185,9 @@ def test_a_cluster_lives_under_every_policy_at_once(target: Target, namespace: s
         assert "maximum memory usage per Container is 512Mi" in said
 
         make(target, namespace, "EtcdBackup", "once", **backup).wait_completed()
-        restore = make(
-            target, namespace, "EtcdRestore", "again", backupName="once", clusterName="db-again"
-        )
-        restore.wait_completed()
+        # With another affinity: one node has no room for both.
+        again = {"backupName": "once", "clusterName": "db-again", "clusterTemplate": spec}
+        make(target, namespace, "EtcdRestore", "again", **again).wait_completed(60)
         assert find_unlabelled(target, namespace) == []
 
         cluster.patch(backup={"beforeDeletion": "once"})
