@@ -107,4 +107,5 @@ def test_each_effect_is_one_event(cluster: Cluster) -> None:
     assert len(cluster.events("DeletedPersistentVolumeClaim")) == 2
     assert len(cluster.events("CreatedStatefulSet")) == 1
     assert all(event["count"] == 1 for event in cluster.events())
-    assert not [e for e in cluster.events() if e["type"] == "Warning"]
+    warnings = {event["reason"] for event in cluster.events() if event["type"] == "Warning"}
+    assert warnings == {"QuotaExceedsDisk"}, "etcd's own quota, on a disk of 1Gi"

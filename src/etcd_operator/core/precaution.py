@@ -16,8 +16,9 @@ from etcd_operator.api.backup import EtcdBackupSpec
 from etcd_operator.api.cluster import GROUP, VERSION
 from etcd_operator.api.release import parse_release
 from etcd_operator.api.validation import VERSION_FORM, find_problems
+from etcd_operator.core.backup_state import BackupState
 from etcd_operator.core.naming import LABEL_MANAGED_BY, MANAGED_BY
-from etcd_operator.core.snapshot import BackupState, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 
 Json = dict[str, Any]
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from etcd_operator.api.backup import EtcdBackupSpec, TaskPhase
 from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.core.backup_state import BackupState
 from etcd_operator.core.credentials import Credential, Trusted
 from etcd_operator.core.members import Comparison, Member, MemberList, MemberStatus, Standing
 from etcd_operator.core.naming import (
@@ -189,27 +189,6 @@ class ObjectWarning:
     def sentence(self) -> str:
         """Who it is about, and the words of whoever warned."""
         return f"{self.regarding}: {self.trouble.reason}: {self.trouble.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class BackupState:
-    """How an EtcdBackup of the cluster stands: when one is due next, and why the last one failed.
-
-    `last` is when the last good one ended, None before the first; `due` only with a schedule.
-    `mark` says what the operator made it for, if it did; `proven` that it is complete and verified.
-    """
-
-    name: str
-    last: datetime | None
-    due: datetime | None
-    failures: int = 0
-    message: str = ""
-    namespace: str = ""
-    phase: TaskPhase | None = None
-    created: datetime | None = None
-    mark: str = ""
-    proven: bool = False
-    spec: EtcdBackupSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

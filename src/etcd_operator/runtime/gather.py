@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.core.backup_state import BackupState
 from etcd_operator.core.credentials import Credential, Trusted, join_bundle
 from etcd_operator.core.members import NO_SPACE, MemberList, MemberStatus
 from etcd_operator.core.naming import ANNOTATION_TRUST, LABEL_CLUSTER_UID, ORPHAN, Naming
 from etcd_operator.core.recovery import must_compare
 from etcd_operator.core.rules.bootstrap import must_see_claims
 from etcd_operator.core.rules.certify import is_retirement_due
-from etcd_operator.core.snapshot import BackupState, Child, Pod, Probe, Snapshot
+from etcd_operator.core.snapshot import Child, Pod, Probe, Snapshot
 from etcd_operator.core.trust import (
     CLIENT_TRUST_FILE,
     PEER_TRUST_FILE,

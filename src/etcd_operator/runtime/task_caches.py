@@ -22,9 +22,9 @@ from etcd_operator.core.backup.task import (
     observe_task_pod,
     owner_of,
 )
+from etcd_operator.core.backup_state import BackupState
 from etcd_operator.core.naming import LABEL_TASK
 from etcd_operator.core.precaution import ANNOTATION_BEFORE
-from etcd_operator.core.snapshot import BackupState
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.cache import Cache, CacheGroup, own_name
 from etcd_operator.runtime.caches import Caches

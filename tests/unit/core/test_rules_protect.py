@@ -11,12 +11,13 @@ import pytest
 from etcd_operator.api.backup import EtcdBackupSpec, TaskPhase
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import ApplyObject, DeleteObject, RequestBackup, SetFinalizer
+from etcd_operator.core.backup_state import BackupState
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.plan import plan
 from etcd_operator.core.precaution import hold_upgrade
 from etcd_operator.core.precaution_guards import refuse_risk
 from etcd_operator.core.rules import protect, teardown
-from etcd_operator.core.snapshot import BackupState, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     NAMING,
     NOW,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import RequestBackup
+from etcd_operator.core.backup_state import BackupState
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.precaution import (
     DELETION,
@@ -16,7 +17,7 @@ from etcd_operator.core.precaution import (
     render_backup,
     waits_for_deletion,
 )
-from etcd_operator.core.snapshot import BackupState, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 
 
 def back_up_before_deletion(snapshot: Snapshot) -> Decision | None:
