@@ -197,4 +197,6 @@ TEMPTED: Final = (
     Scenario("3 to 1, one differs", sizes(3, 1), (1,), RUNNING, (DIFFERS,), most_states=1_000,
              partial=True),
     Scenario("1 grows its disk", sizes(1) + sizes(1, disk=LARGE), (1,), RUNNING, (POD, ORPHANED)),
+    Scenario("3 crash, corrected", sizes(3) + crashing(sizes(3)) + NEWER, (1, 2), RUNNING,
+             (CRASH,), budget=2, most_states=3_000, partial=True),
 )  # fmt: skip
