@@ -55,6 +55,13 @@ def unready(snapshot: Snapshot, *ordinals: int, since: object = LONG_AGO) -> Sna
     return silent(snapshot, *ordinals) if snapshot.members else snapshot
 
 
+def older(snapshot: Snapshot) -> Snapshot:
+    """Pods that were made a while ago."""
+    for each in snapshot.pods:
+        snapshot = change_pod(snapshot, each.ordinal, created=LONG_AGO)
+    return snapshot
+
+
 def joiner(**changes: object) -> Snapshot:
     """An announced learner whose process crashed before its gate opened."""
     state = {"ever_ran": True, "restarts": 2, "last_words": EMPTY[0], **changes}
@@ -115,6 +122,12 @@ FIRES = (
         failed_learner(running=True, unready_since=LONG_AGO),
         3,
     ),
+    replaces(
+        "those that crash with settings that are not those of now",
+        change_child(crashing(older(formed(3)), 0, 1), "ConfigMap", "db-config", written=NOW),
+        0,
+        1,
+    ),
     Fires(
         "members that run without serving are replaced one at a time",
         failed_pods.replace_unready_pods,
@@ -170,6 +183,10 @@ PASSES = (
            crashing(outdated(formed(3), 0, 1), *ALL)),
     Passes("a learner has only just begun", _FAILED,
            failed_learner(running=True, unready_since=NOW)),
+    Passes("it crashes with the settings of now", _FAILED, change_child(
+        crashing(formed(3), 0, 1), "ConfigMap", "db-config", written=LONG_AGO)),
+    Passes("it crashes with older settings, and a majority serves", _FAILED, change_child(
+        crashing(older(formed(3)), 0), "ConfigMap", "db-config", written=NOW)),
     Passes("it is to be stopped", _FAILED,
            with_spec(crashing(outdated(formed(3), *ALL), *ALL), size=0)),
     Passes("a quorum confirms the members", _UNREADY, unready(outdated(formed(3), *ALL), 2)),

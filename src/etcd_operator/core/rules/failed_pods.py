@@ -39,7 +39,12 @@ def replace_failed_pods(snapshot: Snapshot) -> Decision | None:
     """Replace outdated Pods whose process does not run, and learners that cannot join."""
     if snapshot.cluster.spec.size == 0:
         return None
-    failed = [pod for pod in snapshot.pods if _is_outdated(snapshot, pod) and _fails(snapshot, pod)]
+    failed = [
+        pod
+        for pod in snapshot.pods
+        if (_is_outdated(snapshot, pod) and _fails(snapshot, pod))
+        or _crashes_with_old_settings(snapshot, pod)
+    ]
     return _replace(snapshot, failed) if failed else None
 
 
@@ -132,6 +137,17 @@ def _fails(snapshot: Snapshot, pod: Pod) -> bool:
         stays_away = pod.trouble or _is_unready_for(snapshot, pod, STARTS_WITHIN)
         return bool(stays_away)
     return _is_crashing(pod) and _may_take_template(snapshot, pod)
+
+
+def _crashes_with_old_settings(snapshot: Snapshot, pod: Pod) -> bool:
+    """Whether a Pod crashes without a quorum, and its ConfigMap was written since it was made.
+
+    Settings are in no template but as a hash: those that took it down and those of now may be of
+    the same revision. The kubelet brings it new files after a minute, and restarts it after five.
+    """
+    if snapshot.quorum_confirmed or pod.deleting or _answers(snapshot, pod):
+        return False
+    return _is_crashing(pod) and _is_older_than_gate(snapshot, pod)
 
 
 def _may_take_template(snapshot: Snapshot, pod: Pod) -> bool:
