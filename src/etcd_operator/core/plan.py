@@ -76,6 +76,7 @@ RULES: Final[tuple[Rule, ...]] = (
     bootstrap.restart_bootstrap,
     failed_pods.replace_failed_pods,  # what does not run takes no vote, formed or not
     failed_pods.replace_unready_pods,
+    failed_pods.reschedule_pods,
     storage.grow_full_disks,  # they may be what took the majority
     unheard.wait_for_answers,  # before anything counts as lost, or as not begun
     bootstrap.form,

@@ -12,6 +12,7 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import DeleteObject
 from etcd_operator.core.plan import plan
 from etcd_operator.core.rules import failed_pods
+from etcd_operator.core.rules.failed_pods import EXISTING_ANTI_AFFINITY
 from etcd_operator.core.rules.replace import EMPTY
 from etcd_operator.core.snapshot import Snapshot, Trouble
 from tests.unit.core.scenes import (
@@ -59,6 +60,18 @@ def older(snapshot: Snapshot) -> Snapshot:
     """Pods that were made a while ago."""
     for each in snapshot.pods:
         snapshot = change_pod(snapshot, each.ordinal, created=LONG_AGO)
+    return snapshot
+
+
+def refused(
+    snapshot: Snapshot, *ordinals: int, words: str = EXISTING_ANTI_AFFINITY, **changes: object
+) -> Snapshot:
+    """Pods that no node takes, made before the others."""
+    state = {"node": "", "running": False, "ever_ran": False, "ready": False, **changes}
+    for ordinal in ordinals:
+        trouble = Trouble("Unschedulable", f"1 node(s) didn't satisfy {words} rules")
+        made = {"created": LONG_AGO, "trouble": trouble, **state}
+        snapshot = change_pod(snapshot, ordinal, **made)
     return snapshot
 
 
@@ -155,6 +168,16 @@ FIRES = (
         flags("no upkeep"),
     ),
     Fires(
+        "Pods are made anew when the one is replaced that kept them from a node",
+        failed_pods.reschedule_pods,
+        refused(begun(3), 1, 2),
+        "ReschedulingPods",
+        "Replacing db-1, db-2: a node may take it now.",
+        Phase.CREATING,
+        ("delete Pod db-1", "delete Pod db-2"),
+        flags("no upkeep"),
+    ),
+    Fires(
         "a joiner that crashed before its gate opened is restarted",
         failed_pods.restart_joiners,
         joiner(),
@@ -201,6 +224,15 @@ PASSES = (
     Passes("it is to be stopped", _UNREADY,
            with_spec(unready(outdated(formed(3), *ALL), *ALL), size=0)),
     Passes("up to date", _UNREADY, unready(formed(3), *ALL)),
+    Passes("no Pod is newer", failed_pods.reschedule_pods, refused(begun(3), 0, 1, 2, node="n")),
+    Passes("no other has a node", failed_pods.reschedule_pods, refused(begun(3), 0, 1, 2)),
+    Passes("it has a node", failed_pods.reschedule_pods, refused(begun(3), 1, node="n")),
+    Passes("it is as new", failed_pods.reschedule_pods, refused(begun(3), 1, created=NOW)),
+    Passes("it is going", failed_pods.reschedule_pods, refused(begun(3), 1, deleting=True)),
+    Passes("the scheduler has another reason", failed_pods.reschedule_pods,
+           refused(begun(3), 1, words="cpu")),
+    Passes("it is to be stopped", failed_pods.reschedule_pods,
+           with_spec(refused(begun(3), 1), size=0)),
     Passes("it joined", _JOINERS, formed(3)),
     Passes("it never crashed", _JOINERS, joiner(restarts=0)),
     Passes("it runs", _JOINERS, joiner(running=True)),

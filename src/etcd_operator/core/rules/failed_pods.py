@@ -25,6 +25,8 @@ from etcd_operator.core.snapshot import Pod, Snapshot
 STARTS_WITHIN: Final = timedelta(seconds=30)
 # How long a Pod may crash for a reason of its own, while those with the new template crash too.
 PATIENCE: Final = timedelta(minutes=1)
+# What the scheduler says where Pods that run do not want to be beside the one that waits.
+EXISTING_ANTI_AFFINITY: Final = "existing pods anti-affinity"
 # How etcd says that its configuration is not that of the members: a gate that was closed, or a list
 # of members that was old.
 STALE: Final = (
@@ -63,6 +65,36 @@ def replace_unready_pods(snapshot: Snapshot) -> Decision | None:
     return _replace(snapshot, due[-1:])
 
 
+def reschedule_pods(snapshot: Snapshot) -> Decision | None:
+    """Make Pods anew that no node takes because of a Pod that has been replaced since.
+
+    The scheduler looks again when a Pod goes that the waiting one does not want to be beside, but
+    not when one goes that did not want to be beside the waiting one: that takes it five minutes.
+    """
+    waiting = [pod for pod in snapshot.pods if _waits_for_replaced(snapshot, pod)]
+    if not waiting or snapshot.cluster.spec.size == 0:
+        return None
+    return Decision(
+        reason="ReschedulingPods",
+        message=f"Replacing {', '.join(p.name for p in waiting)}: a node may take it now.",
+        phase=snapshot.cluster.status.phase or Phase.CREATING,
+        actions=tuple(
+            _delete(pod, "the Pod that kept it from a node was replaced") for pod in waiting
+        ),
+        wake_after=PRESENTLY,
+        upkeep=False,
+    )
+
+
+def _waits_for_replaced(snapshot: Snapshot, pod: Pod) -> bool:
+    refused = pod.trouble is not None and EXISTING_ANTI_AFFINITY in pod.trouble.message
+    if not refused or pod.ever_ran or pod.deleting or pod.node or pod.created is None:
+        return False
+    return any(
+        other.node and other.created and other.created > pod.created for other in snapshot.pods
+    )
+
+
 def restart_joiners(snapshot: Snapshot) -> Decision | None:
     """Replace the Pod of a learner that crashed because its configuration was older than its gate.
 
@@ -98,19 +130,14 @@ def _replace(snapshot: Snapshot, pods: list[Pod]) -> Decision:
         reason="ReplacingPods",
         message=f"Replacing {', '.join(p.name for p in pods)}: the spec was corrected.",
         phase=snapshot.cluster.status.phase or Phase.CREATING,
-        actions=tuple(
-            DeleteObject(
-                "Pod",
-                pod.name,
-                pod.uid,
-                f"it {_explain(pod)} and the spec has changed",
-                pod.resource_version,
-            )
-            for pod in pods
-        ),
+        actions=tuple(_delete(pod, f"it {_explain(pod)} and the spec has changed") for pod in pods),
         wake_after=PRESENTLY,
         upkeep=False,  # a label that changes in the same pass is another resourceVersion
     )
+
+
+def _delete(pod: Pod, why: str) -> DeleteObject:
+    return DeleteObject("Pod", pod.name, pod.uid, why, pod.resource_version)
 
 
 def _explain(pod: Pod) -> str:
