@@ -44,6 +44,6 @@ def test_a_refused_pod_a_large_quota_and_a_password_are_told(cluster: Cluster) -
     said = cluster.wait_reason("Degraded", "AuthenticationRequired")
     assert "user name is empty" in said
     assert cluster.condition("Available")["status"] == "True"
-    assert cluster.status()["phase"] == "Running"
+    assert (cluster.status()["phase"], cluster.status()["readyReplicas"]) == ("Running", 1)
     cluster.etcdctl("--user=root:secret", "auth", "disable")
     cluster.wait_reason("Ready", "Healthy")

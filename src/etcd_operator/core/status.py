@@ -87,11 +87,14 @@ def _view_members(snapshot: Snapshot) -> tuple[MemberView, ...]:
 
 
 def _view_pod(snapshot: Snapshot, seat: Seat) -> MemberView:
+    """A member of which only the Pod is known; one that is Ready and asks for a user does serve."""
     naming = snapshot.naming
+    asks = bool(seat.probe and seat.probe.asks_for_user)
     return MemberView(
         name=naming.member(seat.ordinal),
         peer_url=naming.peer_url(seat.ordinal),
         client_url=naming.client_url(seat.ordinal),
+        ready=asks and bool(seat.pod and seat.pod.ready),
         message=_explain(snapshot, seat),
     )
 
@@ -142,6 +145,8 @@ def _explain(snapshot: Snapshot, seat: Seat) -> str:
         return "Its Pod is starting."
     if seat.pod.role != ROLE_VOTER:
         return "It is joining."
+    if seat.probe is not None and seat.probe.asks_for_user:
+        return "It tells nothing to an operator that is no user."
     if seat.probe is not None and seat.probe.status is not None:
         return "It sees no leader."
     return "It does not answer."

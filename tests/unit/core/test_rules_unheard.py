@@ -148,6 +148,11 @@ def test_what_is_not_heard_of_is_unknown_and_never_lost() -> None:
 
 def test_members_that_ask_for_a_user_serve() -> None:
     conditions = shown(ASKED)
+    status = report(ASKED, plan(ASKED).decision)
+    assert (status.ready_replicas, len(status.client_endpoints)) == (3, 3)
+    assert {m.message for m in status.members} == {
+        "It tells nothing to an operator that is no user."
+    }
     assert conditions["Available"] == ("True", "QuorumAvailable")
     assert conditions["QuorumHealthy"] == ("True", "MajorityReady")
     assert conditions["Degraded"] == ("True", "AuthenticationRequired")
