@@ -33,6 +33,7 @@ def test_everything_is_there_and_kubectl_can_wait_for_it(cluster: Cluster) -> No
         "QuorumHealthy": "True",
         "Paused": "False",
         "DataLossPossible": "False",
+        "SpecWarning": "True",  # etcd's own quota, on a disk of 1Gi
     }
     for condition in status["conditions"]:
         assert condition["reason"]
