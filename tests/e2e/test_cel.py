@@ -39,6 +39,7 @@ STEPS: Final[list[tuple[tuple[str, ...], str, str | None]]] = [
     (("3.7.3",), "v3.6.16", OLDER),
     (("3.7.3",), "v3.5.35", OLDER),
     (("",), "v3.9.0", None),
+    (("3.5.19+vendor.1", "garbage"), "v3.6.16", None),  # the operator judges
 ]
 # What a formed cluster has, what it is to have, and what is said against it; None: nothing.
 CHANGES: Final[list[tuple[Json, Json, str | None]]] = [

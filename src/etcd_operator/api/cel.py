@@ -32,12 +32,13 @@ _SIZE_HINT: Final = "use 1, 3, 5, 7 or 9 members, or 0 to stop the cluster"
 _STORAGE: Final = "has(self.spec.storage) && has(oldSelf.spec.storage)"
 _VERSION: Final = "^v?3[.][0-9]{1,3}[.][0-9]{1,3}$"
 _DURATION: Final = f"^{DURATION_FORM}$"
-# Every member whose version is known; the field's own rule speaks about a version that is none.
+# Every member whose version is known: of others, such as those with a vendor's suffix, the operator
+# judges. The field's own rule speaks about a spec's version that is none.
 _EVERY_VERSION: Final = (
     "self.spec.version == oldSelf.spec.version || "
     f"!self.spec.version.matches('{_VERSION}') || "
     "!has(self.status) || !has(self.status.members) || "
-    "self.status.members.all(m, !has(m.version) || m.version == '' || "
+    f"self.status.members.all(m, !has(m.version) || !m.version.matches('{_VERSION}') || "
 )
 
 

@@ -7,7 +7,10 @@ from typing import Final
 
 Release = tuple[int, int, int]
 
-_FORM: Final = re.compile(r"v?([0-9]{1,4})[.]([0-9]{1,4})[.]([0-9]{1,4})")
+# What follows the numbers is a pre-release, or a vendor's own count.
+_FORM: Final = re.compile(
+    r"v?([0-9]{1,4})[.]([0-9]{1,4})[.]([0-9]{1,4})(?:[-+][0-9A-Za-z.+_-]{1,100})?"
+)
 
 # Before this one of 3.5, members that were removed may come back with 3.6, which reads its members
 # from the other of two stores. Source: etcd's blog "Upgrade to v3.5.26 or later before v3.6".
@@ -15,6 +18,6 @@ SAFE_FOR_36: Final[Release] = (3, 5, 26)
 
 
 def parse_release(text: str) -> Release | None:
-    """Return a version such as `3.6.16` or `v3.6.16` as numbers, None if it is none."""
+    """Return a version such as `3.6.16` or `v3.6.16-1` as numbers, None if it is none."""
     found = _FORM.fullmatch(text)
     return (int(found[1]), int(found[2]), int(found[3])) if found else None

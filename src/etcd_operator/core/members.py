@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 # How etcd lists an active alarm among the errors of a status: Go's text form of an AlarmMember.
-_ALARM: Final = re.compile(r"(?:memberID:(\d+) )?alarm:(\w+)")
+_ALARM: Final = re.compile("(?:memberID:([0-9]{1,20}) )?alarm:([A-Z]{1,32})")
 
 NO_SPACE: Final = "NOSPACE"
 CORRUPT: Final = "CORRUPT"
@@ -85,7 +85,8 @@ class MemberStatus:
         Every member lists all of them. ID 0: etcd does not know which member it is.
         """
         found = (_ALARM.match(error) for error in self.errors)
-        return frozenset((match[2], int(match[1] or 0)) for match in found if match)
+        told = ((match[2], int(match[1] or 0)) for match in found if match)
+        return frozenset((alarm, member) for alarm, member in told if member < 2**64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from etcd_operator.api.release import parse_release
 from etcd_operator.core.actions import ApplyObject, SetDowngrade
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.template import read_version
@@ -37,5 +38,5 @@ def refuse_unreadable(action: ApplyObject, snapshot: Snapshot) -> str | None:
 
 def _minor(version: str) -> int:
     """The second number of a version of etcd 3; -1 if it is none."""
-    parts = version.removeprefix("v").split(".")
-    return int(parts[1]) if parts[0] == "3" and len(parts) == 3 and parts[1].isdecimal() else -1
+    release = parse_release(version)
+    return release[1] if release and release[0] == 3 else -1

@@ -56,11 +56,16 @@ async def read_access(client: EtcdMemberClient) -> Access:
     roles = {}
     for name in _bound((await ask("RoleList", rpc.AuthRoleListRequest())).roles):
         answer = await ask("RoleGet", rpc.AuthRoleGetRequest(role=name))
-        roles[name] = frozenset(
-            Grant(rpc.Permission.Type.Name(one.permType), one.key, one.range_end)
-            for one in answer.perm
-        )
+        roles[name] = frozenset(_read_grant(one) for one in answer.perm)
     return Access(enabled, users, roles)
+
+
+def _read_grant(permission: Any) -> Grant:
+    try:
+        kind = rpc.Permission.Type.Name(permission.permType)
+    except ValueError as error:
+        raise EtcdUnreachable(f"{permission.permType} is no kind of permission") from error
+    return Grant(kind, permission.key, permission.range_end)
 
 
 def _bound(names: Sequence[str]) -> Sequence[str]:

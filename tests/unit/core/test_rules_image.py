@@ -204,6 +204,13 @@ def test_an_upgrade_that_waits_for_its_backup_keeps_the_image() -> None:
     assert template(hold_upgrade(asked)) == (DIGEST, f"v{OLD}")
 
 
+@pytest.mark.parametrize("version", ["3.5.19+vendor.1", "3.5.19-rc.0", "3.5.19-0"])
+def test_a_vendors_version_is_a_version(version: str) -> None:
+    """Its rules are those of the release that it is made from."""
+    asked = with_spec(running(pinned("3.5.19"), *[version] * 3), version=MIDDLE, image=OTHER)
+    assert plan(asked).rule == "refuse_version"
+
+
 def test_guards_read_the_record_as_well() -> None:
     """A digest says no version: without the record any could start."""
     scene = running(pinned(MIDDLE), *[MIDDLE] * 3)

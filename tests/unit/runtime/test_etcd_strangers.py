@@ -16,9 +16,11 @@ import grpc.aio
 import pytest
 
 from etcd_operator.errors import EtcdError, EtcdUnreachable
+from etcd_operator.runtime.access import read_access
 from etcd_operator.runtime.defragmentation import Defragmenter
 from etcd_operator.runtime.etcd import EtcdMemberClient
 from etcd_operator.runtime.etcd_pool import EtcdPool
+from etcd_operator.runtime.rpc import auth_pb2 as auth
 from etcd_operator.runtime.rpc import etcd_pb2 as rpc
 
 MIB = 2**20
@@ -144,6 +146,27 @@ async def test_a_list_without_end_is_none(stranger: Stranger, client: EtcdMember
     stranger.answers["MemberList"] = answer.SerializeToString()
     with pytest.raises(EtcdUnreachable, match="a list of 101 members"):
         await client.member_list(linearizable=True)
+
+
+async def test_permissions_of_no_kind_are_no_answer(
+    stranger: Stranger, client: EtcdMemberClient
+) -> None:
+    roles = auth.AuthRoleListResponse(roles=["r"])
+    odd = auth.AuthRoleGetResponse(perm=[auth.Permission(permType="WRITE")])
+    # No generated code writes a number that is no value of the enumeration.
+    stranger.answers["RoleList"] = roles.SerializeToString()
+    stranger.answers["RoleGet"] = odd.SerializeToString().replace(b"\x08\x01", b"\x08\x63")
+    with pytest.raises(EtcdUnreachable, match="99 is no kind of permission"):
+        await read_access(client)
+
+
+async def test_users_without_end_are_not_asked_for(
+    stranger: Stranger, client: EtcdMemberClient
+) -> None:
+    users = auth.AuthUserListResponse(users=[str(number) for number in range(2_001)])
+    stranger.answers["UserList"] = users.SerializeToString()
+    with pytest.raises(EtcdUnreachable, match="2001 users or roles"):
+        await read_access(client)
 
 
 async def test_no_call_is_cut_off_to_make_room(stranger: Stranger) -> None:
