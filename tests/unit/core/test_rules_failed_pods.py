@@ -14,7 +14,7 @@ from etcd_operator.core.plan import plan
 from etcd_operator.core.rules import failed_pods
 from etcd_operator.core.rules.failed_pods import EXISTING_ANTI_AFFINITY
 from etcd_operator.core.rules.replace import EMPTY
-from etcd_operator.core.snapshot import Snapshot, Trouble
+from etcd_operator.core.snapshot import Host, Snapshot, Trouble
 from tests.unit.core.scenes import (
     NOW,
     answer,
@@ -223,6 +223,8 @@ PASSES = (
            change_pod(unready(outdated(formed(3), 0, 1), *ALL), 2, created=NOW)),
     Passes("it is to be stopped", _UNREADY,
            with_spec(unready(outdated(formed(3), *ALL), *ALL), size=0)),
+    Passes("their nodes do not answer", _UNREADY, replace(
+        unready(outdated(formed(3), *ALL), *ALL), hosts=dict.fromkeys(ALL, Host.DOWN))),
     Passes("up to date", _UNREADY, unready(formed(3), *ALL)),
     Passes("no Pod is newer", failed_pods.reschedule_pods, refused(begun(3), 0, 1, 2, node="n")),
     Passes("no other has a node", failed_pods.reschedule_pods, refused(begun(3), 0, 1, 2)),

@@ -19,7 +19,7 @@ from etcd_operator.core.decision import PRESENTLY, Decision
 from etcd_operator.core.rules.replace import EMPTY
 from etcd_operator.core.rules.rollout import is_outdated
 from etcd_operator.core.rules.stop import stop_pod
-from etcd_operator.core.snapshot import Pod, Snapshot
+from etcd_operator.core.snapshot import Host, Pod, Snapshot
 
 # How long a process that runs may take until its Pod is Ready, before its template is the reason.
 STARTS_WITHIN: Final = timedelta(seconds=30)
@@ -58,7 +58,14 @@ def replace_unready_pods(snapshot: Snapshot) -> Decision | None:
     """
     if snapshot.quorum_confirmed or snapshot.cluster.spec.size == 0 or _may_serve(snapshot):
         return None
-    unready = [pod for pod in snapshot.pods if pod.running and _is_outdated(snapshot, pod)]
+    unready = [
+        pod
+        for pod in snapshot.pods
+        if pod.running
+        and _is_outdated(snapshot, pod)
+        # Of a node that does not answer nobody knows what runs there, and nothing on it can end.
+        and snapshot.hosts.get(pod.ordinal) not in (Host.DOWN, Host.GONE)
+    ]
     due = [pod for pod in unready if _is_unready_for(snapshot, pod, STARTS_WITHIN)]
     if not due or _is_starting(snapshot):
         return None
