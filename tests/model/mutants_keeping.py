@@ -102,7 +102,7 @@ RECOVERY: Final = (
     Mutant("goes on from the forced Pod", "rules.recover",
            "or pod.deleting or pod.forced or not snapshot", "or pod.deleting or not snapshot",
            ("unit: rules_recover",)),
-    Mutant("guard: lets a member be forced beside others", "guards",
+    Mutant("guard: lets a member be forced beside others", "gate_guards",
            "if forces and not (len(kept) == 1", "if False and not (len(kept) == 1",
            ("unit: recovery_guards",)),
     Mutant("guard: sets aside disks of a member that is not kept by anybody", "recovery_guards",

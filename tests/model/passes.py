@@ -38,6 +38,7 @@ from etcd_operator.core.actions import (
     ShareTrust,
     VolumeAction,
 )
+from etcd_operator.core.naming import ordinal_of_claim, ordinal_of_pod
 from etcd_operator.core.plan import Plan, plan, predict
 from etcd_operator.core.rules.bootstrap import must_see_claims
 from etcd_operator.core.snapshot import Snapshot
@@ -267,7 +268,9 @@ def _member_handler(
 
 
 def _ordinal(snapshot: Snapshot, name: str) -> int:
-    ordinal = snapshot.naming.ordinal(name)
+    cluster = snapshot.naming.name
+    found = (ordinal_of_pod(name, cluster), ordinal_of_claim(name, cluster))
+    ordinal = next((one for one in found if one is not None), None)
     assert ordinal is not None
     return ordinal
 

@@ -6,6 +6,7 @@ CRD, rules removed) must not stop anything else: what cannot be understood is re
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,6 +19,8 @@ Json = dict[str, Any]
 
 # Leaving one field out may show what is wrong with another.
 MOST_ROUNDS: Final = 8
+# What of the status is read again, and not only shown: it outlives a flaw in the rest.
+_RECORDS: Final = ("clusterID", "lastRecovery", "spentApprovals", "phase")
 
 
 def parse_cluster(raw: Json) -> EtcdCluster:
@@ -73,9 +76,13 @@ def _parse_status(raw: Json) -> EtcdClusterStatus:
     try:
         return EtcdClusterStatus.model_validate(raw)
     except ValidationError:
-        # Status is only a report; the parts that matter are read from etcd and the disks again.
-        cluster_id = raw.get("clusterID")
-        return EtcdClusterStatus(cluster_id=cluster_id if isinstance(cluster_id, str) else "")
+        # Status is only a report; the rest of what matters is read from etcd and the disks again.
+        kept: Json = {}
+        for name in _RECORDS:
+            with suppress(ValidationError):
+                known = EtcdClusterStatus.model_validate({name: raw[name]} if name in raw else {})
+                kept |= known.model_dump(exclude_unset=True)
+        return EtcdClusterStatus(**kept)
 
 
 def parse_time(text: str | None) -> datetime | None:

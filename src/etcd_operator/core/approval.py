@@ -19,6 +19,7 @@ from typing import Final
 from etcd_operator.api.parse import parse_time
 from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import ANNOTATION_RECOVERED, ANNOTATION_SPENT
+from etcd_operator.core.numbers import LARGEST_REVISION, LONGEST_RECORD, is_request, read_number
 from etcd_operator.core.replacement import find_replacement
 from etcd_operator.core.snapshot import Snapshot
 
@@ -42,7 +43,7 @@ def approved_request(snapshot: Snapshot) -> str | None:
 def find_request(snapshot: Snapshot) -> str | None:
     """The approval in the spec that still counts."""
     request = approved_request(snapshot)
-    if request is None or _covers(_read(_recorded(snapshot)), request):
+    if request is None or _is_edited(snapshot) or _covers(_read(_recorded(snapshot)), request):
         return None
     return None if _belongs_to_no_loss(snapshot) else request
 
@@ -68,9 +69,30 @@ def lost_since(snapshot: Snapshot) -> datetime | None:
 
 def find_recovered(snapshot: Snapshot) -> tuple[str, str]:
     """The request that was carried out last and the revision that was kept; empty for none."""
-    text = _annotation(snapshot, ANNOTATION_RECOVERED) or snapshot.cluster.status.last_recovery
-    request, _, revision = text.partition(" ")
+    told = (_annotation(snapshot, ANNOTATION_RECOVERED), snapshot.cluster.status.last_recovery)
+    request, _, revision = next(filter(is_recovered, told), "").partition(" ")
     return request, revision
+
+
+def is_recovered(text: str) -> bool:
+    """Whether this is a record of a recovery: the approval, and the revision that was kept."""
+    request, _, revision = text[:LONGEST_RECORD].partition(" ")
+    return is_request(request) and read_number(revision, LARGEST_REVISION) is not None
+
+
+def is_spent(text: str) -> bool:
+    """Whether this is a record of approvals that count no more."""
+    known = text.split() if len(text) <= LONGEST_RECORD else []
+    return bool(known) and all(_ENTRY.fullmatch(entry) for entry in known)
+
+
+def _is_edited(snapshot: Snapshot) -> bool:
+    """Whether a record cannot be read: it may say that any approval was carried out already."""
+    status = snapshot.cluster.status
+    recovered = (_annotation(snapshot, ANNOTATION_RECOVERED), status.last_recovery)
+    spent = (_annotation(snapshot, ANNOTATION_SPENT), " ".join(status.spent_approvals))
+    readable = all(is_recovered(text) for text in recovered if text)
+    return not (readable and all(is_spent(text) for text in spent if text))
 
 
 def _belongs_to_no_loss(snapshot: Snapshot) -> bool:
@@ -80,7 +102,7 @@ def _belongs_to_no_loss(snapshot: Snapshot) -> bool:
 
 def _recorded(snapshot: Snapshot) -> Iterator[str]:
     yield from snapshot.cluster.status.spent_approvals
-    yield from _annotation(snapshot, ANNOTATION_SPENT).split()
+    yield from _annotation(snapshot, ANNOTATION_SPENT)[:LONGEST_RECORD].split()
     # Records of before there were records of all.
     yield find_recovered(snapshot)[0]
     yield snapshot.cluster.status.last_recovery.partition(" ")[0]

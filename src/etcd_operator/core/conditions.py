@@ -17,6 +17,7 @@ from etcd_operator.core.difference import DATA_DIFFERS, explain, find_difference
 from etcd_operator.core.issuer import find_credential_problem, find_issuing_problem
 from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.members import NO_SPACE, format_id
+from etcd_operator.core.ownership import name_foreign
 from etcd_operator.core.quorum import majority, serving_ids, voter_ids, voters_not_serving
 from etcd_operator.core.recovery import find_recovery
 from etcd_operator.core.snapshot import Snapshot, Trouble
@@ -107,6 +108,9 @@ def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
     difference = find_difference(snapshot)
     if difference:
         return Verdict("Degraded", "True", "DataDiffers", explain(snapshot, difference))
+    foreign = snapshot.ownership.foreign
+    if foreign:
+        return Verdict("Degraded", "True", "ForeignMember", name_foreign(foreign))
     first, said = _name_troubles(snapshot)
     if first:
         return _keep_words(snapshot, Verdict("Degraded", "True", first.reason, said))

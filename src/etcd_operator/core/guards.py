@@ -52,13 +52,13 @@ from etcd_operator.core.actions import (
 )
 from etcd_operator.core.agreement_guards import refuse_lost_agreement
 from etcd_operator.core.certificate_guards import refuse_access, refuse_certificate
-from etcd_operator.core.layout import ANNOTATION_RESTORE, recorded_bootstrap
+from etcd_operator.core.gate_guards import refuse_gate
+from etcd_operator.core.layout import recorded_bootstrap
 from etcd_operator.core.members import CORRUPT, Member
-from etcd_operator.core.naming import ANNOTATION_SERVED
+from etcd_operator.core.name_guards import refuse_stranger, refuse_unannounced
 from etcd_operator.core.orphans import is_made_for, is_orphaning
 from etcd_operator.core.precaution_guards import refuse_request, refuse_risk
 from etcd_operator.core.recovery_guards import (
-    is_alone_by_approval,
     is_approved,
     refuse_quarantine,
     refuse_recovery,
@@ -74,7 +74,13 @@ from etcd_operator.core.replacement_guards import (
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import issuer_of
 from etcd_operator.core.version_guards import refuse_downgrade, refuse_unreadable
-from etcd_operator.core.vote_guards import answering, refuse_stop, refuse_vote, refuse_vote_loss
+from etcd_operator.core.vote_guards import (
+    answering,
+    members_at,
+    refuse_stop,
+    refuse_vote,
+    refuse_vote_loss,
+)
 
 
 def refuse(action: Action, snapshot: Snapshot) -> str | None:
@@ -82,6 +88,7 @@ def refuse(action: Action, snapshot: Snapshot) -> str | None:
     outright = (
         _refuse_foreign(action, snapshot)
         or _refuse_orphan(action, snapshot)
+        or refuse_stranger(action, snapshot)
         or refuse_risk(action, snapshot)
     )
     if outright is not None:
@@ -147,7 +154,7 @@ def _refuse_apply(action: ApplyObject, snapshot: Snapshot) -> str | None:
     if action.kind == "StatefulSet":
         return _refuse_fewer_pods(action, snapshot) or refuse_unreadable(action, snapshot)
     if action.kind == "ConfigMap":
-        return _refuse_open_gate(action, snapshot) or refuse_recovery(action, snapshot)
+        return refuse_gate(action, snapshot) or refuse_recovery(action, snapshot)
     return None
 
 
@@ -209,7 +216,7 @@ def _refuse_membership(action: MembershipAction, snapshot: Snapshot) -> str | No
         case AddLearner(peer_url=peer_url):
             if any(peer_url in member.peer_urls for member in snapshot.members):
                 return "a member with this peer URL exists"
-            return None
+            return refuse_unannounced(action, snapshot)
         case PromoteMember(member_id=member_id):
             return refuse_vote(by_id, member_id, snapshot)
         case MoveLeader(from_id=from_id, to_id=to_id):
@@ -235,10 +242,10 @@ def _refuse_disk(action: DeleteObject, snapshot: Snapshot) -> str | None:
     if is_before_service(snapshot):
         return refuse_claim_deletion(claim, snapshot)
     if snapshot.quorum_confirmed:
-        by_ordinal = {snapshot.naming.ordinal_of_peer(m.peer_urls): m for m in snapshot.members}
-        member = by_ordinal.get(claim.ordinal)
-        if member is not None:
-            return _refuse_disk_of_member(member, snapshot)
+        members = members_at(claim.ordinal, snapshot)
+        if members:
+            refusals = (_refuse_disk_of_member(member, snapshot) for member in members)
+            return next(filter(None, refusals), None)
         return "the retention policy keeps it" if policy.when_scaled == "Retain" else None
     if snapshot.recorded_cluster_id is not None:
         return "no quorum has confirmed that its member is gone"
@@ -318,31 +325,5 @@ def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
             return None
         return "no quorum has confirmed who may stop"
     kept = [snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members]
-    stopped = [ordinal for ordinal in kept if ordinal is not None and ordinal >= after]
+    stopped = [ordinal for ordinal in kept if ordinal is not None and after <= ordinal < before]
     return f"member {stopped[0]} still belongs to the cluster" if stopped else None
-
-
-def _has_served(snapshot: Snapshot) -> bool:
-    """Whether the kubelet says, or a record, that some member answered with a majority."""
-    if any(pod.ready or pod.was_ready for pod in snapshot.pods):
-        return True
-    gate, live = snapshot.config_map, snapshot.statefulset
-    return any(ANNOTATION_SERVED in child.annotations for child in (gate, live) if child)
-
-
-def _refuse_open_gate(action: ApplyObject, snapshot: Snapshot) -> str | None:
-    # A lone member that waits for the others of its generation answers as well, without a leader.
-    recorded = snapshot.recorded_cluster_id is not None
-    formed = recorded or snapshot.quorum_confirmed or bool(answering(snapshot))
-    opens = any('initial-cluster-state: "new"' in text for text in action.manifest["data"].values())
-    if opens and ANNOTATION_RESTORE in snapshot.cluster.annotations:
-        return "the cluster comes from a backup"
-    if opens and (formed or find_replacement(snapshot.cluster)):
-        return "the cluster was formed before"
-    if opens and _has_served(snapshot):
-        return "a member was Ready, so a majority has formed the cluster"
-    forces = any("force-new-cluster: true" in t for t in action.manifest["data"].values())
-    kept = {claim.ordinal for claim in snapshot.claims}
-    if forces and not (len(kept) == 1 and is_alone_by_approval(snapshot, min(kept))):
-        return "a member may be forced only when nothing of the others can start any more"
-    return None

@@ -21,7 +21,14 @@ from typing import Final
 
 from etcd_operator.core.approval import find_recovered, spent_approvals
 from etcd_operator.core.members import Member
-from etcd_operator.core.naming import ANNOTATION_BOOTSTRAP, ANNOTATION_MEMBERS, ANNOTATION_SERVED
+from etcd_operator.core.naming import (
+    ANNOTATION_BOOTSTRAP,
+    ANNOTATION_MEMBERS,
+    ANNOTATION_SERVED,
+    MOST_MEMBERS,
+)
+from etcd_operator.core.numbers import read_number, read_ordinals, read_size
+from etcd_operator.core.ownership import announced_beyond
 from etcd_operator.core.recovery import Recovery
 from etcd_operator.core.replacement import Stage, find_replacement
 from etcd_operator.core.snapshot import Snapshot
@@ -51,7 +58,8 @@ class Layout:
     layout: then a gate that already fences by cluster ID is left exactly as it is. `recovery` is
     under way, from a lost majority; `recovered` is the record of the last one, and `spent` of all
     approvals that count no more. `version` is the record of what members ran. `served` is recorded
-    while the cluster ID is not: there was a majority.
+    while the cluster ID is not: there was a majority. Ordinals below `announced` may be announced
+    to etcd.
     """
 
     gates: tuple[Gate, ...]
@@ -65,6 +73,7 @@ class Layout:
     spent: tuple[str, ...] = ()
     version: str = ""
     served: bool = False
+    announced: int = 0
 
 
 def has_served(snapshot: Snapshot) -> bool:
@@ -83,8 +92,10 @@ def recorded_members(snapshot: Snapshot) -> tuple[int, ...]:
     gate = snapshot.config_map
     text = gate.annotations.get(ANNOTATION_MEMBERS) if gate else None
     if text and gate and gate.owner_uid == snapshot.naming.uid:
-        return tuple(int(part) for part in text.split(","))
-    running = range(snapshot.replicas or 0)
+        listed = read_ordinals(text)
+        if listed is not None:
+            return listed
+    running = range(min(snapshot.replicas or 0, MOST_MEMBERS))
     disks = {claim.ordinal for claim in snapshot.claims}
     return tuple(sorted(set(running) | disks))
 
@@ -96,9 +107,9 @@ def recorded_bootstrap(snapshot: Snapshot) -> int | None:
         return replacement.size
     for child in (snapshot.config_map, snapshot.statefulset):
         if child and child.owner_uid == snapshot.naming.uid:
-            text = child.annotations.get(ANNOTATION_BOOTSTRAP)
-            if text:
-                return int(text)
+            begun = read_size(child.annotations.get(ANNOTATION_BOOTSTRAP, ""))
+            if begun is not None:
+                return begun
     return restored_members(snapshot)
 
 
@@ -106,9 +117,9 @@ def restored_members(snapshot: Snapshot) -> int | None:
     """How many disks an EtcdRestore filled for this cluster; None if none did, or not all yet."""
     annotations = snapshot.cluster.annotations
     maker, size = annotations.get(ANNOTATION_RESTORE), annotations.get(ANNOTATION_RESTORE_SIZE, "")
-    if not maker or annotations.get(ANNOTATION_RESTORED) != maker or not size.isdecimal():
+    if not maker or annotations.get(ANNOTATION_RESTORED) != maker:
         return None
-    return int(size)
+    return read_number(size, MOST_MEMBERS, least=1)
 
 
 def lay_out_bootstrap(snapshot: Snapshot, members: int) -> Layout:
@@ -144,22 +155,19 @@ def lay_out(snapshot: Snapshot, cluster_id: int) -> Layout:
     replicas = max(max(recorded, default=-1) + 1, snapshot.replicas or 0)
     highest = max([replicas, *(claim.ordinal + 1 for claim in snapshot.claims)])
     return Layout(
-        gates=(Gate.CLOSED,) * highest,
+        gates=(Gate.CLOSED,) * min(highest, MOST_MEMBERS),
         listed=recorded,
         replicas=0 if snapshot.cluster.spec.size == 0 else replicas,
         cluster_id=cluster_id,
         bootstrap=None,
         confirmed=False,
         version=next_record(snapshot),
+        announced=snapshot.announced,
     )
 
 
 def _from_members(snapshot: Snapshot, cluster_id: int) -> Layout:
-    by_ordinal: dict[int, Member] = {}
-    for member in snapshot.members:
-        ordinal = snapshot.naming.ordinal_of_peer(member.peer_urls)
-        if ordinal is not None:
-            by_ordinal[ordinal] = member
+    by_ordinal = snapshot.ownership.own
     # A file that is not there is as closed as one that says so.
     highest = max(by_ordinal, default=-1) + 1
     gates = tuple(_gate(by_ordinal.get(ordinal)) for ordinal in range(highest))
@@ -172,7 +180,22 @@ def _from_members(snapshot: Snapshot, cluster_id: int) -> Layout:
         recovered=" ".join(find_recovered(snapshot)).strip(),
         spent=spent_approvals(snapshot),
         version=next_record(snapshot),
+        announced=_next_announced(snapshot, highest),
     )
+
+
+def _next_announced(snapshot: Snapshot, members: int) -> int:
+    """How many ordinals may be announced from now on.
+
+    On record before the first of them is announced, so that whoever finds a member knows whose it
+    is. It is lowered only when the members beyond are gone; and beside a foreign member nothing is
+    announced, for that one might be taken for ours.
+    """
+    size = snapshot.cluster.spec.size
+    if snapshot.ownership.foreign:
+        return snapshot.announced
+    beyond = announced_beyond(snapshot.gate_annotations)
+    return max(members, beyond) if members > size else size
 
 
 def _gate(member: Member | None) -> Gate:

@@ -6,12 +6,19 @@ operators) can never create the same thing twice: the API server catches the dup
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
-from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.cluster import SIZES, EtcdCluster
 from etcd_operator.api.metadata import InheritedMetadata
+
+# The largest cluster has so many members: no member has a higher ordinal than the last of these.
+MOST_MEMBERS: Final = SIZES[-1]
+_ORDINALS: Final = {str(ordinal): ordinal for ordinal in range(MOST_MEMBERS)}
+# The host of a URL. Longer than a DNS name none can be.
+_LONGEST_URL: Final = 300
+_HOST: Final = re.compile(r"[a-z]+://(?:[^/@]*@)?([^/:@]{1,253})(?::[0-9]*)?(?:/.*)?")
 
 FINALIZER: Final = "etcd.etcd.io/finalizer"
 # Kubernetes' own, of a deletion with --cascade=orphan.
@@ -36,6 +43,9 @@ ROLE_LEARNER: Final = "learner"
 # `bootstrap` also on the StatefulSet, which somebody would have to delete as well.
 ANNOTATION_CLUSTER_ID: Final = "etcd.etcd.io/cluster-id"
 ANNOTATION_MEMBERS: Final = "etcd.etcd.io/members"
+# How many ordinals, from 0 on, may be announced to etcd: written before the first of them is. A
+# member that a client of etcd adds beyond them is not the operator's.
+ANNOTATION_ANNOUNCED: Final = "etcd.etcd.io/announced"
 ANNOTATION_BOOTSTRAP: Final = "etcd.etcd.io/bootstrap"
 # Beside `bootstrap`: a Pod was Ready, so a majority served, before the cluster ID was recorded.
 ANNOTATION_SERVED: Final = "etcd.etcd.io/served"
@@ -213,24 +223,17 @@ class Naming:
         """Where clients reach a member."""
         return f"{_scheme(self.client_tls)}://{self.host(ordinal)}:{CLIENT_PORT}"
 
-    def ordinal(self, object_name: str) -> int | None:
-        """The ordinal in the name of a Pod, a member or a claim of this cluster, if it is one."""
-        prefix, _, number = object_name.rpartition("-")
-        if prefix not in (self.name, f"data-{self.name}"):
-            return None
-        return int(number) if number.isdecimal() and str(int(number)) == number else None
-
     def ordinal_of_peer(self, peer_urls: tuple[str, ...]) -> int | None:
-        """The ordinal of the member with these peer URLs; None if it is not one of ours.
+        """The ordinal of which these peer URLs name the host, however they spell it; or None.
 
-        Members are matched by peer URL and never by their place in the list; only the host's
-        first two labels count, so a changed cluster domain loses nobody.
+        Only the host's first two labels count, so a changed cluster domain loses nobody. Whether
+        the member is the operator's is another question: see `ownership`.
         """
         for url in peer_urls:
-            host = urlsplit(url).hostname or ""
-            first, _, rest = host.partition(".")
+            found = _HOST.fullmatch(url.lower()) if len(url) <= _LONGEST_URL else None
+            first, _, rest = found[1].partition(".") if found else ("", "", "")
             if rest == self.peer_service or rest.startswith(f"{self.peer_service}."):
-                return self.ordinal(first)
+                return ordinal_of_pod(first, self.name)
         return None
 
     @property
@@ -254,6 +257,20 @@ class Naming:
             "app.kubernetes.io/component": component,
             LABEL_MANAGED_BY: MANAGED_BY,
         }
+
+
+def ordinal_of_pod(name: str, cluster: str) -> int | None:
+    """The ordinal of the member whose Pod has this name; None for every other Pod.
+
+    The whole name counts: a copy of a member's Pod is not a member, whatever its labels say.
+    """
+    prefix, _, number = name.rpartition("-")
+    return _ORDINALS.get(number) if prefix == cluster else None
+
+
+def ordinal_of_claim(name: str, cluster: str) -> int | None:
+    """The ordinal of the member whose disk has this name; None for copies, clones and backups."""
+    return ordinal_of_pod(name, f"data-{cluster}")
 
 
 def _scheme(tls: bool) -> str:

@@ -11,9 +11,12 @@ from etcd_operator.api.validation import ANNOTATION_REPLACE
 from etcd_operator.core.naming import (
     ANNOTATION_TRUST,
     FORCED,
+    LABEL_CLUSTER,
     LABEL_CLUSTER_UID,
     LABEL_ROLE,
     ORPHAN,
+    ordinal_of_claim,
+    ordinal_of_pod,
 )
 from etcd_operator.core.snapshot import Child, Claim, Pod, Trouble
 
@@ -23,10 +26,12 @@ Json = dict[str, Any]
 _STARTING: Final = ("ContainerCreating", "PodInitializing")
 # Kubernetes takes these off by itself: when no Pod uses the claim, and of its garbage collector.
 OWN_FINALIZERS: Final = ("kubernetes.io/pvc-protection", "foregroundDeletion", ORPHAN)
+# Of what carries a cluster's labels and is not a member's: a copy, a clone, a Pod for debugging.
+NO_ORDINAL: Final = -1
 
 
 def observe_pod(raw: Json) -> Pod:
-    """Read a member's Pod; its ordinal is the number at the end of its name."""
+    """Read a Pod with a cluster's labels; NO_ORDINAL unless its whole name is a member's."""
     metadata, status = raw["metadata"], raw.get("status") or {}
     labels = metadata.get("labels") or {}
     annotations = metadata.get("annotations") or {}
@@ -40,7 +45,7 @@ def observe_pod(raw: Json) -> Pod:
     last_words = read_last_words(ended.get("message") or "")
     return Pod(
         name=metadata["name"],
-        ordinal=_trailing_number(metadata["name"]),
+        ordinal=_or_none(ordinal_of_pod(metadata["name"], labels.get(LABEL_CLUSTER, ""))),
         uid=metadata["uid"],
         owner_uid=labels.get(LABEL_CLUSTER_UID, ""),
         resource_version=metadata.get("resourceVersion", ""),
@@ -163,16 +168,17 @@ def read_finalizers(raw: Json) -> tuple[str, ...]:
 
 
 def observe_claim(raw: Json) -> Claim:
-    """Read a member's PersistentVolumeClaim."""
+    """Read a claim with a cluster's labels; NO_ORDINAL unless its whole name is a member's."""
     metadata = raw["metadata"]
+    labels = metadata.get("labels") or {}
     spec, status = raw.get("spec") or {}, raw.get("status") or {}
     phase = status.get("phase")
     requests = (spec.get("resources") or {}).get("requests") or {}
     return Claim(
         name=metadata["name"],
-        ordinal=_trailing_number(metadata["name"]),
+        ordinal=_or_none(ordinal_of_claim(metadata["name"], labels.get(LABEL_CLUSTER, ""))),
         uid=metadata["uid"],
-        owner_uid=(metadata.get("labels") or {}).get(LABEL_CLUSTER_UID, ""),
+        owner_uid=labels.get(LABEL_CLUSTER_UID, ""),
         resource_version=metadata.get("resourceVersion", ""),
         bound=phase == "Bound",
         deleting="deletionTimestamp" in metadata,
@@ -208,6 +214,5 @@ def _find_written(metadata: Json) -> datetime | None:
     return max((time for time in times if time), default=None)
 
 
-def _trailing_number(name: str) -> int:
-    number = name.rpartition("-")[2]
-    return int(number) if number.isdecimal() else -1
+def _or_none(ordinal: int | None) -> int:
+    return NO_ORDINAL if ordinal is None else ordinal

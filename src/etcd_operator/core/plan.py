@@ -59,6 +59,7 @@ RULES: Final[tuple[Rule, ...]] = (
     refuse.refuse_invalid_spec,
     refuse.pause,
     refuse.refuse_foreign_objects,
+    refuse.refuse_unreadable_records,  # before any rule depends on one
     restore.restore_in_place,
     bootstrap.wait_for_restore,
     refuse.refuse_foreign_disks,

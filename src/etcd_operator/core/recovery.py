@@ -11,7 +11,14 @@ from enum import Enum
 
 from etcd_operator.core.approval import find_request
 from etcd_operator.core.members import Standing, format_id
-from etcd_operator.core.naming import ANNOTATION_RECOVERY
+from etcd_operator.core.naming import ANNOTATION_RECOVERY, MOST_MEMBERS
+from etcd_operator.core.numbers import (
+    LARGEST_REVISION,
+    LONGEST_RECORD,
+    is_request,
+    read_identity,
+    read_number,
+)
 from etcd_operator.core.snapshot import Probe, Snapshot
 
 
@@ -41,11 +48,20 @@ class Recovery:
 
 def find_recovery(snapshot: Snapshot) -> Recovery | None:
     """The recovery that is under way."""
-    words = _read(snapshot, ANNOTATION_RECOVERY).split()
-    if len(words) != 5:
+    return read_recovery(_read(snapshot, ANNOTATION_RECOVERY))
+
+
+def read_recovery(text: str) -> Recovery | None:
+    """Read the annotation; None for an empty one, and for one that nobody can read."""
+    words = text.split() if len(text) <= LONGEST_RECORD else []
+    if len(words) != 5 or words[0] not in {stage.value for stage in Stage}:
         return None
-    stage, ordinal, member, revision, request = words
-    return Recovery(int(ordinal), int(member, 16), int(revision), request, Stage(stage))
+    stage, request = Stage(words[0]), words[4]
+    ordinal = read_number(words[1], MOST_MEMBERS - 1)
+    member, revision = read_identity(words[2]), read_number(words[3], LARGEST_REVISION)
+    if ordinal is None or member is None or revision is None or not is_request(request):
+        return None
+    return Recovery(ordinal, member, revision, request, stage)
 
 
 def find_standing(probe: Probe | None, snapshot: Snapshot) -> Standing | None:

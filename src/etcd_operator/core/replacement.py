@@ -13,6 +13,8 @@ from typing import Final
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.members import format_id
+from etcd_operator.core.naming import MOST_MEMBERS
+from etcd_operator.core.numbers import read_identity
 
 # On an EtcdCluster: the uid of the EtcdRestore that is to replace what it holds, and the record.
 ANNOTATION_WISH: Final = "etcd.etcd.io/replace-with"
@@ -31,6 +33,9 @@ class Stage(Enum):
     WITHDRAW = "withdraw"  # undone: members that were started end, their disks are set aside
     PUT_BACK = "put-back"  # undone: fresh disks go, and the old ones come back
 
+
+# Many times what the record of the largest cluster takes: what is longer was not written by us.
+_LONGEST: Final = 16_384
 
 # Where the etcd cluster of before is the one that counts, though it does not run.
 _UNDOING: Final = (Stage.WITHDRAW, Stage.PUT_BACK)
@@ -108,16 +113,46 @@ def find_replacement(cluster: EtcdCluster) -> Replacement | None:
 
 def read_record(text: str) -> Replacement | None:
     """Read the annotation; None for an empty one, and for one that nobody can read."""
-    try:
-        known = json.loads(text or "null")
-        return known and Replacement(
-            stage=Stage(known["stage"]),
-            restore=known["restore"],
-            cluster_id=int(known["cluster_id"], 16),
-            size=int(known["size"]),
-            members=tuple(int(ordinal) for ordinal in known["members"]),
-            disks=tuple(OldDisk(**disk) for disk in known["disks"]),
-            version=str(known["version"]),
-        )
-    except (ValueError, KeyError, TypeError):
+    if not text or len(text) > _LONGEST:
         return None
+    try:
+        known = json.loads(text)
+        return Replacement(
+            stage=Stage(known["stage"]),
+            restore=_check_text(known["restore"]),
+            cluster_id=_check_identity(known["cluster_id"]),
+            size=_check_number(known["size"], 1, MOST_MEMBERS),
+            members=tuple(_check_ordinal(ordinal) for ordinal in known["members"]),
+            disks=tuple(_read_disk(disk) for disk in known["disks"]),
+            version=_check_text(known["version"]),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _read_disk(known: dict[str, object]) -> OldDisk:
+    ordinal, claim_uid, volume = known["ordinal"], known["claim_uid"], known["volume"]
+    return OldDisk(_check_ordinal(ordinal), _check_text(claim_uid), _check_text(volume))
+
+
+def _check_ordinal(value: object) -> int:
+    return _check_number(value, 0, MOST_MEMBERS - 1)
+
+
+def _check_number(value: object, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError("no cluster has such a number")
+    return value
+
+
+def _check_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("it is no text")
+    return value
+
+
+def _check_identity(value: object) -> int:
+    identity = read_identity(_check_text(value))
+    if identity is None:
+        raise ValueError("no cluster has this ID")
+    return identity

@@ -118,8 +118,8 @@ def refuse_volume(action: VolumeAction, snapshot: Snapshot) -> str | None:
                 return "it was not set aside"
             taken = name in {one.name for one in snapshot.claims} or bool(snapshot.pods)
             return "its place is taken" if taken else None
-        case ReleaseVolume(volume=volume):
-            if volume not in replacement.volumes:
+        case ReleaseVolume(name=name, uid=uid, volume=volume):
+            if not _is_known(name, uid, volume, snapshot):
                 return "it was not set aside"
             if claim and claim.volume == volume and not claim.deleting:
                 return None  # it is in use: nothing can happen to it
@@ -127,6 +127,19 @@ def refuse_volume(action: VolumeAction, snapshot: Snapshot) -> str | None:
             over = well and replacement.stage is Stage.SERVE
             return None if over else "the new cluster does not serve"
     assert_never(action)
+
+
+def _is_known(name: str, uid: str, volume: str, snapshot: Snapshot) -> bool:
+    """Whether the record, or a claim that is there, has this volume for the claim of this name.
+
+    Anybody who may write the EtcdCluster may write the record: whose the volume is, it says itself.
+    """
+    replacement = find_replacement(snapshot.cluster)
+    disks = replacement.disks if replacement else ()
+    known = {(snapshot.naming.claim(d.ordinal), d.claim_uid, d.volume) for d in disks}
+    back = {(claim.name, claim.uid, claim.volume) for claim in snapshot.claims}
+    volumes = replacement.volumes if replacement else ()
+    return volume in volumes and (name, uid, volume) in known | back
 
 
 def refuse_claim_deletion(claim: Claim, snapshot: Snapshot) -> str | None:

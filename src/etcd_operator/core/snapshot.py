@@ -22,6 +22,8 @@ from etcd_operator.core.naming import (
     LABEL_CLUSTER_UID,
     Naming,
 )
+from etcd_operator.core.numbers import read_identity
+from etcd_operator.core.ownership import Ownership, count_announced, sort_members
 from etcd_operator.core.replacement import find_replacement
 from etcd_operator.core.template import read_image, read_version
 from etcd_operator.core.users import Access
@@ -338,8 +340,8 @@ class Snapshot:
         if replacement and replacement.ends_with_old:
             return replacement.cluster_id
         retired = replacement.retired if replacement else None
-        identities = (int(text, 16) for text in self.cluster_id_records if text)
-        return next((identity for identity in identities if identity != retired), None)
+        identities = (read_identity(text) for text in self.cluster_id_records)
+        return next((one for one in identities if one is not None and one != retired), None)
 
     @property
     def cluster_id_records(self) -> tuple[str, ...]:
@@ -370,16 +372,34 @@ class Snapshot:
         return self.membership.members if self.membership else ()
 
     @property
+    def announced(self) -> int:
+        """How many ordinals, from 0 on, the operator has announced to etcd or is about to."""
+        made = {pod.ordinal + 1 for pod in self.pods} | {c.ordinal + 1 for c in self.claims}
+        made |= {self.cluster.spec.size, self.replicas or 0}
+        return count_announced(self.gate_annotations, made)
+
+    @property
+    def gate_annotations(self) -> Mapping[str, str]:
+        """The annotations of the gate, if it is this cluster's."""
+        gate = self.config_map
+        return gate.annotations if gate and gate.owner_uid == self.naming.uid else {}
+
+    @property
+    def ownership(self) -> Ownership:
+        """The members that are the operator's, by ordinal, and those that are not."""
+        return sort_members(self.members, self.naming, self.announced)
+
+    @property
     def quorum_confirmed(self) -> bool:
         """Whether a quorum confirmed the member list in this very pass."""
         return self.membership is not None and self.membership.linearizable
 
     def seats(self) -> tuple[Seat, ...]:
         """All ordinals that anything exists for, in order."""
-        members = {self.naming.ordinal_of_peer(m.peer_urls): m for m in self.members}
+        members = self.ownership.own
         pods = {pod.ordinal: pod for pod in self.pods}
         claims = {claim.ordinal: claim for claim in self.claims}
-        ordinals = sorted({o for o in members if o is not None} | pods.keys() | claims.keys())
+        ordinals = sorted(members.keys() | pods.keys() | claims.keys())
         return tuple(
             Seat(o, members.get(o), pods.get(o), claims.get(o), self.probes.get(o))
             for o in ordinals

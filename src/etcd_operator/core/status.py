@@ -17,6 +17,8 @@ from etcd_operator.core.decision import Decision
 from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import ROLE_VOTER
+from etcd_operator.core.numbers import read_identity
+from etcd_operator.core.ownership import NAMED, show_urls
 from etcd_operator.core.snapshot import Seat, Snapshot
 
 # The size in status follows the real one in steps, so that a busy cluster causes no writes.
@@ -27,6 +29,7 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
     """Return the status to show; equal to the old one (times included) if nothing changed."""
     before = snapshot.cluster.status
     members = _view_members(snapshot)
+    shown = (*members, *_view_foreign(snapshot))
     cluster_id = snapshot.recorded_cluster_id
     if cluster_id is None and snapshot.quorum_confirmed and snapshot.membership:
         cluster_id = snapshot.membership.cluster_id
@@ -35,16 +38,16 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
         phase=decision.phase,
         message=decision.message,
         conditions=_date_conditions(snapshot, judge(snapshot, decision)),
-        members=members,
+        members=shown,
         replicas=len(members),
         ready_replicas=sum(member.ready for member in members),
         selector=",".join(f"{k}={v}" for k, v in snapshot.naming.selector.items()),
         leader_id=format_id(leader) if leader else "",
-        cluster_id=format_id(cluster_id) if cluster_id is not None else "",
+        cluster_id=format_id(cluster_id) if cluster_id is not None else _keep_unreadable(before),
         client_endpoints=tuple(m.client_url for m in members if m.ready and m.role != "learner"),
         disk_size=_disk_size(snapshot),
         certificates=_view_certificates(snapshot),
-        last_recovery=" ".join(find_recovered(snapshot)).strip(),
+        last_recovery=" ".join(find_recovered(snapshot)).strip() or before.last_recovery,
         spent_approvals=spent_approvals(snapshot),
         last_backup_time=before.last_backup_time,
         last_update_time=before.last_update_time,
@@ -53,6 +56,11 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
     if status == before:
         return before
     return status.model_copy(update={"last_update_time": _format_time(snapshot.now)})
+
+
+def _keep_unreadable(before: EtcdClusterStatus) -> str:
+    """What was edited speaks of an earlier life, as long as no other record does."""
+    return before.cluster_id if read_identity(before.cluster_id) is None else ""
 
 
 def _disk_size(snapshot: Snapshot) -> str:
@@ -83,6 +91,20 @@ def _view_members(snapshot: Snapshot) -> tuple[MemberView, ...]:
         _view_member(snapshot, seat, shown.get(snapshot.naming.member(seat.ordinal)))
         for seat in snapshot.seats()
         if seat.member
+    )
+
+
+def _view_foreign(snapshot: Snapshot) -> tuple[MemberView, ...]:
+    """Members that a client of etcd has added, by their IDs: their names may be anybody's."""
+    return tuple(
+        MemberView(
+            name=format_id(member.id),
+            id=format_id(member.id),
+            peer_url=show_urls(member),
+            role="learner" if member.is_learner else "",
+            message="It was not added by the operator.",
+        )
+        for member in snapshot.ownership.foreign[:NAMED]
     )
 
 

@@ -302,3 +302,8 @@ def describe_tls(spec: EtcdClusterSpec) -> str:
         "issuer": issuer_of(spec) is not None,
     }
     return ",".join(word for word, on in facts.items() if on) or PLAIN
+
+
+def is_tls_record(text: str) -> bool:
+    """Whether `describe_tls` can have written this."""
+    return text == PLAIN or set(text.split(",")) <= {"client", "peer", "issuer"}

@@ -52,7 +52,12 @@ def read_record(snapshot: Snapshot) -> Record | None:
     gate = snapshot.config_map
     if gate is None or gate.owner_uid != snapshot.naming.uid:
         return None
-    ran, _, log = gate.annotations.get(ANNOTATION_VERSION, "").partition(" ")
+    return parse_record(gate.annotations.get(ANNOTATION_VERSION, ""))
+
+
+def parse_record(text: str) -> Record | None:
+    """Read the annotation; None for an empty one, and for one that nobody can read."""
+    ran, _, log = text.partition(" ")
     release, oldest = parse_release(ran), parse_release(f"{log}.0")
     return Record(release, oldest[:2]) if release and oldest else None
 

@@ -71,13 +71,17 @@ def refuse_stop(action: DeleteObject | EvictPod, snapshot: Snapshot) -> str | No
             return "no quorum has confirmed the member list"
         return refuse_stop_without_quorum(action, pod, snapshot)
     by_id = {m.id: m for m in snapshot.members}
-    member = next(
-        (m for m in by_id.values() if snapshot.naming.ordinal_of_peer(m.peer_urls) == pod.ordinal),
-        None,
-    )
-    if member is None or member.is_learner:
+    voters = [member for member in members_at(pod.ordinal, snapshot) if not member.is_learner]
+    if not voters:
         return None
-    return _refuse_late(action, pod) or _refuse_stop_of_voter(by_id, member.id, snapshot)
+    losses = (_refuse_stop_of_voter(by_id, voter.id, snapshot) for voter in voters)
+    return _refuse_late(action, pod) or next(filter(None, losses), None)
+
+
+def members_at(ordinal: int, snapshot: Snapshot) -> list[Member]:
+    """Every member at the host of an ordinal: a client of etcd may have added another one there."""
+    find = snapshot.naming.ordinal_of_peer
+    return [member for member in snapshot.members if find(member.peer_urls) == ordinal]
 
 
 def _refuse_late(action: DeleteObject | EvictPod, pod: Pod) -> str | None:

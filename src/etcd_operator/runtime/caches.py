@@ -1,6 +1,7 @@
 """The caches of everything that concerns EtcdClusters, by kind.
 
-Objects of members are found by the label that names their cluster's uid. An object that carries
+Objects of members are found by the label that names their cluster's uid, and then by their whole
+name: who copies a member's Pod or disk copies its labels. An object that carries
 our name but not our label (somebody else's, or ours with the label edited away) is not seen by any
 watch; whoever meets one stores it here, and it is read again before each pass.
 """
@@ -12,7 +13,12 @@ from typing import Any, Final
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_cluster
-from etcd_operator.core.naming import LABEL_CLUSTER, LABEL_CLUSTER_UID
+from etcd_operator.core.naming import (
+    LABEL_CLUSTER,
+    LABEL_CLUSTER_UID,
+    ordinal_of_claim,
+    ordinal_of_pod,
+)
 from etcd_operator.core.observe import observe_child, observe_claim, observe_pod
 from etcd_operator.core.snapshot import Child, Claim, Pod
 from etcd_operator.core.user_ids import leave_out_user_ids
@@ -55,7 +61,7 @@ class Caches(CacheGroup):
             api,
             kube.PODS,
             observe_pod,
-            _cluster_name,
+            _member_of(ordinal_of_pod),
             namespaces=namespaces,
             label_selector=LABEL_CLUSTER_UID,
         )
@@ -63,7 +69,7 @@ class Caches(CacheGroup):
             api,
             kube.CLAIMS,
             observe_claim,
-            _cluster_name,
+            _member_of(ordinal_of_claim),
             namespaces=namespaces,
             label_selector=LABEL_CLUSTER_UID,
         )
@@ -108,6 +114,16 @@ class Caches(CacheGroup):
 
 def _cluster_name(item: Json) -> str:
     return str((item["metadata"].get("labels") or {}).get(LABEL_CLUSTER, ""))
+
+
+def _member_of(find: Callable[[str, str], int | None]) -> Callable[[Json], str]:
+    """The cluster of a member's object; none for a copy of one, whose labels are the same."""
+
+    def cluster_of(item: Json) -> str:
+        cluster = _cluster_name(item)
+        return cluster if find(item["metadata"]["name"], cluster) is not None else ""
+
+    return cluster_of
 
 
 def _project_child(kind: Kind) -> Callable[[Json], Child]:

@@ -22,6 +22,7 @@ from etcd_operator.core.actions import (
 )
 from etcd_operator.core.credentials import Certificate, Credential, Trusted, join_bundle
 from etcd_operator.core.naming import ANNOTATION_CA_GENERATION, Naming
+from etcd_operator.core.numbers import LARGEST_REVISION, read_number
 from etcd_operator.core.render.metadata import build_object
 from etcd_operator.core.signers import signers_of
 from etcd_operator.errors import Conflict, Invalid, NotFound
@@ -290,7 +291,7 @@ def read_credential(secret: Json) -> Credential:
         resource_version=metadata.get("resourceVersion", ""),
         certificate=certificate,
         trusted=trusted,
-        generation=int(generation) if generation.isdecimal() else 0,
+        generation=read_number(generation, LARGEST_REVISION) or 0,
         deleting="deletionTimestamp" in metadata,
         flaw=flaw,
         previous=_read_previous(data),

@@ -28,6 +28,8 @@ def read_member_list(answer: Any, *, linearizable: bool) -> MemberList:
         said = f"a list of {len(answer.members)} members is more than the operator can look after"
         raise EtcdUnreachable(f"{said}: remove those that were added by hand")
     members = tuple(read_member(member) for member in answer.members)
+    if len({member.id for member in members}) < len(members):
+        raise EtcdUnreachable("a list with two members of one ID is no cluster's")
     return MemberList(answer.header.cluster_id, members, linearizable)
 
 

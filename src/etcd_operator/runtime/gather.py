@@ -15,7 +15,13 @@ from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.backup_state import BackupState
 from etcd_operator.core.credentials import Credential, Trusted, join_bundle
 from etcd_operator.core.members import NO_SPACE, MemberList, MemberStatus
-from etcd_operator.core.naming import ANNOTATION_TRUST, LABEL_CLUSTER_UID, ORPHAN, Naming
+from etcd_operator.core.naming import (
+    ANNOTATION_TRUST,
+    LABEL_CLUSTER_UID,
+    ORPHAN,
+    Naming,
+    ordinal_of_claim,
+)
 from etcd_operator.core.recovery import must_compare
 from etcd_operator.core.rules.bootstrap import must_see_claims
 from etcd_operator.core.rules.certify import is_retirement_due
@@ -296,8 +302,7 @@ class Gatherer:
         async for page in self._api.list_pages(kube.CLAIMS, naming.namespace):
             for item in page.get("items") or ():
                 metadata = item["metadata"]
-                ours = metadata["name"].startswith(f"data-{naming.name}-")
-                if not ours or naming.ordinal(metadata["name"]) is None:
+                if ordinal_of_claim(metadata["name"], naming.name) is None:
                     continue
                 if LABEL_CLUSTER_UID in (metadata.get("labels") or {}):
                     self._caches.observe(kube.CLAIMS.name, item)

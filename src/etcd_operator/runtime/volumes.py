@@ -43,13 +43,13 @@ class VolumeKeeper:
             case PutBackDisk():
                 await self._put_back(action, snapshot)
             case ReleaseVolume():
-                await self._release(action)
+                await self._release(action, namespace)
             case _:
                 assert_never(action)
 
     async def _keep(self, action: KeepVolume | QuarantineDisk, namespace: str) -> None:
         volume = await self._api.get(kube.VOLUMES, "", action.volume)
-        if _claim_uid(volume) != action.uid:
+        if not _is_of(volume, namespace, action.name) or _claim_uid(volume) != action.uid:
             raise Conflict(f"PersistentVolume {action.volume} belongs to another claim", 409)
         known = _annotations(volume)
         # The second time it is Retain because of the first.
@@ -72,7 +72,7 @@ class VolumeKeeper:
         """Promise the volume to the claim of this name, then make that claim."""
         naming = snapshot.naming
         volume = await self._api.get(kube.VOLUMES, "", action.volume)
-        if _annotations(volume).get(ANNOTATION_QUARANTINED) != f"{naming.namespace}/{action.name}":
+        if not _is_set_aside(volume, naming.namespace, action.name):
             raise Conflict(f"PersistentVolume {action.volume} was not set aside", 409)
         if _claim_uid(volume) == action.uid:
             await self._patch(volume, {}, {"claimRef": {"uid": None, "resourceVersion": None}})
@@ -97,14 +97,18 @@ class VolumeKeeper:
             raise
         self._caches.observe(kube.CLAIMS.name, answer)
 
-    async def _release(self, action: ReleaseVolume) -> None:
-        """Give back the policy of before; a volume of which a person made use is left alone."""
+    async def _release(self, action: ReleaseVolume, namespace: str) -> None:
+        """Give back the policy of before; a volume of which a person made use is left alone.
+
+        So is one that was not set aside from this very claim: the name of the volume comes from a
+        record that whoever may write the EtcdCluster may write, and may be another namespace's.
+        """
         try:
             volume = await self._api.get(kube.VOLUMES, "", action.volume)
         except (NotFound, Forbidden):
             return  # gone already; or who may not even look has never set it aside
         known = _annotations(volume)
-        if _claim_uid(volume) != action.uid or ANNOTATION_QUARANTINED not in known:
+        if not _is_set_aside(volume, namespace, action.name) or _claim_uid(volume) != action.uid:
             return
         marks = {ANNOTATION_QUARANTINED: None, ANNOTATION_RECLAIM: None}
         policy = known.get(ANNOTATION_RECLAIM, "Retain")
@@ -119,6 +123,18 @@ class VolumeKeeper:
 
 def _claim_uid(volume: Json) -> str:
     return str((volume["spec"].get("claimRef") or {}).get("uid", ""))
+
+
+def _is_of(volume: Json, namespace: str, claim: str) -> bool:
+    """Whether a volume is promised to the claim of this namespace and name."""
+    promised = volume["spec"].get("claimRef") or {}
+    return (promised.get("namespace"), promised.get("name")) == (namespace, claim)
+
+
+def _is_set_aside(volume: Json, namespace: str, claim: str) -> bool:
+    """Whether a volume was set aside from this claim, and is nobody else's since."""
+    marked = _annotations(volume).get(ANNOTATION_QUARANTINED) == f"{namespace}/{claim}"
+    return marked and _is_of(volume, namespace, claim)
 
 
 def _annotations(volume: Json) -> Json:

@@ -16,7 +16,7 @@ from etcd_operator.api.cluster import EtcdClusterStatus
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.actions import Action, ApplyObject, LabelPod
 from etcd_operator.core.members import Member, MemberList, MemberStatus, format_id
-from etcd_operator.core.naming import FINALIZER, ROLE_VOTER, Naming
+from etcd_operator.core.naming import ANNOTATION_ANNOUNCED, FINALIZER, ROLE_VOTER, Naming
 from etcd_operator.core.observe import observe_child
 from etcd_operator.core.plan import choose_layout
 from etcd_operator.core.snapshot import Claim, Pod, Probe, Snapshot
@@ -280,6 +280,7 @@ def with_learner(
     **pod_changes: Any,
 ) -> Snapshot:
     """Etcd knows a learner; `serves` says whether its process has joined already."""
+    snapshot = announcing(snapshot, ordinal + 1)
     line = member(ordinal, is_learner=True)
     if not serves:
         line = replace(line, name="", client_urls=())
@@ -294,6 +295,16 @@ def with_learner(
         return settled(snapshot)
     probes = {**snapshot.probes, ordinal: answer(ordinal, is_learner=True, version=version)}
     return settled(replace(snapshot, probes=probes))
+
+
+def announcing(snapshot: Snapshot, count: int) -> Snapshot:
+    """The gate says that members of so many ordinals may be announced."""
+    gate = snapshot.config_map
+    if gate is None or count <= snapshot.announced:
+        return snapshot
+    body = copy.deepcopy(gate.body)
+    body["metadata"]["annotations"][ANNOTATION_ANNOUNCED] = str(count)
+    return change_child(snapshot, gate.kind, gate.name, body=body)
 
 
 def outdated(snapshot: Snapshot, *ordinals: int) -> Snapshot:

@@ -36,6 +36,7 @@ from tests.unit.core.scenes import (
     change_pod,
     claim,
     formed,
+    growing,
     led_by,
     member_id,
     restoring,
@@ -145,8 +146,8 @@ NO_DISKS = change_statefulset(
 NOT_BOUND = change_claim(change_claim(begun(3), 0, bound=False), 1, bound=False)
 
 REFUSED: list[tuple[str, Action, Snapshot, str]] = [
-    ("add without a quorum", add(3), silent(formed(3), 1, 2), NO_QUORUM),
-    ("add when nobody answers", add(3), silent(formed(3), 0, 1, 2), NO_QUORUM),
+    ("add without a quorum", add(3), silent(growing(3, 5), 1, 2), NO_QUORUM),
+    ("add when nobody answers", add(3), silent(growing(3, 5), 0, 1, 2), NO_QUORUM),
     ("add to another cluster", add(3, 0xBAD), formed(3), OTHER),
     ("add when others answer", add(3, 0xBAD), other_id(formed(3)), OTHER),
     ("add twice", add(2), formed(3), "a member with this peer URL exists"),
@@ -338,9 +339,13 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
 ]
 
 ALLOWED: list[tuple[str, Action, Snapshot]] = [
-    ("add", add(3), formed(3)),
-    ("add with one away", add(3), silent(formed(3), 1)),
-    ("add before the ID is recorded", add(3), without_status(replace(formed(3), children={}))),
+    ("add", add(3), growing(3, 5)),
+    ("add with one away", add(3), silent(growing(3, 5), 1)),
+    (
+        "add before the ID is recorded",
+        add(3),
+        without_status(replace(with_spec(formed(3), size=5), children={})),
+    ),
     ("promote", promote(3), LEARNER),
     ("promote one that nobody saw, beside enough", promote(3), with_learner(formed(3), 3)),
     ("lead", lead(0, 1), formed(3)),

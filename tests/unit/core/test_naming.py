@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etcd_operator.core.naming import Naming
+from etcd_operator.core.naming import (
+    MOST_MEMBERS,
+    Naming,
+    ordinal_of_claim,
+    ordinal_of_pod,
+)
 from tests.unit.core.scenes import NAMING, UID
 
 
@@ -27,21 +32,36 @@ def test_the_token_is_unique_to_this_life_of_the_cluster() -> None:
 
 
 @given(
-    ordinal=st.integers(0, 10**6),
+    ordinal=st.integers(0, MOST_MEMBERS - 1),
     name=st.from_regex(r"[a-z]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True),
 )
 def test_ordinals_are_read_back(ordinal: int, name: str) -> None:
     naming = Naming("team", name, UID)
-    assert naming.ordinal(naming.member(ordinal)) == ordinal
-    assert naming.ordinal(naming.claim(ordinal)) == ordinal
+    assert ordinal_of_pod(naming.member(ordinal), name) == ordinal
+    assert ordinal_of_claim(naming.claim(ordinal), name) == ordinal
     assert naming.ordinal_of_peer((naming.peer_url(ordinal),)) == ordinal
 
 
-@pytest.mark.parametrize(
-    "stranger", ["db", "db-", "db-x", "db-01", "db--1", "other-1", "db-1-2", "data-other-1", "1"]
-)
-def test_strangers_have_no_ordinal(stranger: str) -> None:
-    assert NAMING.ordinal(stranger) is None
+HOSTILE = (
+    "", "-", "--1", "-01", "-00", "-x", "-+7", "- 7", "-7 ", "-7\n", "-1-2", "-0-copy",
+    "-0-20261128", "-2-old-1", "-debug-1", "-9", "-10", "-4000000000", "-1e9", "-0x1",
+    "-\N{ARABIC-INDIC DIGIT ONE}", "-\N{SUPERSCRIPT TWO}", "-" + "9" * 5000, "-1" * 126,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("tail", HOSTILE)
+def test_only_the_whole_name_of_a_member_has_an_ordinal(tail: str) -> None:
+    assert ordinal_of_pod(f"db{tail}", "db") is None
+    assert ordinal_of_claim(f"data-db{tail}", "db") is None
+    url = f"http://db{tail}.db-peer.team.svc.cluster.local:2380"
+    assert NAMING.ordinal_of_peer((url,)) is None
+
+
+def test_a_pod_is_no_claim_and_a_claim_no_pod() -> None:
+    """Nor is a member of the cluster `data-db` one of `db`."""
+    assert ordinal_of_pod("data-db-1", "db") is None
+    assert ordinal_of_claim("db-1", "db") is None
+    assert NAMING.ordinal_of_peer(("http://data-db-1.db-peer:2380",)) is None
 
 
 @pytest.mark.parametrize(
@@ -53,6 +73,10 @@ def test_strangers_have_no_ordinal(stranger: str) -> None:
         ("http://db-1.other-peer.team.svc.cluster.local:2380", None),
         ("http://x-1.db-peer.team.svc.cluster.local:2380", None),
         ("http://10.0.0.1:2380", None),
+        ("http://[::1:2380", None),
+        ("http://db-1.db-peer:2380" + "/" * 300, None),
+        ("http://" + "db-1." * 100_000 + "db-peer:2380", None),
+        ("HTTP://user@DB-1.db-peer:99999999999/x", 1),
         ("", None),
     ],
 )

@@ -35,6 +35,7 @@ def raw_pod(
             "labels": {
                 "controller-revision-hash": "db-abc",
                 "etcd.etcd.io/role": "voter",
+                "etcd.etcd.io/cluster": "db",
                 "etcd.etcd.io/cluster-uid": "c1",
             },
             **more.pop("metadata", {}),
@@ -193,15 +194,15 @@ def test_another_containers_state_is_not_etcds() -> None:
 def test_a_claim() -> None:
     raw: Json = {
         "metadata": {
-            "name": "data-db-11",
+            "name": "data-db-8",
             "uid": "u",
-            "labels": {"etcd.etcd.io/cluster-uid": "c1"},
+            "labels": {"etcd.etcd.io/cluster": "db", "etcd.etcd.io/cluster-uid": "c1"},
             "deletionTimestamp": "2026-03-04T05:06:09Z",
         },
         "status": {"phase": "Bound"},
     }
     disk = observe_claim(raw)
-    assert (disk.ordinal, disk.owner_uid, disk.bound, disk.deleting) == (11, "c1", True, True)
+    assert (disk.ordinal, disk.owner_uid, disk.bound, disk.deleting) == (8, "c1", True, True)
     raw["status"]["phase"] = "Pending"
     assert not observe_claim(raw).bound
 

@@ -23,6 +23,7 @@ from tests.unit.core.scenes import (
     NAMING,
     change_child,
     formed,
+    growing,
     new,
     raw_cluster,
     with_cluster,
@@ -225,9 +226,9 @@ def test_acting_on_an_old_view_is_fenced_where_it_could_do_harm() -> None:
     shrink = plan(with_spec(formed(5, version="3.5.35"), size=3)).actions
     fences = {a.kind: a.resource_version for a in shrink if isinstance(a, ApplyObject)}
     assert fences == {"ConfigMap": "1", "StatefulSet": "1"}
-    grow = plan(with_spec(formed(3), size=5)).actions
+    grow = plan(growing(3, 5)).actions
     fences = {a.kind: a.resource_version for a in grow if isinstance(a, ApplyObject)}
-    assert fences == {"ConfigMap": "1", "StatefulSet": ""}
+    assert fences == {"ConfigMap": "2", "StatefulSet": ""}
 
 
 @given(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=3), max_size=5))

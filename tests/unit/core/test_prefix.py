@@ -13,8 +13,9 @@ from datetime import timedelta
 import pytest
 
 from etcd_operator.core.guards import refuse
+from etcd_operator.core.naming import ordinal_of_claim
 from etcd_operator.core.plan import plan
-from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.snapshot import Child, Snapshot
 from tests.unit.core.scenes import NAMING, formed, led_by, without_status
 from tests.unit.core.scenes import with_spec as change_spec
 from tests.unit.core.shorthand import brief
@@ -27,7 +28,7 @@ PASSES = 40
 def key_of(world: Snapshot) -> str:
     """What makes two worlds the same to the planner; times and versions do not."""
     children = sorted(
-        (kind, name, str(child.body.get("data", "")), str(child.body.get("spec", "")))
+        (kind, name, *(str(child.body.get(key, "")) for key in ("data", "spec")), _marks(child))
         for (kind, name), child in world.children.items()
     )
     claims = sorted(c.ordinal for c in world.claims)
@@ -35,6 +36,10 @@ def key_of(world: Snapshot) -> str:
     status = world.cluster.status
     told = (status.phase, [(c.type, c.status, c.reason) for c in status.conditions])
     return repr((children, claims, pods, world.membership, world.leader_id, told))
+
+
+def _marks(child: Child) -> str:
+    return str(sorted(child.annotations.items()))
 
 
 def worlds_after_crashes(world: Snapshot) -> Iterator[tuple[str, Snapshot]]:
@@ -55,7 +60,7 @@ def check(world: Snapshot, done: list[str]) -> None:
     """The promises that hold after every single action."""
     alive = voters(world) & running(world)
     assert 2 * len(alive) > len(voters(world)), f"no majority after {done}"
-    kept = {NAMING.ordinal(c.name) for c in world.claims}
+    kept = {ordinal_of_claim(c.name, NAMING.name) for c in world.claims}
     assert voters(world) <= kept, f"a voter lost its disk after {done}"
 
 

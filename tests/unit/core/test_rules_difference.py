@@ -26,6 +26,7 @@ from tests.unit.core.scenes import (
     formed,
     led_by,
     member_id,
+    settled,
     silent,
     with_cluster,
     with_learner,
@@ -173,7 +174,7 @@ FIRES = (
     Fires(
         "before the cluster grows: who joins might learn from it",
         replace_stuck_members,
-        with_spec(differing("aba"), size=5),
+        settled(with_spec(differing("aba"), size=5)),
         "ReplacingStuckMember",
         "Member db-1 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
@@ -349,7 +350,7 @@ def test_what_was_found_is_a_condition() -> None:
 
 def test_nothing_at_all_is_done_while_nobody_knows_who_is_right() -> None:
     for size in (1, 3, 5):
-        assert briefs(with_spec(differing("abc"), size=size)) == ()
+        assert briefs(settled(with_spec(differing("abc"), size=size))) == ()
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from tests.unit.core.scenes import (
     NOW,
     change_pod,
     formed,
+    settled,
     silent,
     with_status,
     without_claims,
@@ -390,7 +391,7 @@ def test_the_forcing_file_is_there_only_while_it_is_needed() -> None:
 
 
 def test_it_grows_again_when_it_is_over() -> None:
-    over = follow(settled_again())
+    over = settled(follow(settled_again()))
     assert find_recovery(over) is None
     made = plan(over)
     assert made.rule == "grow"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -50,7 +51,27 @@ def of_another_cluster(snapshot: Snapshot) -> Snapshot:
 EARLIER = "PersistentVolumeClaim data-db-0 holds data of an earlier cluster of this name. "
 STUCK = "Delete them if their data is not needed, or choose another name for the cluster."
 
+
+def edited(name: str, text: str) -> Snapshot:
+    """Somebody edited an annotation of the gate."""
+    scene = formed(3)
+    body = copy.deepcopy(scene.children["ConfigMap", "db-config"].body)
+    body["metadata"]["annotations"][f"etcd.etcd.io/{name}"] = text
+    return change_child(scene, "ConfigMap", "db-config", body=body)
+
+
 FIRES = (
+    Fires(
+        "a record was edited to what nobody can read",
+        refuse.refuse_unreadable_records,
+        edited("members", "0,1,2,3000000000"),
+        "RecordUnreadable",
+        "The annotation etcd.etcd.io/members of ConfigMap db-config was edited and cannot be "
+        "read: it says '0,1,2,3000000000'; put back what it was, or remove it to have it written "
+        "anew.",
+        Phase.RUNNING,
+        flags=flags("blocked", "no upkeep"),
+    ),
     Fires(
         "everything of a deleted cluster goes, disks last",
         teardown.tear_down,
@@ -201,6 +222,7 @@ PASSES = (
     Passes("not paused", refuse.pause, formed(3)),
     Passes("the finalizer is on", refuse.take_charge, new()),
     Passes("our own objects", refuse.refuse_foreign_objects, formed(3)),
+    Passes("our own records", refuse.refuse_unreadable_records, formed(3)),
     Passes(
         "a foreign object that is going",
         refuse.refuse_foreign_objects,

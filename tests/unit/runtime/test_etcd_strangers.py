@@ -132,8 +132,9 @@ async def test_texts_and_lists_are_cut(stranger: Stranger, client: EtcdMemberCli
     assert (len(said.version), len(said.storage_version)) == (32, 32)
     assert (len(said.errors), len(said.errors[0])) == (200, 512)
     assert (said.db_size, said.db_size_in_use) == (0, 0)
-    line = rpc.Member(ID=1, name=long, peerURLs=[long] * 20, clientURLs=[long] * 20)
-    answer = rpc.MemberListResponse(members=[line] * 100)
+    urls = [long] * 20
+    lines = [rpc.Member(ID=n, name=long, peerURLs=urls, clientURLs=urls) for n in range(100)]
+    answer = rpc.MemberListResponse(members=lines)
     stranger.answers["MemberList"] = answer.SerializeToString()
     listed = (await client.member_list(linearizable=True)).members
     assert len(listed) == 100

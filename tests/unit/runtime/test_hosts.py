@@ -32,7 +32,8 @@ def bound_volume(*names: str, key: str = HOSTNAME) -> Json:
     terms = [{"matchExpressions": expressions}]
     affinity = {"required": {"nodeSelectorTerms": terms}}
     metadata = {"name": "v", "resourceVersion": "1"}
-    return {"metadata": metadata, "spec": {"nodeAffinity": affinity, "claimRef": {"uid": "u"}}}
+    promised = {"uid": "u", "namespace": "team", "name": "data-db-0"}
+    return {"metadata": metadata, "spec": {"nodeAffinity": affinity, "claimRef": promised}}
 
 
 def node(*, ready: str = "True", cordoned: bool = False) -> Json:

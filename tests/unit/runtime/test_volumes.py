@@ -35,12 +35,17 @@ class StubApi:
     """Has one volume; remembers what was asked, in order."""
 
     def __init__(
-        self, claim_uid: str, policy: str = "Delete", marks: dict[str, str] | None = None
+        self,
+        claim_uid: str,
+        policy: str = "Delete",
+        marks: dict[str, str] | None = None,
+        namespace: str = "team",
+        claim: str = "data-db-1",
     ) -> None:
         self.volume: Json = {
             "metadata": {"name": "v", "resourceVersion": "5", "annotations": marks or {}},
             "spec": {
-                "claimRef": {"uid": claim_uid, "name": "data-db-1"},
+                "claimRef": {"uid": claim_uid, "namespace": namespace, "name": claim},
                 "persistentVolumeReclaimPolicy": policy,
                 "accessModes": ["ReadWriteOnce"],
                 "capacity": {"storage": "2Gi"},
@@ -97,9 +102,13 @@ async def test_what_it_was_before_is_remembered_however_often_it_is_kept() -> No
     assert patch["metadata"]["annotations"] == ASIDE
 
 
+@pytest.mark.parametrize(
+    "api",
+    [StubApi("another"), StubApi("claim-1", namespace="team-b"), StubApi("claim-1", claim="x")],
+    ids=["another uid", "another namespace", "another name"],
+)
 @pytest.mark.parametrize("action", [DISK, KeepVolume("data-db-1", "claim-1", "v")])
-async def test_a_volume_of_another_claim_stays_as_it_is(action: Action) -> None:
-    api = StubApi("another")
+async def test_a_volume_of_another_claim_stays_as_it_is(action: Action, api: StubApi) -> None:
     with pytest.raises(Conflict, match="belongs to another claim"):
         await perform(api, action)
     assert api.asked == []
@@ -150,6 +159,35 @@ async def test_a_released_volume_is_what_it_was_before() -> None:
 )
 async def test_only_what_was_set_aside_is_released(api: StubApi) -> None:
     assert await perform(api, RELEASE) == []
+
+
+def volume_of(namespace: str, name: str, marked: str) -> StubApi:
+    """A volume that was set aside, of which an edited record knows name and claim uid."""
+    api = StubApi("claim-1", "Retain", {**ASIDE, ANNOTATION_QUARANTINED: marked})
+    api.volume["spec"]["claimRef"].update(namespace=namespace, name=name)
+    return api
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "marked"),
+    [
+        ("team-b", "data-db-1", "team-b/data-db-1"),
+        ("team", "data-other-1", "team/data-other-1"),
+        ("team", "data-db-2", "team/data-db-2"),
+        ("team-b", "data-db-1", "team/data-db-1"),
+        ("team", "data-db-1", "team-b/data-db-1"),
+        ("team", "data-db-1", ""),
+    ],
+)
+async def test_a_record_moves_no_volume_of_another_claim(
+    namespace: str, name: str, marked: str
+) -> None:
+    """Whoever may write the EtcdCluster may write the record: the volume says whose it is."""
+    assert await perform(volume_of(namespace, name, marked), RELEASE) == []
+    api = volume_of(namespace, name, marked)
+    with pytest.raises(Conflict, match="was not set aside"):
+        await perform(api, BACK)
+    assert api.asked == []
 
 
 @pytest.mark.parametrize("error", [NotFound("v", 404), Forbidden("no", 403)])

@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 
 from etcd_operator.api.parse import parse_time
 from etcd_operator.core.backup.result import MOST_SENTENCE, read_message, read_result
+from etcd_operator.core.naming import MOST_MEMBERS
+from etcd_operator.core.numbers import read_number
 from etcd_operator.core.observe import read_last_words
 from etcd_operator.core.snapshot import Trouble
 
@@ -24,7 +26,6 @@ LABEL_JOB: Final = "batch.kubernetes.io/job-name"
 State = Literal["running", "succeeded", "failed"]
 # What is read from annotations has the form in which we write it, or it is not ours.
 _RUN: Final = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
-_ORDINAL: Final = re.compile("[0-9]")
 # Events that say what the status of the Pod says as well.
 _SAID_BY_THE_POD: Final = ("FailedScheduling", "Failed", "BackOff", "InspectFailed")
 MOST_REASON: Final = 100
@@ -87,7 +88,7 @@ def observe_task(raw: Json) -> Task:
         created=parse_time(metadata.get("creationTimestamp")),
         finished=finished,
         run=run if _RUN.fullmatch(run) else "",
-        ordinal=int(ordinal) if _ORDINAL.fullmatch(ordinal) else None,
+        ordinal=read_number(ordinal, MOST_MEMBERS - 1),
         why=why,
     )
 

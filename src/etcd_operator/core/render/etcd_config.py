@@ -13,7 +13,7 @@ from typing import Any
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import Value, convert
 from etcd_operator.core.layout import Gate, Layout
-from etcd_operator.core.naming import CLIENT_PORT, METRICS_PORT, PEER_PORT, Naming
+from etcd_operator.core.naming import CLIENT_PORT, METRICS_PORT, PEER_PORT, Naming, ordinal_of_pod
 from etcd_operator.core.recovery import Stage
 from etcd_operator.core.render.transport import render_transport
 
@@ -47,7 +47,7 @@ def render_kept_configs(
     """
     files = dict(live)
     for key, text in live.items():
-        ordinal = naming.ordinal(key.removesuffix(".yaml"))
+        ordinal = ordinal_of_pod(key.removesuffix(".yaml"), naming.name)
         gate = _read_gate(text)
         if ordinal is not None and key == naming.config_key(ordinal) and gate is not None:
             files[key] = _write(_settings(spec, naming, ordinal, *gate))

@@ -9,6 +9,7 @@ from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.core.layout import Layout
 from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import (
+    ANNOTATION_ANNOUNCED,
     ANNOTATION_BOOTSTRAP,
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_MEMBERS,
@@ -38,6 +39,7 @@ _KEPT_ANNOTATIONS = (
     ANNOTATION_TLS,
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_MEMBERS,
+    ANNOTATION_ANNOUNCED,
     ANNOTATION_BOOTSTRAP,
     ANNOTATION_VERSION,
     ANNOTATION_RECOVERED,
@@ -98,6 +100,8 @@ def render_config_map(
     if layout.cluster_id is not None:
         annotations[ANNOTATION_CLUSTER_ID] = format_id(layout.cluster_id)
         annotations[ANNOTATION_MEMBERS] = ",".join(str(o) for o in layout.listed)
+        if layout.announced > max(layout.listed, default=-1) + 1:
+            annotations[ANNOTATION_ANNOUNCED] = str(layout.announced)
     if layout.version:
         annotations[ANNOTATION_VERSION] = layout.version
     if layout.recovery is not None:

@@ -215,8 +215,8 @@ def _isolate(snapshot: Snapshot, recovery: Recovery) -> Decision:
 
 
 def _force(snapshot: Snapshot, recovery: Recovery) -> Decision:
-    ordinals = {snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members}
-    if snapshot.quorum_confirmed and ordinals == {recovery.ordinal}:
+    alone = len(snapshot.members) == 1 and recovery.ordinal in snapshot.ownership.own
+    if snapshot.quorum_confirmed and alone:
         following = replace(recovery, stage=Stage.SETTLE)
         return _step(snapshot, recovery, _write(snapshot, following))
     run = _run_alone(snapshot, recovery)

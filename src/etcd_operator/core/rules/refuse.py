@@ -12,6 +12,7 @@ from etcd_operator.core.actions import SetFinalizer
 from etcd_operator.core.decision import LATER, Decision
 from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import FINALIZER
+from etcd_operator.core.records import find_unreadable
 from etcd_operator.core.snapshot import Child, Snapshot
 from etcd_operator.core.trust import issuer_of
 
@@ -102,6 +103,21 @@ def _is_wanted(child: Child, snapshot: Snapshot) -> bool:
     if child.kind == "NetworkPolicy":
         return snapshot.cluster.spec.network_rules is not None
     return child.kind != "Certificate" or issuer_of(snapshot.cluster.spec) is not None
+
+
+def refuse_unreadable_records(snapshot: Snapshot) -> Decision | None:
+    """Change nothing while a record of the operator was edited to what nobody can read."""
+    found = find_unreadable(snapshot)
+    if not found:
+        return None
+    return Decision(
+        reason="RecordUnreadable",
+        message=" ".join(one.sentence for one in found),
+        phase=_phase_when_stopped(snapshot),
+        wake_after=LATER,
+        upkeep=False,
+        blocked=True,
+    )
 
 
 def refuse_foreign_disks(snapshot: Snapshot) -> Decision | None:

@@ -202,9 +202,9 @@ def _is_well(snapshot: Snapshot) -> bool:
     """Whether all members serve, and the new cluster ID stands in every place it is read from."""
     recorded = _is_recorded(snapshot, snapshot.live_cluster_id)
     pods = {pod.ordinal for pod in snapshot.pods if pod.ready and not pod.deleting}
-    members = {snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members}
+    members = snapshot.ownership.own.keys()
     serve = snapshot.quorum_confirmed and not voters_not_serving(snapshot) and members <= pods
-    serve = serve and len(members) == snapshot.replicas
+    serve = serve and len(snapshot.members) == snapshot.replicas
     return recorded and serve
 
 

@@ -21,7 +21,8 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.approval import lost_since
 from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids
-from etcd_operator.core.members import Member, format_id
+from etcd_operator.core.members import Member
+from etcd_operator.core.ownership import name_foreign
 from etcd_operator.core.quorum import (
     keeps_quorum_without,
     serving_ids,
@@ -60,16 +61,12 @@ def lasts(snapshot: Snapshot) -> bool:
 
 def refuse_foreign_members(snapshot: Snapshot) -> Decision | None:
     """Change nothing beside a member added by hand: no list of ours would be right."""
-    foreign = [m for m in snapshot.members if snapshot.naming.ordinal_of_peer(m.peer_urls) is None]
+    foreign = snapshot.ownership.foreign
     if not foreign:
         return None
-    names = ", ".join(f"{format_id(m.id)} at {' '.join(m.peer_urls)}" for m in foreign)
     return Decision(
         reason="ForeignMember",
-        message=(
-            f"etcd has a member that this cluster did not add: {names}. Remove it with `etcdctl "
-            "member remove`; nothing is changed until then."
-        ),
+        message=f"{name_foreign(foreign)} Nothing is changed until then.",
         phase=snapshot.cluster.status.phase or Phase.RUNNING,
         wake_after=LATER,
         upkeep=False,
@@ -215,12 +212,17 @@ def grow(snapshot: Snapshot) -> Decision | None:
         reason="ScalingOut",
         message=f"Growing from {count} to {size} members.",
         phase=Phase.SCALING,
-        actions=(
-            *_lead_by_the_right(snapshot),
-            AddLearner(first, snapshot.naming.peer_url(first), snapshot.live_cluster_id),
-        ),
+        actions=_announce(snapshot, first),
         wake_after=SHORTLY,
     )
+
+
+def _announce(snapshot: Snapshot, ordinal: int) -> tuple[Action, ...]:
+    """Announce a member; nothing before the gate says that it is to be, which comes first."""
+    if ordinal >= snapshot.announced:
+        return ()
+    add = AddLearner(ordinal, snapshot.naming.peer_url(ordinal), snapshot.live_cluster_id)
+    return (*_lead_by_the_right(snapshot), add)
 
 
 def _lead_by_the_right(snapshot: Snapshot) -> tuple[Action, ...]:
