@@ -9,7 +9,7 @@ import pytest
 from etcd_operator.core.layout import Gate
 from etcd_operator.core.members import Standing
 from etcd_operator.errors import EtcdError
-from etcd_operator.runtime.standing import read_standing
+from etcd_operator.runtime.standing import is_defragmenting, read_standing
 from tests.etcd.processes import SECONDS, Site, eventually, formed
 
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(120)]
@@ -33,6 +33,12 @@ async def write(site: Site, times: int) -> int:
         put = partial(site.client(0).put, b"k", str(number).encode())
         revision = await eventually(put, SECONDS)  # whoever led may just have been stopped
     return revision
+
+
+async def test_a_member_says_that_it_is_not_being_defragmented(site: Site) -> None:
+    await formed(site, 1)
+    await site.client(0).defragment()
+    assert not await is_defragmenting(site.address(0))
 
 
 async def test_what_a_silent_member_says_is_what_is_kept(site: Site) -> None:

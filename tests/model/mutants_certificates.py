@@ -75,6 +75,8 @@ CERTIFICATES: Final = (
            "        if why and certificate:", "        if False:", ("unit: renewals",)),
     Mutant("certificates: lets the authority of others end in silence", "certificate_health",
            "if matters and begun and", "if False and begun and", ("unit: renewals",)),
+    Mutant("certificates: lets a refused renewal stop everything", "prerequisites",
+           "        return bool(action.uid)", "        return False", ("unit: renewals",)),
     Mutant("guard: lets anybody sign when a certificate has expired", "certificate_guards",
            "    running = [pod for pod in snapshot.pods if pod.running]",
            "    if live and live.certificate and live.certificate.not_after <= snapshot.now:\n"

@@ -199,6 +199,8 @@ def _refuse_care(action: CareAction, snapshot: Snapshot) -> str | None:
             voters = {m.id for m in by_id.values() if not m.is_learner}
             if voters - answering(snapshot):
                 return "a voter does not answer"
+            if any(probe.defragmenting for probe in snapshot.probes.values()):
+                return "a member may be in the middle of another one"
             if len(voters) == 1:
                 return None if member_id in by_id else "it is no member"
             return refuse_vote_loss(by_id, member_id, snapshot, still_voting=True)

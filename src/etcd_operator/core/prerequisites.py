@@ -13,6 +13,7 @@ from etcd_operator.core.actions import (
     AddLearner,
     ApplyObject,
     DeleteObject,
+    IssueCertificate,
     LabelPod,
     RemoveMember,
 )
@@ -23,6 +24,8 @@ def is_correction(action: Action) -> bool:
     """Whether a refusal of this action stops nothing but what depends on it."""
     if isinstance(action, DeleteObject):
         return action.kind == "NetworkPolicy"
+    if isinstance(action, IssueCertificate):
+        return bool(action.uid)  # there is one, and it goes on being used
     return isinstance(action, ApplyObject | LabelPod)
 
 

@@ -170,13 +170,15 @@ class Probe:
 
     `standing` is what a member without an answer says of its data, asked only where that matters.
     `asks_for_user`: etcd refuses to tell its status, or who the members are, to nobody or to the
-    user that the operator is.
+    user that the operator is. `defragmenting`: it does not say that it is not being defragmented,
+    asked only where a member is about to be.
     """
 
     status: MemberStatus | None
     error: str = ""
     standing: Standing | None = None
     asks_for_user: bool = False
+    defragmenting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,13 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, LabelPod
+from etcd_operator.core.actions import (
+    Action,
+    ApplyObject,
+    DeleteObject,
+    IssueCertificate,
+    LabelPod,
+)
 from etcd_operator.core.naming import ANNOTATION_FINGERPRINT
 from etcd_operator.core.render.drift import Difference, find_differences
 from etcd_operator.core.render.managers import find_manager
@@ -151,6 +157,8 @@ def _key(action: Action) -> Key:
             return kind, name
         case LabelPod(name=name):
             return "Pod", name
+        case IssueCertificate(leaf=leaf):
+            return "Secret", leaf.secret
         case _:
             return type(action).__name__, ""
 
@@ -163,6 +171,8 @@ def _fingerprint(action: Action) -> str:
             return f"{uid} {role}"
         case DeleteObject(uid=uid):
             return uid
+        case IssueCertificate(uid=uid, signer=signer):
+            return f"{uid} {signer}"
         case _:
             return ""
 

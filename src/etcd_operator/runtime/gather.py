@@ -25,6 +25,7 @@ from etcd_operator.core.naming import (
 from etcd_operator.core.recovery import must_compare
 from etcd_operator.core.rules.bootstrap import must_see_claims
 from etcd_operator.core.rules.certify import is_retirement_due
+from etcd_operator.core.rules.maintain import is_about_to_defragment
 from etcd_operator.core.snapshot import Child, Pod, Probe, Snapshot
 from etcd_operator.core.trust import (
     CLIENT_TRUST_FILE,
@@ -49,7 +50,7 @@ from etcd_operator.runtime.handshake import find_signer
 from etcd_operator.runtime.hosts import HostFinder
 from etcd_operator.runtime.identity import Identity
 from etcd_operator.runtime.kube import KubeApi
-from etcd_operator.runtime.standing import read_standing
+from etcd_operator.runtime.standing import is_defragmenting, read_standing
 
 PROBE_SECONDS = 1.0
 # Members asked for a list, confirmed by a quorum or their own, before there is none.
@@ -114,7 +115,7 @@ class Gatherer:
             snapshot = replace(snapshot, probes=await _add_standings(pods, probes))
         unlabelled_claims = await self._look_for_claims(snapshot)
         claims = tuple(self._caches.claims.in_cluster(cluster.namespace, cluster.name))
-        return replace(
+        snapshot = replace(
             snapshot,
             compared=self._comparer.look(snapshot),
             claims=claims,
@@ -125,6 +126,9 @@ class Gatherer:
             presented=await self._see_presented(snapshot),
             access=await self._look_at_access(snapshot),
         )
+        if is_about_to_defragment(snapshot):
+            snapshot = replace(snapshot, probes=await _add_defragmenting(pods, probes))
+        return snapshot
 
     async def _look_at_credentials(
         self,
@@ -344,6 +348,16 @@ async def _add_standings(pods: Iterable[Pod], probes: Mapping[int, Probe]) -> di
         for pod, standing in zip(silent, found, strict=True)
     }
     return {**probes, **said}
+
+
+async def _add_defragmenting(pods: Iterable[Pod], probes: Mapping[int, Probe]) -> dict[int, Probe]:
+    """Ask every member that was asked for its status whether it is being defragmented."""
+    asked = [pod for pod in pods if pod.ordinal in probes]
+    busy = await asyncio.gather(*(is_defragmenting(pod.address) for pod in asked))
+    return {
+        pod.ordinal: replace(probes[pod.ordinal], defragmenting=each)
+        for pod, each in zip(asked, busy, strict=True)
+    }
 
 
 def _read_gate_trust(gates: Cache[Child], naming: Naming) -> dict[str, tuple[Trusted, ...]]:

@@ -28,6 +28,7 @@ _ID: Final = "etcd_server_id"
 _REVISION: Final = "etcd_debugging_mvcc_current_revision"
 _APPLIED: Final = "etcd_server_proposals_applied_total"
 _LEARNER: Final = "etcd_server_is_learner"
+_DEFRAGMENTING: Final = "etcd_disk_defrag_inflight"
 _NAMES: Final = (_ID, _REVISION, _APPLIED, _LEARNER)
 
 
@@ -41,6 +42,21 @@ async def read_standing(host: str, port: int = METRICS_PORT) -> Standing | None:
             return after if before == after else None
     except (httpx2.HTTPError, TimeoutError, ValueError):
         return None
+
+
+async def is_defragmenting(host: str, port: int = METRICS_PORT) -> bool:
+    """Whether the member at this address is being defragmented, or does not say that it is not."""
+    try:
+        async with asyncio.timeout(STANDING_SECONDS):
+            return parse_defragmenting(await _get_metrics(host, port))
+    except (httpx2.HTTPError, TimeoutError, ValueError):
+        return True
+
+
+def parse_defragmenting(text: str) -> bool:
+    """Read what etcd's metrics say of it. Raises ValueError for what is no number."""
+    said = [line for line in text.splitlines() if line.startswith(f"{_DEFRAGMENTING} ")]
+    return any(float(line.split()[1]) != 0 for line in said)
 
 
 def parse_standing(text: str) -> Standing | None:

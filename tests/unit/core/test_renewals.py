@@ -13,6 +13,7 @@ from etcd_operator.core.actions import IssueAuthority, IssueCertificate
 from etcd_operator.core.conditions import judge
 from etcd_operator.core.credentials import Leaf, Trusted
 from etcd_operator.core.plan import plan
+from etcd_operator.core.prerequisites import is_correction
 from etcd_operator.core.rules.certify import is_retirement_due
 from etcd_operator.core.snapshot import Snapshot, Trouble
 from etcd_operator.core.trust import wanted_leaves
@@ -23,6 +24,7 @@ from tests.unit.core.certificate_scenes import (
     issue_all,
     later,
     secured,
+    to_secure,
     users_secret,
     with_secret,
     with_tls,
@@ -193,6 +195,15 @@ def test_within_the_overlap_the_one_of_before_goes_on() -> None:
     scene = restarted(scene)
     assert renewals(without_secret(scene, "db-client-tls")) == {"db-client-tls": "client-ca1"}
     assert set(renewals(later(scene, 241)).values()) == {"client-ca2", "peer-ca2"}
+
+
+def test_a_renewal_that_is_refused_stops_nothing_else() -> None:
+    renewed = [a for a in plan(due(secured())).actions if isinstance(a, IssueCertificate)]
+    assert len(renewed) == 4
+    assert all(is_correction(action) for action in renewed)
+    first = [a for a in plan(to_secure(3)).actions if isinstance(a, IssueCertificate)]
+    assert first
+    assert not any(is_correction(action) for action in first), "no Pod may start without"
 
 
 def lost_key() -> Snapshot:

@@ -67,6 +67,15 @@ def wasteful(snapshot: Snapshot, *ordinals: int) -> Snapshot:
     return sized(snapshot, *ordinals, db_size=DB_SIZE, db_size_in_use=DB_SIZE // 4)
 
 
+def busy(snapshot: Snapshot, *ordinals: int) -> Snapshot:
+    """These members say that they are being defragmented."""
+    probes = {
+        o: replace(p, defragmenting=True) if o in ordinals else p
+        for o, p in snapshot.probes.items()
+    }
+    return replace(snapshot, probes=probes)
+
+
 FREEING = "etcd refuses writes, because its quota is used up: making room."
 
 FIRES = (
@@ -87,6 +96,23 @@ FIRES = (
         FREEING,
         Phase.RUNNING,
         ("defragment 2",),
+    ),
+    Fires(
+        "no second one beside another, whoever began that",
+        free_space,
+        busy(sized(full(used=QUOTA // 2), 1, db_size=QUOTA // 2), 1),
+        "FreeingSpace",
+        f"{FREEING} Waiting: db-1 may be in the middle of a defragmentation.",
+        Phase.RUNNING,
+    ),
+    Fires(
+        "as routine neither",
+        defragment,
+        busy(wasteful(formed(3, maintenance=ROUTINE), 1), 0, 2),
+        "Defragmenting",
+        "Defragmenting db-1: much of its database file is unused. Waiting: db-0, db-2 may be in "
+        "the middle of a defragmentation.",
+        Phase.RUNNING,
     ),
     Fires(
         "the leader last",
@@ -272,6 +298,7 @@ def test_writes_are_not_available_while_space_is_used_up() -> None:
         (Defragment(1, member_id(1), CLUSTER_ID), silent(formed(3), 2), "a voter does not answer"),
         (Defragment(1, member_id(1), 5), formed(3), "the members belong to another cluster than"),
         (Defragment(1, 99, CLUSTER_ID), formed(1), "it is no member"),
+        (Defragment(1, member_id(1), CLUSTER_ID), busy(formed(3), 1), "a member may be in the"),
         (Compact(101, CLUSTER_ID), formed(3), "it would reach beyond what was written"),
         (Compact(100, CLUSTER_ID), silent(formed(3), 1, 2), "no quorum has confirmed"),
         (DisarmAlarm("CORRUPT", member_id(1), CLUSTER_ID), formed(3), "a member with corrupt data"),

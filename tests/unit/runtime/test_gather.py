@@ -359,3 +359,23 @@ async def test_nobody_is_asked_what_they_have_without_need(asked_for_standing: l
     healthy.add(1, says(1))
     assert (await healthy.gather()).quorum_confirmed
     assert asked_for_standing == []
+
+
+@pytest.mark.parametrize("about", [True, False])
+async def test_members_are_asked_for_defragmentations_where_one_is_about_to_begin(
+    about: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def ask(host: str) -> bool:
+        asked.append(host)
+        return host == "10.0.0.2"
+
+    monkeypatch.setattr(gather, "is_defragmenting", ask)
+    monkeypatch.setattr(gather, "is_about_to_defragment", lambda _: about)
+    stage = Stage()
+    for ordinal in range(3):
+        stage.add(ordinal, says(ordinal))
+    snapshot = await stage.gather()
+    assert asked == (["10.0.0.1", "10.0.0.2", "10.0.0.3"] if about else [])
+    assert [o for o, p in snapshot.probes.items() if p.defragmenting] == ([1] if about else [])

@@ -10,7 +10,13 @@ from itertools import count
 import pytest
 
 from etcd_operator.core.members import Standing
-from etcd_operator.runtime.standing import MOST_BYTES, parse_standing, read_standing
+from etcd_operator.runtime.standing import (
+    MOST_BYTES,
+    is_defragmenting,
+    parse_defragmenting,
+    parse_standing,
+    read_standing,
+)
 
 METRICS = """# HELP etcd_debugging_mvcc_current_revision The current revision of store.
 # TYPE etcd_debugging_mvcc_current_revision gauge
@@ -27,6 +33,20 @@ etcd_server_proposals_applied_total 57
 etcd_server_proposals_committed_total 0
 """
 STANDING = Standing(0xABD35C0652962C95, 50, 57, is_learner=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "busy"),
+    [("1", True), ("0", False), ("1.0e+00", True), ("", False)],
+    ids=["at it", "not at it", "as a float", "a version without a word for it"],
+)
+def test_metrics_say_whether_a_member_is_being_defragmented(said: str, busy: bool) -> None:
+    line = f"etcd_disk_defrag_inflight {said}\n" if said else ""
+    assert parse_defragmenting(METRICS + line) == busy
+
+
+async def test_who_does_not_say_may_be_in_the_middle_of_a_defragmentation() -> None:
+    assert await is_defragmenting("127.0.0.1", 1)
 
 
 def test_metrics_of_etcd_are_read() -> None:

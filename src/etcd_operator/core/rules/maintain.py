@@ -8,6 +8,7 @@ a time, the leader last, and only while every voter answers.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Final
 
@@ -75,13 +76,14 @@ def free_space(snapshot: Snapshot) -> Decision | None:
         actions = tuple(DisarmAlarm(NO_SPACE, each, snapshot.live_cluster_id) for each in full)
     if not actions:
         return None
-    return Decision(
+    decision = Decision(
         reason="FreeingSpace",
         message="etcd refuses writes, because its quota is used up: making room.",
         phase=_keep_phase(snapshot),
         actions=actions,
         wake_after=PRESENTLY,
     )
+    return _wait_for_others(decision, snapshot)
 
 
 def tell_alarms(snapshot: Snapshot) -> Decision | None:
@@ -116,13 +118,40 @@ def defragment(snapshot: Snapshot) -> Decision | None:
     if target is None or target.member is None:
         return None
     name = snapshot.naming.member(target.ordinal)
-    return Decision(
+    decision = Decision(
         reason="Defragmenting",
         message=f"Defragmenting {name}: much of its database file is unused.",
         phase=_keep_phase(snapshot),
         actions=(*hand_over(snapshot, target), _defragment(snapshot, target)),
         wake_after=PRESENTLY,
     )
+    return _wait_for_others(decision, snapshot)
+
+
+def is_about_to_defragment(snapshot: Snapshot) -> bool:
+    """Whether it matters if a member is being defragmented already, whoever began it."""
+    if not snapshot.quorum_confirmed:
+        return False
+    decisions = filter(None, (free_space(snapshot), defragment(snapshot)))
+    return any(_defragments(decision) for decision in decisions)
+
+
+def _defragments(decision: Decision) -> bool:
+    return any(isinstance(action, Defragment) for action in decision.actions)
+
+
+def _wait_for_others(decision: Decision, snapshot: Snapshot) -> Decision:
+    """Begin no second defragmentation: etcd goes on with one whose call was cut off.
+
+    A request that waits behind another at the same member begins when that member seems to be well
+    again. So nobody is asked while any member, by its own metrics, is at it.
+    """
+    busy = [ordinal for ordinal, probe in sorted(snapshot.probes.items()) if probe.defragmenting]
+    if not busy or not _defragments(decision):
+        return decision
+    names = ", ".join(snapshot.naming.member(ordinal) for ordinal in busy)
+    waits = f"Waiting: {names} may be in the middle of a defragmentation."
+    return replace(decision, message=f"{decision.message} {waits}", actions=())
 
 
 def _keep_phase(snapshot: Snapshot) -> Phase:
