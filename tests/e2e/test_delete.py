@@ -69,3 +69,34 @@ def test_while_the_operator_was_away(target: Target, cluster: Cluster) -> None:
     target.run("scale", f"deployment/{NAME}", place, "--replicas=2")
     wait_until("it is gone", lambda: "c" not in cluster.kubectl("get", "etcd", "-o=name"), 60)
     assert_nothing_left(cluster)
+
+
+def test_everything_stays_that_was_to_be_orphaned(cluster: Cluster) -> None:
+    """And a new EtcdCluster of the name is told whose objects it meets."""
+    cluster.create(size=1)
+    cluster.wait_running(1)
+    before = {kind: cluster.uids(kind) for kind in KINDS}
+    cluster.kubectl("delete", "etcd", "c", "--cascade=orphan", "--timeout=60s")
+    assert {kind: cluster.uids(kind) for kind in KINDS} == before
+    cluster.create(size=1)
+    cluster.wait_reason("Degraded", "NameTaken")
+    assert "--cascade=orphan" in cluster.status()["message"]
+    assert {kind: cluster.uids(kind) for kind in KINDS} == before
+    cluster.delete()
+    for kind in KINDS:
+        cluster.kubectl("delete", kind, "--selector=etcd.etcd.io/cluster=c", "--wait=false")
+
+
+def test_a_finalizer_of_somebody_else_is_named_and_waited_for(cluster: Cluster) -> None:
+    cluster.create(size=1)
+    cluster.wait_running(1)
+    hold = '{"metadata":{"finalizers":["kubernetes.io/pvc-protection","example.com/hold"]}}'
+    cluster.kubectl("patch", "pvc", "data-c-0", "--type=merge", f"--patch={hold}")
+    cluster.delete(wait=False)
+    cluster.wait_reason("Degraded", "HeldByFinalizer")
+    assert "example.com/hold" in cluster.status()["message"]
+    cluster.kubectl(
+        "patch", "pvc", "data-c-0", "--type=merge", '--patch={"metadata":{"finalizers":null}}'
+    )
+    wait_until("it is gone", lambda: "c" not in cluster.kubectl("get", "etcd", "-o=name"), 60)
+    assert_nothing_left(cluster)

@@ -93,6 +93,10 @@ def replaces_one_known_to_be_wrong(
     size = specs[planned.seen.cluster.spec].size
     if left.ordinal >= size or left.id not in _answering(planned.seen):
         return None
+    claim = planned.seen.claims[left.ordinal]
+    if claim and claim[3]:  # it is being deleted, and goes with the next restart
+        joining = any(line.learner for line in before.etcd.members)
+        return "a member was replaced while another has yet to get its vote" if joining else None
     wrong = what_was_known(planned.seen, before.etcd).wrong
     if left.id not in wrong:
         return f"member {left.ordinal} was replaced although nobody knows its data to be wrong"

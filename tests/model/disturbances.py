@@ -151,6 +151,16 @@ def _lose_disk(state: State) -> Iterator[Step]:
         yield f"claim {ordinal} is deleted with its Pod", following
 
 
+def _delete_claim(state: State) -> Iterator[Step]:
+    """Somebody deletes a claim under its running Pod: it goes when the Pod ends."""
+    for ordinal, claim in enumerate(state.claims):
+        if claim is None or claim.deleting or claim.disk is None or state.pods[ordinal] is None:
+            continue
+        if etcd.runs(state, ordinal) and _is_shut(state, ordinal):
+            following, _ = kubernetes.delete_claim(state, ordinal, claim.uid)
+            yield f"claim {ordinal} is deleted under its Pod", following
+
+
 def _lose_node(state: State) -> Iterator[Step]:
     """A node stops answering, with the member on it and the disk that is only there."""
     for ordinal, (pod, claim) in enumerate(zip(state.pods, state.claims, strict=True)):
@@ -223,6 +233,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "process crashes": _crash_process,
     "disk wiped": _wipe_disk,
     "disk lost": _lose_disk,
+    "claim deleted": _delete_claim,
     "node lost": _lose_node,
     "node back": _return_nodes,
     GATE_DELETED: _delete_slots(CONFIG_MAP),

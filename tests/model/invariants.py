@@ -227,6 +227,29 @@ def _keeps_disks(
     return None
 
 
+def _ends_no_pod_with_its_data(
+    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+) -> str | None:
+    """No Pod of a voter is stopped by our hand whose claim is being deleted: its data would go."""
+    if not _lives(before) or before.etcd is None or _is_seen_late(before, planned):
+        return None
+    for ordinal in _stopped(before, after, deed):
+        claim, line = before.claims[ordinal], before.etcd.line(ordinal)
+        if claim is None or not claim.deleting or claim.disk is None or line is None:
+            continue
+        if not line.learner and claim.disk.member == line.id:
+            return f"Pod {ordinal} was stopped and its data went with it"
+    return None
+
+
+def _is_seen_late(state: State, planned: Planned) -> bool:
+    """Whether the pass could not know yet that a claim is being deleted."""
+    shown = (bool(c and c[3]) if c else False for c in planned.seen.claims)
+    return any(
+        bool(c and c.deleting) != known for c, known in zip(state.claims, shown, strict=True)
+    )
+
+
 def _opens_no_gate(
     before: State, after: State, deed: Deed, planned: Planned, specs: Specs
 ) -> str | None:
@@ -334,6 +357,7 @@ _JUDGEMENTS: Final[tuple[Judgement, ...]] = (
     _keeps_quorum,
     _stops_nobody_needed,
     _keeps_disks,
+    _ends_no_pod_with_its_data,
     _keeps_what_was_before,
     _opens_no_gate,
     _touches_only_ours,

@@ -58,10 +58,12 @@ def child_revision(child: Child, told: Told) -> str:
     return f"{child.manifest.index}/{told.manifest}/{told.created}"
 
 
-def pod_revision(pod: Pod, *, ready: bool) -> str:
-    """A Pod's resourceVersion: its status changes whenever its process starts, ends or is Ready."""
-    changes = (pod.process, pod.restarts, int(pod.deleting), pod.role, pod.owner, int(ready))
-    return "/".join(map(str, changes))
+def pod_revision(pod: Pod) -> str:
+    """A Pod's resourceVersion: its status changes whenever its process starts or ends.
+
+    That it is not Ready any more is told later than what follows in the same pass.
+    """
+    return f"{pod.process}/{pod.restarts}/{int(pod.deleting)}/{pod.role}/{pod.owner}"
 
 
 def claim_revision(claim: Claim) -> str:
@@ -144,8 +146,7 @@ def delete_pod(
     pod = state.pods[ordinal]
     if pod is None:
         return state, NOT_FOUND
-    ready = is_ready(state, ordinal)
-    if pod.uid != uid or (revision and pod_revision(pod, ready=ready) != revision):
+    if pod.uid != uid or (revision and pod_revision(pod) != revision):
         return state, CONFLICT
     if at_once:
         return etcd.settle_leader(state._replace(pods=put(state.pods, ordinal, None))), None

@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.model.mutants_certificates import CERTIFICATES
 from tests.model.mutants_correcting import CORRECTION
+from tests.model.mutants_deletions import DELETIONS
 from tests.model.mutants_keeping import (
     APPROVAL,
     DIFFERENCE,
@@ -282,6 +283,7 @@ _ARITHMETIC: Final = (
 
 MUTANTS: Final = (
     *_RULES,
+    *DELETIONS,
     *REPLACEMENT,
     *CORRECTION,
     *_DISKS,

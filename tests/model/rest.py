@@ -80,6 +80,8 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
             return f"{planned.reason} although a majority of the disks is there"
         case "OperatorCannotReach":
             return _judge_shut_out(state)
+        case "CannotReplaceMember" if spec.size == 1 and _has_going_disk(state):
+            return None
         case (
             "CannotReplaceMember"
             | "MembersNotReady"
@@ -125,12 +127,18 @@ def _judge_blocked(operator: Operator, planned: Planned, state: State) -> str | 
         # Only a person knows that a node is off: the Pods on it end when it is deleted.
         "RecoveringQuorum": any(pod and pod.lost for pod in state.pods),
         "RecoveryFailed": _members_lost(state, served=True) > 0,
+        "StopWouldLoseData": spec.size == 0 and _has_going_disk(state),
         "DataDiffers": agreement.is_undecided(state),
         "CorruptData": state.etcd is not None and 0 in state.etcd.alarms,
     }
     if legitimate.get(planned.reason):
         return None
     return f"it rests with the reason {planned.reason}"
+
+
+def _has_going_disk(state: State) -> bool:
+    """Whether somebody has deleted a claim under its Pod."""
+    return any(claim and claim.deleting for claim in state.claims)
 
 
 def _members_lost(state: State, *, served: bool) -> int:

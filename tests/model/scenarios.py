@@ -26,6 +26,7 @@ TOLD_LATE: Final = "StatefulSet status lags"
 LOST_STATUS: Final = "status lost"
 POD: Final = "Pod deleted"
 DRAINED: Final = "Pod drained"
+CLAIM: Final = "claim deleted"
 CRASH: Final = "process crashes"
 WIPED: Final = "disk wiped"
 LOST_DISK: Final = "disk lost"
@@ -113,8 +114,18 @@ SCENARIOS: Final = (
              RUNNING, (LAG, SLOW, GATE)),
     Scenario("roll 3", sizes(3) + NEWER, (1,), RUNNING,
              (POD, CRASH, LAG, SLOW, WRITE)),
+    Scenario("3 at rest, claims are deleted under Pods", sizes(3), (), RUNNING, (CLAIM,), budget=3,
+             most_states=12_000, partial=True),
+    Scenario("roll 3, a claim is deleted under its Pod", sizes(3) + NEWER, (1,), RUNNING, (CLAIM,),
+             most_states=12_000, partial=True),
+    Scenario("roll 1, its claim is deleted under its Pod", sizes(1) + sizes(1, version="3.5.22"),
+             (1,), RUNNING, (CLAIM,)),
+    Scenario("3 to 1, a claim is deleted under its Pod", sizes(3, 1), (1,), RUNNING, (CLAIM,),
+             most_states=12_000, partial=True),
+    Scenario("3 to 0, a claim is deleted under its Pod", sizes(3, 0), (1, 0), RUNNING, (CLAIM,),
+             most_states=6_000, partial=True),
     Scenario("roll 3, drained at the same moment", sizes(3) + NEWER, (1,), RUNNING,
-             (SLOW, DRAINED), budget=2),
+             (SLOW, DRAINED), budget=2, most_states=12_000, partial=True),
     Scenario("roll 3, back", sizes(3) + NEWER, (1, 0), RUNNING, (SLOW, CRASH),
              most_states=12_000, partial=True),
     Scenario("roll 3, paused", sizes(3) + NEWER + pausing(NEWER), (1, 2, 1), RUNNING, (SLOW, POD),

@@ -14,6 +14,7 @@ from etcd_operator.core.certificate_health import find_expiring, find_held_renew
 from etcd_operator.core.corrections import CHANGED_BY_OTHERS, find_objections
 from etcd_operator.core.decision import Decision
 from etcd_operator.core.difference import DATA_DIFFERS, explain, find_difference
+from etcd_operator.core.going_disks import DISK_BEING_DELETED, explain_going
 from etcd_operator.core.issuer import find_credential_problem, find_issuing_problem
 from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.members import NO_SPACE, format_id
@@ -29,7 +30,9 @@ from etcd_operator.core.unheard import find_unheard
 OVERDUE: Final = timedelta(minutes=10)
 
 # Conditions of these reasons are told by a Warning as well, whatever the decision is about.
-WARNINGS: Final = frozenset({DATA_DIFFERS, CHANGED_BY_OTHERS, "QuorumLossApproved", "ApprovalVoid"})
+WARNINGS: Final = frozenset(
+    {DATA_DIFFERS, CHANGED_BY_OTHERS, DISK_BEING_DELETED, "QuorumLossApproved", "ApprovalVoid"}
+)
 # What the kubelet calls a probe that fails.
 UNHEALTHY: Final = "Unhealthy"
 _DEGRADED_BY: Final = (
@@ -111,6 +114,9 @@ def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
     foreign = snapshot.ownership.foreign
     if foreign:
         return Verdict("Degraded", "True", "ForeignMember", name_foreign(foreign))
+    going = explain_going(snapshot)
+    if going:
+        return Verdict("Degraded", "True", DISK_BEING_DELETED, going)
     first, said = _name_troubles(snapshot)
     if first:
         return _keep_words(snapshot, Verdict("Degraded", "True", first.reason, said))

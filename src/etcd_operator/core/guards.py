@@ -77,6 +77,7 @@ from etcd_operator.core.version_guards import refuse_downgrade, refuse_unreadabl
 from etcd_operator.core.vote_guards import (
     answering,
     members_at,
+    refuse_loss_of_disks,
     refuse_stop,
     refuse_vote,
     refuse_vote_loss,
@@ -228,6 +229,7 @@ def _refuse_membership(action: MembershipAction, snapshot: Snapshot) -> str | No
             return None if snapshot.leader_id in (0, from_id) else "leadership has moved meanwhile"
         case RemoveMember(member_id=member_id):
             lost = refuse_vote_loss(by_id, member_id, snapshot, still_voting=False)
+            lost = lost or refuse_loss_of_disks(member_id, snapshot)
             return lost or refuse_lost_agreement(member_id, snapshot)
     assert_never(action)
 
@@ -316,7 +318,12 @@ def _refuse_release(snapshot: Snapshot) -> str | None:
 
 def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
     before, after = snapshot.replicas, action.manifest["spec"]["replicas"]
-    if before is None or after >= before or snapshot.cluster.spec.size == 0:
+    if before is None or after >= before:
+        return None
+    running = {pod.ordinal for pod in snapshot.pods if pod.ever_ran and not pod.deleting}
+    if after == 0 and any(c.deleting and c.ordinal in running for c in snapshot.claims):
+        return "a disk that is being deleted would go with its Pod"
+    if snapshot.cluster.spec.size == 0:
         return None
     if may_stop_all(snapshot):
         return None

@@ -62,8 +62,11 @@ def refuse_stop(action: DeleteObject | EvictPod, snapshot: Snapshot) -> str | No
     pod = next((p for p in snapshot.pods if p.uid == action.uid), None)
     if pod is None:
         return "it is not there any more"
-    if not pod.ever_ran or may_stop_all(snapshot):
+    if not pod.ever_ran:
         return None
+    lost = _refuse_lost_disk(pod, snapshot)
+    if lost is not None or may_stop_all(snapshot):
+        return lost
     if not snapshot.quorum_confirmed:
         if is_alone_by_approval(snapshot, pod.ordinal):
             return None
@@ -82,6 +85,39 @@ def members_at(ordinal: int, snapshot: Snapshot) -> list[Member]:
     """Every member at the host of an ordinal: a client of etcd may have added another one there."""
     find = snapshot.naming.ordinal_of_peer
     return [member for member in snapshot.members if find(member.peer_urls) == ordinal]
+
+
+def _refuse_lost_disk(pod: Pod, snapshot: Snapshot) -> str | None:
+    """A claim that is being deleted goes with its Pod, unless the majority has its data."""
+    if not any(c.deleting for c in snapshot.claims if c.ordinal == pod.ordinal):
+        return None
+    by_id = {m.id: m for m in snapshot.members}
+    members = [
+        m for m in by_id.values() if snapshot.naming.ordinal_of_peer(m.peer_urls) == pod.ordinal
+    ]
+    if not snapshot.quorum_confirmed:
+        return "its disk is being deleted and would go with it"
+    if not members or members[0].is_learner:
+        return None
+    if members[0].id in answering(snapshot):
+        return "its disk is being deleted and would go with it"
+    return refuse_vote_loss(by_id, members[0].id, snapshot, still_voting=True)
+
+
+def refuse_loss_of_disks(member_id: int, snapshot: Snapshot) -> str | None:
+    """While disks are being deleted, one voter leaves at a time, and never the last sound one."""
+    going = {claim.ordinal for claim in snapshot.claims if claim.deleting}
+    voters = {m.id: m for m in snapshot.members if not m.is_learner}
+    leaving = voters.pop(member_id, None)
+    ordinals = {snapshot.naming.ordinal_of_peer(m.peer_urls) for m in voters.values()}
+    if leaving is None or not ordinals & going:
+        return None
+    if len(voters) + 1 < len(snapshot.members):
+        return "disks are being deleted, and another member has yet to get its vote"
+    sound = snapshot.naming.ordinal_of_peer(leaving.peer_urls) not in going
+    return (
+        "only disks that are being deleted would be left" if sound and ordinals <= going else None
+    )
 
 
 def _refuse_late(action: DeleteObject | EvictPod, pod: Pod) -> str | None:

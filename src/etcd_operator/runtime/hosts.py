@@ -32,6 +32,7 @@ class HostFinder:
 
     async def find(self, pods: Iterable[Pod], claims: Iterable[Claim]) -> Mapping[int, Host]:
         """Look at the nodes of the Pods that do not come up, and no others."""
+        pods = tuple(pods)
         volumes = {claim.ordinal: claim.volume for claim in claims}
         found: dict[int, Host] = {}
         for pod in pods:
@@ -40,9 +41,21 @@ class HostFinder:
                 host = await self._recall("node", pod.node)
             elif not (pod.node or pod.deleting) and pod.trouble and volumes.get(pod.ordinal):
                 host = await self._recall("volume", volumes[pod.ordinal])
+            if host is Host.GONE and not await self._sees_nodes(pods):
+                host = None
             if host is not None:
                 found[pod.ordinal] = host
         return found
+
+    async def _sees_nodes(self, pods: Iterable[Pod]) -> bool:
+        """Whether the node of any Pod can be found: else that one is missing proves nothing.
+
+        In a virtual cluster there may be no Nodes, or others than Pods name.
+        """
+        for name in sorted({pod.node for pod in pods if pod.node}):
+            if await self._recall("node", name) in (Host.UP, Host.DOWN):
+                return True
+        return False
 
     async def _recall(self, what: str, name: str) -> Host | None:
         now = self._clock.monotonic()

@@ -68,6 +68,10 @@ class StubApi:
         yield {"items": [self.nodes[name]] if name in self.nodes else []}
 
 
+# Runs, on a node of its own.
+ELSEWHERE = pod(2, node="n9")
+
+
 def finder(api: StubApi) -> HostFinder:
     return HostFinder(cast(KubeApi, api), LoopClock())
 
@@ -75,7 +79,8 @@ def finder(api: StubApi) -> HostFinder:
 @pytest.mark.parametrize(
     ("nodes", "host"),
     [
-        ({}, Host.GONE),
+        ({"n9": node()}, Host.GONE),
+        ({"n9": node(ready="False")}, Host.GONE),
         ({"n1": node()}, Host.UP),
         ({"n1": node(cordoned=True)}, Host.UP),
         ({"n1": node(ready="Unknown")}, Host.DOWN),
@@ -83,13 +88,23 @@ def finder(api: StubApi) -> HostFinder:
     ],
 )
 async def test_the_node_of_a_pod_that_cannot_end(nodes: dict[str, Json], host: Host) -> None:
-    assert await finder(StubApi(nodes)).find((ENDING,), ()) == {0: host}
+    assert await finder(StubApi(nodes)).find((ENDING, ELSEWHERE), ()) == {0: host}
+
+
+@pytest.mark.parametrize("nodes", [{}, {"another": node()}], ids=["none", "others"])
+async def test_a_node_that_is_missing_proves_nothing_where_no_node_is_seen(
+    nodes: dict[str, Json],
+) -> None:
+    """As in a virtual cluster: then the delay decides."""
+    api = StubApi(nodes, {"v": bound_volume("n1")})
+    pods = (ENDING, WAITING, ELSEWHERE)
+    assert await finder(api).find(pods, (claim(1, volume="v"),)) == {}
 
 
 @pytest.mark.parametrize(
     ("volume", "nodes", "host"),
     [
-        (bound_volume("n1"), {}, Host.GONE),
+        (bound_volume("n1"), {"n9": node()}, Host.GONE),
         (bound_volume("n1"), {"n1": node(ready="False")}, Host.DOWN),
         (bound_volume("n1", "n2"), {"n2": node()}, Host.UP),
         (bound_volume("a", key="topology.kubernetes.io/zone"), {}, None),
@@ -98,7 +113,7 @@ async def test_the_node_of_a_pod_that_cannot_end(nodes: dict[str, Json], host: H
 )
 async def test_the_node_of_a_disk(volume: Json, nodes: dict[str, Json], host: Host | None) -> None:
     api = StubApi(nodes, {"v": volume})
-    found = await finder(api).find((WAITING,), (claim(1, volume="v"),))
+    found = await finder(api).find((WAITING, ELSEWHERE), (claim(1, volume="v"),))
     assert found == ({1: host} if host else {})
 
 
@@ -121,11 +136,11 @@ async def test_without_the_right_nothing_is_known() -> None:
 
 
 async def test_an_answer_is_believed_for_a_while() -> None:
-    api = StubApi({"n1": node()})
+    api = StubApi({"n1": node(), "n9": node()})
     found = finder(api)
-    await found.find((ENDING,), ())
+    await found.find((ENDING, ELSEWHERE), ())
     del api.nodes["n1"]
-    assert await found.find((ENDING,), ()) == {0: Host.UP}
+    assert await found.find((ENDING, ELSEWHERE), ()) == {0: Host.UP}
     await asyncio.sleep(BELIEVED_SECONDS)
-    assert await found.find((ENDING,), ()) == {0: Host.GONE}
-    assert len(api.asked) == 2
+    assert await found.find((ENDING, ELSEWHERE), ()) == {0: Host.GONE}
+    assert len(api.asked) == 3

@@ -141,12 +141,22 @@ def must_see_claims(snapshot: Snapshot) -> bool:
     replacement = find_replacement(snapshot.cluster)
     if replacement and replacement.stage is not Stage.SERVE and not snapshot.cluster.deleting:
         return snapshot.starts_nothing
-    if _is_formed(snapshot) or snapshot.cluster.deleting:
+    if snapshot.cluster.deleting:
         return False
+    if _is_formed(snapshot):
+        return _is_growing(snapshot)
     begun = recorded_bootstrap(snapshot)
     return snapshot.starts_nothing or (
         begun is not None and _changed_since(snapshot, begun) is not None
     )
+
+
+def _is_growing(snapshot: Snapshot) -> bool:
+    """Whether a member may be announced: it would get whatever claim has the name of its disk."""
+    if not snapshot.quorum_confirmed:
+        return False
+    taken = {snapshot.naming.ordinal_of_peer(member.peer_urls) for member in snapshot.members}
+    return not set(range(snapshot.cluster.spec.size)) <= taken
 
 
 def _changed_since(snapshot: Snapshot, begun: int) -> str | None:

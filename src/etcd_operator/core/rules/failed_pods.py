@@ -16,6 +16,7 @@ from typing import Final
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import DeleteObject
 from etcd_operator.core.decision import PRESENTLY, Decision
+from etcd_operator.core.going_disks import loses_disk
 from etcd_operator.core.rules.replace import EMPTY
 from etcd_operator.core.rules.rollout import is_outdated
 from etcd_operator.core.rules.stop import stop_pod
@@ -154,7 +155,7 @@ def _explain(pod: Pod) -> str:
 
 
 def _is_outdated(snapshot: Snapshot, pod: Pod) -> bool:
-    return is_outdated(snapshot, pod) and not pod.deleting
+    return is_outdated(snapshot, pod) and not pod.deleting and not loses_disk(snapshot, pod)
 
 
 def _crashed(pod: Pod) -> bool:

@@ -7,7 +7,8 @@ majority of the three that etcd remembers. Resizing comes after.
 from __future__ import annotations
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.core.decision import PRESENTLY, Decision
+from etcd_operator.core.decision import LATER, PRESENTLY, Decision
+from etcd_operator.core.going_disks import find_going
 from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.snapshot import Snapshot
 
@@ -16,6 +17,18 @@ def stop(snapshot: Snapshot) -> Decision | None:
     """Run no Pod while the size is 0."""
     if snapshot.cluster.spec.size != 0:
         return None
+    going = find_going(snapshot)
+    if going and snapshot.replicas:
+        names = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in going)
+        return Decision(
+            reason="StopWouldLoseData",
+            message=f"Not stopping: PersistentVolumeClaim {names} is being deleted, and its data "
+            "would go with its Pod. Set spec.size back until its member has a new disk.",
+            phase=snapshot.cluster.status.phase or Phase.RUNNING,
+            wake_after=LATER,
+            upkeep=False,
+            blocked=True,
+        )
     left = len(snapshot.pods)
     if left or snapshot.replicas != 0:
         return Decision(

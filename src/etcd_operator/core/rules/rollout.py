@@ -12,6 +12,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, MoveLeader
 from etcd_operator.core.decision import PRESENTLY, Decision
 from etcd_operator.core.difference import corrupt_ids
+from etcd_operator.core.going_disks import loses_disk
 from etcd_operator.core.quorum import (
     keeps_quorum_while_down,
     serving_ids,
@@ -30,6 +31,11 @@ def is_outdated(snapshot: Snapshot, pod: Pod) -> bool:
     return bool(current and wanted and pod.revision and pod.revision != wanted)
 
 
+def _may_end(snapshot: Snapshot, pod: Pod) -> bool:
+    """Whether a Pod is to be made anew, and its data stays."""
+    return is_outdated(snapshot, pod) and not loses_disk(snapshot, pod)
+
+
 def roll(snapshot: Snapshot) -> Decision | None:
     """Roll the next outdated voter, if all the others are well.
 
@@ -37,7 +43,7 @@ def roll(snapshot: Snapshot) -> Decision | None:
     for ever, and its Pod has the template of now or is replaced by `replace_failed_pods`.
     """
     voters = [s for s in snapshot.seats() if s.member and not s.member.is_learner]
-    outdated = [s for s in voters if s.pod and is_outdated(snapshot, s.pod)]
+    outdated = [s for s in voters if s.pod and _may_end(snapshot, s.pod)]
     if not outdated:
         return None
     done = len(voters) - len(outdated)

@@ -21,6 +21,7 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.approval import lost_since
 from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids
+from etcd_operator.core.going_disks import loses_disk
 from etcd_operator.core.members import Member
 from etcd_operator.core.ownership import name_foreign
 from etcd_operator.core.quorum import (
@@ -82,6 +83,10 @@ def shrink(snapshot: Snapshot) -> Decision | None:
     """
     size = snapshot.cluster.spec.size
     serving = serving_ids(snapshot) - doubtful_ids(snapshot)
+    staying = [s for s in snapshot.seats() if s.member and not s.member.is_learner]
+    staying = [s for s in staying if s.ordinal < size]
+    if staying and all(s.pod and loses_disk(snapshot, s.pod) for s in staying):
+        return None  # all that stays would be data that goes with the next restart
     surplus = sorted(
         (seat for seat in snapshot.seats() if seat.member and seat.ordinal >= size),
         key=lambda seat: (
@@ -206,6 +211,8 @@ def grow(snapshot: Snapshot) -> Decision | None:
         names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
         return _not_yet("MemberAway", f"Growing waits for {names} to answer.", PRESENTLY)
     first = missing[0]
+    if foreign_claim(snapshot, first):
+        return _refuse_foreign_claim(foreign_claim(snapshot, first))
     if _waits_for_remains(snapshot, first):
         return _wait_for_disk(snapshot, first)
     return Decision(
@@ -246,6 +253,7 @@ def may_announce_next(snapshot: Snapshot) -> bool:
         and all(_member(seat).started for seat in announced)
         and not voters_not_serving(snapshot)
         and not _waits_for_remains(snapshot, missing[0])
+        and not foreign_claim(snapshot, missing[0])
         and _takes_severallearners(snapshot)
     )
 
@@ -269,6 +277,27 @@ def _waits_for_remains(snapshot: Snapshot, ordinal: int) -> bool:
     seat = snapshot.seat(ordinal)
     remains = seat.claim is not None or seat.pod is not None
     return remains and not _is_within(snapshot, ordinal)
+
+
+def foreign_claim(snapshot: Snapshot, ordinal: int) -> str:
+    """The claim with the name of a member's disk that was not made for it; empty if there is none.
+
+    A StatefulSet takes whatever has the name. Nobody would delete it when its member leaves, and
+    the next one would meet the data of a removed member.
+    """
+    name, claim = snapshot.naming.claim(ordinal), snapshot.seat(ordinal).claim
+    foreign = claim is not None and claim.owner_uid != snapshot.naming.uid and not claim.deleting
+    return name if foreign or name in (snapshot.unlabelled_claims or ()) else ""
+
+
+def _refuse_foreign_claim(name: str) -> Decision:
+    return _not_yet(
+        "ForeignClaim",
+        f"PersistentVolumeClaim {name} has the name of the next member's disk, and was not made "
+        "for this cluster. Delete it if its data is not needed; then the cluster grows.",
+        LATER,
+        blocked=True,
+    )
 
 
 def _wait_for_disk(snapshot: Snapshot, ordinal: int) -> Decision:

@@ -7,9 +7,10 @@ stuck, by what Kubernetes says, for as long as `spec.recovery.memberReplacementD
 * no node can take it, because its disk is on a node that does not answer;
 * it crashes again and again, where another member of the same template serves.
 
-At once if that node is gone for good, if somebody asks for it by annotating the Pod, if etcd says
-by an alarm that the member's data is corrupt, or if it differs from that of a majority. All of it
-one at a time, and only while a majority serves without the member. Cordoning a node is no loss.
+At once if its disk is being deleted under it, if that node is gone for good, if somebody asks for
+it by annotating the Pod, if etcd says by an alarm that the member's data is corrupt, or if it
+differs from that of a majority. All of it one at a time, and only while a majority serves without
+the member. Cordoning a node is no loss.
 
 Whoever comes back in the middle does no harm: a removed member is told so when it connects, and
 ends. The steps can be cut off anywhere: as long as the Pod is stuck, they are begun anew.
@@ -25,6 +26,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, DeleteObject
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids, find_difference
+from etcd_operator.core.going_disks import explain_going, loses_disk
 from etcd_operator.core.quorum import keeps_quorum_without, serving_ids, voter_ids
 from etcd_operator.core.rules.replace import announce_again, delete_disk
 from etcd_operator.core.rules.rollout import hand_over, is_outdated
@@ -58,6 +60,10 @@ def judge_pod(snapshot: Snapshot, seat: Seat) -> Stuck | None:
         return Stuck("is to be replaced, as its Pod's annotation says")
     if seat.claim and seat.claim.deleting and not pod.ever_ran:
         return Stuck("waits for a disk that is being deleted")  # by a replacement that was cut off
+    if loses_disk(snapshot, pod):
+        return Stuck(
+            f"has its data on {snapshot.naming.claim(seat.ordinal)}, which is being deleted"
+        )
     if not pod.node:
         return _judge_unscheduled(pod, host)
     return _judge_crashing(snapshot, seat, pod)
@@ -148,10 +154,11 @@ def wait_to_replace(snapshot: Snapshot) -> Decision | None:
     for seat, stuck in _find_stuck(snapshot):
         name = snapshot.naming.member(seat.ordinal)
         if not _can_go(snapshot, seat):
+            remedy = f" {explain_going(snapshot)}".rstrip()
             return Decision(
                 reason="CannotReplaceMember",
                 message=f"Member {name} {stuck.why}, but {_name_rest(snapshot, seat)} have no "
-                "majority without it.",
+                f"majority without it.{remedy}",
                 phase=snapshot.cluster.status.phase or Phase.RUNNING,
                 wake_after=LATER,
                 blocked=True,
@@ -208,7 +215,8 @@ def _find_stuck(snapshot: Snapshot) -> list[tuple[Seat, Stuck]]:
             continue
         asked = seat.pod is not None and seat.pod.replace_asked and not seat.pod.deleting
         wrong = gapless and seat.member.id in corrupt
-        if seat.member.id not in serving or (whole and asked) or wrong:
+        going = seat.pod is not None and loses_disk(snapshot, seat.pod)
+        if seat.member.id not in serving or (whole and (asked or going)) or wrong:
             found.append((seat, stuck))
     # The leader first: what it has wrong, the members that join would learn from it.
     leading = snapshot.leader_id

@@ -1,0 +1,49 @@
+"""Claims that others delete under running Pods, and claims that others made."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.harness import Cluster, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def test_claims_deleted_under_their_pods_are_replaced_one_at_a_time(cluster: Cluster) -> None:
+    """All at once, which would be a loss of all data with the next restart of the nodes."""
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.etcdctl("put", "kept", "yes")
+    before = cluster.uids("pvc")
+    cluster.kubectl("delete", "pvc", "--all", "--wait=false")
+    cluster.wait_reason("Degraded", "DiskBeingDeleted")
+    wait_until(
+        "every disk is a new one",
+        lambda: not set(before.values()) & set(cluster.uids("pvc").values()),
+        180,
+    )
+    cluster.wait_running(3)
+    assert cluster.etcdctl("get", "kept", "--print-value-only").strip() == "yes"
+
+
+def test_a_claim_of_somebody_else_is_not_grown_onto(cluster: Cluster) -> None:
+    cluster.create(size=1)
+    cluster.wait_running(1)
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data-c-1", "namespace": cluster.namespace},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
+    cluster.kubectl("apply", "--filename=-", stdin=json.dumps(claim))
+    cluster.scale(3)
+    cluster.wait_reason("Degraded", "ForeignClaim")
+    assert "data-c-1" in cluster.status()["message"]
+    assert list(cluster.uids("pods")) == ["c-0"]
+    cluster.kubectl("delete", "pvc", "data-c-1")
+    cluster.wait_running(3)
