@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tests.model import differing, etcd, kubernetes, replacing
+from tests.model import differing, etcd, kubernetes, replacing, strangers
 from tests.model.world import (
     CONFIG_MAP,
     CRASHED,
@@ -243,6 +243,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "write": etcd.write_steps,
     "disk made too late": replacing.late_claims,
     differing.DIFFERS: differing.spoil,
+    strangers.ADDED: strangers.add_by_hand,
+    strangers.REMOVED: strangers.remove_by_hand,
+    strangers.EDITED: strangers.edit_record,
     "comparisons forgotten": differing.forget,
     "operator shut out": _shut_out,
     "operator let in": _let_in,

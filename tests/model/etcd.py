@@ -175,6 +175,8 @@ def _open_empty_disk(state: State, ordinal: int, file: File) -> Disk | None:
     etcd = state.etcd
     if etcd is None or tuple(line.ordinal for line in etcd.members) != file.listed:
         return None
+    if etcd.foreign:
+        return None  # the file lists another number of members
     line = etcd.line(ordinal)
     reachable = any(is_up(state, peer) for peer in etcd.members if peer.ordinal != ordinal)
     if line is None or not reachable:

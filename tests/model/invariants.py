@@ -20,7 +20,7 @@ from etcd_operator.core.actions import (
 )
 from etcd_operator.core.naming import ANNOTATION_CLUSTER_ID
 from etcd_operator.core.replacement import Stage, read_record
-from tests.model import agreement, approvals, etcd, kubernetes, replacing
+from tests.model import agreement, approvals, etcd, kubernetes, replacing, strangers
 from tests.model.membership import NOT_YET
 from tests.model.passes import Deed, Planned
 from tests.model.sight import Specs
@@ -369,4 +369,5 @@ _JUDGEMENTS: Final[tuple[Judgement, ...]] = (
     agreement.replaces_one_known_to_be_wrong,
     agreement.votes_for_the_right,
     approvals.is_fresh,
+    strangers.follows_nobody,
 )

@@ -24,7 +24,7 @@ def add_learner(state: State, ordinal: int, limit: int) -> Change:
         return state, "no leader"
     if etcd.line(ordinal) is not None:
         return state, "peer URL exists"
-    if sum(line.learner for line in etcd.members) >= limit:
+    if sum(line.learner for line in etcd.members) + len(etcd.foreign) >= limit:
         return state, "too many learners"
     line = Line(ordinal, _free_id(state, etcd, ordinal), learner=True, started=False)
     return _commit(state, tuple(sorted((*etcd.members, line)))), None

@@ -13,6 +13,7 @@ from tests.model.mutants_keeping import (
     RECOVERY,
     REPLACEMENT,
 )
+from tests.model.mutants_strangers import STRANGERS
 from tests.model.mutants_unheard import UNHEARD
 from tests.model.mutants_versions import VERSIONS
 from tests.model.mutation import Mutant
@@ -297,4 +298,5 @@ MUTANTS: Final = (
     *CERTIFICATES,
     *VERSIONS,
     *_ARITHMETIC,
+    *STRANGERS,
 )

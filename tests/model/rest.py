@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from etcd_operator.core.status import report
-from tests.model import agreement, etcd
+from tests.model import agreement, etcd, strangers
 from tests.model.passes import Operator, Planned
 from tests.model.scenario import is_broken
 from tests.model.world import CONFIG_MAP, STATEFUL_SET, State
@@ -114,6 +114,8 @@ def _judge_blocked(operator: Operator, planned: Planned, state: State) -> str | 
     cluster = planned.seen.cluster
     spec = operator.specs[cluster.spec]
     legitimate = {
+        "ForeignMember": state.etcd is not None and bool(state.etcd.foreign),
+        "RecordUnreadable": strangers.is_edited(state),
         "EarlierLife": operator.gate_can_go
         and state.children[CONFIG_MAP] is None
         and state.children[STATEFUL_SET] is None  # either of them has a record
@@ -161,6 +163,8 @@ def _judge_healthy(state: State, size: int) -> str | None:
     cluster = state.cluster
     if cluster is None or cluster.marks.wish or cluster.marks.record or any(state.shelf):
         return "it says Healthy, but something of a restore in place is left"
+    if members.foreign or strangers.is_edited(state):
+        return "it says Healthy, but somebody has added a member, or edited a record"
     if len(members.members) != size or not all(etcd.is_up(state, m) for m in members.members):
         return "it says Healthy, but a member is away"
     if state.cluster is None or not state.cluster.finalizer:

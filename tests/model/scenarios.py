@@ -17,6 +17,7 @@ from tests.model.scenario import (
     pausing,
     sizes,
 )
+from tests.model.strangers import ADDED, EDITED, REMOVED
 
 LAG: Final = "caches lag"
 CLAIMS_LAG: Final = "the cache of claims lags"
@@ -169,6 +170,12 @@ SCENARIOS: Final = (
              (1, 2), RUNNING, (POD, CRASH, WIPED), most_states=12_000, partial=True),
     Scenario("3 to 1, disks kept, roll", sizes(3, 1, keep="scaled")
              + sizes(1, keep="scaled", version="3.5.22"), (1, 2), RUNNING, (POD, CRASH)),
+    Scenario("1 to 3, members added by hand", sizes(1, 3), (1,), RUNNING,
+             (ADDED, REMOVED), budget=2, most_states=12_000, partial=True),
+    Scenario("3 to 1, members added by hand", sizes(3, 1), (1,), RUNNING,
+             (ADDED, REMOVED, CRASH), budget=2, most_states=5_000, partial=True),
+    Scenario("1 at rest, records edited", sizes(1), (), RUNNING,
+             (EDITED, GATE, STATEFUL_SET, LOST_STATUS, WIPED, CRASH), budget=2),
     Scenario("3 to 5", sizes(3, 5), (1,), RUNNING, (POD, LAG, SLOW)),
     Scenario("5 to 3", sizes(5, 3), (1,), RUNNING),
     Scenario("3 at rest, one differs", sizes(3), (), RUNNING, (DIFFERS,)),

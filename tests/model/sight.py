@@ -55,6 +55,7 @@ from tests.model.world import (
     Pod,
     State,
     Status,
+    Stranger,
     Told,
 )
 
@@ -90,6 +91,7 @@ class Membership(NamedTuple):
     cluster: int
     lines: tuple[Line, ...]
     linearizable: bool
+    foreign: tuple[Stranger, ...] = ()
 
 
 class Seen(NamedTuple):
@@ -202,7 +204,7 @@ def _list_members(state: State, answers: tuple[Answer | None, ...]) -> Membershi
         for ordinal in able:
             line = etcd.line(ordinal)
             if line is not None and is_up(state, line):
-                return Membership(etcd.cluster, etcd.members, linearizable=True)
+                return Membership(etcd.cluster, etcd.members, True, etcd.foreign)
     for ordinal in able:
         claim = state.claims[ordinal]
         if claim and claim.disk:
@@ -231,7 +233,11 @@ def build_snapshot(seen: Seen, specs: Specs) -> Snapshot:
         pods=pods,
         claims=claims,
         membership=lines
-        and MemberList(lines.cluster, tuple(_member(m) for m in lines.lines), lines.linearizable),
+        and MemberList(
+            lines.cluster,
+            (*map(_member, lines.lines), *map(_stranger, lines.foreign)),
+            lines.linearizable,
+        ),
         probes={o: _probe(a) for o, a in enumerate(seen.answers) if a},
         hosts={pod.ordinal: Host.DOWN for pod in pods if seen.hosts[pod.ordinal]},
         compared=tuple(Comparison(NOW, 1, dict(hashes)) for hashes in seen.compared),
@@ -366,6 +372,11 @@ def _member(line: Line) -> Member:
         client_urls=(f"http://{host}:2379",) if line.started else (),
         is_learner=line.learner,
     )
+
+
+@functools.cache
+def _stranger(line: Stranger) -> Member:
+    return Member(line.id, "", (line.url,), is_learner=True)
 
 
 @functools.cache

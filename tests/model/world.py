@@ -255,6 +255,13 @@ class Cluster(NamedTuple):
     stale: frozenset[int] = frozenset()
 
 
+class Stranger(NamedTuple):
+    """A learner that a client of etcd has added by hand."""
+
+    id: int
+    url: str
+
+
 class Etcd(NamedTuple):
     """The membership that a quorum has committed; `leader` is an ordinal, -1 for none.
 
@@ -266,6 +273,7 @@ class Etcd(NamedTuple):
     members: tuple[Line, ...]
     leader: int
     alarms: tuple[int, ...] = ()
+    foreign: tuple[Stranger, ...] = ()
 
     def line(self, ordinal: int) -> Line | None:
         """The member at this ordinal."""
