@@ -55,7 +55,7 @@ DELETIONS: Final = (
            "    if len(voters) + 1 < len(snapshot.members):\n", "    if False:\n",
            ("unit: rules_going_disks",)),
     Mutant("guard: lets the last member go whose disk stays", "vote_guards",
-           "not in going and ordinals <= going:", "not in going and False:",
+           "if sound and ordinals <= going else None", "if False else None",
            ("unit: rules_going_disks",)),
     Mutant("guard: lets a cluster stop whose data would go", "guards",
            "    if after == 0 and any(", "    if False and any(", ("unit: rules_going_disks",)),

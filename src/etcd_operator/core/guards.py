@@ -321,6 +321,8 @@ def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
     if before is None or after >= before:
         return None
     running = {pod.ordinal for pod in snapshot.pods if pod.ever_ran and not pod.deleting}
+    if snapshot.quorum_confirmed:  # of whom left etcd there is nothing to lose
+        running &= {snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members}
     if after == 0 and any(c.deleting and c.ordinal in running for c in snapshot.claims):
         return "a disk that is being deleted would go with its Pod"
     if snapshot.cluster.spec.size == 0:
