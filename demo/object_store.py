@@ -63,7 +63,7 @@ class ObjectStore:
 
 def start(target: Target, namespace: str) -> ObjectStore:
     """Start the service in a namespace and wait until it serves."""
-    keys = _issue(f"{NAME}.{namespace}.svc")
+    keys = issue(f"{NAME}.{namespace}.svc")
     store = ObjectStore(namespace, keys.pop("ca.crt"))
     place = f"--namespace={OPERATOR_NAMESPACE}"
     deployment = target.read("get", "deployment", OPERATOR, place)
@@ -156,7 +156,7 @@ def _confined() -> Json:
     return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
-def _issue(host: str) -> dict[str, str]:
+def issue(host: str) -> dict[str, str]:
     """Make an authority and a certificate for the service, for this host and for loopback."""
     with tempfile.TemporaryDirectory() as work:
         names = f"subjectAltName=DNS:{host},DNS:localhost,IP:127.0.0.1"
