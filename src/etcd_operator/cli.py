@@ -32,6 +32,7 @@ from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.own_image import find_own_image
 from etcd_operator.runtime.reconciler import Reconciler
 from etcd_operator.runtime.task_caches import TaskCaches, WatchedBackups, WatchedRestores
+from etcd_operator.runtime.turns import Turns
 from etcd_operator.settings import Settings, read_settings
 
 log = structlog.get_logger("operator")
@@ -78,6 +79,7 @@ class Operator:
             self._metrics,
             corrections,
             Claims(self._api, self._caches, self._events, clock, settings.own_namespace),
+            Turns(self._caches, clock, settings.upgrade_rolls),
         )
         self._controller = Controller(
             reconciler.reconcile, self._caches, self._metrics, clock, settings.workers

@@ -30,6 +30,7 @@ class Settings:
     port: int
     workers: int
     image: str = ""
+    upgrade_rolls: int = 2
     assign_user_ids: bool = True
 
 
@@ -48,6 +49,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         port=_read_number(environment, "PORT", 8081),
         workers=_read_number(environment, "WORKERS", 64),
         image=environment.get("OPERATOR_IMAGE", ""),
+        upgrade_rolls=_read_number(environment, "UPGRADE_ROLLS", 2),
         assign_user_ids=_read_switch(environment, "ASSIGN_USER_IDS", default=True),
     )
 

@@ -102,6 +102,7 @@ def test_every_rule_and_judgement_is_read() -> None:
         "CertificatesValid",
         "BackupHealthy",
         "ChangedByOthers",
+        "UpgradeWaiting",
     ]
     assert all(judged.meaning for judged in find_conditions())
 

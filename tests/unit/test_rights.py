@@ -84,6 +84,7 @@ from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.own_image import FALLBACK, find_own_image
 from etcd_operator.runtime.reconciler import Reconciler
 from etcd_operator.runtime.task_caches import TaskCaches
+from etcd_operator.runtime.turns import Turns
 from etcd_operator.runtime.warnings import WarningReader
 from tests.unit.core.certificate_scenes import to_secure
 from tests.unit.core.scenes import (
@@ -240,7 +241,17 @@ async def find_needed() -> set[Right]:
     metrics, corrections = Metrics(), Corrections(clock)
     executor = Executor(api, caches, performer, events, metrics, corrections)
     claims = Claims(api, caches, events, clock, NAMESPACE)
-    reconciler = Reconciler(api, caches, gatherer, executor, events, metrics, corrections, claims)
+    reconciler = Reconciler(
+        api,
+        caches,
+        gatherer,
+        executor,
+        events,
+        metrics,
+        corrections,
+        claims,
+        Turns(caches, clock, 2),
+    )
     await reconciler.reconcile(NAMING.namespace, NAMING.name)
     await ask_for_hosts(api)
     await WarningReader(api, clock).find(NAMING.namespace, "u")

@@ -328,6 +328,13 @@ def _judge_changed(snapshot: Snapshot, _: Decision) -> Verdict | None:
     return Verdict(CHANGED_BY_OTHERS, "True", "ChangedByOthers", objections.message)
 
 
+def _judge_upgrade(snapshot: Snapshot, _: Decision) -> Verdict | None:
+    """UpgradeWaiting: a new version of the operator has yet to roll it; only there meanwhile."""
+    if not snapshot.upgrade_waits:
+        return None
+    return Verdict("UpgradeWaiting", "True", "WaitingForTurn", snapshot.upgrade_waits)
+
+
 _JUDGEMENTS: Final[tuple[Callable[[Snapshot, Decision], Verdict | None], ...]] = (
     _judge_available,
     _judge_ready,
@@ -341,4 +348,5 @@ _JUDGEMENTS: Final[tuple[Callable[[Snapshot, Decision], Verdict | None], ...]] =
     _judge_certificates,
     _judge_backups,
     _judge_changed,
+    _judge_upgrade,
 )

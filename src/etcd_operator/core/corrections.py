@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from etcd_operator.core.kept import Kept
 from etcd_operator.core.naming import ANNOTATION_FINGERPRINT
 from etcd_operator.core.render.drift import Difference, find_differences
-from etcd_operator.core.snapshot import Child, Kept, Snapshot
+from etcd_operator.core.snapshot import Child, Snapshot
 
 Json = dict[str, Any]
 

@@ -76,6 +76,12 @@ ANNOTATION_BACKUP_FROM: Final = "etcd.etcd.io/backup-from"
 # On the Pod template: what the members' configuration means beyond membership.
 ANNOTATION_CONFIG: Final = "etcd.etcd.io/config"
 
+# On the StatefulSet: what its template was asked for by, its content, and whether a new version of
+# the operator has changed it last (else the spec has).
+ANNOTATION_ASKED: Final = "etcd.etcd.io/asked"
+ANNOTATION_TEMPLATE: Final = "etcd.etcd.io/template"
+ANNOTATION_CHANGED_BY: Final = "etcd.etcd.io/template-changed-by"
+
 # Ends the name of the file that a member is given in a recovery from a lost majority.
 FORCED: Final = "-forced"
 

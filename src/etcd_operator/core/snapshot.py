@@ -15,6 +15,7 @@ from typing import Any
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.backup_state import BackupState
 from etcd_operator.core.credentials import Credential, Trusted
+from etcd_operator.core.kept import Kept
 from etcd_operator.core.members import Comparison, Member, MemberList, MemberStatus, Standing
 from etcd_operator.core.naming import (
     ANNOTATION_CLUSTER_ID,
@@ -149,22 +150,6 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What of an object stays different from the manifest with this fingerprint.
-
-    `accepted` are paths and values that the API server's answers to our own writes have, `paced`
-    the paths that somebody has changed back so often that they are not corrected now. `message`
-    says so to people, and `contested` that it is taken back again and again.
-    """
-
-    fingerprint: str
-    accepted: frozenset[tuple[str, str]] = frozenset()
-    paced: frozenset[str] = frozenset()
-    message: str = ""
-    contested: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Probe:
     """One member's answer: its status, or the reason why there is none.
 
@@ -235,8 +220,7 @@ class Snapshot:
     then `cluster.spec` has the one of before; empty if none waits.
     `compared` are the last comparisons of what members hold, the newest last.
     `warnings` are those of Kubernetes about what members wait for, asked only while they do.
-    `kept` is what of the operator's objects stays different, by kind and name. `upgrade_waits` says
-    that a template which only the operator has changed is not to be written yet, and why.
+    `kept` is what of our objects stays different, `upgrade_waits` why a new template of ours waits.
     """
 
     cluster: EtcdCluster

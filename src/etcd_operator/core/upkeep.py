@@ -24,6 +24,7 @@ from etcd_operator.core.render.objects import (
 )
 from etcd_operator.core.render.statefulset import render_statefulset
 from etcd_operator.core.render.transport import render_trust
+from etcd_operator.core.render.upgrade import is_upgrade
 from etcd_operator.core.snapshot import Child, Snapshot
 from etcd_operator.core.trust import all_trust
 from etcd_operator.core.versions import settle_spec
@@ -70,7 +71,9 @@ def _render_all(snapshot: Snapshot, layout: Layout) -> list[Json]:
         # Without a quorum as well: members that are to start need to trust each other, and a
         # setting may be what keeps them from starting.
         manifests.append(render_kept_config_map(gate.body, spec, naming, files, trust))
-    manifests.append(render_statefulset(spec, naming, layout, live.body if live else None, trust))
+    pods = render_statefulset(spec, naming, layout, live.body if live else None, trust)
+    if not (snapshot.upgrade_waits and live and is_upgrade(pods, live.body)):
+        manifests.append(pods)
     if snapshot.quorum_confirmed or snapshot.child("PodDisruptionBudget", naming.name) is None:
         # Before any Pod's role: who counts as a voter is counted by the right budget.
         manifests.append(

@@ -22,6 +22,7 @@ from etcd_operator.core.decision import Decision
 from etcd_operator.core.difference import doubtful_ids
 from etcd_operator.core.plan import Plan, plan
 from etcd_operator.core.precaution import hold_upgrade
+from etcd_operator.core.render.upgrade import is_upgrade
 from etcd_operator.core.sentences import describe
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
@@ -46,6 +47,7 @@ from etcd_operator.runtime.execute import Executor, Outcome
 from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.kube import KubeApi
 from etcd_operator.runtime.metrics import Metrics
+from etcd_operator.runtime.turns import Turns
 
 log = structlog.get_logger("reconciler")
 
@@ -99,6 +101,7 @@ class Reconciler:
         metrics: Metrics,
         corrections: Corrections,
         claims: Claims,
+        turns: Turns,
     ) -> None:
         self._api = api
         self._caches = caches
@@ -108,6 +111,7 @@ class Reconciler:
         self._metrics = metrics
         self._corrections = corrections
         self._claims = claims
+        self._turns = turns
         self._last: OrderedDict[str, LastPass] = OrderedDict()
 
     async def reconcile(self, namespace: str, name: str) -> Wake:
@@ -122,7 +126,7 @@ class Reconciler:
             return Wake(LOOK_AT_CLAIM)
         gathered = await self._gatherer.gather(cluster)
         snapshot = hold_upgrade(replace(gathered, kept=self._corrections.look(cluster.uid)))
-        planned = plan(snapshot)
+        snapshot, planned = self._take_turn(snapshot, plan(snapshot))
         outcome = await self._executor.carry_out(planned, snapshot)
         log.debug(
             "pass",
@@ -142,6 +146,21 @@ class Reconciler:
 
     def _count_refusals(self, cluster: EtcdCluster, outcome: Outcome) -> int:
         return _remember(outcome, self._last.get(cluster.uid, LastPass()), late=False).refusals
+
+    def _take_turn(self, snapshot: Snapshot, planned: Plan) -> tuple[Snapshot, Plan]:
+        """Let what only a new version of the operator rolls wait until it is its turn."""
+        live, naming = snapshot.statefulset, snapshot.naming
+        rolls = live is not None and any(
+            isinstance(a, ApplyObject)
+            and a.kind == "StatefulSet"
+            and is_upgrade(a.manifest, live.body)
+            for a in planned.actions
+        )
+        waits = self._turns.take(naming.namespace, naming.name) if rolls else ""
+        if not waits:
+            return snapshot, planned
+        snapshot = replace(snapshot, upgrade_waits=waits)
+        return snapshot, plan(snapshot)
 
     def _find_unobserved(
         self, planned: Plan, outcome: Outcome, snapshot: Snapshot

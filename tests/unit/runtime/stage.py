@@ -29,6 +29,7 @@ from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.kube import CLUSTERS, Kind, KubeApi
 from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.reconciler import Reconciler, Wake
+from etcd_operator.runtime.turns import Turns
 from tests.unit.core.scenes import (
     NAMING,
     NOW,
@@ -90,6 +91,7 @@ class Stage:
             self.metrics,
             corrections,
             cast(Claims, self),
+            Turns(self.caches, self.clock, limit=2),
         )
 
     async def make_pass(self) -> Wake:

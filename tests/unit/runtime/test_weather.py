@@ -32,6 +32,7 @@ from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.kube import KubeApi
 from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.reconciler import Reconciler
+from etcd_operator.runtime.turns import Turns
 from tests.unit.core.scenes import NAMING, answer, member, raw_cluster
 from tests.unit.runtime.memory_api import LoopClock
 from tests.unit.runtime.weathered_api import FAIR, Request, Weather, WeatheredApi
@@ -132,7 +133,15 @@ class Stage:
         executor = Executor(api, self.caches, performer, self.events, metrics, corrections)
         claims = Claims(api, self.caches, self.events, clock, "etcd-operator-system")
         made = Reconciler(
-            api, self.caches, gatherer, executor, self.events, metrics, corrections, claims
+            api,
+            self.caches,
+            gatherer,
+            executor,
+            self.events,
+            metrics,
+            corrections,
+            claims,
+            Turns(self.caches, clock, 2),
         )
         self.controller = Controller(made.reconcile, self.caches, metrics, clock, workers=4)
 

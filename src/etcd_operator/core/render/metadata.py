@@ -50,7 +50,7 @@ def _owner_reference(naming: Naming) -> Json:
     }
 
 
-def fingerprint(manifest: Json) -> str:
+def fingerprint(manifest: Json | list[Any]) -> str:
     """Return a short hash of a manifest's meaning: equal for equal content, whatever its order."""
     text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

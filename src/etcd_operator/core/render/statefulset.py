@@ -31,6 +31,7 @@ from etcd_operator.core.render.etcd_config import DATA_MOUNT, render_tuning
 from etcd_operator.core.render.metadata import build_object, fingerprint
 from etcd_operator.core.render.security_context import render_security_context
 from etcd_operator.core.render.transport import CONFIG_MOUNT, render_mounts, render_volumes
+from etcd_operator.core.render.upgrade import record_template
 
 Json = dict[str, Any]
 
@@ -39,6 +40,8 @@ GRACE_SECONDS = 30
 # A linearizable read, also by a learner. A quota that is used up stops writes, and must not take
 # reads out of the Service.
 READINESS_PATH = "/health?exclude=NOSPACE"
+# Fields of the spec that no template depends on.
+_NOT_IN_TEMPLATE = frozenset({"size", "paused", "storage", "backup"})
 DEFAULT_RESOURCES: Json = {
     "requests": {"cpu": "100m", "memory": "128Mi"},
     "limits": {"cpu": "1", "memory": "1Gi"},
@@ -62,6 +65,9 @@ def render_statefulset(
         annotations[ANNOTATION_BOOTSTRAP] = str(layout.bootstrap)
     if layout.served:
         annotations[ANNOTATION_SERVED] = "true"
+    template = _pod_template(spec, naming, trust, forced=_is_forced(layout))
+    asked = fingerprint([_asked_for(spec), trust, _is_forced(layout)])
+    annotations |= record_template(fingerprint(template), asked, live)
     body = {
         "replicas": layout.replicas,
         "serviceName": naming.peer_service,
@@ -70,7 +76,7 @@ def render_statefulset(
         # Disks are deleted by the operator, one by one and by uid; never by a controller.
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
         "selector": {"matchLabels": naming.selector},
-        "template": _pod_template(spec, naming, trust, forced=_is_forced(layout)),
+        "template": template,
         "volumeClaimTemplates": [_kept_claim(live) or render_claim(spec, naming)],
     }
     if layout.recovery:
@@ -87,6 +93,12 @@ def render_statefulset(
 
 def _is_forced(layout: Layout) -> bool:
     return layout.recovery is not None and layout.recovery.stage is Stage.FORCE
+
+
+def _asked_for(spec: EtcdClusterSpec) -> Json:
+    """What the user has written that the template may depend on."""
+    written: Json = spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return {key: value for key, value in written.items() if key not in _NOT_IN_TEMPLATE}
 
 
 def _kept_claim(live: Json | None) -> Json | None:

@@ -1,0 +1,98 @@
+"""A few clusters at a time roll for a new version of the operator."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from etcd_operator.core.naming import ANNOTATION_CHANGED_BY, ANNOTATION_TEMPLATE
+from etcd_operator.runtime.caches import Caches
+from etcd_operator.runtime.kube import KubeApi
+from etcd_operator.runtime.turns import LONGEST_TURN, RESERVED_FOR, Turns
+from tests.unit.core.scenes import formed
+from tests.unit.core.test_upgrade import older, other_probe
+from tests.unit.runtime.stage import Stage, StoppedClock
+
+Json = dict[str, Any]
+
+
+class Fleet:
+    """StatefulSets that roll, or have rolled."""
+
+    def __init__(self, limit: int = 2) -> None:
+        self.clock = StoppedClock()
+        self.caches = Caches(cast(KubeApi, self))
+        self.turns = Turns(self.caches, self.clock, limit)
+        self.version = 0
+
+    def show(self, name: str, *, updated: int, by: str = "operator") -> None:
+        """The watch tells of a StatefulSet of three Pods."""
+        self.version += 1
+        metadata = {
+            "name": name,
+            "namespace": "team",
+            "uid": name,
+            "resourceVersion": str(self.version),
+            "generation": 2,
+            "annotations": {ANNOTATION_CHANGED_BY: by},
+        }
+        status = {"observedGeneration": 2, "updatedReplicas": updated, "readyReplicas": 3}
+        body = {"metadata": metadata, "spec": {"replicas": 3}, "status": status}
+        self.caches.children["StatefulSet"].observe(body)
+
+    def take(self, name: str) -> bool:
+        """Whether a cluster may roll now."""
+        return not self.turns.take("team", name)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.seconds += seconds
+
+
+def test_so_many_at_a_time_and_the_next_when_one_is_done() -> None:
+    fleet = Fleet()
+    assert [fleet.take(name) for name in "abcd"] == [True, True, False, False]
+    assert "2 clusters at a time" in fleet.turns.take("team", "c")
+    fleet.show("a", updated=1)
+    fleet.show("b", updated=2)
+    fleet.wait(RESERVED_FOR)
+    assert [fleet.take(name) for name in "abcd"] == [True, True, False, False]
+    fleet.wait(RESERVED_FOR)
+    fleet.show("a", updated=3)
+    fleet.wait(2)
+    assert [fleet.take(name) for name in "cd"] == [True, False]
+
+
+def test_another_process_sees_who_rolls() -> None:
+    fleet = Fleet(limit=1)
+    fleet.show("a", updated=1)
+    assert not fleet.take("b")
+
+
+def test_who_rolls_for_the_spec_takes_nobodys_turn() -> None:
+    fleet = Fleet(limit=1)
+    fleet.show("a", updated=1, by="spec")
+    assert fleet.take("b")
+
+
+def test_who_cannot_finish_keeps_nobody_for_ever() -> None:
+    """Of many tenants one or two are always down."""
+    fleet = Fleet(limit=1)
+    fleet.show("a", updated=1)
+    assert not fleet.take("b")
+    fleet.wait(LONGEST_TURN)
+    assert fleet.take("b")
+
+
+async def test_a_cluster_that_waits_is_well_and_says_so() -> None:
+    stage = Stage(older(formed(3), other_probe))
+    for name in ("a", "b"):
+        assert not stage.reconciler._turns.take("team", name)
+    await stage.make_pass()
+    assert stage.performed == []
+    assert stage.shown()["Ready"] == "Healthy"
+    assert stage.shown()["UpgradeWaiting"] == "WaitingForTurn"
+    stage.clock.seconds += RESERVED_FOR
+    await stage.make_pass()
+    (action,) = stage.performed
+    manifest = getattr(action, "manifest", {})
+    assert manifest["metadata"]["annotations"][ANNOTATION_TEMPLATE] != "old"
