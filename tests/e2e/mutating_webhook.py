@@ -1,9 +1,19 @@
-"""A mutating webhook in a namespace: what meshes and policies do to its StatefulSets."""
+"""A mutating webhook in a namespace: what meshes and policies do to its StatefulSets.
+
+It runs in the test's own process, where only an API server on the same machine reaches it.
+"""
 
 from __future__ import annotations
 
 import base64
+import http.server
 import json
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from demo.object_store import issue
@@ -13,8 +23,6 @@ from deploy.target import Target
 
 Json = dict[str, Any]
 
-NAME: Final = "hook"
-PORT: Final = 8443
 CONFINED: Final = {
     "allowPrivilegeEscalation": False,
     "runAsNonRoot": True,
@@ -22,120 +30,91 @@ CONFINED: Final = {
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-# Answers each review with a JSON patch that it makes by `change` of the Pod template.
-_SERVER: Final = """
-import base64, http.server, json, os, ssl
 
-def change(template):
-    sidecar = json.loads(os.environ["SIDECAR"])
+
+@contextmanager
+def running(target: Target, namespace: str) -> Iterator[None]:
+    """Let every StatefulSet of this namespace be changed whenever it is written."""
+    keys = issue("localhost")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(_sidecar(target)))
+    with TemporaryDirectory() as work:
+        for name in ("tls.crt", "tls.key"):
+            (Path(work) / name).write_text(keys[name])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(Path(work) / "tls.crt", Path(work) / "tls.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    made = _configuration(namespace, server.server_address[1], keys["ca.crt"])
+    try:
+        target.apply(made)
+        yield
+    finally:
+        target.run("delete", made["kind"], made["metadata"]["name"], "--ignore-not-found")
+        server.shutdown()
+        server.server_close()
+
+
+def _handler(sidecar: Json) -> type[http.server.BaseHTTPRequestHandler]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            content = json.dumps(_review(json.loads(self.rfile.read(length)), sidecar)).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler
+
+
+def _review(review: Json, sidecar: Json) -> Json:
+    """Answer with a patch that replaces the Pod template."""
+    template = review["request"]["object"]["spec"]["template"]
+    _change(template, sidecar)
+    patch = [{"op": "replace", "path": "/spec/template", "value": template}]
+    response = {
+        "uid": review["request"]["uid"],
+        "allowed": True,
+        "patchType": "JSONPatch",
+        "patch": base64.b64encode(json.dumps(patch).encode()).decode(),
+    }
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+
+
+def _change(template: Json, sidecar: Json) -> None:
     template.setdefault("metadata", {}).setdefault("labels", {})["mesh"] = "on"
     containers = template["spec"]["containers"]
-    if not any(c["name"] == sidecar["name"] for c in containers):
+    if not any(container["name"] == sidecar["name"] for container in containers):
         containers.append(sidecar)
     for container in containers:
         known = container.setdefault("env", [])
         for name in ("HTTPS_PROXY", "ETCD_QUOTA_BACKEND_BYTES"):
-            if not any(e["name"] == name for e in known):
+            if not any(variable["name"] == name for variable in known):
                 known.append({"name": name, "value": "1"})
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
-        body = review["object"]
-        change(body["spec"]["template"])
-        place = {"op": "replace", "path": "/spec/template"}
-        patch = json.dumps([{**place, "value": body["spec"]["template"]}])
-        answer = {"uid": review["uid"], "allowed": True, "patchType": "JSONPatch",
-                  "patch": base64.b64encode(patch.encode()).decode()}
-        said = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}
-        content = json.dumps(said).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
 
-server = http.server.ThreadingHTTPServer(("", 8443), Handler)
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain("/keys/tls.crt", "/keys/tls.key")
-server.socket = context.wrap_socket(server.socket, server_side=True)
-server.serve_forever()
-"""
-
-
-def find_operator_image(target: Target) -> str:
-    """The image of the operator, which has a Python."""
+def _sidecar(target: Target) -> Json:
+    """A container that does nothing, of the operator's image: every node has that."""
     place = f"--namespace={OPERATOR_NAMESPACE}"
     deployment = target.read("get", "deployment", OPERATOR, place)
-    return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
-
-
-def start(target: Target, namespace: str) -> None:
-    """Let every StatefulSet of this namespace be changed when it is written."""
-    keys = issue(f"{NAME}.{namespace}.svc")
-    image = find_operator_image(target)
-    metadata = {"name": NAME, "namespace": namespace}
-    data = {key: base64.b64encode(text.encode()).decode() for key, text in keys.items()}
-    target.apply(
-        {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data},
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata,
-            "spec": {"selector": {"app": NAME}, "ports": [{"port": 443, "targetPort": PORT}]},
-        },
-        _deployment(namespace, image),
-    )
-    target.run(
-        "rollout", "status", f"deployment/{NAME}", f"--namespace={namespace}", "--timeout=60s"
-    )
-    target.apply(_configuration(namespace, data["ca.crt"]))
-
-
-def stop(target: Target, namespace: str) -> None:
-    """Take the webhook away."""
-    target.run(
-        "delete", "mutatingwebhookconfiguration", f"{NAME}-{namespace}", "--ignore-not-found"
-    )
-
-
-def _deployment(namespace: str, image: str) -> Json:
-    python = "/opt/operator/bin/python"
-    sidecar = {
+    return {
         "name": "proxy",
-        "image": image,
-        "command": [python, "-c", "import signal; signal.sigwait([signal.SIGTERM])"],
+        "image": deployment["spec"]["template"]["spec"]["containers"][0]["image"],
+        "command": [
+            "/opt/operator/bin/python",
+            "-c",
+            "import signal; signal.sigwait([signal.SIGTERM])",
+        ],
         "resources": {"requests": {"cpu": "1m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         "securityContext": CONFINED,
     }
 
-    server = {
-        "name": NAME,
-        "image": image,
-        "command": [python, "-c", _SERVER],
-        "env": [{"name": "SIDECAR", "value": json.dumps(sidecar)}],
-        "resources": {"requests": {"cpu": "1m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
-        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
-        "volumeMounts": [{"name": "keys", "mountPath": "/keys"}],
-        "securityContext": CONFINED,
-    }
-    pod = {
-        "automountServiceAccountToken": False,
-        "containers": [server],
-        "volumes": [{"name": "keys", "secret": {"secretName": NAME}}],
-    }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": NAME, "namespace": namespace},
-        "spec": {
-            "selector": {"matchLabels": {"app": NAME}},
-            "template": {"metadata": {"labels": {"app": NAME}}, "spec": pod},
-        },
-    }
 
-
-def _configuration(namespace: str, authority: str) -> Json:
+def _configuration(namespace: str, port: int, authority: str) -> Json:
     rule = {
         "apiGroups": ["apps"],
         "apiVersions": ["v1"],
@@ -148,8 +127,8 @@ def _configuration(namespace: str, authority: str) -> Json:
         "sideEffects": "None",
         "timeoutSeconds": 5,
         "clientConfig": {
-            "service": {"name": NAME, "namespace": namespace, "path": "/"},
-            "caBundle": authority,
+            "url": f"https://127.0.0.1:{port}/",
+            "caBundle": base64.b64encode(authority.encode()).decode(),
         },
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
         "rules": [rule],
@@ -157,6 +136,6 @@ def _configuration(namespace: str, authority: str) -> Json:
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": f"{NAME}-{namespace}"},
+        "metadata": {"name": f"mesh-{namespace}"},
         "webhooks": [webhook],
     }
