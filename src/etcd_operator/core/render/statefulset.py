@@ -40,8 +40,10 @@ GRACE_SECONDS = 30
 # A linearizable read, also by a learner. A quota that is used up stops writes, and must not take
 # reads out of the Service.
 READINESS_PATH = "/health?exclude=NOSPACE"
-# Fields of the spec that no template depends on.
-_NOT_IN_TEMPLATE = frozenset({"size", "paused", "storage", "backup"})
+# Fields of the spec that the template is made of.
+_IN_TEMPLATE = frozenset(
+    {"version", "repository", "image", "podTemplate", "resources", "security", "etcdConfig"}
+)
 DEFAULT_RESOURCES: Json = {
     "requests": {"cpu": "100m", "memory": "128Mi"},
     "limits": {"cpu": "1", "memory": "1Gi"},
@@ -96,9 +98,9 @@ def _is_forced(layout: Layout) -> bool:
 
 
 def _asked_for(spec: EtcdClusterSpec) -> Json:
-    """What the user has written that the template may depend on."""
+    """What the user has written that the template is made of."""
     written: Json = spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return {key: value for key, value in written.items() if key not in _NOT_IN_TEMPLATE}
+    return {key: value for key, value in written.items() if key in _IN_TEMPLATE}
 
 
 def _kept_claim(live: Json | None) -> Json | None:
