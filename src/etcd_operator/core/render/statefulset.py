@@ -42,7 +42,7 @@ GRACE_SECONDS = 30
 READINESS_PATH = "/health?exclude=NOSPACE"
 # Fields of the spec that the template is made of.
 _IN_TEMPLATE = frozenset(
-    {"version", "repository", "image", "podTemplate", "resources", "security", "etcdConfig"}
+    {"version", "repository", "image", "podTemplate", "resources", "etcdConfig"}
 )
 DEFAULT_RESOURCES: Json = {
     "requests": {"cpu": "100m", "memory": "128Mi"},
@@ -100,7 +100,8 @@ def _is_forced(layout: Layout) -> bool:
 def _asked_for(spec: EtcdClusterSpec) -> Json:
     """What the user has written that the template is made of."""
     written: Json = spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return {key: value for key, value in written.items() if key in _IN_TEMPLATE}
+    tls = (written.get("security") or {}).get("tls")
+    return {"tls": tls, **{key: written[key] for key in _IN_TEMPLATE & written.keys()}}
 
 
 def _kept_claim(live: Json | None) -> Json | None:

@@ -37,7 +37,9 @@ def record_template(template: str, asked: str, live: Json | None) -> dict[str, s
     """Return the annotations for a template with this hash, asked for by what has that hash."""
     known = _annotations(live)
     by = known.get(ANNOTATION_CHANGED_BY, BY_SPEC)
-    if live is not None and known.get(ANNOTATION_TEMPLATE) != template:
+    if known.get(ANNOTATION_TEMPLATE) == template:
+        asked = known.get(ANNOTATION_ASKED, asked)  # nothing is written for the record alone
+    elif live is not None:
         by = BY_OPERATOR if known.get(ANNOTATION_ASKED, asked) == asked else BY_SPEC
     return {
         ANNOTATION_ASKED: asked,
