@@ -13,7 +13,7 @@ from deploy.target import Target, ask_local
 from etcd_operator.core.naming import ANNOTATION_BACKUP_FROM, LABEL_TASK
 from tests.e2e.backup_harness import Task
 from tests.e2e.callers import Callers
-from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.harness import Cluster
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(420)]
 
@@ -149,32 +149,3 @@ def assert_additions(cluster: Cluster, callers: Callers, elsewhere: str) -> None
     )
     callers.assert_reach(cluster, METRICS, operator=CLIENTS, backup=CLIENTS, web="2380 2381")
     cluster.kubectl("delete", "networkpolicy", "another")
-
-
-def test_an_operator_that_is_shut_out_calls_nothing_lost(
-    cluster: Cluster, callers: Callers
-) -> None:
-    """Somebody's own policy lets the namespace's Pods in, and nobody else."""
-    others: Json = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "own-namespace-only", "namespace": cluster.namespace},
-        "spec": {
-            "podSelector": {},
-            "policyTypes": ["Ingress"],
-            "ingress": [{"from": [{"podSelector": {}}]}],
-        },
-    }
-    with enforcing(callers.target):
-        cluster.target.apply(others)
-        cluster.create(size=1)
-        cluster.wait_reason("Degraded", "OperatorCannotReach", 60)
-        assert cluster.condition("Available")["status"] == "Unknown"
-        assert cluster.condition("QuorumHealthy")["status"] == "Unknown"
-        assert cluster.status()["phase"] == "Creating"
-        gate = cluster.read("get", "configmap", f"{cluster.name}-config")["data"]
-        assert 'initial-cluster-state: "existing"' in gate[f"{cluster.name}-0.yaml"]
-        wait_until("an Event says so", lambda: bool(cluster.events("OperatorCannotReach")))
-        cluster.kubectl("delete", "networkpolicy", "own-namespace-only")
-        cluster.wait_running(1)
-        cluster.assert_agreement(1)
