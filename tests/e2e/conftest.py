@@ -41,8 +41,9 @@ def target() -> Target:
 
 @pytest.fixture
 def namespace(request: pytest.FixtureRequest, target: Target) -> Iterator[str]:
-    """A fresh namespace that enforces restricted Pod Security."""
-    unique = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:5]
+    """A fresh namespace that enforces restricted Pod Security; another one for each try."""
+    each = f"{request.node.nodeid} {getattr(request.node, 'execution_count', 1)}"
+    unique = hashlib.sha256(each.encode()).hexdigest()[:5]
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:36].strip("-")
     name = f"e2e-{unique}-{words}"
     with own_namespace(target, name):
