@@ -209,8 +209,9 @@ class _Passes:
     def _refuse(self, item: Any, why: str) -> Any:
         """The status when an action was refused: as before, since the action did not happen."""
         now, known = self._clock.now(), item.status.conditions
+        begun = item.status.phase is TaskPhase.RUNNING
         update = {
-            "phase": TaskPhase.PENDING,
+            "phase": TaskPhase.RUNNING if begun else TaskPhase.PENDING,
             "message": why,
             "conditions": refuse(known, why, now, item.generation),
             "observed_generation": item.generation,

@@ -173,3 +173,14 @@ async def test_a_refused_cluster_is_made_when_it_is_refused_no_more(
         assert status["restoredCluster"] == ""
         assert completed(status)["reason"] == "RefusedByKubernetes"
         assert REFUSAL in completed(status)["message"]
+
+
+async def test_what_has_begun_stays_begun_while_its_next_step_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = Site(monkeypatch, REFUSAL)
+    site.tasks.restores.observe(site.object("restore-uid", status={"phase": "Running"}))
+    for _ in range(2):
+        await site.restores.reconcile("team", "r")
+    assert completed(site.statuses[-1])["reason"] == "RefusedByKubernetes"
+    assert site.statuses[-1]["phase"] == "Running"
