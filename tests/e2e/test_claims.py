@@ -11,6 +11,11 @@ from tests.e2e.harness import Cluster, wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
+@pytest.mark.situation(
+    "data",
+    "all claims of a running cluster are deleted",
+    "it is said at once, and members get new disks one at a time, with all that was written",
+)
 def test_claims_deleted_under_their_pods_are_replaced_one_at_a_time(cluster: Cluster) -> None:
     """All at once, which would be a loss of all data with the next restart of the nodes."""
     cluster.create(size=3)
@@ -28,6 +33,11 @@ def test_claims_deleted_under_their_pods_are_replaced_one_at_a_time(cluster: Clu
     assert cluster.etcdctl("get", "kept", "--print-value-only").strip() == "yes"
 
 
+@pytest.mark.situation(
+    "data",
+    "a claim of a future member's name exists",
+    "growth names it and waits; nothing is started on it",
+)
 def test_a_claim_of_somebody_else_is_not_grown_onto(cluster: Cluster) -> None:
     cluster.create(size=1)
     cluster.wait_running(1)

@@ -71,6 +71,11 @@ def test_while_the_operator_was_away(target: Target, cluster: Cluster) -> None:
     assert_nothing_left(cluster)
 
 
+@pytest.mark.situation(
+    "data",
+    "an EtcdCluster is deleted with `--cascade=orphan`",
+    "Pods, disks and objects stay as they are",
+)
 def test_everything_stays_that_was_to_be_orphaned(cluster: Cluster) -> None:
     """And a new EtcdCluster of the name is told whose objects it meets."""
     cluster.create(size=1)
@@ -87,6 +92,11 @@ def test_everything_stays_that_was_to_be_orphaned(cluster: Cluster) -> None:
         cluster.kubectl("delete", kind, "--selector=etcd.etcd.io/cluster=c", "--wait=false")
 
 
+@pytest.mark.situation(
+    "told",
+    "a finalizer of somebody else keeps a Pod or a disk",
+    "the deletion names it",
+)
 def test_a_finalizer_of_somebody_else_is_named_and_waited_for(cluster: Cluster) -> None:
     cluster.create(size=1)
     cluster.wait_running(1)

@@ -16,6 +16,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 PUT = json.dumps({"key": "Zm9v", "value": "YmFy"})
 
 
+@pytest.mark.situation(
+    "etcd",
+    "the JSON API under mutual TLS, settings in milliseconds, a whole image name, 3.5.21 to 3.6",
+    "all work; 3.6 is reached by 3.5.26 or later only",
+)
 def test_json_milliseconds_and_a_whole_image_name(cluster: Cluster) -> None:
     web = SecuredCluster(cluster.target, cluster.namespace, spec={"security": {"tls": {}}})
     config = {

@@ -124,6 +124,11 @@ def loss_lasts(cluster: Cluster) -> float:
 
 
 @pytest.mark.alone
+@pytest.mark.situation(
+    "data",
+    "a majority is given up by an approval that was given to a healthy cluster",
+    "the approval is void, and nothing is lost",
+)
 def test_an_approval_for_a_healthy_cluster_is_void(target: Target, cluster: Cluster) -> None:
     """It is said so, and nothing is given up when later two Pods find no node."""
     cluster.create(size=3, recovery={"memberReplacementDelay": "10s"})

@@ -21,6 +21,11 @@ LIMITS: Json = {
 }
 
 
+@pytest.mark.situation(
+    "told",
+    "a LimitRange refuses Pods; etcd's quota exceeds the disk; authentication is enabled by hand",
+    "each is in a condition, in the words of who refuses; the cluster goes on",
+)
 def test_a_refused_pod_a_large_quota_and_a_password_are_told(cluster: Cluster) -> None:
     cluster.kubectl("create", "--filename=-", stdin=json.dumps(LIMITS))
     cluster.create(size=1, version="v3.6.16")

@@ -50,6 +50,11 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("tail", HOSTILE)
+@pytest.mark.situation(
+    "data",
+    "copies of members' claims and Pods, with their labels",
+    "they are never touched, counted or waited for",
+)
 def test_only_the_whole_name_of_a_member_has_an_ordinal(tail: str) -> None:
     assert ordinal_of_pod(f"db{tail}", "db") is None
     assert ordinal_of_claim(f"data-db{tail}", "db") is None

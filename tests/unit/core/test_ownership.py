@@ -63,6 +63,11 @@ def by_hand(
 @pytest.mark.parametrize("learner", [True, False])
 @pytest.mark.parametrize("started", [True, False])
 @pytest.mark.parametrize("url", URLS)
+@pytest.mark.situation(
+    "data",
+    "a client of etcd adds a member, with any URL",
+    "it is named, and nothing follows from it",
+)
 def test_a_member_added_by_hand_changes_nothing_and_is_named(
     url: str, *, started: bool, learner: bool
 ) -> None:

@@ -89,6 +89,11 @@ def survive(snapshot: Snapshot) -> str:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("scene", [formed(3), silent(formed(3), 0, 1), begun(3), growing(1, 3)])
+@pytest.mark.situation(
+    "data",
+    "somebody edits the operator's records in annotations or status",
+    "the record is named, no pass ends, no gate opens",
+)
 def test_no_pass_ends_over_an_edited_record(
     scene: Snapshot, child: tuple[str, str], name: str, text: str
 ) -> None:

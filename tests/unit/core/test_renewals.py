@@ -127,6 +127,11 @@ def test_what_is_due_is_renewed_whatever_is_waited_for(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", WAITS)
+@pytest.mark.situation(
+    "spec",
+    "a change of authorities waits for a roll that cannot go on",
+    "the old authority renews until all trust the new one",
+)
 def test_a_change_of_authority_that_waits_never_ends_in_expiry(what: str) -> None:
     scene = changing(WAITS[what]) if what != "a spec that cannot be carried out" else WAITS[what]
     for _ in range(12):
@@ -171,6 +176,11 @@ def test_the_new_authority_signs_when_all_who_run_trust_it() -> None:
     "joiner",
     [{"ever_ran": False, "trouble": NO_ROOM}, {"ever_ran": True, "trouble": CRASHES}],
     ids=["finds no node", "crashes"],
+)
+@pytest.mark.situation(
+    "spec",
+    "a new member never comes up",
+    "certificates, rolls and upgrades of the others go on",
 )
 def test_a_joiner_that_does_not_run_holds_back_no_authority(joiner: dict[str, Any]) -> None:
     scene = later(changing(with_joiner(secured(), **joiner)), 2)

@@ -105,6 +105,11 @@ def etcd(body: Json) -> Json:
 MIRROR = "mirror.local/etcd:v3.5.21"
 
 
+@pytest.mark.situation(
+    "coexist",
+    "a webhook changes what the operator writes",
+    "the result is accepted where it does no harm, and nothing is written again",
+)
 async def test_what_admission_makes_of_our_object_is_accepted() -> None:
     """A policy that rewrites images: the next write would be answered in the same way."""
     stage = Server(formed(3))
@@ -141,6 +146,11 @@ async def test_what_the_api_server_drops_is_not_written_again_and_nobody_is_both
     assert stage.condition("ChangedByOthers") == {}
 
 
+@pytest.mark.situation(
+    "coexist",
+    "another controller changes a field back each time",
+    "corrections go down to minutes, and the condition names field and manager",
+)
 async def test_what_is_changed_back_each_time_is_corrected_by_the_minute_and_named() -> None:
     """An autoscaler: it is named with its field, and all else goes on."""
     stage = Server(formed(3))

@@ -87,6 +87,11 @@ def status(**fields: Any) -> bytes:
     return bytes(rpc.StatusResponse(**fields).SerializeToString())
 
 
+@pytest.mark.situation(
+    "data",
+    "a member answers with hundreds of megabytes",
+    "it counts as silent; other clusters notice nothing",
+)
 async def test_an_answer_of_any_size_costs_nothing(
     stranger: Stranger, client: EtcdMemberClient
 ) -> None:
@@ -170,6 +175,11 @@ async def test_users_without_end_are_not_asked_for(
         await read_access(client)
 
 
+@pytest.mark.situation(
+    "etcd",
+    "more members than connections may stay open",
+    "no call is cut off",
+)
 async def test_no_call_is_cut_off_to_make_room(stranger: Stranger) -> None:
     """A comparison waits a minute for its hash, and a defragmentation longer."""
     pool = EtcdPool(idle_seconds=0)

@@ -103,6 +103,11 @@ async def test_another_pod_of_the_name_is_read_again_and_left_alone() -> None:
     assert pod.uid == "uid-2"
 
 
+@pytest.mark.situation(
+    "told",
+    "a PodDisruptionBudget of somebody else forbids a roll",
+    "it is named; no Pod is stopped past it",
+)
 async def test_a_budget_that_stays_in_the_way_is_told_with_its_name() -> None:
     stage = Stage(outdated(formed(3), 0, 1, 2))
     stage.errors[EvictPod] = EvictionRefused(REFUSED, 429)

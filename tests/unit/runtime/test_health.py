@@ -53,6 +53,11 @@ async def running(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+@pytest.mark.situation(
+    "coexist",
+    "a cluster with IPv6 only",
+    "probes of the operator are answered",
+)
 async def test_a_kubelet_of_either_family_is_answered(unused_tcp_port: int, host: str) -> None:
     """On a cluster of IPv6 alone the kubelet asks at the only address that a Pod has."""
     async with (

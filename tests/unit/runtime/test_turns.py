@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import pytest
+
 from etcd_operator.core.naming import ANNOTATION_CHANGED_BY, ANNOTATION_TEMPLATE
 from etcd_operator.runtime.caches import Caches
 from etcd_operator.runtime.kube import KubeApi
@@ -48,6 +50,11 @@ class Fleet:
         self.clock.seconds += seconds
 
 
+@pytest.mark.situation(
+    "coexist",
+    "a new version of the operator has another Pod template",
+    "a few clusters roll at a time",
+)
 def test_so_many_at_a_time_and_the_next_when_one_is_done() -> None:
     fleet = Fleet()
     assert [fleet.take(name) for name in "abcd"] == [True, True, False, False]

@@ -179,6 +179,11 @@ def volume_of(namespace: str, name: str, marked: str) -> StubApi:
         ("team", "data-db-1", ""),
     ],
 )
+@pytest.mark.situation(
+    "data",
+    "a record of a restore names a volume of somebody else",
+    "the volume stays as it is",
+)
 async def test_a_record_moves_no_volume_of_another_claim(
     namespace: str, name: str, marked: str
 ) -> None:
