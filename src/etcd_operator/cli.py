@@ -26,7 +26,7 @@ from etcd_operator.runtime.events import EventRecorder
 from etcd_operator.runtime.execute import Executor
 from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.health import HealthServer
-from etcd_operator.runtime.kube import LightkubeApi
+from etcd_operator.runtime.kube_client import LightkubeApi
 from etcd_operator.runtime.leader import Election
 from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.own_image import find_own_image

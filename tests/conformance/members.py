@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from etcd_operator.core.actions import Action, DeleteObject, LabelPod
 from etcd_operator.core.naming import LABEL_ROLE, Naming
 from etcd_operator.errors import Conflict, KubeError, NotFound
-from etcd_operator.runtime.kube import CLAIMS, PODS, STATEFUL_SETS, LightkubeApi
+from etcd_operator.runtime.kube import CLAIMS, PODS, STATEFUL_SETS
+from etcd_operator.runtime.kube_client import LightkubeApi
 from tests.conformance.objects import build_performer
 from tests.model import kubernetes
 from tests.model.world import (

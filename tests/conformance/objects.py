@@ -23,7 +23,8 @@ from etcd_operator.runtime.caches import Caches
 from etcd_operator.runtime.clock import SystemClock
 from etcd_operator.runtime.credentials import CredentialStore
 from etcd_operator.runtime.etcd_pool import EtcdPool
-from etcd_operator.runtime.kube import CLUSTERS, CONFIG_MAPS, Kind, LightkubeApi
+from etcd_operator.runtime.kube import CLUSTERS, CONFIG_MAPS, Kind
+from etcd_operator.runtime.kube_client import LightkubeApi
 from tests.model import kubernetes
 from tests.model.world import (
     CONFIG_MAP,

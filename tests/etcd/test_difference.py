@@ -14,8 +14,9 @@ import pytest
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.difference import find_difference, is_comparable
 from etcd_operator.core.layout import Gate
+from etcd_operator.core.live_objects import Pod, Probe
 from etcd_operator.core.members import Comparison, MemberList
-from etcd_operator.core.snapshot import Pod, Probe, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.runtime.comparison import INTERVAL_SECONDS, Comparer
 from etcd_operator.runtime.etcd_pool import EtcdPool
 from tests.etcd.processes import NAMING, SECONDS, Site, eventually, formed

@@ -31,7 +31,8 @@ from etcd_operator.errors import (
 )
 from etcd_operator.runtime import etcd
 from etcd_operator.runtime.etcd import EtcdMemberClient
-from etcd_operator.runtime.kube import Kind, LightkubeApi, WatchEvent
+from etcd_operator.runtime.kube import Kind, WatchEvent
+from etcd_operator.runtime.kube_client import LightkubeApi
 from tests.injection.boundaries import SIDES, Boundary, Journal, Mode
 
 T = TypeVar("T")

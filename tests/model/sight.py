@@ -23,13 +23,14 @@ from etcd_operator.core.layout import (
     ANNOTATION_RESTORE_SIZE,
     ANNOTATION_RESTORED,
 )
+from etcd_operator.core.live_objects import Child as CoreChild
+from etcd_operator.core.live_objects import Claim as CoreClaim
+from etcd_operator.core.live_objects import Host, Probe, Trouble
+from etcd_operator.core.live_objects import Pod as CorePod
 from etcd_operator.core.members import Comparison, Member, MemberList, MemberStatus, Standing
 from etcd_operator.core.naming import FINALIZER, FORCED, Naming
 from etcd_operator.core.replacement import ANNOTATION_RECORD, ANNOTATION_WISH
-from etcd_operator.core.snapshot import Child as CoreChild
-from etcd_operator.core.snapshot import Claim as CoreClaim
-from etcd_operator.core.snapshot import Host, Probe, Snapshot, Trouble
-from etcd_operator.core.snapshot import Pod as CorePod
+from etcd_operator.core.snapshot import Snapshot
 from tests.model.etcd import has_majority, is_up, runs
 from tests.model.kubernetes import (
     child_revision,

@@ -15,7 +15,7 @@ from lightkube.config.client_adapter import AsyncClient, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 
 from deploy.target import Target, TargetError
-from etcd_operator.runtime.kube import REQUEST_SECONDS, LightkubeApi
+from etcd_operator.runtime.kube_client import REQUEST_SECONDS, LightkubeApi
 from tests.perf.meter import Meter
 from tests.perf.samples import Sample
 from tests.perf.schedule import Schedule

@@ -51,8 +51,8 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.backup.decision import Annotate, Create, Delete, Hold, TaskAction
 from etcd_operator.core.claim import ANNOTATION_OPERATOR
 from etcd_operator.core.credentials import Leaf
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.plan import choose_layout, plan
-from etcd_operator.core.snapshot import Trouble
 from etcd_operator.core.upkeep import correct
 from etcd_operator.core.users import Change, Step
 from etcd_operator.errors import Conflict, NotFound

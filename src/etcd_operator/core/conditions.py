@@ -17,11 +17,12 @@ from etcd_operator.core.difference import DATA_DIFFERS, explain, find_difference
 from etcd_operator.core.going_disks import DISK_BEING_DELETED, explain_going
 from etcd_operator.core.issuer import find_credential_problem, find_issuing_problem
 from etcd_operator.core.layout import recorded_members
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.members import NO_SPACE, format_id
 from etcd_operator.core.ownership import name_foreign
 from etcd_operator.core.quorum import majority, serving_ids, voter_ids, voters_not_serving
 from etcd_operator.core.recovery import find_recovery
-from etcd_operator.core.snapshot import Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.spec_warnings import find_spec_warnings
 from etcd_operator.core.trust import issuer_of
 from etcd_operator.core.unheard import find_unheard

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from etcd_operator.core.kept import Kept
+from etcd_operator.core.live_objects import Child
 from etcd_operator.core.naming import ANNOTATION_FINGERPRINT
 from etcd_operator.core.render.drift import Difference, find_differences
-from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 
 Json = dict[str, Any]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from etcd_operator.core.snapshot import Pod, Seat, Snapshot
+from etcd_operator.core.live_objects import Pod
+from etcd_operator.core.snapshot import Seat, Snapshot
 
 DISK_BEING_DELETED: Final = "DiskBeingDeleted"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.live_objects import Child
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import find_users_problem, issued_leaves, issuer_of
 
 NOT_INSTALLED = (

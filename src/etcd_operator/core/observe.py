@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from etcd_operator.api.parse import parse_time
 from etcd_operator.api.validation import ANNOTATION_REPLACE
+from etcd_operator.core.live_objects import Child, Claim, Pod, Trouble
 from etcd_operator.core.naming import (
     ANNOTATION_TRUST,
     FORCED,
@@ -18,7 +19,6 @@ from etcd_operator.core.naming import (
     ordinal_of_claim,
     ordinal_of_pod,
 )
-from etcd_operator.core.snapshot import Child, Claim, Pod, Trouble
 
 Json = dict[str, Any]
 

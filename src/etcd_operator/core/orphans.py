@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from etcd_operator.core.live_objects import Child
 from etcd_operator.core.naming import LABEL_CLUSTER_UID, ORPHAN
-from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 
 
 def is_orphaning(snapshot: Snapshot) -> bool:

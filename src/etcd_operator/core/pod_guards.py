@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Final
 
 from etcd_operator.core.actions import DeleteObject
-from etcd_operator.core.snapshot import Pod, Snapshot
+from etcd_operator.core.live_objects import Pod
+from etcd_operator.core.snapshot import Snapshot
 
 # An election, or a start on a slow disk, is no reason to stop anybody.
 LASTS: Final = timedelta(seconds=20)

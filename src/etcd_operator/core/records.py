@@ -13,6 +13,7 @@ from typing import Final
 
 from etcd_operator.core.approval import is_recovered, is_spent
 from etcd_operator.core.layout import ANNOTATION_RESTORE_SIZE
+from etcd_operator.core.live_objects import Child
 from etcd_operator.core.naming import (
     ANNOTATION_ANNOUNCED,
     ANNOTATION_BOOTSTRAP,
@@ -27,7 +28,7 @@ from etcd_operator.core.naming import (
 )
 from etcd_operator.core.numbers import read_identity, read_number, read_ordinals, read_size
 from etcd_operator.core.recovery import read_recovery
-from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import is_tls_record
 from etcd_operator.core.versions import parse_record
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from etcd_operator.core.approval import find_request
+from etcd_operator.core.live_objects import Probe
 from etcd_operator.core.members import Standing, format_id
 from etcd_operator.core.naming import ANNOTATION_RECOVERY, MOST_MEMBERS
 from etcd_operator.core.numbers import (
@@ -19,7 +20,7 @@ from etcd_operator.core.numbers import (
     read_identity,
     read_number,
 )
-from etcd_operator.core.snapshot import Probe, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 
 
 class Stage(Enum):

@@ -19,9 +19,10 @@ from typing import NamedTuple
 
 from etcd_operator.api.parse import parse_time
 from etcd_operator.core.actions import ApplyObject, QuarantineDisk
+from etcd_operator.core.live_objects import Claim, Probe
 from etcd_operator.core.naming import ANNOTATION_RECOVERED, ANNOTATION_RECOVERY, ANNOTATION_SPENT
 from etcd_operator.core.recovery import find_recovery, is_for
-from etcd_operator.core.snapshot import Claim, Probe, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 
 
 class _Reach(NamedTuple):

@@ -22,8 +22,9 @@ from etcd_operator.core.actions import (
     VolumeAction,
 )
 from etcd_operator.core.layout import ANNOTATION_RESTORED
+from etcd_operator.core.live_objects import Claim
 from etcd_operator.core.replacement import Replacement, Stage, find_replacement, find_wish
-from etcd_operator.core.snapshot import Claim, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 
 _NOT_UNDER_WAY = "no restore in place is under way"
 _ONWARDS = {

@@ -10,7 +10,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from etcd_operator.core.credentials import Certificate, Credential, Leaf, key_ids
-from etcd_operator.core.snapshot import Pod, Snapshot
+from etcd_operator.core.live_objects import Pod
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import CLIENT_TRUST_FILE, PEER_TRUST_FILE, tls_of
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from etcd_operator.core.snapshot import Pod, Snapshot
+from etcd_operator.core.live_objects import Pod
+from etcd_operator.core.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

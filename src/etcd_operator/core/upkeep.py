@@ -8,6 +8,7 @@ from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, LabelP
 from etcd_operator.core.corrections import find_due
 from etcd_operator.core.layout import Layout
 from etcd_operator.core.learners import count_voters_beside_late_learner
+from etcd_operator.core.live_objects import Child
 from etcd_operator.core.naming import (
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_FINGERPRINT,
@@ -25,7 +26,7 @@ from etcd_operator.core.render.objects import (
 from etcd_operator.core.render.statefulset import render_statefulset
 from etcd_operator.core.render.transport import render_trust
 from etcd_operator.core.render.upgrade import is_upgrade
-from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import all_trust
 from etcd_operator.core.versions import settle_spec
 

@@ -6,11 +6,12 @@ Members that did not answer in this very pass count as dead. They share no judge
 from __future__ import annotations
 
 from etcd_operator.core.actions import DeleteObject, EvictPod
+from etcd_operator.core.live_objects import Pod
 from etcd_operator.core.members import Member
 from etcd_operator.core.pod_guards import refuse_stop_without_quorum
 from etcd_operator.core.recovery_guards import is_alone_by_approval
 from etcd_operator.core.replacement_guards import may_stop_all
-from etcd_operator.core.snapshot import Pod, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 
 
 def refuse_vote(by_id: dict[int, Member], member_id: int, snapshot: Snapshot) -> str | None:

@@ -42,10 +42,11 @@ from etcd_operator.core.actions import (
     VolumeAction,
 )
 from etcd_operator.core.layout import ANNOTATION_RESTORED
+from etcd_operator.core.live_objects import Pod
 from etcd_operator.core.naming import FINALIZER, LABEL_ROLE
 from etcd_operator.core.render.drift import find_foreign
 from etcd_operator.core.replacement import ANNOTATION_RECORD, ANNOTATION_WISH
-from etcd_operator.core.snapshot import Pod, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.errors import (
     Conflict,
     EtcdRefused,

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_cluster
+from etcd_operator.core.live_objects import Child, Claim, Pod
 from etcd_operator.core.naming import (
     LABEL_CLUSTER,
     LABEL_CLUSTER_UID,
@@ -20,7 +21,6 @@ from etcd_operator.core.naming import (
     ordinal_of_pod,
 )
 from etcd_operator.core.observe import observe_child, observe_claim, observe_pod
-from etcd_operator.core.snapshot import Child, Claim, Pod
 from etcd_operator.core.user_ids import leave_out_user_ids
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.cache import Cache, CacheGroup, own_name

@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from etcd_operator.api.quantity import parse_quantity
-from etcd_operator.core.snapshot import Claim, ObjectWarning, Pod, Snapshot, Trouble
+from etcd_operator.core.live_objects import Claim, ObjectWarning, Pod, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.runtime.clock import Clock
 from etcd_operator.runtime.kube import KubeApi
 from etcd_operator.runtime.warnings import WarningReader

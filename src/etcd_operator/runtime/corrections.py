@@ -18,10 +18,10 @@ from etcd_operator.core.actions import (
     LabelPod,
 )
 from etcd_operator.core.kept import Kept
+from etcd_operator.core.live_objects import Child
 from etcd_operator.core.naming import ANNOTATION_FINGERPRINT
 from etcd_operator.core.render.drift import Difference, find_differences
 from etcd_operator.core.render.managers import find_manager
-from etcd_operator.core.snapshot import Child
 from etcd_operator.errors import KubeError
 from etcd_operator.runtime.clock import Clock
 

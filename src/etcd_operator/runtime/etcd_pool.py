@@ -11,8 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
+from etcd_operator.core.live_objects import Pod
 from etcd_operator.core.naming import CLIENT_PORT
-from etcd_operator.core.snapshot import Pod
 from etcd_operator.runtime.etcd import EtcdMemberClient
 from etcd_operator.runtime.etcd_channel import Introduction
 

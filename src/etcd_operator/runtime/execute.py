@@ -13,10 +13,11 @@ import structlog
 
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject
+from etcd_operator.core.live_objects import Child
 from etcd_operator.core.plan import Plan, predict
 from etcd_operator.core.prerequisites import find_prerequisite, is_correction
 from etcd_operator.core.sentences import describe
-from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.errors import (
     EtcdError,
     EtcdRefused,

@@ -14,6 +14,7 @@ from dataclasses import replace
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.backup_state import BackupState
 from etcd_operator.core.credentials import Credential, Trusted, join_bundle
+from etcd_operator.core.live_objects import Child, Pod, Probe
 from etcd_operator.core.members import NO_SPACE, MemberList, MemberStatus
 from etcd_operator.core.naming import (
     ANNOTATION_TRUST,
@@ -26,7 +27,7 @@ from etcd_operator.core.recovery import must_compare
 from etcd_operator.core.rules.bootstrap import must_see_claims
 from etcd_operator.core.rules.certify import is_retirement_due
 from etcd_operator.core.rules.maintain import is_about_to_defragment
-from etcd_operator.core.snapshot import Child, Pod, Probe, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import (
     CLIENT_TRUST_FILE,
     PEER_TRUST_FILE,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from etcd_operator.core.snapshot import Claim, Host, Pod
+from etcd_operator.core.live_objects import Claim, Host, Pod
 from etcd_operator.errors import KubeError, NotFound
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.clock import Clock

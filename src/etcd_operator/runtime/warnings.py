@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from etcd_operator.api.parse import parse_time
-from etcd_operator.core.snapshot import Trouble
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.errors import KubeError
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.clock import Clock

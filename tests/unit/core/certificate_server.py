@@ -18,8 +18,9 @@ from etcd_operator.core.actions import (
     ShareTrust,
 )
 from etcd_operator.core.credentials import Credential
+from etcd_operator.core.live_objects import Child
 from etcd_operator.core.signers import signers_of
-from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.certificate_scenes import make_authority, make_leaf
 from tests.unit.core.scenes import after_kubernetes
 

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject, CertificateAction
 from etcd_operator.core.credentials import Certificate, Credential, Trusted, key_ids
+from etcd_operator.core.live_objects import Child
 from etcd_operator.core.naming import (
     ANNOTATION_FINGERPRINT,
     ANNOTATION_TRUST,
@@ -25,7 +26,7 @@ from etcd_operator.core.naming import (
 )
 from etcd_operator.core.plan import plan
 from etcd_operator.core.rules.certify import is_retirement_due
-from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import (
     CLIENT_TRUST_FILE,
     PEER_TRUST_FILE,

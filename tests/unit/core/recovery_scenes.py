@@ -7,10 +7,11 @@ from datetime import timedelta
 
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, QuarantineDisk
+from etcd_operator.core.live_objects import Probe, Trouble
 from etcd_operator.core.members import MemberList, Standing
 from etcd_operator.core.plan import plan
 from etcd_operator.core.rules.replace import EMPTY
-from etcd_operator.core.snapshot import Probe, Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     CLUSTER_ID,
     NOW,

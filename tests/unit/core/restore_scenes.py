@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from etcd_operator.core.actions import ApplyObject
+from etcd_operator.core.live_objects import Probe
 from etcd_operator.core.members import MemberList
 from etcd_operator.core.plan import plan
 from etcd_operator.core.replacement import (
@@ -15,7 +16,7 @@ from etcd_operator.core.replacement import (
     Replacement,
     Stage,
 )
-from etcd_operator.core.snapshot import Probe, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     CLUSTER_ID,
     after_kubernetes,

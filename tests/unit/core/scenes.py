@@ -15,11 +15,12 @@ from typing import Any
 from etcd_operator.api.cluster import EtcdClusterStatus
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.actions import Action, ApplyObject, LabelPod
+from etcd_operator.core.live_objects import Claim, Pod, Probe
 from etcd_operator.core.members import Member, MemberList, MemberStatus, format_id
 from etcd_operator.core.naming import ANNOTATION_ANNOUNCED, FINALIZER, ROLE_VOTER, Naming
 from etcd_operator.core.observe import observe_child
 from etcd_operator.core.plan import choose_layout
-from etcd_operator.core.snapshot import Claim, Pod, Probe, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.upkeep import correct
 
 Json = dict[str, Any]

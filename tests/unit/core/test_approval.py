@@ -10,8 +10,9 @@ import pytest
 from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.approval import MOST_SPENT, find_request, spent_approvals
 from etcd_operator.core.conditions import judge
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.plan import plan
-from etcd_operator.core.snapshot import Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
 from tests.unit.core.certificate_scenes import secured
 from tests.unit.core.recovery_scenes import (

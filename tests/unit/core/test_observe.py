@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.observe import (
     observe_child,
     observe_claim,
     observe_pod,
     read_last_words,
 )
-from etcd_operator.core.snapshot import Trouble
 
 Json = dict[str, Any]
 

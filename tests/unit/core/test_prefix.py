@@ -13,9 +13,10 @@ from datetime import timedelta
 import pytest
 
 from etcd_operator.core.guards import refuse
+from etcd_operator.core.live_objects import Child
 from etcd_operator.core.naming import ordinal_of_claim
 from etcd_operator.core.plan import plan
-from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import NAMING, formed, led_by, without_status
 from tests.unit.core.scenes import with_spec as change_spec
 from tests.unit.core.shorthand import brief

@@ -10,8 +10,9 @@ import pytest
 from etcd_operator.api.cluster import EtcdClusterStatus
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ApplyObject, QuarantineDisk
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.plan import plan
-from etcd_operator.core.snapshot import Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.recovery_scenes import (
     LOST,
     approve,

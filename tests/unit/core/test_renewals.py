@@ -12,10 +12,11 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import IssueAuthority, IssueCertificate
 from etcd_operator.core.conditions import judge
 from etcd_operator.core.credentials import Leaf, Trusted
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.plan import plan
 from etcd_operator.core.prerequisites import is_correction
 from etcd_operator.core.rules.certify import is_retirement_due
-from etcd_operator.core.snapshot import Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import wanted_leaves
 from tests.unit.core.certificate_scenes import (
     LIFE,

@@ -12,13 +12,14 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import RemoveMember
 from etcd_operator.core.conditions import judge
 from etcd_operator.core.difference import doubtful_ids, find_difference, is_comparable
+from etcd_operator.core.live_objects import Host
 from etcd_operator.core.members import Comparison
 from etcd_operator.core.plan import plan, predict
 from etcd_operator.core.rules.maintain import tell_difference
 from etcd_operator.core.rules.replace import replace_lost_members
 from etcd_operator.core.rules.scale import grow, shrink, wait_to_shrink
 from etcd_operator.core.rules.stuck import replace_stuck_members, wait_to_replace
-from etcd_operator.core.snapshot import Host, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     CLUSTER_ID,
     NOW,

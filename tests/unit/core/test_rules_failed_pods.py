@@ -10,11 +10,12 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
 from etcd_operator.core.actions import DeleteObject
+from etcd_operator.core.live_objects import Host, Trouble
 from etcd_operator.core.plan import plan
 from etcd_operator.core.rules import failed_pods
 from etcd_operator.core.rules.failed_pods import EXISTING_ANTI_AFFINITY
 from etcd_operator.core.rules.replace import EMPTY
-from etcd_operator.core.snapshot import Host, Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     NOW,
     answer,

@@ -12,6 +12,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Compact, Defragment, DisarmAlarm
 from etcd_operator.core.conditions import judge
+from etcd_operator.core.live_objects import Probe
 from etcd_operator.core.plan import plan
 from etcd_operator.core.rules.maintain import (
     defragment,
@@ -19,7 +20,7 @@ from etcd_operator.core.rules.maintain import (
     free_space,
     tell_alarms,
 )
-from etcd_operator.core.snapshot import Probe, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     CLUSTER_ID,
     DB_SIZE,

@@ -10,10 +10,11 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
 from etcd_operator.core.conditions import judge
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.plan import plan
 from etcd_operator.core.recovery import Stage, find_recovery
 from etcd_operator.core.rules.recover import recover_quorum
-from etcd_operator.core.snapshot import Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
 from tests.unit.core.recovery_scenes import (
     LOST,

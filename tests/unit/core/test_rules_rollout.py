@@ -9,9 +9,10 @@ import pytest
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import EvictPod, MoveLeader
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.plan import plan
 from etcd_operator.core.rules import rollout, steady
-from etcd_operator.core.snapshot import Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     CLUSTER_ID,
     NOW,

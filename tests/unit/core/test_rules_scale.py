@@ -11,11 +11,12 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import AddLearner, PromoteMember, RemoveMember
 from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, SOON
 from etcd_operator.core.learners import JOINS_WITHIN, SCHEDULED_WITHIN
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.members import Member
 from etcd_operator.core.plan import plan
 from etcd_operator.core.rules import joiners, scale
 from etcd_operator.core.rules.joiners import FRESH
-from etcd_operator.core.snapshot import Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     CLUSTER_ID,
     NAMING,

@@ -10,13 +10,14 @@ import pytest
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
+from etcd_operator.core.live_objects import Host, Probe, Trouble
 from etcd_operator.core.plan import plan, predict
 from etcd_operator.core.rules.stuck import (
     release_stuck_pods,
     replace_stuck_members,
     wait_to_replace,
 )
-from etcd_operator.core.snapshot import Host, Probe, Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     NOW,
     change_member,

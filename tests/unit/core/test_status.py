@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from etcd_operator.api.cluster import Condition, EtcdClusterStatus, MemberView, Phase
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.plan import plan
-from etcd_operator.core.snapshot import Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
 from tests.unit.core.scenes import (
     DB_SIZE,

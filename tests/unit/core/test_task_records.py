@@ -20,7 +20,7 @@ from etcd_operator.core.backup.task import (
     observe_task_pod,
 )
 from etcd_operator.core.conditions import Verdict
-from etcd_operator.core.snapshot import Trouble
+from etcd_operator.core.live_objects import Trouble
 from tests.unit.core.scenes import claim
 from tests.unit.core.test_backup_plan import (
     NOW,

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from etcd_operator.errors import Conflict, KubeUnavailable, OperatorError
-from etcd_operator.runtime.kube import CONFIG_MAPS, Kind, LightkubeApi, WatchEvent
+from etcd_operator.runtime.kube import CONFIG_MAPS, Kind, WatchEvent
+from etcd_operator.runtime.kube_client import LightkubeApi
 from tests.injection import lives
 from tests.injection.boundaries import SIDES, Boundary, Journal, Mode, places
 from tests.injection.lives import KUBE_ERRORS, Injector, inject_api

@@ -13,7 +13,8 @@ import pytest
 from etcd_operator.errors import KubeUnavailable
 from etcd_operator.runtime import cache as cache_module
 from etcd_operator.runtime.cache import Cache
-from etcd_operator.runtime.kube import CONFIG_MAPS, LightkubeApi
+from etcd_operator.runtime.kube import CONFIG_MAPS
+from etcd_operator.runtime.kube_client import LightkubeApi
 from tests.unit.runtime.fake_api import LIST_FAULTS, WATCH_FAULTS, FakeApi, connect
 from tests.unit.runtime.memory_api import MemoryApi, MemoryServer
 

@@ -10,8 +10,9 @@ from typing import Any, cast
 
 import pytest
 
+from etcd_operator.core.live_objects import ObjectWarning, Trouble
 from etcd_operator.core.plan import plan
-from etcd_operator.core.snapshot import ObjectWarning, Snapshot, Trouble
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
 from etcd_operator.runtime.cluster_warnings import (
     PATIENCE_SECONDS,

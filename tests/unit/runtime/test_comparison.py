@@ -10,8 +10,9 @@ from typing import Any, cast
 import pytest
 
 from etcd_operator.core.difference import find_difference
+from etcd_operator.core.live_objects import Probe
 from etcd_operator.core.naming import CLIENT_PORT
-from etcd_operator.core.snapshot import Probe, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable
 from etcd_operator.runtime.comparison import (
     AGAIN_SECONDS,

@@ -10,7 +10,7 @@ import pytest
 from etcd_operator.core.actions import EvictPod
 from etcd_operator.core.decision import PRESENTLY
 from etcd_operator.errors import Conflict, EvictionRefused, KubeUnavailable, NotFound
-from etcd_operator.runtime.kube import LightkubeApi, translate_error
+from etcd_operator.runtime.kube_client import LightkubeApi, translate_error
 from etcd_operator.runtime.reconciler import TOLD_FROM, Wake
 from tests.unit.core.scenes import NAMING, formed, outdated
 from tests.unit.runtime.stage import Stage

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from etcd_operator.core.snapshot import ObjectWarning, Trouble
+from etcd_operator.core.live_objects import ObjectWarning, Trouble
 from etcd_operator.errors import EtcdRefused, Refusal
 from etcd_operator.runtime.cluster_warnings import PATIENCE_SECONDS
 from etcd_operator.runtime.etcd_pool import address_of

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from etcd_operator.core.snapshot import Host, Trouble
+from etcd_operator.core.live_objects import Host, Trouble
 from etcd_operator.errors import Forbidden, NotFound
 from etcd_operator.runtime.hosts import BELIEVED_SECONDS, HOSTNAME, HostFinder
 from etcd_operator.runtime.kube import Kind, KubeApi

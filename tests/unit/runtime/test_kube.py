@@ -17,13 +17,8 @@ from etcd_operator.errors import (
     KubeUnavailable,
     NotFound,
 )
-from etcd_operator.runtime.kube import (
-    CLUSTERS,
-    CONFIG_MAPS,
-    STATEFUL_SETS,
-    LightkubeApi,
-    translate_error,
-)
+from etcd_operator.runtime.kube import CLUSTERS, CONFIG_MAPS, STATEFUL_SETS
+from etcd_operator.runtime.kube_client import LightkubeApi, translate_error
 from tests.unit.runtime.fake_api import FakeApi, connect
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from etcd_operator.core.actions import PromoteMember
-from etcd_operator.core.snapshot import ObjectWarning, Trouble
+from etcd_operator.core.live_objects import ObjectWarning, Trouble
 from etcd_operator.errors import (
     Conflict,
     EtcdRefused,

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from etcd_operator.core.snapshot import Trouble
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.errors import Forbidden, KubeUnavailable
 from etcd_operator.runtime.kube import Kind, KubeApi
 from etcd_operator.runtime.warnings import BELIEVED_SECONDS, WarningReader

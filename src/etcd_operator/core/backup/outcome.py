@@ -20,7 +20,7 @@ from etcd_operator.core.backup.decision import (
 )
 from etcd_operator.core.backup.task import Task, TaskPod, find_pod, newest
 from etcd_operator.core.conditions import Verdict
-from etcd_operator.core.snapshot import Trouble
+from etcd_operator.core.live_objects import Trouble
 
 Json = dict[str, Any]
 

@@ -17,8 +17,8 @@ from etcd_operator.core.backup.consent import may_copy_spec, may_restore
 from etcd_operator.core.backup.job import Access
 from etcd_operator.core.backup.store_problems import find_store_problem
 from etcd_operator.core.backup.task import Task, TaskPod
+from etcd_operator.core.live_objects import Claim, Trouble
 from etcd_operator.core.naming import ANNOTATION_BACKUP_FROM
-from etcd_operator.core.snapshot import Claim, Trouble
 
 _KINDS: Final = {"s3": "s3", "gs": "gcs", "az": "azure", "file": "local"}
 

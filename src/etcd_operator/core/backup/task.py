@@ -11,10 +11,10 @@ from typing import Any, Final, Literal
 
 from etcd_operator.api.parse import parse_time
 from etcd_operator.core.backup.result import MOST_SENTENCE, read_message, read_result
+from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.naming import MOST_MEMBERS
 from etcd_operator.core.numbers import read_number
 from etcd_operator.core.observe import read_last_words
-from etcd_operator.core.snapshot import Trouble
 
 Json = dict[str, Any]
 

@@ -17,10 +17,11 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import DeleteObject
 from etcd_operator.core.decision import PRESENTLY, Decision
 from etcd_operator.core.going_disks import loses_disk
+from etcd_operator.core.live_objects import Host, Pod
 from etcd_operator.core.rules.replace import EMPTY
 from etcd_operator.core.rules.rollout import is_outdated
 from etcd_operator.core.rules.stop import stop_pod
-from etcd_operator.core.snapshot import Host, Pod, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 
 # How long a process that runs may take until its Pod is Ready, before its template is the reason.
 STARTS_WITHIN: Final = timedelta(seconds=30)

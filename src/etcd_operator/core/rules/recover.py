@@ -33,6 +33,7 @@ from etcd_operator.core.approval import (
 from etcd_operator.core.corrections import find_wrong
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.layout import Gate, Layout
+from etcd_operator.core.live_objects import Pod
 from etcd_operator.core.members import Standing
 from etcd_operator.core.quorum import has_quorum, voter_ids
 from etcd_operator.core.recovery import (
@@ -49,7 +50,7 @@ from etcd_operator.core.render.transport import render_trust
 from etcd_operator.core.rules.replace import judge_disk
 from etcd_operator.core.rules.scale import lasts
 from etcd_operator.core.rules.stop import stop_pod
-from etcd_operator.core.snapshot import Pod, Seat, Snapshot
+from etcd_operator.core.snapshot import Seat, Snapshot
 from etcd_operator.core.trust import all_trust
 from etcd_operator.core.versions import next_record
 

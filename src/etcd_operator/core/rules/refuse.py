@@ -10,10 +10,11 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core.actions import SetFinalizer
 from etcd_operator.core.decision import LATER, Decision
+from etcd_operator.core.live_objects import Child
 from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import FINALIZER
 from etcd_operator.core.records import find_unreadable
-from etcd_operator.core.snapshot import Child, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import issuer_of
 
 

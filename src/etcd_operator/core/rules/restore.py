@@ -32,6 +32,7 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.corrections import find_wrong
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.layout import ANNOTATION_RESTORED, Gate, Layout, lay_out
+from etcd_operator.core.live_objects import Claim
 from etcd_operator.core.members import format_id
 from etcd_operator.core.quorum import voters_not_serving
 from etcd_operator.core.recovery import find_recovery
@@ -46,7 +47,7 @@ from etcd_operator.core.replacement import (
     find_wish,
     is_unreadable,
 )
-from etcd_operator.core.snapshot import Claim, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import all_trust
 from etcd_operator.core.versions import next_record
 

@@ -13,6 +13,7 @@ from etcd_operator.core.actions import Action, MoveLeader
 from etcd_operator.core.decision import PRESENTLY, Decision
 from etcd_operator.core.difference import corrupt_ids
 from etcd_operator.core.going_disks import loses_disk
+from etcd_operator.core.live_objects import Pod
 from etcd_operator.core.quorum import (
     keeps_quorum_while_down,
     serving_ids,
@@ -20,7 +21,7 @@ from etcd_operator.core.quorum import (
     voters_not_serving,
 )
 from etcd_operator.core.rules.stop import stop_pod
-from etcd_operator.core.snapshot import Pod, Seat, Snapshot
+from etcd_operator.core.snapshot import Seat, Snapshot
 
 
 def is_outdated(snapshot: Snapshot, pod: Pod) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etcd_operator.core.actions import DeleteObject, EvictPod
-from etcd_operator.core.snapshot import Pod
+from etcd_operator.core.live_objects import Pod
 
 
 def stop_pod(pod: Pod, why: str) -> DeleteObject | EvictPod:

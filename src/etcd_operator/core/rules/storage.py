@@ -15,8 +15,9 @@ from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.actions import DeleteObject, ResizeClaim
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.layout import recorded_members
+from etcd_operator.core.live_objects import Claim
 from etcd_operator.core.render.statefulset import wanted_storage
-from etcd_operator.core.snapshot import Claim, Snapshot
+from etcd_operator.core.snapshot import Snapshot
 
 
 def grow_disks(snapshot: Snapshot) -> Decision | None:

@@ -27,10 +27,11 @@ from etcd_operator.core.actions import Action, DeleteObject
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids, find_difference
 from etcd_operator.core.going_disks import explain_going, loses_disk
+from etcd_operator.core.live_objects import Host, Pod
 from etcd_operator.core.quorum import keeps_quorum_without, serving_ids, voter_ids
 from etcd_operator.core.rules.replace import announce_again, delete_disk
 from etcd_operator.core.rules.rollout import hand_over, is_outdated
-from etcd_operator.core.snapshot import Host, Pod, Seat, Snapshot
+from etcd_operator.core.snapshot import Seat, Snapshot
 
 # What the scheduler says of a disk that only another node can reach; older releases say it first.
 ELSEWHERE: Final = ("volume node affinity conflict", "PersistentVolume's node affinity")
