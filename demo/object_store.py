@@ -156,10 +156,10 @@ def _confined() -> Json:
     return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
-def issue(host: str) -> dict[str, str]:
-    """Make an authority and a certificate for the service, for this host and for loopback."""
+def issue(host: str, address: str = "127.0.0.1") -> dict[str, str]:
+    """Make an authority and a certificate for the service, for this host and this address."""
     with tempfile.TemporaryDirectory() as work:
-        names = f"subjectAltName=DNS:{host},DNS:localhost,IP:127.0.0.1"
+        names = f"subjectAltName=DNS:{host},DNS:localhost,IP:{address}"
         _openssl(work, "ca", "/CN=s3-demo-authority", "basicConstraints=critical,CA:TRUE")
         _openssl(work, "tls", f"/CN={NAME}", "basicConstraints=critical,CA:FALSE", names)
         found = ("ca.crt", "tls.crt", "tls.key")

@@ -1,4 +1,4 @@
-"""Others write to the operator's objects: by hand, or not letting it write at all."""
+"""Others write to the operator's objects: by hand, in admission, or not letting it write at all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from deploy.manifests import NAMESPACE as OPERATOR_NAMESPACE
 from deploy.target import Target, TargetError
+from tests.e2e import mutating_webhook
 from tests.e2e.harness import Cluster, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -17,6 +18,27 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 SOON = 10.0
 # Longer than corrections at the usual pace would need to be seen.
 QUIET_SECONDS = 15.0
+
+
+@pytest.fixture
+def strict(target: Target, namespace: str) -> None:
+    """The namespace allows restricted Pods alone, limits all of them, and has a quota."""
+    target.run("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+    limits = {"default": {"cpu": "1", "memory": "512Mi"}, "type": "Container"}
+    limits["defaultRequest"] = {"cpu": "1m", "memory": "16Mi"}
+    hard = {"pods": "10", "limits.cpu": "10", "limits.memory": "4Gi"}
+    for kind, spec in (("LimitRange", {"limits": [limits]}), ("ResourceQuota", {"hard": hard})):
+        metadata = {"name": "strict", "namespace": namespace}
+        target.apply({"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec})
+
+
+@pytest.fixture
+def webhook(target: Target, namespace: str, strict: None) -> Iterator[None]:
+    """Every StatefulSet of the namespace is changed in admission."""
+    if not target.is_local:
+        pytest.skip("only an API server on this machine reaches a webhook in a test")
+    with mutating_webhook.running(target, namespace):
+        yield
 
 
 @pytest.fixture
@@ -57,6 +79,30 @@ def frozen(target: Target, namespace: str) -> Iterator[str]:
 def version_of(cluster: Cluster) -> str:
     metadata = cluster.read("get", "statefulset", "c")["metadata"]
     return str(metadata["generation"])
+
+
+@pytest.mark.situation(
+    "coexist",
+    "a webhook adds a label, a sidecar and variables to every StatefulSet, in a restricted "
+    "namespace with a quota and limits",
+    "the cluster is Ready; what etcd would read is named with its field, and nothing is written on",
+)
+def test_a_cluster_beside_a_mutating_webhook(cluster: Cluster, webhook: None) -> None:
+    cluster.create(size=1)
+    cluster.wait_running(1)
+    message = cluster.wait_reason("ChangedByOthers", "ChangedByOthers", 60)
+    assert "spec.template.spec.containers[etcd].env[ETCD_QUOTA_BACKEND_BYTES]" in message
+    assert "admission webhook" in message
+    cluster.wait_running(1)
+    assert cluster.condition("Ready")["status"] == "True"
+    before = version_of(cluster)
+    time.sleep(QUIET_SECONDS)
+    assert version_of(cluster) == before, "nothing is written on and on"
+    template = cluster.read("get", "statefulset", "c")["spec"]["template"]
+    assert template["metadata"]["labels"]["mesh"] == "on"
+    assert [c["name"] for c in template["spec"]["containers"]] == ["etcd", "proxy"]
+    assert cluster.pod("c-0")["metadata"]["labels"]["mesh"] == "on"
+    cluster.put("key", "value")
 
 
 @pytest.mark.situation(

@@ -1,0 +1,154 @@
+"""A mutating webhook in a namespace: what meshes and policies do to its StatefulSets.
+
+It runs in the test's own process, where only an API server on the same machine reaches it: at the
+address by which this machine reaches the nodes.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from demo.object_store import issue
+from deploy.manifests import NAME as OPERATOR
+from deploy.manifests import NAMESPACE as OPERATOR_NAMESPACE
+from deploy.target import Target
+
+Json = dict[str, Any]
+
+CONFINED: Final = {
+    "allowPrivilegeEscalation": False,
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+@contextmanager
+def running(target: Target, namespace: str) -> Iterator[None]:
+    """Let every StatefulSet of this namespace be changed whenever it is written."""
+    address = _own_address(target)
+    keys = issue("localhost", address)
+    server = http.server.ThreadingHTTPServer((address, 0), _handler(_sidecar(target)))
+    with TemporaryDirectory() as work:
+        for name in ("tls.crt", "tls.key"):
+            (Path(work) / name).write_text(keys[name])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(Path(work) / "tls.crt", Path(work) / "tls.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"https://{address}:{server.server_address[1]}/"
+    made = _configuration(namespace, url, keys["ca.crt"])
+    try:
+        target.apply(made)
+        yield
+    finally:
+        target.run("delete", made["kind"], made["metadata"]["name"], "--ignore-not-found")
+        server.shutdown()
+        server.server_close()
+
+
+def _handler(sidecar: Json) -> type[http.server.BaseHTTPRequestHandler]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            content = json.dumps(_review(json.loads(self.rfile.read(length)), sidecar)).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler
+
+
+def _review(review: Json, sidecar: Json) -> Json:
+    """Answer with a patch that replaces the Pod template."""
+    template = review["request"]["object"]["spec"]["template"]
+    _change(template, sidecar)
+    patch = [{"op": "replace", "path": "/spec/template", "value": template}]
+    response = {
+        "uid": review["request"]["uid"],
+        "allowed": True,
+        "patchType": "JSONPatch",
+        "patch": base64.b64encode(json.dumps(patch).encode()).decode(),
+    }
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+
+
+def _change(template: Json, sidecar: Json) -> None:
+    template.setdefault("metadata", {}).setdefault("labels", {})["mesh"] = "on"
+    containers = template["spec"]["containers"]
+    if not any(container["name"] == sidecar["name"] for container in containers):
+        containers.append(sidecar)
+    for container in containers:
+        known = container.setdefault("env", [])
+        for name in ("MESH_SERVICE", "ETCD_QUOTA_BACKEND_BYTES"):
+            if not any(variable["name"] == name for variable in known):
+                known.append({"name": name, "value": "1"})
+
+
+def _sidecar(target: Target) -> Json:
+    """A container that does nothing, of the operator's image: every node has that."""
+    place = f"--namespace={OPERATOR_NAMESPACE}"
+    deployment = target.read("get", "deployment", OPERATOR, place)
+    return {
+        "name": "proxy",
+        "image": deployment["spec"]["template"]["spec"]["containers"][0]["image"],
+        "command": [
+            "/opt/operator/bin/python",
+            "-c",
+            "import signal; signal.sigwait([signal.SIGTERM])",
+        ],
+        "resources": {"requests": {"cpu": "1m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+        "securityContext": CONFINED,
+    }
+
+
+def _own_address(target: Target) -> str:
+    """The address of this machine on the network of the nodes; nothing is sent to find it."""
+    node = target.read("get", "nodes")["items"][0]
+    addresses = {one["type"]: one["address"] for one in node["status"]["addresses"]}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((addresses["InternalIP"], 1))
+        return str(probe.getsockname()[0])
+
+
+def _configuration(namespace: str, url: str, authority: str) -> Json:
+    rule = {
+        "apiGroups": ["apps"],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": ["statefulsets"],
+    }
+    webhook = {
+        "name": "mesh.example.com",
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "timeoutSeconds": 5,
+        "clientConfig": {
+            "url": url,
+            "caBundle": base64.b64encode(authority.encode()).decode(),
+        },
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        "rules": [rule],
+    }
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": f"mesh-{namespace}"},
+        "webhooks": [webhook],
+    }
