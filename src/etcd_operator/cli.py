@@ -16,7 +16,6 @@ from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.act import Performer
 from etcd_operator.runtime.backups import BackupReconciler, RestoreReconciler
 from etcd_operator.runtime.caches import Caches
-from etcd_operator.runtime.claims import Claims
 from etcd_operator.runtime.clock import SystemClock
 from etcd_operator.runtime.controller import Controller
 from etcd_operator.runtime.corrections import Corrections
@@ -31,6 +30,7 @@ from etcd_operator.runtime.leader import Election
 from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.own_image import find_own_image
 from etcd_operator.runtime.reconciler import Reconciler
+from etcd_operator.runtime.serving_operators import ServingOperators
 from etcd_operator.runtime.task_caches import TaskCaches, WatchedBackups, WatchedRestores
 from etcd_operator.runtime.turns import Turns
 from etcd_operator.settings import Settings, read_settings
@@ -78,7 +78,7 @@ class Operator:
             self._events,
             self._metrics,
             corrections,
-            Claims(self._api, self._caches, self._events, clock, settings.own_namespace),
+            ServingOperators(self._api, self._caches, self._events, clock, settings.own_namespace),
             Turns(self._caches, clock, settings.upgrade_rolls),
         )
         self._controller = Controller(

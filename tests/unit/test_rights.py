@@ -49,10 +49,10 @@ from etcd_operator.core.actions import (
     ShareTrust,
 )
 from etcd_operator.core.backup.decision import Annotate, Create, Delete, Hold, TaskAction
-from etcd_operator.core.claim import ANNOTATION_OPERATOR
 from etcd_operator.core.credentials import Leaf
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.plan import choose_layout, plan
+from etcd_operator.core.serving_operator import ANNOTATION_OPERATOR
 from etcd_operator.core.upkeep import correct
 from etcd_operator.core.users import Change, Step
 from etcd_operator.errors import Conflict, NotFound
@@ -60,7 +60,6 @@ from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.act import Performer
 from etcd_operator.runtime.backups import BackupReconciler, RestoreReconciler, TaskPerformer
 from etcd_operator.runtime.caches import CHILD_KINDS, KINDS, Caches
-from etcd_operator.runtime.claims import Claims
 from etcd_operator.runtime.corrections import Corrections
 from etcd_operator.runtime.credentials import CredentialStore
 from etcd_operator.runtime.etcd import EtcdMemberClient
@@ -83,6 +82,7 @@ from etcd_operator.runtime.leader import LEASE_NAME, Election
 from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.own_image import FALLBACK, find_own_image
 from etcd_operator.runtime.reconciler import Reconciler
+from etcd_operator.runtime.serving_operators import ServingOperators
 from etcd_operator.runtime.task_caches import TaskCaches
 from etcd_operator.runtime.turns import Turns
 from etcd_operator.runtime.warnings import WarningReader
@@ -231,8 +231,8 @@ async def find_needed() -> set[Right]:
     caches, clock = Caches(api), LoopClock()
     events = EventRecorder(api, clock)
     await let_run(caches.run(), events.run())
-    claim = {ANNOTATION_OPERATOR: NAMESPACE}
-    caches.observe(CLUSTERS.name, raw_cluster({"size": 3}, annotations=claim))
+    served = {ANNOTATION_OPERATOR: NAMESPACE}
+    caches.observe(CLUSTERS.name, raw_cluster({"size": 3}, annotations=served))
     for kind in CHILD_KINDS:
         caches.observe(kind.name, _stranger(kind))
     stores = CredentialStore(api, clock), AccessStore(clock)
@@ -240,7 +240,7 @@ async def find_needed() -> set[Right]:
     performer = Performer(api, caches, pool(), *stores)
     metrics, corrections = Metrics(), Corrections(clock)
     executor = Executor(api, caches, performer, events, metrics, corrections)
-    claims = Claims(api, caches, events, clock, NAMESPACE)
+    operators = ServingOperators(api, caches, events, clock, NAMESPACE)
     reconciler = Reconciler(
         api,
         caches,
@@ -249,7 +249,7 @@ async def find_needed() -> set[Right]:
         events,
         metrics,
         corrections,
-        claims,
+        operators,
         Turns(caches, clock, 2),
     )
     await reconciler.reconcile(NAMING.namespace, NAMING.name)

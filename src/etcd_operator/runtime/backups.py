@@ -28,9 +28,9 @@ from etcd_operator.core.backup.decision import (
 from etcd_operator.core.backup.outcome import BackupView
 from etcd_operator.core.backup.restore_source import RestoreView
 from etcd_operator.core.backup.task import Task, TaskPod, find_pod
-from etcd_operator.core.claim import is_served_by_another
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.naming import FINALIZER
+from etcd_operator.core.serving_operator import is_served_by_another
 from etcd_operator.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.cache import Cache

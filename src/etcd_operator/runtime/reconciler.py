@@ -40,13 +40,13 @@ from etcd_operator.errors import (
 )
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.caches import Caches
-from etcd_operator.runtime.claims import Claims
 from etcd_operator.runtime.corrections import Corrections
 from etcd_operator.runtime.events import EventRecorder, Regarding
 from etcd_operator.runtime.execute import Executor, Outcome
 from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.kube import KubeApi
 from etcd_operator.runtime.metrics import Metrics
+from etcd_operator.runtime.serving_operators import ServingOperators
 from etcd_operator.runtime.turns import Turns
 
 log = structlog.get_logger("reconciler")
@@ -100,7 +100,7 @@ class Reconciler:
         events: EventRecorder,
         metrics: Metrics,
         corrections: Corrections,
-        claims: Claims,
+        operators: ServingOperators,
         turns: Turns,
     ) -> None:
         self._api = api
@@ -110,7 +110,7 @@ class Reconciler:
         self._events = events
         self._metrics = metrics
         self._corrections = corrections
-        self._claims = claims
+        self._operators = operators
         self._turns = turns
         self._last: OrderedDict[str, LastPass] = OrderedDict()
 
@@ -120,7 +120,7 @@ class Reconciler:
         if cluster is None:
             self._metrics.forget_cluster(namespace, name)
             return Wake()
-        cluster = await self._claims.settle(cluster)
+        cluster = await self._operators.settle(cluster)
         if cluster is None:
             self._metrics.forget_cluster(namespace, name)
             return Wake(LOOK_AT_CLAIM)

@@ -21,7 +21,6 @@ from etcd_operator.errors import (
 from etcd_operator.runtime import reconciler as reconciler_module
 from etcd_operator.runtime.act import Performer
 from etcd_operator.runtime.caches import Caches
-from etcd_operator.runtime.claims import Claims
 from etcd_operator.runtime.corrections import Corrections
 from etcd_operator.runtime.events import EventRecorder, Regarding
 from etcd_operator.runtime.execute import Executor
@@ -29,6 +28,7 @@ from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.kube import CLUSTERS, Kind, KubeApi
 from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.reconciler import Reconciler, Wake
+from etcd_operator.runtime.serving_operators import ServingOperators
 from etcd_operator.runtime.turns import Turns
 from tests.unit.core.scenes import (
     NAMING,
@@ -90,7 +90,7 @@ class Stage:
             events,
             self.metrics,
             corrections,
-            cast(Claims, self),
+            cast(ServingOperators, self),
             Turns(self.caches, self.clock, limit=2),
         )
 
@@ -99,7 +99,7 @@ class Stage:
         return await self.reconciler.reconcile(NAMING.namespace, NAMING.name)
 
     async def settle(self, cluster: EtcdCluster) -> EtcdCluster:
-        """As the Claims: nobody else is there."""
+        """As the ServingOperators: nobody else is there."""
         return cluster
 
     async def gather(self, _: EtcdCluster) -> Snapshot:

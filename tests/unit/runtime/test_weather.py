@@ -21,7 +21,6 @@ from etcd_operator.errors import Conflict, EtcdUnreachable, KubeUnavailable
 from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.act import Performer
 from etcd_operator.runtime.caches import Caches
-from etcd_operator.runtime.claims import Claims
 from etcd_operator.runtime.controller import Controller
 from etcd_operator.runtime.corrections import Corrections
 from etcd_operator.runtime.credentials import CredentialStore
@@ -32,6 +31,7 @@ from etcd_operator.runtime.gather import Gatherer
 from etcd_operator.runtime.kube import KubeApi
 from etcd_operator.runtime.metrics import Metrics
 from etcd_operator.runtime.reconciler import Reconciler
+from etcd_operator.runtime.serving_operators import ServingOperators
 from etcd_operator.runtime.turns import Turns
 from tests.unit.core.scenes import NAMING, answer, member, raw_cluster
 from tests.unit.runtime.memory_api import LoopClock
@@ -131,7 +131,7 @@ class Stage:
         performer = Performer(api, self.caches, pool, secrets, access)
         corrections = Corrections(clock)
         executor = Executor(api, self.caches, performer, self.events, metrics, corrections)
-        claims = Claims(api, self.caches, self.events, clock, "etcd-operator-system")
+        operators = ServingOperators(api, self.caches, self.events, clock, "etcd-operator-system")
         made = Reconciler(
             api,
             self.caches,
@@ -140,7 +140,7 @@ class Stage:
             self.events,
             metrics,
             corrections,
-            claims,
+            operators,
             Turns(self.caches, clock, 2),
         )
         self.controller = Controller(made.reconcile, self.caches, metrics, clock, workers=4)
@@ -261,7 +261,7 @@ async def test_a_cluster_is_created_in_a_storm_or_after_it(storm: Weather) -> No
     assert applied == Counter(dict.fromkeys(OBJECTS, 1)), "each is created, and once"
     assert not stage.effects("delete")
     first = next(r for r in stage.server.effects if r.kind != "Event")
-    assert (first.kind, first.verb) == ("EtcdCluster", "patch"), "the claim, before all"
+    assert (first.kind, first.verb) == ("EtcdCluster", "patch"), "who serves, before all"
 
 
 async def test_who_is_told_to_wait_waits() -> None:

@@ -7,19 +7,19 @@ from typing import Any, cast
 
 import pytest
 
-from etcd_operator.core.claim import (
-    ANNOTATION_ASKED,
+from etcd_operator.core.serving_operator import (
     ANNOTATION_OPERATOR,
+    ANNOTATION_OPERATOR_ASKED,
     ANSWER_WITHIN,
     ASK_AGAIN_AFTER,
-    Claim,
-    judge_claim,
+    Serving,
+    judge_serving,
 )
 from etcd_operator.errors import Conflict, Forbidden, KubeError
 from etcd_operator.runtime.caches import Caches
-from etcd_operator.runtime.claims import Claims
 from etcd_operator.runtime.events import EventRecorder, Regarding
 from etcd_operator.runtime.kube import CLUSTERS, Kind, KubeApi
+from etcd_operator.runtime.serving_operators import ServingOperators
 from tests.unit.core.scenes import NAMING, NOW, formed, raw_cluster, with_cluster
 from tests.unit.runtime.stage import StoppedClock
 
@@ -27,60 +27,60 @@ Json = dict[str, Any]
 STAMP = "2026-03-04T05:06:07Z"  # NOW
 
 
-def judge(asked_before: bool = False, seconds: float = 0, **annotations: str) -> Claim:
+def judge(asked_before: bool = False, seconds: float = 0, **annotations: str) -> Serving:
     """What the operator in namespace `own` decides so long after NOW."""
     known = {f"etcd.etcd.io/{k.replace('_', '-')}": v for k, v in annotations.items()}
     cluster = with_cluster(formed(1), annotations=known).cluster
     now = NOW + timedelta(seconds=seconds)
-    return judge_claim(cluster, "own", now, NOW if asked_before else None)
+    return judge_serving(cluster, "own", now, NOW if asked_before else None)
 
 
 PATIENCE = ANSWER_WITHIN.total_seconds()
-JUDGED: dict[str, tuple[Claim, bool, dict[str, str | None]]] = {
+JUDGED: dict[str, tuple[Serving, bool, dict[str, str | None]]] = {
     "nobody's": (judge(), True, {ANNOTATION_OPERATOR: "own"}),
     "ours": (judge(operator="own"), True, {}),
     "ours, and another asks": (
         judge(operator="own", operator_asked=f"b {STAMP}"),
         True,
-        {ANNOTATION_ASKED: None},
+        {ANNOTATION_OPERATOR_ASKED: None},
     ),
-    "another's": (judge(operator="b"), False, {ANNOTATION_ASKED: f"own {STAMP}"}),
+    "another's": (judge(operator="b"), False, {ANNOTATION_OPERATOR_ASKED: f"own {STAMP}"}),
     "another's, just asked": (judge(operator="b", operator_asked=f"own {STAMP}"), False, {}),
     "another's that does not answer": (
         judge(seconds=PATIENCE, operator="b", operator_asked=f"own {STAMP}"),
         True,
-        {ANNOTATION_OPERATOR: "own", ANNOTATION_ASKED: None},
+        {ANNOTATION_OPERATOR: "own", ANNOTATION_OPERATOR_ASKED: None},
     ),
     "another's that has answered": (judge(True, 60, operator="b"), False, {}),
     "another's that answered long ago": (
         judge(True, ASK_AGAIN_AFTER.total_seconds(), operator="b"),
         False,
-        {ANNOTATION_ASKED: "own 2026-03-04T05:16:07Z"},
+        {ANNOTATION_OPERATOR_ASKED: "own 2026-03-04T05:16:07Z"},
     ),
     "a third one asks": (judge(operator="b", operator_asked=f"c {STAMP}"), False, {}),
     "a third one asked and went": (
         judge(seconds=2 * PATIENCE, operator="b", operator_asked=f"c {STAMP}"),
         False,
-        {ANNOTATION_ASKED: "own 2026-03-04T05:10:07Z"},
+        {ANNOTATION_OPERATOR_ASKED: "own 2026-03-04T05:10:07Z"},
     ),
     "a question that nobody can read": (
         judge(operator="b", operator_asked="own yesterday"),
         False,
-        {ANNOTATION_ASKED: f"own {STAMP}"},
+        {ANNOTATION_OPERATOR_ASKED: f"own {STAMP}"},
     ),
     "a question from the future": (
         judge(operator="b", operator_asked="own 2027-01-01T00:00:00Z"),
         False,
-        {ANNOTATION_ASKED: f"own {STAMP}"},
+        {ANNOTATION_OPERATOR_ASKED: f"own {STAMP}"},
     ),
 }
 
 
 @pytest.mark.parametrize("name", JUDGED)
 def test_one_serves(name: str) -> None:
-    claim, serves, written = JUDGED[name]
-    assert claim.serves is serves
-    assert claim.annotations == written
+    serving, serves, written = JUDGED[name]
+    assert serving.serves is serves
+    assert serving.annotations == written
 
 
 class Shared:
@@ -134,7 +134,7 @@ class Operator:
         self.own = own
         self.shared = shared
         self.caches = Caches(cast(KubeApi, shared))
-        self.claims = Claims(
+        self.operators = ServingOperators(
             cast(KubeApi, shared), self.caches, cast(EventRecorder, shared), shared.clock, own
         )
 
@@ -144,7 +144,7 @@ class Operator:
             self.caches.observe(CLUSTERS.name, self.shared.live)
         known = self.caches.clusters.get(NAMING.namespace, NAMING.name)
         assert known is not None
-        return await self.claims.settle(known) is not None
+        return await self.operators.settle(known) is not None
 
 
 async def test_of_two_operators_one_serves_and_the_other_says_so_once() -> None:
@@ -171,7 +171,7 @@ async def test_a_new_version_of_the_same_operator_goes_on_at_once() -> None:
     assert shared.writes == 1
 
 
-async def test_who_claims_from_an_old_view_comes_too_late() -> None:
+async def test_who_writes_from_an_old_view_comes_too_late() -> None:
     shared = Shared()
     one, other = shared.operator("one"), shared.operator("other")
     other.caches.observe(CLUSTERS.name, shared.live)

@@ -2,7 +2,7 @@
 
 The first to come writes the namespace it runs in on the EtcdCluster; all its replicas and later
 versions have that namespace in common. Another operator that sees the cluster leaves it alone, and
-asks from time to time, by an annotation beside the claim. Whoever serves takes the question away.
+asks from time to time, by an annotation beside that one. Whoever serves takes the question away.
 If nobody does, nobody serves: then the one that asked takes over. No clock but its own decides.
 """
 
@@ -18,7 +18,7 @@ from etcd_operator.api.cluster import EtcdCluster
 # On the EtcdCluster: the namespace of the operator that serves it.
 ANNOTATION_OPERATOR: Final = "etcd.etcd.io/operator"
 # Beside it: the namespace of another operator that would serve it, and when it asked.
-ANNOTATION_ASKED: Final = "etcd.etcd.io/operator-asked"
+ANNOTATION_OPERATOR_ASKED: Final = "etcd.etcd.io/operator-asked"
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 # Longer than a pass and the back-off before it can take: so long nobody answers who is alive.
@@ -28,39 +28,42 @@ ASK_AGAIN_AFTER: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """Whether to serve a cluster, and the annotations to write (None removes one) before that."""
+class Serving:
+    """Whether to serve a cluster, and the annotations to write (None removes one) before that.
+
+    `namespace` is that of the operator that serves.
+    """
 
     serves: bool
     annotations: Mapping[str, str | None] = field(default_factory=dict)
-    holder: str = ""
+    namespace: str = ""
 
     @property
     def asks(self) -> bool:
         """Whether what is written is a question."""
-        return not self.serves and bool(self.annotations.get(ANNOTATION_ASKED))
+        return not self.serves and bool(self.annotations.get(ANNOTATION_OPERATOR_ASKED))
 
 
-def judge_claim(
+def judge_serving(
     cluster: EtcdCluster, own: str, now: datetime, asked_before: datetime | None
-) -> Claim:
+) -> Serving:
     """Decide who serves; `asked_before` is when this process last asked, if it remembers."""
-    holder = cluster.annotations.get(ANNOTATION_OPERATOR, "")
-    asker, _, text = cluster.annotations.get(ANNOTATION_ASKED, "").partition(" ")
-    answer: dict[str, str | None] = {ANNOTATION_ASKED: None} if asker else {}
-    if holder in ("", own):
-        claim = {} if holder else {ANNOTATION_OPERATOR: own}
-        return Claim(True, {**claim, **answer}, own)
+    serving_namespace = cluster.annotations.get(ANNOTATION_OPERATOR, "")
+    asker, _, text = cluster.annotations.get(ANNOTATION_OPERATOR_ASKED, "").partition(" ")
+    answer: dict[str, str | None] = {ANNOTATION_OPERATOR_ASKED: None} if asker else {}
+    if serving_namespace in ("", own):
+        entry = {} if serving_namespace else {ANNOTATION_OPERATOR: own}
+        return Serving(True, {**entry, **answer}, own)
     moment = _read_time(text)
     age = now - moment if moment else None
     if asker == own and age is not None and age >= ANSWER_WITHIN:
-        return Claim(True, {ANNOTATION_OPERATOR: own, **answer}, own)
+        return Serving(True, {ANNOTATION_OPERATOR: own, **answer}, own)
     if asker and age is not None and timedelta() <= age < 2 * ANSWER_WITHIN:
-        return Claim(False, holder=holder)
+        return Serving(False, namespace=serving_namespace)
     if asked_before is not None and now - asked_before < ASK_AGAIN_AFTER:
-        return Claim(False, holder=holder)
+        return Serving(False, namespace=serving_namespace)
     question = f"{own} {now.strftime(_TIME)}"
-    return Claim(False, {ANNOTATION_ASKED: question}, holder)
+    return Serving(False, {ANNOTATION_OPERATOR_ASKED: question}, serving_namespace)
 
 
 def _read_time(text: str) -> datetime | None:
@@ -72,6 +75,6 @@ def _read_time(text: str) -> datetime | None:
 
 
 def is_served_by_another(cluster: EtcdCluster | None, own: str) -> bool:
-    """Whether another operator has claimed a cluster."""
-    holder = cluster.annotations.get(ANNOTATION_OPERATOR, "") if cluster else ""
-    return holder not in ("", own)
+    """Whether an operator other than the one in the namespace `own` serves a cluster."""
+    serving_namespace = cluster.annotations.get(ANNOTATION_OPERATOR, "") if cluster else ""
+    return serving_namespace not in ("", own)

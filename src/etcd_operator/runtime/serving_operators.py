@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import structlog
 
 from etcd_operator.api.cluster import EtcdCluster
-from etcd_operator.core.claim import Claim, judge_claim
+from etcd_operator.core.serving_operator import Serving, judge_serving
 from etcd_operator.errors import Conflict, Forbidden, Invalid, NotFound
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.caches import Caches
@@ -17,15 +17,15 @@ from etcd_operator.runtime.clock import Clock
 from etcd_operator.runtime.events import EventRecorder, Regarding
 from etcd_operator.runtime.kube import KubeApi
 
-log = structlog.get_logger("claims")
+log = structlog.get_logger("operators")
 
 T = TypeVar("T")
 
 REMEMBERED: Final = 10_000
 
 
-class Claims:
-    """The claims on all clusters that this operator, which runs in the namespace `own`, sees."""
+class ServingOperators:
+    """Which operator serves each cluster, as the one in the namespace `own` settles it."""
 
     def __init__(
         self, api: KubeApi, caches: Caches, events: EventRecorder, clock: Clock, own: str
@@ -41,23 +41,23 @@ class Claims:
 
     async def settle(self, cluster: EtcdCluster) -> EtcdCluster | None:
         """Return the EtcdCluster to serve, as it is now; None if another operator serves it."""
-        claim = judge_claim(cluster, self._own, self._clock.now(), self._asked.get(cluster.uid))
-        if claim.annotations and not await self._write(cluster, claim):
+        serving = judge_serving(cluster, self._own, self._clock.now(), self._asked.get(cluster.uid))
+        if serving.annotations and not await self._write(cluster, serving):
             return None
-        if not claim.serves:
-            self._tell(cluster, claim)
+        if not serving.serves:
+            self._tell(cluster, serving)
             return None
         self._told.pop(cluster.uid, None)
         return self._caches.clusters.get(cluster.namespace, cluster.name) or cluster
 
-    async def _write(self, cluster: EtcdCluster, claim: Claim) -> bool:
+    async def _write(self, cluster: EtcdCluster, serving: Serving) -> bool:
         """Write onto the very object that was looked at: of two operators one comes too late."""
-        if claim.asks:
+        if serving.asks:
             _remember(self._asked, cluster.uid, self._clock.now())
         metadata = {
             "uid": cluster.uid,
             "resourceVersion": cluster.resource_version,
-            "annotations": dict(claim.annotations),
+            "annotations": dict(serving.annotations),
         }
         try:
             answer = await self._api.merge_patch(
@@ -66,20 +66,20 @@ class Claims:
         except (Conflict, NotFound):
             return False  # it changed or went meanwhile, and the watch is about to tell
         except (Invalid, Forbidden) as error:
-            # A policy against it: whoever holds the claim, or nobody, goes on as if alone.
-            log.warning("claim refused", cluster=cluster.name, error=str(error)[:200])
+            # A policy against it: whoever served, or nobody, goes on as if alone.
+            log.warning("annotations refused", cluster=cluster.name, error=str(error)[:200])
             return True
         self._caches.observe(kube.CLUSTERS.name, answer)
         return True
 
-    def _tell(self, cluster: EtcdCluster, claim: Claim) -> None:
-        if self._told.get(cluster.uid) == claim.holder:
+    def _tell(self, cluster: EtcdCluster, serving: Serving) -> None:
+        if self._told.get(cluster.uid) == serving.namespace:
             return
-        _remember(self._told, cluster.uid, claim.holder)
+        _remember(self._told, cluster.uid, serving.namespace)
         sentence = (
-            f"The operator in namespace {claim.holder} serves EtcdCluster {cluster.name}; the one "
-            f"in namespace {self._own} leaves it alone. Uninstall one of them, or let them watch "
-            "different namespaces."
+            f"The operator in namespace {serving.namespace} serves EtcdCluster {cluster.name}; "
+            f"the one in namespace {self._own} leaves it alone. Uninstall one of them, or let "
+            "them watch different namespaces."
         )
         log.warning(sentence, cluster=f"{cluster.namespace}/{cluster.name}")
         regarding = Regarding(cluster.namespace, cluster.name, cluster.uid)
