@@ -1,8 +1,4 @@
-"""Look at one cluster: caches for what Kubernetes has, the members themselves for what etcd has.
-
-The members are asked on every pass and all at the same time. They are reached by the addresses of
-their Pods: a name would have to be resolved first, and may still be unknown to the resolver.
-"""
+"""Look at one cluster: caches for what Kubernetes has, the members themselves for what etcd has."""
 
 from __future__ import annotations
 
@@ -14,8 +10,7 @@ from dataclasses import replace
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.backup_state import BackupState
 from etcd_operator.core.credentials import Credential, Trusted, join_bundle
-from etcd_operator.core.live_objects import Child, Pod, Probe
-from etcd_operator.core.members import NO_SPACE, MemberList, MemberStatus
+from etcd_operator.core.live_objects import Child, Pod
 from etcd_operator.core.naming import (
     ANNOTATION_TRUST,
     LABEL_CLUSTER_UID,
@@ -36,7 +31,7 @@ from etcd_operator.core.trust import (
     wanted_authorities,
 )
 from etcd_operator.core.users import Access
-from etcd_operator.errors import EtcdError, EtcdRefused, Refusal
+from etcd_operator.errors import EtcdError
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.access import AccessStore
 from etcd_operator.runtime.cache import Cache
@@ -51,11 +46,7 @@ from etcd_operator.runtime.handshake import find_signer
 from etcd_operator.runtime.hosts import HostFinder
 from etcd_operator.runtime.identity import Identity
 from etcd_operator.runtime.kube import KubeApi
-from etcd_operator.runtime.standing import is_defragmenting, read_standing
-
-PROBE_SECONDS = 1.0
-# Members asked for a list, confirmed by a quorum or their own, before there is none.
-ASKED_FOR_LIST = 3
+from etcd_operator.runtime.member_answers import MemberAnswers, add_defragmenting, add_standings
 
 
 class Gatherer:
@@ -78,6 +69,7 @@ class Gatherer:
         self._api = api
         self._caches = caches
         self._etcd = etcd
+        self._members = MemberAnswers(etcd)
         self._clock = clock
         self._domain = domain
         self._hosts = HostFinder(api, clock)
@@ -92,12 +84,37 @@ class Gatherer:
         await self._refresh_strangers(naming)
         if cluster.deleting and ORPHAN not in cluster.finalizers:
             await self._refresh_owner(naming)
+        snapshot = await self._look(cluster, naming)
+        pods, probes = snapshot.pods, dict(snapshot.probes)
+        membership = await self._members.list_members(pods, probes, snapshot.recorded_cluster_id)
+        snapshot = replace(snapshot, membership=membership, probes=probes)
+        if must_compare(snapshot):
+            snapshot = replace(snapshot, probes=await add_standings(pods, probes))
+        unlabelled_claims = await self._look_for_claims(snapshot)
+        claims = tuple(self._caches.claims.in_cluster(cluster.namespace, cluster.name))
+        snapshot = replace(
+            snapshot,
+            compared=self._comparer.look(snapshot),
+            claims=claims,
+            unlabelled_claims=unlabelled_claims,
+            compacted=await self._members.find_compacted(snapshot),
+            hosts=await self._hosts.find(pods, claims),
+            warnings=await self._warnings.look(snapshot, claims),
+            presented=await self._see_presented(snapshot),
+            access=await self._look_at_access(snapshot),
+        )
+        if is_about_to_defragment(snapshot):
+            snapshot = replace(snapshot, probes=await add_defragmenting(pods, probes))
+        return snapshot
+
+    async def _look(self, cluster: EtcdCluster, naming: Naming) -> Snapshot:
+        """Return what the caches have, the Secrets, and the status that each member tells."""
         everybody = self._caches.pods.in_cluster(cluster.namespace, cluster.name)
         pods = tuple(pod for pod in everybody if pod.owner_uid == cluster.uid)
         children = self._find_children(naming)
         credentials = await self._look_at_credentials(cluster, naming, pods, children)
-        probes = await self._probe(pods)
-        snapshot = Snapshot(
+        probes = await self._members.probe(pods)
+        return Snapshot(
             cluster=cluster,
             naming=naming,
             now=self._clock.now(),
@@ -110,26 +127,6 @@ class Gatherer:
             operator_namespace=self._own_namespace,
             cert_manager=self._caches.children["Certificate"].served,
         )
-        membership = await self._list_members(pods, probes, snapshot.recorded_cluster_id)
-        snapshot = replace(snapshot, membership=membership, probes=probes)
-        if must_compare(snapshot):
-            snapshot = replace(snapshot, probes=await _add_standings(pods, probes))
-        unlabelled_claims = await self._look_for_claims(snapshot)
-        claims = tuple(self._caches.claims.in_cluster(cluster.namespace, cluster.name))
-        snapshot = replace(
-            snapshot,
-            compared=self._comparer.look(snapshot),
-            claims=claims,
-            unlabelled_claims=unlabelled_claims,
-            compacted=await self._find_compacted(snapshot),
-            hosts=await self._hosts.find(pods, claims),
-            warnings=await self._warnings.look(snapshot, claims),
-            presented=await self._see_presented(snapshot),
-            access=await self._look_at_access(snapshot),
-        )
-        if is_about_to_defragment(snapshot):
-            snapshot = replace(snapshot, probes=await _add_defragmenting(pods, probes))
-        return snapshot
 
     async def _look_at_credentials(
         self,
@@ -229,71 +226,6 @@ class Gatherer:
                     await self._caches.refresh(kind, naming.namespace, name, child.uid)
                 return
 
-    async def _probe(self, pods: Iterable[Pod]) -> dict[int, Probe]:
-        asked = [pod for pod in pods if pod.running and pod.address]
-        answers = await asyncio.gather(*(self._ask(pod) for pod in asked))
-        return {pod.ordinal: answer for pod, answer in zip(asked, answers, strict=True)}
-
-    async def _ask(self, pod: Pod) -> Probe:
-        client = await self._etcd.client(address_of(pod))
-        try:
-            return Probe(await client.status(timeout=PROBE_SECONDS))
-        except EtcdRefused as error:
-            return Probe(None, str(error), asks_for_user=_asks_for_user(error))
-        except EtcdError as error:
-            await self._etcd.discard(client.address)
-            return Probe(None, str(error))
-
-    async def _list_members(
-        self, pods: Iterable[Pod], probes: dict[int, Probe], recorded: int | None
-    ) -> MemberList | None:
-        """Ask for the member list, confirmed by a quorum if there is one.
-
-        Who tells its status to everybody and the list only to users is noted in `probes`.
-        """
-        answering = [(pod, probes[pod.ordinal].status) for pod in pods if pod.ordinal in probes]
-        ranked = sorted(
-            ((pod, status) for pod, status in answering if status is not None),
-            key=lambda pair: _rank(pair[1], recorded),
-        )
-        can_confirm = [pod for pod, s in ranked if s.leader and not s.is_learner]
-        for pod in can_confirm[:ASKED_FOR_LIST]:
-            confirmed = await self._ask_for_list(pod, probes, linearizable=True)
-            if confirmed is not None:
-                return confirmed
-        voters = [pod for pod, status in ranked if not status.is_learner]
-        for pod in voters[:ASKED_FOR_LIST]:
-            own = await self._ask_for_list(pod, probes, linearizable=False)
-            if own is not None:
-                return own
-        return None
-
-    async def _ask_for_list(
-        self, pod: Pod, probes: dict[int, Probe], *, linearizable: bool
-    ) -> MemberList | None:
-        client = await self._etcd.client(address_of(pod))
-        try:
-            return await client.member_list(linearizable=linearizable, timeout=PROBE_SECONDS)
-        except EtcdError as error:
-            if _asks_for_user(error):
-                probe = probes[pod.ordinal]
-                probes[pod.ordinal] = replace(probe, error=str(error), asks_for_user=True)
-            return None
-
-    async def _find_compacted(self, snapshot: Snapshot) -> bool | None:
-        """Ask whether history is left that could be removed, when the space is used up."""
-        if not any(alarm == NO_SPACE for alarm, _ in snapshot.alarms):
-            return None
-        for seat in snapshot.seats():
-            status = seat.probe.status if seat.probe else None
-            if seat.pod and status and status.member_id == snapshot.leader_id:
-                client = await self._etcd.client(address_of(seat.pod))
-                try:
-                    return await client.is_compacted(status.revision)
-                except EtcdError:
-                    return None
-        return None
-
     async def _look_for_claims(self, snapshot: Snapshot) -> tuple[str, ...] | None:
         """Look for disks under our members' names: an earlier life's, or ours and unseen yet.
 
@@ -316,10 +248,6 @@ class Gatherer:
         return tuple(found)
 
 
-def _asks_for_user(error: EtcdError) -> bool:
-    return isinstance(error, EtcdRefused) and error.refusal is Refusal.AUTHENTICATION
-
-
 def _editions(children: Mapping[tuple[str, str], Child]) -> str:
     """What tells that somebody has written Secrets: cert-manager, or another operator.
 
@@ -338,27 +266,6 @@ def _editions(children: Mapping[tuple[str, str], Child]) -> str:
         if kind == "ConfigMap"
     ]
     return ", ".join(sorted(told))
-
-
-async def _add_standings(pods: Iterable[Pod], probes: Mapping[int, Probe]) -> dict[int, Probe]:
-    """Ask those that run without an answer how far their data reaches, all at the same time."""
-    silent = [pod for pod in pods if pod.ordinal in probes and probes[pod.ordinal].status is None]
-    found = await asyncio.gather(*(read_standing(pod.address) for pod in silent))
-    said = {
-        pod.ordinal: replace(probes[pod.ordinal], standing=standing)
-        for pod, standing in zip(silent, found, strict=True)
-    }
-    return {**probes, **said}
-
-
-async def _add_defragmenting(pods: Iterable[Pod], probes: Mapping[int, Probe]) -> dict[int, Probe]:
-    """Ask every member that was asked for its status whether it is being defragmented."""
-    asked = [pod for pod in pods if pod.ordinal in probes]
-    busy = await asyncio.gather(*(is_defragmenting(pod.address) for pod in asked))
-    return {
-        pod.ordinal: replace(probes[pod.ordinal], defragmenting=each)
-        for pod, each in zip(asked, busy, strict=True)
-    }
 
 
 def _read_gate_trust(gates: Cache[Child], naming: Naming) -> dict[str, tuple[Trusted, ...]]:
@@ -389,9 +296,3 @@ def child_names(naming: Naming) -> tuple[tuple[str, str], ...]:
         ("Certificate", naming.server_certificate),
         ("Certificate", naming.client_certificate),
     )
-
-
-def _rank(status: MemberStatus, recorded: int | None) -> tuple[bool, bool, int]:
-    """Members of the recorded cluster first, then the leader, then who has applied the most."""
-    foreign = recorded is not None and status.cluster_id != recorded
-    return foreign, status.leader != status.member_id, -status.raft_applied_index

@@ -12,11 +12,12 @@ from etcd_operator.core.credentials import Credential
 from etcd_operator.core.members import MemberList, Standing, format_id
 from etcd_operator.core.naming import ANNOTATION_TRUST
 from etcd_operator.errors import KubeUnavailable
-from etcd_operator.runtime import gather
+from etcd_operator.runtime import gather, member_answers
 from etcd_operator.runtime.credentials import CredentialStore
 from etcd_operator.runtime.etcd_channel import Introduction
-from etcd_operator.runtime.gather import ASKED_FOR_LIST, PROBE_SECONDS, child_names
+from etcd_operator.runtime.gather import child_names
 from etcd_operator.runtime.identity import Identity
+from etcd_operator.runtime.member_answers import ASKED_FOR_LIST, PROBE_SECONDS
 from tests.unit.core.scenes import CLUSTER_ID, NAMING, member_id, raw_cluster
 from tests.unit.runtime.gather_stage import (
     MEMBERS,
@@ -323,7 +324,7 @@ def asked_for_standing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(host)
         return Standing(member_id(int(host[-1]) - 1), 90, 95, is_learner=False)
 
-    monkeypatch.setattr(gather, "read_standing", read)
+    monkeypatch.setattr(member_answers, "read_standing", read)
     return asked
 
 
@@ -371,7 +372,7 @@ async def test_members_are_asked_for_defragmentations_where_one_is_about_to_begi
         asked.append(host)
         return host == "10.0.0.2"
 
-    monkeypatch.setattr(gather, "is_defragmenting", ask)
+    monkeypatch.setattr(member_answers, "is_defragmenting", ask)
     monkeypatch.setattr(gather, "is_about_to_defragment", lambda _: about)
     stage = Stage()
     for ordinal in range(3):

@@ -57,19 +57,9 @@ def render_statefulset(
 
     `trust` names the authorities that members trust: others are another template.
     """
-    annotations = {}
-    if layout.cluster_id is not None:
-        # Of the object and not of its template: a record must not roll a Pod.
-        annotations[ANNOTATION_CLUSTER_ID] = format_id(layout.cluster_id)
-    if spec.image:
-        annotations[ANNOTATION_IMAGE_VERSION] = spec.tag
-    if layout.bootstrap is not None:
-        annotations[ANNOTATION_BOOTSTRAP] = str(layout.bootstrap)
-    if layout.served:
-        annotations[ANNOTATION_SERVED] = "true"
     template = _pod_template(spec, naming, trust, forced=_is_forced(layout))
     asked = fingerprint([_asked_for(spec), trust, _is_forced(layout)])
-    annotations |= record_template(fingerprint(template), asked, live)
+    annotations = _records(spec, layout) | record_template(fingerprint(template), asked, live)
     body = {
         "replicas": layout.replicas,
         "serviceName": naming.peer_service,
@@ -91,6 +81,20 @@ def render_statefulset(
         {"spec": body},
         annotations=annotations,
     )
+
+
+def _records(spec: EtcdClusterSpec, layout: Layout) -> dict[str, str]:
+    """Annotations of the object and not of its template: a record must not roll a Pod."""
+    records = {}
+    if layout.cluster_id is not None:
+        records[ANNOTATION_CLUSTER_ID] = format_id(layout.cluster_id)
+    if spec.image:
+        records[ANNOTATION_IMAGE_VERSION] = spec.tag
+    if layout.bootstrap is not None:
+        records[ANNOTATION_BOOTSTRAP] = str(layout.bootstrap)
+    if layout.served:
+        records[ANNOTATION_SERVED] = "true"
+    return records
 
 
 def _is_forced(layout: Layout) -> bool:
