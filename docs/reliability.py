@@ -40,7 +40,11 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ),
     (
         "a disk is deleted only when nothing in it is needed",
-        ("tests/model/test_model.py", "tests/unit/core/test_guards.py", "tests/e2e/test_disks.py"),
+        (
+            "tests/model/test_model.py",
+            "tests/unit/core/test_disk_guards.py",
+            "tests/e2e/test_disks.py",
+        ),
     ),
     (
         "growing disks end no Pod and cost no claim",

@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 from etcd_operator.core.actions import MoveLeader, PromoteMember, RemoveMember
 from tests.model.differing import agreed, held
 from tests.model.passes import Deed, Planned
-from tests.model.sight import Seen, Specs
+from tests.model.sight import Seen
+from tests.model.snapshots import Specs
 from tests.model.world import Etcd, Line, State
 
 LOST_MAJORITY: Final = "of members that differ, those that agree are no majority any more"

@@ -23,7 +23,7 @@ from etcd_operator.core.replacement import Stage, read_record
 from tests.model import agreement, approvals, etcd, kubernetes, replacing, strangers
 from tests.model.membership import NOT_YET
 from tests.model.passes import Deed, Planned
-from tests.model.sight import Specs
+from tests.model.snapshots import Specs
 from tests.model.world import CONFIG_MAP, DANGLING, SLOT_OF, STATEFUL_SET, Line, State, put
 
 Judgement = Callable[[State, State, Deed, Planned, Specs], str | None]

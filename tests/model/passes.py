@@ -44,7 +44,8 @@ from etcd_operator.core.rules.bootstrap import must_see_claims
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
 from tests.model import kubernetes, membership, replacing
-from tests.model.sight import Seen, Specs, build_snapshot, see
+from tests.model.sight import Seen, see
+from tests.model.snapshots import Specs, build_snapshot
 from tests.model.world import SLOT_OF, Manifest, State, Status
 
 Outcome = tuple[State, str | None]

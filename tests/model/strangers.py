@@ -18,7 +18,7 @@ from etcd_operator.core.naming import (
     ANNOTATION_MEMBERS,
 )
 from tests.model.passes import Deed, Planned
-from tests.model.sight import Specs
+from tests.model.snapshots import Specs
 from tests.model.world import (
     CONFIG_MAP,
     NAME,

@@ -364,3 +364,22 @@ def after_kubernetes(snapshot: Snapshot, action: Action) -> Snapshot:
             return change_pod(snapshot, ordinal, role=role)
         case _:
             return snapshot
+
+
+def left(snapshot: Snapshot, *ordinals: int) -> Snapshot:
+    """These members left etcd; Pods and disks are still there."""
+    for ordinal in ordinals:
+        snapshot = without_member(snapshot, ordinal)
+    return snapshot
+
+
+def deleted(snapshot: Snapshot) -> Snapshot:
+    """The user has deleted the EtcdCluster; the finalizer keeps it."""
+    return with_cluster(snapshot, deleting=True)
+
+
+def stopped(members: int = 3) -> Snapshot:
+    """A cluster at rest at size 0."""
+    off = with_spec(formed(members), size=0)
+    off = replace(off, pods=(), membership=None, probes={})
+    return with_status(settled(off), phase="Stopped")

@@ -1,4 +1,4 @@
-"""The second opinion: every refusal, and that it lets the harmless pass."""
+"""The second opinion on members and Pods: every refusal, and that it lets the harmless pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from etcd_operator.core.actions import (
     Action,
     AddLearner,
-    ApplyObject,
     DeleteObject,
     EvictPod,
     LabelPod,
@@ -30,25 +29,17 @@ from tests.unit.core.scenes import (
     NOW,
     answer,
     begun,
-    change_child,
-    change_claim,
     change_member,
     change_pod,
-    claim,
+    deleted,
     formed,
     growing,
     led_by,
+    left,
     member_id,
-    restoring,
-    settled,
     silent,
-    with_cluster,
     with_learner,
     with_spec,
-    without_child,
-    without_claims,
-    without_member,
-    without_pods,
     without_status,
 )
 
@@ -90,60 +81,14 @@ def down(snapshot: Snapshot, *ordinals: int, **changes: Any) -> Snapshot:
     return snapshot
 
 
-def wipe(ordinal: int, uid: str = "") -> DeleteObject:
-    uid = uid or f"claim-{ordinal}"
-    return DeleteObject("PersistentVolumeClaim", NAMING.claim(ordinal), uid, "test")
-
-
-def forget(kind: str) -> DeleteObject:
-    return DeleteObject(kind, "db", f"{kind}-db", "test")
-
-
-def change_statefulset(snapshot: Snapshot, **parts: dict[str, int]) -> Snapshot:
-    live = snapshot.statefulset
-    assert live is not None
-    return change_child(snapshot, "StatefulSet", "db", body={**live.body, **parts})
-
-
-def run(pods: int) -> ApplyObject:
-    manifest = {"kind": "StatefulSet", "spec": {"replicas": pods}}
-    return ApplyObject("StatefulSet", "db", "StatefulSet-db", "1", "test", manifest)
-
-
-def gate(state: str) -> ApplyObject:
-    data = {"db-0.yaml": f'initial-cluster-state: "{state}"\n'}
-    return ApplyObject("ConfigMap", "db-config", "", "", "test", {"data": data})
-
-
-def left(snapshot: Snapshot, *ordinals: int) -> Snapshot:
-    """These members left etcd; Pods and disks are still there."""
-    for ordinal in ordinals:
-        snapshot = without_member(snapshot, ordinal)
-    return snapshot
-
-
-def deleted(snapshot: Snapshot) -> Snapshot:
-    return with_cluster(snapshot, deleting=True)
-
-
 def other_id(snapshot: Snapshot) -> Snapshot:
     assert snapshot.membership is not None
     return replace(snapshot, membership=replace(snapshot.membership, cluster_id=0xBAD))
 
 
 LONG_AGO = NOW - timedelta(minutes=1)
-KEPT: dict[str, Any] = {"retentionPolicy": {"whenScaled": "Retain", "whenDeleted": "Retain"}}
 LEARNER = with_learner(with_spec(formed(3), size=5), 3, serves=True)
 ONE_OF_TWO = "only 1 of 2 voters would be left answering"
-MAJORITY_HAD_DATA = "a majority of the members may have had data"
-TELLS = "it tells whose disks and Pods these are"
-UNSEEN = "there may be disks that nobody sees yet"
-NO_DISKS = change_statefulset(
-    without_claims(without_pods(begun(3), 0, 1, 2), 0, 1, 2),
-    spec={"replicas": 0},
-    status={"observedGeneration": 1},
-)
-NOT_BOUND = change_claim(change_claim(begun(3), 0, bound=False), 1, bound=False)
 
 REFUSED: list[tuple[str, Action, Snapshot, str]] = [
     ("add without a quorum", add(3), silent(growing(3, 5), 1, 2), NO_QUORUM),
@@ -218,123 +163,11 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         silent(formed(3), 1),
         "only 1 of 3 voters would be left answering",
     ),
-    ("wipe a disk that is gone", wipe(7), formed(3), "it is not there any more"),
-    ("wipe another disk of this name", wipe(2, "older"), formed(3), "it is not there any more"),
-    (
-        "wipe an earlier cluster's disk",
-        wipe(3),
-        replace(formed(3), claims=(claim(3, owner_uid="earlier"),)),
-        "it belongs to another cluster",
-    ),
-    ("wipe a member's disk", wipe(2), formed(3), "its member is part of the cluster"),
-    (
-        "wipe a kept disk after shrinking",
-        wipe(2),
-        with_spec(left(formed(3), 2), storage=KEPT),
-        "the retention policy keeps it",
-    ),
-    (
-        "wipe a kept disk on deletion",
-        wipe(2),
-        deleted(with_spec(formed(3), storage=KEPT)),
-        "the retention policy keeps it",
-    ),
-    (
-        "wipe without a quorum",
-        wipe(2),
-        silent(formed(3), 0, 1),
-        "no quorum has confirmed that its member is gone",
-    ),
-    ("wipe what may have been written to", wipe(2), begun(3), MAJORITY_HAD_DATA),
-    ("forget a living cluster", forget("StatefulSet"), formed(3), "the cluster lives"),
-    (
-        "forget one that answers, status lost",
-        forget("ConfigMap"),
-        without_status(formed(3)),
-        "the cluster lives",
-    ),
-    ("forget whose Pods they are", forget("ConfigMap"), without_claims(NOT_BOUND, 0, 1, 2), TELLS),
-    (
-        "forget whose disks they are",
-        forget("ConfigMap"),
-        replace(without_pods(NO_DISKS, 0, 1, 2), claims=(claim(0, bound=False),)),
-        TELLS,
-    ),
-    (
-        "forget whose disks there will be",
-        forget("ConfigMap"),
-        change_statefulset(NO_DISKS, status={"observedGeneration": 0}),
-        UNSEEN,
-    ),
-    (
-        "forget disks that nobody looked for",
-        forget("ConfigMap"),
-        replace(NO_DISKS, unlabelled_claims=None),
-        UNSEEN,
-    ),
-    (
-        "fewer Pods than the bootstrap has members",
-        run(1),
-        begun(3),
-        MAJORITY_HAD_DATA,
-    ),
-    (
-        "fewer Pods without a quorum",
-        run(1),
-        silent(formed(3), 0, 1),
-        "no quorum has confirmed who may stop",
-    ),
     (
         "stop a voter that has not published yet",
         stop(2),
         change_member(silent(formed(3), 0), 2, client_urls=()),
         "only 1 of 3 voters would be left answering",
-    ),
-    ("fewer Pods than members", run(2), formed(3), "member 2 still belongs to the cluster"),
-    ("an open gate", gate("new"), formed(3), "the cluster was formed before"),
-    (
-        "an open gate beside restored disks",
-        gate("new"),
-        restoring(3, filled=True),
-        "the cluster comes from a backup",
-    ),
-    (
-        "an open gate, status and gate lost, and nobody answers",
-        gate("new"),
-        without_child(without_status(silent(formed(3), 0, 1, 2)), "ConfigMap", "db-config"),
-        "the cluster was formed before",
-    ),
-    (
-        "an open gate, and a member is Ready",
-        gate("new"),
-        change_pod(begun(3), 1, ready=True),
-        "a member was Ready, so a majority has formed the cluster",
-    ),
-    (
-        "an open gate, and a member was Ready",
-        gate("new"),
-        change_pod(begun(3), 1, was_ready=True),
-        "a member was Ready, so a majority has formed the cluster",
-    ),
-    *(
-        (
-            f"an open gate, and the {kind} says that a member was Ready",
-            gate("new"),
-            without_pods(
-                without_child(settled(change_pod(begun(3), 1, was_ready=True)), *other), 0, 1, 2
-            ),
-            "a member was Ready, so a majority has formed the cluster",
-        )
-        for kind, other in (
-            ("StatefulSet", ("ConfigMap", "db-config")),
-            ("ConfigMap", ("StatefulSet", "db")),
-        )
-    ),
-    (
-        "an open gate, status lost",
-        gate("new"),
-        without_status(formed(3)),
-        "the cluster was formed before",
     ),
 ]
 
@@ -380,16 +213,6 @@ ALLOWED: list[tuple[str, Action, Snapshot]] = [
     ("stop what crashes before there is a cluster", delete(0), down(begun(3), 0, 1, 2)),
     ("stop what runs where nobody serves", delete(2), down(formed(3))),
     ("stop when all must go", stop(0), deleted(silent(formed(3), 1, 2))),
-    ("wipe after leaving", wipe(2), left(formed(3), 2)),
-    ("wipe when all must go", wipe(0), deleted(silent(formed(3), 0, 1, 2))),
-    ("wipe what cannot have been written to", wipe(2), NOT_BOUND),
-    ("forget when all must go", forget("StatefulSet"), deleted(formed(3))),
-    ("forget a bootstrap without disks", forget("ConfigMap"), NO_DISKS),
-    ("fewer Pods after leaving", run(2), left(formed(3), 2)),
-    ("no Pods", run(0), with_spec(silent(formed(3), 0, 1), size=0)),
-    ("more Pods", run(5), silent(formed(3), 0, 1)),
-    ("an open gate of a bootstrap", gate("new"), begun(3)),
-    ("a closed gate", gate("existing"), formed(3)),
     ("a label", LabelPod("db-0", "pod-0", "voter"), silent(formed(3), 0, 1, 2)),
     ("a finalizer", SetFinalizer(True, "u", "1"), silent(formed(3), 0, 1, 2)),
 ]

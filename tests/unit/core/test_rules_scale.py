@@ -10,11 +10,11 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import AddLearner, PromoteMember, RemoveMember
 from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, SOON
-from etcd_operator.core.learners import JOINS_WITHIN, SCHEDULED_WITHIN
+from etcd_operator.core.learners import JOINS_WITHIN
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.members import Member
 from etcd_operator.core.plan import plan
-from etcd_operator.core.rules import joiners, scale
+from etcd_operator.core.rules import scale
 from etcd_operator.core.rules.joiners import FRESH
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
@@ -50,11 +50,6 @@ PODS = "apply StatefulSet db"
 def shrinking(members: int, size: int) -> Snapshot:
     """A healthy cluster whose size was just lowered."""
     return with_spec(formed(members), size=size)
-
-
-def late(snapshot: Snapshot, since: timedelta = JOINS_WITHIN) -> Snapshot:
-    """The learner's disk was made so long ago."""
-    return change_claim(snapshot, 3, created=NOW - since)
 
 
 def shrunk(members: int, size: int) -> Snapshot:
@@ -165,51 +160,6 @@ FIRES = (
         ("delete PersistentVolumeClaim data-db-3", "delete PersistentVolumeClaim data-db-4"),
     ),
     Fires(
-        "an announced learner is waited for",
-        joiners.wait_for_joiners,
-        with_learner(growing(3, 5), 3),
-        "MemberStarting",
-        "Waiting for new member db-3 to start.",
-        Phase.SCALING,
-    ),
-    Fires(
-        "one that is late is waited for when nothing else is to be done",
-        joiners.report_late_joiners,
-        late(with_learner(growing(3, 5), 3, node="", trouble=Trouble("Unschedulable", "full"))),
-        "MemberNotJoining",
-        "Waiting for new member db-3 (Unschedulable: full) to start.",
-        Phase.SCALING,
-        ("apply PodDisruptionBudget db",),
-    ),
-    Fires(
-        "so is one whose Pod cannot be made",
-        joiners.report_late_joiners,
-        without_pods(late(with_learner(growing(3, 5), 3)), 3),
-        "MemberNotJoining",
-        "Waiting for new member db-3 to start.",
-        Phase.SCALING,
-        ("apply PodDisruptionBudget db",),
-    ),
-    Fires(
-        "an image may take longer than the scheduler",
-        joiners.wait_for_joiners,
-        late(
-            with_learner(growing(3, 5), 3, trouble=Trouble("ErrImagePull", "timeout")),
-            SCHEDULED_WITHIN,
-        ),
-        "MemberStarting",
-        "Waiting for new member db-3 to start.",
-        Phase.SCALING,
-    ),
-    Fires(
-        "one that is late and runs may be there any moment",
-        joiners.wait_for_joiners,
-        late(with_learner(growing(3, 5), 3, running=True, ever_ran=True)),
-        "MemberStarting",
-        "Waiting for new member db-3 to start.",
-        Phase.SCALING,
-    ),
-    Fires(
         "3 to 5 on 3.5: one learner at a time",
         scale.grow,
         growing(3, 5),
@@ -288,24 +238,10 @@ PASSES = (
         scale.delete_left_disks,
         with_spec(shrunk(5, 3), storage=KEPT),
     ),
-    Passes("no learner", joiners.wait_for_joiners, formed(3)),
-    Passes(
-        "no node takes it",
-        joiners.wait_for_joiners,
-        late(
-            with_learner(growing(3, 5), 3, node="", trouble=Trouble("Unschedulable", "full")),
-            SCHEDULED_WITHIN,
-        ),
-    ),
-    Passes("it is late", joiners.wait_for_joiners, late(with_learner(growing(3, 5), 3))),
-    Passes("nobody joins", joiners.report_late_joiners, formed(3)),
     Passes(
         "the next one is not announced beside one that is late",
         scale.grow,
-        late(with_learner(growing(3, 5), 3)),
-    ),
-    Passes(
-        "the learner serves", joiners.wait_for_joiners, with_learner(growing(3, 5), 3, serves=True)
+        change_claim(with_learner(growing(3, 5), 3), 3, created=NOW - JOINS_WITHIN),
     ),
     Passes("the size is right", scale.grow, formed(3)),
     Passes("too many members", scale.grow, shrinking(5, 3)),
