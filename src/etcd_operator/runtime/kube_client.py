@@ -208,7 +208,7 @@ class LightkubeApi:
         body: Json | None = None,
     ) -> Json:
         method, content_type = _METHODS[verb]
-        content = msgspec.json.encode(body) if body is not None else None
+        content = None if body is None else msgspec.json.encode(body, enc_hook=_encode)
         headers = {"Content-Type": content_type} if content is not None else {}
         code = 0
         try:
@@ -248,6 +248,13 @@ async def _split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         for line in lines:
             if line.strip():
                 yield line
+
+
+def _encode(value: object) -> str:
+    """Texts of types of their own, such as durations; raises TypeError for all else."""
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no value of JSON")
 
 
 def _read_event(line: bytes) -> WatchEvent:

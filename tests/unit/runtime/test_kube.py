@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from etcd_operator.api.duration import Duration
 from etcd_operator.errors import (
     Conflict,
     Forbidden,
@@ -137,6 +138,15 @@ async def test_create_and_get(api: LightkubeApi, server: FakeApi) -> None:
         await api.create(CONFIG_MAPS, "team", manifest())
     assert (caught.value.status, caught.value.reason) == (409, "AlreadyExists")
     assert (await api.get(CONFIG_MAPS, "team", "db-config"))["data"] == {"a": "b"}
+
+
+async def test_a_value_of_a_type_of_its_own_travels_as_its_text(
+    api: LightkubeApi, server: FakeApi
+) -> None:
+    body = manifest()
+    body["data"] = {"duration": Duration("90m")}
+    answer = await api.create(CONFIG_MAPS, "team", body)
+    assert answer["data"] == {"duration": "90m"}
 
 
 async def test_pages_are_asked_for_until_the_last(api: LightkubeApi, server: FakeApi) -> None:
