@@ -67,6 +67,8 @@ ANNOTATION_TLS: Final = "etcd.etcd.io/tls"
 ANNOTATION_VERSION: Final = "etcd.etcd.io/version"
 # On the StatefulSet: the version of etcd in an image whose name need not say it.
 ANNOTATION_IMAGE_VERSION: Final = "etcd.etcd.io/image-version"
+# On the StatefulSet: a hash of what its claim template was handed down by `inheritedMetadata`.
+ANNOTATION_CLAIM_METADATA: Final = "etcd.etcd.io/claim-metadata"
 # On the Secret of a certificate authority: the spec's caGeneration that it was made for.
 ANNOTATION_CA_GENERATION: Final = "etcd.etcd.io/ca-generation"
 

@@ -13,6 +13,7 @@ from etcd_operator.core.layout import Layout
 from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import (
     ANNOTATION_BOOTSTRAP,
+    ANNOTATION_CLAIM_METADATA,
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_CONFIG,
     ANNOTATION_IMAGE_VERSION,
@@ -60,6 +61,7 @@ def render_statefulset(
     template = _pod_template(spec, naming, trust, forced=_is_forced(layout))
     asked = fingerprint([_asked_for(spec), trust, _is_forced(layout)])
     annotations = _records(spec, layout) | record_template(fingerprint(template), asked, live)
+    annotations |= _record_claim_metadata(naming, live)
     body = {
         "replicas": layout.replicas,
         "serviceName": naming.peer_service,
@@ -95,6 +97,22 @@ def _records(spec: EtcdClusterSpec, layout: Layout) -> dict[str, str]:
     if layout.served:
         records[ANNOTATION_SERVED] = "true"
     return records
+
+
+def hash_claim_metadata(naming: Naming) -> str:
+    """Return a hash of what disks to come are handed down; empty for nothing."""
+    handed_down = [sorted(naming.inherited_labels), sorted(naming.inherited_annotations)]
+    return fingerprint(handed_down) if any(handed_down) else ""
+
+
+def _record_claim_metadata(naming: Naming, live: Json | None) -> dict[str, str]:
+    """What the claim template was made with: it stays, as the template does."""
+    if live is None:
+        recorded = hash_claim_metadata(naming)
+    else:
+        known = live["metadata"].get("annotations") or {}
+        recorded = str(known.get(ANNOTATION_CLAIM_METADATA, ""))
+    return {ANNOTATION_CLAIM_METADATA: recorded} if recorded else {}
 
 
 def _is_forced(layout: Layout) -> bool:

@@ -16,7 +16,8 @@ from etcd_operator.core.actions import DeleteObject, ResizeClaim
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.live_objects import Claim
-from etcd_operator.core.render.statefulset import wanted_storage
+from etcd_operator.core.naming import ANNOTATION_CLAIM_METADATA
+from etcd_operator.core.render.statefulset import hash_claim_metadata, wanted_storage
 from etcd_operator.core.snapshot import Snapshot
 
 
@@ -72,31 +73,22 @@ def grow_full_disks(snapshot: Snapshot) -> Decision | None:
 
 
 def update_claim_template(snapshot: Snapshot) -> Decision | None:
-    """Make the StatefulSet anew whose claim template lacks what the spec hands down.
+    """Make the StatefulSet anew whose claim template was handed down other labels or annotations.
 
     Before members join: where a policy asks for a label, disks of the template of before are
-    refused. Disks that exist stay as they are.
+    refused. Disks that exist stay as they are. The record of what was handed down decides, and not
+    the template, to which a webhook may add what it likes.
     """
-    naming = snapshot.naming
     live = snapshot.statefulset
     if live is None or live.deleting:
         return None
-    metadata = _claim_template(snapshot).get("metadata") or {}
-    wanted = {"labels": naming.inherited_labels, "annotations": naming.inherited_annotations}
-    given = ((snapshot.cluster.spec.storage.volume_claim_template or {}).get("metadata")) or {}
-    missing = [
-        key
-        for kind, pairs in wanted.items()
-        for key, value in pairs
-        # What the spec says of disks alone comes before what it says of everything.
-        if (metadata.get(kind) or {}).get(key) != (given.get(kind) or {}).get(key, value)
-    ]
-    if not missing:
+    recorded = live.annotations.get(ANNOTATION_CLAIM_METADATA, "")
+    if recorded == hash_claim_metadata(snapshot.naming):
         return None
-    why = f"its claim template has to carry {', '.join(missing)}; the Pods stay as they are"
+    why = "the metadata of its claim template has to change; the Pods stay as they are"
     return Decision(
         reason="UpdatingClaimTemplate",
-        message=f"Updating the template of the disks with {', '.join(missing)}.",
+        message="Updating the template of disks to come: spec.inheritedMetadata has changed.",
         phase=Phase.UPGRADING,
         actions=(DeleteObject(live.kind, live.name, live.uid, why, orphan=True),),
         wake_after=PRESENTLY,
