@@ -30,6 +30,11 @@ def find_going(snapshot: Snapshot) -> tuple[Seat, ...]:
     )
 
 
+def would_lose_data(snapshot: Snapshot) -> bool:
+    """Whether to stop all members would lose what a restore in place is to keep until it serves."""
+    return snapshot.replicas != 0 and bool(find_going(snapshot))
+
+
 def explain_going(snapshot: Snapshot) -> str:
     """Return which claims are being deleted, what that means and what becomes of it."""
     going = find_going(snapshot)

@@ -369,3 +369,23 @@ def test_undone_the_members_run_what_can_read_their_disks() -> None:
     assert isinstance(apply, ApplyObject)
     image = apply.manifest["spec"]["template"]["spec"]["containers"][0]["image"]
     assert image.endswith(":v3.5.21")
+
+
+@pytest.mark.parametrize("stage", [Stage.KEEP, Stage.STOP])
+def test_no_restore_stops_a_member_whose_data_would_go_with_its_pod(stage: Stage) -> None:
+    """It would have to come back, if that is undone: first its member gets a new disk."""
+    going = change_claim(before(), 1, deleting=True)
+    begun = at(stage, going)
+    planned = plan(begun)
+    assert [brief(a) for a in planned.actions] == ["release v-0", "release v-2", "record undone"]
+    assert [guards.refuse(action, begun) for action in planned.actions] == [None] * 3
+    assert plan(wished(going)).rule == "replace_stuck_members"
+    assert plan(wished(before())).rule == "restore_in_place"
+
+
+def test_a_restore_is_undone_beside_a_claim_that_is_being_deleted() -> None:
+    """Its volume stays: it is all that is left of the data."""
+    undone = at(Stage.KEEP, change_claim(before(), 1, deleting=True), undone=True)
+    actions = plan(undone).actions
+    assert [guards.refuse(action, undone) for action in actions] == [None] * len(actions)
+    assert "release v-1" not in map(brief, actions)

@@ -31,6 +31,7 @@ from etcd_operator.core.actions import (
 )
 from etcd_operator.core.corrections import find_wrong
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
+from etcd_operator.core.going_disks import would_lose_data
 from etcd_operator.core.layout import ANNOTATION_RESTORED, Gate, Layout, lay_out
 from etcd_operator.core.live_objects import Claim
 from etcd_operator.core.members import format_id
@@ -101,6 +102,8 @@ def _begin(snapshot: Snapshot) -> Decision | None:
     size = snapshot.cluster.spec.size
     if not wish or cluster_id is None or not size or find_recovery(snapshot):
         return None
+    if would_lose_data(snapshot):
+        return None  # its member gets a new disk first, or a person has to decide
     members = lay_out(snapshot, cluster_id).listed
     disks = _find_disks(snapshot)
     ran = snapshot.template_version
@@ -122,7 +125,9 @@ def _find_disks(snapshot: Snapshot, before: tuple[OldDisk, ...] = ()) -> tuple[O
 
 def _clear_the_way(snapshot: Snapshot, replacement: Replacement, *, undone: bool) -> Decision:
     if undone:
-        return _leave(snapshot, replacement)
+        return _leave(snapshot, replacement, "It was undone.")
+    if would_lose_data(snapshot):
+        return _leave(snapshot, replacement, "It waits for a claim that is being deleted.")
     if replacement.stage is Stage.KEEP:
         return _keep(snapshot, replacement)
     return _stop(snapshot, replacement)
@@ -216,15 +221,18 @@ def _is_recorded(snapshot: Snapshot, cluster_id: int) -> bool:
 # Backwards
 
 
-def _leave(snapshot: Snapshot, replacement: Replacement) -> Decision:
-    """Undone before any claim went: the members start again, if they were stopped at all."""
-    claims = {claim.uid for claim in snapshot.claims}
+def _leave(snapshot: Snapshot, replacement: Replacement, why: str) -> Decision:
+    """Undone before any claim went: the members start again, if they were stopped at all.
+
+    The volume of a claim that is being deleted stays: it is all that is left of its data.
+    """
+    claims = {claim.uid for claim in snapshot.claims if not claim.deleting}
     freed = [
         ReleaseVolume(*_name(snapshot, disk))
         for disk in replacement.disks
         if disk.volume and disk.claim_uid in claims
     ]
-    return _step("It was undone.", (*freed, _write(snapshot, None, undone=True)))
+    return _step(why, (*freed, _write(snapshot, None, undone=True)))
 
 
 def _go_back(snapshot: Snapshot, replacement: Replacement) -> Decision:
