@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,14 @@ from etcd_operator.core.plan import plan
 from etcd_operator.core.precaution import render_backup
 from etcd_operator.core.render.certificates import render_certificates
 from etcd_operator.core.snapshot import Snapshot
-from tests.unit.core.scenes import new, raw_cluster
+from tests.unit.core.scenes import (
+    change_child,
+    formed,
+    new,
+    raw_cluster,
+    settled,
+    with_spec,
+)
 
 Json = dict[str, Any]
 
@@ -102,3 +110,20 @@ def test_what_cannot_be_handed_down(given: Json, field: str) -> None:
 def test_more_than_an_object_can_carry_is_a_flaw(labels: Json) -> None:
     cluster = parse_cluster(raw_cluster({"inheritedMetadata": {"labels": labels}}))
     assert cluster.flaws
+
+
+@pytest.mark.parametrize("found", ["TEAM-A", None])
+def test_admission_that_changes_the_labels_of_disks_makes_nothing_anew_for_ever(
+    found: str | None,
+) -> None:
+    """Made anew it would be as it is; only another wish is a reason."""
+    base = formed(3, inheritedMetadata=GIVEN)
+    naming = Naming.of(base.cluster, "cluster.local")
+    snapshot = settled(replace(base, naming=naming, children={}))
+    body = copy.deepcopy(snapshot.children["StatefulSet", "db"].body)
+    body["spec"]["volumeClaimTemplates"][0]["metadata"]["labels"]["owner"] = found
+    snapshot = settled(change_child(snapshot, "StatefulSet", "db", body=body))
+    assert plan(snapshot).rule == "rest"
+    wish = with_spec(snapshot, inheritedMetadata={"labels": {"owner": "team-b"}})
+    wish = replace(wish, naming=Naming.of(wish.cluster, "cluster.local"))
+    assert plan(wish).rule == "update_claim_template"
