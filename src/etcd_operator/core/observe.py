@@ -154,7 +154,7 @@ def read_last_words(text: str) -> str:
     for line in reversed(text.splitlines()):
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):  # any container may write anything
             continue
         if isinstance(entry, dict) and entry.get("level") in ("fatal", "panic", "error"):
             return ": ".join(str(entry[key]) for key in ("msg", "error") if entry.get(key))

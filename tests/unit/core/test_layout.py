@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etcd_operator.core.actions import ApplyObject
+from etcd_operator.core.guards import refuse
 from etcd_operator.core.layout import Gate, has_served, recorded_bootstrap, recorded_members
 from etcd_operator.core.plan import choose_layout, plan
 from etcd_operator.core.snapshot import Snapshot
@@ -231,19 +232,39 @@ def test_what_a_live_gate_opens_and_closes_stays_without_a_quorum() -> None:
     assert after.resource_version == before.resource_version
 
 
-def test_without_a_quorum_a_file_that_nobody_can_read_stays_as_it_is() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["edited by hand", f"initial-cluster: {'[' * 5000}\ninitial-cluster-state: 1"],
+    ids=["words", "depth"],
+)
+def test_without_a_quorum_a_file_that_nobody_can_read_stays_as_it_is(text: str) -> None:
     scene = formed(3)
     live = scene.config_map
     assert live is not None
-    data = {**live.body["data"], "db-1.yaml": "edited by hand", "notes": "initial-cluster: ?"}
+    data = {**live.body["data"], "db-1.yaml": text, "notes": "initial-cluster: ?"}
     edited = change_child(scene, "ConfigMap", "db-config", body={**live.body, "data": data})
     blind = silent(with_spec(edited, etcdConfig={"snapshotCount": 5}), 0, 1)
     (after,) = (a for a in plan(blind).actions if getattr(a, "kind", "") == "ConfigMap")
     assert isinstance(after, ApplyObject)
     written = after.manifest["data"]
-    assert (written["db-1.yaml"], written["notes"]) == (data["db-1.yaml"], data["notes"])
+    assert (written["db-1.yaml"], written.get("notes")) == (data["db-1.yaml"], None)
     assert "snapshot-count: 5\n" in written["db-0.yaml"]
 
 
 def test_without_a_quorum_a_gate_as_it_should_be_is_not_written() -> None:
     assert plan(silent(formed(3), 0, 1)).actions == ()
+
+
+def test_what_others_put_beside_the_files_of_members_keeps_no_cluster_stopped() -> None:
+    """Without a quorum the gate stays as it is: but for files that the guard refuses to write."""
+    stopped = settled(with_spec(silent(formed(3), 0, 1, 2), size=0))
+    body = copy.deepcopy(stopped.children[GATE].body)
+    body["data"]["db-10.yaml"] = body["data"]["notes.yaml"] = "initial-cluster-state: existing"
+    started = with_spec(change_child(stopped, *GATE, body=body), size=3)
+    started = without_pods(started, 0, 1, 2)
+    written = [action for action in plan(started).actions if isinstance(action, ApplyObject)]
+    assert [(a.kind, refuse(a, started)) for a in written] == [
+        ("ConfigMap", None),
+        ("StatefulSet", None),
+    ]
+    assert written[0].manifest["data"].keys() == stopped.children[GATE].body["data"].keys()

@@ -113,6 +113,7 @@ def test_a_pod_that_crashes_again_and_again() -> None:
     [
         ("", ""),
         ("exec format error", "exec format error"),
+        ("[" * 4096, "[" * 300),
         (
             '{"level":"info","msg":"starting"}\n'  # noqa: ISC004 (one log of two lines)
             '{"level":"fatal","msg":"discovery failed","error":"cannot fetch cluster info"}',

@@ -21,6 +21,7 @@ from tests.unit.core.scenes import (
     answer,
     begun,
     change_child,
+    change_claim,
     change_pod,
     formed,
     outdated,
@@ -274,3 +275,17 @@ def test_a_joiner_that_always_crashes_comes_to_be_replaced() -> None:
 
 def test_the_annotation_replaces_a_joiner_that_could_be_restarted() -> None:
     assert briefs(joiner(replace_asked=True))[:2] == ("remove 3", "add 3")
+
+
+def test_a_crash_on_a_disk_that_goes_keeps_nobody_else_from_being_replaced() -> None:
+    """Its data would go with its Pod: the guard refuses that, and what comes after it in a plan."""
+    snapshot = silent(formed(3), 1, 2)
+    for ordinal in (1, 2):
+        crashing = {"running": False, "restarts": 5, "created": LONG_AGO, "trouble": OOM}
+        snapshot = change_pod(snapshot, ordinal, **crashing)
+    snapshot = change_child(snapshot, "ConfigMap", "db-config", written=NOW)
+    assert briefs(snapshot) == ("delete Pod db-1", "delete Pod db-2")
+    going = change_claim(snapshot, 1, deleting=True)
+    planned = plan(going)
+    assert briefs(going) == ("delete Pod db-2",)
+    assert [guards.refuse(action, going) for action in planned.actions] == [None]

@@ -8,7 +8,9 @@ import pytest
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
+from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.conditions import judge
+from etcd_operator.core.naming import ANNOTATION_ANNOUNCED
 from etcd_operator.core.plan import plan
 from etcd_operator.core.recovery import Stage, find_recovery
 from etcd_operator.core.rules.recover import recover_quorum
@@ -31,6 +33,7 @@ from tests.unit.core.recovery_scenes import (
     with_standing,
 )
 from tests.unit.core.scenes import (
+    announcing,
     change_pod,
     formed,
     settled,
@@ -298,3 +301,12 @@ def test_it_grows_again_when_it_is_over() -> None:
     assert (verdict.status, verdict.reason) == ("True", "MajorityGivenUp")
     assert "revision 100" in verdict.message
     assert report(over, made.decision).last_recovery == f"{REQUEST} 100"
+
+
+def test_what_was_announced_stays_on_record_when_a_recovery_is_called_off() -> None:
+    """A learner that is on its way in is no stranger then."""
+    back = replace(isolating(), membership=formed(3).membership, probes=formed(3).probes)
+    planned = plan(announcing(back, 5))
+    assert planned.rule == "recover_quorum"
+    (written,) = (a for a in planned.actions if isinstance(a, ApplyObject))
+    assert written.manifest["metadata"]["annotations"][ANNOTATION_ANNOUNCED] == "5"

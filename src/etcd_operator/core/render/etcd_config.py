@@ -13,7 +13,13 @@ from typing import Any
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import Value, convert
 from etcd_operator.core.layout import Gate, Layout
-from etcd_operator.core.naming import CLIENT_PORT, METRICS_PORT, PEER_PORT, Naming, ordinal_of_pod
+from etcd_operator.core.naming import (
+    CLIENT_PORT,
+    METRICS_PORT,
+    MOST_MEMBERS,
+    PEER_PORT,
+    Naming,
+)
 from etcd_operator.core.recovery import Stage
 from etcd_operator.core.render.transport import render_transport
 
@@ -43,13 +49,15 @@ def render_kept_configs(
     """Render the live files with the settings of the spec; what each opens or closes stays.
 
     Without a quorum nobody can say who may join; but a setting that keeps members from running may
-    be what took the quorum. A file that cannot be read stays as it is.
+    be what took the quorum. A member's file that cannot be read stays as it is; what others have
+    put beside the files of members does not.
     """
-    files = dict(live)
-    for key, text in live.items():
-        ordinal = ordinal_of_pod(key.removesuffix(".yaml"), naming.name)
-        gate = _read_gate(text)
-        if ordinal is not None and key == naming.config_key(ordinal) and gate is not None:
+    files: dict[str, str] = {}
+    for ordinal in range(MOST_MEMBERS):
+        key, forced = naming.config_key(ordinal), naming.forced_config_key(ordinal)
+        files |= {name: live[name] for name in (key, forced) if name in live}
+        gate = _read_gate(live.get(key, ""))
+        if gate is not None:
             files[key] = _write(_settings(spec, naming, ordinal, *gate))
     return files
 
@@ -59,7 +67,7 @@ def _read_gate(text: str) -> tuple[str, str] | None:
     lines = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
     try:
         return json.loads(lines["initial-cluster"]), json.loads(lines["initial-cluster-state"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         return None
 
 

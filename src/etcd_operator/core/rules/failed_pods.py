@@ -183,6 +183,8 @@ def _crashes_with_old_settings(snapshot: Snapshot, pod: Pod) -> bool:
     """
     if snapshot.quorum_confirmed or pod.deleting or _answers(snapshot, pod):
         return False
+    if loses_disk(snapshot, pod):
+        return False
     return _is_crashing(pod) and _is_older_than_gate(snapshot, pod)
 
 

@@ -258,6 +258,7 @@ def _layout(snapshot: Snapshot, recovery: Recovery | None) -> Layout:
         recovered=" ".join(find_recovered(snapshot)).strip(),
         spent=spent_approvals(snapshot),
         version=next_record(snapshot),
+        announced=snapshot.announced,
     )
 
 
