@@ -36,6 +36,7 @@ from etcd_operator.core.rules import (
     protect,
     refuse,
     request,
+    resizing,
     restore,
     rollout,
     scale,
@@ -99,7 +100,6 @@ RULES: Final[tuple[Rule, ...]] = (
     storage.update_claim_template,  # before anybody needs another disk
     joiners.wait_for_joiners,
     scale.grow,  # … before telling it more
-    scale.wait_to_shrink,
     storage.grow_disks,
     authorize.authorize,
     versions.refuse_image,
@@ -108,7 +108,10 @@ RULES: Final[tuple[Rule, ...]] = (
     versions.end_downgrade,
     rollout.roll,
     protect.back_up_before_upgrade,  # what it holds back is in nobody's template yet
+    resizing.wait_to_shrink,
     stuck.wait_to_replace,
+    resizing.wait_to_grow,
+    resizing.wait_for_left_disks,
     joiners.report_late_joiners,
     maintain.tell_alarms,
     maintain.defragment,

@@ -17,7 +17,8 @@ from etcd_operator.core.members import Comparison
 from etcd_operator.core.plan import plan, predict
 from etcd_operator.core.rules.maintain import tell_difference
 from etcd_operator.core.rules.replace import replace_lost_members
-from etcd_operator.core.rules.scale import grow, shrink, wait_to_shrink
+from etcd_operator.core.rules.resizing import wait_to_shrink
+from etcd_operator.core.rules.scale import grow, shrink
 from etcd_operator.core.rules.stuck import replace_stuck_members, wait_to_replace
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (

@@ -12,7 +12,7 @@ from etcd_operator.core.actions import ApplyObject, DeleteObject, EvictPod, Remo
 from etcd_operator.core.conditions import judge
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.plan import plan
-from etcd_operator.core.rules import bootstrap, hibernate, rollout, scale, stuck
+from etcd_operator.core.rules import bootstrap, hibernate, resizing, rollout, scale, stuck
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     CLUSTER_ID,
@@ -110,7 +110,7 @@ FIRES = (
     ),
     Fires(
         "a claim that somebody else made is not grown onto",
-        scale.grow,
+        resizing.wait_to_grow,
         growing(first="data_db_1"),
         "ForeignClaim",
         FOREIGN,
@@ -120,7 +120,7 @@ FIRES = (
     ),
     Fires(
         "nor one that was made for another cluster of the name",
-        scale.grow,
+        resizing.wait_to_grow,
         replace(
             growing(), claims=(*formed(1).claims, replace(formed(2).claims[1], owner_uid="earlier"))
         ),

@@ -14,7 +14,7 @@ from etcd_operator.core.learners import JOINS_WITHIN
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.members import Member
 from etcd_operator.core.plan import plan
-from etcd_operator.core.rules import scale
+from etcd_operator.core.rules import resizing, scale
 from etcd_operator.core.rules.joiners import FRESH
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
@@ -24,11 +24,13 @@ from tests.unit.core.scenes import (
     answer,
     begun,
     change_claim,
+    change_pod,
     claim,
     formed,
     growing,
     led_by,
     member_id,
+    outdated,
     pod,
     settled,
     silent,
@@ -144,7 +146,7 @@ FIRES = (
     ),
     Fires(
         "shrinking waits when the rest would have no majority",
-        scale.wait_to_shrink,
+        resizing.wait_to_shrink,
         silent(shrinking(3, 1), 0),
         "QuorumAtRisk",
         "Not shrinking: while db-0 cannot be counted on, the rest has no majority.",
@@ -158,6 +160,14 @@ FIRES = (
         "Deleting the disks of removed members: data-db-3, data-db-4.",
         Phase.SCALING,
         ("delete PersistentVolumeClaim data-db-3", "delete PersistentVolumeClaim data-db-4"),
+    ),
+    Fires(
+        "those that do not go are named",
+        resizing.wait_for_left_disks,
+        change_claim(replace(shrunk(4, 3), pods=formed(3).pods), 3, deleting=True),
+        "DeletingDisks",
+        "Deleting the disks of removed members: data-db-3.",
+        Phase.SCALING,
     ),
     Fires(
         "3 to 5 on 3.5: one learner at a time",
@@ -197,7 +207,7 @@ FIRES = (
     ),
     Fires(
         "growing waits for a member that is away",
-        scale.grow,
+        resizing.wait_to_grow,
         silent(growing(3, 5), 1),
         "MemberAway",
         "Growing waits for db-1 to answer.",
@@ -205,7 +215,7 @@ FIRES = (
     ),
     Fires(
         "growing waits for old disks",
-        scale.grow,
+        resizing.wait_to_grow,
         change_claim(replace(growing(3, 5), claims=(*formed(4).claims,)), 3, deleting=True),
         "WaitingForDisks",
         "Growing waits for the old disk of db-3 to go.",
@@ -213,7 +223,7 @@ FIRES = (
     ),
     Fires(
         "a kept disk blocks growing, and the user is told which",
-        scale.grow,
+        resizing.wait_to_grow,
         replace(with_spec(growing(3, 5), storage=KEPT), claims=formed(4).claims),
         "DiskKept",
         "PersistentVolumeClaim data-db-3 was kept when the cluster shrank, as "
@@ -226,13 +236,15 @@ FIRES = (
 PASSES = (
     Passes(
         "nobody above the size, nothing to wait for",
-        scale.wait_to_shrink,
+        resizing.wait_to_shrink,
         formed(3),
     ),
     Passes("a quorum answers", scale.wait_for_quorum, silent(formed(3), 1)),
     Passes("every member is ours", scale.refuse_foreign_members, formed(3)),
     Passes("the size is right", scale.shrink, formed(3)),
     Passes("nothing is left over", scale.delete_left_disks, formed(3)),
+    Passes("none is left", resizing.wait_for_left_disks, formed(3)),
+    Passes("nobody is missing", resizing.wait_to_grow, formed(3)),
     Passes(
         "disks are kept",
         scale.delete_left_disks,
@@ -302,6 +314,30 @@ def test_a_shrunk_cluster_is_not_well_before_its_old_disks_are_gone() -> None:
     stopping = plan(replace(shrunk(5, 3), pods=formed(5).pods))
     assert stopping.decision.reason == "DeletingDisks"
     assert not stopping.decision.settled
+
+
+@pytest.mark.parametrize(
+    ("waiting", "reason"),
+    [
+        (replace(growing(3, 5), unlabelled_claims=("data-db-3",)), "ForeignClaim"),
+        (replace(with_spec(growing(3, 5), storage=KEPT), claims=formed(4).claims), "DiskKept"),
+        (
+            change_claim(replace(growing(3, 5), claims=formed(4).claims), 3, deleting=True),
+            "WaitingForDisks",
+        ),
+        (
+            change_claim(settled(replace(shrunk(4, 3), pods=formed(3).pods)), 3, deleting=True),
+            "DeletingDisks",
+        ),
+        (silent(shrinking(3, 1), 0), "QuorumAtRisk"),
+        (change_pod(silent(growing(3, 5), 0), 0, ready=False), "MemberAway"),
+    ],
+    ids=["foreign claim", "kept disk", "old disk", "left disk", "shrink", "member away"],
+)
+def test_what_a_change_of_size_waits_for_holds_back_no_roll(waiting: Snapshot, reason: str) -> None:
+    """It may stay for ever, and a roll may be its remedy, or the next certificate authority."""
+    assert plan(waiting).decision.reason == reason
+    assert plan(outdated(waiting, 0, 1, 2)).rule == "roll"
 
 
 def test_silent_members_leave_first() -> None:

@@ -108,22 +108,6 @@ def shrink(snapshot: Snapshot) -> Decision | None:
     )
 
 
-def wait_to_shrink(snapshot: Snapshot) -> Decision | None:
-    """Say why nobody can leave, when nothing else can be done about it either."""
-    if all(seat.ordinal < snapshot.cluster.spec.size for seat in snapshot.seats() if seat.member):
-        return None
-    doubtful = doubtful_ids(snapshot)
-    away = {seat.ordinal for seat in voters_not_serving(snapshot)}
-    away |= {s.ordinal for s in snapshot.seats() if s.member and s.member.id in doubtful}
-    names = ", ".join(snapshot.naming.member(ordinal) for ordinal in sorted(away))
-    return Decision(
-        reason="QuorumAtRisk",
-        message=f"Not shrinking: while {names} cannot be counted on, the rest has no majority.",
-        phase=Phase.SCALING,
-        wake_after=PRESENTLY,
-    )
-
-
 def _removals(snapshot: Snapshot, surplus: list[Seat]) -> list[Action]:
     """All removals that are safe one after the other, leadership moved out of their way first."""
     cluster_id = snapshot.live_cluster_id
@@ -164,18 +148,7 @@ def _choose_heir(snapshot: Snapshot, leaving: set[int]) -> Seat | None:
 
 def delete_left_disks(snapshot: Snapshot) -> Decision | None:
     """Delete the disks of removed members, so that no later member ever meets old data."""
-    if snapshot.cluster.spec.storage.retention_policy.when_scaled == "Retain":
-        return None
-    left = [
-        seat
-        for seat in snapshot.seats()
-        if seat.claim
-        and seat.claim.owner_uid == snapshot.naming.uid
-        and not seat.member
-        and not _is_within(snapshot, seat.ordinal)
-    ]
-    if not left:
-        return None
+    left = find_left_disks(snapshot)
     names = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in left)
     why = "its member left the cluster"
     actions = tuple(
@@ -183,15 +156,28 @@ def delete_left_disks(snapshot: Snapshot) -> Decision | None:
         for seat in left
         if seat.claim and not seat.claim.deleting and not _is_running(seat)
     )
-    if not actions and _missing(snapshot):
-        return None  # whether growth has to wait for them is a question of its own
+    if not actions:
+        return None  # nothing waits for those that are going but a member in their place
     return Decision(
         reason="DeletingDisks",
         message=f"Deleting the disks of removed members: {names}.",
         phase=Phase.SCALING,
         actions=actions,
-        wake_after=None if actions else PRESENTLY,
     )
+
+
+def find_left_disks(snapshot: Snapshot) -> list[Seat]:
+    """The seats of removed members whose disks are to go, or are going."""
+    if snapshot.cluster.spec.storage.retention_policy.when_scaled == "Retain":
+        return []
+    return [
+        seat
+        for seat in snapshot.seats()
+        if seat.claim
+        and seat.claim.owner_uid == snapshot.naming.uid
+        and not seat.member
+        and not _is_within(snapshot, seat.ordinal)
+    ]
 
 
 def grow(snapshot: Snapshot) -> Decision | None:
@@ -201,26 +187,30 @@ def grow(snapshot: Snapshot) -> Decision | None:
     before it starts, and a name that is not there yet costs it thirty seconds.
     """
     size = snapshot.cluster.spec.size
-    missing = _missing(snapshot)
+    missing = find_missing(snapshot)
     if not missing:
         return None
     if joining(snapshot) and not may_announce_next(snapshot):
         return None  # one that is late: etcd takes one after the other
     count = len(snapshot.members)
-    if (away := voters_not_serving(snapshot)) != ():
-        names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
-        return _not_yet("MemberAway", f"Growing waits for {names} to answer.", PRESENTLY)
     first = missing[0]
-    if foreign_claim(snapshot, first):
-        return _refuse_foreign_claim(foreign_claim(snapshot, first))
-    if _waits_for_remains(snapshot, first):
-        return _wait_for_disk(snapshot, first)
+    if is_held_back(snapshot, first):
+        return None  # what is due meanwhile may be the remedy
     return Decision(
         reason="ScalingOut",
         message=f"Growing from {count} to {size} members.",
         phase=Phase.SCALING,
         actions=_announce(snapshot, first),
         wake_after=SHORTLY,
+    )
+
+
+def is_held_back(snapshot: Snapshot, ordinal: int) -> bool:
+    """Whether a member cannot be announced there yet; `wait_to_grow` says why."""
+    return bool(
+        voters_not_serving(snapshot)
+        or foreign_claim(snapshot, ordinal)
+        or waits_for_remains(snapshot, ordinal)
     )
 
 
@@ -246,19 +236,18 @@ def joining(snapshot: Snapshot) -> list[Seat]:
 
 def may_announce_next(snapshot: Snapshot) -> bool:
     """Whether another learner can be announced while those of before have no vote yet."""
-    missing, announced = _missing(snapshot), learners(snapshot)
+    missing, announced = find_missing(snapshot), learners(snapshot)
     return bool(
         missing
         and announced
         and all(_member(seat).started for seat in announced)
-        and not voters_not_serving(snapshot)
-        and not _waits_for_remains(snapshot, missing[0])
-        and not foreign_claim(snapshot, missing[0])
+        and not is_held_back(snapshot, missing[0])
         and _takes_severallearners(snapshot)
     )
 
 
-def _missing(snapshot: Snapshot) -> list[int]:
+def find_missing(snapshot: Snapshot) -> list[int]:
+    """The ordinals below the size that are no member's, the lowest first."""
     taken = {seat.ordinal for seat in snapshot.seats() if seat.member}
     return [ordinal for ordinal in range(snapshot.cluster.spec.size) if ordinal not in taken]
 
@@ -272,7 +261,7 @@ def _is_within(snapshot: Snapshot, ordinal: int) -> bool:
     return any(seat.member and seat.ordinal > ordinal for seat in snapshot.seats())
 
 
-def _waits_for_remains(snapshot: Snapshot, ordinal: int) -> bool:
+def waits_for_remains(snapshot: Snapshot, ordinal: int) -> bool:
     """Whether an old Pod or disk has to go before a member can be announced there."""
     seat = snapshot.seat(ordinal)
     remains = seat.claim is not None or seat.pod is not None
@@ -288,37 +277,6 @@ def foreign_claim(snapshot: Snapshot, ordinal: int) -> str:
     name, claim = snapshot.naming.claim(ordinal), snapshot.seat(ordinal).claim
     foreign = claim is not None and claim.owner_uid != snapshot.naming.uid and not claim.deleting
     return name if foreign or name in (snapshot.unlabelled_claims or ()) else ""
-
-
-def _refuse_foreign_claim(name: str) -> Decision:
-    return _not_yet(
-        "ForeignClaim",
-        f"PersistentVolumeClaim {name} has the name of the next member's disk, and was not made "
-        "for this cluster. Delete it if its data is not needed; then the cluster grows.",
-        LATER,
-        blocked=True,
-    )
-
-
-def _wait_for_disk(snapshot: Snapshot, ordinal: int) -> Decision:
-    claim = snapshot.seat(ordinal).claim
-    retained = snapshot.cluster.spec.storage.retention_policy.when_scaled == "Retain"
-    if claim and not claim.deleting and retained:
-        return _not_yet(
-            "DiskKept",
-            f"PersistentVolumeClaim {claim.name} was kept when the cluster shrank, as "
-            "spec.storage.retentionPolicy.whenScaled wants: delete it to let the cluster grow.",
-            LATER,
-            blocked=True,
-        )
-    name = snapshot.naming.member(ordinal)
-    return _not_yet("WaitingForDisks", f"Growing waits for the old disk of {name} to go.", 1.0)
-
-
-def _not_yet(reason: str, message: str, wake_after: float, *, blocked: bool = False) -> Decision:
-    return Decision(
-        reason=reason, message=message, phase=Phase.SCALING, wake_after=wake_after, blocked=blocked
-    )
 
 
 def _takes_severallearners(snapshot: Snapshot) -> bool:
