@@ -24,13 +24,11 @@ from tests.unit.core.scenes import (
     answer,
     begun,
     change_claim,
-    change_pod,
     claim,
     formed,
     growing,
     led_by,
     member_id,
-    outdated,
     pod,
     settled,
     silent,
@@ -314,30 +312,6 @@ def test_a_shrunk_cluster_is_not_well_before_its_old_disks_are_gone() -> None:
     stopping = plan(replace(shrunk(5, 3), pods=formed(5).pods))
     assert stopping.decision.reason == "DeletingDisks"
     assert not stopping.decision.settled
-
-
-@pytest.mark.parametrize(
-    ("waiting", "reason"),
-    [
-        (replace(growing(3, 5), unlabelled_claims=("data-db-3",)), "ForeignClaim"),
-        (replace(with_spec(growing(3, 5), storage=KEPT), claims=formed(4).claims), "DiskKept"),
-        (
-            change_claim(replace(growing(3, 5), claims=formed(4).claims), 3, deleting=True),
-            "WaitingForDisks",
-        ),
-        (
-            change_claim(settled(replace(shrunk(4, 3), pods=formed(3).pods)), 3, deleting=True),
-            "DeletingDisks",
-        ),
-        (silent(shrinking(3, 1), 0), "QuorumAtRisk"),
-        (change_pod(silent(growing(3, 5), 0), 0, ready=False), "MemberAway"),
-    ],
-    ids=["foreign claim", "kept disk", "old disk", "left disk", "shrink", "member away"],
-)
-def test_what_a_change_of_size_waits_for_holds_back_no_roll(waiting: Snapshot, reason: str) -> None:
-    """It may stay for ever, and a roll may be its remedy, or the next certificate authority."""
-    assert plan(waiting).decision.reason == reason
-    assert plan(outdated(waiting, 0, 1, 2)).rule == "roll"
 
 
 def test_silent_members_leave_first() -> None:
