@@ -42,8 +42,6 @@ STRANGERS: Final = (
            ("unit: records",)),
     Mutant("guard: releases volumes by the name in a record alone", "replacement_guards",
            "(name, uid, volume) in known | back", "True", ("unit: replacement_guards",)),
-    Mutant("calls members that run foreign", "ownership",
-           "min(max(run, known or", "min(max(0, known or", ("unit: ownership",)),
     Mutant("forgets what was announced when it recovers", "rules.recover",
            "announced=snapshot.announced", "announced=0", ("unit: rules_recover",)),
 )  # fmt: skip

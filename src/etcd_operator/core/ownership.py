@@ -35,18 +35,16 @@ class Ownership:
     foreign: tuple[Member, ...]
 
 
-def count_announced(gate: Mapping[str, str], run: int, made: Collection[int]) -> int:
-    """Return how many ordinals count, by the annotations of the gate and by the Pods to be `run`.
+def count_announced(gate: Mapping[str, str], made: Collection[int]) -> int:
+    """Return how many ordinals count, by the annotations of the gate.
 
-    The StatefulSet runs a Pod for no member that was not announced, and for each that was: where
-    the gate was put back to what it said once, nobody is to be told that a member is foreign.
-    Where the gate says nothing, by all that was `made` for members: each a number of ordinals.
+    Where they say nothing, by all that was `made` for members: each a number of ordinals.
     """
     members = read_ordinals(gate.get(ANNOTATION_MEMBERS, ""))
     begun = read_size(gate.get(ANNOTATION_BOOTSTRAP, ""))
     highest = members[-1] + 1 if members else 0
     known = max(highest, begun or 0, announced_beyond(gate))
-    return min(max(run, known or max(made, default=0)), MOST_MEMBERS)
+    return min(known or max(made, default=0), MOST_MEMBERS)
 
 
 def announced_beyond(gate: Mapping[str, str]) -> int:

@@ -209,9 +209,8 @@ class Snapshot:
     def announced(self) -> int:
         """How many ordinals, from 0 on, the operator has announced to etcd or is about to."""
         made = {pod.ordinal + 1 for pod in self.pods} | {c.ordinal + 1 for c in self.claims}
-        live = self.statefulset
-        run = (self.replicas or 0) if live and live.owner_uid == self.naming.uid else 0
-        return count_announced(self.gate_annotations, run, {*made, self.cluster.spec.size})
+        made |= {self.cluster.spec.size, self.replicas or 0}
+        return count_announced(self.gate_annotations, made)
 
     @property
     def gate_annotations(self) -> Mapping[str, str]:

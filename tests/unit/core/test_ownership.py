@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 
 import pytest
@@ -19,7 +18,6 @@ from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
 from tests.unit.core.scenes import (
     NAMING,
-    change_child,
     formed,
     growing,
     member,
@@ -195,14 +193,3 @@ def _is_bounded(action: Action) -> bool:
         return True
     spec, data = action.manifest.get("spec", {}), action.manifest.get("data", {})
     return spec.get("replicas", 0) <= MOST_MEMBERS and len(data) <= MOST_MEMBERS
-
-
-@pytest.mark.parametrize("told", ["0", "0,1"])
-def test_nobody_is_told_to_remove_members_where_the_gate_says_what_it_said_once(told: str) -> None:
-    """A ConfigMap from a backup: the StatefulSet runs Pods only for members that were announced."""
-    gate = copy.deepcopy(formed(3).children["ConfigMap", "db-config"].body)
-    gate["metadata"]["annotations"]["etcd.etcd.io/members"] = told
-    snapshot = change_child(formed(3), "ConfigMap", "db-config", body=gate)
-    assert plan(snapshot).rule == "rest"
-    assert snapshot.ownership.foreign == ()
-    assert plan(by_hand(snapshot, NAMING.peer_url(3))).rule == "refuse_foreign_members"
