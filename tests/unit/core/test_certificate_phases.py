@@ -49,6 +49,9 @@ from tests.unit.core.certificate_world import (
 )
 from tests.unit.core.scenes import formed, settled
 
+# Whole worlds are explored: seconds each, more on a machine that does other things.
+pytestmark = pytest.mark.timeout(300)
+
 HOSTS = ("*.db-peer.team.svc.cluster.local",)
 PEERS: Any = {"clientTLSEnabled": False}
 CLIENTS: Any = {"peerTLSEnabled": False}

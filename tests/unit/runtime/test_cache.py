@@ -140,10 +140,10 @@ async def test_a_silent_connection_is_dropped_and_made_anew() -> None:
     """The other end is gone without a word: nothing arrives, no error either."""
     server = FakeApi()
     server.break_next("watch", "silent")
+    started = asyncio.get_running_loop().time()
     async with followed(server) as store:
         await store.synced.wait()
         await until(lambda: any("watch" in r.query for r in server.requests))
-        started = asyncio.get_running_loop().time()
         server.write("unheard")
         await until_equal(store, server)
         assert asyncio.get_running_loop().time() - started >= IDLE_SECONDS / 2
