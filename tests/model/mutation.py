@@ -57,12 +57,8 @@ class Finder(importlib.abc.MetaPathFinder):
 
     def __init__(self, mutant: Mutant) -> None:
         self._module = f"{CORE}.{mutant.module}"
-        found = _locate(mutant.module)
-        source = found.read_text()
-        if source.count(mutant.old) != 1:
-            raise ValueError(f"{mutant.old!r} is {source.count(mutant.old)} times in {found}")
-        self._path = str(found)
-        self._source = source.replace(mutant.old, mutant.new).encode()
+        self._path = str(_locate(mutant.module))
+        self._source = spoil(mutant).encode()
 
     def find_spec(
         self,
@@ -75,6 +71,15 @@ class Finder(importlib.abc.MetaPathFinder):
             return None
         loader = Loader(self._path, self._source)
         return importlib.util.spec_from_file_location(fullname, self._path, loader=loader)
+
+
+def spoil(mutant: Mutant) -> str:
+    """The source of the module with the fault in it; a ValueError if it is not in one place."""
+    path = _locate(mutant.module)
+    source = path.read_text() if path.is_file() else ""
+    if source.count(mutant.old) != 1:
+        raise ValueError(f"{mutant.old!r} is {source.count(mutant.old)} times in {path}")
+    return source.replace(mutant.old, mutant.new)
 
 
 def _locate(module: str) -> Path:

@@ -102,6 +102,13 @@ _PROBES: Final = {
 }  # fmt: skip
 
 
+def is_known(name: str) -> bool:
+    """Whether there is a probe of this name, and for unit tests whether there are any."""
+    if name.startswith("unit: "):
+        return bool(_find_unit_tests(name.removeprefix("unit: ")))
+    return name == "traces" or name.removeprefix("guard: ") in _PROBES
+
+
 def try_probe(name: str) -> str | None:
     """Return what a probe finds wrong; `guard: …` tempts the guard in that scenario."""
     if name == "traces":
@@ -116,10 +123,15 @@ def try_probe(name: str) -> str | None:
     return result.counterexamples[0].violated if result.counterexamples else None
 
 
+def _find_unit_tests(subject: str) -> list[str]:
+    """The files of the core's unit tests about a subject; of all for an empty one."""
+    return [str(path) for path in UNIT_TESTS.glob(f"test_*{subject and f'{subject}*'}.py")]
+
+
 def _run_unit_tests(subject: str) -> str | None:
     """Run the core's unit tests about a subject, in this very process: the mutant is loaded."""
     output = io.StringIO()
-    chosen = [str(path) for path in UNIT_TESTS.glob(f"test_*{subject and f'{subject}*'}.py")]
+    chosen = _find_unit_tests(subject)
     if not chosen:
         raise LookupError(f"there are no unit tests about {subject}")
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
