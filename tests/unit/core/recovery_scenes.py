@@ -17,6 +17,7 @@ from tests.unit.core.scenes import (
     NOW,
     after_kubernetes,
     answer,
+    change_child,
     change_pod,
     formed,
     member,
@@ -150,3 +151,13 @@ def gate_of(snapshot: Snapshot) -> dict[str, str]:
     """The files of the ConfigMap."""
     assert snapshot.config_map is not None
     return dict(snapshot.config_map.body["data"])
+
+
+def with_note(snapshot: Snapshot, name: str, text: str) -> Snapshot:
+    """The ConfigMap carries an annotation as well."""
+    gate = snapshot.config_map
+    assert gate is not None
+    metadata = gate.body["metadata"]
+    notes = {**metadata["annotations"], name: text}
+    body = {**gate.body, "metadata": {**metadata, "annotations": notes}}
+    return change_child(snapshot, gate.kind, gate.name, body=body)

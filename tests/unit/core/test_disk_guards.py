@@ -94,6 +94,12 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
     ("wipe what may have been written to", wipe(2), begun(3), MAJORITY_HAD_DATA),
     ("forget a living cluster", forget("StatefulSet"), formed(3), "the cluster lives"),
     (
+        "make a StatefulSet anew without a quorum",
+        DeleteObject("StatefulSet", "db", "StatefulSet-db", "test", orphan=True),
+        silent(formed(3), 0, 1),
+        "no quorum has confirmed the member list",
+    ),
+    (
         "forget one that answers, status lost",
         forget("ConfigMap"),
         without_status(formed(3)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from etcd_operator.core.actions import (
@@ -9,11 +11,15 @@ from etcd_operator.core.actions import (
     ApplyObject,
 )
 from etcd_operator.core.guards import refuse
+from etcd_operator.core.members import MemberList
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
+    CLUSTER_ID,
+    answer,
     begun,
     change_pod,
     formed,
+    member,
     restoring,
     settled,
     silent,
@@ -40,6 +46,14 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         "an open gate, status and gate lost, and nobody answers",
         gate("new"),
         without_child(without_status(silent(formed(3), 0, 1, 2)), "ConfigMap", "db-config"),
+        "the cluster was formed before",
+    ),
+    (
+        "an open gate, and members follow a leader, but nobody has confirmed who they are",
+        gate("new"),
+        replace(
+            begun(3), membership=MemberList(CLUSTER_ID, (member(0),), False), probes={0: answer(0)}
+        ),
         "the cluster was formed before",
     ),
     (

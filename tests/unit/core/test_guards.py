@@ -116,6 +116,12 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         silent(formed(5), 0, 1),
         "only 2 of 4 voters would be left answering",
     ),
+    (
+        "remove one beside one that sees no leader",
+        remove(0),
+        replace(formed(3), probes={**formed(3).probes, 1: answer(1, leader=-0xA0)}),
+        ONE_OF_TWO,
+    ),
     ("stop a Pod that is gone", stop(7), formed(3), "it is not there any more"),
     ("delete a voter that is Ready", delete(2), formed(3), "it is Ready: it can only be evicted"),
     (
@@ -188,6 +194,11 @@ ALLOWED: list[tuple[str, Action, Snapshot]] = [
     ("remove a learner", remove(3), silent(LEARNER, 3)),
     ("stop one of three", stop(2), formed(3)),
     ("stop the one that is away", stop(2), silent(formed(3), 2)),
+    (
+        "stop one that did not answer, beside others that did not",
+        stop(2),
+        replace(formed(3), probes={0: answer(0)}),
+    ),
     ("delete the one that is away", delete(2), change_pod(silent(formed(3), 2), 2, ready=False)),
     (
         "delete a Pod that is to end",

@@ -11,6 +11,7 @@ from etcd_operator.api.cluster import EtcdClusterStatus
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ApplyObject, QuarantineDisk
 from etcd_operator.core.live_objects import Trouble
+from etcd_operator.core.naming import ANNOTATION_RECOVERED, ANNOTATION_SPENT
 from etcd_operator.core.plan import plan
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.recovery_scenes import (
@@ -20,12 +21,19 @@ from tests.unit.core.recovery_scenes import (
     gate_of,
     isolating,
     lost,
+    says_empty,
+    with_note,
     with_standing,
 )
 from tests.unit.core.scenes import (
     NOW,
+    answer,
+    change_claim,
     change_pod,
+    claim,
     formed,
+    member,
+    pod,
     with_status,
     without_claims,
     without_pods,
@@ -58,6 +66,18 @@ def test_the_guard_lets_nobody_be_forced_while_others_could_start(scene: Snapsho
     assert "forced only when" in (guards.refuse(gate_with(scene), scene) or "")
 
 
+def with_young_learner(snapshot: Snapshot) -> Snapshot:
+    """A learner on its way in when the majority was lost; its Pod has just ended."""
+    assert snapshot.membership is not None
+    members = (*snapshot.members, member(3, is_learner=True))
+    return replace(
+        snapshot,
+        membership=replace(snapshot.membership, members=members),
+        claims=(*snapshot.claims, claim(3)),
+        pods=(*snapshot.pods, pod(3, ready=False, unready_since=NOW)),
+    )
+
+
 BEGINS = approve(lost(1, 2))
 NOT_BEGUN: dict[str, tuple[Snapshot, str]] = {
     "the spec approves nothing": (lost(1, 2), "the spec does not approve it"),
@@ -83,6 +103,30 @@ NOT_BEGUN: dict[str, tuple[Snapshot, str]] = {
         with_status(BEGINS, lastRecovery="c1d/90 100"),
         "its approval was used or void before",
     ),
+    "spent, says the gate": (
+        with_note(BEGINS, ANNOTATION_SPENT, "c1d/90"),
+        "its approval was used or void before",
+    ),
+    "carried out, says the gate": (
+        with_note(BEGINS, ANNOTATION_RECOVERED, "c1d/90 100"),
+        "its approval was used or void before",
+    ),
+    "the majority is reported to be well": (
+        with_status(BEGINS, conditions=[{**LOST[0], "status": "True"}]),
+        "no loss of quorum is reported",
+    ),
+    "the kept one is of another etcd cluster": (
+        replace(BEGINS, probes={0: answer(0, cluster_id=0xBAD)}),
+        "the member that is to be kept does not answer with its data",
+    ),
+    "the kept one is a learner": (
+        replace(BEGINS, probes={0: answer(0, is_learner=True)}),
+        "the member that is to be kept does not answer with its data",
+    ),
+    "the kept one is a learner, by its metrics": (
+        with_standing(BEGINS, 0, 200, is_learner=True),
+        "the member that is to be kept does not answer with its data",
+    ),
     "the kept one is silent": (
         replace(BEGINS, probes={}),
         "the member that is to be kept does not answer with its data",
@@ -107,6 +151,28 @@ def test_the_guard_lets_no_recovery_begin(case: str) -> None:
     (begin,) = plan(BEGINS).actions
     assert guards.refuse(begin, BEGINS) is None
     assert guards.refuse(begin, scene) == why
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        says_empty(change_pod(BEGINS, 1, unready_since=NOW, running=False), 1),
+        with_young_learner(BEGINS),
+        change_claim(change_pod(BEGINS, 1, unready_since=NOW), 1, bound=False),
+    ],
+    ids=["it ended and said why", "it is a learner's", "it has no volume"],
+)
+def test_the_guard_does_not_wait_for_a_disk_that_nobody_may_miss(scene: Snapshot) -> None:
+    (begin,) = plan(BEGINS).actions
+    assert guards.refuse(begin, scene) is None
+
+
+def test_the_guard_lets_no_recovery_begin_with_a_later_stage() -> None:
+    (begin,) = plan(BEGINS).actions
+    assert isinstance(begin, ApplyObject)
+    text = begin.manifest["metadata"]["annotations"][RECORD].replace("isolate", "force")
+    later = replace(begin, manifest={**begin.manifest, "metadata": {"annotations": {RECORD: text}}})
+    assert guards.refuse(later, BEGINS) == "a recovery begins with its first stage"
 
 
 def test_the_guard_lets_no_recovery_begin_with_less_than_was_accepted() -> None:

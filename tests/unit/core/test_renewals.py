@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from etcd_operator.core import guards
 from etcd_operator.core.actions import IssueAuthority, IssueCertificate
 from etcd_operator.core.conditions import judge
-from etcd_operator.core.credentials import Leaf, Trusted
+from etcd_operator.core.credentials import Credential, Leaf, Trusted
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.plan import plan
 from etcd_operator.core.prerequisites import is_correction
@@ -272,6 +272,33 @@ def test_no_certificate_is_renewed_for_nothing() -> None:
     reason, message = verdict(scene)
     assert reason == "RenewalHeld"
     assert "the authority that signs expires on 2026-06-02 at 05:06 UTC" in message
+
+
+def ending(credential: Credential, end: datetime) -> Credential:
+    """The same, with a certificate that ends then."""
+    assert credential.certificate
+    return replace(credential, certificate=replace(credential.certificate, not_after=end))
+
+
+def test_a_certificate_that_its_signer_cut_short_is_not_issued_again() -> None:
+    scene = secured(3, **PEERS)
+    end = NOW + LIFE - timedelta(days=1)
+    short = (ending(scene.credentials[name], end) for name in ("db-peer-ca", "db-peer-tls"))
+    assert renewals(told(issue_all(due(with_secret(scene, *short))))) == {}
+
+
+def test_a_renewal_lasts_as_long_as_the_spec_says_whatever_cut_it_short_before() -> None:
+    scene = secured(3, **PEERS)
+    short = ending(scene.credentials["db-peer-tls"], NOW + LIFE - timedelta(days=1))
+    refused = due(with_spec(with_secret(scene, short), size=2))
+    (renewal,) = (a for a in plan(refused).actions if isinstance(a, IssueCertificate))
+    assert renewal.lifetime == LIFE
+
+
+def test_a_secret_of_somebody_else_is_not_renewed() -> None:
+    scene = secured(3, **PEERS)
+    foreign = replace(scene.credentials["db-peer-tls"], owner_uid="another")
+    assert renewals(due(with_secret(scene, foreign))) == {}
 
 
 def peer_leaf(snapshot: Snapshot) -> Leaf:

@@ -212,6 +212,8 @@ PASSES = (
         crashing(formed(3), 0, 1), "ConfigMap", "db-config", written=LONG_AGO)),
     Passes("it crashes with older settings, and a majority serves", _FAILED, change_child(
         crashing(older(formed(3)), 0), "ConfigMap", "db-config", written=NOW)),
+    Passes("its data would go with it", _FAILED,
+           change_claim(crashing(outdated(formed(1), 0), 0), 0, deleting=True)),
     Passes("it is to be stopped", _FAILED,
            with_spec(crashing(outdated(formed(3), *ALL), *ALL), size=0)),
     Passes("a quorum confirms the members", _UNREADY, unready(outdated(formed(3), *ALL), 2)),

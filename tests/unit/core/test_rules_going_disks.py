@@ -130,6 +130,20 @@ FIRES = (
         (),
         flags("blocked"),
     ),
+    Fires(
+        "such a claim that is being deleted is waited for",
+        scale.grow,
+        replace(
+            growing(),
+            claims=(
+                *formed(1).claims,
+                replace(formed(2).claims[1], owner_uid="earlier", deleting=True),
+            ),
+        ),
+        "WaitingForDisks",
+        "Growing waits for the old disk of db-1 to go.",
+        Phase.SCALING,
+    ),
 )
 
 PASSES = (

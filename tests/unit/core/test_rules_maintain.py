@@ -18,6 +18,7 @@ from etcd_operator.core.rules.maintain import (
     defragment,
     disarm_corrupt,
     free_space,
+    is_about_to_defragment,
     tell_alarms,
 )
 from etcd_operator.core.snapshot import Snapshot
@@ -128,6 +129,15 @@ FIRES = (
         "when there is room the alarm is taken back",
         free_space,
         sized(full(), 0, 1, 2, db_size=QUOTA // 2, db_size_in_use=QUOTA // 2),
+        "FreeingSpace",
+        FREEING,
+        Phase.RUNNING,
+        ("disarm NOSPACE a1",),
+    ),
+    Fires(
+        "also while a member writes its file anew",
+        free_space,
+        busy(sized(full(), 0, 1, 2, db_size=QUOTA // 2, db_size_in_use=QUOTA // 2), 1),
         "FreeingSpace",
         FREEING,
         Phase.RUNNING,
@@ -271,6 +281,11 @@ def test_the_window_is_a_time_of_day(start: str, duration: str, inside: bool) ->
     routine = {"defragmentation": {"minimumSize": "10Mi", **window}}
     snapshot = wasteful(formed(3, maintenance=routine), 1)
     assert briefs(snapshot) == (("defragment 1",) if inside else ())
+
+
+def test_who_is_at_it_is_asked_only_before_another_one_begins() -> None:
+    assert is_about_to_defragment(full(compacted=False))
+    assert not is_about_to_defragment(formed(3))
 
 
 def test_the_window_opens_to_the_second() -> None:

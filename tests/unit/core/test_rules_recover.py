@@ -10,7 +10,12 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.conditions import judge
-from etcd_operator.core.naming import ANNOTATION_ANNOUNCED
+from etcd_operator.core.members import Member, MemberList
+from etcd_operator.core.naming import (
+    ANNOTATION_ANNOUNCED,
+    ANNOTATION_RECOVERED,
+    ANNOTATION_SPENT,
+)
 from etcd_operator.core.plan import plan
 from etcd_operator.core.recovery import Stage, find_recovery
 from etcd_operator.core.rules.recover import recover_quorum
@@ -30,12 +35,17 @@ from tests.unit.core.recovery_scenes import (
     says_empty,
     settled_again,
     started_again,
+    with_note,
     with_standing,
 )
 from tests.unit.core.scenes import (
+    CLUSTER_ID,
+    NOW,
     announcing,
+    change_claim,
     change_pod,
     formed,
+    member,
     settled,
     silent,
     with_status,
@@ -46,7 +56,8 @@ from tests.unit.core.shorthand import Fires, Passes, brief, flags
 
 KEPT = "Going on from member db-0 at revision 100."
 
-# The delay is waited for, whatever keeps a member away.
+AWAY = change_pod(approve(lost(1, 2)), 1, running=False, unready_since=NOW)
+NEVER_HAD_A_DISK = change_claim(change_pod(AWAY, 1, ever_ran=False), 1, bound=False)
 
 FIRES = (
     Fires(
@@ -95,6 +106,16 @@ FIRES = (
         approve(says_empty(started_again(0), 1, 2)),
         "RecoveringQuorum",
         KEPT,
+        Phase.FAILED,
+        ("apply ConfigMap db-config",),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "a member that never had a disk has nothing to say",
+        recover_quorum,
+        NEVER_HAD_A_DISK,
+        "RecoveringQuorum",
+        f"{KEPT} Nobody knows what db-1, db-2 had.",
         Phase.FAILED,
         ("apply ConfigMap db-config",),
         flags("no upkeep"),
@@ -289,6 +310,24 @@ def test_the_forcing_file_is_there_only_while_it_is_needed() -> None:
     assert forces(alone()) == ["db-0-forced.yaml"]
     assert forces(follow(forced())) == []
     assert find_recovery(follow(forced())).stage is Stage.SETTLE  # type: ignore[union-attr]  # it is
+
+
+def test_a_member_that_somebody_adds_ends_no_forcing() -> None:
+    stranger = Member(0xF, "x", ("http://x:2380",))
+    scene = replace(forced(), membership=MemberList(CLUSTER_ID, (member(0), stranger), True))
+    decision = recover_quorum(scene)
+    assert decision is not None
+    assert decision.actions == ()
+
+
+def test_what_is_on_record_stays_there_meanwhile() -> None:
+    earlier = with_note(approve(lost(1, 2)), ANNOTATION_SPENT, "c1d/80")
+    earlier = with_note(earlier, ANNOTATION_RECOVERED, "c1d/70 100")
+    for scene in (follow(earlier), follow(follow(earlier))):
+        gate = scene.config_map
+        assert gate is not None
+        assert gate.annotations[ANNOTATION_SPENT] == "c1d/70 c1d/80"
+        assert gate.annotations[ANNOTATION_RECOVERED] == "c1d/70 100"
 
 
 def test_it_grows_again_when_it_is_over() -> None:

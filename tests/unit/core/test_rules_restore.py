@@ -10,6 +10,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ApplyObject, RecordReplacement
 from etcd_operator.core.conditions import judge
+from etcd_operator.core.members import MemberList
 from etcd_operator.core.plan import plan
 from etcd_operator.core.replacement import ANNOTATION_RECORD, Stage, find_replacement
 from etcd_operator.core.rules.bootstrap import must_see_claims
@@ -36,6 +37,7 @@ from tests.unit.core.scenes import (
     change_claim,
     change_pod,
     claim,
+    member,
     new,
     outdated,
     pod,
@@ -270,6 +272,8 @@ FIRES = (
     ),
 )
 
+ADDED = (*serving().members, member(7, id=0xF, is_learner=True))
+
 PASSES = (
     Passes("nobody wishes for it", restore_in_place, before()),
     Passes("a cluster that was never formed has nothing to replace", restore_in_place,
@@ -280,6 +284,8 @@ PASSES = (
     Passes("no restore is under way", release_old_disks, before()),
     Passes("a member is away", release_old_disks, silent(serving(), 2)),
     Passes("a Pod is not ready", release_old_disks, change_pod(serving(), 2, ready=False)),
+    Passes("somebody has added a member", release_old_disks,
+           replace(serving(), membership=MemberList(NEW_ID, ADDED, linearizable=True))),
     Passes("the status has yet to follow", release_old_disks,
            with_status(serving(), clusterID="c1d")),
 )  # fmt: skip

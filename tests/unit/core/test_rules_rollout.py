@@ -163,6 +163,14 @@ FIRES = (
         ("delete Pod db-0",),
     ),
     Fires(
+        "one that ends already is waited for",
+        rollout.roll,
+        change_pod(outdated(formed(3), 0, 1, 2), 2, deleting=True),
+        "RollWaiting",
+        "Rolling: 0 of 3 members are up to date; waiting for db-2 to be ready.",
+        Phase.UPGRADING,
+    ),
+    Fires(
         "what keeps the awaited member is repeated",
         rollout.roll,
         change_pod(

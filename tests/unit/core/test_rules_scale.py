@@ -293,6 +293,13 @@ def test_one_voter_of_an_older_version_means_one_learner_at_a_time() -> None:
     assert briefs(settled(mixed))[0] == "promote 3"
 
 
+def test_the_next_learner_is_announced_when_the_last_has_joined_and_every_voter_serves() -> None:
+    announced = with_learner(growing(1, 5, "3.6.4"), 1)
+    assert scale.grow(announced) is None
+    joined = with_learner(growing(3, 5, "3.6.4"), 3, serves=True, version="3.6.4")
+    assert briefs(silent(joined, 2))[0] == "promote 3"
+
+
 def test_a_removal_that_would_cost_the_majority_is_left_for_later() -> None:
     """5 to 1 with two members away: as many leave as is safe now."""
     two_away = silent(shrinking(5, 1), 3, 4)

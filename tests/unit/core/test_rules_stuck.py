@@ -10,6 +10,7 @@ import pytest
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
+from etcd_operator.core.actions import DeleteObject
 from etcd_operator.core.live_objects import Host, Probe, Trouble
 from etcd_operator.core.plan import plan, predict
 from etcd_operator.core.rules.stuck import (
@@ -307,6 +308,12 @@ def test_the_guard_agrees_with_every_step(row: Fires) -> None:
     for action in plan(row.scene).actions:
         assert guards.refuse(action, current) is None
         current = predict(current, (action,))
+
+
+def test_exactly_the_pod_that_was_seen_is_deleted() -> None:
+    made = plan(homeless(formed(3), 1, host=Host.GONE))
+    (stop,) = (a for a in made.actions if isinstance(a, DeleteObject) and a.kind == "Pod")
+    assert (stop.uid, stop.resource_version) == ("pod-1", "1")
 
 
 def test_a_cut_off_replacement_is_begun_anew() -> None:

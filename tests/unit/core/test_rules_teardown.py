@@ -134,6 +134,16 @@ FIRES = (
         flags("no upkeep", "blocked"),
     ),
     Fires(
+        "a finalizer keeps nothing that nobody has deleted yet",
+        teardown.tear_down,
+        deleted(change_claim(formed(1), 0, finalizers=(FOREIGN,))),
+        "Deleting",
+        "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to go.",
+        Phase.DELETING,
+        ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
+        flags("no upkeep"),
+    ),
+    Fires(
         "and whose keeps a Pod",
         teardown.tear_down,
         deleted(
@@ -184,6 +194,13 @@ def test_the_guard_lets_nothing_go_that_is_to_stay(snapshot: Snapshot) -> None:
     ):
         assert refuse(action, snapshot) is not None
     assert refuse(SetFinalizer(False, UID, "7"), snapshot) is None
+
+
+@pytest.mark.parametrize(("policy", "grace"), [("Delete", 1), ("Retain", None)])
+def test_members_hand_over_only_where_their_disks_stay(policy: str, grace: int | None) -> None:
+    snapshot = with_spec(formed(3), storage={"retentionPolicy": {"whenDeleted": policy}})
+    deletions = [a for a in plan(deleted(snapshot)).actions if isinstance(a, DeleteObject)]
+    assert [a.grace_seconds for a in deletions if a.kind == "Pod"] == [grace] * 3
 
 
 def test_the_event_says_what_stays() -> None:
