@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.live_objects import Claim, ObjectWarning, Pod, Trouble
+from etcd_operator.core.naming import MOST_MEMBERS
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.runtime.clock import Clock
 from etcd_operator.runtime.kube import KubeApi
@@ -67,7 +68,8 @@ class ClusterWarnings:
         start = int((live.body.get("spec", {}).get("ordinals") or {}).get("start") or 0)
         there = {pod.ordinal for pod in snapshot.pods}
         now = self._clock.now()
-        for ordinal in range(start, start + (snapshot.replicas or 0)):
+        # Whoever scales a StatefulSet may ask for two thousand million Pods.
+        for ordinal in range(start, start + min(snapshot.replicas or 0, MOST_MEMBERS)):
             key = live.uid, ordinal
             if ordinal in there:
                 _remember(self._seen, key, now)

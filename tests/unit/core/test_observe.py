@@ -121,6 +121,10 @@ def test_a_pod_that_crashes_again_and_again() -> None:
         ),
         ('{"level":"fatal","msg":"first"}\n{"level":"info","msg":"later"}', "first"),
         (
+            '[' * 4000 + '\n{"level":"fatal","msg":"nested"}',
+            "nested",
+        ),
+        (
             'cut off","msg":"x"}\n{"level":"panic","msg":"tocommit(9) is out of range"}',
             "tocommit(9) is out of range",
         ),

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from etcd_operator.core.live_objects import ObjectWarning, Trouble
+from etcd_operator.core.naming import MOST_MEMBERS
 from etcd_operator.core.plan import plan
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
@@ -22,6 +23,7 @@ from etcd_operator.runtime.cluster_warnings import (
 from etcd_operator.runtime.kube import Kind, KubeApi
 from tests.unit.core.scenes import (
     begun,
+    change_child,
     change_claim,
     change_pod,
     formed,
@@ -220,3 +222,15 @@ async def test_a_sentence_with_other_numbers_is_no_news() -> None:
     assert first in degraded(later)[1]
     other = replace(warned, trouble=Trouble("FailedCreatePodSandBox", "no network"))
     assert "no network" in degraded(replace(later, warnings=(other,)))[1]
+
+
+async def test_a_number_of_pods_that_no_cluster_has_takes_no_time() -> None:
+    """Whoever may scale it may ask for any number, and the passes of all others wait meanwhile."""
+    watched = Watched()
+    live = formed(3).statefulset
+    assert live is not None
+    body = {**live.body, "spec": {**live.body["spec"], "replicas": 2_000_000}}
+    scene = await watched.wait_for(
+        change_child(formed(3), "StatefulSet", "db", body=body), SILENCE_SECONDS
+    )
+    assert len(scene.warnings) <= MOST_MEMBERS

@@ -66,9 +66,10 @@ def _read_gate(text: str) -> tuple[str, str] | None:
     """Who is listed in a file, and in which state it says that the cluster is."""
     lines = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
     try:
-        return json.loads(lines["initial-cluster"]), json.loads(lines["initial-cluster-state"])
+        found = json.loads(lines["initial-cluster"]), json.loads(lines["initial-cluster-state"])
     except (KeyError, ValueError, RecursionError):
         return None
+    return found if all(isinstance(value, str) for value in found) else None
 
 
 def _render_config(
