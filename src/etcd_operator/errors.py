@@ -5,7 +5,7 @@ OperatorError
 │   ├── NotFound              404
 │   ├── Conflict              409: resourceVersion or uid precondition, or the object exists
 │   ├── Invalid               400, 422: the server refuses the object; `reason` says why
-│   ├── Forbidden             401, 403: missing rights, quota, admission
+│   ├── Forbidden             401, 403: missing rights, quota, admission; 500 without its webhook
 │   ├── Gone                  410: the resourceVersion asked for is too old
 │   ├── EvictionRefused       429, 500: a PodDisruptionBudget lets no Pod go; ask again
 │   └── KubeUnavailable       429, 5xx, timeouts, refused or broken connections: try again

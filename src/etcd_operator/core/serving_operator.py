@@ -8,6 +8,7 @@ If nobody does, nobody serves: then the one that asked takes over. No clock but 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ ANNOTATION_OPERATOR: Final = "etcd.etcd.io/operator"
 # Beside it: the namespace of another operator that would serve it, and when it asked.
 ANNOTATION_OPERATOR_ASKED: Final = "etcd.etcd.io/operator-asked"
 
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 # Longer than a pass and the back-off before it can take: so long nobody answers who is alive.
 ANSWER_WITHIN: Final = timedelta(seconds=120)
@@ -48,7 +50,7 @@ def judge_serving(
     cluster: EtcdCluster, own: str, now: datetime, asked_before: datetime | None
 ) -> Serving:
     """Decide who serves; `asked_before` is when this process last asked, if it remembers."""
-    serving_namespace = cluster.annotations.get(ANNOTATION_OPERATOR, "")
+    serving_namespace = find_serving_namespace(cluster)
     asker, _, text = cluster.annotations.get(ANNOTATION_OPERATOR_ASKED, "").partition(" ")
     answer: dict[str, str | None] = {ANNOTATION_OPERATOR_ASKED: None} if asker else {}
     if serving_namespace in ("", own):
@@ -66,6 +68,12 @@ def judge_serving(
     return Serving(False, {ANNOTATION_OPERATOR_ASKED: question}, serving_namespace)
 
 
+def find_serving_namespace(cluster: EtcdCluster) -> str:
+    """The namespace of the operator that serves; what no namespace can be called is nobody's."""
+    namespace = cluster.annotations.get(ANNOTATION_OPERATOR, "")
+    return namespace if _NAMESPACE.fullmatch(namespace) else ""
+
+
 def _read_time(text: str) -> datetime | None:
     """Anybody may write an annotation: what is no time is as good as none."""
     try:
@@ -76,5 +84,5 @@ def _read_time(text: str) -> datetime | None:
 
 def is_served_by_another(cluster: EtcdCluster | None, own: str) -> bool:
     """Whether an operator other than the one in the namespace `own` serves a cluster."""
-    serving_namespace = cluster.annotations.get(ANNOTATION_OPERATOR, "") if cluster else ""
+    serving_namespace = find_serving_namespace(cluster) if cluster else ""
     return serving_namespace not in ("", own)

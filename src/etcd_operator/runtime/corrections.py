@@ -43,6 +43,8 @@ FIRST_RETRY: Final = 0.5
 LONGEST_RETRY: Final = 30.0
 # Never taken for good as others have made it: how many Pods run, as whom, with which files.
 _NEVER_ACCEPTED: Final = ("spec.replicas", "spec.ordinals", "data")
+# Who may change our objects may make a thousand fields of names of their own, and others each time.
+MOST_REPEATS: Final = 1000
 # At most so many fields are named for one object.
 NAMED: Final = 3
 
@@ -139,6 +141,8 @@ class Corrections:
             repeat = record.repeats.setdefault(difference.path, _Repeat())
             repeat.count = repeat.count + 1 if now - repeat.at < FORGOTTEN_AFTER else 1
             repeat.at = now
+        fresh = [one for one in record.repeats.items() if now - one[1].at < FORGOTTEN_AFTER]
+        record.repeats = dict(sorted(fresh, key=lambda one: one[1].at)[-MOST_REPEATS:])
 
     def _open(self, cluster: str, action: Action) -> _Record:
         """The record of this object for this manifest: another manifest begins anew."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -16,14 +17,16 @@ from etcd_operator.runtime.kube import CLUSTERS, EVENTS, KubeApi
 
 COMPONENT: Final = "etcd-operator"
 REPEAT_SECONDS: Final = 600.0
-REMEMBERED: Final = 4096
+# All that can be wrong with thousands of clusters at once: what is forgotten is told again.
+REMEMBERED: Final = 50_000
+LONGEST_MESSAGE: Final = 1000
 BACKLOG: Final = 1000
 # Seconds before each further attempt: an API server that restarts takes less than their sum.
 # Longer, and what waits behind would be older than it is worth.
 RETRY_AFTER: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
-# Who it is about (uid), the reason, the message.
-Sentence = tuple[str, str, str]
+# Who it is about (uid), the reason, and a digest of the message.
+Sentence = tuple[str, str, bytes]
 
 log = structlog.get_logger("events")
 
@@ -62,7 +65,9 @@ class EventRecorder:
         always: bool = False,
     ) -> None:
         """Write an event, unless it was just said."""
-        key = (regarding.uid, reason, message)
+        message = message[:LONGEST_MESSAGE]
+        digest = hashlib.blake2b(message.encode(errors="replace"), digest_size=16).digest()
+        key = (regarding.uid, reason, digest)
         now = self._clock.monotonic()
         last = self._told.get(key)
         if last is not None and now - last < REPEAT_SECONDS and not always:
@@ -100,7 +105,7 @@ class EventRecorder:
             },
             "type": kind,
             "reason": reason,
-            "message": message[:1000],
+            "message": message,
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,
             "firstTimestamp": stamp,

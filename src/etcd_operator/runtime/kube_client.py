@@ -33,6 +33,10 @@ PAGE_SIZE: Final = 500
 REQUEST_SECONDS: Final = 10.0
 # How the API server says that it refuses an eviction for a PodDisruptionBudget.
 BUDGET: Final = "DisruptionBudget"
+# Of an error: an admission webhook may say anything.
+LONGEST_MESSAGE: Final = 2000
+# How the API server says that a webhook whose word it must have is not there: nothing was written.
+NO_WEBHOOK: Final = "failed calling webhook"
 # Bookmarks come about once a minute: a watch that is silent for longer is a dead connection.
 WATCH_IDLE_SECONDS: Final = 90.0
 
@@ -275,7 +279,8 @@ def translate_error(code: int, content: bytes, retry_after: str | None = None) -
     try:
         said = msgspec.json.decode(content)
         body = said.get("object", said)
-        message, reason = body.get("message", message), body.get("reason", "")
+        message = str(body.get("message", message))[:LONGEST_MESSAGE]
+        reason = str(body.get("reason", ""))
     except (msgspec.DecodeError, AttributeError):
         pass  # a proxy's error page: its beginning is all there is to say
     if code == 422 and _is_another_object(body):
@@ -283,6 +288,8 @@ def translate_error(code: int, content: bytes, retry_after: str | None = None) -
     budget = _find_budget(code, body)
     if budget:
         return EvictionRefused(budget, code, reason)
+    if code == 500 and NO_WEBHOOK in message:
+        return Forbidden(message, code, reason)
     if code in _ERRORS:
         return _ERRORS[code](message, code, reason)
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None

@@ -128,6 +128,8 @@ class Reconciler:
         snapshot = hold_upgrade(replace(gathered, kept=self._corrections.look(cluster.uid)))
         snapshot, planned = self._take_turn(snapshot, plan(snapshot))
         outcome = await self._executor.carry_out(planned, snapshot)
+        if (upgrade := _find_upgrade(planned, snapshot)) and upgrade not in outcome.done:
+            self._turns.give_back(namespace, name)
         log.debug(
             "pass",
             cluster=_id(cluster),
@@ -149,13 +151,7 @@ class Reconciler:
 
     def _take_turn(self, snapshot: Snapshot, planned: Plan) -> tuple[Snapshot, Plan]:
         """Let what only a new version of the operator rolls wait until it is its turn."""
-        live, naming = snapshot.statefulset, snapshot.naming
-        rolls = live is not None and any(
-            isinstance(a, ApplyObject)
-            and a.kind == "StatefulSet"
-            and is_upgrade(a.manifest, live.body)
-            for a in planned.actions
-        )
+        naming, rolls = snapshot.naming, _find_upgrade(planned, snapshot)
         waits = self._turns.take(naming.namespace, naming.name) if rolls else ""
         if not waits:
             return snapshot, planned
@@ -251,6 +247,15 @@ class Reconciler:
             return Wake(0.0)
         # Once is usual: the watch tells. Twice, and it does not.
         return Wake(planned.decision.wake_after, failure=late and before.late)
+
+
+def _find_upgrade(planned: Plan, snapshot: Snapshot) -> ApplyObject | None:
+    """The write of a template that only a new version of the operator rolls, if there is one."""
+    live = snapshot.statefulset
+    for action in planned.actions:
+        if live and isinstance(action, ApplyObject) and action.kind == "StatefulSet":
+            return action if is_upgrade(action.manifest, live.body) else None
+    return None
 
 
 def _is_warning(condition: Condition, snapshot: Snapshot, *, told: str) -> bool:

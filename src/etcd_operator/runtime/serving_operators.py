@@ -9,7 +9,13 @@ from typing import Final, TypeVar
 import structlog
 
 from etcd_operator.api.cluster import EtcdCluster
-from etcd_operator.core.serving_operator import Serving, judge_serving
+from etcd_operator.core.serving_operator import (
+    ANSWER_WITHIN,
+    ASK_AGAIN_AFTER,
+    Serving,
+    find_serving_namespace,
+    judge_serving,
+)
 from etcd_operator.errors import Conflict, Forbidden, Invalid, NotFound
 from etcd_operator.runtime import kube
 from etcd_operator.runtime.caches import Caches
@@ -38,17 +44,41 @@ class ServingOperators:
         # By uid: when this process asked, and whom it has named.
         self._asked: OrderedDict[str, datetime] = OrderedDict()
         self._told: OrderedDict[str, str] = OrderedDict()
+        # By uid: when a write was refused, and since when nobody is named any more.
+        self._refused: OrderedDict[str, datetime] = OrderedDict()
+        self._unnamed: OrderedDict[str, datetime] = OrderedDict()
 
     async def settle(self, cluster: EtcdCluster) -> EtcdCluster | None:
         """Return the EtcdCluster to serve, as it is now; None if another operator serves it."""
+        if self._waits_for_another(cluster):
+            return None
         serving = judge_serving(cluster, self._own, self._clock.now(), self._asked.get(cluster.uid))
-        if serving.annotations and not await self._write(cluster, serving):
+        writes = serving.annotations and not self._was_refused(cluster)
+        if writes and not await self._write(cluster, serving):
             return None
         if not serving.serves:
             self._tell(cluster, serving)
             return None
         self._told.pop(cluster.uid, None)
         return self._caches.clusters.get(cluster.namespace, cluster.name) or cluster
+
+    def _waits_for_another(self, cluster: EtcdCluster) -> bool:
+        """Whether another has served it until somebody took its annotation away: it comes again.
+
+        Who replaces an EtcdCluster by what a repository has does so each time, and must not hand it
+        from one operator to the other.
+        """
+        if find_serving_namespace(cluster) or cluster.uid not in self._told:
+            self._unnamed.pop(cluster.uid, None)
+            return False
+        now = self._clock.now()
+        if cluster.uid not in self._unnamed:
+            _remember(self._unnamed, cluster.uid, now)
+        return now - self._unnamed[cluster.uid] < ANSWER_WITHIN
+
+    def _was_refused(self, cluster: EtcdCluster) -> bool:
+        refused = self._refused.get(cluster.uid)
+        return refused is not None and self._clock.now() - refused < ASK_AGAIN_AFTER
 
     async def _write(self, cluster: EtcdCluster, serving: Serving) -> bool:
         """Write onto the very object that was looked at: of two operators one comes too late."""
@@ -67,6 +97,7 @@ class ServingOperators:
             return False  # it changed or went meanwhile, and the watch is about to tell
         except (Invalid, Forbidden) as error:
             # A policy against it: whoever served, or nobody, goes on as if alone.
+            _remember(self._refused, cluster.uid, self._clock.now())
             log.warning("annotations refused", cluster=cluster.name, error=str(error)[:200])
             return True
         self._caches.observe(kube.CLUSTERS.name, answer)

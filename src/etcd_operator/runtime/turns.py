@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from etcd_operator.core.live_objects import Child
 from etcd_operator.core.render.upgrade import is_rolling
 from etcd_operator.runtime.caches import Caches
 from etcd_operator.runtime.clock import Clock
@@ -25,7 +26,9 @@ class Turns:
         self._caches = caches
         self._clock = clock
         self._limit = limit
+        # Since when a cluster rolls, or did: each has one turn, however often it falls ill later.
         self._since: dict[Key, float] = {}
+        self._rolling: set[Key] = set()
         self._reserved: dict[Key, float] = {}
         self._looked: float | None = None
 
@@ -33,7 +36,7 @@ class Turns:
         """Take a turn; returns why there is none, or nothing."""
         now = self._clock.monotonic()
         self._look(now)
-        busy = {key for key, since in self._since.items() if now - since < LONGEST_TURN}
+        busy = {key for key in self._rolling if now - self._since[key] < LONGEST_TURN}
         busy |= {key for key, at in self._reserved.items() if now - at < RESERVED_FOR}
         busy.discard((namespace, name))
         if len(busy) < self._limit:
@@ -44,15 +47,26 @@ class Turns:
             "others are being rolled first."
         )
 
+    def give_back(self, namespace: str, name: str) -> None:
+        """Give a turn back that was just taken, and not used: what was to be written was not."""
+        self._reserved.pop((namespace, name), None)
+
     def _look(self, now: float) -> None:
         if self._looked is not None and now - self._looked < LOOK_AGAIN_AFTER:
             return
         self._looked = now
-        live = self._caches.children["StatefulSet"].values()
-        rolling = [
-            (child.body["metadata"]["namespace"], child.name)
-            for child in live
-            if is_rolling(child.body)
-        ]
-        self._since = {key: self._since.get(key, now) for key in rolling}
+        there = {
+            (child.body["metadata"]["namespace"], child.name): child.body
+            for child in self._caches.children["StatefulSet"].values()
+            if self._counts(child)
+        }
+        self._rolling = {key for key, body in there.items() if is_rolling(body)}
+        known = self._since.keys() & there.keys()
+        self._since = {key: self._since.get(key, now) for key in known | self._rolling}
         self._reserved = {key: at for key, at in self._reserved.items() if now - at < RESERVED_FOR}
+
+    def _counts(self, child: Child) -> bool:
+        """Whether it is a cluster's, and not one that only looks so, or whose cluster rests."""
+        cluster = self._caches.clusters.get(child.body["metadata"]["namespace"], child.name)
+        ours = cluster is not None and cluster.uid == child.owner_uid
+        return ours and cluster is not None and not cluster.spec.paused

@@ -121,7 +121,7 @@ def test_a_pod_that_crashes_again_and_again() -> None:
         ),
         ('{"level":"fatal","msg":"first"}\n{"level":"info","msg":"later"}', "first"),
         (
-            '[' * 4000 + '\n{"level":"fatal","msg":"nested"}',
+            "[" * 4000 + '\n{"level":"fatal","msg":"nested"}',
             "nested",
         ),
         (

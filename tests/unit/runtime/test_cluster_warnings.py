@@ -225,7 +225,7 @@ async def test_a_sentence_with_other_numbers_is_no_news() -> None:
 
 
 async def test_a_number_of_pods_that_no_cluster_has_takes_no_time() -> None:
-    """Whoever may scale it may ask for any number, and the passes of all others wait meanwhile."""
+    """Whoever may scale the StatefulSet may ask for any, and all other passes wait meanwhile."""
     watched = Watched()
     live = formed(3).statefulset
     assert live is not None

@@ -316,3 +316,31 @@ def test_the_manager_of_a_field_is_found(fields: Json, who: str) -> None:
         {"manager": "them", "time": "2026-01-01", "fieldsV1": fields},
     ]
     assert find_manager({"metadata": {"managedFields": entries}}, difference) == who
+
+
+async def test_names_without_end_take_no_memory() -> None:
+    """Whoever may edit our objects may put another thousand names there each time."""
+    stage = Server(formed(3))
+
+    def add(body: Json) -> None:
+        names = (f"ETCD_{stage.clock.seconds:.0f}_{n}" for n in range(300))
+        etcd(body)["env"] = [*etcd(body)["env"], *({"name": n * 50, "value": "1"} for n in names)]
+
+    stage.rival = add
+    await stage.live(100)
+    (record,) = (r for (kind, _), r in records(stage).items() if kind == "StatefulSet")
+    assert 300 <= len(record.repeats) <= 1000
+    assert max(map(len, record.repeats)) < 400
+    stage.rival = lambda _: None
+    await stage.live(700, every=20)
+    add_one = {"name": "ETCD_X", "value": "1"}
+    stage.rival = lambda body: etcd(body)["env"].append(add_one)
+    await stage.live(5)
+    (record,) = (r for (kind, _), r in records(stage).items() if kind == "StatefulSet")
+    assert len(record.repeats) == 1, "what nobody does any more is forgotten"
+
+
+def records(stage: Server) -> dict[tuple[str, str], Any]:
+    """What is remembered of the cluster's objects."""
+    (found,) = stage.reconciler._corrections._clusters.values()
+    return dict(found)

@@ -9,7 +9,13 @@ import pytest
 
 from etcd_operator.errors import Forbidden, KubeError, KubeUnavailable
 from etcd_operator.runtime import events as events_module
-from etcd_operator.runtime.events import REPEAT_SECONDS, RETRY_AFTER, EventRecorder, Regarding
+from etcd_operator.runtime.events import (
+    REMEMBERED,
+    REPEAT_SECONDS,
+    RETRY_AFTER,
+    EventRecorder,
+    Regarding,
+)
 from etcd_operator.runtime.kube import Json, Kind
 from tests.unit.runtime.memory_api import LoopClock, MemoryApi, MemoryServer
 
@@ -165,3 +171,12 @@ async def test_long_messages_are_cut_to_what_the_server_takes() -> None:
     recorder = EventRecorder(MemoryApi(server), LoopClock())
     recorder.record(DB, "Normal", "Long", "x" * 5000)
     assert [len(message) for message in await written(server, recorder)] == [1000]
+
+
+async def test_what_is_remembered_is_small_and_enough_for_many_clusters() -> None:
+    """A tenant may make a sentence of megabytes, and thousands of clusters can be ill at once."""
+    recorder = EventRecorder(MemoryApi(MemoryServer()), LoopClock())
+    for number in range(900):
+        recorder.record(DB, "Warning", "Long", f"{number}" + "x" * 1_000_000)
+    assert sum(len(repr(key)) for key in recorder._told) < 900 * 200
+    assert REMEMBERED >= 5_000 * 10

@@ -313,3 +313,19 @@ def test_the_uid_of_another_object_is_a_conflict() -> None:
         body["details"] = {"causes": causes}
         assert isinstance(translate_error(422, json.dumps(body).encode()), Invalid)
     assert isinstance(translate_error(422, b"[1]"), Invalid)
+
+
+def test_a_webhook_that_is_not_there_is_a_refusal() -> None:
+    """Nothing was written, and what does not need it goes on; people are told which webhook."""
+    said = 'Internal error occurred: failed calling webhook "mesh.example": connection refused'
+    body = {"kind": "Status", "reason": "InternalError", "message": said}
+    made = translate_error(500, json.dumps(body).encode())
+    assert isinstance(made, Forbidden)
+    assert str(made) == said
+
+
+@pytest.mark.parametrize("said", ["x" * 3_000_000, ["a", "list"], None])
+def test_what_an_admission_webhook_says_is_cut(said: Any) -> None:
+    made = translate_error(403, json.dumps({"kind": "Status", "message": said}).encode())
+    assert isinstance(made, Forbidden)
+    assert len(str(made)) <= 2000

@@ -90,6 +90,7 @@ class Shared:
         self.live = raw_cluster({"size": 1}, annotations={})
         self.error: KubeError | None = None
         self.writes = 0
+        self.asked = 0
         self.told: list[tuple[str, str]] = []
         self.clock = StoppedClock()
 
@@ -97,9 +98,15 @@ class Shared:
         """An operator that is installed in this namespace."""
         return Operator(self, own)
 
+    def strip(self) -> None:
+        """Somebody replaces it by one without annotations."""
+        version = str(int(self.live["metadata"]["resourceVersion"]) + 1)
+        self.live = raw_cluster({"size": 1}, annotations={}, resourceVersion=version)
+
     async def merge_patch(self, kind: Kind, _namespace: str, _name: str, patch: Json) -> Json:
         """As the API server."""
         assert kind is CLUSTERS
+        self.asked += 1
         if self.error:
             raise self.error
         metadata = self.live["metadata"]
@@ -183,3 +190,28 @@ async def test_a_policy_against_annotations_leaves_the_cluster_served() -> None:
     shared = Shared()
     shared.error = Forbidden("annotations are not allowed", 403)
     assert await shared.operator("one").look()
+
+
+async def test_a_write_that_is_refused_is_not_tried_in_every_pass() -> None:
+    shared = Shared()
+    shared.error = Forbidden("annotations are not allowed", 403)
+    assert await shared.live_on(600, shared.operator("one")) == ["one"]
+    assert shared.asked <= 2
+
+
+async def test_who_takes_the_claim_away_hands_the_cluster_to_nobody_else() -> None:
+    """What a repository has replaces the whole EtcdCluster each minute."""
+    shared = Shared()
+    one, other = shared.operator("one"), shared.operator("other")
+    await shared.live_on(60, one, other)
+    for _ in range(10):
+        shared.strip()
+        assert not await other.look(), "it comes first, and leaves it to who has served it"
+        assert await shared.live_on(60, other, one) in ([], ["one"])
+    shared.strip()
+    assert await shared.live_on(300, other) == ["other"], "unless that one is gone"
+
+
+@pytest.mark.parametrize("holder", ["No Namespace", "x" * 64, "-", "a/b"])
+def test_what_no_namespace_is_called_holds_nothing(holder: str) -> None:
+    assert judge(operator=holder) == Serving(True, {ANNOTATION_OPERATOR: "own"}, "own")

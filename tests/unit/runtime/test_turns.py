@@ -7,12 +7,14 @@ from typing import Any, cast
 import pytest
 
 from etcd_operator.core.naming import ANNOTATION_CHANGED_BY, ANNOTATION_TEMPLATE
+from etcd_operator.errors import Forbidden
 from etcd_operator.runtime.caches import Caches
 from etcd_operator.runtime.kube import KubeApi
 from etcd_operator.runtime.turns import LONGEST_TURN, RESERVED_FOR, Turns
-from tests.unit.core.scenes import formed
+from tests.unit.core.scenes import formed, raw_cluster
 from tests.unit.core.test_upgrade import older, other_probe
 from tests.unit.runtime.stage import Stage, StoppedClock
+from tests.unit.runtime.test_corrections import refuse
 
 Json = dict[str, Any]
 
@@ -26,10 +28,18 @@ class Fleet:
         self.turns = Turns(self.caches, self.clock, limit)
         self.version = 0
 
-    def show(self, name: str, *, updated: int, by: str = "operator") -> None:
-        """The watch tells of a StatefulSet of three Pods."""
+    def show(
+        self, name: str, *, updated: int, by: str = "operator", owner: str = "", **spec: Any
+    ) -> None:
+        """The watch tells of an EtcdCluster, and of its StatefulSet of three Pods."""
         self.version += 1
+        version = str(self.version)
+        cluster = raw_cluster(
+            {"size": 3, **spec}, name=name, namespace="team", uid=name, resourceVersion=version
+        )
+        self.caches.clusters.observe(cluster)
         metadata = {
+            "ownerReferences": [{"uid": owner or name, "controller": True}],
             "name": name,
             "namespace": "team",
             "uid": name,
@@ -88,6 +98,32 @@ def test_who_cannot_finish_keeps_nobody_for_ever() -> None:
     assert not fleet.take("b")
     fleet.wait(LONGEST_TURN)
     assert fleet.take("b")
+    fleet.show("a", updated=3)
+    fleet.wait(RESERVED_FOR)
+    assert fleet.take("b")
+    fleet.wait(RESERVED_FOR)
+    fleet.show("a", updated=1)
+    assert fleet.take("b"), "who falls ill after its turn has no second one"
+
+
+@pytest.mark.parametrize("looks", [{"owner": "somebody"}, {"paused": True}])
+def test_only_clusters_that_are_served_take_a_turn(looks: dict[str, Any]) -> None:
+    """Whoever may make StatefulSets may give them our labels."""
+    fleet = Fleet(limit=1)
+    fleet.show("a", updated=1, **looks)
+    assert fleet.take("b")
+
+
+async def test_a_turn_that_cannot_be_used_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy against a few StatefulSets must not keep all other clusters from their turn."""
+    stage = Stage(older(formed(3), other_probe))
+    refuse(stage, monkeypatch, "StatefulSet", Forbidden("not this image", 403))
+    for _ in range(3):
+        await stage.make_pass()
+        stage.clock.seconds += 10
+    assert stage.tried
+    turns = stage.reconciler._turns
+    assert [turns.take("team", name) for name in "ab"] == ["", ""]
 
 
 async def test_a_cluster_that_waits_is_well_and_says_so() -> None:

@@ -26,6 +26,8 @@ Json = dict[str, Any]
 Step = str | tuple[tuple[str, Any], ...]
 
 _MISSING: Final = object()
+# That of an annotation; environment variables have no such limit.
+LONGEST_NAME: Final = 317
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,15 @@ class Difference:
         text = ""
         for step in self.steps:
             if isinstance(step, str):
-                text += f".{step}" if text else step
+                text += f".{_cut(step)}" if text else _cut(step)
             else:
-                text += f"[{'/'.join(str(value) for _, value in step)}]"
+                text += f"[{'/'.join(_cut(value) for _, value in step)}]"
         return text
+
+
+def _cut(name: Any) -> str:
+    """A name that others may have given, as long as names of Kubernetes are."""
+    return str(name)[:LONGEST_NAME]
 
 
 @dataclass(frozen=True, slots=True)
