@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -24,6 +25,9 @@ Json = dict[str, Any]
 
 # How long an answer is believed: a pass over an object that waits comes every second.
 BELIEVED_SECONDS: Final = 5.0
+# While nothing changes, the API server is asked ever more seldom, up to this: it has no index by
+# object, and looks through all Events of the namespace each time.
+BELIEVED_LONGEST: Final = 20.0
 # How long the last answer stands after nobody asked any more.
 KEPT_SECONDS: Final = 60.0
 # What is nice to know holds up no pass.
@@ -43,6 +47,25 @@ WITHOUT_NEWS: Final = frozenset(
 _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """What is kept of an Event, whose message whoever wrote it may have made of any size."""
+
+    time: datetime
+    warns: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What was said at a time, and for how many seconds that is believed."""
+
+    at: float
+    events: tuple[_Event, ...] = ()
+    believed: float = BELIEVED_SECONDS
+
+
 class WarningReader:
     """Finds the warning that stands about an object, if any; never raises.
 
@@ -52,7 +75,8 @@ class WarningReader:
     def __init__(self, api: KubeApi, clock: Clock) -> None:
         self._api = api
         self._clock = clock
-        self._known: dict[str, tuple[float, tuple[Json, ...]]] = {}
+        self._known: dict[str, _Answer] = {}
+        self._swept = clock.monotonic()
 
     async def find(
         self, namespace: str, uid: str, *, about: str = "", since: datetime | None = None
@@ -65,39 +89,50 @@ class WarningReader:
         events = [
             event
             for event in await self._recall(namespace, uid)
-            if about in _message(event)
-            and event.get("reason") not in WITHOUT_NEWS
-            and (since is None or _time(event) >= since.replace(microsecond=0))
+            if about in event.message
+            and event.reason not in WITHOUT_NEWS
+            and (since is None or event.time >= since.replace(microsecond=0))
         ]
-        newest = max(events, key=lambda event: (_time(event), _warns(event)), default=None)
-        if newest is None or not _warns(newest):
+        newest = max(events, key=lambda event: (event.time, event.warns), default=None)
+        if newest is None or not newest.warns:
             return None
-        return Trouble(str(newest.get("reason") or "Warning"), _message(newest)[:MOST_CHARACTERS])
+        return Trouble(newest.reason or "Warning", newest.message)
 
-    async def _recall(self, namespace: str, uid: str) -> tuple[Json, ...]:
+    async def _recall(self, namespace: str, uid: str) -> tuple[_Event, ...]:
         now = self._clock.monotonic()
-        self._known = {u: k for u, k in self._known.items() if now - k[0] < KEPT_SECONDS}
-        asked, events = self._known.get(uid, (None, ()))
-        if asked is None or now - asked >= BELIEVED_SECONDS:
-            with contextlib.suppress(KubeError, TimeoutError):
-                async with asyncio.timeout(ASK_SECONDS):
-                    events = await self._list(namespace, uid)
-            self._known[uid] = now, events
+        self._sweep(now)
+        known = self._known.get(uid)
+        if known is not None and now - known.at < known.believed:
+            return known.events
+        events = known.events if known else ()
+        with contextlib.suppress(KubeError, TimeoutError):
+            async with asyncio.timeout(ASK_SECONDS):
+                events = await self._list(namespace, uid)
+        same = known is not None and events == known.events
+        believed = min(known.believed * 2, BELIEVED_LONGEST) if known and same else BELIEVED_SECONDS
+        self._known[uid] = _Answer(now, events, believed)
         return events
 
-    async def _list(self, namespace: str, uid: str) -> tuple[Json, ...]:
+    def _sweep(self, now: float) -> None:
+        """Forget what nobody has asked for any more, now and then."""
+        if now - self._swept >= BELIEVED_SECONDS:
+            self._known = {u: k for u, k in self._known.items() if now - k.at < KEPT_SECONDS}
+            self._swept = now
+
+    async def _list(self, namespace: str, uid: str) -> tuple[_Event, ...]:
         selector = f"involvedObject.uid={uid}"
         async for page in self._api.list_pages(kube.EVENTS, namespace, field_selector=selector):
-            return tuple(page.get("items") or ())
+            return tuple(_read(event) for event in page.get("items") or ())
         return ()
 
 
-def _warns(event: Json) -> bool:
-    return event.get("type") == "Warning"
-
-
-def _message(event: Json) -> str:
-    return str(event.get("message") or "")
+def _read(event: Json) -> _Event:
+    return _Event(
+        time=_time(event),
+        warns=event.get("type") == "Warning",
+        reason=str(event.get("reason") or "")[:MOST_CHARACTERS],
+        message=str(event.get("message") or "")[:MOST_CHARACTERS],
+    )
 
 
 def _time(event: Json) -> datetime:

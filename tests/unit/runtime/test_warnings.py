@@ -12,7 +12,7 @@ import pytest
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.errors import Forbidden, KubeUnavailable
 from etcd_operator.runtime.kube import Kind, KubeApi
-from etcd_operator.runtime.warnings import BELIEVED_SECONDS, WarningReader
+from etcd_operator.runtime.warnings import BELIEVED_LONGEST, BELIEVED_SECONDS, WarningReader
 from tests.unit.runtime.memory_api import LoopClock
 
 pytestmark = pytest.mark.looptime
@@ -117,3 +117,27 @@ async def test_a_long_message_is_cut() -> None:
     found = await warnings.find("team", "u1")
     assert found is not None
     assert len(found.message) == 1000
+
+
+async def test_who_waits_for_long_is_asked_about_ever_more_seldom() -> None:
+    """Each answer costs the API server a look at all Events of the namespace."""
+    warnings, api = reader(event(1))
+    for _ in range(120):
+        await warnings.find("team", "u1")
+        await asyncio.sleep(1)
+    assert 6 <= len(api.asked) <= 9
+    api.events = (event(1), event(59, "news"))
+    await asyncio.sleep(BELIEVED_LONGEST)
+    assert await warnings.find("team", "u1") == Trouble("FailedCreate", "news")
+    before = len(api.asked)
+    for _ in range(10):
+        await warnings.find("team", "u1")
+        await asyncio.sleep(1)
+    assert len(api.asked) == before + 1, "after news there may be more"
+
+
+async def test_of_events_no_more_is_kept_than_is_said() -> None:
+    """Whoever may write Events may write five hundred of a megabyte each."""
+    warnings, _ = reader(*(event(n % 60, "x" * 1_000_000) for n in range(40)))
+    await warnings.find("team", "u1")
+    assert len(repr(warnings._known)) < 40 * 1_500
