@@ -51,6 +51,8 @@ def roll(snapshot: Snapshot) -> Decision | None:
     progress = f"{done} of {len(voters)} members are up to date"
     target = _choose(snapshot, voters, outdated)
     actions = _replace(snapshot, target) if target else ()
+    if target and not actions and len(voters) != snapshot.cluster.spec.size:
+        return None  # too few to stop one: what the change of size waits for says more
     if target is None or not actions:
         awaited = _name_awaited(snapshot, voters)
         return Decision(
@@ -93,8 +95,6 @@ def _name_awaited(snapshot: Snapshot, voters: list[Seat]) -> str:
     """Name the voters that the roll waits for, each with the words of Kubernetes if there are."""
     away = {seat.ordinal for seat in voters_not_serving(snapshot)}
     unwell = [s for s in voters if s.ordinal in away or s in _not_ready(voters)]
-    if not unwell:
-        return "another voter: stopping one of so few would lose the majority"
     names = []
     for seat in unwell:
         name, trouble = snapshot.naming.member(seat.ordinal), seat.pod and seat.pod.trouble
