@@ -41,9 +41,28 @@ def no_room(target: Target) -> Iterator[None]:
     nodes = [node["metadata"]["name"] for node in target.read("get", "nodes")["items"]]
     target.run("cordon", *nodes)
     try:
+        wait_until("the scheduler knows", lambda: _is_refused_a_node(target))
         yield
     finally:
         target.run("uncordon", *nodes)
+
+
+def _is_refused_a_node(target: Target) -> bool:
+    """Whether the scheduler has no node for a new Pod: it hears of a cordon some time later."""
+    metadata = {"name": "looks-for-a-node", "namespace": "default"}
+    spec = {"containers": [{"name": "nothing", "image": "nothing"}]}
+    target.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    pod = ("pod", metadata["name"], f"--namespace={metadata['namespace']}")
+
+    def find_answer() -> str:
+        conditions = target.read("get", *pod)["status"].get("conditions") or ()
+        return "".join(c["status"] for c in conditions if c["type"] == "PodScheduled")
+
+    try:
+        wait_until("the scheduler answers", lambda: bool(find_answer()))
+        return find_answer() == "False"
+    finally:
+        target.run("delete", *pod, "--grace-period=0", "--force")
 
 
 @dataclass
