@@ -132,7 +132,7 @@ FIRES = (
     ),
     Fires(
         "such a claim that is being deleted is waited for",
-        scale.grow,
+        resizing.wait_to_grow,
         replace(
             growing(),
             claims=(
