@@ -108,7 +108,8 @@ mutants: venv ## Break each rule and guard; every one must be noticed
 
 etcd-test: venv ## Tests against real etcd processes on loopback; the model's etcd beside them
 	@$(PY) -m local build
-	@ETCD_BINARIES=$$($(PY) -m tests.etcd.binaries) $(PY) -m pytest -q -rP -n 4 tests/etcd tests/conformance tests/chaos
+	@ETCD_BINARIES=$$($(PY) -m tests.etcd.binaries) $(PY) -m pytest -q -rPR -n 4 --reruns 1 \
+		tests/etcd tests/conformance tests/chaos
 
 e2e: venv ## Tests on the real cluster (CONTEXT=name and OPERATOR_IMAGE=image for your own)
 	@$(if $(CONTEXT),,$(PY) -m local up --nodes $(NODES))

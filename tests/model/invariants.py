@@ -234,9 +234,11 @@ def _ends_no_pod_with_its_data(
     if not _lives(before) or before.etcd is None or _is_seen_late(before, planned):
         return None
     for ordinal in _stopped(before, after, deed):
-        claim, line = before.claims[ordinal], before.etcd.line(ordinal)
+        claim, line, pod = before.claims[ordinal], before.etcd.line(ordinal), before.pods[ordinal]
         if claim is None or not claim.deleting or claim.disk is None or line is None:
             continue
+        if pod is None or pod.deleting:
+            continue  # it ends already, by somebody else's hand
         if not line.learner and claim.disk.member == line.id:
             return f"Pod {ordinal} was stopped and its data went with it"
     return None
