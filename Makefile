@@ -98,7 +98,7 @@ E2E = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)" $(PY) -m pytest -v
 
 .PHONY: unit model etcd-test e2e test test-fast
 unit: venv ## Unit tests
-	@$(PY) -m pytest -q -n auto tests/unit
+	@$(PY) -m pytest -q -n auto --dist worksteal tests/unit
 
 model: venv ## Explore the planner's state space
 	@$(PY) -m pytest -q -n auto --dist worksteal tests/model
@@ -117,7 +117,9 @@ e2e: venv ## Tests on the real cluster (CONTEXT=name and OPERATOR_IMAGE=image fo
 	@$(E2E) -n $(E2E_AT_A_TIME) --dist worksteal -m "e2e and not alone" tests/e2e
 	@E2E_COMPLETE=1 $(E2E) -m "e2e and alone" tests/e2e
 
-test-fast: check unit ## The inner loop: no cluster
+# The checks run beside the unit tests; what each of them says is kept together.
+test-fast: venv ## The inner loop: checks and unit tests, no cluster
+	@$(MAKE) --no-print-directory --jobs --output-sync=target lint types imports generated unit
 
 test: venv ## Every level that CI runs
 	@$(PY) -m tests.levels

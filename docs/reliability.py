@@ -52,7 +52,7 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ),
     (
         "while authorities change nobody is refused, wherever the operator ends",
-        ("tests/unit/core/test_certificate_phases.py", "tests/unit/core/test_rules_certify.py"),
+        ("tests/model/test_certificate_phases.py", "tests/unit/core/test_rules_certify.py"),
     ),
     (
         "of members that do not have the same data, those that agree stay the majority",

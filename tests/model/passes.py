@@ -181,7 +181,7 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
             return lambda state: kubernetes.resize_claim(state, place, number, size)
         case Compact() | Defragment() | SetDowngrade() | RequestBackup():
             raise NotImplementedError("databases have no size here, and nobody asks for backups")
-        # Changes of authority have a world of their own: unit/core/test_certificate_phases.py.
+        # Changes of authority have a world of their own: model/test_certificate_phases.py.
         case IssueAuthority() | IssueCertificate() | ShareTrust() | ChangeAccess():
             raise NotImplementedError("nothing is encrypted here")
     assert_never(action)

@@ -22,6 +22,7 @@ from etcd_operator.core.observe import observe_child
 from etcd_operator.core.plan import choose_layout
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.upkeep import correct
+from tests.unit.core.built_once import built_once
 
 Json = dict[str, Any]
 
@@ -71,6 +72,7 @@ def restoring(size: int = 3, *, filled: bool = False, by: str = "r") -> Snapshot
     return replace(new(size), cluster=cluster, claims=tuple(claim(o) for o in range(size)))
 
 
+@built_once
 def begun(size: int = 3, **spec: Any) -> Snapshot:
     """A bootstrap under way: objects and Pods exist, nobody answers yet."""
     snapshot = settled(new(size, **spec))
@@ -81,6 +83,7 @@ def begun(size: int = 3, **spec: Any) -> Snapshot:
     )
 
 
+@built_once
 def formed(members: int = 3, *, version: str = "3.5.21", **spec: Any) -> Snapshot:
     """A healthy cluster at rest: member 0 leads, every object is as rendered."""
     base = new(members, version=version, **spec)
@@ -340,6 +343,7 @@ def settled(snapshot: Snapshot) -> Snapshot:
     raise AssertionError(f"corrections never end: {actions}")
 
 
+@built_once
 def growing(members: int, size: int, version: str = "3.5.21") -> Snapshot:
     """A healthy cluster whose size was just raised, the closed gates already written."""
     return settled(with_spec(formed(members, version=version), size=size))

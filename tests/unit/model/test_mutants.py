@@ -41,6 +41,8 @@ def test_a_text_that_is_not_in_one_place_makes_no_mutant(module: str, old: str) 
         spoil(Mutant("", module, old, "", ()))
 
 
-@pytest.mark.parametrize("name", ["unit: no such subject", "no such scenario", "guard: none"])
+@pytest.mark.parametrize(
+    "name", ["unit: no such subject", "explored: no such one", "no such scenario", "guard: none"]
+)
 def test_a_probe_that_does_not_exist_is_not_known(name: str) -> None:
     assert not is_known(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from etcd_operator.core.naming import PEER_PORT
 from etcd_operator.core.trust import port_of, wanted_authorities, wanted_leaves
-from tests.unit.core.certificate_world import Secrets, Stage, World, issuer
+from tests.model.certificate_world import Secrets, Stage, World, issuer
 
 
 def judge(stage: Stage, world: World) -> str:

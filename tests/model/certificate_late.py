@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etcd_operator.core.actions import Action, ApplyObject, CertificateAction
-from tests.unit.core.certificate_server import Lapse, secret_of
-from tests.unit.core.certificate_world import (
+from tests.model.certificate_world import (
     NOTHING,
     Late,
     Secrets,
@@ -19,6 +18,7 @@ from tests.unit.core.certificate_world import (
     with_members,
     without_late,
 )
+from tests.unit.core.certificate_server import Lapse, secret_of
 
 
 def go_on(stage: Stage, world: World) -> Iterator[World]:

@@ -28,8 +28,15 @@ from etcd_operator.core.credentials import Credential
 from etcd_operator.core.plan import plan
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import all_trust, wanted_authorities, wanted_leaves
-from tests.unit.core.certificate_judgements import find_loss, is_settled, judge
-from tests.unit.core.certificate_late import go_on
+from tests.model.certificate_judgements import find_loss, is_settled, judge
+from tests.model.certificate_late import go_on
+from tests.model.certificate_world import (
+    KINDS,
+    Stage,
+    World,
+    trust_of,
+    without_late,
+)
 from tests.unit.core.certificate_scenes import (
     LIFE,
     issue_all,
@@ -40,17 +47,10 @@ from tests.unit.core.certificate_scenes import (
     without_secret,
 )
 from tests.unit.core.certificate_server import Lapse
-from tests.unit.core.certificate_world import (
-    KINDS,
-    Stage,
-    World,
-    trust_of,
-    without_late,
-)
 from tests.unit.core.scenes import formed, settled
 
 # Whole worlds are explored: seconds each, more on a machine that does other things.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
 HOSTS = ("*.db-peer.team.svc.cluster.local",)
 PEERS: Any = {"clientTLSEnabled": False}
