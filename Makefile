@@ -58,10 +58,15 @@ kubeconfig: venv ## Print the path of its kubeconfig
 logs: venv ## List its logs, or show one (LOG=kube-apiserver)
 	@$(PY) -m local logs $(LOG)
 
-.PHONY: install demo demo-backup
+.PHONY: install explain demo demo-backup
 install: venv ## Install the operator (CONTEXT=name and OPERATOR_IMAGE=image for your own cluster)
 	@$(if $(CONTEXT),,$(PY) -m local up --nodes $(NODES))
 	@$(PY) -m deploy.installer --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)"
+
+# Members are asked at the addresses of their Pods, which few machines outside a cluster reach.
+explain: venv ## What each rule says about an EtcdCluster, only reading (CLUSTER=namespace/name)
+	@$(if $(CONTEXT),,KUBECONFIG=$$($(PY) -m local kubeconfig)) $(PY) -m etcd_operator explain \
+		--context "$(CONTEXT)" "$(CLUSTER)"
 
 demo: venv ## Everything from nothing: Kubernetes, operator, a cluster of three, 3 -> 5 -> 3
 	@$(PY) -m demo --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)" --nodes $(NODES)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 import structlog
 
@@ -44,11 +46,11 @@ TASK_WORKERS = 4
 class Operator:
     """One replica: caches and health from the start, passes while it holds the Lease."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, context: str = "") -> None:
         self._settings = settings
         self._clock = clock = SystemClock()
         self._metrics = Metrics()
-        self._api = LightkubeApi.from_environment(self._metrics.count_request)
+        self._api = LightkubeApi.from_environment(self._metrics.count_request, context=context)
         self._caches = Caches(
             self._api, settings.namespaces, assign_user_ids=settings.assign_user_ids
         )
@@ -147,9 +149,9 @@ class Operator:
         return f"still listing {', '.join(unsynced)}" if unsynced else None
 
 
-async def run_until_signalled(settings: Settings) -> None:
+async def run_until_signalled(settings: Settings, context: str = "") -> None:
     """Run the operator until SIGTERM or SIGINT."""
-    task = asyncio.ensure_future(Operator(settings).run())
+    task = asyncio.ensure_future(Operator(settings, context).run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
@@ -159,13 +161,16 @@ async def run_until_signalled(settings: Settings) -> None:
         log.info("stopped")
 
 
-def run() -> int:
-    """Read the settings and run; returns the exit code."""
+def run(words: Sequence[str] = ()) -> int:
+    """Run the operator, as the environment sets it up; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="etcd-operator", description=run.__doc__)
+    parser.add_argument("--context", default="", help="a context of your kubeconfig")
+    options = parser.parse_args(words)
     try:
         settings = read_settings(os.environ)
         logs.configure(settings.log_level)
         log.info("starting", identity=settings.identity, namespaces=settings.namespaces or "all")
-        asyncio.run(run_until_signalled(settings))
+        asyncio.run(run_until_signalled(settings, options.context))
     except OperatorError as error:
         sys.stderr.write(f"{error}\n")
         return 1

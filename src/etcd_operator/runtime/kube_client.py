@@ -14,6 +14,7 @@ import httpx2
 import msgspec
 from lightkube.config.client_adapter import AsyncClient, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
+from lightkube.core.exceptions import ConfigError
 
 from etcd_operator.errors import (
     Conflict,
@@ -65,9 +66,17 @@ class LightkubeApi:
         self._random = random.Random()  # noqa: S311 (spreads watch time-outs, guards nothing)
 
     @classmethod
-    def from_environment(cls, count: RequestCounter | None = None) -> LightkubeApi:
-        """Connect with KUBECONFIG, else with the Pod's own service account."""
-        config = KubeConfig.from_env().get()
+    def from_environment(
+        cls, count: RequestCounter | None = None, *, context: str = ""
+    ) -> LightkubeApi:
+        """Connect with the Pod's own service account, else with KUBECONFIG.
+
+        A `context` is one of that kubeconfig; without one its current context is used.
+        """
+        try:
+            config = KubeConfig.from_env().get(context or None)
+        except ConfigError as error:
+            raise KubeUnavailable(f"no connection to Kubernetes: {error}") from error
         if config is None:
             raise KubeUnavailable("no kubeconfig and no service account: set KUBECONFIG")
         parameters = ConnectionParams(timeout=httpx2.Timeout(REQUEST_SECONDS), trust_env=True)
