@@ -98,7 +98,8 @@ check: lint types imports generated ## Lint, types, import contracts, generated 
 # Members wait for the kubelet most of the time: several tests share two cores.
 E2E_AT_A_TIME ?= 3
 # A test that fails is tried once more; -r lists it as rerun, so that it gets mended.
-E2E = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)" $(PY) -m pytest -v --durations=40 \
+E2E_ENV = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)"
+E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 	--reruns 1 -r fER
 
 .PHONY: unit model etcd-test e2e test test-fast
@@ -116,11 +117,16 @@ etcd-test: venv ## Tests against real etcd processes on loopback; the model's et
 	@ETCD_BINARIES=$$($(PY) -m tests.etcd.binaries) $(PY) -m pytest -q -rPR -n 4 --reruns 1 \
 		tests/etcd tests/conformance tests/chaos
 
-e2e: venv ## Tests on the real cluster (CONTEXT=name and OPERATOR_IMAGE=image for your own)
+ifdef TEST
+e2e: venv
+	@$(E2E_ENV) $(PY) -m pytest -v --durations=5 -r fE tests/e2e/$(TEST)
+else
+e2e: venv ## Tests on the real cluster, or TEST=test_scale.py::test_one_nine_one on the one that is up
 	@$(if $(CONTEXT),,$(PY) -m local up --nodes $(NODES))
 	@$(PY) -m deploy.installer --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)"
 	@$(E2E) -n $(E2E_AT_A_TIME) --dist worksteal -m "e2e and not alone" tests/e2e
 	@E2E_COMPLETE=1 $(E2E) -m "e2e and alone" tests/e2e
+endif
 
 # The checks run beside the unit tests; what each of them says is kept together.
 test-fast: venv ## The inner loop: checks and unit tests, no cluster

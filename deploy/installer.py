@@ -7,23 +7,60 @@ import sys
 from pathlib import Path
 
 from deploy.manifests import IMAGE, NAME, NAMESPACE
-from deploy.target import Target, TargetError, find_target, provide_image
+from deploy.target import Target, TargetError, find_target, name_image, provide_image
 from etcd_operator.api.cluster import GROUP
 from etcd_operator.api.crd import DEFINITIONS
+from local.digests import digest_texts
 
 INSTALL_FILE = Path(__file__).parent / "install.yaml"
+# On the Deployment: the digest of what was installed, and the generation that this made.
+ANNOTATION_INSTALLED = f"{GROUP}/installed"
+
+
+def ensure_installed(target: Target, image: str = "") -> None:
+    """Install this tree's operator, or the `image` given, unless it is there, untouched and ready.
+
+    Nothing is built then. What others have changed of the Deployment is another generation of it.
+    """
+    if not is_installed(target, image or name_image()):
+        install(target, provide_image(target, image))
+
+
+def is_installed(target: Target, image: str) -> bool:
+    """Tell whether this install.yaml, with this image, is installed and every replica ready."""
+    words = ("deployment", NAME, f"--namespace={NAMESPACE}", "--ignore-not-found")
+    found = target.read("get", *words, empty={})
+    if not found:
+        return False
+    metadata, status = found["metadata"], found.get("status") or {}
+    marked = (metadata.get("annotations") or {}).get(ANNOTATION_INSTALLED)
+    ready = {status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")}
+    return (
+        marked == f"{digest_texts([_render(image)])}-{metadata['generation']}"
+        and status.get("observedGeneration") == metadata["generation"]
+        and ready == {found["spec"]["replicas"]}
+    )
 
 
 def install(target: Target, image: str) -> None:
     """Apply install.yaml with this image and wait until both replicas are ready."""
-    text = INSTALL_FILE.read_text()
-    if f"image: {IMAGE}\n" not in text:
-        raise TargetError(f"{INSTALL_FILE.name} does not name {IMAGE}: run `make generate`")
-    text = text.replace(f"image: {IMAGE}\n", f"image: {image}\n")
+    text = _render(image)
     target.run("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=text)
     names = [f"crd/{kind.plural}.{GROUP}" for kind in DEFINITIONS]
     target.run("wait", "--for=condition=Established", *names)
     wait_for_operator(target)
+    place = f"--namespace={NAMESPACE}"
+    generation = target.read("get", "deployment", NAME, place)["metadata"]["generation"]
+    mark = f"{ANNOTATION_INSTALLED}={digest_texts([text])}-{generation}"
+    target.run("annotate", "deployment", NAME, place, "--overwrite", mark)
+
+
+def _render(image: str) -> str:
+    """Return install.yaml with this image."""
+    text = INSTALL_FILE.read_text()
+    if f"image: {IMAGE}\n" not in text:
+        raise TargetError(f"{INSTALL_FILE.name} does not name {IMAGE}: run `make generate`")
+    return text.replace(f"image: {IMAGE}\n", f"image: {image}\n")
 
 
 def wait_for_operator(target: Target) -> None:

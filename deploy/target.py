@@ -51,9 +51,12 @@ class Target:
             raise TargetError(f"kubectl {' '.join(words[:4])}: {result.stderr.strip()}")
         return result.stdout
 
-    def read(self, *words: str) -> Json:
-        """Run kubectl and parse its JSON."""
-        answer: Json = json.loads(self.run(*words, "--output=json"))
+    def read(self, *words: str, empty: Json | None = None) -> Json:
+        """Run kubectl and parse its JSON; `empty` stands for no answer at all."""
+        said = self.run(*words, "--output=json")
+        if not said.strip() and empty is not None:
+            return empty
+        answer: Json = json.loads(said)
         return answer
 
     def apply(self, *manifests: Json, namespace: str | None = None) -> None:
@@ -83,10 +86,14 @@ def provide_image(target: Target, image: str) -> str:
             "OPERATOR_IMAGE is needed with CONTEXT: build the Dockerfile, push the image to where "
             "that cluster can pull it, and name it"
         )
-    content = digest_paths([PROJECT / name for name in IMAGE_INPUTS], PROJECT)[:12]
-    built = f"etcd-operator:{content}"
+    built = name_image()
     ask_local("image", "operator", "--tag", built)
     return built
+
+
+def name_image() -> str:
+    """Return the name of the image of this tree's operator: its tag is the digest of all inputs."""
+    return f"etcd-operator:{digest_paths([PROJECT / name for name in IMAGE_INPUTS], PROJECT)[:12]}"
 
 
 def ask_local(*words: str) -> str:

@@ -14,9 +14,9 @@ import pytest
 
 from demo import object_store
 from demo.object_store import ObjectStore
-from deploy.installer import install
+from deploy.installer import ensure_installed
 from deploy.manifests import NAMESPACE
-from deploy.target import PROJECT, Target, TargetError, find_target, provide_image
+from deploy.target import PROJECT, Target, TargetError, find_target
 from tests.e2e.harness import Cluster
 from tests.injection.session import own_namespace
 
@@ -33,7 +33,7 @@ def target() -> Target:
     """The cluster under test with this tree's operator installed."""
     try:
         found = find_target(os.environ.get("CONTEXT", ""))
-        install(found, provide_image(found, os.environ.get("OPERATOR_IMAGE", "")))
+        ensure_installed(found, os.environ.get("OPERATOR_IMAGE", ""))
     except TargetError as error:
         pytest.exit(f"no cluster to test on: {error}", returncode=1)
     return found
