@@ -19,6 +19,7 @@ from etcd_operator.api.crd import build_crd
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core import plan
+from etcd_operator.core.layout import Gate
 
 Json = dict[str, Any]
 
@@ -124,6 +125,28 @@ def test_security_lists_all_rights() -> None:
     assert set(re.findall(r"create|get|patch|list|watch|update|delete", rows["leases"])) == (
         lease_verbs
     )
+
+
+def find_diagrams() -> Iterator[Any]:
+    """Every Mermaid diagram of a page."""
+    for page in PAGES:
+        for number, (language, text) in enumerate(FENCE.findall(page.read_text())):
+            if language == "mermaid":
+                yield pytest.param(text, id=f"{name_page(page)}-{number}")
+
+
+@pytest.mark.parametrize("diagram", list(find_diagrams()))
+def test_diagrams_have_a_title(diagram: str) -> None:
+    """A screen reader says what a diagram shows."""
+    assert re.findall(r"^    acc(Title|Descr): \S", diagram, re.MULTILINE) == ["Title", "Descr"]
+
+
+def test_diagram_of_the_gate_has_its_states() -> None:
+    """The states are those of the code, and `Exits`: the process that CLOSED keeps from serving."""
+    text = (PROJECT / "docs" / "concepts.md").read_text()
+    drawn = re.findall(r"^    (\w+|\[\*\]) --> (\w+|\[\*\]):", text, re.MULTILINE)
+    states = {state for transition in drawn for state in transition} - {"[*]"}
+    assert states == {gate.name for gate in Gate} | {"Exits"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_page)
