@@ -1,120 +1,162 @@
-"""One deliberate fault in the planner, and a process that loads it instead of the original."""
+"""One deliberate fault: a piece of syntax in one function, and what stands in its place."""
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
-import importlib.util
-import os
-import sys
-from collections.abc import Callable, Sequence
+import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Final
 
-CORE: Final = "etcd_operator.core"
-KILLED: Final = 0
-SURVIVED: Final = 1
-BROKEN: Final = 2
+import etcd_operator
+
+SOURCES: Final = Path(etcd_operator.__file__).parent
+
+# A node, the field of its parent that holds it, and where in that field it begins and ends.
+Place = tuple[ast.AST, str, int, int]
+# An expression may stand alone, as a statement.
+_EXPRESSIONS: Final = (ast.expr, ast.pattern, ast.Expr)
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """In `module` the text `old` becomes `new`; `probes` are tried until one notices."""
+    """In one function of a module the syntax `replace` becomes `by`.
+
+    `module` is a file below `src/etcd_operator`, `function` a qualified name ("Snapshot.seats"), or
+    "" for what stands in no function. `replace` is an expression, one or more statements, a keyword
+    argument (`name=value`) or a pattern (`case …`), written in any layout; it has to occur exactly
+    once. An empty `by` takes it out of its list: a statement, an argument, an operand of `and`.
+    Unit tests are tried first; `probes` are the scenarios of the model that notice it as well.
+    """
 
     name: str
     module: str
-    old: str
-    new: str
-    probes: tuple[str, ...]
+    function: str
+    replace: str
+    by: str
+    probes: tuple[str, ...] = ()
+
+    @property
+    def module_name(self) -> str:
+        """The dotted name of the module."""
+        return ".".join(("etcd_operator", *Path(self.module).with_suffix("").parts))
 
 
-class Loader(importlib.abc.SourceLoader):
-    """Loads one module from changed source."""
-
-    def __init__(self, path: str, source: bytes) -> None:
-        self._path = path
-        self._source = source
-
-    def get_filename(self, fullname: str) -> str:  # noqa: ARG002
-        """Where the module would come from."""
-        return self._path
-
-    def get_data(self, path: str) -> bytes:
-        """The changed source; never anything cached."""
-        if path.endswith(".pyc"):
-            raise OSError(path)
-        return self._source
-
-    def path_stats(self, path: str) -> dict[str, float]:
-        """No statistics: so nothing is cached."""
-        raise OSError(path)
+def spoil(mutant: Mutant) -> ast.Module:
+    """The syntax tree of the module with the fault in it; a ValueError where it does not fit."""
+    tree = _parse(mutant)
+    places = list(_find_places(_find_function(tree, mutant), _read(mutant.replace)))
+    if len(places) != 1:
+        where = f"{mutant.function or 'the module itself'} of {mutant.module}"
+        raise ValueError(f"{mutant.replace!r} is {len(places)} times in {where}")
+    _put(places[0], _read(mutant.by), mutant.by)
+    return ast.fix_missing_locations(tree)
 
 
-class Finder(importlib.abc.MetaPathFinder):
-    """Puts the mutant in the place of its module."""
-
-    def __init__(self, mutant: Mutant) -> None:
-        self._module = f"{CORE}.{mutant.module}"
-        self._path = str(_locate(mutant.module))
-        self._source = spoil(mutant).encode()
-
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002
-        target: ModuleType | None = None,  # noqa: ARG002
-    ) -> importlib.machinery.ModuleSpec | None:
-        """The specification of the mutated module; None for all others."""
-        if fullname != self._module:
-            return None
-        loader = Loader(self._path, self._source)
-        return importlib.util.spec_from_file_location(fullname, self._path, loader=loader)
+def is_in_body(mutant: Mutant) -> bool:
+    """Whether only the body of a function changes: not what runs when the module is imported."""
+    if not mutant.function:
+        return False
+    function = _find_function(_parse(mutant), mutant)
+    if isinstance(function, ast.ClassDef):
+        return False
+    body = ast.Module(body=function.body, type_ignores=[])
+    return bool(list(_find_places(body, _read(mutant.replace))))
 
 
-def spoil(mutant: Mutant) -> str:
-    """The source of the module with the fault in it; a ValueError if it is not in one place."""
-    path = _locate(mutant.module)
-    source = path.read_text() if path.is_file() else ""
-    if source.count(mutant.old) != 1:
-        raise ValueError(f"{mutant.old!r} is {source.count(mutant.old)} times in {path}")
-    return source.replace(mutant.old, mutant.new)
+def _parse(mutant: Mutant) -> ast.Module:
+    path = SOURCES / mutant.module
+    if not path.is_file():
+        raise ValueError(f"there is no {mutant.module}")
+    return ast.parse(path.read_text(), str(path))
 
 
-def _locate(module: str) -> Path:
-    specification = importlib.util.find_spec("etcd_operator")
-    assert specification is not None
-    assert specification.submodule_search_locations
-    root = Path(specification.submodule_search_locations[0])
-    return root.joinpath("core", *module.split(".")).with_suffix(".py")
+def _find_function(
+    tree: ast.Module, mutant: Mutant
+) -> ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef:
+    """The function or class that a mutant names; for an empty name the module itself."""
+    found: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef = tree
+    for name in filter(None, mutant.function.split(".")):
+        named = [
+            node
+            for node in found.body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and node.name == name
+        ]
+        if len(named) != 1:
+            raise ValueError(f"{mutant.function} is {len(named)} times in {mutant.module}")
+        found = named[0]
+    return found
 
 
-def run(mutant: Mutant, probe: Callable[[Mutant], str | None]) -> tuple[int, str]:
-    """Run a probe with the mutant in a process of its own: what became of it, and why."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        code, text = _run_here(mutant, probe)
-        os.write(writer, text.encode()[:4000])
-        os._exit(code)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        text = pipe.read().decode(errors="replace")
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), text
+def _read(text: str) -> list[ast.AST]:
+    """The nodes that a text stands for: a pattern, an expression, or statements."""
+    if text.startswith("case "):
+        match = ast.parse(f"match _:\n    {text}:\n        pass").body[0]
+        assert isinstance(match, ast.Match)
+        return [match.cases[0].pattern]
+    # A return outside of a function is syntax all the same.
+    statements = ast.parse(text).body
+    if len(statements) == 1 and isinstance(statements[0], ast.Expr):
+        return [statements[0].value]
+    return list(statements)
 
 
-def _run_here(mutant: Mutant, probe: Callable[[Mutant], str | None]) -> tuple[int, str]:
-    try:
-        sys.meta_path.insert(0, Finder(mutant))
-    except ValueError as error:
-        return BROKEN, str(error)
-    try:
-        noticed = probe(mutant)
-    except LookupError as error:
-        return BROKEN, str(error)
-    except Exception as error:  # noqa: BLE001 (a planner that breaks was noticed)
-        return KILLED, f"{type(error).__name__}: {error}"
-    return (SURVIVED, "") if noticed is None else (KILLED, noticed)
+def _find_places(scope: ast.AST, wanted: list[ast.AST]) -> Iterator[Place]:
+    """Where the wanted nodes stand one after the other in a scope."""
+    texts = [_text(node) for node in wanted]
+    if not texts:
+        return
+    kinds = (ast.stmt, ast.keyword) if isinstance(wanted[0], ast.stmt) else _EXPRESSIONS
+    for parent in _walk(scope):
+        if isinstance(parent, ast.Expr):
+            continue  # the statement itself was looked at
+        for field, value in ast.iter_fields(parent):
+            nodes = value if isinstance(value, list) else [value]
+            for start in range(len(nodes) - len(texts) + 1):
+                run = nodes[start : start + len(texts)]
+                if all(isinstance(n, kinds) for n in run) and [_text(n) for n in run] == texts:
+                    yield parent, field, start, start + len(texts)
+
+
+def _walk(scope: ast.AST) -> Iterator[ast.AST]:
+    """All nodes of a scope; of a module or a class without the functions in it."""
+    yield scope
+    for node in ast.iter_child_nodes(scope):
+        inner = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if not (inner and isinstance(scope, ast.Module | ast.ClassDef)):
+            yield from _walk(node)
+
+
+def _text(node: ast.AST) -> str:
+    """A node as text; a keyword argument as the assignment that it looks like."""
+    if isinstance(node, ast.keyword) and node.arg:
+        return f"{node.arg} = {ast.unparse(node.value)}"
+    return ast.unparse(node.value if isinstance(node, ast.Expr) else node)
+
+
+def _put(place: Place, new: list[ast.AST], text: str) -> None:
+    """Put new nodes in the place of others."""
+    parent, field, start, end = place
+    value = getattr(parent, field)
+    old = value[start] if isinstance(value, list) else value
+    if isinstance(old, ast.keyword):
+        new = [_as_keyword(node, text) for node in new]
+    elif isinstance(old, ast.stmt):
+        new = [ast.Expr(node) if isinstance(node, ast.expr) else node for node in new] or (
+            [ast.Pass()] if len(value) == end - start else []
+        )
+    elif not all(isinstance(node, ast.expr | ast.pattern) for node in new):
+        raise ValueError(f"{text!r} cannot stand in the place of an expression")
+    if isinstance(value, list):
+        value[start:end] = new
+    elif len(new) == 1:
+        setattr(parent, field, new[0])
+    else:
+        raise ValueError(f"{ast.unparse(old)!r} cannot be left out there")
+
+
+def _as_keyword(node: ast.AST, text: str) -> ast.keyword:
+    if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+        raise ValueError(f"{text!r} cannot stand in the place of a keyword argument")  # noqa: TRY004
+    return ast.keyword(node.targets[0].id, node.value)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
-
-import pytest
 
 from tests.model.adversary import tempt
 from tests.model.explore import explore
+from tests.model.mutant_tests import find_explored
 from tests.model.scenario import Scenario, approving, crashing, never_ready, pausing, sizes
 from tests.model.scenarios import (
     ALARM,
@@ -38,11 +34,6 @@ from tests.model.strangers import ADDED, EDITED, REMOVED
 from tests.model.traces import load_all, replay
 
 MOST_STATES: Final = 30_000
-# Where the tests are that a probe names: `unit: subject`, or `explored: subject`.
-TESTS: Final = {
-    "unit": Path(__file__).parent.parent / "unit" / "core",
-    "explored": Path(__file__).parent,
-}
 NEW_VERSION: Final = "3.5.22"
 EVERY_FAULT: Final = (POD, CRASH, WIPED, LOST_DISK, GATE, STATEFUL_SET, ORPHANED, LOST_STATUS)
 
@@ -107,10 +98,9 @@ _PROBES: Final = {
 
 
 def is_known(name: str) -> bool:
-    """Whether there is a probe of this name, and for tests whether there are any."""
-    if name.partition(": ")[0] in TESTS:
-        return bool(_find_tests(name))
-    return name == "traces" or name.removeprefix("guard: ") in _PROBES
+    """Whether there is a probe of this name, and for tests of the model whether there are any."""
+    scenario = name == "traces" or name.removeprefix("guard: ") in _PROBES
+    return scenario or bool(find_explored(name))
 
 
 def try_probe(name: str) -> str | None:
@@ -118,28 +108,8 @@ def try_probe(name: str) -> str | None:
     if name == "traces":
         found = ((trace.path.stem, replay(trace)) for trace in load_all())
         return next((f"{stem}: {violated}" for stem, violated in found if violated), None)
-    if name.partition(": ")[0] in TESTS:
-        return _run_tests(name)
     guarded = name.startswith("guard: ")
     scenario = _PROBES[name.removeprefix("guard: ")]
     scenario = replace(scenario, most_states=min(MOST_STATES, scenario.most_states))
     result = tempt(scenario) if guarded else explore(scenario)
     return result.counterexamples[0].violated if result.counterexamples else None
-
-
-def _find_tests(name: str) -> list[str]:
-    """The files of tests about a subject; of all for an empty one."""
-    place, _, subject = name.partition(": ")
-    return [str(path) for path in TESTS[place].glob(f"test_*{subject and f'{subject}*'}.py")]
-
-
-def _run_tests(name: str) -> str | None:
-    """Run the tests about a subject, in this very process: the mutant is loaded."""
-    output = io.StringIO()
-    chosen = _find_tests(name)
-    if not chosen:
-        raise LookupError(f"there are no tests for {name}")
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        code = pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *chosen])
-    failed = [line for line in output.getvalue().splitlines() if line.startswith("FAILED")]
-    return failed[0] if code == pytest.ExitCode.TESTS_FAILED and failed else None

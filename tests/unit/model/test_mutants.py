@@ -1,29 +1,60 @@
-"""Every mutant is one that can be made: its text stands in its module, and its probes exist.
+"""Every mutant is one that can be made: its syntax stands in its function, and its probes exist.
 
-Code that moves takes the text of a mutant with it. Such a mutant would break nothing, and only the
-long run of all mutants would say so.
+Code that changes takes the place of a mutant with it. Such a mutant would break nothing, and only
+the long run of all mutants would say so.
 """
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from tests.model import mutation
+from tests.model.mutant_loading import exchange
+from tests.model.mutant_processes import Outcome, run_in_processes
+from tests.model.mutant_tests import rank_file
 from tests.model.mutants_list import MUTANTS
-from tests.model.mutation import Mutant, spoil
+from tests.model.mutation import Mutant, is_in_body, spoil
 from tests.model.probes import is_known
+
+MODULE = """
+LIMITS = {"a": 1}
+
+def judge(x, y=0):
+    if x and y and not x.z:
+        return call(x, name="a", other=y)
+    for each in x:
+        yield from each
+    match x:
+        case int() | str():
+            call(y)
+
+class Seat:
+    def judge(self):
+        return self.x > 0
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "judge.py").write_text(MODULE)
+    monkeypatch.setattr(mutation, "SOURCES", tmp_path)
+    return "judge.py"
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_its_text_is_in_one_place_and_what_becomes_of_it_is_python(mutant: Mutant) -> None:
-    assert mutant.old != mutant.new
-    assert compile(spoil(mutant), mutant.module, "exec")
+def test_its_syntax_is_in_one_place_and_what_becomes_of_it_is_python(mutant: Mutant) -> None:
+    spoilt = spoil(mutant)
+    assert compile(spoilt, mutant.module, "exec")
+    source = (mutation.SOURCES / mutant.module).read_text()
+    assert ast.unparse(spoilt) != ast.unparse(ast.parse(source))
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_its_probes_exist(mutant: Mutant) -> None:
-    assert mutant.probes
     assert [name for name in mutant.probes if not is_known(name)] == []
 
 
@@ -32,17 +63,97 @@ def test_a_name_is_that_of_one_mutant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "old"),
-    [("quorum", "no such text"), ("quorum", "return"), ("no_module", "return")],
-    ids=["nowhere", "in several places", "in no module"],
+    ("function", "replace", "by", "line"),
+    [
+        ("judge", "not  x.z", "False", "if x and y and False:"),
+        ("judge", "not x.z", "", "if x and y:"),
+        ("judge", "name='a'", "name='b'", "return call(x, name='b', other=y)"),
+        ("judge", "other = y", "", "return call(x, name='a')"),
+        ("judge", "yield from each", "", "pass"),
+        ("judge", "yield from each", "yield each", "yield each"),
+        ("judge", "call(y)", "a = 1\ncall(a)", "a = 1"),
+        ("judge", "case int() | str()", "case None", "case None:"),
+        ("judge", "0", "1", "def judge(x, y=1):"),
+        ("Seat.judge", "self.x > 0", "True", "return True"),
+        ("", "{'a': 1}", "{}", "LIMITS = {}"),
+    ],
 )
-def test_a_text_that_is_not_in_one_place_makes_no_mutant(module: str, old: str) -> None:
-    with pytest.raises(ValueError, match="times in"):
-        spoil(Mutant("", module, old, "", ()))
+def test_a_piece_of_syntax_is_exchanged(
+    module: str, function: str, replace: str, by: str, line: str
+) -> None:
+    tree = spoil(Mutant("", module, function, replace, by))
+    assert line in [each.strip() for each in ast.unparse(tree).splitlines()]
+    assert line not in [each.strip() for each in ast.unparse(ast.parse(MODULE)).splitlines()]
 
 
 @pytest.mark.parametrize(
-    "name", ["unit: no such subject", "explored: no such one", "no such scenario", "guard: none"]
+    ("function", "replace", "by", "why"),
+    [
+        ("judge", "no_such", "", "is 0 times in judge"),
+        ("judge", "x", "y", "times in judge"),
+        ("", "self.x > 0", "True", "is 0 times in the module itself"),
+        ("nobody", "x", "y", "nobody is 0 times"),
+        ("judge", "x.z", "return 1", "cannot stand in the place of an expression"),
+        ("judge", "name='a'", "x", "cannot stand in the place of a keyword"),
+        ("judge", "not x.z", "a, b\nc", "cannot stand in the place of an expression"),
+        ("Seat.judge", "0", "", "cannot be left out"),
+    ],
 )
+def test_what_does_not_fit_makes_no_mutant(
+    module: str, function: str, replace: str, by: str, why: str
+) -> None:
+    if function == "Seat.judge":
+        replace = "self.x"
+    with pytest.raises(ValueError, match=why):
+        spoil(Mutant("", module, function, replace, by))
+
+
+def test_a_module_that_is_not_there_makes_no_mutant() -> None:
+    with pytest.raises(ValueError, match=r"there is no core/none\.py"):
+        spoil(Mutant("", "core/none.py", "", "1", "2"))
+
+
+@pytest.mark.parametrize(
+    ("function", "replace", "in_body"),
+    [("judge", "not x.z", True), ("judge", "0", False), ("", "{'a': 1}", False)],
+)
+def test_what_runs_on_import_is_no_body(
+    module: str, function: str, replace: str, in_body: bool
+) -> None:
+    assert is_in_body(Mutant("", module, function, replace, "None")) == in_body
+
+
+@pytest.mark.parametrize("name", ["unit: quorum", "no such scenario", "guard: none"])
 def test_a_probe_that_does_not_exist_is_not_known(name: str) -> None:
     assert not is_known(name)
+
+
+def test_a_loaded_function_is_exchanged_in_one_process_alone() -> None:
+    from etcd_operator.core.quorum import majority
+
+    mutant = Mutant("", "core/quorum.py", "majority", "voters // 2 + 1", "voters")
+
+    def work() -> Outcome:
+        assert exchange(mutant)
+        return Outcome(0, str(majority(5)))
+
+    assert list(run_in_processes([("a", work)], 2)) == [("a", Outcome(0, "5"))]
+    assert majority(5) == 3
+
+
+def test_what_breaks_in_a_process_is_told() -> None:
+    def work() -> Outcome:
+        raise LookupError("nothing there")
+
+    assert list(run_in_processes([("a", work)], 1)) == [
+        ("a", Outcome(1, "LookupError: nothing there"))
+    ]
+
+
+def test_files_of_tests_are_ordered_by_the_words_of_a_module(tmp_path: Path) -> None:
+    names = ["test_rules_grow.py", "test_plan.py", "test_about.py", "test_rules_scale.py"]
+    for name in names:
+        (tmp_path / name).write_text("scale" if "about" in name else "")
+    mutant = Mutant("", "core/rules/scale.py", "_grow", "", "")
+    ordered = sorted((tmp_path / n for n in names), key=lambda path: rank_file(path, mutant))
+    assert [path.name for path in ordered] == [names[3], names[0], names[2], names[1]]
