@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from docs.fields import write_fields
+from docs.headline import write_headline
 from docs.metrics import write_metrics
 from docs.performance import write_performance
 from docs.reasons import write_reasons
@@ -28,7 +29,9 @@ def generate() -> dict[Path, str]:
     }
     texts = {path: HEADER.format(source=source) + text for path, (source, text) in pages.items()}
     record = HERE / "pictures" / "demo.txt"
-    return texts | {record.with_suffix(".svg"): draw_terminal(record.read_text(), "make demo")}
+    texts[record.with_suffix(".svg")] = draw_terminal(record.read_text(), "make demo")
+    readme = HERE.parent / "README.md"
+    return texts | {readme: write_headline(readme.read_text())}
 
 
 def main(arguments: list[str]) -> int:
