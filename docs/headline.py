@@ -78,8 +78,8 @@ def _judge_create(run: Json) -> str:
     result = _find(run, "create 3")
     floor, ours = result["floor"]["median"], result["ours"]["median"]
     return (
-        f"[`make bench`](docs/performance.md): three members in **{ours:.2f} s**, that one in "
-        f"{floor:.2f} s in the same run (medians of {result['ours']['count']})"
+        f"[`make bench`](docs/performance.md): three members in **{ours:.2f} s**; the StatefulSet "
+        f"took {floor:.2f} s in the same run (medians of {result['ours']['count']})"
     )
 
 
