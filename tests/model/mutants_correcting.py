@@ -135,7 +135,7 @@ CORRECTION: Final = (
     Mutant("announces the next before the last has joined", "core/rules/scale.py",
            "may_announce_next",
            "all((_member(seat).started for seat in announced))", "", ("grow on 3.6",)),
-    Mutant("announces the next while a voter is away", "core/rules/scale.py", "may_announce_next",
+    Mutant("announces the next where it is held back", "core/rules/scale.py", "may_announce_next",
            "not is_held_back(snapshot, missing[0])", ""),
     Mutant("rolls a member that ends already", "core/rules/rollout.py", "_is_ending",
            "seat.pod is None or seat.pod.deleting", "seat.pod is None"),

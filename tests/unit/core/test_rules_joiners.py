@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,8 +15,10 @@ from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     NOW,
     change_claim,
+    claim,
     formed,
     growing,
+    silent,
     with_learner,
     without_pods,
 )
@@ -27,11 +30,24 @@ def late(snapshot: Snapshot, since: timedelta = JOINS_WITHIN) -> Snapshot:
     return change_claim(snapshot, 3, created=NOW - since)
 
 
+def beside_an_old_disk(snapshot: Snapshot) -> Snapshot:
+    """The learner is known to etcd and silent; where the next one comes, an old disk is going."""
+    return silent(replace(snapshot, claims=(*snapshot.claims, claim(4, deleting=True))), 3)
+
+
 FIRES = (
     Fires(
         "an announced learner is waited for",
         joiners.wait_for_joiners,
         with_learner(growing(3, 5), 3),
+        "MemberStarting",
+        "Waiting for new member db-3 to start.",
+        Phase.SCALING,
+    ),
+    Fires(
+        "so is one beside which the next cannot be announced yet",
+        joiners.wait_for_joiners,
+        beside_an_old_disk(with_learner(growing(3, 5, "3.6.4"), 3, serves=True, version="3.6.4")),
         "MemberStarting",
         "Waiting for new member db-3 to start.",
         Phase.SCALING,
