@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from etcd_operator.core.actions import MoveLeader, PromoteMember, RemoveMember
-from tests.model.differing import agreed, held
+from tests.model.differing import agreed, differ_again, differed, held
 from tests.model.passes import Deed, Planned
 from tests.model.sight import Seen
 from tests.model.snapshots import Specs
@@ -101,6 +101,8 @@ def replaces_one_known_to_be_wrong(
     wrong = what_was_known(planned.seen, before.etcd).wrong
     if left.id not in wrong:
         return f"member {left.ordinal} was replaced although nobody knows its data to be wrong"
+    if differed(before).get(left.ordinal, left.id) != left.id:
+        return f"member {left.ordinal} was replaced for its data once more"
     ordinals = {line.ordinal for line in before.etcd.members}
     gap = not ordinals.issuperset(range(min(size, len(ordinals))))
     if gap or len(before.etcd.voters) < len(ordinals):
@@ -142,7 +144,7 @@ def judge_held(state: State) -> str | None:
 
 def is_undecided(state: State) -> bool:
     """Whether only a person can say whose data is right."""
-    return state.etcd is not None and agreed(state, state.etcd) is None
+    return state.etcd is not None and (agreed(state, state.etcd) is None or differ_again(state))
 
 
 def count_doubted(state: State) -> int:

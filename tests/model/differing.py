@@ -15,11 +15,12 @@ from typing import Final
 from etcd_operator.core.difference import is_comparable
 from etcd_operator.core.snapshot import Snapshot
 from tests.model import etcd
-from tests.model.world import Etcd, Line, State, put
+from tests.model.world import CONFIG_MAP, Etcd, Line, State, put
 
 Step = tuple[str, State]
 
 DIFFERS: Final = "data differs"
+MISLED: Final = "data of a majority is wrong"
 
 
 def spoil(state: State) -> Iterator[Step]:
@@ -34,6 +35,22 @@ def spoil(state: State) -> Iterator[Step]:
         other = next(number for number in count(1) if number not in taken)
         claims = put(state.claims, line.ordinal, claim._replace(disk=disk._replace(data=other)))
         yield f"the data of member {line.ordinal} is another", state._replace(claims=claims)
+
+
+def mislead(state: State) -> Iterator[Step]:
+    """All voters but one made the same wrong data of the log, which itself is right."""
+    voters = state.etcd.voters if state.etcd else ()
+    if len(voters) < 3 or any(held(state, line) != 0 for line in voters):
+        return
+    for line in voters:
+        misled = state
+        for other in voters:
+            claim = state.claims[other.ordinal]
+            if other is not line and claim and claim.disk:
+                wrong = claim._replace(disk=claim.disk._replace(data=etcd.DEFECT))
+                claims = put(misled.claims, other.ordinal, wrong)
+                misled = misled._replace(claims=claims)
+        yield f"all but member {line.ordinal} have wrong data", misled
 
 
 def forget(state: State) -> Iterator[Step]:
@@ -71,6 +88,24 @@ def agreed(state: State, members: Etcd) -> int | None:
     return next((v for v, n in holders.items() if n * 2 > len(members.voters)), None)
 
 
+def differed(state: State) -> dict[int, int]:
+    """The record of the gate: whose data differed, by ordinal."""
+    gate = state.children[CONFIG_MAP]
+    told = gate.manifest.annotations.get("etcd.etcd.io/differed", "") if gate else ""
+    entries = (entry.split("/") for entry in told.split())
+    return {int(ordinal): int(identity, 16) for ordinal, identity in entries}
+
+
+def differ_again(state: State) -> bool:
+    """Whether a voter differs from the majority, although it came in place of one that did."""
+    members, record = state.etcd, differed(state)
+    right = agreed(state, members) if members else None
+    return any(
+        record.get(line.ordinal, line.id) != line.id and held(state, line) != right
+        for line in (members.voters if members else ())
+    )
+
+
 def compare(state: State, snapshot: Snapshot) -> State:
     """Hash what every member holds; the state as it is if that is not possible.
 
@@ -88,10 +123,12 @@ def compare(state: State, snapshot: Snapshot) -> State:
             return state
         hashes.append((seat.member.id, disk.data))
     if len({value for _, value in hashes}) < 2:
-        return state._replace(compared=())
+        # It counts where members are on record that were replaced for their data.
+        return state._replace(compared=(tuple(hashes),) if differed(state) else ())
     return state._replace(compared=(*state.compared[-1:], tuple(hashes)))
 
 
 def may_compare(state: State) -> bool:
     """Whether a comparison could find something, or find that nothing is left of it."""
-    return bool(state.compared) or len({c.disk.data for c in state.claims if c and c.disk}) > 1
+    data = {claim.disk.data for claim in state.claims if claim and claim.disk}
+    return bool(state.compared or differed(state)) or len(data) > 1

@@ -243,6 +243,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "write": etcd.write_steps,
     "disk made too late": replacing.late_claims,
     differing.DIFFERS: differing.spoil,
+    differing.MISLED: differing.mislead,
     strangers.ADDED: strangers.add_by_hand,
     strangers.REMOVED: strangers.remove_by_hand,
     strangers.EDITED: strangers.edit_record,

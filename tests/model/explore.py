@@ -73,7 +73,7 @@ class World:
             scenario.specs, gate_can_go=disturbances.GATE_DELETED in scenario.faults
         )
         self._slow = disturbances.SLOW_PASS in scenario.faults
-        self._compares = differing.DIFFERS in scenario.faults
+        self._compares = bool({differing.DIFFERS, differing.MISLED} & {*scenario.faults})
 
     def start(self) -> State:
         """The state that the scenario begins with: its prelude, come to rest."""

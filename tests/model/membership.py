@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.model.differing import differed
 from tests.model.etcd import disk_at, is_up, member_id, settle_leader, voters_up
 from tests.model.world import Etcd, Line, State, put
 
@@ -39,6 +40,7 @@ def _free_id(state: State, etcd: Etcd, ordinal: int) -> int:
             used.update(line.id for line in claim.disk.view)
     used.update(etcd.alarms)
     used.update(member for hashes in state.compared for member, _ in hashes)
+    used.update(differed(state).values())
     if state.paused is not None:
         used.update(state.paused.remembered_ids)
     generation = 0

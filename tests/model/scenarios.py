@@ -39,6 +39,7 @@ NODE_LOST: Final = "node lost"
 NODE_BACK: Final = "node back"
 LATE_CLAIM: Final = "disk made too late"
 DIFFERS: Final = "data differs"
+MISLED: Final = "data of a majority is wrong"
 FORGOTTEN: Final = "comparisons forgotten"
 SHUT_OUT: Final = "operator shut out"
 LET_IN: Final = "operator let in"
@@ -181,6 +182,8 @@ SCENARIOS: Final = (
     Scenario("3 at rest, one differs", sizes(3), (), RUNNING, (DIFFERS,)),
     Scenario("3 at rest, one differs, another accident", sizes(3), (), RUNNING,
              (DIFFERS, FORGOTTEN, ALARM, LOST_DISK), budget=2, most_states=3_000, partial=True),
+    Scenario("3 at rest, a majority is wrong", sizes(3), (), RUNNING, (MISLED, FORGOTTEN),
+             budget=2),
     Scenario("1 to 3, one differs", sizes(1, 3), (1,), RUNNING, (DIFFERS,)),
     Scenario("3 to 1, one differs", sizes(3, 1), (1,), RUNNING, (DIFFERS,), most_states=2_500,
              partial=True),

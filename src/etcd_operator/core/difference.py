@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from etcd_operator.api.release import parse_release
+from etcd_operator.core.differed import find_replaced_in_vain, recorded_differed, write_differed
 from etcd_operator.core.members import CORRUPT, Comparison
 from etcd_operator.core.quorum import all_serve, majority, voter_ids
 from etcd_operator.core.snapshot import Snapshot
@@ -27,12 +28,14 @@ class Difference:
     """`groups` are the member IDs that agree with each other, the largest group first.
 
     `wrong` are those that differ from a majority which agrees; without one nobody knows who is
-    right, and it is empty.
+    right, and it is empty. So it is where some of them came in place of others that differed as
+    well: these are `in_vain`, and what the majority has may be what is wrong.
     """
 
     revision: int
     groups: tuple[frozenset[int], ...]
     wrong: frozenset[int]
+    in_vain: frozenset[int] = frozenset()
 
 
 def is_comparable(snapshot: Snapshot) -> bool:
@@ -64,7 +67,9 @@ def find_difference(snapshot: Snapshot) -> Difference | None:
     if not before.wrong and not last.wrong:
         return last
     both = before.wrong & last.wrong
-    return Difference(last.revision, last.groups, both) if both else None
+    in_vain = find_replaced_in_vain(snapshot, both)
+    known = frozenset() if in_vain else both
+    return Difference(last.revision, last.groups, known, in_vain) if both else None
 
 
 def _judge(comparison: Comparison, voters: frozenset[int]) -> Difference | None:
@@ -81,10 +86,18 @@ def _judge(comparison: Comparison, voters: frozenset[int]) -> Difference | None:
 
 
 def corrupt_ids(snapshot: Snapshot) -> frozenset[int]:
-    """The members that are known to have wrong data: by etcd's alarm, or by comparison."""
-    difference = find_difference(snapshot)
-    alarmed = frozenset(member for alarm, member in snapshot.alarms if alarm == CORRUPT)
-    return alarmed | difference.wrong if difference else alarmed
+    """The members that are known to have wrong data: by etcd's alarm, or by comparison.
+
+    None while one of them came in place of another that differed as well.
+    """
+    difference, alarmed = find_difference(snapshot), alarmed_ids(snapshot)
+    wrong = alarmed | difference.wrong if difference else alarmed
+    return frozenset() if find_replaced_in_vain(snapshot, wrong) else wrong
+
+
+def alarmed_ids(snapshot: Snapshot) -> frozenset[int]:
+    """The members that etcd's alarm is about; 0 if it does not know who differs."""
+    return frozenset(member for alarm, member in snapshot.alarms if alarm == CORRUPT)
 
 
 def doubtful_ids(snapshot: Snapshot) -> frozenset[int]:
@@ -94,13 +107,33 @@ def doubtful_ids(snapshot: Snapshot) -> frozenset[int]:
     Who joined since has learnt from nobody knows whom. An alarm that names nobody is about all.
     """
     known, voters = corrupt_ids(snapshot), voter_ids(snapshot)
-    if (CORRUPT, 0) in snapshot.alarms:
+    alarmed = alarmed_ids(snapshot)
+    if 0 in alarmed or find_replaced_in_vain(snapshot, alarmed):
         return known | voters
     last = _judge(snapshot.compared[-1], voters) if snapshot.compared else None
     if last is None:
         return known
-    right = last.groups[0] if last.wrong else frozenset()
+    in_vain = find_replaced_in_vain(snapshot, last.wrong)
+    right = last.groups[0] if last.wrong and not in_vain else frozenset()
     return known | (voters - right)
+
+
+def next_differed(snapshot: Snapshot) -> str:
+    """Return the record of members whose data differed, as it is to be written in this pass."""
+    if _all_agree(snapshot):
+        return ""
+    wrong, own = corrupt_ids(snapshot), snapshot.ownership.own
+    found = {ordinal: member.id for ordinal, member in own.items() if member.id in wrong}
+    return write_differed({**found, **recorded_differed(snapshot)})
+
+
+def _all_agree(snapshot: Snapshot) -> bool:
+    """Whether a comparison of all members that there are found no difference."""
+    members = {member.id for member in snapshot.members}
+    if alarmed_ids(snapshot):
+        return False
+    hashes = snapshot.compared[-1].hashes if snapshot.compared else {}
+    return len(members) == 1 or (members <= hashes.keys() and len(set(hashes.values())) == 1)
 
 
 def explain(snapshot: Snapshot, difference: Difference) -> str:
@@ -108,10 +141,25 @@ def explain(snapshot: Snapshot, difference: Difference) -> str:
     names = {seat.member.id: seat.ordinal for seat in snapshot.seats() if seat.member}
     groups = [_name(snapshot, names, group) for group in difference.groups]
     at = f"at revision {difference.revision}"
-    if difference.wrong:
-        wrong = _name(snapshot, names, difference.wrong)
-        return f"{wrong} {_have(difference.wrong)} other data than {groups[0]}, which agree, {at}."
+    wrong = difference.wrong or frozenset().union(*difference.groups[1:])
+    if difference.wrong or difference.in_vain:
+        said = f"{_name(snapshot, names, wrong)} {_have(wrong)} other data than {groups[0]}, which "
+        in_vain = _name(snapshot, names, difference.in_vain)
+        return f"{said}agree, {at}.{_explain_in_vain(in_vain)}"
     return f"Members do not have the same data {at}, and no majority agrees: {' / '.join(groups)}."
+
+
+def explain_alarm_in_vain(snapshot: Snapshot) -> str:
+    """Return what to add about members that etcd's alarm names although they were replaced."""
+    names = {seat.member.id: seat.ordinal for seat in snapshot.seats() if seat.member}
+    in_vain = find_replaced_in_vain(snapshot, alarmed_ids(snapshot))
+    return _explain_in_vain(_name(snapshot, names, in_vain))
+
+
+def _explain_in_vain(names: str) -> str:
+    if not names:
+        return ""
+    return f" To replace {names} for that did not help: what the majority has may be what is wrong."
 
 
 def _have(members: frozenset[int]) -> str:

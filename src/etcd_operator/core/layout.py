@@ -20,6 +20,7 @@ from enum import Enum
 from typing import Final
 
 from etcd_operator.core.approval import find_recovered, spent_approvals
+from etcd_operator.core.difference import next_differed
 from etcd_operator.core.members import Member
 from etcd_operator.core.naming import (
     ANNOTATION_BOOTSTRAP,
@@ -59,7 +60,7 @@ class Layout:
     under way, from a lost majority; `recovered` is the record of the last one, and `spent` of all
     approvals that count no more. `version` is the record of what members ran. `served` is recorded
     while the cluster ID is not: there was a majority. Ordinals below `announced` may be announced
-    to etcd.
+    to etcd. `differed` is the record of members whose data differed.
     """
 
     gates: tuple[Gate, ...]
@@ -74,6 +75,7 @@ class Layout:
     version: str = ""
     served: bool = False
     announced: int = 0
+    differed: str = ""
 
 
 def has_served(snapshot: Snapshot) -> bool:
@@ -181,6 +183,7 @@ def _from_members(snapshot: Snapshot, cluster_id: int) -> Layout:
         spent=spent_approvals(snapshot),
         version=next_record(snapshot),
         announced=_next_announced(snapshot, highest),
+        differed=next_differed(snapshot),
     )
 
 

@@ -52,6 +52,8 @@ ANNOTATION_SERVED: Final = "etcd.etcd.io/served"
 ANNOTATION_RECOVERY: Final = "etcd.etcd.io/recovery"
 ANNOTATION_RECOVERED: Final = "etcd.etcd.io/recovered"
 ANNOTATION_SPENT: Final = "etcd.etcd.io/spent-approvals"
+# On the gate: ordinals and IDs of members whose data differed, until all members agree again.
+ANNOTATION_DIFFERED: Final = "etcd.etcd.io/differed"
 # On a PersistentVolume that was set aside: which claim's it was.
 ANNOTATION_QUARANTINED: Final = "etcd.etcd.io/quarantined-from"
 # Beside it: the reclaim policy that the volume had until then.

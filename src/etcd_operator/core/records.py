@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from etcd_operator.core.approval import is_recovered, is_spent
+from etcd_operator.core.differed import read_differed
 from etcd_operator.core.layout import ANNOTATION_RESTORE_SIZE
 from etcd_operator.core.live_objects import Child
 from etcd_operator.core.naming import (
     ANNOTATION_ANNOUNCED,
     ANNOTATION_BOOTSTRAP,
     ANNOTATION_CLUSTER_ID,
+    ANNOTATION_DIFFERED,
     ANNOTATION_MEMBERS,
     ANNOTATION_RECOVERED,
     ANNOTATION_RECOVERY,
@@ -56,6 +58,10 @@ class Unreadable:
         return f"{self.where} was edited and cannot be read: it says {shown!r}; {self.remedy}."
 
 
+def _is_differed(text: str) -> bool:
+    return read_differed(text) is not None
+
+
 _ON_GATE: Final[Mapping[str, tuple[Check, str]]] = {
     ANNOTATION_CLUSTER_ID: (read_identity, DERIVED),
     ANNOTATION_MEMBERS: (read_ordinals, DERIVED),
@@ -66,6 +72,7 @@ _ON_GATE: Final[Mapping[str, tuple[Check, str]]] = {
     ANNOTATION_RECOVERY: (read_recovery, PUT_BACK),
     ANNOTATION_RECOVERED: (is_recovered, PUT_BACK),
     ANNOTATION_SPENT: (is_spent, PUT_BACK),
+    ANNOTATION_DIFFERED: (_is_differed, DERIVED),
 }
 _ON_STATEFUL_SET: Final = (ANNOTATION_CLUSTER_ID, ANNOTATION_BOOTSTRAP)
 

@@ -84,7 +84,8 @@ def survive(snapshot: Snapshot) -> str:
     ("child", "name"),
     [
         *((GATE, name) for name in ("cluster-id", "members", "announced", "bootstrap", "version",
-                                    "tls", "recovery", "recovered", "trust", "fingerprint")),
+                                    "tls", "recovery", "recovered", "trust", "fingerprint",
+                                    "differed")),
         (SET, "cluster-id"), (SET, "bootstrap"), (SET, "fingerprint"),
     ],
 )  # fmt: skip
@@ -118,6 +119,7 @@ ON_GATE = "ConfigMap db-config"
          "put back what it was"),
         (restoring(3), f"The annotation {MARK}restore-size of the EtcdCluster", "many",
          "put back what it was"),
+        (formed(3), f"The annotation {MARK}differed of {ON_GATE}", "1/x", ANEW),
         (formed(3), "status.clusterID", "not hex", "put back what it was"),
         (formed(3), "status.lastRecovery", "yes", "put back what it was"),
     ],

@@ -64,8 +64,20 @@ def asked(snapshot: Snapshot, ordinal: int) -> Snapshot:
     return change_pod(snapshot, ordinal, replace_asked=True)
 
 
-def replacement(ordinal: int) -> tuple[str, ...]:
-    """What replacing a member takes."""
+def replacement(ordinal: int, *before: str) -> tuple[str, ...]:
+    """What replacing a member for its data takes: that it is on record comes first."""
+    return (
+        "apply ConfigMap db-config",
+        *before,
+        f"remove {ordinal}",
+        f"add {ordinal}",
+        f"delete Pod db-{ordinal}",
+        f"delete PersistentVolumeClaim data-db-{ordinal}",
+    )
+
+
+def replacement_on_record(ordinal: int) -> tuple[str, ...]:
+    """What replacing a member takes that is on record already, or that somebody has asked for."""
     return (
         f"remove {ordinal}",
         f"add {ordinal}",
@@ -79,7 +91,7 @@ def replacement(ordinal: int) -> tuple[str, ...]:
 REMEDY = (
     " Nothing is removed until a person has decided who is right: make that member the leader with "
     "`etcdctl move-leader`, then replace the others one by one with the annotation "
-    "etcd.etcd.io/replace-member=true on their Pods."
+    "etcd.etcd.io/replace-member=true on their Pods. If none is right, restore a backup in place."
 )
 WIPED = {
     "ready": False,
@@ -105,7 +117,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-0 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
-        ("lead 0>2", *replacement(0)),
+        replacement(0, "lead 0>2"),
     ),
     Fires(
         "of two the leader first: a member that joins learns from it",
@@ -114,7 +126,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-2 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
-        ("lead 2>1", *replacement(2)),
+        replacement(2, "lead 2>1"),
     ),
     Fires(
         "without a majority that agrees a person has to decide",
@@ -153,7 +165,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-1 is to be replaced, as its Pod's annotation says: replacing it.",
         Phase.SCALING,
-        replacement(1),
+        replacement_on_record(1),
     ),
     Fires(
         "a person has decided about the leader: the heir is the one that is to stay",
@@ -162,7 +174,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-0 is to be replaced, as its Pod's annotation says: replacing it.",
         Phase.SCALING,
-        ("lead 0>2", *replacement(0)),
+        ("lead 0>2", *replacement_on_record(0)),
     ),
     Fires(
         "the one that would be left alone is replaced before the others leave",
@@ -171,7 +183,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-0 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
-        ("lead 0>1", *replacement(0)),
+        replacement(0, "lead 0>1"),
     ),
     Fires(
         "before the cluster grows: who joins might learn from it",
@@ -180,7 +192,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-1 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
-        replacement(1),
+        replacement_on_record(1),
     ),
     Fires(
         "who fills a gap does not learn from the wrong one",
@@ -198,12 +210,7 @@ FIRES = (
         "ScalingIn",
         "Shrinking from 3 to 1 members.",
         Phase.SCALING,
-        (
-            "remove 1",
-            "remove 2",
-            "apply ConfigMap db-config",
-            "apply StatefulSet db",
-        ),
+        ("apply ConfigMap db-config", "remove 1", "remove 2"),
     ),
     Fires(
         "nobody leaves the one that is wrong alone with the rest",
@@ -212,6 +219,7 @@ FIRES = (
         "QuorumAtRisk",
         "Not shrinking: while db-0, db-1 cannot be counted on, the rest has no majority.",
         Phase.SCALING,
+        ("apply ConfigMap db-config",),
     ),
     Fires(
         "the wrong one is needed while another is away",
@@ -221,6 +229,7 @@ FIRES = (
         "Member db-1 has other data than the majority at revision 110, but the others have no "
         "majority without it.",
         Phase.RUNNING,
+        ("apply ConfigMap db-config",),
         flags=flags("blocked"),
     ),
     Fires(

@@ -155,7 +155,7 @@ FIRES = (
         "ReplacingStuckMember",
         "Member db-1 has corrupt data, as etcd's alarm says: replacing it.",
         Phase.SCALING,
-        REPLACED,
+        ("apply ConfigMap db-config", *REPLACED[:4]),
     ),
     Fires(
         "the spec's own delay counts",
@@ -209,6 +209,7 @@ FIRES = (
         "Member db-0 has corrupt data, as etcd's alarm says, but those that are known to have the "
         "right data have no majority without it.",
         Phase.RUNNING,
+        ("apply ConfigMap db-config",),
         flags=flags("blocked"),
     ),
 )

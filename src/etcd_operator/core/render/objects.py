@@ -12,6 +12,7 @@ from etcd_operator.core.naming import (
     ANNOTATION_ANNOUNCED,
     ANNOTATION_BOOTSTRAP,
     ANNOTATION_CLUSTER_ID,
+    ANNOTATION_DIFFERED,
     ANNOTATION_MEMBERS,
     ANNOTATION_RECOVERED,
     ANNOTATION_RECOVERY,
@@ -44,6 +45,7 @@ _KEPT_ANNOTATIONS = (
     ANNOTATION_VERSION,
     ANNOTATION_RECOVERED,
     ANNOTATION_SPENT,
+    ANNOTATION_DIFFERED,
 )
 
 
@@ -102,18 +104,16 @@ def render_config_map(
         annotations[ANNOTATION_MEMBERS] = ",".join(str(o) for o in layout.listed)
         if layout.announced > max(layout.listed, default=-1) + 1:
             annotations[ANNOTATION_ANNOUNCED] = str(layout.announced)
-    if layout.version:
-        annotations[ANNOTATION_VERSION] = layout.version
-    if layout.recovery is not None:
-        annotations[ANNOTATION_RECOVERY] = layout.recovery.write()
-    if layout.recovered:
-        annotations[ANNOTATION_RECOVERED] = layout.recovered
-    if layout.spent:
-        annotations[ANNOTATION_SPENT] = " ".join(layout.spent)
-    if layout.bootstrap is not None:
-        annotations[ANNOTATION_BOOTSTRAP] = str(layout.bootstrap)
-    if layout.served:
-        annotations[ANNOTATION_SERVED] = "true"
+    records = {
+        ANNOTATION_VERSION: layout.version,
+        ANNOTATION_RECOVERY: layout.recovery.write() if layout.recovery else "",
+        ANNOTATION_RECOVERED: layout.recovered,
+        ANNOTATION_SPENT: " ".join(layout.spent),
+        ANNOTATION_DIFFERED: layout.differed,
+        ANNOTATION_BOOTSTRAP: "" if layout.bootstrap is None else str(layout.bootstrap),
+        ANNOTATION_SERVED: "true" if layout.served else "",
+    }
+    annotations |= {name: text for name, text in records.items() if text}
     return build_object(
         "v1",
         "ConfigMap",

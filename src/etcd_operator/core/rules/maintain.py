@@ -17,7 +17,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.actions import Action, Compact, Defragment, DisarmAlarm
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
-from etcd_operator.core.difference import explain, find_difference
+from etcd_operator.core.difference import explain, explain_alarm_in_vain, find_difference
 from etcd_operator.core.members import CORRUPT, NO_SPACE, MemberStatus
 from etcd_operator.core.naming import ANNOTATION_CONFIG
 from etcd_operator.core.quorum import all_serve, serving_ids, voters_not_serving
@@ -50,7 +50,10 @@ def disarm_corrupt(snapshot: Snapshot) -> Decision | None:
 
 
 def tell_difference(snapshot: Snapshot) -> Decision | None:
-    """Members differ and no majority agrees: change nothing until a person says who is wrong."""
+    """Members differ, and nobody knows who is right: change nothing until a person says it.
+
+    Because no majority agrees, or because a member that was replaced for its data differs again.
+    """
     difference = find_difference(snapshot)
     if difference is None or difference.wrong or any(pod.replace_asked for pod in snapshot.pods):
         return None
@@ -58,7 +61,8 @@ def tell_difference(snapshot: Snapshot) -> Decision | None:
         reason="DataDiffers",
         message=f"{explain(snapshot, difference)} Nothing is removed until a person has decided "
         "who is right: make that member the leader with `etcdctl move-leader`, then replace the "
-        "others one by one with the annotation etcd.etcd.io/replace-member=true on their Pods.",
+        "others one by one with the annotation etcd.etcd.io/replace-member=true on their Pods. If "
+        "none is right, restore a backup in place.",
         phase=_keep_phase(snapshot),
         wake_after=LATER,
         blocked=True,
@@ -93,7 +97,7 @@ def tell_alarms(snapshot: Snapshot) -> Decision | None:
         return Decision(
             reason="CorruptData",
             message="etcd refuses to work, because members do not have the same data, and which of "
-            "them is right has to be decided by a person.",
+            f"them is right has to be decided by a person.{explain_alarm_in_vain(snapshot)}",
             phase=_keep_phase(snapshot),
             wake_after=LATER,
             blocked=True,
