@@ -247,6 +247,7 @@ FAULTS: Final[dict[str, Fault]] = {
     strangers.ADDED: strangers.add_by_hand,
     strangers.REMOVED: strangers.remove_by_hand,
     strangers.EDITED: strangers.edit_record,
+    strangers.STALE: strangers.put_back,
     "comparisons forgotten": differing.forget,
     "operator shut out": _shut_out,
     "operator let in": _let_in,

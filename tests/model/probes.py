@@ -32,7 +32,7 @@ from tests.model.scenarios import (
     WIPED,
     WRITE,
 )
-from tests.model.strangers import ADDED, EDITED, REMOVED
+from tests.model.strangers import ADDED, EDITED, REMOVED, STALE
 from tests.model.traces import load_all, replay
 
 MOST_STATES: Final = 30_000
@@ -97,6 +97,7 @@ _PROBES: Final = {
     "shut out at rest": Scenario("", sizes(3), (), RUNNING, (SHUT_OUT, POD), budget=2),
     "by hand": Scenario("", sizes(1, 3), (1,), RUNNING, (ADDED, REMOVED), budget=2),
     "edited": Scenario("", sizes(1), (), RUNNING, (EDITED, GATE, LOST_STATUS), budget=2),
+    "put back": Scenario("", sizes(3, 1), (1,), RUNNING, (STALE, CRASH), budget=2),
     "pause": Scenario("", sizes(3) + pausing(sizes(1)), (1, 0), RUNNING),
 }  # fmt: skip
 

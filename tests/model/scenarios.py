@@ -17,7 +17,7 @@ from tests.model.scenario import (
     pausing,
     sizes,
 )
-from tests.model.strangers import ADDED, EDITED, REMOVED
+from tests.model.strangers import ADDED, EDITED, REMOVED, STALE
 
 LAG: Final = "caches lag"
 CLAIMS_LAG: Final = "the cache of claims lags"
@@ -177,6 +177,8 @@ SCENARIOS: Final = (
              (ADDED, REMOVED, CRASH), budget=2, most_states=5_000, partial=True),
     Scenario("1 at rest, records edited", sizes(1), (), RUNNING,
              (EDITED, GATE, STATEFUL_SET, LOST_STATUS, WIPED, CRASH), budget=2),
+    Scenario("3 to 1, the record of members put back", sizes(3, 1), (1,), RUNNING,
+             (STALE, CRASH, POD), budget=2, most_states=12_000, partial=True),
     Scenario("3 to 5", sizes(3, 5), (1,), RUNNING, (POD, LAG, SLOW)),
     Scenario("5 to 3", sizes(5, 3), (1,), RUNNING),
     Scenario("3 at rest, one differs", sizes(3), (), RUNNING, (DIFFERS,)),

@@ -24,6 +24,7 @@ from tests.model.world import (
     NAME,
     NAMESPACE,
     STATEFUL_SET,
+    Child,
     Manifest,
     State,
     Stranger,
@@ -33,6 +34,7 @@ from tests.model.world import (
 ADDED: Final = "member added by hand"
 REMOVED: Final = "member removed by hand"
 EDITED: Final = "record edited"
+STALE: Final = "record put back"
 MARK: Final = "edited"
 
 Step = tuple[str, State]
@@ -78,13 +80,24 @@ def edit_record(state: State) -> Iterator[Step]:
         return
     for name in (ANNOTATION_MEMBERS, ANNOTATION_CLUSTER_ID):
         if name in gate.manifest.annotations:
-            body = copy.deepcopy(gate.manifest.body)
-            annotations = body["metadata"]["annotations"]
-            annotations[name] = MARK
-            annotations[ANNOTATION_FINGERPRINT] += f" {MARK} {name}"
-            edited = gate._replace(manifest=Manifest.of(body))
-            children = put(state.children, CONFIG_MAP, edited)
-            yield f"{name} is edited", state._replace(children=children)
+            yield f"{name} is edited", _write(state, gate, name, MARK)
+
+
+def put_back(state: State) -> Iterator[Step]:
+    """The record of members says what it said when there was one: it is put back from a backup."""
+    gate = state.children[CONFIG_MAP]
+    told = gate.manifest.annotations.get(ANNOTATION_MEMBERS, "0") if gate and gate.life else "0"
+    if gate is not None and told not in ("0", MARK):
+        yield "the record of members is put back", _write(state, gate, ANNOTATION_MEMBERS, "0")
+
+
+def _write(state: State, gate: Child, name: str, text: str) -> State:
+    body = copy.deepcopy(gate.manifest.body)
+    annotations = body["metadata"]["annotations"]
+    annotations[name] = text
+    annotations[ANNOTATION_FINGERPRINT] += f" {MARK} {name}"
+    edited = gate._replace(manifest=Manifest.of(body))
+    return state._replace(children=put(state.children, CONFIG_MAP, edited))
 
 
 def is_edited(state: State) -> bool:

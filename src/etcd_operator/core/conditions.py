@@ -14,12 +14,12 @@ from etcd_operator.core.certificate_health import find_expiring, find_held_renew
 from etcd_operator.core.corrections import CHANGED_BY_OTHERS, find_objections
 from etcd_operator.core.decision import Decision
 from etcd_operator.core.difference import DATA_DIFFERS, explain, find_difference
+from etcd_operator.core.foreign_members import explain_foreign
 from etcd_operator.core.going_disks import DISK_BEING_DELETED, explain_going
 from etcd_operator.core.issuer import find_credential_problem, find_issuing_problem
 from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.members import NO_SPACE, format_id
-from etcd_operator.core.ownership import name_foreign
 from etcd_operator.core.quorum import majority, serving_ids, voter_ids, voters_not_serving
 from etcd_operator.core.recovery import find_recovery
 from etcd_operator.core.snapshot import Snapshot
@@ -112,9 +112,8 @@ def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
     difference = find_difference(snapshot)
     if difference:
         return Verdict("Degraded", "True", "DataDiffers", explain(snapshot, difference))
-    foreign = snapshot.ownership.foreign
-    if foreign:
-        return Verdict("Degraded", "True", "ForeignMember", name_foreign(foreign))
+    if snapshot.ownership.foreign:
+        return Verdict("Degraded", "True", "ForeignMember", explain_foreign(snapshot))
     going = explain_going(snapshot)
     if going:
         return Verdict("Degraded", "True", DISK_BEING_DELETED, going)

@@ -3,7 +3,8 @@
 A member is known by its peer URL, and etcd takes any URL from any client. The operator's are
 those below the ordinals that it announced, at exactly the URL that it would announce. One at the
 host of a member but spelled otherwise hides nobody: it counts only if it has served, as a member
-of before the cluster's domain was another, and nobody else is there.
+of before the cluster's domain was another, and nobody else is there. A record that says less than
+there is was edited, or put back from a backup: who answers from its own Pod is the operator's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from etcd_operator.core.members import Member, format_id
+from etcd_operator.core.members import Member
 from etcd_operator.core.naming import (
     ANNOTATION_ANNOUNCED,
     ANNOTATION_BOOTSTRAP,
@@ -52,27 +53,24 @@ def announced_beyond(gate: Mapping[str, str]) -> int:
     return read_size(gate.get(ANNOTATION_ANNOUNCED, "")) or 0
 
 
-def sort_members(members: tuple[Member, ...], naming: Naming, announced: int) -> Ownership:
-    """Tell the operator's members from foreign ones; `announced` is how many ordinals count."""
+def sort_members(
+    members: tuple[Member, ...], naming: Naming, announced: int, answering: Mapping[int, int]
+) -> Ownership:
+    """Tell the operator's members from foreign ones; `announced` is how many ordinals count.
+
+    Beyond them only those count that are `answering`: IDs of members by the ordinal of their Pod.
+    """
     claims: dict[int, list[Member]] = {}
     for member in members:
         ordinal = naming.ordinal_of_peer(member.peer_urls)
-        if ordinal is not None and ordinal < announced:
+        if ordinal is None:
+            continue
+        if ordinal < announced or answering.get(ordinal) == member.id:
             claims.setdefault(ordinal, []).append(member)
     chosen = ((ordinal, _choose(ordinal, some, naming)) for ordinal, some in claims.items())
     own = {ordinal: member for ordinal, member in sorted(chosen) if member is not None}
     kept = set(own.values())
     return Ownership(own, tuple(member for member in members if member not in kept))
-
-
-def name_foreign(foreign: tuple[Member, ...]) -> str:
-    """Return the sentence about members that a client of etcd has added: who, and the remedy."""
-    names = [f"{format_id(member.id)} at {show_urls(member)}" for member in foreign[:NAMED]]
-    rest = f" and {len(foreign) - NAMED} more" if len(foreign) > NAMED else ""
-    return (
-        f"etcd has a member that this cluster did not add: {', '.join(names)}{rest}. Remove it "
-        "with `etcdctl member remove`."
-    )
 
 
 def show_urls(member: Member) -> str:

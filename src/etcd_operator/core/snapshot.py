@@ -221,7 +221,13 @@ class Snapshot:
     @property
     def ownership(self) -> Ownership:
         """The members that are the operator's, by ordinal, and those that are not."""
-        return sort_members(self.members, self.naming, self.announced)
+        answering = {
+            pod.ordinal: probe.status.member_id
+            for pod in self.pods
+            if (probe := self.probes.get(pod.ordinal)) and probe.status
+            if pod.owner_uid == self.naming.uid and probe.status.cluster_id == self.live_cluster_id
+        }
+        return sort_members(self.members, self.naming, self.announced, answering)
 
     @property
     def quorum_confirmed(self) -> bool:

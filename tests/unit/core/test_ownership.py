@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from etcd_operator.core.actions import Action, ApplyObject
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.members import Member
-from etcd_operator.core.naming import MOST_MEMBERS
+from etcd_operator.core.naming import ANNOTATION_MEMBERS, MOST_MEMBERS
 from etcd_operator.core.ownership import NAMED
 from etcd_operator.core.plan import choose_layout, plan, predict
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
+from tests.unit.core.recovery_scenes import with_note
 from tests.unit.core.scenes import (
+    CLUSTER_ID,
     NAMING,
+    answer,
+    change_claim,
     formed,
     growing,
     member,
@@ -27,6 +31,7 @@ from tests.unit.core.scenes import (
     with_members,
     with_spec,
     without_child,
+    without_claims,
     without_member,
 )
 from tests.unit.core.shorthand import brief, briefs
@@ -122,6 +127,74 @@ def test_the_learner_that_was_on_record_before_it_was_announced_is_the_operators
 def test_who_was_never_announced_is_foreign_though_the_url_is_right() -> None:
     scene = by_hand(formed(3), NAMING.peer_url(3))
     assert scene.ownership.foreign == scene.members[3:]
+
+
+def put_back(snapshot: Snapshot, members: str) -> Snapshot:
+    """The gate says what it said once: somebody edited it, or put it back from a backup."""
+    return settled(with_note(snapshot, ANNOTATION_MEMBERS, members))
+
+
+def stale(snapshot: Snapshot, members: str) -> Snapshot:
+    """The same, seen before anything was corrected."""
+    return with_note(snapshot, ANNOTATION_MEMBERS, members)
+
+
+@pytest.mark.parametrize("members", ["0", "0,1"])
+@pytest.mark.situation(
+    "data",
+    "the operator's ConfigMap is put back from a backup of before the cluster grew",
+    "members that answer from their Pods are no strangers, and the record is put right",
+)
+def test_who_answers_from_its_own_pod_is_the_operators_whatever_the_record_says(
+    members: str,
+) -> None:
+    scene = stale(formed(3), members)
+    assert scene.ownership.foreign == ()
+    assert briefs(scene) == ("apply ConfigMap db-config",)
+    assert choose_layout(scene).listed == (0, 1, 2)
+    assert plan(put_back(formed(3), members)).rule == "rest"
+
+
+def test_an_answer_counts_for_the_member_that_gives_it_alone() -> None:
+    """While a cluster shrinks, Pods of members that have left go on for a while."""
+    left = stale(with_members(formed(3), member(0), member(1)), "0,1")
+    scene = by_hand(left, NAMING.peer_url(2), started=True)
+    assert scene.ownership.foreign == scene.members[2:]
+    elsewhere = replace(formed(3), membership=None)
+    other = {**elsewhere.probes, 2: answer(2, cluster_id=CLUSTER_ID + 1)}
+    scene = replace(stale(formed(3), "0,1"), probes=other)
+    assert scene.ownership.foreign == (member(2),)
+
+
+def test_nobody_is_told_to_remove_a_voter_whose_pod_is_away() -> None:
+    scene = stale(silent(formed(3), 2), "0,1")
+    assert briefs(scene) == ()
+    made = plan(scene)
+    assert (made.rule, made.decision.reason) == ("refuse_foreign_members", "ForeignMember")
+    assert made.decision.message == (
+        f"etcd has a member that is not on record: {member(2).id:x} at {NAMING.peer_url(2)}. "
+        "PersistentVolumeClaim data-db-2 says that it may be this cluster's, and the annotation "
+        "etcd.etcd.io/members of ConfigMap db-config edited: then bring its Pod back, or put the "
+        "annotation back. Remove it with `etcdctl member remove` only if a client of etcd has "
+        "added it. Nothing is changed until then."
+    )
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        without_claims(stale(silent(formed(3), 2), "0,1"), 2),
+        change_claim(stale(silent(formed(3), 2), "0,1"), 2, bound=False),
+        change_claim(stale(silent(formed(3), 2), "0,1"), 2, owner_uid="another"),
+        by_hand(stale(with_members(formed(3), member(0), member(1)), "0,1"), NAMING.peer_url(2)),
+        by_hand(formed(3), "http://db-2.db-peer:2380", started=True),
+    ],
+    ids=["no disk", "no volume", "another's disk", "it has not served", "another spelling"],
+)
+def test_everybody_else_is_to_be_removed(scene: Snapshot) -> None:
+    assert plan(scene).decision.message.endswith(
+        "Remove it with `etcdctl member remove`. Nothing is changed until then."
+    )
 
 
 def test_a_larger_size_does_not_make_it_the_operators() -> None:

@@ -21,9 +21,9 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.approval import lost_since
 from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids
+from etcd_operator.core.foreign_members import explain_foreign
 from etcd_operator.core.going_disks import loses_disk
 from etcd_operator.core.members import Member
-from etcd_operator.core.ownership import name_foreign
 from etcd_operator.core.quorum import (
     keeps_quorum_without,
     serving_ids,
@@ -62,12 +62,11 @@ def lasts(snapshot: Snapshot) -> bool:
 
 def refuse_foreign_members(snapshot: Snapshot) -> Decision | None:
     """Change nothing beside a member added by hand: no list of ours would be right."""
-    foreign = snapshot.ownership.foreign
-    if not foreign:
+    if not snapshot.ownership.foreign:
         return None
     return Decision(
         reason="ForeignMember",
-        message=f"{name_foreign(foreign)} Nothing is changed until then.",
+        message=f"{explain_foreign(snapshot)} Nothing is changed until then.",
         phase=snapshot.cluster.status.phase or Phase.RUNNING,
         wake_after=LATER,
         upkeep=False,
