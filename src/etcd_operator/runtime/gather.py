@@ -10,7 +10,7 @@ from dataclasses import replace
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.backup_state import BackupState
 from etcd_operator.core.credentials import Credential, Trusted, join_bundle
-from etcd_operator.core.live_objects import Child, Pod
+from etcd_operator.core.live_objects import Child, Claim, Pod
 from etcd_operator.core.naming import (
     ANNOTATION_TRUST,
     LABEL_CLUSTER_UID,
@@ -90,11 +90,13 @@ class Gatherer:
         snapshot = replace(snapshot, membership=membership, probes=probes)
         if must_compare(snapshot):
             snapshot = replace(snapshot, probes=await add_standings(pods, probes))
+        snapshot = replace(
+            snapshot, compared=self._comparer.look(snapshot), claims=self._find_claims(cluster)
+        )
         unlabelled_claims = await self._look_for_claims(snapshot)
-        claims = tuple(self._caches.claims.in_cluster(cluster.namespace, cluster.name))
+        claims = self._find_claims(cluster)
         snapshot = replace(
             snapshot,
-            compared=self._comparer.look(snapshot),
             claims=claims,
             unlabelled_claims=unlabelled_claims,
             compacted=await self._members.find_compacted(snapshot),
@@ -225,6 +227,9 @@ class Gatherer:
                 if not child.deleting:
                     await self._caches.refresh(kind, naming.namespace, name, child.uid)
                 return
+
+    def _find_claims(self, cluster: EtcdCluster) -> tuple[Claim, ...]:
+        return tuple(self._caches.claims.in_cluster(cluster.namespace, cluster.name))
 
     async def _look_for_claims(self, snapshot: Snapshot) -> tuple[str, ...] | None:
         """Look for disks under our members' names: an earlier life's, or ours and unseen yet.

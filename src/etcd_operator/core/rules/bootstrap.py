@@ -14,6 +14,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
+from etcd_operator.core.foreign_claims import may_lose_unseen_disk
 from etcd_operator.core.layout import (
     ANNOTATION_RESTORE,
     lay_out_bootstrap,
@@ -144,7 +145,7 @@ def must_see_claims(snapshot: Snapshot) -> bool:
     if snapshot.cluster.deleting:
         return False
     if _is_formed(snapshot):
-        return _is_growing(snapshot)
+        return _is_growing(snapshot) or may_lose_unseen_disk(snapshot)
     begun = recorded_bootstrap(snapshot)
     return snapshot.starts_nothing or (
         begun is not None and _changed_since(snapshot, begun) is not None

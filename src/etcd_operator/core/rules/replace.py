@@ -22,6 +22,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, AddLearner, DeleteObject, RemoveMember
 from etcd_operator.core.decision import PRESENTLY, Decision
 from etcd_operator.core.difference import doubtful_ids
+from etcd_operator.core.foreign_claims import can_renew_disk
 from etcd_operator.core.quorum import keeps_quorum_without, serving_ids, voter_ids
 from etcd_operator.core.snapshot import Seat, Snapshot
 
@@ -96,7 +97,8 @@ def _choose(snapshot: Snapshot) -> Seat | None:
             continue
         disk = judge_disk(seat)
         waits = disk is Disk.EMPTY and not seat.member.started  # it only has to be started again
-        if disk and not waits and _can_do_without(snapshot, seat):
+        fits = disk is Disk.EMPTY or can_renew_disk(snapshot, seat)
+        if disk and fits and not waits and _can_do_without(snapshot, seat):
             return seat
     return None
 

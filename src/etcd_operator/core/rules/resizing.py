@@ -9,11 +9,11 @@ from __future__ import annotations
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.difference import doubtful_ids
+from etcd_operator.core.foreign_claims import foreign_claim
 from etcd_operator.core.quorum import voters_not_serving
 from etcd_operator.core.rules.scale import (
     find_left_disks,
     find_missing,
-    foreign_claim,
     joining,
     may_announce_next,
     waits_for_remains,

@@ -21,6 +21,7 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.approval import lost_since
 from etcd_operator.core.decision import LATER, PRESENTLY, SHORTLY, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids
+from etcd_operator.core.foreign_claims import foreign_claim
 from etcd_operator.core.foreign_members import explain_foreign
 from etcd_operator.core.going_disks import loses_disk
 from etcd_operator.core.members import Member
@@ -265,17 +266,6 @@ def waits_for_remains(snapshot: Snapshot, ordinal: int) -> bool:
     seat = snapshot.seat(ordinal)
     remains = seat.claim is not None or seat.pod is not None
     return remains and not _is_within(snapshot, ordinal)
-
-
-def foreign_claim(snapshot: Snapshot, ordinal: int) -> str:
-    """The claim with the name of a member's disk that was not made for it; empty if there is none.
-
-    A StatefulSet takes whatever has the name. Nobody would delete it when its member leaves, and
-    the next one would meet the data of a removed member.
-    """
-    name, claim = snapshot.naming.claim(ordinal), snapshot.seat(ordinal).claim
-    foreign = claim is not None and claim.owner_uid != snapshot.naming.uid and not claim.deleting
-    return name if foreign or name in (snapshot.unlabelled_claims or ()) else ""
 
 
 def _takes_severallearners(snapshot: Snapshot) -> bool:

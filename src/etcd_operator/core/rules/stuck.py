@@ -26,10 +26,16 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, DeleteObject
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids, find_difference
+from etcd_operator.core.foreign_claims import can_renew_disk, explain_labels, foreign_claim
 from etcd_operator.core.going_disks import explain_going, loses_disk
 from etcd_operator.core.live_objects import Host, Pod
-from etcd_operator.core.quorum import keeps_quorum_without, serving_ids, voter_ids
-from etcd_operator.core.rules.replace import announce_again, delete_disk
+from etcd_operator.core.quorum import (
+    keeps_quorum_without,
+    serving_ids,
+    voter_ids,
+    voters_not_serving,
+)
+from etcd_operator.core.rules.replace import announce_again, delete_disk, judge_disk
 from etcd_operator.core.rules.rollout import hand_over, is_outdated
 from etcd_operator.core.snapshot import Seat, Snapshot
 
@@ -115,7 +121,8 @@ def _judge_crashing(snapshot: Snapshot, seat: Seat, pod: Pod) -> Stuck | None:
 def replace_stuck_members(snapshot: Snapshot) -> Decision | None:
     """Replace the first member that has been stuck for too long, if it can be done without."""
     for seat, stuck in _find_stuck(snapshot):
-        if _is_due(snapshot, stuck) and _can_go(snapshot, seat):
+        able = _can_go(snapshot, seat) and can_renew_disk(snapshot, seat)
+        if able and _is_due(snapshot, stuck):
             name = snapshot.naming.member(seat.ordinal)
             return Decision(
                 reason="ReplacingStuckMember",
@@ -152,6 +159,8 @@ def release_stuck_pods(snapshot: Snapshot) -> Decision | None:
 
 def wait_to_replace(snapshot: Snapshot) -> Decision | None:
     """Say of a stuck member when it will be replaced, or why it cannot be."""
+    if kept := _tell_foreign_claim(snapshot):
+        return kept
     for seat, stuck in _find_stuck(snapshot):
         name = snapshot.naming.member(seat.ordinal)
         if not _can_go(snapshot, seat):
@@ -171,6 +180,24 @@ def wait_to_replace(snapshot: Snapshot) -> Decision | None:
                 message=f"Member {name} {stuck.why}; it is replaced at {moment} if that lasts.",
                 phase=snapshot.cluster.status.phase or Phase.RUNNING,
                 wake_after=1.0,
+            )
+    return None
+
+
+def _tell_foreign_claim(snapshot: Snapshot) -> Decision | None:
+    """Say which claim keeps a member from being replaced: nobody would delete it."""
+    stuck = [(seat, found.why) for seat, found in _find_stuck(snapshot)]
+    lost = [(s, disk.value) for s in voters_not_serving(snapshot) if (disk := judge_disk(s))]
+    for seat, why in (*lost, *stuck):
+        claim = foreign_claim(snapshot, seat.ordinal)
+        if claim:
+            name = snapshot.naming.member(seat.ordinal)
+            return Decision(
+                reason="CannotReplaceMember",
+                message=f"Member {name} {why}. {explain_labels(snapshot.naming, claim)}",
+                phase=snapshot.cluster.status.phase or Phase.RUNNING,
+                wake_after=LATER,
+                blocked=True,
             )
     return None
 
