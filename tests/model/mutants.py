@@ -43,10 +43,22 @@ BROKEN: Final = "COULD NOT BE RUN"
 
 
 def try_mutant(mutant: Mutant, collected: Collected, model: bool) -> Outcome:
-    """Put the mutant into what is loaded and try it; in a new process where that is not enough.
+    """Try the mutant in a process of its own, and what noticed it in this one, without it."""
+    work = partial(_try_loaded, mutant, collected, model)
+    [(_, outcome)] = run_in_processes([(mutant.name, work)], 1)
+    if outcome.code == -signal.SIGXCPU:
+        return Outcome(ENDLESS, "")
+    test = outcome.text.partition("\n")[0]
+    if outcome.code == BY_UNIT and run_tests([i for i in collected.items if i.nodeid == test]):
+        return Outcome(1, f"{test}\nit fails without the mutant as well")
+    return outcome
 
-    What was made on import or for parameters of tests was made without the mutant: who survives for
-    that reason is imported in the place of its module.
+
+def _try_loaded(mutant: Mutant, collected: Collected, model: bool) -> Outcome:
+    """Put the mutant into the loaded function; into a new process where that is not enough.
+
+    What was made on import, or for the parameters of tests, was made without the mutant: one that
+    survives for that reason is imported in the place of its module.
     """
     if not exchange(mutant):
         return _try_in_new_process(mutant, model)
@@ -106,8 +118,7 @@ def try_all(mutants: list[Mutant], processes: int, model: bool) -> list[tuple[st
 
     def act(collected: Collected) -> None:
         begun = time.monotonic()
-        for name, ended in run_in_processes(works(collected), processes):
-            outcome = Outcome(ENDLESS, "") if ended.code == -signal.SIGXCPU else ended
+        for name, outcome in run_in_processes(works(collected), processes):
             outcomes.append((name, outcome))
             if outcome.code == BY_UNIT:
                 write_noticed(name, outcome.text.partition("\n")[0])
@@ -148,10 +159,11 @@ def main(arguments: list[str]) -> int:
     ]
     begun = time.monotonic()
     outcomes = try_all(chosen, options.processes, options.model)
-    return _summarize(outcomes, time.monotonic() - begun)
+    return summarize(outcomes, time.monotonic() - begun)
 
 
-def _summarize(outcomes: list[tuple[str, Outcome]], seconds: float) -> int:
+def summarize(outcomes: list[tuple[str, Outcome]], seconds: float) -> int:
+    """Print how many came to which end, and the names of those not killed; 1 if there are any."""
     times = Counter(WORDS.get(outcome.code, BROKEN) for _, outcome in outcomes)
     counts = ", ".join(f"{number} {word}" for word, number in times.items())
     print(f"{len(outcomes)} mutants in {seconds / 60:.1f} min: {counts}")

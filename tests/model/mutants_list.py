@@ -107,7 +107,7 @@ _RULES: Final = (
     Mutant("replaces without announcing again", "core/rules/replace.py", "announce_again",
            "AddLearner(seat.ordinal, peer_url, cluster_id)", ""),
     Mutant("never rolls", "core/rules/rollout.py", "roll",
-           "not outdated", "outdated or not outdated", ("roll",)),
+           "not outdated", "True", ("roll",)),
 )  # fmt: skip
 
 _DISKS: Final = (
@@ -182,7 +182,7 @@ _LAYOUT: Final = (
     Mutant("does not insist on the gate it saw", "core/upkeep.py", "_fence",
            "return live.resource_version", "return ''"),
     Mutant("does not put edited objects right", "core/upkeep.py", "apply_if_needed",
-           "not due", "due or not due", ("create 1", "grow")),
+           "not due", "True", ("create 1", "grow")),
     Mutant("does not restore deleted objects", "core/upkeep.py", "apply_if_needed",
            "live is None", "live is None and kind == 'StatefulSet'", ("create 1",)),
     Mutant("never says who is a learner", "core/upkeep.py", "correct",

@@ -12,7 +12,7 @@ VERSIONS: Final = (
     Mutant("skips minor versions", "core/versions.py", "_refuse_upgrade",
            "spec.minor > (major, minor + 1)", "False"),
     Mutant("rolls on with an image of another version", "core/rules/versions.py", "refuse_image",
-           "lie is None or snapshot.recorded_cluster_id is None", "lie or not lie"),
+           "lie is None or snapshot.recorded_cluster_id is None", "True"),
     Mutant("believes the template of an image that lied", "core/versions.py", "find_obstacle",
            "lie.release if lie else parse_release(snapshot.template_version)",
            "parse_release(snapshot.template_version)"),

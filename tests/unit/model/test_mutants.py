@@ -16,6 +16,7 @@ from tests.model import mutation
 from tests.model.mutant_loading import exchange
 from tests.model.mutant_processes import Outcome, run_in_processes
 from tests.model.mutant_tests import rank_file
+from tests.model.mutants import BY_MODEL, BY_UNIT, SURVIVED, summarize
 from tests.model.mutants_list import MUTANTS
 from tests.model.mutation import Mutant, is_in_body, spoil
 from tests.model.probes import is_known
@@ -157,3 +158,17 @@ def test_files_of_tests_are_ordered_by_the_words_of_a_module(tmp_path: Path) -> 
     mutant = Mutant("", "core/rules/scale.py", "_grow", "", "")
     ordered = sorted((tmp_path / n for n in names), key=lambda path: rank_file(path, mutant))
     assert [path.name for path in ordered] == [names[3], names[0], names[2], names[1]]
+
+
+@pytest.mark.parametrize(
+    ("code", "word"), [(SURVIVED, "1 SURVIVED"), (1, "1 COULD NOT BE RUN"), (-9, "1 COULD NOT")]
+)
+def test_who_was_not_killed_is_named_and_fails_the_run(
+    capsys: pytest.CaptureFixture[str], code: int, word: str
+) -> None:
+    killed = [("a", Outcome(BY_UNIT, "")), ("b", Outcome(BY_MODEL, ""))]
+    assert summarize(killed, 60) == 0
+    assert summarize([*killed, ("removes everybody", Outcome(code, ""))], 60) == 1
+    output = capsys.readouterr().out
+    assert word in output
+    assert output.endswith("  removes everybody\n")
