@@ -13,12 +13,12 @@ Json = dict[str, Any]
 INTRODUCTION: Final = """\
 # API reference
 
-An `EtcdCluster` is one etcd cluster. Its group and version are `{api_version}`, its short name is
-`{short}`, and it lives in a namespace.
+An `EtcdCluster` is one etcd cluster. The kind is namespaced, its group and version are
+`{api_version}`, and its short name is `{short}`.
 
-The API server fills in the defaults and checks the rules on this page. The operator checks again:
-what it cannot carry out it refuses with the reason `InvalidSpec` and a sentence, and the members
-that run are left as they are.
+The API server sets the defaults and checks the rules on this page. The operator checks them again:
+a spec that cannot be carried out is refused with the reason `InvalidSpec` and a message, and
+running members are not changed.
 
 * `kubectl get {short}` prints {columns}. `-o wide` adds {wide}.
 * `kubectl scale {short}/NAME --replicas=N` sets `{scale}`.

@@ -106,8 +106,8 @@ def write_reliability() -> str:
     parts = [
         "# Reliability\n",
         (
-            "What was broken, what came of it, and which tests guard what. The numbers are of the "
-            "recorded runs named below; `make reliability` makes them anew.\n"
+            "Faults and their outcome, and the tests of each invariant. The numbers are from the "
+            "recorded runs named below; `make reliability` records new ones.\n"
         ),
         *_write_chaos(json.loads(CHAOS.read_text())),
         *_write_injection(json.loads(INJECTION.read_text())),
@@ -152,8 +152,8 @@ def _write_chaos(run: Json) -> list[str]:
         *rows,
         "",
         (
-            "Seconds are the median and, in brackets, the worst, from the strike on. A fault that "
-            "is held (a cut, a stop) counts with the time that it was held.\n"
+            "Seconds are the median and, in brackets, the worst, from the start of the fault. They "
+            "include the duration of a fault that lasts (a cut, a stop).\n"
         ),
         *([f"Left out on that machine: {', '.join(left_out)}.\n"] if left_out else []),
     ]

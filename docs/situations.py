@@ -1,4 +1,4 @@
-"""The section about other people's clusters, read from the tests that bring each situation about.
+"""The section about shared clusters, read from the tests that bring each situation about.
 
 A test with `@pytest.mark.situation(KIND, "what others do", "what comes of it")` is one row. The
 syntax trees are read, so that writing the page imports no test.
@@ -16,11 +16,11 @@ PROJECT: Final = Path(__file__).parent.parent
 MARK: Final = "situation"
 
 KINDS: Final = {
-    "data": "Nobody's data, nobody's secrets",
-    "spec": "What the spec broke, the spec mends",
-    "coexist": "Beside what others write",
-    "told": "Why it does not go on",
-    "etcd": "What etcd and its clients can",
+    "data": "Data and Secrets of others",
+    "spec": "Recovery by a corrected spec",
+    "coexist": "Coexistence with policies and controllers",
+    "told": "Reported causes",
+    "etcd": "etcd and its clients",
 }
 
 
@@ -70,16 +70,16 @@ def _read(path: Path, tree: ast.Module) -> Iterator[Situation]:
 def write_situations(situations: list[Situation]) -> list[str]:
     """Return the lines of the section: a table for each kind that has rows."""
     lines = [
-        "## In other people's clusters\n",
+        "## In shared clusters\n",
         (
             "What users, tenants, policies and other controllers do to a cluster and its objects, "
-            "and what comes of it. Each row is a test.\n"
+            "and the outcome. Each row is a test.\n"
         ),
     ]
     for kind, title in KINDS.items():
         rows = [one for one in situations if one.kind == kind]
         if rows:
-            lines += [f"### {title}\n", "| Situation | What comes of it | Test |", "|---|---|---|"]
+            lines += [f"### {title}\n", "| Situation | Outcome | Test |", "|---|---|---|"]
             lines += [_write_row(one) for one in rows]
             lines.append("")
     return lines

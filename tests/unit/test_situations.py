@@ -31,8 +31,8 @@ def test_a_marked_test_is_a_row(tmp_path: Path) -> None:
         "| a tenant copies a claim | the copy is left alone | "
         "[e2e: claims](../tests/e2e/test_claims.py) |"
     ) in page
-    assert "### Nobody's data, nobody's secrets" in page
-    assert "### Why it does not go on" not in page
+    assert "### Data and Secrets of others" in page
+    assert "### Reported causes" not in page
 
 
 def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
