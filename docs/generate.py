@@ -26,7 +26,7 @@ def generate() -> dict[Path, str]:
     reference = HERE / "reference"
     pages = {
         reference / "api.md": ("the models", write_fields()),
-        reference / "events-and-conditions.md": ("the rules", write_reasons()),
+        reference / "events-and-conditions.md": ("core/reasons", write_reasons()),
         reference / "metrics.md": ("the metrics", write_metrics()),
         HERE / "reliability.md": ("recorded runs", write_reliability()),
         HERE / "performance.md": ("recorded runs", write_performance()),

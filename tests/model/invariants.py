@@ -19,6 +19,7 @@ from etcd_operator.core.actions import (
     SetFinalizer,
 )
 from etcd_operator.core.naming import ANNOTATION_CLUSTER_ID
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.replacement import Stage, read_record
 from tests.model import agreement, approvals, etcd, kubernetes, replacing, strangers
 from tests.model.membership import NOT_YET
@@ -49,9 +50,9 @@ def judge_report(state: State, planned: Planned) -> str | None:
     """What the status says must be true of what the pass saw."""
     if planned.status.phase == "Stopped" and any(state.pods):
         return "the status says Stopped while there are Pods"
-    if state.shut_out and planned.reason == "NoQuorum" and _serves(state):
+    if state.shut_out and planned.reason == attention.NO_QUORUM and _serves(state):
         return "the majority is said to be lost, although it serves all others"
-    if planned.reason == "RollWaiting" and _is_well(state):
+    if planned.reason == routine.ROLL_WAITING and _is_well(state):
         return "it waits to roll although every member is well"
     return None
 

@@ -54,7 +54,7 @@ _RULES: Final = (
            "snapshot.quorum_confirmed", "snapshot.membership", ("shrink, two crash",)),
     Mutant("waits to shrink before it replaces", "core/rules/scale.py", "shrink",
            "if not actions:\n    return None",
-           "if not actions:\n    return Decision('QuorumAtRisk', '', Phase.SCALING) if surplus "
+           "if not actions:\n    return Decision(attention.QUORUM_AT_RISK, '', Phase.SCALING) if surplus "
            "else None", ("traces", "shrink in trouble")),
     Mutant("leaves the finalizer on", "core/rules/teardown.py", "tear_down",
            "not left", "False", ("delete",)),

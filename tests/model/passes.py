@@ -40,6 +40,8 @@ from etcd_operator.core.actions import (
 )
 from etcd_operator.core.naming import ordinal_of_claim, ordinal_of_pod
 from etcd_operator.core.plan import Plan, plan, predict
+from etcd_operator.core.reasons import routine
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.rules.bootstrap import must_see_claims
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
@@ -82,7 +84,7 @@ class Planned:
         )
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> Reason:
         """Why, in one word."""
         return self.plan.decision.reason
 
@@ -141,7 +143,9 @@ def _find_stale(seen: Seen, specs: Specs) -> Iterator[int]:
 def _abstract(snapshot: Snapshot, planned: Plan, *, approves: bool) -> Status:
     """The part of the reported status on which later decisions depend."""
     status = report(snapshot, planned.decision)
-    starting = any(c.type == "Progressing" and c.reason == "Starting" for c in status.conditions)
+    starting = any(
+        c.type == "Progressing" and c.reason == routine.STARTING.name for c in status.conditions
+    )
     phase = str(status.phase or "")
     lost = any(c.type == "QuorumHealthy" and c.status == "False" for c in status.conditions)
     told = (lost, status.spent_approvals) if approves else (False, ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.status import report
 from tests.model import agreement, etcd, strangers
 from tests.model.passes import Operator, Planned
@@ -15,12 +16,12 @@ Verdict = tuple[str, str | None]
 
 # What a cluster may rest at until a person has corrected the spec that took its members down.
 UNTIL_CORRECTED: Final = (
-    "Bootstrapping",
-    "MemberNotJoining",
-    "MemberStarting",
-    "MembersNotReady",
-    "NoQuorum",
-    "RollWaiting",
+    routine.BOOTSTRAPPING,
+    attention.MEMBER_NOT_JOINING,
+    routine.MEMBER_STARTING,
+    attention.MEMBERS_NOT_READY,
+    attention.NO_QUORUM,
+    routine.ROLL_WAITING,
 )
 
 
@@ -31,9 +32,9 @@ def judge_rest(operator: Operator, state: State) -> Verdict:
     planned = operator.plan(state)
     assert planned is not None
     if planned.deeds and planned.deeds[0].veto is None:
-        return planned.reason, "a pass at rest still wants to write"
+        return planned.reason.name, "a pass at rest still wants to write"
     violated = _judge_status(planned) or _judge_reason(operator, planned, state)
-    return planned.reason, violated
+    return planned.reason.name, violated
 
 
 def _judge_gone(operator: Operator, state: State) -> str | None:
@@ -62,39 +63,39 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
     if is_broken(spec) and planned.reason in UNTIL_CORRECTED:
         return None
     match planned.reason:
-        case "Healthy":
+        case routine.HEALTHY:
             return (
                 _judge_healthy(state, spec.size)
                 or _judge_disks(state, spec.storage.size)
                 or agreement.judge_held(state)
             )
-        case "Stopped":
+        case routine.STOPPED:
             if spec.size or any(state.pods):
                 return "it says Stopped, but it is not"
             return None
-        case "NoQuorum" | "Starting" | "Bootstrapping":
+        case attention.NO_QUORUM | routine.STARTING | routine.BOOTSTRAPPING:
             members = state.etcd
             lost = _members_lost(state, served=False)
             if members is not None and lost * 2 >= len(members.voters):
                 return None
-            return f"{planned.reason} although a majority of the disks is there"
-        case "OperatorCannotReach":
+            return f"{planned.reason.name} although a majority of the disks is there"
+        case attention.OPERATOR_CANNOT_REACH:
             return _judge_shut_out(state)
-        case "CannotReplaceMember" if spec.size == 1 and _has_going_disk(state):
+        case attention.CANNOT_REPLACE_MEMBER if spec.size == 1 and _has_going_disk(state):
             return None
         case (
-            "CannotReplaceMember"
-            | "MembersNotReady"
-            | "MemberAway"
-            | "MemberNotJoining"
-            | "MemberStarting"
-            | "QuorumAtRisk"
-            | "RollWaiting"
+            attention.CANNOT_REPLACE_MEMBER
+            | attention.MEMBERS_NOT_READY
+            | attention.MEMBER_UNAVAILABLE
+            | attention.MEMBER_NOT_JOINING
+            | routine.MEMBER_STARTING
+            | attention.QUORUM_AT_RISK
+            | routine.ROLL_WAITING
         ):
             # One lost disk is replaced; with more of them nobody is sure who still has what. Nor
             # is anybody where data differ.
             lost = _members_lost(state, served=True) + agreement.count_doubted(state)
-            return None if lost > 1 else f"{planned.reason} with {lost} disks lost"
+            return None if lost > 1 else f"{planned.reason.name} with {lost} disks lost"
         case _:
             return _judge_blocked(operator, planned, state)
 
@@ -114,28 +115,32 @@ def _judge_blocked(operator: Operator, planned: Planned, state: State) -> str | 
     cluster = planned.seen.cluster
     spec = operator.specs[cluster.spec]
     legitimate = {
-        "ForeignMember": state.etcd is not None and bool(state.etcd.foreign),
-        "RecordUnreadable": strangers.is_edited(state),
-        "EarlierLife": operator.gate_can_go
+        attention.FOREIGN_MEMBER: state.etcd is not None and bool(state.etcd.foreign),
+        attention.RECORD_UNREADABLE: strangers.is_edited(state),
+        attention.UNRECORDED_RESOURCES: operator.gate_can_go
         and state.children[CONFIG_MAP] is None
         and state.children[STATEFUL_SET] is None  # either of them has a record
         and not cluster.status.cluster_id
         and all(c is None or c.life == cluster.life for c in state.claims),
-        "DataFromEarlierCluster": any(c and c.life != cluster.life for c in state.claims),
-        "DiskKept": spec.storage.retention_policy.when_scaled == "Retain",
-        "NameTaken": any(child and child.life != cluster.life for child in state.children),
-        "Paused": spec.paused,
-        "RecoveryRefused": not any(a and a.member and not a.learner for a in planned.seen.answers),
+        attention.DATA_FROM_EARLIER_CLUSTER: any(
+            c and c.life != cluster.life for c in state.claims
+        ),
+        attention.RETAINED_DISK_EXISTS: spec.storage.retention_policy.when_scaled == "Retain",
+        attention.NAME_TAKEN: any(child and child.life != cluster.life for child in state.children),
+        attention.PAUSED: spec.paused,
+        attention.RECOVERY_REFUSED: not any(
+            a and a.member and not a.learner for a in planned.seen.answers
+        ),
         # Only a person knows that a node is off: the Pods on it end when it is deleted.
-        "RecoveringQuorum": any(pod and pod.lost for pod in state.pods),
-        "RecoveryFailed": _members_lost(state, served=True) > 0,
-        "StopWouldLoseData": spec.size == 0 and _has_going_disk(state),
-        "DataDiffers": agreement.is_undecided(state),
-        "CorruptData": state.etcd is not None and 0 in state.etcd.alarms,
+        routine.RECOVERING_QUORUM: any(pod and pod.lost for pod in state.pods),
+        attention.RECOVERY_FAILED: _members_lost(state, served=True) > 0,
+        attention.STOP_WOULD_LOSE_DATA: spec.size == 0 and _has_going_disk(state),
+        attention.DATA_DIFFERS: agreement.is_undecided(state),
+        attention.CORRUPT_DATA: state.etcd is not None and 0 in state.etcd.alarms,
     }
     if legitimate.get(planned.reason):
         return None
-    return f"it rests with the reason {planned.reason}"
+    return f"it rests with the reason {planned.reason.name}"
 
 
 def _has_going_disk(state: State) -> bool:

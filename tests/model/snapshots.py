@@ -28,6 +28,7 @@ from etcd_operator.core.live_objects import Host, Probe, Trouble
 from etcd_operator.core.live_objects import Pod as CorePod
 from etcd_operator.core.members import Comparison, Member, MemberList, MemberStatus, Standing
 from etcd_operator.core.naming import FINALIZER, FORCED, Naming
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.replacement import ANNOTATION_RECORD, ANNOTATION_WISH
 from etcd_operator.core.snapshot import Snapshot
 from tests.model.kubernetes import (
@@ -128,7 +129,7 @@ def build_status(status: Status) -> EtcdClusterStatus:
     lost = Condition(
         type="QuorumHealthy", status="False", last_transition_time=LONG_AGO.isoformat()
     )
-    starting = Condition(type="Progressing", status="True", reason="Starting")
+    starting = Condition(type="Progressing", status="True", reason=routine.STARTING.name)
     return EtcdClusterStatus(
         phase=Phase(status.phase) if status.phase else None,
         cluster_id=status.cluster_id,

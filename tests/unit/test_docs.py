@@ -14,7 +14,6 @@ import yaml
 from deploy.manifests import LEASE_RULES, RULES
 from docs.generate import generate
 from docs.generate import main as generate_main
-from docs.reasons import find_conditions, find_decisions, find_refusals
 from etcd_operator.api.crd import build_crd
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.validation import find_problems
@@ -28,7 +27,6 @@ FOLDERS = ("deploy", "docs", "local", "src", "tests")
 PAGES = sorted(
     [*PROJECT.glob("*.md"), *(page for name in FOLDERS for page in (PROJECT / name).rglob("*.md"))]
 )
-TROUBLESHOOT = PROJECT / "docs" / "how-to" / "troubleshoot.md"
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -74,38 +72,6 @@ def test_generated_files_are_all_there_is() -> None:
     folders = (PROJECT / "docs" / "reference", PROJECT / "docs" / "pictures")
     found = {path for folder in folders for path in folder.iterdir()}
     assert found - set(generate()) == {PROJECT / "docs" / "pictures" / "demo.txt"}
-
-
-def test_every_reason_has_advice() -> None:
-    """A person who meets a reason finds it on the page about troubles."""
-    text = TROUBLESHOOT.read_text()
-    advised = set(re.findall(r"`(\w+)`", text)) | set(
-        re.findall(r"^### (\w+)$", text, re.MULTILINE)
-    )
-    reasons = {said.reason for said in (*find_decisions(), *find_refusals())}
-    assert reasons - advised == set()
-
-
-def test_every_rule_and_judgement_is_read() -> None:
-    """The reader of the code overlooks no rule and no condition."""
-    assert {said.rule for said in find_decisions()} == {rule.__name__ for rule in plan.RULES}
-    types = [judged.type for judged in find_conditions()]
-    assert types == [
-        "Available",
-        "Ready",
-        "Progressing",
-        "Degraded",
-        "QuorumHealthy",
-        "DataLossPossible",
-        "QuorumLossApproved",
-        "Paused",
-        "SpecWarning",
-        "CertificatesValid",
-        "BackupHealthy",
-        "ChangedByOthers",
-        "UpgradeWaiting",
-    ]
-    assert all(judged.meaning for judged in find_conditions())
 
 
 def test_architecture_lists_the_rules_in_order() -> None:

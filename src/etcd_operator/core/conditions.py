@@ -11,16 +11,18 @@ from typing import Final, Literal
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.approval import approved_request, find_recovered, find_request
 from etcd_operator.core.certificate_health import find_expiring, find_held_renewals
-from etcd_operator.core.corrections import CHANGED_BY_OTHERS, find_objections
+from etcd_operator.core.corrections import find_objections
 from etcd_operator.core.decision import Decision
-from etcd_operator.core.difference import DATA_DIFFERS, explain, find_difference
+from etcd_operator.core.difference import explain, find_difference
 from etcd_operator.core.foreign_members import explain_foreign
-from etcd_operator.core.going_disks import DISK_BEING_DELETED, explain_going
+from etcd_operator.core.going_disks import explain_going
 from etcd_operator.core.issuer import find_credential_problem, find_issuing_problem
 from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.members import NO_SPACE, format_id
 from etcd_operator.core.quorum import majority, serving_ids, voter_ids, voters_not_serving
+from etcd_operator.core.reasons import attention, routine, verdicts
+from etcd_operator.core.reasons.reason import Reason, given_by_kubernetes
 from etcd_operator.core.recovery import find_recovery
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.spec_warnings import find_spec_warnings
@@ -32,16 +34,34 @@ OVERDUE: Final = timedelta(minutes=10)
 
 # Conditions of these reasons are told by a Warning as well, whatever the decision is about.
 WARNINGS: Final = frozenset(
-    {DATA_DIFFERS, CHANGED_BY_OTHERS, DISK_BEING_DELETED, "QuorumLossApproved", "ApprovalVoid"}
+    reason.name
+    for reason in (
+        attention.DATA_DIFFERS,
+        verdicts.CHANGED_BY_OTHERS,
+        verdicts.DISK_BEING_DELETED,
+        verdicts.QUORUM_LOSS_APPROVED,
+        verdicts.APPROVAL_VOID,
+    )
 )
 # What the kubelet calls a probe that fails.
 UNHEALTHY: Final = "Unhealthy"
-_DEGRADED_BY: Final = (
-    "NoQuorum",
-    "MemberAway",
-    "MembersNotReady",
-    "OperatorCannotReach",
-    "RefusedByEtcd",
+_DEGRADED_BY: Final = frozenset(
+    {
+        attention.NO_QUORUM,
+        attention.MEMBER_UNAVAILABLE,
+        attention.MEMBERS_NOT_READY,
+        attention.OPERATOR_CANNOT_REACH,
+        attention.REFUSED_BY_ETCD,
+    }
+)
+# Neither changes anything, nor waits for a change of the operator's.
+_AT_A_STAND: Final = frozenset(
+    {
+        attention.PAUSED,
+        attention.NO_QUORUM,
+        attention.MEMBERS_NOT_READY,
+        attention.OPERATOR_CANNOT_REACH,
+    }
 )
 
 Truth = Literal["True", "False", "Unknown"]
@@ -53,7 +73,7 @@ class Verdict:
 
     type: str
     status: Truth
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -66,7 +86,7 @@ def judge(snapshot: Snapshot, decision: Decision) -> tuple[Verdict, ...]:
 def _judge_available(snapshot: Snapshot, decision: Decision) -> Verdict:
     """Available: clients can read and write now."""
     if decision.phase is Phase.STOPPED:
-        return Verdict("Available", "False", "Stopped", decision.message)
+        return Verdict("Available", "False", routine.STOPPED, decision.message)
     ready = [
         seat
         for seat in snapshot.seats()
@@ -75,19 +95,19 @@ def _judge_available(snapshot: Snapshot, decision: Decision) -> Verdict:
     full = any(alarm == NO_SPACE for alarm, _ in snapshot.alarms)
     if snapshot.quorum_confirmed and full:
         return Verdict(
-            "Available", "False", "NoSpace", "etcd refuses writes: its quota is used up."
+            "Available", "False", verdicts.NO_SPACE, "etcd refuses writes: its quota is used up."
         )
     unheard = find_unheard(snapshot)
     if unheard and unheard.asks_for_user:
         said = f"{len(unheard.pods)} members serve clients that have a user."
-        return Verdict("Available", "True", "QuorumAvailable", said)
+        return Verdict("Available", "True", verdicts.QUORUM_AVAILABLE, said)
     if unheard:
-        return Verdict("Available", "Unknown", "OperatorCannotReach", unheard.message)
+        return Verdict("Available", "Unknown", attention.OPERATOR_CANNOT_REACH, unheard.message)
     if snapshot.quorum_confirmed and ready:
         return Verdict(
-            "Available", "True", "QuorumAvailable", f"{len(ready)} members serve clients."
+            "Available", "True", verdicts.QUORUM_AVAILABLE, f"{len(ready)} members serve clients."
         )
-    reason = "NoQuorum" if not snapshot.quorum_confirmed else "NoReadyMember"
+    reason = verdicts.NO_READY_MEMBER if snapshot.quorum_confirmed else attention.NO_QUORUM
     return Verdict("Available", "False", reason, decision.message)
 
 
@@ -99,27 +119,27 @@ def _judge_ready(_: Snapshot, decision: Decision) -> Verdict:
 
 def _judge_progressing(_: Snapshot, decision: Decision) -> Verdict:
     """Progressing: the operator is changing something, or waiting for a change to finish."""
-    moving = not decision.settled and not decision.blocked and decision.reason != "Paused"
-    if decision.reason in ("NoQuorum", "MembersNotReady", "OperatorCannotReach"):
-        moving = False
+    moving = not (decision.settled or decision.blocked or decision.reason in _AT_A_STAND)
     return Verdict("Progressing", "True" if moving else "False", decision.reason, decision.message)
 
 
 def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
     """Degraded: something is wrong that the user should know, and what."""
     if snapshot.alarms:
-        return Verdict("Degraded", "True", "Alarm", _name_alarms(snapshot))
+        return Verdict("Degraded", "True", verdicts.ALARM, _name_alarms(snapshot))
     difference = find_difference(snapshot)
     if difference:
-        return Verdict("Degraded", "True", "DataDiffers", explain(snapshot, difference))
+        return Verdict("Degraded", "True", attention.DATA_DIFFERS, explain(snapshot, difference))
     if snapshot.ownership.foreign:
-        return Verdict("Degraded", "True", "ForeignMember", explain_foreign(snapshot))
+        return Verdict("Degraded", "True", attention.FOREIGN_MEMBER, explain_foreign(snapshot))
     going = explain_going(snapshot)
     if going:
-        return Verdict("Degraded", "True", DISK_BEING_DELETED, going)
+        return Verdict("Degraded", "True", verdicts.DISK_BEING_DELETED, going)
     first, said = _name_troubles(snapshot)
     if first:
-        return _keep_words(snapshot, Verdict("Degraded", "True", first.reason, said))
+        return _keep_words(
+            snapshot, Verdict("Degraded", "True", given_by_kubernetes(first.reason), said)
+        )
     if decision.blocked or decision.reason in _DEGRADED_BY:
         said = " ".join([decision.message, *_name_unready(snapshot)])[:2000]
         return _keep_words(snapshot, Verdict("Degraded", "True", decision.reason, said))
@@ -127,11 +147,11 @@ def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
     away = tuple(seat for seat in away if seat.member and seat.member.started)
     if away:
         names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
-        return Verdict("Degraded", "True", "MembersAway", f"{names} did not answer.")
+        return Verdict("Degraded", "True", verdicts.MEMBERS_UNAVAILABLE, f"{names} did not answer.")
     objections = find_objections(snapshot)
     if objections and objections.contested:
-        return Verdict("Degraded", "True", "ChangedByOthers", objections.message)
-    return Verdict("Degraded", "False", "AsExpected", "Nothing is wrong.")
+        return Verdict("Degraded", "True", verdicts.CHANGED_BY_OTHERS, objections.message)
+    return Verdict("Degraded", "False", verdicts.AS_EXPECTED, "Nothing is wrong.")
 
 
 def _name_troubles(snapshot: Snapshot) -> tuple[Trouble | None, str]:
@@ -152,7 +172,7 @@ def _name_unready(snapshot: Snapshot) -> list[str]:
 def _keep_words(snapshot: Snapshot, verdict: Verdict) -> Verdict:
     """The sentence that is shown, if it differs in numbers and IDs only: each would be a write."""
     for shown in snapshot.cluster.status.conditions:
-        same = (shown.type, shown.reason) == (verdict.type, verdict.reason)
+        same = (shown.type, shown.reason) == (verdict.type, verdict.reason.name)
         if same and _mask(shown.message) == _mask(verdict.message):
             return replace(verdict, message=shown.message)
     return verdict
@@ -186,18 +206,20 @@ def _name_unbound_disks(snapshot: Snapshot) -> list[str]:
 def _judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
     """QuorumHealthy: a majority of the voters answers and agrees; who is missing, if not."""
     if decision.phase is Phase.STOPPED:
-        return Verdict("QuorumHealthy", "Unknown", "Stopped", decision.message)
+        return Verdict("QuorumHealthy", "Unknown", routine.STOPPED, decision.message)
     if decision.phase is Phase.RESTORING and not snapshot.quorum_confirmed:
-        return Verdict("QuorumHealthy", "Unknown", "Restoring", decision.message)
+        return Verdict("QuorumHealthy", "Unknown", routine.RESTORING, decision.message)
     voters = voter_ids(snapshot)
     unheard = find_unheard(snapshot)
     if unheard and unheard.asks_for_user:
         ready = f"{len(unheard.pods)} members are Ready, which takes a majority."
-        return Verdict("QuorumHealthy", "True", "MajorityReady", ready)
+        return Verdict("QuorumHealthy", "True", verdicts.MAJORITY_READY, ready)
     if unheard:
-        return Verdict("QuorumHealthy", "Unknown", "OperatorCannotReach", unheard.message)
+        return Verdict("QuorumHealthy", "Unknown", attention.OPERATOR_CANNOT_REACH, unheard.message)
     if not snapshot.quorum_confirmed and snapshot.recorded_cluster_id is None:
-        return Verdict("QuorumHealthy", "Unknown", "NotFormed", "The cluster is not formed yet.")
+        return Verdict(
+            "QuorumHealthy", "Unknown", verdicts.NOT_FORMED, "The cluster is not formed yet."
+        )
     # Without a member list all that were members when last seen are missing.
     silent = [seat.ordinal for seat in voters_not_serving(snapshot)]
     away = silent if snapshot.membership else recorded_members(snapshot)
@@ -207,9 +229,11 @@ def _judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
         tail = f"; {missing} did not answer" if missing else ""
         needed = majority(len(voters))
         message = f"{count} of {len(voters)} voters answer, {needed} are needed{tail}."
-        return Verdict("QuorumHealthy", "True", "MajorityAnswers", message)
+        return Verdict("QuorumHealthy", "True", verdicts.MAJORITY_ANSWERS, message)
     tail = f": {missing} did not answer" if missing else ""
-    return Verdict("QuorumHealthy", "False", "MajorityLost", f"The majority does not answer{tail}.")
+    return Verdict(
+        "QuorumHealthy", "False", verdicts.MAJORITY_LOST, f"The majority does not answer{tail}."
+    )
 
 
 def _judge_data_loss(snapshot: Snapshot, _: Decision) -> Verdict:
@@ -218,14 +242,14 @@ def _judge_data_loss(snapshot: Snapshot, _: Decision) -> Verdict:
     recovery = find_recovery(snapshot)
     if recovery is None and not revision:
         return Verdict(
-            "DataLossPossible", "False", "NoRecovery", "The majority was never given up."
+            "DataLossPossible", "False", verdicts.NO_RECOVERY, "The majority was never given up."
         )
     kept = recovery.revision if recovery else revision
     message = (
         f"The cluster went on from revision {kept} of one member: later writes that only lost "
         "members had acknowledged are missing. Their volumes are kept."
     )
-    return Verdict("DataLossPossible", "True", "MajorityGivenUp", message)
+    return Verdict("DataLossPossible", "True", verdicts.MAJORITY_GIVEN_UP, message)
 
 
 def _judge_approval(snapshot: Snapshot, _: Decision) -> Verdict | None:
@@ -236,30 +260,34 @@ def _judge_approval(snapshot: Snapshot, _: Decision) -> Verdict | None:
         return None
     what = f"spec.recovery.quorumLoss ({request})"
     if recovery is not None and recovery.request == request:
-        return Verdict(kind, "True", "ApprovalInUse", f"{what} is being carried out.")
+        return Verdict(kind, "True", verdicts.APPROVAL_IN_USE, f"{what} is being carried out.")
     if find_request(snapshot) is not None:
         said = (
             f"{what} stands: unless the majority comes back, the cluster goes on from one member "
             "and writes may be lost. Take it out of the spec to withdraw it."
         )
-        return Verdict(kind, "True", "QuorumLossApproved", said)
+        return Verdict(kind, "True", verdicts.QUORUM_LOSS_APPROVED, said)
     done, revision = find_recovered(snapshot)
     if done == request:
         said = f"{what} was carried out, from revision {revision}: take it out of the spec."
-        return Verdict(kind, "False", "ApprovalCarriedOut", said)
+        return Verdict(kind, "False", verdicts.APPROVAL_CARRIED_OUT, said)
     said = (
         f"{what} is void and will never be carried out: it was used, or given while no loss of "
         "quorum was reported. Take it out of the spec; a loss of quorum needs an approval with "
         "another acceptedRevision, given after it."
     )
-    return Verdict(kind, "False", "ApprovalVoid", said)
+    return Verdict(kind, "False", verdicts.APPROVAL_VOID, said)
 
 
 def _judge_paused(snapshot: Snapshot, _: Decision) -> Verdict:
     """Paused: the user asked for no changes."""
     if snapshot.cluster.spec.paused:
-        return Verdict("Paused", "True", "PausedByUser", "Nothing is changed: spec.paused is true.")
-    return Verdict("Paused", "False", "NotPaused", "The operator takes care of the cluster.")
+        return Verdict(
+            "Paused", "True", verdicts.PAUSED_BY_USER, "Nothing is changed: spec.paused is true."
+        )
+    return Verdict(
+        "Paused", "False", verdicts.NOT_PAUSED, "The operator takes care of the cluster."
+    )
 
 
 def _judge_spec(snapshot: Snapshot, _: Decision) -> Verdict | None:
@@ -268,9 +296,7 @@ def _judge_spec(snapshot: Snapshot, _: Decision) -> Verdict | None:
     if not warnings:
         return None
     said = " ".join(warning.message for warning in warnings)
-    if warnings[0].reason == "QuotaExceedsDisk":
-        return Verdict("SpecWarning", "True", "QuotaExceedsDisk", said)
-    return Verdict("SpecWarning", "True", "QuotaExceedsMemory", said)
+    return Verdict("SpecWarning", "True", warnings[0].reason, said)
 
 
 def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
@@ -280,22 +306,24 @@ def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
     kind, now = "CertificatesValid", snapshot.now
     unissued = find_issuing_problem(snapshot)
     if unissued:
-        return Verdict(kind, "False", "NotIssued", unissued)
+        return Verdict(kind, "False", verdicts.NOT_ISSUED, unissued)
     problem = find_credential_problem(snapshot)
     if problem:
-        return Verdict(kind, "False", "Unusable", problem)
+        return Verdict(kind, "False", verdicts.UNUSABLE, problem)
     known = {name: c.certificate for name, c in sorted(snapshot.credentials.items())}
     held = " ".join(find_held_renewals(snapshot))
     expired = [name for name, one in known.items() if one and one.not_after <= now]
     if expired:
         said = f"Expired: {', '.join(expired)}. {held}".strip()
-        return Verdict(kind, "False", "Expired", said[:2000])
+        return Verdict(kind, "False", verdicts.EXPIRED, said[:2000])
     if held:
-        return Verdict(kind, "False", "RenewalHeld", held[:2000])
+        return Verdict(kind, "False", verdicts.RENEWAL_HELD, held[:2000])
     soon = find_expiring(snapshot)
     if soon:
-        return Verdict(kind, "False", "ExpiringSoon", f"About to expire: {' '.join(soon)}"[:2000])
-    return Verdict(kind, "True", "AllValid", "Every certificate is valid.")
+        return Verdict(
+            kind, "False", verdicts.EXPIRING_SOON, f"About to expire: {' '.join(soon)}"[:2000]
+        )
+    return Verdict(kind, "True", verdicts.ALL_VALID, "Every certificate is valid.")
 
 
 def _judge_backups(snapshot: Snapshot, _: Decision) -> Verdict | None:
@@ -305,19 +333,23 @@ def _judge_backups(snapshot: Snapshot, _: Decision) -> Verdict | None:
     failing = [backup for backup in snapshot.backups if backup.failures]
     if failing:
         said = " ".join(f"EtcdBackup {b.name}: {b.message}" for b in failing)
-        return Verdict("BackupHealthy", "False", "BackupFailing", said[:2000])
+        return Verdict("BackupHealthy", "False", verdicts.BACKUP_FAILING, said[:2000])
     if snapshot.held_version:
         said = f"The upgrade to {snapshot.held_version} waits for a backup."
-        return Verdict("BackupHealthy", "Unknown", "UpgradeWaits", said)
+        return Verdict("BackupHealthy", "Unknown", verdicts.UPGRADE_WAITS, said)
     late = [b.name for b in snapshot.backups if b.due and snapshot.now - b.due > OVERDUE]
     if late:
         said = f"EtcdBackup {', '.join(late)} should have begun {OVERDUE} ago."
-        return Verdict("BackupHealthy", "False", "BackupOverdue", said)
+        return Verdict("BackupHealthy", "False", verdicts.BACKUP_OVERDUE, said)
     good = [backup.last for backup in snapshot.backups if backup.last]
     if not good:
-        return Verdict("BackupHealthy", "Unknown", "NoBackupYet", "There is no backup yet.")
+        return Verdict(
+            "BackupHealthy", "Unknown", verdicts.NO_BACKUP_YET, "There is no backup yet."
+        )
     newest = max(good).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Verdict("BackupHealthy", "True", "BackedUp", f"The newest backup is of {newest}.")
+    return Verdict(
+        "BackupHealthy", "True", verdicts.BACKED_UP, f"The newest backup is of {newest}."
+    )
 
 
 def _judge_changed(snapshot: Snapshot, _: Decision) -> Verdict | None:
@@ -325,14 +357,14 @@ def _judge_changed(snapshot: Snapshot, _: Decision) -> Verdict | None:
     objections = find_objections(snapshot)
     if objections is None:
         return None
-    return Verdict(CHANGED_BY_OTHERS, "True", "ChangedByOthers", objections.message)
+    return Verdict("ChangedByOthers", "True", verdicts.CHANGED_BY_OTHERS, objections.message)
 
 
 def _judge_upgrade(snapshot: Snapshot, _: Decision) -> Verdict | None:
     """UpgradeWaiting: a new version of the operator has yet to roll it; only there meanwhile."""
     if not snapshot.upgrade_waits:
         return None
-    return Verdict("UpgradeWaiting", "True", "WaitingForTurn", snapshot.upgrade_waits)
+    return Verdict("UpgradeWaiting", "True", verdicts.WAITING_FOR_TURN, snapshot.upgrade_waits)
 
 
 _JUDGEMENTS: Final[tuple[Callable[[Snapshot, Decision], Verdict | None], ...]] = (

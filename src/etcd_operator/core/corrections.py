@@ -18,9 +18,6 @@ from etcd_operator.core.snapshot import Snapshot
 
 Json = dict[str, Any]
 
-# Said on the condition and in the event.
-CHANGED_BY_OTHERS = "ChangedByOthers"
-
 
 @dataclass(frozen=True, slots=True)
 class Objections:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.snapshot import Snapshot
 
 # How soon to look again, in seconds, when no watch event may tell us sooner.
@@ -21,18 +22,24 @@ class Decision:
     """The outcome of the first rule that had something to say.
 
     `upkeep` says whether our own objects may be corrected in the same pass; `settled` that there
-    is nothing left to do for the spec as it is; `blocked` that only a person or the outside world
-    can help. `wake_after` is in seconds; None leaves it to watches and the steady probe.
+    is nothing left to do for the spec as it is; `passing` that what the reason usually means for
+    good passes by itself this time. `wake_after` is in seconds; None leaves it to watches and the
+    steady probe.
     """
 
-    reason: str
+    reason: Reason
     message: str
     phase: Phase
     actions: tuple[Action, ...] = ()
     wake_after: float | None = None
     upkeep: bool = True
     settled: bool = False
-    blocked: bool = False
+    passing: bool = False
+
+    @property
+    def blocked(self) -> bool:
+        """Whether nothing goes on until a person or the outside world has acted."""
+        return self.reason.blocks and not self.passing
 
 
 Rule = Callable[[Snapshot], Decision | None]

@@ -18,7 +18,6 @@ from etcd_operator.core.quorum import all_serve, majority, voter_ids
 from etcd_operator.core.snapshot import Snapshot
 
 # Said of members that do not have the same data, in Degraded and by the rule about it.
-DATA_DIFFERS: Final = "DataDiffers"
 # Before it compactions could leave the same data with different hashes (etcd's CHANGELOG-3.5).
 COMPARABLE_SINCE: Final = (3, 5, 16)
 

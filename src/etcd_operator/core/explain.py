@@ -14,6 +14,7 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import Action
 from etcd_operator.core.decision import Decision
 from etcd_operator.core.plan import RULES, Plan, plan, predict
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.sentences import describe
 from etcd_operator.core.snapshot import Snapshot
 
@@ -31,7 +32,7 @@ class Step:
     """
 
     action: str
-    reason: str
+    reason: Reason
     sentence: str
     veto: str = ""
     reached: bool = True
@@ -84,10 +85,10 @@ def render(snapshot: Snapshot) -> Iterator[str]:
     width = max(len(verdict.rule) for verdict in verdicts)
     for verdict in verdicts:
         decision = verdict.decision
-        said = f"  {decision.reason}: {decision.message}" if decision else ""
+        said = f"  {decision.reason.name}: {decision.message}" if decision else ""
         yield f"{verdict.rule:{width}}  {verdict.says}{said}"
         for number, step in enumerate(verdict.steps, start=1):
-            yield f"{'':{width}}    {number}. {step.action} ({step.reason}): {step.sentence}"
+            yield f"{'':{width}}    {number}. {step.action} ({step.reason.name}): {step.sentence}"
             if step.veto:
                 yield f"{'':{width}}       vetoed by a guard: {step.veto}"
             elif not step.reached:

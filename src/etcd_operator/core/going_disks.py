@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from etcd_operator.core.live_objects import Pod
 from etcd_operator.core.snapshot import Seat, Snapshot
-
-DISK_BEING_DELETED: Final = "DiskBeingDeleted"
 
 
 def loses_disk(snapshot: Snapshot, pod: Pod) -> bool:

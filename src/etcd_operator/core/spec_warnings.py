@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.core.reasons import verdicts
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.render.statefulset import render_resources, wanted_storage
 from etcd_operator.core.snapshot import Snapshot
 
@@ -25,7 +27,7 @@ LOG_AND_SNAPSHOTS: Final = 512 * 2**20
 class SpecWarning(NamedTuple):
     """A reason, and a sentence with fields, values and the remedy."""
 
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -47,7 +49,7 @@ def _compare_with_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning
         field = "it" if given else "spec.etcdConfig.quotaBackendBytes"
         remedy = f"Set {field} to at most {int(room)}, or raise spec.storage.size."
     return SpecWarning(
-        "QuotaExceedsDisk",
+        verdicts.QUOTA_EXCEEDS_DISK,
         f"{_name_quota(spec)} does not fit on a disk of {_format(disk)} beside the write-ahead log "
         f"and snapshots ({_format(LOG_AND_SNAPSHOTS)}): the disk would be full, and members would "
         f"crash, before etcd refuses writes. {remedy}",
@@ -64,7 +66,7 @@ def _compare_with_memory(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarni
     if not chosen and largest * 2 < limit:
         return None
     return SpecWarning(
-        "QuotaExceedsMemory",
+        verdicts.QUOTA_EXCEEDS_MEMORY,
         f"{_name_quota(spec)} is more than a member's memory limit of {_format(limit)}: etcd maps "
         "the database into memory, so a large one makes it slow, or has it killed (OOMKilled). "
         "Raise spec.resources.limits.memory, or lower spec.etcdConfig.quotaBackendBytes.",

@@ -189,7 +189,7 @@ def _date_conditions(snapshot: Snapshot, verdicts: tuple[Verdict, ...]) -> tuple
             Condition(
                 type=verdict.type,
                 status=verdict.status,
-                reason=verdict.reason,
+                reason=verdict.reason.name,
                 message=verdict.message,
                 last_transition_time=old.last_transition_time if old and same else now,
                 observed_generation=snapshot.cluster.generation,

@@ -155,9 +155,10 @@ class _Passes:
                 raise
             self._count(action, "done")
             if isinstance(action, Create | Annotate) and action.why:
-                reason = f"Created{action.kind}" if isinstance(action, Create) else action.reason
                 log.info(action.why, about=f"{regarding.namespace}/{regarding.name}")
-                self._events.record(regarding, "Normal", reason, action.why, always=True)
+                self._events.record(
+                    regarding, "Normal", action.reason.name, action.why, always=True
+                )
         return None
 
     async def _read_warnings(
@@ -186,7 +187,11 @@ class _Passes:
     def _tell(self, told: tuple[Told, ...], regarding: Regarding) -> None:
         for event in told:
             self._events.record(
-                regarding, event.kind, event.reason, event.message, always=event.kind == "Normal"
+                regarding,
+                event.kind,
+                event.reason.name,
+                event.message,
+                always=event.kind == "Normal",
             )
 
     async def _write(

@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.live_objects import Claim, ObjectWarning, Pod, Trouble
 from etcd_operator.core.naming import MOST_MEMBERS
+from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.runtime.clock import Clock
 from etcd_operator.runtime.kube import KubeApi
@@ -91,7 +92,7 @@ class ClusterWarnings:
         )
         if trouble is None and self._lasts(wait, SILENCE_SECONDS):
             trouble = Trouble(
-                "PodMissing",
+                verdicts.POD_MISSING.name,
                 f"StatefulSet {naming.statefulset} has not created it, and no Event says why: see "
                 f"`kubectl describe statefulset {naming.statefulset}`",
             )
@@ -111,7 +112,8 @@ class ClusterWarnings:
         trouble = await self._reader.find(snapshot.naming.namespace, pod.uid, since=since)
         if trouble is None and not pod.node and self._lasts(wait, SILENCE_SECONDS):
             trouble = Trouble(
-                "NotScheduled", "no scheduler has looked at it; is there the one that it names?"
+                verdicts.NOT_SCHEDULED.name,
+                "no scheduler has looked at it; is there the one that it names?",
             )
         return ObjectWarning(f"Pod {pod.name}", pod.ordinal, trouble) if trouble else None
 

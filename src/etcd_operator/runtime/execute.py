@@ -16,6 +16,7 @@ from etcd_operator.core.actions import Action, ApplyObject
 from etcd_operator.core.live_objects import Child
 from etcd_operator.core.plan import Plan, predict
 from etcd_operator.core.prerequisites import find_prerequisite, is_correction
+from etcd_operator.core.reasons import events
 from etcd_operator.core.sentences import describe
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.errors import (
@@ -166,8 +167,8 @@ class Executor:
 
     def _tell(self, action: Action, snapshot: Snapshot) -> None:
         reason, sentence = describe(action, snapshot.naming.name)
-        log.info(sentence, cluster=_id(snapshot), reason=reason)
-        self._events.record(_regarding(snapshot), "Normal", reason, sentence, always=True)
+        log.info(sentence, cluster=_id(snapshot), reason=reason.name)
+        self._events.record(_regarding(snapshot), "Normal", reason.name, sentence, always=True)
 
     def _tell_unanswered(self, action: Action, error: OperatorError, snapshot: Snapshot) -> None:
         """Say what may have taken effect: whether it did, only a later pass can see."""
@@ -175,7 +176,10 @@ class Executor:
             sentence = describe(action, snapshot.naming.name)[1].rstrip(".")
             message = f"There was no answer to this, so it may have happened: {sentence}. ({error})"
             self._events.record(
-                _regarding(snapshot), "Warning", "NoAnswer", message[:MOST_CHARACTERS]
+                _regarding(snapshot),
+                "Warning",
+                events.NO_ANSWER.name,
+                message[:MOST_CHARACTERS],
             )
 
 

@@ -22,6 +22,7 @@ from etcd_operator.core.decision import Decision
 from etcd_operator.core.difference import doubtful_ids
 from etcd_operator.core.plan import Plan, plan
 from etcd_operator.core.precaution import hold_upgrade
+from etcd_operator.core.reasons import attention
 from etcd_operator.core.render.upgrade import is_upgrade
 from etcd_operator.core.sentences import describe
 from etcd_operator.core.snapshot import Snapshot
@@ -134,7 +135,7 @@ class Reconciler:
             "pass",
             cluster=_id(cluster),
             rule=planned.rule,
-            reason=planned.decision.reason,
+            reason=planned.decision.reason.name,
             done=len(outcome.done),
             stopped=outcome.vetoed or str(outcome.error or ""),
             silent={o: p.error for o, p in snapshot.probes.items() if p.error},
@@ -191,16 +192,18 @@ class Reconciler:
         )
         bad = decision.blocked or status.phase is Phase.FAILED
         if bad:
-            self._events.record(regarding, "Warning", decision.reason, decision.message)
+            self._events.record(regarding, "Warning", decision.reason.name, decision.message)
         for condition in status.conditions:
-            if _is_warning(condition, snapshot, told=decision.reason if bad else ""):
+            if _is_warning(condition, snapshot, told=decision.reason.name if bad else ""):
                 self._events.record(regarding, "Warning", condition.reason, condition.message)
         if status == cluster.status:
             return True
         if not await self._write_status(cluster, status):
             return False
         if status.phase is not cluster.status.phase and not bad:
-            self._events.record(regarding, "Normal", decision.reason, decision.message, always=True)
+            self._events.record(
+                regarding, "Normal", decision.reason.name, decision.message, always=True
+            )
         return True
 
     async def _write_status(self, cluster: EtcdCluster, status: EtcdClusterStatus) -> bool:
@@ -297,7 +300,9 @@ def _choose_report(
     if snapshot.now - unobserved < UNOBSERVED_FOR:
         return None  # that the new spec was observed would look as if it were done
     message = "Kubernetes has not looked at the StatefulSet since it was changed."
-    return replace(decision, reason="StatefulSetNotObserved", message=message, settled=False)
+    return replace(
+        decision, reason=attention.STATEFULSET_NOT_OBSERVED, message=message, settled=False
+    )
 
 
 def _explain(decision: Decision, outcome: Outcome) -> Decision:
@@ -316,10 +321,9 @@ def _explain(decision: Decision, outcome: Outcome) -> Decision:
         why += f" Meanwhile: {decision.message}"
     return replace(
         decision,
-        reason="RefusedByKubernetes",
+        reason=attention.REFUSED_BY_KUBERNETES,
         message=f"Kubernetes refuses the next step ({what.rstrip('.')}): {why}",
         settled=False,
-        blocked=True,
     )
 
 
@@ -330,10 +334,9 @@ def _explain_eviction(decision: Decision, outcome: Outcome) -> Decision:
         return decision
     return replace(
         decision,
-        reason="EvictionRefused",
+        reason=attention.EVICTION_REFUSED,
         message=f"{decision.message} Pod {pod.name} cannot be evicted: {error} It is tried again "
         "until the PodDisruptionBudget allows it: see `kubectl get pdb`.",
-        blocked=True,
     )
 
 
@@ -343,15 +346,14 @@ def _explain_etcd(decision: Decision, error: EtcdRefused, action: Action | None)
     if error.refusal is Refusal.AUTHENTICATION:
         return replace(
             decision,
-            reason="AuthenticationRequired",
+            reason=attention.AUTHENTICATION_REQUIRED,
             message=f"etcd refuses the next step ({what.rstrip('.')}). {explain_user(str(error))}",
             settled=False,
-            blocked=True,
         )
     if error.refusal is Refusal.OTHER:
         return replace(
             decision,
-            reason="RefusedByEtcd",
+            reason=attention.REFUSED_BY_ETCD,
             message=f"etcd refuses the next step ({what.rstrip('.')}): {error}",
             settled=False,
         )

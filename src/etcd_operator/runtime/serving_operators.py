@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import structlog
 
 from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.core.reasons import events
 from etcd_operator.core.serving_operator import (
     ANSWER_WITHIN,
     ASK_AGAIN_AFTER,
@@ -114,7 +115,7 @@ class ServingOperators:
         )
         log.warning(sentence, cluster=f"{cluster.namespace}/{cluster.name}")
         regarding = Regarding(cluster.namespace, cluster.name, cluster.uid)
-        self._events.record(regarding, "Warning", "ServedByAnother", sentence)
+        self._events.record(regarding, "Warning", events.SERVED_BY_ANOTHER.name, sentence)
 
 
 def _remember(known: OrderedDict[str, T], key: str, value: T) -> None:

@@ -39,6 +39,7 @@ from etcd_operator.core.actions import (
 )
 from etcd_operator.core.decision import Rule
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.snapshot import Snapshot
 
 
@@ -141,7 +142,7 @@ class Fires:
     title: str
     rule: Rule
     scene: Snapshot
-    reason: str
+    reason: Reason
     message: str
     phase: Phase
     actions: tuple[str, ...] = ()

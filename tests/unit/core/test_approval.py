@@ -12,6 +12,8 @@ from etcd_operator.core.approval import MOST_SPENT, find_request, spent_approval
 from etcd_operator.core.conditions import judge
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import verdicts
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
 from tests.unit.core.certificate_scenes import secured
@@ -63,20 +65,20 @@ def withdrawn(snapshot: Snapshot) -> Snapshot:
     return with_spec(snapshot, recovery={})
 
 
-def verdict(snapshot: Snapshot) -> tuple[str, str]:
+def verdict(snapshot: Snapshot) -> tuple[str, Reason | None]:
     """What the condition says."""
     found = {v.type: v for v in judge(snapshot, plan(snapshot).decision)}
     one = found.get("QuorumLossApproved")
-    return (one.status, one.reason) if one else ("", "")
+    return (one.status, one.reason) if one else ("", None)
 
 
 def test_an_approval_for_a_healthy_cluster_destroys_nothing_later() -> None:
     healthy = reported(approve(formed(3)))
     assert healthy.cluster.status.spent_approvals == (REQUEST,)
-    assert verdict(healthy) == ("False", "ApprovalVoid")
+    assert verdict(healthy) == ("False", verdicts.APPROVAL_VOID)
     stranded = away(healthy, 1, 2)
     assert plan(stranded).rule == "wait_for_quorum"
-    assert verdict(stranded) == ("False", "ApprovalVoid")
+    assert verdict(stranded) == ("False", verdicts.APPROVAL_VOID)
     assert plan(approve(stranded, revision=91)).rule == "recover_quorum"
 
 
@@ -100,10 +102,10 @@ def test_an_approval_from_before_the_loss_is_void() -> None:
 def test_an_approval_within_the_loss_stands_and_says_so() -> None:
     stranded = with_status(approve(lost(1, 2)), spentApprovals=["c1d/80", "abc/90"])
     assert find_request(stranded) == REQUEST
-    assert verdict(stranded) == ("True", "QuorumLossApproved")
+    assert verdict(stranded) == ("True", verdicts.QUORUM_LOSS_APPROVED)
     assert report(stranded, plan(stranded).decision).spent_approvals == ("c1d/80",)
-    assert verdict(approve_and_begin(lost(1, 2))) == ("True", "ApprovalInUse")
-    assert verdict(lost(1, 2)) == ("", "")
+    assert verdict(approve_and_begin(lost(1, 2))) == ("True", verdicts.APPROVAL_IN_USE)
+    assert verdict(lost(1, 2)) == ("", None)
 
 
 def test_the_majority_comes_back_and_goes_again() -> None:
@@ -115,7 +117,7 @@ def test_the_majority_comes_back_and_goes_again() -> None:
 
 def test_a_rollback_of_the_spec_opens_nothing() -> None:
     first = reported(follow(settled_again()))
-    assert verdict(first) == ("False", "ApprovalCarriedOut")
+    assert verdict(first) == ("False", verdicts.APPROVAL_CARRIED_OUT)
     second = reported(approve(first, revision=200))
     assert second.cluster.status.spent_approvals == (REQUEST, "c1d/200")
     for revision in (90, 200):

@@ -19,6 +19,7 @@ from etcd_operator.core.backup.outcome import BackupView
 from etcd_operator.core.backup.plan import BackupDecision
 from etcd_operator.core.backup.restore_steps import RestoreDecision
 from etcd_operator.core.backup.task import Task, TaskPod, observe_task, observe_task_pod
+from etcd_operator.core.reasons import backups
 from tests.unit.core.scenes import raw_cluster
 
 Json = dict[str, Any]
@@ -268,7 +269,7 @@ def test_one_that_is_too_late_is_left_out() -> None:
     decision = plan.decide(backup_view(spec))
     assert decision.actions == ()
     assert decision.status.last_schedule_time == "2026-03-04T12:00:00Z"
-    assert [told.reason for told in decision.told] == ["MissedSchedule"]
+    assert [told.reason for told in decision.told] == [backups.MISSED_SCHEDULE]
 
 
 @pytest.mark.parametrize(("policy", "deleted"), [("Forbid", []), ("Replace", ["b-1"])])

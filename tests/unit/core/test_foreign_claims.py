@@ -8,6 +8,7 @@ import pytest
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import attention
 from etcd_operator.core.rules.bootstrap import must_see_claims
 from etcd_operator.core.rules.replace import replace_lost_members
 from etcd_operator.core.rules.stuck import replace_stuck_members
@@ -69,7 +70,7 @@ def test_a_member_is_not_replaced_whose_disk_would_stay(
 ) -> None:
     scene = without_labels(scene) if lost else change_claim(scene, 1, owner_uid="")
     made = plan(scene)
-    assert (made.rule, made.decision.reason) == ("wait_to_replace", "CannotReplaceMember")
+    assert (made.rule, made.decision.reason) == ("wait_to_replace", attention.CANNOT_REPLACE_MEMBER)
     assert made.decision.message == f"Member db-1 {why}. {LABEL}"
     assert (made.decision.blocked, made.decision.phase) == (True, Phase.RUNNING)
     assert not [action for action in made.actions if "Member" in type(action).__name__]

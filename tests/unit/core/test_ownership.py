@@ -14,6 +14,7 @@ from etcd_operator.core.members import Member
 from etcd_operator.core.naming import ANNOTATION_MEMBERS, MOST_MEMBERS
 from etcd_operator.core.ownership import NAMED
 from etcd_operator.core.plan import choose_layout, plan, predict
+from etcd_operator.core.reasons import attention
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
 from tests.unit.core.recovery_scenes import with_note
@@ -83,7 +84,7 @@ def test_a_member_added_by_hand_changes_nothing_and_is_named(
     layout, usual = choose_layout(scene), choose_layout(before)
     assert (layout.replicas, layout.gates, layout.listed) == (3, usual.gates, usual.listed)
     made = plan(scene)
-    assert made.decision.reason == "ForeignMember"
+    assert made.decision.reason == attention.FOREIGN_MEMBER
     assert [brief(action) for action in made.actions] == []
     status = report(scene, made.decision)
     assert [m.name for m in status.members[:3]] == ["db-0", "db-1", "db-2"]
@@ -170,7 +171,7 @@ def test_nobody_is_told_to_remove_a_voter_whose_pod_is_away() -> None:
     scene = stale(silent(formed(3), 2), "0,1")
     assert briefs(scene) == ()
     made = plan(scene)
-    assert (made.rule, made.decision.reason) == ("refuse_foreign_members", "ForeignMember")
+    assert (made.rule, made.decision.reason) == ("refuse_foreign_members", attention.FOREIGN_MEMBER)
     assert made.decision.message == (
         f"etcd has a member that is not on record: {member(2).id:x} at {NAMING.peer_url(2)}. "
         "PersistentVolumeClaim data-db-2 says that it may be this cluster's, and the annotation "
@@ -200,7 +201,7 @@ def test_everybody_else_is_to_be_removed(scene: Snapshot) -> None:
 def test_a_larger_size_does_not_make_it_the_operators() -> None:
     scene = settled(with_spec(by_hand(formed(3), NAMING.peer_url(3)), size=5))
     assert scene.announced == 3
-    assert plan(scene).decision.reason == "ForeignMember"
+    assert plan(scene).decision.reason == attention.FOREIGN_MEMBER
 
 
 def test_the_record_is_lowered_when_the_members_beyond_are_gone() -> None:

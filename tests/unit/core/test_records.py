@@ -17,6 +17,8 @@ from etcd_operator.core.guards import refuse
 from etcd_operator.core.numbers import read_identity, read_number, read_ordinals
 from etcd_operator.core.plan import choose_layout, plan
 from etcd_operator.core.precaution import hold_upgrade
+from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.records import find_unreadable
 from etcd_operator.core.replacement import ANNOTATION_RECORD, read_record
 from etcd_operator.core.snapshot import Snapshot
@@ -67,7 +69,7 @@ def last_record(text: str) -> Snapshot:
     return replace(lost, pods=(), claims=(), probes={}, membership=None, unlabelled_claims=())
 
 
-def survive(snapshot: Snapshot) -> str:
+def survive(snapshot: Snapshot) -> Reason:
     """Everything that a pass does with a snapshot; returns the reason."""
     snapshot = hold_upgrade(snapshot)
     made = plan(snapshot)
@@ -101,7 +103,7 @@ def test_no_pass_ends_over_an_edited_record(
     edited = annotate(scene, child, name, text)
     reason = survive(edited)
     unreadable = find_unreadable(edited)
-    assert (reason == "RecordUnreadable") == bool(unreadable)
+    assert (reason == attention.RECORD_UNREADABLE) == bool(unreadable)
     for deleted in (with_cluster(edited, deleting=True), with_spec(edited, size=0)):
         survive(deleted)
 
@@ -130,7 +132,10 @@ def test_the_record_is_named_with_what_it_says_and_the_remedy(
     scene = _edit(scene, where, text)
     sentence = f"{where} was edited and cannot be read: it says {text!r}; {remedy}."
     made = plan(scene)
-    assert (made.rule, made.decision.reason) == ("refuse_unreadable_records", "RecordUnreadable")
+    assert (made.rule, made.decision.reason) == (
+        "refuse_unreadable_records",
+        attention.RECORD_UNREADABLE,
+    )
     assert made.decision.message == sentence
     assert (made.actions, made.decision.blocked) == ((), True)
     conditions = {c.type: c for c in report(scene, made.decision).conditions}
@@ -156,14 +161,14 @@ def test_the_status_is_mended_from_the_other_records() -> None:
     scene = with_status(formed(3), clusterID="not hex")
     mended = report(scene, plan(scene).decision)
     assert mended.cluster_id == "c1d"
-    assert plan(with_status(scene, clusterID=mended.cluster_id)).decision.reason == "Healthy"
+    assert plan(with_status(scene, clusterID=mended.cluster_id)).decision.reason == routine.HEALTHY
 
 
 @pytest.mark.parametrize("text", ["not hex", "0", "c1d c1d", "f" * 17])
 def test_the_last_record_of_an_earlier_life_still_says_that_there_was_one(text: str) -> None:
     scene = last_record(text)
     made = plan(scene)
-    assert (made.decision.reason, made.actions) == ("RecordUnreadable", ())
+    assert (made.decision.reason, made.actions) == (attention.RECORD_UNREADABLE, ())
     assert report(scene, made.decision).cluster_id == text
 
 
@@ -218,7 +223,7 @@ def test_an_edited_record_of_a_restore_is_none(change: dict[str, Any]) -> None:
     text = json.dumps({**GOOD, **change})
     if change != {"disks": {}}:
         assert read_record(text) is None
-        assert survive(_restored(text)) == "RestoreUnreadable"
+        assert survive(_restored(text)) == attention.RESTORE_UNREADABLE
     else:
         assert survive(_restored(text))
 
@@ -226,7 +231,7 @@ def test_an_edited_record_of_a_restore_is_none(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize("text", ["[]", "0", "false", "3", '"x"', "{}", "[" * 200_000, "x" * 10**6])
 def test_what_is_no_record_of_a_restore_is_none(text: str) -> None:
     assert read_record(text) is None
-    assert survive(_restored(text)) == "RestoreUnreadable"
+    assert survive(_restored(text)) == attention.RESTORE_UNREADABLE
 
 
 def _restored(text: str) -> Snapshot:

@@ -15,6 +15,8 @@ from etcd_operator.core.credentials import Credential, Leaf, Trusted
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.plan import plan
 from etcd_operator.core.prerequisites import is_correction
+from etcd_operator.core.reasons import verdicts
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.rules.certify import is_retirement_due
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import wanted_leaves
@@ -90,7 +92,7 @@ def with_joiner(snapshot: Snapshot, **changes: Any) -> Snapshot:
     return replace(snapshot, pods=(*snapshot.pods, joiner))
 
 
-def verdict(snapshot: Snapshot) -> tuple[str, str]:
+def verdict(snapshot: Snapshot) -> tuple[Reason, str]:
     """What CertificatesValid says: reason and message."""
     found = {v.type: v for v in judge(snapshot, plan(snapshot).decision)}
     return found["CertificatesValid"].reason, found["CertificatesValid"].message
@@ -145,15 +147,15 @@ def test_a_change_of_authority_that_waits_never_ends_in_expiry(what: str) -> Non
             n: one.certificate.not_after for n, one in scene.credentials.items() if one.certificate
         }
         assert min(ends.values()) > scene.now
-        assert verdict(scene)[0] == "AllValid"
+        assert verdict(scene)[0] == verdicts.ALL_VALID
 
 
 def test_it_stands_still_only_while_the_user_pauses_it_and_that_is_said() -> None:
     paused = with_spec(secured(), paused=True)
-    assert verdict(paused)[0] == "AllValid"
+    assert verdict(paused)[0] == verdicts.ALL_VALID
     assert renewals(due(paused)) == {}
     reason, message = verdict(due(paused))
-    assert reason == "RenewalHeld"
+    assert reason == verdicts.RENEWAL_HELD
     assert "db-peer-tls (until 2026-06-02 at 05:06 UTC) cannot be renewed: spec.paused" in message
 
 
@@ -228,7 +230,7 @@ def test_nobody_signs_whom_those_who_run_would_refuse_not_even_after_expiry() ->
     for hours in (TWO_THIRDS, 2161):
         assert renewals(later(scene, hours)) == {}
         reason, message = verdict(later(scene, hours))
-        assert reason == ("RenewalHeld" if hours == TWO_THIRDS else "Expired")
+        assert reason == (verdicts.RENEWAL_HELD if hours == TWO_THIRDS else verdicts.EXPIRED)
         assert "db-0, db-1, db-2 do not trust the authority in Secret db-peer-ca" in message
         assert "stop the cluster with spec.size 0 and start it again" in message
     stopped = replace(later(scene, 2161), pods=())
@@ -245,7 +247,7 @@ def test_a_lost_certificate_is_not_issued_for_members_that_would_refuse_it() -> 
     scene = without_secret(lost_key(), "db-peer-tls")
     assert renewals(scene) == {}
     reason, message = verdict(scene)
-    assert reason == "RenewalHeld"
+    assert reason == verdicts.RENEWAL_HELD
     assert message.startswith("Secret db-peer-tls cannot be issued: db-0, db-1, db-2 do not trust")
 
 
@@ -270,7 +272,7 @@ def test_no_certificate_is_renewed_for_nothing() -> None:
     scene = told(issue_all(scene))
     assert renewals(scene) == {}
     reason, message = verdict(scene)
-    assert reason == "RenewalHeld"
+    assert reason == verdicts.RENEWAL_HELD
     assert "the authority that signs expires on 2026-06-02 at 05:06 UTC" in message
 
 
@@ -346,5 +348,5 @@ def test_the_authority_of_the_user_is_told_before_it_ends() -> None:
     mine = users_secret("mine", "*.db-peer.team.svc.cluster.local", trusted=(company,))
     scene = secured(3, mine, peerTLSEnabled=False, certificateSecret="mine")
     reason, message = verdict(scene)
-    assert reason == "ExpiringSoon"
+    assert reason == verdicts.EXPIRING_SOON
     assert "an authority in ca.crt of mine on 2027-03-04" in message

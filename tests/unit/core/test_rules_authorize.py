@@ -12,6 +12,7 @@ from etcd_operator.api.security import Permission, Security
 from etcd_operator.core import guards
 from etcd_operator.core.access import to_grant, wanted_access
 from etcd_operator.core.actions import ChangeAccess
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.rules.authorize import authorize
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.users import Access, Change, Grant, Step
@@ -51,7 +52,7 @@ FIRES = (
         "all is there before anybody is asked",
         authorize,
         asked(AUTH, OPEN),
-        "ChangingAccess",
+        routine.SYNCING_AUTH,
         "Changing users and roles: 7 to go.",
         Phase.RUNNING,
         (
@@ -68,7 +69,7 @@ FIRES = (
         "what is not wished any more goes",
         authorize,
         asked(AUTH, MORE),
-        "ChangingAccess",
+        routine.SYNCING_AUTH,
         "Changing users and roles: 5 to go.",
         Phase.RUNNING,
         (
@@ -83,7 +84,7 @@ FIRES = (
         "turned off",
         authorize,
         asked({**AUTH, "enabled": False}, DONE),
-        "ChangingAccess",
+        routine.SYNCING_AUTH,
         "Changing users and roles: 1 to go.",
         Phase.RUNNING,
         ("turned authentication off",),

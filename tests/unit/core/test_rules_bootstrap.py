@@ -9,6 +9,7 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.decision import PRESENTLY
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rules import bootstrap
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
@@ -51,7 +52,7 @@ FIRES = (
         "size 0 from the beginning creates nothing",
         bootstrap.rest_uncreated,
         new(0),
-        "Stopped",
+        routine.STOPPED,
         "The cluster is not created while spec.size is 0.",
         Phase.STOPPED,
         (),
@@ -61,7 +62,7 @@ FIRES = (
         "disks that a restore has not filled are waited for",
         bootstrap.wait_for_restore,
         restoring(3),
-        "Restoring",
+        routine.RESTORING,
         "An EtcdRestore fills the disks, 3 of which exist; then the members start.",
         Phase.CREATING,
         (),
@@ -71,7 +72,7 @@ FIRES = (
         "the mark of another restore is none",
         bootstrap.wait_for_restore,
         restoring(1, filled=True, by="another"),
-        "Restoring",
+        routine.RESTORING,
         "An EtcdRestore fills the disks, 1 of which exist; then the members start.",
         Phase.CREATING,
         (),
@@ -81,7 +82,7 @@ FIRES = (
         "restored disks are started from",
         bootstrap.form,
         restoring(3, filled=True),
-        "Bootstrapping",
+        routine.BOOTSTRAPPING,
         "Forming a cluster of 3: 0 running, 0 answering.",
         Phase.CREATING,
         CREATE_ALL,
@@ -90,7 +91,7 @@ FIRES = (
         "disks without any record are not formed over",
         bootstrap.wait_for_remains,
         replace(without_record(formed(1)), pods=()),
-        "EarlierLife",
+        attention.UNRECORDED_RESOURCES,
         "data-db-0 exists, but no record of how it was formed." + REMEDY,
         Phase.CREATING,
         (),
@@ -100,7 +101,7 @@ FIRES = (
         "remains that are going are waited for",
         bootstrap.wait_for_remains,
         replace(without_record(new()), pods=(pod(1, deleting=True),)),
-        "EarlierLife",
+        attention.UNRECORDED_RESOURCES,
         "db-1 exists, but no record of how it was formed. They are being deleted.",
         Phase.CREATING,
         (),
@@ -110,7 +111,7 @@ FIRES = (
         "a new cluster's objects are created together",
         bootstrap.form,
         new(3),
-        "Bootstrapping",
+        routine.BOOTSTRAPPING,
         "Forming a cluster of 3: 0 running, 0 answering.",
         Phase.CREATING,
         CREATE_ALL,
@@ -119,7 +120,7 @@ FIRES = (
         "running members are waited for",
         bootstrap.form,
         replace(begun(3), probes={0: answer(0)}),
-        "Bootstrapping",
+        routine.BOOTSTRAPPING,
         "Forming a cluster of 3: 3 running, 1 answering.",
         Phase.CREATING,
     ),
@@ -127,7 +128,7 @@ FIRES = (
         "a bootstrap is stopped by size 0",
         bootstrap.form,
         with_spec(begun(3), size=0),
-        "Stopping",
+        routine.STOPPING,
         "Stopping before the cluster was formed.",
         Phase.CREATING,
         ("apply StatefulSet db",),

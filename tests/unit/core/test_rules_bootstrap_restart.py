@@ -10,6 +10,7 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import DeleteObject
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.rules import bootstrap
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
@@ -70,7 +71,7 @@ FIRES = (
         "another size before anything started begins anew",
         bootstrap.restart_bootstrap,
         with_spec(unbound(begun(3), 0, 1, 2), size=5),
-        "BootstrapRestarted",
+        routine.BOOTSTRAP_RESTARTED,
         "Beginning again, because spec.size was changed from 3 to 5 before any member could start.",
         Phase.CREATING,
         (STOP,),
@@ -80,7 +81,7 @@ FIRES = (
         "once nothing can start, the disks go",
         bootstrap.restart_bootstrap,
         with_spec(halted(unbound(begun(3), 0, 1, 2)), size=5),
-        "BootstrapRestarted",
+        routine.BOOTSTRAP_RESTARTED,
         "Beginning again, because spec.size was changed from 3 to 5 before any member could start.",
         Phase.CREATING,
         tuple(f"delete PersistentVolumeClaim data-db-{o}" for o in range(3)),
@@ -90,7 +91,7 @@ FIRES = (
         "once the disks are gone, the record goes",
         bootstrap.restart_bootstrap,
         with_spec(without_claims(halted(begun(3)), 0, 1, 2), size=5),
-        "BootstrapRestarted",
+        routine.BOOTSTRAP_RESTARTED,
         "Beginning again, because spec.size was changed from 3 to 5 before any member could start.",
         Phase.CREATING,
         BEGIN_ANEW,
@@ -100,7 +101,7 @@ FIRES = (
         "so does a corrected storage class",
         bootstrap.restart_bootstrap,
         with_spec(unbound(begun(1), 0), storage=storage(storageClassName="fast")),
-        "BootstrapRestarted",
+        routine.BOOTSTRAP_RESTARTED,
         "Beginning again, because spec.storage.storageClassName was changed to fast before any "
         "member could start.",
         Phase.CREATING,
@@ -111,7 +112,7 @@ FIRES = (
         "so does a corrected disk size",
         bootstrap.restart_bootstrap,
         with_spec(unbound(begun(1), 0), storage=storage(size="1Gi")),
-        "BootstrapRestarted",
+        routine.BOOTSTRAP_RESTARTED,
         "Beginning again, because spec.storage.size was changed to 1Gi before any member could "
         "start.",
         Phase.CREATING,
@@ -122,7 +123,7 @@ FIRES = (
         "so does a corrected storage class of a volumeClaimTemplate",
         bootstrap.restart_bootstrap,
         with_spec(unbound(templated("typo"), 0), storage=template("fast")),
-        "BootstrapRestarted",
+        routine.BOOTSTRAP_RESTARTED,
         "Beginning again, because spec.storage.volumeClaimTemplate was changed to fast before any "
         "member could start.",
         Phase.CREATING,
@@ -133,7 +134,7 @@ FIRES = (
         "so does one that is left to the default",
         bootstrap.restart_bootstrap,
         with_spec(unbound(templated("typo"), 0), storage={"size": "10Gi"}),
-        "BootstrapRestarted",
+        routine.BOOTSTRAP_RESTARTED,
         "Beginning again, because spec.storage.storageClassName was changed to the default before "
         "any member could start.",
         Phase.CREATING,
@@ -147,7 +148,7 @@ FIRES = (
             unbound(templated("fast"), 0),
             storage=template("fast", accessModes=["ReadWriteOncePod"]),
         ),
-        "BootstrapRestarted",
+        routine.BOOTSTRAP_RESTARTED,
         "Beginning again, because spec.storage.volumeClaimTemplate was changed before any member "
         "could start.",
         Phase.CREATING,
@@ -158,7 +159,7 @@ FIRES = (
         "so does what a volumeClaimTemplate asks for no more",
         bootstrap.restart_bootstrap,
         with_spec(unbound(templated("fast", volumeName="pv-typo"), 0), storage=template("fast")),
-        "BootstrapRestarted",
+        routine.BOOTSTRAP_RESTARTED,
         "Beginning again, because spec.storage.volumeClaimTemplate was changed before any member "
         "could start.",
         Phase.CREATING,

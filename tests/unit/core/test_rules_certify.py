@@ -11,6 +11,7 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import ApplyObject, IssueAuthority, IssueCertificate, ShareTrust
 from etcd_operator.core.conditions import judge
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.rules.certify import (
     certify,
     refuse_foreign_secrets,
@@ -44,7 +45,7 @@ FIRES = (
         "everything is issued before a member can want it",
         certify,
         to_secure(3),
-        "IssuingCertificates",
+        routine.ISSUING_CERTIFICATES,
         "Writing certificates: Secret db-client-ca, db-peer-ca, db-server-tls, db-operator-tls, "
         "db-client-tls, db-peer-tls.",
         Phase.CREATING,
@@ -62,7 +63,7 @@ FIRES = (
         "between members only",
         certify,
         to_secure(3, clientTLSEnabled=False),
-        "IssuingCertificates",
+        routine.ISSUING_CERTIFICATES,
         "Writing certificates: Secret db-peer-ca, db-peer-tls.",
         Phase.CREATING,
         ("authority db-peer-ca", "issue db-peer-tls"),
@@ -72,7 +73,7 @@ FIRES = (
         "one that was deleted comes back",
         certify,
         without_secret(secured(), "db-peer-tls"),
-        "IssuingCertificates",
+        routine.ISSUING_CERTIFICATES,
         "Writing certificates: Secret db-peer-tls.",
         Phase.RUNNING,
         ("issue db-peer-tls",),
@@ -82,7 +83,7 @@ FIRES = (
         "another name for clients",
         certify,
         with_tls(secured(), serverNames=["etcd.example.com"]),
-        "IssuingCertificates",
+        routine.ISSUING_CERTIFICATES,
         "Writing certificates: Secret db-server-tls.",
         Phase.RUNNING,
         ("issue db-server-tls",),
@@ -92,7 +93,7 @@ FIRES = (
         "new authorities are wanted: nothing but they are made",
         certify,
         with_tls(secured(), caGeneration=1),
-        "IssuingCertificates",
+        routine.ISSUING_CERTIFICATES,
         "Writing certificates: Secret db-client-ca, db-peer-ca.",
         Phase.RUNNING,
         ("authority db-client-ca", "authority db-peer-ca"),
@@ -102,7 +103,7 @@ FIRES = (
         "plain text cannot become TLS",
         refuse_tls_switch,
         with_tls(formed(3)),
-        "TlsFixed",
+        attention.TLS_IMMUTABLE,
         "spec.security.tls cannot be turned on or off in a cluster that is there (TLS: none; "
         "wanted: client,peer): set it back, or create another cluster and move the data.",
         Phase.RUNNING,
@@ -113,7 +114,7 @@ FIRES = (
         "a Secret of our name is somebody else's",
         refuse_foreign_secrets,
         with_secret(to_secure(1), replace(users_secret("db-peer-ca"), owner_uid="other")),
-        "SecretNameTaken",
+        attention.SECRET_NAME_TAKEN,
         "Secret db-peer-ca exists and does not belong to this EtcdCluster: delete it or choose "
         "another name for the cluster.",
         Phase.FAILED,
@@ -124,7 +125,7 @@ FIRES = (
         "etcd's JSON gateway shows the server's certificate as a client's",
         certify,
         with_spec(secured(), **GATEWAY),
-        "IssuingCertificates",
+        routine.ISSUING_CERTIFICATES,
         "Writing certificates: Secret db-server-tls.",
         Phase.RUNNING,
         ("issue db-server-tls",),
@@ -134,7 +135,7 @@ FIRES = (
         "and it is a server's alone where that is not wanted any more",
         certify,
         with_spec(issue_all(with_spec(secured(), **GATEWAY)), etcdConfig={}),
-        "IssuingCertificates",
+        routine.ISSUING_CERTIFICATES,
         "Writing certificates: Secret db-server-tls.",
         Phase.RUNNING,
         ("issue db-server-tls",),
@@ -144,7 +145,7 @@ FIRES = (
         "the user's Secret is not there",
         refuse_unusable_certificate,
         to_secure(1, **OWN),
-        "CertificateUnusable",
+        attention.CERTIFICATE_UNUSABLE,
         "Secret mine, named by spec.security.tls.certificateSecret, does not exist: create it in "
         "this namespace.",
         Phase.FAILED,
@@ -257,13 +258,13 @@ def test_expiry_is_shown_and_a_late_renewal_is_told() -> None:
     decision = plan(scene).decision
     shown = report(scene, decision).certificates
     assert [one.secret for one in shown][:2] == ["db-client-ca", "db-client-tls"]
-    verdicts = {v.type: v for v in judge(scene, decision)}
-    assert verdicts["CertificatesValid"].status == "True"
+    found = {v.type: v for v in judge(scene, decision)}
+    assert found["CertificatesValid"].status == "True"
     late = later(scene, 2160 * 5 / 6 + 1)
     verdict = {v.type: v for v in judge(late, decision)}["CertificatesValid"]
-    assert (verdict.status, verdict.reason) == ("False", "ExpiringSoon")
+    assert (verdict.status, verdict.reason) == ("False", verdicts.EXPIRING_SOON)
     verdict = {v.type: v for v in judge(later(scene, 2161), decision)}["CertificatesValid"]
-    assert (verdict.status, verdict.reason) == ("False", "Expired")
+    assert (verdict.status, verdict.reason) == ("False", verdicts.EXPIRED)
     assert "CertificatesValid" not in {v.type for v in judge(formed(3), decision)}
 
 

@@ -10,6 +10,7 @@ from etcd_operator.core.actions import RemoveMember
 from etcd_operator.core.difference import doubtful_ids
 from etcd_operator.core.naming import ANNOTATION_DIFFERED
 from etcd_operator.core.plan import choose_layout, plan, predict
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rules.maintain import tell_alarms, tell_difference
 from etcd_operator.core.rules.stuck import replace_stuck_members
 from etcd_operator.core.snapshot import Snapshot
@@ -41,7 +42,7 @@ FIRES = (
         "who came in place of one that differed as well is not replaced again",
         tell_difference,
         replaced_before(differing("aba"), 1),
-        "DataDiffers",
+        attention.DATA_DIFFERS,
         "db-1 has other data than db-0, db-2, which agree, at revision 110. To replace db-1 for "
         "that did not help: what the majority has may be what is wrong." + REMEDY,
         Phase.RUNNING,
@@ -51,7 +52,7 @@ FIRES = (
         "nor is another one that differs: nobody knows whether the majority is right",
         tell_difference,
         replaced_before(differing("abcaa"), 2),
-        "DataDiffers",
+        attention.DATA_DIFFERS,
         "db-1, db-2 have other data than db-0, db-3, db-4, which agree, at revision 110. To "
         "replace db-2 for that did not help: what the majority has may be what is wrong." + REMEDY,
         Phase.RUNNING,
@@ -61,7 +62,7 @@ FIRES = (
         "a person has decided that the majority is right after all",
         replace_stuck_members,
         asked(replaced_before(differing("aba"), 1), 1),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 is to be replaced, as its Pod's annotation says: replacing it.",
         Phase.SCALING,
         replacement_on_record(1),
@@ -70,7 +71,7 @@ FIRES = (
         "a person has decided that the majority is wrong",
         replace_stuck_members,
         asked(replaced_before(led_by(differing("aba"), 1), 1), 0),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-0 is to be replaced, as its Pod's annotation says: replacing it.",
         Phase.SCALING,
         replacement_on_record(0),
@@ -79,7 +80,7 @@ FIRES = (
         "one whose place nobody had before is replaced",
         replace_stuck_members,
         replaced_before(differing("aba"), 2),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
         replacement_on_record(1),
@@ -88,7 +89,7 @@ FIRES = (
         "etcd's alarm about one that was replaced for it is for a person as well",
         tell_alarms,
         replaced_before(alarmed(formed(3), f"memberID:{member_id(1)} alarm:CORRUPT "), 1),
-        "CorruptData",
+        attention.CORRUPT_DATA,
         "etcd refuses to work, because members do not have the same data, and which of them is "
         "right has to be decided by a person. To replace db-1 for that did not help: what the "
         "majority has may be what is wrong.",

@@ -15,6 +15,7 @@ from etcd_operator.core.difference import doubtful_ids, find_difference, is_comp
 from etcd_operator.core.live_objects import Host
 from etcd_operator.core.members import Comparison
 from etcd_operator.core.plan import plan, predict
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rules.maintain import tell_difference
 from etcd_operator.core.rules.replace import replace_lost_members
 from etcd_operator.core.rules.resizing import wait_to_shrink
@@ -105,7 +106,7 @@ FIRES = (
         "one of three differs from the majority",
         replace_stuck_members,
         differing("aba"),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
         replacement(1),
@@ -114,7 +115,7 @@ FIRES = (
         "the leader is no exception, and hands over to a member that is right",
         replace_stuck_members,
         differing("bbaaa"),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-0 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
         replacement(0, "lead 0>2"),
@@ -123,7 +124,7 @@ FIRES = (
         "of two the leader first: a member that joins learns from it",
         replace_stuck_members,
         led_by(differing("bacaa"), 2),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-2 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
         replacement(2, "lead 2>1"),
@@ -132,7 +133,7 @@ FIRES = (
         "without a majority that agrees a person has to decide",
         tell_difference,
         differing("abc"),
-        "DataDiffers",
+        attention.DATA_DIFFERS,
         "Members do not have the same data at revision 110, and no majority agrees: db-0 / db-1 / "
         "db-2." + REMEDY,
         Phase.RUNNING,
@@ -142,7 +143,7 @@ FIRES = (
         "the larger half of five is no majority",
         tell_difference,
         differing("bbaac"),
-        "DataDiffers",
+        attention.DATA_DIFFERS,
         "Members do not have the same data at revision 110, and no majority agrees: db-0, db-1 / "
         "db-2, db-3 / db-4." + REMEDY,
         Phase.RUNNING,
@@ -152,7 +153,7 @@ FIRES = (
         "of two that differ none may go, whatever the size says",
         tell_difference,
         with_spec(differing("ab"), size=1),
-        "DataDiffers",
+        attention.DATA_DIFFERS,
         "Members do not have the same data at revision 110, and no majority agrees: db-0 / db-1."
         + REMEDY,
         Phase.RUNNING,
@@ -162,7 +163,7 @@ FIRES = (
         "a person has decided",
         replace_stuck_members,
         asked(differing("abc"), 1),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 is to be replaced, as its Pod's annotation says: replacing it.",
         Phase.SCALING,
         replacement_on_record(1),
@@ -171,7 +172,7 @@ FIRES = (
         "a person has decided about the leader: the heir is the one that is to stay",
         replace_stuck_members,
         asked(asked(differing("abc"), 0), 1),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-0 is to be replaced, as its Pod's annotation says: replacing it.",
         Phase.SCALING,
         ("lead 0>2", *replacement_on_record(0)),
@@ -180,7 +181,7 @@ FIRES = (
         "the one that would be left alone is replaced before the others leave",
         replace_stuck_members,
         with_spec(differing("baa"), size=1),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-0 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
         replacement(0, "lead 0>1"),
@@ -189,7 +190,7 @@ FIRES = (
         "before the cluster grows: who joins might learn from it",
         replace_stuck_members,
         settled(with_spec(differing("aba"), size=5)),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 has other data than the majority at revision 110: replacing it.",
         Phase.SCALING,
         replacement_on_record(1),
@@ -198,7 +199,7 @@ FIRES = (
         "who fills a gap does not learn from the wrong one",
         grow,
         without_pods(without_claims(without_member(differing("baaaa"), 2), 2), 2),
-        "ScalingOut",
+        routine.SCALING_OUT,
         "Growing from 4 to 5 members.",
         Phase.SCALING,
         ("apply ConfigMap db-config", "lead 0>1", "add 2"),
@@ -207,7 +208,7 @@ FIRES = (
         "of those that are to leave the wrong one goes first",
         shrink,
         with_spec(differing("aba"), size=1),
-        "ScalingIn",
+        routine.SCALING_IN,
         "Shrinking from 3 to 1 members.",
         Phase.SCALING,
         ("apply ConfigMap db-config", "remove 1", "remove 2"),
@@ -216,7 +217,7 @@ FIRES = (
         "nobody leaves the one that is wrong alone with the rest",
         wait_to_shrink,
         with_spec(silent(differing("baa"), 1), size=1),
-        "QuorumAtRisk",
+        attention.QUORUM_AT_RISK,
         "Not shrinking: while db-0, db-1 cannot be counted on, the rest has no majority.",
         Phase.SCALING,
         ("apply ConfigMap db-config",),
@@ -225,7 +226,7 @@ FIRES = (
         "the wrong one is needed while another is away",
         wait_to_replace,
         silent(differing("aba"), 2),
-        "CannotReplaceMember",
+        attention.CANNOT_REPLACE_MEMBER,
         "Member db-1 has other data than the majority at revision 110, but the others have no "
         "majority without it.",
         Phase.RUNNING,
@@ -236,7 +237,7 @@ FIRES = (
         "one comparison is enough not to give up a member that may be right",
         wait_to_replace,
         homeless(compared(formed(3), "aba"), 2, host=Host.GONE),
-        "CannotReplaceMember",
+        attention.CANNOT_REPLACE_MEMBER,
         "Member db-2 has its disk on a node that is gone, but those that are known to have the "
         "right data have no majority without it.",
         Phase.RUNNING,
@@ -246,7 +247,7 @@ FIRES = (
         "an alarm about nobody may be about the one that would be left",
         wait_to_shrink,
         with_spec(alarmed(formed(3), "alarm:CORRUPT "), size=1),
-        "QuorumAtRisk",
+        attention.QUORUM_AT_RISK,
         "Not shrinking: while db-0, db-1, db-2 cannot be counted on, the rest has no majority.",
         Phase.SCALING,
     ),
@@ -352,7 +353,10 @@ def test_what_was_found_is_a_condition() -> None:
     """While the member is being replaced as well."""
     scene = differing("aabab")
     verdicts = {v.type: v for v in judge(scene, plan(scene).decision)}
-    assert (verdicts["Degraded"].status, verdicts["Degraded"].reason) == ("True", "DataDiffers")
+    assert (verdicts["Degraded"].status, verdicts["Degraded"].reason) == (
+        "True",
+        attention.DATA_DIFFERS,
+    )
     assert verdicts["Degraded"].message == (
         "db-2, db-4 have other data than db-0, db-1, db-3, which agree, at revision 110."
     )

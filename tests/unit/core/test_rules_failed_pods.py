@@ -12,6 +12,7 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import DeleteObject
 from etcd_operator.core.live_objects import Host, Trouble
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.rules import failed_pods
 from etcd_operator.core.rules.failed_pods import EXISTING_ANTI_AFFINITY
 from etcd_operator.core.rules.replace import EMPTY
@@ -99,7 +100,7 @@ def replaces(title: str, scene: Snapshot, *ordinals: int, phase: Phase = Phase.R
         title,
         failed_pods.replace_failed_pods,
         scene,
-        "ReplacingPods",
+        routine.REPLACING_PODS,
         f"Replacing {', '.join(names)}: the spec was corrected.",
         phase,
         tuple(f"delete Pod {name}" for name in names),
@@ -147,7 +148,7 @@ FIRES = (
         "members that run without serving are replaced one at a time",
         failed_pods.replace_unready_pods,
         unready(outdated(formed(3), *ALL), *ALL),
-        "ReplacingPods",
+        routine.REPLACING_PODS,
         "Replacing db-2: the spec was corrected.",
         Phase.RUNNING,
         ("delete Pod db-2",),
@@ -163,7 +164,7 @@ FIRES = (
             ever_ran=False,
             trouble=Trouble("Unschedulable", "didn't satisfy existing pods anti-affinity rules"),
         ),
-        "ReplacingPods",
+        routine.REPLACING_PODS,
         "Replacing db-0: the spec was corrected.",
         Phase.CREATING,
         ("delete Pod db-0",),
@@ -173,7 +174,7 @@ FIRES = (
         "Pods are made anew when the one is replaced that kept them from a node",
         failed_pods.reschedule_pods,
         refused(begun(3), 1, 2),
-        "ReschedulingPods",
+        routine.RESCHEDULING_PODS,
         "Replacing db-1, db-2: a node may take it now.",
         Phase.CREATING,
         ("delete Pod db-1", "delete Pod db-2"),
@@ -183,7 +184,7 @@ FIRES = (
         "a joiner that crashed before its gate opened is restarted",
         failed_pods.restart_joiners,
         joiner(),
-        "RestartingJoiners",
+        routine.RESTARTING_LEARNERS,
         "Restarting db-3, which could not join yet.",
         Phase.SCALING,
         ("delete Pod db-3",),

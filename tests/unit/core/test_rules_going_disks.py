@@ -12,6 +12,7 @@ from etcd_operator.core.actions import ApplyObject, DeleteObject, EvictPod, Remo
 from etcd_operator.core.conditions import judge
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.rules import bootstrap, hibernate, resizing, rollout, scale, stuck
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
@@ -72,7 +73,7 @@ FIRES = (
         "a member whose disk is being deleted gets a new one, while all serve",
         stuck.replace_stuck_members,
         going(formed(3), 1),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 has its data on data-db-1, which is being deleted: replacing it.",
         Phase.SCALING,
         replacement(1),
@@ -81,7 +82,7 @@ FIRES = (
         "a template that has changed waits for the data",
         stuck.replace_stuck_members,
         going(outdated(formed(3), 0, 1, 2), 1),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 has its data on data-db-1, which is being deleted: replacing it.",
         Phase.SCALING,
         replacement(1),
@@ -90,7 +91,7 @@ FIRES = (
         "alone it keeps its Pod, and the remedy is said",
         stuck.wait_to_replace,
         going(outdated(formed(1), 0), 0),
-        "CannotReplaceMember",
+        attention.CANNOT_REPLACE_MEMBER,
         "Member db-0 has its data on data-db-0, which is being deleted, but the others have no "
         f"majority without it. {ALONE}",
         Phase.RUNNING,
@@ -101,7 +102,7 @@ FIRES = (
         "a stop would lose the data",
         hibernate.stop,
         going(with_spec(formed(3), size=0), 2),
-        "StopWouldLoseData",
+        attention.STOP_WOULD_LOSE_DATA,
         "Not stopping: PersistentVolumeClaim data-db-2 is being deleted, and its data would go "
         "with its Pod. Set spec.size back until its member has a new disk.",
         Phase.RUNNING,
@@ -112,7 +113,7 @@ FIRES = (
         "a claim that somebody else made is not grown onto",
         resizing.wait_to_grow,
         growing(first="data_db_1"),
-        "ForeignClaim",
+        attention.FOREIGN_CLAIM,
         FOREIGN,
         Phase.SCALING,
         (),
@@ -124,7 +125,7 @@ FIRES = (
         replace(
             growing(), claims=(*formed(1).claims, replace(formed(2).claims[1], owner_uid="earlier"))
         ),
-        "ForeignClaim",
+        attention.FOREIGN_CLAIM,
         FOREIGN,
         Phase.SCALING,
         (),
@@ -140,7 +141,7 @@ FIRES = (
                 replace(formed(2).claims[1], owner_uid="earlier", deleting=True),
             ),
         ),
-        "WaitingForDisks",
+        routine.WAITING_FOR_DISKS,
         "Growing waits for the old disk of db-1 to go.",
         Phase.SCALING,
     ),
@@ -184,9 +185,9 @@ def test_a_claim_of_another_name_is_no_obstacle() -> None:
 
 def test_the_condition_names_claim_pod_and_what_happens() -> None:
     snapshot = going(formed(3), 1)
-    verdicts = {v.type: v for v in judge(snapshot, plan(snapshot).decision)}
-    assert verdicts["Degraded"].reason == "DiskBeingDeleted"
-    assert verdicts["Degraded"].message == (
+    found = {v.type: v for v in judge(snapshot, plan(snapshot).decision)}
+    assert found["Degraded"].reason == verdicts.DISK_BEING_DELETED
+    assert found["Degraded"].message == (
         "PersistentVolumeClaim data-db-1 is being deleted: its data goes when Pod db-1 ends. Its "
         "member is replaced by one with a new disk, one at a time."
     )
@@ -236,5 +237,5 @@ def test_the_guard_stops_no_cluster_whose_data_would_go() -> None:
 
 def test_nothing_is_said_of_a_disk_that_nobody_uses() -> None:
     ended = change_pod(going(formed(3), 1), 1, deleting=True, ends_by=NOW + timedelta(minutes=1))
-    verdicts = {v.type: v for v in judge(ended, plan(ended).decision)}
-    assert verdicts["Degraded"].reason != "DiskBeingDeleted"
+    found = {v.type: v for v in judge(ended, plan(ended).decision)}
+    assert found["Degraded"].reason != verdicts.DISK_BEING_DELETED

@@ -8,6 +8,7 @@ import pytest
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.rules import hibernate
 from tests.unit.core.scenes import (
     formed,
@@ -26,7 +27,7 @@ FIRES = (
         "size 0 stops every Pod and keeps the disks",
         hibernate.stop,
         with_spec(formed(3), size=0),
-        "Stopping",
+        routine.STOPPING,
         "Stopping the cluster: 3 Pods are left, the disks are kept.",
         Phase.SCALING,
         ("apply StatefulSet db",),
@@ -35,7 +36,7 @@ FIRES = (
         "stopped is at rest",
         hibernate.stop,
         stopped(3),
-        "Stopped",
+        routine.STOPPED,
         "The cluster is stopped and its disks are kept; set spec.size to start it.",
         Phase.STOPPED,
         (),
@@ -45,7 +46,7 @@ FIRES = (
         "a start brings back as many members as there were, whatever the size",
         hibernate.start,
         with_spec(stopped(3), size=1),
-        "Starting",
+        routine.STARTING,
         "Starting the 3 members that were stopped.",
         Phase.SCALING,
         ("apply StatefulSet db",),
@@ -72,20 +73,20 @@ def test_passes(row: Passes) -> None:
 
 def test_the_user_may_change_the_mind_about_stopping() -> None:
     back = with_spec(with_spec(formed(3), size=0), size=3)
-    assert plan(back).decision.reason == "Healthy"
+    assert plan(back).decision.reason == routine.HEALTHY
 
 
 def test_stop_waits_for_the_last_pod() -> None:
     last = with_cluster(stopped(3), generation=3)
-    assert plan(replace(last, pods=(pod(0, deleting=True),))).decision.reason == "Stopping"
+    assert plan(replace(last, pods=(pod(0, deleting=True),))).decision.reason == routine.STOPPING
 
 
 def test_starting_stays_starting_until_a_quorum_answers() -> None:
     """The passes after the first one still know that the members were stopped."""
     first = plan(with_spec(stopped(3), size=3))
-    assert first.decision.reason == "Starting"
+    assert first.decision.reason == routine.STARTING
     second = settled(with_spec(stopped(3), size=3))
     second = replace(second, pods=tuple(pod(o, ready=False) for o in range(3)))
     shown = {"type": "Progressing", "status": "True", "reason": "Starting"}
     second = with_status(second, phase="Scaling", conditions=[shown])
-    assert plan(second).decision.reason == "Starting"
+    assert plan(second).decision.reason == routine.STARTING

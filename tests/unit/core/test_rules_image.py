@@ -12,6 +12,7 @@ from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.plan import choose_layout, plan
 from etcd_operator.core.precaution import hold_upgrade
+from etcd_operator.core.reasons import attention
 from etcd_operator.core.rules.versions import refuse_image, refuse_version
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.template import read_image, read_version
@@ -73,7 +74,7 @@ FIRES = (
         "the first member that was rolled says that it is another etcd",
         refuse_image,
         half_rolled(),
-        "VersionDiffers",
+        attention.VERSION_DIFFERS,
         f"db-2 runs etcd 3.6.16 from image {OTHER}, and spec.version says 3.5.35: correct "
         "spec.version, or name an image of that version in spec.image.",
         Phase.RUNNING,
@@ -84,7 +85,7 @@ FIRES = (
         "a cluster was created with a version that is not the image's",
         refuse_image,
         running(pinned(MIDDLE), OLD, OLD, OLD),
-        "VersionDiffers",
+        attention.VERSION_DIFFERS,
         f"db-0, db-1, db-2 run etcd 3.5.35 from image {DIGEST}, and spec.version says 3.6.16: "
         "correct spec.version, or name an image of that version in spec.image.",
         Phase.RUNNING,
@@ -95,7 +96,7 @@ FIRES = (
         "a repository has another etcd under the tag",
         refuse_image,
         running(formed(3, version=OLD), MIDDLE, MIDDLE, MIDDLE),
-        "VersionDiffers",
+        attention.VERSION_DIFFERS,
         "db-0, db-1, db-2 run etcd 3.6.16 from image quay.io/coreos/etcd:v3.5.35, and "
         "spec.version says 3.5.35: correct spec.version, or name an image of that version in "
         "spec.image.",
@@ -107,7 +108,7 @@ FIRES = (
         "another version needs its image",
         refuse_version,
         with_spec(pinned(OLD), version=NEW, image=OTHER),
-        "VersionRefused",
+        attention.VERSION_REFUSED,
         "spec.version 3.7.3 is more than one minor version above 3.5.35, which members ran last: "
         "upgrade to 3.6 first.",
         Phase.RUNNING,

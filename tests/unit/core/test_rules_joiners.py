@@ -10,6 +10,7 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.learners import JOINS_WITHIN, SCHEDULED_WITHIN
 from etcd_operator.core.live_objects import Trouble
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rules import joiners
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
@@ -40,7 +41,7 @@ FIRES = (
         "an announced learner is waited for",
         joiners.wait_for_joiners,
         with_learner(growing(3, 5), 3),
-        "MemberStarting",
+        routine.MEMBER_STARTING,
         "Waiting for new member db-3 to start.",
         Phase.SCALING,
     ),
@@ -48,7 +49,7 @@ FIRES = (
         "so is one beside which the next cannot be announced yet",
         joiners.wait_for_joiners,
         beside_an_old_disk(with_learner(growing(3, 5, "3.6.4"), 3, serves=True, version="3.6.4")),
-        "MemberStarting",
+        routine.MEMBER_STARTING,
         "Waiting for new member db-3 to start.",
         Phase.SCALING,
     ),
@@ -56,7 +57,7 @@ FIRES = (
         "one that is late is waited for when nothing else is to be done",
         joiners.report_late_joiners,
         late(with_learner(growing(3, 5), 3, node="", trouble=Trouble("Unschedulable", "full"))),
-        "MemberNotJoining",
+        attention.MEMBER_NOT_JOINING,
         "Waiting for new member db-3 (Unschedulable: full) to start.",
         Phase.SCALING,
         ("apply PodDisruptionBudget db",),
@@ -65,7 +66,7 @@ FIRES = (
         "so is one whose Pod cannot be made",
         joiners.report_late_joiners,
         without_pods(late(with_learner(growing(3, 5), 3)), 3),
-        "MemberNotJoining",
+        attention.MEMBER_NOT_JOINING,
         "Waiting for new member db-3 to start.",
         Phase.SCALING,
         ("apply PodDisruptionBudget db",),
@@ -77,7 +78,7 @@ FIRES = (
             with_learner(growing(3, 5), 3, trouble=Trouble("ErrImagePull", "timeout")),
             SCHEDULED_WITHIN,
         ),
-        "MemberStarting",
+        routine.MEMBER_STARTING,
         "Waiting for new member db-3 to start.",
         Phase.SCALING,
     ),
@@ -85,7 +86,7 @@ FIRES = (
         "one that is late and runs may be there any moment",
         joiners.wait_for_joiners,
         late(with_learner(growing(3, 5), 3, running=True, ever_ran=True)),
-        "MemberStarting",
+        routine.MEMBER_STARTING,
         "Waiting for new member db-3 to start.",
         Phase.SCALING,
     ),

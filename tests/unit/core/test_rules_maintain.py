@@ -14,6 +14,7 @@ from etcd_operator.core.actions import Compact, Defragment, DisarmAlarm
 from etcd_operator.core.conditions import judge
 from etcd_operator.core.live_objects import Probe
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.rules.maintain import (
     defragment,
     disarm_corrupt,
@@ -85,7 +86,7 @@ FIRES = (
         "history is removed first, then the first follower's file is written anew",
         free_space,
         full(compacted=False),
-        "FreeingSpace",
+        routine.FREEING_SPACE,
         FREEING,
         Phase.RUNNING,
         ("compact 100", "defragment 1"),
@@ -94,7 +95,7 @@ FIRES = (
         "one member after the other",
         free_space,
         sized(full(used=QUOTA // 2), 1, db_size=QUOTA // 2),
-        "FreeingSpace",
+        routine.FREEING_SPACE,
         FREEING,
         Phase.RUNNING,
         ("defragment 2",),
@@ -103,7 +104,7 @@ FIRES = (
         "no second one beside another, whoever began that",
         free_space,
         busy(sized(full(used=QUOTA // 2), 1, db_size=QUOTA // 2), 1),
-        "FreeingSpace",
+        routine.FREEING_SPACE,
         f"{FREEING} Waiting: db-1 may be in the middle of a defragmentation.",
         Phase.RUNNING,
     ),
@@ -111,7 +112,7 @@ FIRES = (
         "as routine neither",
         defragment,
         busy(wasteful(formed(3, maintenance=ROUTINE), 1), 0, 2),
-        "Defragmenting",
+        routine.DEFRAGMENTING,
         "Defragmenting db-1: much of its database file is unused. Waiting: db-0, db-2 may be in "
         "the middle of a defragmentation.",
         Phase.RUNNING,
@@ -120,7 +121,7 @@ FIRES = (
         "the leader last",
         free_space,
         sized(full(used=QUOTA // 2), 1, 2, db_size=QUOTA // 2),
-        "FreeingSpace",
+        routine.FREEING_SPACE,
         FREEING,
         Phase.RUNNING,
         ("defragment 0",),
@@ -129,7 +130,7 @@ FIRES = (
         "when there is room the alarm is taken back",
         free_space,
         sized(full(), 0, 1, 2, db_size=QUOTA // 2, db_size_in_use=QUOTA // 2),
-        "FreeingSpace",
+        routine.FREEING_SPACE,
         FREEING,
         Phase.RUNNING,
         ("disarm NOSPACE a1",),
@@ -138,7 +139,7 @@ FIRES = (
         "also while a member writes its file anew",
         free_space,
         busy(sized(full(), 0, 1, 2, db_size=QUOTA // 2, db_size_in_use=QUOTA // 2), 1),
-        "FreeingSpace",
+        routine.FREEING_SPACE,
         FREEING,
         Phase.RUNNING,
         ("disarm NOSPACE a1",),
@@ -147,7 +148,7 @@ FIRES = (
         "nothing can be freed",
         tell_alarms,
         full(),
-        "QuotaUsedUp",
+        attention.QUOTA_EXCEEDED,
         "etcd refuses writes, because its quota is used up. Nothing that could be freed is left: "
         "delete keys, or raise spec.etcdConfig.quotaBackendBytes.",
         Phase.RUNNING,
@@ -157,7 +158,7 @@ FIRES = (
         "the user wants to do it",
         tell_alarms,
         full(compacted=None, maintenance={"freeSpace": "Never"}),
-        "QuotaUsedUp",
+        attention.QUOTA_EXCEEDED,
         "etcd refuses writes, because its quota is used up. Compact, defragment and disarm the "
         "alarm with etcdctl, or set spec.maintenance.freeSpace to Automatic.",
         Phase.RUNNING,
@@ -167,7 +168,7 @@ FIRES = (
         "a member is away",
         tell_alarms,
         silent(full(compacted=False), 2),
-        "QuotaUsedUp",
+        attention.QUOTA_EXCEEDED,
         "etcd refuses writes, because its quota is used up. Room is made when every member "
         "answers.",
         Phase.RUNNING,
@@ -177,7 +178,7 @@ FIRES = (
         "data differs, and nobody knows whose is right",
         tell_alarms,
         alarmed(formed(3), "alarm:CORRUPT "),
-        "CorruptData",
+        attention.CORRUPT_DATA,
         "etcd refuses to work, because members do not have the same data, and which of them is "
         "right has to be decided by a person.",
         Phase.RUNNING,
@@ -187,7 +188,7 @@ FIRES = (
         "the corrupt member is gone",
         disarm_corrupt,
         alarmed(formed(3), "memberID:7 alarm:CORRUPT "),
-        "DisarmingAlarm",
+        routine.DISARMING_ALARM,
         "The member with corrupt data is gone: taking its alarm back.",
         Phase.RUNNING,
         ("disarm CORRUPT 7",),
@@ -196,7 +197,7 @@ FIRES = (
         "routine: a follower",
         defragment,
         wasteful(formed(3, maintenance=ROUTINE), 0, 2),
-        "Defragmenting",
+        routine.DEFRAGMENTING,
         "Defragmenting db-2: much of its database file is unused.",
         Phase.RUNNING,
         ("defragment 2",),
@@ -205,7 +206,7 @@ FIRES = (
         "routine: the leader last, and not as leader",
         defragment,
         led_by(wasteful(formed(3, maintenance=ROUTINE), 1), 1),
-        "Defragmenting",
+        routine.DEFRAGMENTING,
         "Defragmenting db-1: much of its database file is unused.",
         Phase.RUNNING,
         ("lead 1>0", "defragment 1"),
@@ -214,7 +215,7 @@ FIRES = (
         "routine: a cluster of one",
         defragment,
         wasteful(formed(1, maintenance=ROUTINE), 0),
-        "Defragmenting",
+        routine.DEFRAGMENTING,
         "Defragmenting db-0: much of its database file is unused.",
         Phase.RUNNING,
         ("defragment 0",),
@@ -303,9 +304,9 @@ def test_the_members_own_quota_counts_where_it_is_told() -> None:
 
 
 def test_writes_are_not_available_while_space_is_used_up() -> None:
-    verdicts = {v.type: v for v in judge(full(), plan(full()).decision)}
-    assert verdicts["Available"].reason == "NoSpace"
-    assert verdicts["Degraded"].message == "etcd raised the alarm NOSPACE about db-1."
+    found = {v.type: v for v in judge(full(), plan(full()).decision)}
+    assert found["Available"].reason == verdicts.NO_SPACE
+    assert found["Degraded"].message == "etcd raised the alarm NOSPACE about db-1."
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from etcd_operator.api.cluster import Phase
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.rules import joiners
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import NOW, formed, growing, with_learner, with_spec
@@ -27,7 +28,7 @@ FIRES = (
         "a serving learner gets its vote, and its label after that",
         joiners.promote,
         with_learner(growing(3, 5), 3, serves=True),
-        "PromotingLearner",
+        routine.PROMOTING_LEARNER,
         "Learner db-3 is catching up.",
         Phase.SCALING,
         ("promote 3", "label db-3 voter"),
@@ -36,7 +37,7 @@ FIRES = (
         "a new Pod that the kubelet does not show to run yet, once the leader says it joined",
         joiners.promote,
         unseen(growing(3, 5), 3),
-        "PromotingLearner",
+        routine.PROMOTING_LEARNER,
         "Learner db-3 is catching up.",
         Phase.SCALING,
         ("promote 3", "label db-3 voter"),

@@ -16,6 +16,7 @@ from etcd_operator.core.guards import refuse
 from etcd_operator.core.plan import plan
 from etcd_operator.core.precaution import hold_upgrade
 from etcd_operator.core.precaution_guards import refuse_risk
+from etcd_operator.core.reasons import attention
 from etcd_operator.core.rules import protect, teardown
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
@@ -105,7 +106,7 @@ FIRES = (
         "an upgrade begins with a backup",
         protect.back_up_before_upgrade,
         held(),
-        "BackupBeforeUpgrade",
+        attention.BACKUP_BEFORE_UPGRADE,
         "The upgrade to v3.5.35 waits for a backup: one like EtcdBackup nightly is begun.",
         Phase.UPGRADING,
         ("back up db-before-v3.5.35-45362c97",),
@@ -114,7 +115,7 @@ FIRES = (
         "and waits for it",
         protect.back_up_before_upgrade,
         held(pending("v3.5.35", message="Job x is at work.")),
-        "BackupBeforeUpgrade",
+        attention.BACKUP_BEFORE_UPGRADE,
         "The upgrade to v3.5.35 waits for a backup: EtcdBackup db-before-v3.5.35-1: "
         "Job x is at work.",
         Phase.UPGRADING,
@@ -123,7 +124,7 @@ FIRES = (
         "one that fails keeps the version, and says how to go on",
         protect.back_up_before_upgrade,
         held(pending("v3.5.35", phase=TaskPhase.FAILED, failures=2, message="No bucket.")),
-        "BackupBeforeUpgrade",
+        attention.BACKUP_BEFORE_UPGRADE,
         "The upgrade to v3.5.35 waits for a backup: EtcdBackup db-before-v3.5.35-1: No bucket. "
         f"Mend that, {WITHOUT}",
         Phase.UPGRADING,
@@ -133,7 +134,7 @@ FIRES = (
         "one that was not verified does not count",
         protect.back_up_before_upgrade,
         held(taken("v3.5.35", proven=False)),
-        "BackupBeforeUpgrade",
+        attention.BACKUP_BEFORE_UPGRADE,
         "The upgrade to v3.5.35 waits for a backup: EtcdBackup db-before-v3.5.35-1: it is "
         "complete, but was not verified: delete it, and it is taken anew. "
         f"Mend that, {WITHOUT}",
@@ -144,7 +145,7 @@ FIRES = (
         "one of an earlier upgrade to the same version does not count",
         protect.back_up_before_upgrade,
         held(taken("v3.5.35", created=NOW - timedelta(days=1))),
-        "BackupBeforeUpgrade",
+        attention.BACKUP_BEFORE_UPGRADE,
         "The upgrade to v3.5.35 waits for a backup: one like EtcdBackup nightly is begun.",
         Phase.UPGRADING,
         ("back up db-before-v3.5.35-45362c97",),
@@ -153,7 +154,7 @@ FIRES = (
         "an EtcdBackup that does not exist is told",
         protect.back_up_before_upgrade,
         absent(held()),
-        "BackupBeforeUpgrade",
+        attention.BACKUP_BEFORE_UPGRADE,
         "The upgrade to v3.5.35 waits for a backup: EtcdBackup nightly of EtcdCluster db does not "
         f"exist in team, and spec.backup.beforeUpgrade names it: create it, {WITHOUT}",
         Phase.UPGRADING,
@@ -163,7 +164,7 @@ FIRES = (
         "a deletion begins with a backup",
         protect.back_up_before_deletion,
         leaving(),
-        "BackupBeforeDeletion",
+        attention.BACKUP_BEFORE_DELETION,
         "The deletion waits for a backup: one like EtcdBackup nightly is begun.",
         Phase.DELETING,
         ("back up db-before-deletion-7c8c9cf9",),
@@ -173,7 +174,7 @@ FIRES = (
         "and deletes nothing while it fails",
         protect.back_up_before_deletion,
         leaving(pending("deletion", failures=1, message="Denied.")),
-        "BackupBeforeDeletion",
+        attention.BACKUP_BEFORE_DELETION,
         "The deletion waits for a backup: EtcdBackup db-before-deletion-1: Denied. "
         f"Mend that, {GONE}",
         Phase.DELETING,
@@ -183,7 +184,7 @@ FIRES = (
         "nor while the cluster cannot be backed up",
         protect.back_up_before_deletion,
         leaving(pending("deletion", phase=TaskPhase.PENDING, message="No quorum.")),
-        "BackupBeforeDeletion",
+        attention.BACKUP_BEFORE_DELETION,
         "The deletion waits for a backup: EtcdBackup db-before-deletion-1: No quorum. "
         f"Mend that, {GONE}",
         Phase.DELETING,
@@ -193,7 +194,7 @@ FIRES = (
         "a disk without its Pod can still be started and backed up",
         protect.back_up_before_deletion,
         replace(leaving(), pods=()),
-        "BackupBeforeDeletion",
+        attention.BACKUP_BEFORE_DELETION,
         "The deletion waits for a backup: one like EtcdBackup nightly is begun.",
         Phase.DELETING,
         ("back up db-before-deletion-7c8c9cf9",),
@@ -203,7 +204,7 @@ FIRES = (
         "the backup of another cluster of the name does not count",
         protect.back_up_before_deletion,
         leaving(taken("deletion", mark="earlier-uid deletion")),
-        "BackupBeforeDeletion",
+        attention.BACKUP_BEFORE_DELETION,
         "The deletion waits for a backup: one like EtcdBackup nightly is begun.",
         Phase.DELETING,
         ("back up db-before-deletion-7c8c9cf9",),

@@ -8,6 +8,7 @@ import pytest
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.live_objects import Trouble
+from etcd_operator.core.reasons import attention
 from etcd_operator.core.rules.recover import recover_quorum
 from tests.unit.core.recovery_scenes import (
     LOST,
@@ -49,7 +50,7 @@ FIRES = (
         "another cluster is named",
         recover_quorum,
         approve(lost(1, 2), cluster_id="abc"),
-        "RecoveryRefused",
+        attention.RECOVERY_REFUSED,
         "spec.recovery.quorumLoss is not carried out: it names another etcd cluster than "
         "status.clusterID.",
         Phase.FAILED,
@@ -59,7 +60,7 @@ FIRES = (
         "more is wanted than is there",
         recover_quorum,
         approve(lost(1, 2), revision=101),
-        "RecoveryRefused",
+        attention.RECOVERY_REFUSED,
         "spec.recovery.quorumLoss is not carried out: db-0 is the most advanced member that "
         "runs, and has revision 100; bring a better one back, or accept that revision.",
         Phase.FAILED,
@@ -69,7 +70,7 @@ FIRES = (
         "nobody runs",
         recover_quorum,
         approve(lost(0, 1, 2)),
-        "RecoveryRefused",
+        attention.RECOVERY_REFUSED,
         "spec.recovery.quorumLoss is not carried out: no member runs that could be kept.",
         Phase.FAILED,
         flags=flags("blocked"),
@@ -78,7 +79,7 @@ FIRES = (
         "the disks have less than is wanted",
         recover_quorum,
         approve(started_again(0, 3, size=5, m0=80, m3=85)),
-        "RecoveryRefused",
+        attention.RECOVERY_REFUSED,
         "spec.recovery.quorumLoss is not carried out: db-3 is the most advanced member that "
         "runs, and has revision 85; bring a better one back, or accept that revision.",
         Phase.FAILED,
@@ -88,7 +89,7 @@ FIRES = (
         "another one is still starting: it may have more",
         recover_quorum,
         change_pod(approve(lost(1, 2)), 1, unready_since=NOW - timedelta(minutes=2)),
-        "RecoveryRefused",
+        attention.RECOVERY_REFUSED,
         "spec.recovery.quorumLoss is not carried out: db-1 may still say what is on the disk, "
         f"until {NOW + timedelta(minutes=3):%H:%M:%SZ}.",
         Phase.FAILED,
@@ -99,7 +100,7 @@ FIRES = (
             title,
             recover_quorum,
             scene,
-            "RecoveryRefused",
+            attention.RECOVERY_REFUSED,
             "spec.recovery.quorumLoss is not carried out: db-1 may still say what is on the disk, "
             f"until {NOW + timedelta(minutes=3):%H:%M:%SZ}.",
             Phase.FAILED,
@@ -111,7 +112,7 @@ FIRES = (
         "another one serves, says Kubernetes: the majority may be out of our sight",
         recover_quorum,
         change_pod(approve(lost(1, 2)), 2, ready=True, unready_since=None),
-        "RecoveryRefused",
+        attention.RECOVERY_REFUSED,
         "spec.recovery.quorumLoss is not carried out: db-2 does not answer but is Ready, so a "
         "majority may serve clients where the operator does not reach it.",
         Phase.FAILED,
@@ -121,7 +122,7 @@ FIRES = (
         "only a learner is left",
         recover_quorum,
         approve(with_standing(started_again(), 1, 99, is_learner=True)),
-        "RecoveryRefused",
+        attention.RECOVERY_REFUSED,
         "spec.recovery.quorumLoss is not carried out: no member runs that could be kept.",
         Phase.FAILED,
         flags=flags("blocked"),

@@ -9,6 +9,7 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
 from etcd_operator.core.plan import plan, predict
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.rules.replace import Disk, judge_disk, replace_lost_members
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
@@ -43,7 +44,7 @@ FIRES = (
         "a wiped follower leaves and is announced again",
         replace_lost_members,
         ended(formed(3), 1, WIPED),
-        "ReplacingMember",
+        routine.REPLACING_MEMBER,
         "Member db-1 lost its data: replacing it.",
         Phase.SCALING,
         ("remove 1", "add 1", "apply ConfigMap db-config", "label db-1 learner"),
@@ -52,7 +53,7 @@ FIRES = (
         "ordinal 0 is no exception",
         replace_lost_members,
         ended(led_by(formed(3), 2), 0, WIPED),
-        "ReplacingMember",
+        routine.REPLACING_MEMBER,
         "Member db-0 lost its data: replacing it.",
         Phase.SCALING,
         ("remove 0", "add 0", "apply ConfigMap db-config", "label db-0 learner"),
@@ -61,7 +62,7 @@ FIRES = (
         "one of five while another is silent: the rest is as safe as before",
         replace_lost_members,
         silent(ended(formed(5), 1, WIPED), 2),
-        "ReplacingMember",
+        routine.REPLACING_MEMBER,
         "Member db-1 lost its data: replacing it.",
         Phase.SCALING,
         ("remove 1", "add 1", "apply ConfigMap db-config", "label db-1 learner"),
@@ -70,7 +71,7 @@ FIRES = (
         "a corrupt disk goes, with the Pod that holds it",
         replace_lost_members,
         ended(formed(3), 1, CORRUPT),
-        "ReplacingMember",
+        routine.REPLACING_MEMBER,
         "Member db-1 has data that it cannot use: replacing it.",
         Phase.SCALING,
         ("delete PersistentVolumeClaim data-db-1", "delete Pod db-1"),
@@ -79,7 +80,7 @@ FIRES = (
         "a lost volume likewise",
         replace_lost_members,
         change_claim(change_pod(silent(formed(3), 1), 1, ready=False), 1, lost=True),
-        "ReplacingMember",
+        routine.REPLACING_MEMBER,
         "Member db-1 lost its disk: replacing it.",
         Phase.SCALING,
         ("delete PersistentVolumeClaim data-db-1", "delete Pod db-1"),

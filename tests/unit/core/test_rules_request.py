@@ -16,6 +16,7 @@ from etcd_operator.core.decision import LATER
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.observe import observe_child
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.render.certificates import render_certificates
 from etcd_operator.core.rules.certify import refuse_tls_switch, refuse_unusable_certificate
 from etcd_operator.core.rules.request import request_certificates, wait_for_issuer
@@ -90,7 +91,7 @@ FIRES = (
         "cert-manager is asked for what the client port needs",
         request_certificates,
         to_issue(),
-        "RequestingCertificates",
+        routine.REQUESTING_CERTIFICATES,
         "Telling cert-manager which certificates are wanted: db-server, db-client.",
         Phase.CREATING,
         ("apply Certificate db-server", "apply Certificate db-client"),
@@ -100,7 +101,7 @@ FIRES = (
         "one that was deleted comes back",
         request_certificates,
         without_child(issued(), "Certificate", "db-client"),
-        "RequestingCertificates",
+        routine.REQUESTING_CERTIFICATES,
         "Telling cert-manager which certificates are wanted: db-client.",
         Phase.RUNNING,
         ("apply Certificate db-client",),
@@ -110,7 +111,7 @@ FIRES = (
         "a spec that was corrected before it was carried out wants none",
         request_certificates,
         with_spec(asked(to_issue()), security={"tls": {}}),
-        "RequestingCertificates",
+        routine.REQUESTING_CERTIFICATES,
         "Telling cert-manager which certificates are wanted: db-server, db-client.",
         Phase.CREATING,
         ("delete Certificate db-server", "delete Certificate db-client"),
@@ -120,7 +121,7 @@ FIRES = (
         "cert-manager is not installed",
         wait_for_issuer,
         to_secure(3, **ISSUER),
-        "CertManagerMissing",
+        attention.CERT_MANAGER_MISSING,
         MISSING,
         Phase.FAILED,
         (),
@@ -130,7 +131,7 @@ FIRES = (
         "cert-manager is not there to answer",
         wait_for_issuer,
         asked(to_issue()),
-        "WaitingForIssuer",
+        attention.WAITING_FOR_ISSUER,
         f"{UNISSUED}it has said nothing about it yet; does it run?",
         Phase.CREATING,
         (),
@@ -140,7 +141,7 @@ FIRES = (
         "the issuer does not exist",
         wait_for_issuer,
         asked(to_issue(), unready('Referenced "ClusterIssuer" not found')),
-        "WaitingForIssuer",
+        attention.WAITING_FOR_ISSUER,
         f'{UNISSUED}Referenced "ClusterIssuer" not found',
         Phase.CREATING,
         (),
@@ -150,7 +151,7 @@ FIRES = (
         "it has issued, and the Secret is not there",
         refuse_unusable_certificate,
         asked(to_issue(), READY),
-        "CertificateUnusable",
+        attention.CERTIFICATE_UNUSABLE,
         "Secret db-server-tls, which cert-manager is to write, does not exist yet.",
         Phase.FAILED,
         (),
@@ -160,7 +161,7 @@ FIRES = (
         "an issuer cannot come to a cluster that is there",
         refuse_tls_switch,
         replace(with_spec(secured(), security={"tls": ISSUER}), cert_manager=True),
-        "TlsFixed",
+        attention.TLS_IMMUTABLE,
         "spec.security.tls cannot be turned on or off in a cluster that is there (TLS: "
         "client,peer; wanted: client,peer,issuer): set it back, or create another cluster and "
         "move the data.",
@@ -255,18 +256,18 @@ def test_an_edit_is_undone() -> None:
 def test_a_cluster_that_runs_says_what_keeps_it_from_renewal() -> None:
     stuck = asked(issued(), unready("the issuer is gone"))
     (told,) = (v for v in judge(stuck, plan(stuck).decision) if v.type == "CertificatesValid")
-    assert (told.status, told.reason) == ("False", "NotIssued")
+    assert (told.status, told.reason) == ("False", verdicts.NOT_ISSUED)
     assert told.message == f"{UNISSUED}the issuer is gone"
     gone = replace(issued(), cert_manager=False, children=secured().children)
     (told,) = (v for v in judge(gone, plan(gone).decision) if v.type == "CertificatesValid")
-    assert (told.reason, told.message) == ("NotIssued", MISSING)
+    assert (told.reason, told.message) == (verdicts.NOT_ISSUED, MISSING)
 
 
 def test_a_cluster_that_waits_says_so_before_it_has_any_secret() -> None:
     scene = asked(to_issue(), unready("no such issuer"))
     assert not scene.credentials
     (told,) = (v for v in judge(scene, plan(scene).decision) if v.type == "CertificatesValid")
-    assert told.reason == "NotIssued"
+    assert told.reason == verdicts.NOT_ISSUED
     assert plan(scene).decision.wake_after == LATER
 
 

@@ -12,6 +12,7 @@ from etcd_operator.core.actions import ApplyObject, RecordReplacement
 from etcd_operator.core.conditions import judge
 from etcd_operator.core.members import MemberList
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.replacement import ANNOTATION_RECORD, Stage, find_replacement
 from etcd_operator.core.rules.bootstrap import must_see_claims
 from etcd_operator.core.rules.restore import release_old_disks, restore_in_place
@@ -63,7 +64,7 @@ def fires(title: str, scene: Snapshot, says: str, *actions: str) -> Fires:
     """A row about a step."""
     message = f"{SAYS} {says}".strip()
     return Fires(
-        title, restore_in_place, scene, "Restoring", message, Phase.RESTORING, actions, QUIET
+        title, restore_in_place, scene, routine.RESTORING, message, Phase.RESTORING, actions, QUIET
     )
 
 
@@ -254,7 +255,7 @@ FIRES = (
         "somebody has edited the record",
         restore_in_place,
         wished(before(), {ANNOTATION_RECORD: '{"stage":"home"}'}),
-        "RestoreUnreadable",
+        attention.RESTORE_UNREADABLE,
         "The annotation etcd.etcd.io/replacement was edited and cannot be read: put back what it "
         "was. PersistentVolumes with etcd.etcd.io/quarantined-from hold the earlier data.",
         Phase.FAILED,
@@ -265,7 +266,7 @@ FIRES = (
         "every member serves: the old volumes go",
         release_old_disks,
         serving(),
-        "RestoredInPlace",
+        routine.RESTORED_IN_PLACE,
         "Every member of the restored cluster serves: the earlier disks are let go.",
         Phase.RESTORING,
         ("release v-0", "release v-1", "release v-2", "record over"),
@@ -320,7 +321,7 @@ def test_members_start_behind_closed_gates_as_a_cluster_not_known_yet() -> None:
     assert not [text for text in gate["data"].values() if '"new"' in text]
     assert applied["StatefulSet"]["spec"]["replicas"] == 3
     decision = plan(snapshot).decision
-    assert (decision.reason, decision.phase) == ("Bootstrapping", Phase.RESTORING)
+    assert (decision.reason, decision.phase) == (routine.BOOTSTRAPPING, Phase.RESTORING)
 
 
 def test_the_size_is_that_of_the_spec_when_it_began_and_changes_afterwards() -> None:
@@ -353,7 +354,7 @@ def test_nobody_says_that_the_majority_is_lost_meanwhile() -> None:
     verdicts = {v.type: v for v in judge(snapshot, plan(snapshot).decision)}
     assert (verdicts["QuorumHealthy"].status, verdicts["QuorumHealthy"].reason) == (
         "Unknown",
-        "Restoring",
+        routine.RESTORING,
     )
     assert verdicts["Progressing"].status == "True"
 

@@ -14,6 +14,7 @@ from etcd_operator.core.learners import JOINS_WITHIN
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.members import Member
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rules import resizing, scale
 from etcd_operator.core.rules.joiners import FRESH
 from etcd_operator.core.snapshot import Snapshot
@@ -72,7 +73,7 @@ FIRES = (
         "without a quorum nothing is changed",
         scale.wait_for_quorum,
         silent(with_spec(formed(3), size=5), 1, 2),
-        "NoQuorum",
+        attention.NO_QUORUM,
         "No quorum: 1 of 3 members answer; waiting for the others.",
         Phase.RUNNING,
     ),
@@ -80,7 +81,7 @@ FIRES = (
         "for the time of an election the phase stays",
         scale.wait_for_quorum,
         lost_since(silent(formed(3), 0, 1, 2), seconds=4),
-        "NoQuorum",
+        attention.NO_QUORUM,
         "No quorum: 0 of 3 members answer; waiting for the others.",
         Phase.RUNNING,
     ),
@@ -88,7 +89,7 @@ FIRES = (
         "after it the cluster has failed until they are back",
         scale.wait_for_quorum,
         lost_since(silent(formed(3), 0, 1, 2), seconds=5),
-        "NoQuorum",
+        attention.NO_QUORUM,
         "No quorum: 0 of 3 members answer; waiting for the others.",
         Phase.FAILED,
     ),
@@ -100,7 +101,7 @@ FIRES = (
             *formed(3).members,
             Member(0xF0, "stranger", ("http://stranger:2380",), ("http://stranger:2379",)),
         ),
-        "ForeignMember",
+        attention.FOREIGN_MEMBER,
         "etcd has a member that this cluster did not add: f0 at http://stranger:2380. Remove it "
         "with `etcdctl member remove`. Nothing is changed until then.",
         Phase.RUNNING,
@@ -110,7 +111,7 @@ FIRES = (
         "5 to 3: both highest leave etcd one after the other, then Pods stop together",
         scale.shrink,
         shrinking(5, 3),
-        "ScalingIn",
+        routine.SCALING_IN,
         "Shrinking from 5 to 3 members.",
         Phase.SCALING,
         ("remove 4", "remove 3", GATE, PODS),
@@ -119,7 +120,7 @@ FIRES = (
         "3 to 1: leadership stays with the one that stays",
         scale.shrink,
         led_by(shrinking(3, 1), 2),
-        "ScalingIn",
+        routine.SCALING_IN,
         "Shrinking from 3 to 1 members.",
         Phase.SCALING,
         ("lead 2>0", "remove 2", "remove 1", GATE, PODS),
@@ -128,7 +129,7 @@ FIRES = (
         "learners leave before voters",
         scale.shrink,
         with_spec(with_learner(growing(3, 5), 3), size=1),
-        "ScalingIn",
+        routine.SCALING_IN,
         "Shrinking from 4 to 1 members.",
         Phase.SCALING,
         ("remove 3", "remove 2", "remove 1", GATE, PODS),
@@ -137,7 +138,7 @@ FIRES = (
         "a dead member leaves as well",
         scale.shrink,
         silent(shrinking(5, 3), 4),
-        "ScalingIn",
+        routine.SCALING_IN,
         "Shrinking from 5 to 3 members.",
         Phase.SCALING,
         ("remove 4", "remove 3", GATE, PODS),
@@ -146,7 +147,7 @@ FIRES = (
         "shrinking waits when the rest would have no majority",
         resizing.wait_to_shrink,
         silent(shrinking(3, 1), 0),
-        "QuorumAtRisk",
+        attention.QUORUM_AT_RISK,
         "Not shrinking: while db-0 cannot be counted on, the rest has no majority.",
         Phase.SCALING,
     ),
@@ -154,7 +155,7 @@ FIRES = (
         "disks of removed members are deleted",
         scale.delete_left_disks,
         shrunk(5, 3),
-        "DeletingDisks",
+        routine.DELETING_DISKS,
         "Deleting the disks of removed members: data-db-3, data-db-4.",
         Phase.SCALING,
         ("delete PersistentVolumeClaim data-db-3", "delete PersistentVolumeClaim data-db-4"),
@@ -163,7 +164,7 @@ FIRES = (
         "those that do not go are named",
         resizing.wait_for_left_disks,
         change_claim(replace(shrunk(4, 3), pods=formed(3).pods), 3, deleting=True),
-        "DeletingDisks",
+        routine.DELETING_DISKS,
         "Deleting the disks of removed members: data-db-3.",
         Phase.SCALING,
     ),
@@ -171,7 +172,7 @@ FIRES = (
         "3 to 5 on 3.5: one learner at a time",
         scale.grow,
         growing(3, 5),
-        "ScalingOut",
+        routine.SCALING_OUT,
         "Growing from 3 to 5 members.",
         Phase.SCALING,
         ("add 3", GATE, PODS),
@@ -180,7 +181,7 @@ FIRES = (
         "1 to 3 on 3.6: the first learner",
         scale.grow,
         growing(1, 3, "3.6.4"),
-        "ScalingOut",
+        routine.SCALING_OUT,
         "Growing from 1 to 3 members.",
         Phase.SCALING,
         ("add 1", GATE, PODS),
@@ -189,7 +190,7 @@ FIRES = (
         "1 to 3 on 3.6: the second learner is announced before the first one is promoted",
         scale.grow,
         with_learner(growing(1, 3, "3.6.4"), 1, serves=True, version="3.6.4"),
-        "ScalingOut",
+        routine.SCALING_OUT,
         "Growing from 2 to 3 members.",
         Phase.SCALING,
         ("add 2", GATE, PODS),
@@ -198,7 +199,7 @@ FIRES = (
         "a hole is filled first",
         scale.grow,
         settled(without_claims(without_pods(without_member(formed(3), 1), 1), 1)),
-        "ScalingOut",
+        routine.SCALING_OUT,
         "Growing from 2 to 3 members.",
         Phase.SCALING,
         ("add 1", GATE),
@@ -207,7 +208,7 @@ FIRES = (
         "growing waits for a member that is away",
         resizing.wait_to_grow,
         silent(growing(3, 5), 1),
-        "MemberAway",
+        attention.MEMBER_UNAVAILABLE,
         "Growing waits for db-1 to answer.",
         Phase.SCALING,
     ),
@@ -215,7 +216,7 @@ FIRES = (
         "growing waits for old disks",
         resizing.wait_to_grow,
         change_claim(replace(growing(3, 5), claims=(*formed(4).claims,)), 3, deleting=True),
-        "WaitingForDisks",
+        routine.WAITING_FOR_DISKS,
         "Growing waits for the old disk of db-3 to go.",
         Phase.SCALING,
     ),
@@ -223,7 +224,7 @@ FIRES = (
         "a kept disk blocks growing, and the user is told which",
         resizing.wait_to_grow,
         replace(with_spec(growing(3, 5), storage=KEPT), claims=formed(4).claims),
-        "DiskKept",
+        attention.RETAINED_DISK_EXISTS,
         "PersistentVolumeClaim data-db-3 was kept when the cluster shrank, as "
         "spec.storage.retentionPolicy.whenScaled wants: delete it to let the cluster grow.",
         Phase.SCALING,
@@ -311,13 +312,13 @@ def test_a_removal_that_would_cost_the_majority_is_left_for_later() -> None:
         GATE,
         PODS,
     )
-    assert plan(silent(shrinking(3, 1), 0)).decision.reason == "QuorumAtRisk"
+    assert plan(silent(shrinking(3, 1), 0)).decision.reason == attention.QUORUM_AT_RISK
 
 
 def test_a_shrunk_cluster_is_not_well_before_its_old_disks_are_gone() -> None:
     """A Pod that still stops keeps its disk: nothing is done, and nobody is told all is well."""
     stopping = plan(replace(shrunk(5, 3), pods=formed(5).pods))
-    assert stopping.decision.reason == "DeletingDisks"
+    assert stopping.decision.reason == routine.DELETING_DISKS
     assert not stopping.decision.settled
 
 
@@ -368,13 +369,13 @@ def test_a_disk_comes_back_before_its_member_is_announced_again() -> None:
     regrown = with_spec(shrunk(3, 1), size=3)
     assert plan(regrown).rule == "delete_left_disks"
     going = change_claim(change_claim(regrown, 1, deleting=True), 2, deleting=True)
-    assert plan(going).decision.reason == "WaitingForDisks"
+    assert plan(going).decision.reason == routine.WAITING_FOR_DISKS
     assert briefs(settled(without_claims(going, 1, 2)))[0] == "add 1"
 
 
 def test_a_stray_pod_is_waited_for_like_a_disk() -> None:
     stray = replace(growing(3, 5), pods=(*formed(3).pods, pod(3, deleting=True)))
-    assert plan(stray).decision.reason == "WaitingForDisks"
+    assert plan(stray).decision.reason == routine.WAITING_FOR_DISKS
 
 
 def test_growth_does_not_meet_a_foreign_disk() -> None:

@@ -12,6 +12,7 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import ResizeClaim
 from etcd_operator.core.naming import ANNOTATION_CLAIM_METADATA, Naming
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.render.statefulset import hash_claim_metadata
 from etcd_operator.core.rules.storage import (
     grow_disks,
@@ -85,7 +86,7 @@ FIRES = (
         "what is handed down is in the template of disks to come",
         update_claim_template,
         owned(formed(3)),
-        "UpdatingClaimTemplate",
+        routine.UPDATING_CLAIM_TEMPLATE,
         "Updating the template of disks to come: spec.inheritedMetadata has changed.",
         Phase.UPGRADING,
         ("delete StatefulSet db",),
@@ -94,7 +95,7 @@ FIRES = (
         "what is handed down no more is in it no more",
         update_claim_template,
         without_wishes(handed_down(owned(formed(3)))),
-        "UpdatingClaimTemplate",
+        routine.UPDATING_CLAIM_TEMPLATE,
         "Updating the template of disks to come: spec.inheritedMetadata has changed.",
         Phase.UPGRADING,
         ("delete StatefulSet db",),
@@ -103,7 +104,7 @@ FIRES = (
         "every claim is asked for the new size",
         grow_disks,
         to_grow(),
-        "GrowingDisks",
+        routine.GROWING_DISKS,
         "Growing the disks to 20Gi: data-db-0, data-db-1, data-db-2.",
         Phase.UPGRADING,
         ("resize data-db-0", "resize data-db-1", "resize data-db-2"),
@@ -112,7 +113,7 @@ FIRES = (
         "the template follows, around the Pods",
         grow_disks,
         to_grow("20Gi"),
-        "GrowingDisks",
+        routine.GROWING_DISKS,
         "Growing the disks to 20Gi: data-db-0, data-db-1, data-db-2.",
         Phase.UPGRADING,
         ("delete StatefulSet db",),
@@ -121,7 +122,7 @@ FIRES = (
         "a claim without a volume is asked when it has one, the others now",
         grow_disks,
         change_claim(to_grow(), 1, bound=False, capacity=""),
-        "GrowingDisks",
+        routine.GROWING_DISKS,
         "Growing the disks to 20Gi: data-db-0, data-db-2.",
         Phase.UPGRADING,
         ("resize data-db-0", "resize data-db-2"),
@@ -130,7 +131,7 @@ FIRES = (
         "without a majority the claims grow, for a full disk may be what took it",
         grow_full_disks,
         silent(to_grow(), 1, 2),
-        "GrowingDisks",
+        routine.GROWING_DISKS,
         "Growing the disks to 20Gi: data-db-0, data-db-1, data-db-2.",
         Phase.UPGRADING,
         ("resize data-db-0", "resize data-db-1", "resize data-db-2"),
@@ -139,7 +140,7 @@ FIRES = (
         "a disk too small to form a cluster grows as well",
         grow_full_disks,
         with_spec(sized(begun(1), "1Mi", "1Mi"), storage={"size": "20Gi"}),
-        "GrowingDisks",
+        routine.GROWING_DISKS,
         "Growing the disks to 20Gi: data-db-0.",
         Phase.UPGRADING,
         ("resize data-db-0",),
@@ -186,7 +187,7 @@ def test_the_new_template_asks_for_the_new_size_and_then_the_volumes_are_waited_
     template = sets[0].manifest["spec"]["volumeClaimTemplates"][0]  # type: ignore[union-attr]  # an ApplyObject
     assert template["spec"]["resources"]["requests"]["storage"] == "20Gi"
     decision = plan(orphaned).decision
-    assert decision.reason == "GrowingDisks"
+    assert decision.reason == routine.GROWING_DISKS
     assert not decision.settled
     assert plan(without_child(to_grow("20Gi", "20Gi"), "StatefulSet", "db")).decision.settled
 

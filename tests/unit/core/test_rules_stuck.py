@@ -13,6 +13,7 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import DeleteObject
 from etcd_operator.core.live_objects import Host, Probe, Trouble
 from etcd_operator.core.plan import plan, predict
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rules.stuck import (
     release_stuck_pods,
     replace_stuck_members,
@@ -98,7 +99,7 @@ FIRES = (
         "its disk is on a node that is gone: at once",
         replace_stuck_members,
         homeless(formed(3), 1, host=Host.GONE, since=NOW),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 has its disk on a node that is gone: replacing it.",
         Phase.SCALING,
         REPLACED,
@@ -107,7 +108,7 @@ FIRES = (
         "its disk is on a node that does not answer: after the delay",
         replace_stuck_members,
         homeless(formed(3), 1, host=Host.DOWN),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 has its disk on a node that cannot be used: replacing it.",
         Phase.SCALING,
         REPLACED,
@@ -116,7 +117,7 @@ FIRES = (
         "its Pod cannot end on a dead node: it is let go",
         replace_stuck_members,
         ending(formed(3), 1),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 cannot end its Pod: node node-1 does not answer: replacing it.",
         Phase.SCALING,
         (
@@ -131,7 +132,7 @@ FIRES = (
         "it crashes where the others do not",
         replace_stuck_members,
         crashing(formed(3), 1),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 crashes again and again: replacing it.",
         Phase.SCALING,
         REPLACED,
@@ -140,7 +141,7 @@ FIRES = (
         "somebody asks for it, of the leader",
         replace_stuck_members,
         asked(led_by(formed(3), 1), 1),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 is to be replaced, as its Pod's annotation says: replacing it.",
         Phase.SCALING,
         (
@@ -152,7 +153,7 @@ FIRES = (
         "etcd says that its data is corrupt",
         replace_stuck_members,
         corrupt(formed(3), 1),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 has corrupt data, as etcd's alarm says: replacing it.",
         Phase.SCALING,
         ("apply ConfigMap db-config", *REPLACED[:4]),
@@ -164,7 +165,7 @@ FIRES = (
             homeless(formed(3), 1, host=Host.DOWN, since=JUST_NOW),
             recovery={"memberReplacementDelay": "30s"},
         ),
-        "ReplacingStuckMember",
+        routine.REPLACING_STUCK_MEMBER,
         "Member db-1 has its disk on a node that cannot be used: replacing it.",
         Phase.SCALING,
         REPLACED,
@@ -173,7 +174,7 @@ FIRES = (
         "a Pod on a dead node whose member left is let go",
         release_stuck_pods,
         ending(without_member(formed(3), 2), 2),
-        "ReleasingPods",
+        routine.FORCE_DELETING_PODS,
         "Letting go of db-2: its node does not answer.",
         Phase.SCALING,
         (
@@ -186,7 +187,7 @@ FIRES = (
         "when it will be replaced",
         wait_to_replace,
         homeless(formed(3), 1, host=Host.DOWN, since=JUST_NOW),
-        "MemberStuck",
+        attention.MEMBER_STUCK,
         "Member db-1 has its disk on a node that cannot be used; it is replaced at 05:10:07Z if "
         "that lasts.",
         Phase.RUNNING,
@@ -195,7 +196,7 @@ FIRES = (
         "why it cannot be replaced",
         wait_to_replace,
         asked(formed(1), 0),
-        "CannotReplaceMember",
+        attention.CANNOT_REPLACE_MEMBER,
         "Member db-0 is to be replaced, as its Pod's annotation says, but the others have no "
         "majority without it.",
         Phase.RUNNING,
@@ -205,7 +206,7 @@ FIRES = (
         "two of three have corrupt data: which one is right?",
         wait_to_replace,
         corrupt(formed(3), 0, 1),
-        "CannotReplaceMember",
+        attention.CANNOT_REPLACE_MEMBER,
         "Member db-0 has corrupt data, as etcd's alarm says, but those that are known to have the "
         "right data have no majority without it.",
         Phase.RUNNING,

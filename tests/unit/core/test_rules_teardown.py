@@ -11,6 +11,7 @@ from etcd_operator.core.actions import DeleteObject, EvictPod, SetFinalizer
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.naming import FINALIZER
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import attention, events, routine
 from etcd_operator.core.rules import refuse as refusals
 from etcd_operator.core.rules import teardown
 from etcd_operator.core.sentences import describe
@@ -55,7 +56,7 @@ FIRES = (
         "what the garbage collector is about to orphan stays",
         teardown.leave_orphans,
         deleted(formed(3), FINALIZER, "orphan"),
-        "LeavingOrphans",
+        routine.LEAVING_ORPHANS,
         STAYS,
         Phase.DELETING,
         ("finalizer off",),
@@ -65,7 +66,7 @@ FIRES = (
         "what it has orphaned stays, though its finalizer was never seen",
         teardown.leave_orphans,
         deleted(orphaned(formed(3))),
-        "LeavingOrphans",
+        routine.LEAVING_ORPHANS,
         STAYS,
         Phase.DELETING,
         ("finalizer off",),
@@ -75,7 +76,7 @@ FIRES = (
         "the finalizer is let go once",
         teardown.leave_orphans,
         deleted(formed(3), "orphan"),
-        "LeavingOrphans",
+        routine.LEAVING_ORPHANS,
         STAYS,
         Phase.DELETING,
         (),
@@ -85,7 +86,7 @@ FIRES = (
         "what stays needs no backup before",
         teardown.leave_orphans,
         deleted(with_spec(formed(1), backup={"beforeDeletion": "daily"}), FINALIZER, "orphan"),
-        "LeavingOrphans",
+        routine.LEAVING_ORPHANS,
         STAYS,
         Phase.DELETING,
         ("finalizer off",),
@@ -95,7 +96,7 @@ FIRES = (
         "one object without an owner is no wish to leave all",
         teardown.tear_down,
         deleted(change_child(formed(1), "Service", "db-client", owner_uid="")),
-        "Deleting",
+        routine.DELETING,
         "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to go.",
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
@@ -105,7 +106,7 @@ FIRES = (
         "a deletion in the foreground is one as any other",
         teardown.tear_down,
         deleted(formed(1), FINALIZER, "foregroundDeletion"),
-        "Deleting",
+        routine.DELETING,
         "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to go.",
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
@@ -115,7 +116,7 @@ FIRES = (
         "without our finalizer nothing is touched",
         teardown.tear_down,
         deleted(formed(1), "foregroundDeletion"),
-        "Deleting",
+        routine.DELETING,
         "The operator is done; EtcdCluster db waits for foregroundDeletion.",
         Phase.DELETING,
         (),
@@ -125,7 +126,7 @@ FIRES = (
         "whose finalizer keeps a disk is said",
         teardown.tear_down,
         deleted(ONLY_DISK),
-        "HeldByFinalizer",
+        attention.HELD_BY_FINALIZER,
         "Waiting for PersistentVolumeClaim data-db-0 to go. PersistentVolumeClaim data-db-0 is "
         "kept by finalizer example.com/hold, which is not the operator's: whoever put it there has "
         "to take it off.",
@@ -137,7 +138,7 @@ FIRES = (
         "a finalizer keeps nothing that nobody has deleted yet",
         teardown.tear_down,
         deleted(change_claim(formed(1), 0, finalizers=(FOREIGN,))),
-        "Deleting",
+        routine.DELETING,
         "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to go.",
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
@@ -153,7 +154,7 @@ FIRES = (
                 claims=(),
             )
         ),
-        "HeldByFinalizer",
+        attention.HELD_BY_FINALIZER,
         "Waiting for Pod db-0 to go. Pod db-0 is kept by finalizer example.com/hold, which is not "
         "the operator's: whoever put it there has to take it off.",
         Phase.DELETING,
@@ -206,7 +207,7 @@ def test_members_hand_over_only_where_their_disks_stay(policy: str, grace: int |
 def test_the_event_says_what_stays() -> None:
     (release,) = plan(deleted(formed(1), FINALIZER, "orphan")).actions
     sentence = "Let go of db: Pods, disks and objects stay, as --cascade=orphan asks."
-    assert describe(release, "db") == ("Released", sentence)
+    assert describe(release, "db") == (events.FINALIZER_REMOVED, sentence)
 
 
 def test_a_new_cluster_is_told_whose_objects_it_meets() -> None:
@@ -215,5 +216,5 @@ def test_a_new_cluster_is_told_whose_objects_it_meets() -> None:
     met = replace(earlier, naming=replace(left.naming, uid="another"))
     decision = refusals.refuse_foreign_objects(met)
     assert decision is not None
-    assert decision.reason == "NameTaken"
+    assert decision.reason == attention.NAME_TAKEN
     assert "was deleted with --cascade=orphan" in decision.message

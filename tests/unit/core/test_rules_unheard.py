@@ -9,6 +9,7 @@ import pytest
 
 from etcd_operator.api.cluster import Condition, Phase
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import attention
 from etcd_operator.core.rules.unheard import wait_for_answers
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
@@ -55,7 +56,7 @@ FIRES = (
         "Ready members that do not answer",
         wait_for_answers,
         NOBODY,
-        "OperatorCannotReach",
+        attention.OPERATOR_CANNOT_REACH,
         f"db-0, db-1, db-2 is Ready but{SILENCE}",
         Phase.RUNNING,
     ),
@@ -63,7 +64,7 @@ FIRES = (
         "for long",
         wait_for_answers,
         told(NOBODY, 10),
-        "OperatorCannotReach",
+        attention.OPERATOR_CANNOT_REACH,
         f"db-0, db-1, db-2 is Ready but{SILENCE}",
         Phase.RUNNING,
         flags=flags("blocked"),
@@ -72,7 +73,7 @@ FIRES = (
         "a cluster that counted as failed has not",
         wait_for_answers,
         with_status(told(NOBODY, 9), phase="Failed"),
-        "OperatorCannotReach",
+        attention.OPERATOR_CANNOT_REACH,
         f"db-0, db-1, db-2 is Ready but{SILENCE}",
         Phase.RUNNING,
     ),
@@ -80,7 +81,7 @@ FIRES = (
         "one of them is enough, for it read what a majority has",
         wait_for_answers,
         change_pod(change_pod(NOBODY, 2, ready=False), 0, ready=False),
-        "OperatorCannotReach",
+        attention.OPERATOR_CANNOT_REACH,
         f"db-1 is Ready but{SILENCE}",
         Phase.RUNNING,
     ),
@@ -88,7 +89,7 @@ FIRES = (
         "before the cluster is formed one is, and nobody may begin anew",
         wait_for_answers,
         FORMING,
-        "OperatorCannotReach",
+        attention.OPERATOR_CANNOT_REACH,
         f"db-1 is Ready but{SILENCE} A member that has not started yet waits as well.",
         Phase.CREATING,
         ("apply ConfigMap db-config", "apply StatefulSet db"),
@@ -97,7 +98,7 @@ FIRES = (
         "members that ask for a user",
         wait_for_answers,
         with_status(ASKED, phase="Scaling"),
-        "AuthenticationRequired",
+        attention.AUTHENTICATION_REQUIRED,
         USER,
         Phase.SCALING,
         flags=flags("blocked"),

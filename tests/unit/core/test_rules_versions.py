@@ -12,6 +12,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import ApplyObject, SetDowngrade
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rules.versions import end_downgrade, prepare_version, refuse_version
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.versions import next_record, read_record
@@ -102,7 +103,7 @@ FIRES = (
         "more than one minor version up",
         refuse_version,
         with_spec(at(OLD), version=NEW),
-        "VersionRefused",
+        attention.VERSION_REFUSED,
         "spec.version 3.7.3 is more than one minor version above 3.5.35, which members ran last: "
         "upgrade to 3.6 first.",
         Phase.RUNNING,
@@ -113,7 +114,7 @@ FIRES = (
         "3.6 from before 3.5.26",
         refuse_version,
         with_spec(at("3.5.25"), version=MIDDLE),
-        "VersionRefused",
+        attention.VERSION_REFUSED,
         "spec.version 3.6.16 is not safe to go to from 3.5.25, for members that were removed may "
         "come back: upgrade to 3.5.26 or later first.",
         Phase.RUNNING,
@@ -124,7 +125,7 @@ FIRES = (
         "back from 3.7",
         refuse_version,
         with_spec(at(NEW), version=MIDDLE),
-        "VersionRefused",
+        attention.VERSION_REFUSED,
         "spec.version 3.6.16 is older than 3.7.3, which members run, and etcd cannot go back from "
         "there: keep 3.7.3 or a later one.",
         Phase.RUNNING,
@@ -135,7 +136,7 @@ FIRES = (
         "a downgrade begins in etcd",
         prepare_version,
         down(),
-        "PreparingVersion",
+        routine.PREPARING_VERSION,
         f"Preparing for v3.5.35: {READABLE}.",
         Phase.UPGRADING,
         ("downgrade to 3.5",),
@@ -144,7 +145,7 @@ FIRES = (
         "a downgrade waits for the disks",
         prepare_version,
         down(target="3.5.0"),
-        "PreparingVersion",
+        routine.PREPARING_VERSION,
         f"Preparing for v3.5.35: waiting until {READABLE}.",
         Phase.UPGRADING,
     ),
@@ -152,7 +153,7 @@ FIRES = (
         "a downgrade does not begin while a member is away",
         prepare_version,
         silent(down(), 2),
-        "PreparingVersion",
+        routine.PREPARING_VERSION,
         "Preparing for v3.5.35: waiting until every member serves.",
         Phase.UPGRADING,
     ),
@@ -160,7 +161,7 @@ FIRES = (
         "what 3.5 logged has to be in snapshots before 3.7",
         prepare_version,
         with_spec(came_up(), version=NEW),
-        "PreparingVersion",
+        routine.PREPARING_VERSION,
         f"Preparing for v3.7.3: {SNAPSHOTS}.",
         Phase.UPGRADING,
         ("downgrade to 3.5",),
@@ -169,7 +170,7 @@ FIRES = (
         "it is recorded that the snapshots are written",
         prepare_version,
         running(with_spec(came_up(), version=NEW), *[MIDDLE] * 3, target="3.5.0", stored="3.5.0"),
-        "PreparingVersion",
+        routine.PREPARING_VERSION,
         f"Preparing for v3.7.3: waiting until {SNAPSHOTS}.",
         Phase.UPGRADING,
         ("apply ConfigMap db-config",),
@@ -183,7 +184,7 @@ FIRES = (
             target="3.5.0",
             stored="3.5.0",
         ),
-        "PreparingVersion",
+        routine.PREPARING_VERSION,
         "Preparing for v3.7.3: the snapshots are written.",
         Phase.UPGRADING,
         ("downgrade off",),
@@ -192,7 +193,7 @@ FIRES = (
         "the spec went back while etcd was preparing",
         end_downgrade,
         with_spec(down(target="3.5.0"), version=MIDDLE),
-        "EndingDowngrade",
+        routine.ENDING_DOWNGRADE,
         "Ending the downgrade: spec.version is 3.6.16.",
         Phase.UPGRADING,
         ("downgrade off",),

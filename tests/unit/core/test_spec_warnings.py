@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from etcd_operator.core.plan import plan
+from etcd_operator.core.reasons import verdicts
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.spec_warnings import find_spec_warnings
 from etcd_operator.core.status import report
@@ -29,19 +31,19 @@ def scene(quota: int | None, disk: str, memory: str, **more: Any) -> Snapshot:
     [
         (None, "10Gi", "2Gi", []),
         (None, "10Gi", "", []),  # whoever sets no limit has none
-        (0, "2Gi", "4Gi", ["QuotaExceedsDisk"]),  # etcd takes 0 for its default
-        (None, "2Gi", "4Gi", ["QuotaExceedsDisk"]),
+        (0, "2Gi", "4Gi", [verdicts.QUOTA_EXCEEDS_DISK]),  # etcd takes 0 for its default
+        (None, "2Gi", "4Gi", [verdicts.QUOTA_EXCEEDS_DISK]),
         (None, "2560Mi", "4Gi", []),  # with room for log and snapshots
-        (None, "2559Mi", "4Gi", ["QuotaExceedsDisk"]),
-        (8 * GI, "1Gi", "16Gi", ["QuotaExceedsDisk"]),
-        (8 * GI, "10Gi", "512Mi", ["QuotaExceedsMemory"]),
-        (8 * GI, "1Gi", "512Mi", ["QuotaExceedsDisk", "QuotaExceedsMemory"]),
+        (None, "2559Mi", "4Gi", [verdicts.QUOTA_EXCEEDS_DISK]),
+        (8 * GI, "1Gi", "16Gi", [verdicts.QUOTA_EXCEEDS_DISK]),
+        (8 * GI, "10Gi", "512Mi", [verdicts.QUOTA_EXCEEDS_MEMORY]),
+        (8 * GI, "1Gi", "512Mi", [verdicts.QUOTA_EXCEEDS_DISK, verdicts.QUOTA_EXCEEDS_MEMORY]),
         (GI // 2, "1Gi", "512Mi", []),
-        (8 * GI, "400Mi", "16Gi", ["QuotaExceedsDisk"]),
+        (8 * GI, "400Mi", "16Gi", [verdicts.QUOTA_EXCEEDS_DISK]),
     ],
 )
 def test_a_quota_beyond_the_disk_or_the_memory(
-    quota: int | None, disk: str, memory: str, reasons: list[str]
+    quota: int | None, disk: str, memory: str, reasons: list[Reason]
 ) -> None:
     assert [w.reason for w in find_spec_warnings(scene(quota, disk, memory))] == reasons
 
@@ -52,7 +54,7 @@ def test_what_nobody_chose_is_told_when_the_database_has_come_half_way(
 ) -> None:
     """etcd's own quota is 2Gi, and the operator's own limit 1Gi."""
     grown = with_status(new(3), members=[{"name": "db-0", "dbSize": size}])
-    wanted = ["QuotaExceedsMemory"] if told else []
+    wanted = [verdicts.QUOTA_EXCEEDS_MEMORY] if told else []
     assert [w.reason for w in find_spec_warnings(grown)] == wanted
 
 
@@ -62,13 +64,13 @@ def test_what_a_volume_has_counts_and_not_what_was_asked_for() -> None:
         large = change_claim(large, ordinal, capacity="5Gi")
     assert find_spec_warnings(large) == []
     small = change_claim(large, 1, capacity="1Gi")
-    assert [w.reason for w in find_spec_warnings(small)] == ["QuotaExceedsDisk"]
+    assert [w.reason for w in find_spec_warnings(small)] == [verdicts.QUOTA_EXCEEDS_DISK]
 
 
 def test_a_template_of_claims_has_a_size_of_its_own() -> None:
     request = {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}
     own = scene(None, "10Gi", "4Gi", volumeClaimTemplate=request)
-    assert [w.reason for w in find_spec_warnings(own)] == ["QuotaExceedsDisk"]
+    assert [w.reason for w in find_spec_warnings(own)] == [verdicts.QUOTA_EXCEEDS_DISK]
 
 
 def test_the_sentence_names_fields_values_and_the_remedy() -> None:
@@ -88,6 +90,6 @@ def test_the_sentence_names_fields_values_and_the_remedy() -> None:
 def test_it_is_a_condition_and_the_cluster_is_ready_all_the_same() -> None:
     bad = scene(8 * GI, "1Gi", "512Mi")
     conditions = {c.type: c for c in report(bad, plan(bad).decision).conditions}
-    assert conditions["SpecWarning"].reason == "QuotaExceedsDisk"
+    assert conditions["SpecWarning"].reason == verdicts.QUOTA_EXCEEDS_DISK.name
     good = scene(None, "10Gi", "4Gi")
     assert "SpecWarning" not in {c.type for c in report(good, plan(good).decision).conditions}

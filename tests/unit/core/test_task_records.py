@@ -21,6 +21,8 @@ from etcd_operator.core.backup.task import (
 )
 from etcd_operator.core.conditions import Verdict
 from etcd_operator.core.live_objects import Trouble
+from etcd_operator.core.reasons import backups
+from etcd_operator.core.reasons.reason import Reason
 from tests.unit.core.scenes import claim
 from tests.unit.core.test_backup_plan import (
     NOW,
@@ -148,9 +150,11 @@ def test_an_edited_version_of_a_backup_stops_nothing() -> None:
 
 
 def test_conditions_of_others_leave_room_for_ours() -> None:
-    foreign = tuple(Verdict(f"Of{n}", "True", "X", "x") for n in range(MOST_CONDITIONS))
+    foreign = tuple(
+        Verdict(f"Of{n}", "True", Reason("X", "x"), "x") for n in range(MOST_CONDITIONS)
+    )
     full = date(foreign, (), NOW, 1)
-    ours = date((Verdict("Completed", "False", "Waiting", "w"),), full, NOW, 1)
+    ours = date((Verdict("Completed", "False", backups.WAITING, "w"),), full, NOW, 1)
     assert len(ours) == MOST_CONDITIONS
     assert ours[-1].type == "Completed"
 

@@ -17,6 +17,7 @@ from etcd_operator.core.naming import (
     ANNOTATION_TEMPLATE,
 )
 from etcd_operator.core.plan import choose_layout, plan
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.render.statefulset import render_statefulset
 from etcd_operator.core.render.upgrade import is_rolling, is_upgrade
 from etcd_operator.core.snapshot import Snapshot
@@ -112,7 +113,7 @@ def test_only_what_nobody_asked_for_waits(name: str) -> None:
 def test_what_waits_is_not_written_and_all_else_goes_on() -> None:
     waiting = replace(older(formed(3), other_probe), upgrade_waits="others first")
     assert plan(waiting).actions == ()
-    assert plan(waiting).decision.reason == "Healthy"
+    assert plan(waiting).decision.reason == routine.HEALTHY
     budget = copy.deepcopy(waiting.children["PodDisruptionBudget", "db"].body)
     budget["spec"]["maxUnavailable"] = 3
     (action,) = plan(change_child(waiting, "PodDisruptionBudget", "db", body=budget)).actions

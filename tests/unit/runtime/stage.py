@@ -13,6 +13,7 @@ from etcd_operator.core.actions import (
 )
 from etcd_operator.core.decision import Decision
 from etcd_operator.core.plan import Plan, plan
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
 from etcd_operator.errors import (
@@ -174,6 +175,8 @@ def replan(
     monkeypatch: pytest.MonkeyPatch, *actions: Action, wake_after: float | None = 3.0
 ) -> None:
     """Let the rules decide this, whatever they see."""
-    decision = Decision("Scripted", "As told.", Phase.RUNNING, wake_after=wake_after)
+    decision = Decision(
+        Reason("Scripted", "As told."), "As told.", Phase.RUNNING, wake_after=wake_after
+    )
     made = Plan(actions, decision, "scripted")
     monkeypatch.setattr(reconciler_module, "plan", lambda _: made)

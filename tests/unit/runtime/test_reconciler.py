@@ -329,7 +329,10 @@ async def test_each_effect_is_an_event() -> None:
     await stage.make_pass()
     effects = [told for told in stage.told if told[1] != "ScalingIn"]
     assert effects[0] == ("Normal!", "MemberRemoved", "Removed member db-4 (a4).")
-    assert effects == [("Normal!", *describe(action, "db")) for action in stage.performed]
+    assert effects == [
+        ("Normal!", reason.name, sentence)
+        for reason, sentence in (describe(action, "db") for action in stage.performed)
+    ]
 
 
 async def test_what_had_no_effect_is_no_event() -> None:

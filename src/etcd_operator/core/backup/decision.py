@@ -8,13 +8,12 @@ from typing import Any, Final, Literal
 
 from etcd_operator.api.cluster import Condition
 from etcd_operator.core.conditions import Verdict
+from etcd_operator.core.reasons import backups, restores, tasks
+from etcd_operator.core.reasons.reason import Reason
 
 Json = dict[str, Any]
 
 FIRST_RETRY: Final = timedelta(seconds=10)
-# Reasons of the condition Completed: Kubernetes refuses an action; a Job's Pod cannot begin.
-REFUSED: Final = "RefusedByKubernetes"
-BLOCKED: Final = "JobBlocked"
 MOST_CONDITIONS: Final = 8
 LONGEST_RETRY: Final = timedelta(minutes=10)
 
@@ -26,6 +25,11 @@ class Create:
     kind: str
     manifest: Json = field(hash=False)
     why: str = ""
+
+    @property
+    def reason(self) -> Reason:
+        """The reason of the event."""
+        return tasks.CREATED[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Annotate:
     resource_version: str
     annotations: Json = field(hash=False)
     why: str = ""
-    reason: str = "DisksFilled"
+    reason: Reason = restores.DISKS_FILLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class Told:
     """An event: what happened, in a word and a sentence."""
 
     kind: Literal["Normal", "Warning"]
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -101,7 +105,7 @@ def date(
         known[verdict.type] = Condition(
             type=verdict.type,
             status=verdict.status,
-            reason=verdict.reason,
+            reason=verdict.reason.name,
             message=verdict.message,
             last_transition_time=old.last_transition_time if old and same else format_time(now),
             observed_generation=generation,
@@ -115,14 +119,19 @@ def date(
 
 def find_block(conditions: tuple[Condition, ...]) -> str:
     """What kept a Job from going on when it was last looked at; empty if nothing did."""
-    return next((c.message for c in conditions if c.reason == BLOCKED), "")
+    return next((c.message for c in conditions if c.reason == backups.JOB_BLOCKED.name), "")
 
 
 def refuse(
     conditions: tuple[Condition, ...], why: str, now: datetime, generation: int
 ) -> tuple[Condition, ...]:
     """The conditions when Kubernetes refuses an action."""
-    return date((Verdict("Completed", "False", REFUSED, why),), conditions, now, generation)
+    return date(
+        (Verdict("Completed", "False", tasks.REFUSED_BY_KUBERNETES, why),),
+        conditions,
+        now,
+        generation,
+    )
 
 
 def format_time(moment: datetime) -> str:

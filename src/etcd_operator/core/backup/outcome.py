@@ -21,6 +21,7 @@ from etcd_operator.core.backup.decision import (
 from etcd_operator.core.backup.task import Task, TaskPod, find_pod, newest
 from etcd_operator.core.conditions import Verdict
 from etcd_operator.core.live_objects import Trouble
+from etcd_operator.core.reasons import backups
 
 Json = dict[str, Any]
 
@@ -97,24 +98,24 @@ def _record_success(
             "consecutive_failures": 0,
             "retry_time": None,
             "conditions": date(
-                (Verdict("Completed", "True", "BackedUp", message), verified),
+                (Verdict("Completed", "True", backups.BACKED_UP, message), verified),
                 status.conditions,
                 view.now,
                 view.backup.generation,
             ),
         }
     )
-    told = [Told("Normal", "BackedUp", message)]
-    told += [Told("Warning", "RetentionFailed", text) for text in result.get("warnings", ())]
+    told = [Told("Normal", backups.BACKED_UP, message)]
+    told += [Told("Warning", backups.RETENTION_FAILED, text) for text in result.get("warnings", ())]
     if result.get("deleted"):
-        told.append(Told("Normal", "Expired", f"Deleted {result['deleted']} older backups."))
+        told.append(Told("Normal", backups.EXPIRED, f"Deleted {result['deleted']} older backups."))
     return status, tuple(told)
 
 
 def _judge_verified(result: Json) -> Verdict:
     if not result.get("verified"):
-        return Verdict("Verified", "Unknown", "NotAsked", "spec.verify is false.")
-    return Verdict("Verified", "True", "Compared", result["verified"])
+        return Verdict("Verified", "Unknown", backups.NOT_ASKED, "spec.verify is false.")
+    return Verdict("Verified", "True", backups.COMPARED, result["verified"])
 
 
 def _record_failure(
@@ -122,9 +123,9 @@ def _record_failure(
 ) -> tuple[EtcdBackupStatus, tuple[Told, ...]]:
     failures = status.consecutive_failures + 1
     ended = task.finished or view.now
-    verdicts = [Verdict("Completed", "False", "BackupFailed", why)]
+    verdicts = [Verdict("Completed", "False", backups.BACKUP_FAILED, why)]
     if why.startswith("The backup differs"):
-        verdicts.append(Verdict("Verified", "False", "Differs", why))
+        verdicts.append(Verdict("Verified", "False", backups.DIFFERS, why))
     status = status.model_copy(
         update={
             "phase": TaskPhase.FAILED,
@@ -138,7 +139,7 @@ def _record_failure(
             ),
         }
     )
-    return status, (Told("Warning", "BackupFailed", why),)
+    return status, (Told("Warning", backups.BACKUP_FAILED, why),)
 
 
 def sweep(finished: tuple[Task, ...], status: EtcdBackupStatus) -> tuple[TaskAction, ...]:

@@ -16,8 +16,6 @@ from etcd_operator.api.job_template import check_job_template
 from etcd_operator.api.parse import parse_time
 from etcd_operator.core.backup.consent import allows
 from etcd_operator.core.backup.decision import (
-    BLOCKED,
-    REFUSED,
     Create,
     Delete,
     TaskAction,
@@ -33,11 +31,14 @@ from etcd_operator.core.backup.store_problems import find_store_problem
 from etcd_operator.core.backup.task import Task, find_pod, find_trouble
 from etcd_operator.core.conditions import Verdict
 from etcd_operator.core.naming import ANNOTATION_BACKUP_FROM
+from etcd_operator.core.reasons import backups, tasks
 
 Json = dict[str, Any]
 
 WAITING: Final = 5.0
 RUNNING: Final = 30.0
+# Reasons that the condition Completed leaves when its Job gets on.
+_HELD_UP: Final = (backups.JOB_BLOCKED.name, tasks.REFUSED_BY_KUBERNETES.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def _find_problem(view: BackupView) -> str | None:
 
 def _refuse(view: BackupView, problem: str) -> BackupDecision:
     backup = view.backup
-    verdict = Verdict("Completed", "False", "InvalidSpec", problem)
+    verdict = Verdict("Completed", "False", backups.INVALID_SPEC, problem)
     status = backup.status.model_copy(
         update={
             "phase": TaskPhase.FAILED,
@@ -108,7 +109,7 @@ def _refuse(view: BackupView, problem: str) -> BackupDecision:
             "observed_generation": backup.generation,
         }
     )
-    return BackupDecision(status, told=(Told("Warning", "InvalidSpec", problem),))
+    return BackupDecision(status, told=(Told("Warning", backups.INVALID_SPEC, problem),))
 
 
 # Whether one is due
@@ -148,7 +149,7 @@ def _begin(
         missed = f"The backup of {due.run} is left out: it could not begin within {deadline} s."
         status = status.model_copy(update={"last_schedule_time": due.run, "message": missed})
         return BackupDecision(
-            status, told=(Told("Warning", "MissedSchedule", missed),), wake_after=0
+            status, told=(Told("Warning", backups.MISSED_SCHEDULE, missed),), wake_after=0
         )
     obstacle = _find_obstacle(view)
     if obstacle or view.cluster is None:
@@ -199,7 +200,7 @@ def _find_obstacle(view: BackupView) -> str | None:
 
 def _wait(view: BackupView, status: EtcdBackupStatus, obstacle: str) -> BackupDecision:
     message = f"The backup waits: {obstacle}"
-    verdict = Verdict("Completed", "False", "Waiting", message)
+    verdict = Verdict("Completed", "False", backups.WAITING, message)
     status = status.model_copy(
         update={
             "phase": TaskPhase.PENDING,
@@ -207,7 +208,9 @@ def _wait(view: BackupView, status: EtcdBackupStatus, obstacle: str) -> BackupDe
             "conditions": date((verdict,), status.conditions, view.now, view.backup.generation),
         }
     )
-    return BackupDecision(status, told=(Told("Warning", "Waiting", message),), wake_after=WAITING)
+    return BackupDecision(
+        status, told=(Told("Warning", backups.WAITING, message),), wake_after=WAITING
+    )
 
 
 def _follow(
@@ -234,7 +237,7 @@ def _follow(
     overtaken = due is not None and due.run > task.run
     if spec.suspend or not overtaken or spec.concurrency_policy == "Forbid":
         return BackupDecision(status, wake_after=_look_again(view, task))
-    told = Told("Warning", "Replaced", f"Ended Job {task.name}: the next backup is due.")
+    told = Told("Warning", backups.REPLACED, f"Ended Job {task.name}: the next backup is due.")
     return BackupDecision(
         status, tuple(Delete(t.name, t.uid) for t in running), (told,), wake_after=1.0
     )
@@ -244,10 +247,12 @@ def _judge_running(
     view: BackupView, status: EtcdBackupStatus, message: str, *, blocked: bool
 ) -> tuple[Condition, ...]:
     """The conditions are about the backup before, but for a Job that cannot go on."""
-    was_blocked = any(c.reason in (BLOCKED, REFUSED) for c in status.conditions)
+    was_blocked = any(c.reason in _HELD_UP for c in status.conditions)
     if not blocked and not was_blocked:
         return status.conditions
-    verdict = Verdict("Completed", "False", BLOCKED if blocked else "Running", message)
+    verdict = Verdict(
+        "Completed", "False", backups.JOB_BLOCKED if blocked else backups.RUNNING, message
+    )
     return date((verdict,), status.conditions, view.now, view.backup.generation)
 
 
@@ -276,7 +281,7 @@ def _show_rest(
     if spec.suspend:
         message = "No backup is begun while spec.suspend is true."
     done = status.completion_time is not None
-    verdict = Verdict("Completed", "True" if done else "False", "Waiting", message)
+    verdict = Verdict("Completed", "True" if done else "False", backups.WAITING, message)
     return status.model_copy(
         update={
             "phase": TaskPhase.COMPLETED if done else TaskPhase.PENDING,

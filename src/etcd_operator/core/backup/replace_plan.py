@@ -54,6 +54,7 @@ from etcd_operator.core.layout import (
     ANNOTATION_RESTORED,
 )
 from etcd_operator.core.naming import FINALIZER
+from etcd_operator.core.reasons import restores
 from etcd_operator.core.replacement import (
     ANNOTATION_WISH,
     Replacement,
@@ -81,11 +82,11 @@ def go_on_in_place(view: RestoreView, spec: EtcdRestoreSpec) -> RestoreDecision:
         _check_target(target)
     if record is not None and not wished and record.stage is not Stage.SERVE:
         message = f"It is undone: {target.status.message}"
-        status = show(view, TaskPhase.RUNNING, "Undoing", message)
+        status = show(view, TaskPhase.RUNNING, restores.UNDOING, message)
         return RestoreDecision(status, delete_jobs(view), wake_after=PRESENTLY)
     source = find_source(view, spec)
     if view.restore.status.source_url != source.url:
-        status = show(view, TaskPhase.RUNNING, "Restoring", f"Restoring {source.url}.")
+        status = show(view, TaskPhase.RUNNING, restores.RESTORING, f"Restoring {source.url}.")
         return RestoreDecision(
             status.model_copy(update={"source_url": source.url}), wake_after=PRESENTLY
         )
@@ -96,7 +97,7 @@ def go_on_in_place(view: RestoreView, spec: EtcdRestoreSpec) -> RestoreDecision:
         return _wish(view, target, source)
     if record is not None and record.stage is Stage.FILL:
         return _fill(view, spec, source, target, record)
-    status = show(view, TaskPhase.RUNNING, "Restoring", target.status.message)
+    status = show(view, TaskPhase.RUNNING, restores.RESTORING, target.status.message)
     status = status.model_copy(update={"restored_cluster": target.name})
     return RestoreDecision(status, delete_jobs(view), wake_after=PRESENTLY)
 
@@ -113,10 +114,12 @@ def undo_in_place(view: RestoreView) -> RestoreDecision:
         why = f"The restore into EtcdCluster {target.name} is undone: its EtcdRestore is deleted."
         marks = {ANNOTATION_WISH: None}
         mark = Annotate(
-            target.name, target.uid, target.resource_version, marks, why, "RestoreUndone"
+            target.name, target.uid, target.resource_version, marks, why, restores.RESTORE_UNDONE
         )
         actions = (mark, *actions)
-    status = show(view, TaskPhase.RUNNING, "Undoing", f"It is undone: {target.status.message}")
+    status = show(
+        view, TaskPhase.RUNNING, restores.UNDOING, f"It is undone: {target.status.message}"
+    )
     return RestoreDecision(status, actions, wake_after=PRESENTLY)
 
 
@@ -140,14 +143,14 @@ def _refuse_absent(view: RestoreView, spec: EtcdRestoreSpec) -> Stop:
     if view.restore.status.restored_cluster:
         return Stop(
             TaskPhase.FAILED,
-            "ClusterDeleted",
+            restores.CLUSTER_DELETED,
             f"EtcdCluster {name} was deleted before it was restored. PersistentVolumes that were "
             "set aside have the annotation etcd.etcd.io/quarantined-from: delete them if their "
             "data is not needed.",
         )
     return Stop(
         TaskPhase.PENDING,
-        "NoCluster",
+        restores.NO_CLUSTER,
         f"EtcdCluster {name} does not exist, so nothing can be replaced: restore with restoreType "
         "New.",
     )
@@ -158,27 +161,35 @@ def _check_target(target: EtcdCluster) -> None:
     name = f"EtcdCluster {target.name}"
     if find_wish(target) or find_replacement(target) or is_unreadable(target):
         raise Stop(
-            TaskPhase.PENDING, "ClusterBusy", f"{name} is being restored by another EtcdRestore."
+            TaskPhase.PENDING,
+            restores.CLUSTER_BUSY,
+            f"{name} is being restored by another EtcdRestore.",
         )
     if not target.status.cluster_id:
         raise Stop(
             TaskPhase.PENDING,
-            "NotFormed",
+            restores.NOT_FORMED,
             f"{name} was never formed: wait for that, or delete it and restore with restoreType "
             "New.",
         )
     if target.spec.size == 0:
         raise Stop(
-            TaskPhase.PENDING, "Stopped", f"{name} is stopped: set its spec.size to restore it."
+            TaskPhase.PENDING,
+            restores.STOPPED,
+            f"{name} is stopped: set its spec.size to restore it.",
         )
     if target.spec.paused:
         raise Stop(
-            TaskPhase.PENDING, "Paused", f"spec.paused of {name} is true: set it to false first."
+            TaskPhase.PENDING,
+            restores.PAUSED,
+            f"spec.paused of {name} is true: set it to false first.",
         )
     problems = find_problems(target)
     if problems:
         said = " ".join(problem.sentence for problem in problems)
-        raise Stop(TaskPhase.PENDING, "InvalidCluster", f"{name} has to be corrected: {said}")
+        raise Stop(
+            TaskPhase.PENDING, restores.INVALID_CLUSTER, f"{name} has to be corrected: {said}"
+        )
 
 
 # Before anything is touched
@@ -196,8 +207,8 @@ def _verify(
     last = newest(own)
     if last is not None and last.state == "succeeded":
         message = f"{source.url} was fetched, checked and restored for trial."
-        status = show(view, TaskPhase.RUNNING, VERIFIED, message)
-        verdict = (Verdict(VERIFIED, "True", "Restorable", message),)
+        status = show(view, TaskPhase.RUNNING, restores.VERIFIED, message)
+        verdict = (Verdict(VERIFIED, "True", restores.RESTORABLE, message),)
         generation = view.restore.generation
         known = {
             **know_result(view, status),
@@ -211,7 +222,7 @@ def _verify(
         return RestoreDecision(failed, wake_after=seconds_until(retry, view.now))
     message = f"{source.url} is fetched and checked; EtcdCluster {target.name} is not touched yet."
     message += find_running_trouble(view, own)
-    status = show(view, TaskPhase.RUNNING, "Verifying", message)
+    status = show(view, TaskPhase.RUNNING, restores.VERIFYING, message)
     counted = {"failures": failed.failures, "retry_time": failed.retry_time}
     status = status.model_copy(update=counted)
     if last is not None and last.state == "running":
@@ -227,9 +238,9 @@ def _wish(view: RestoreView, target: EtcdCluster, source: Source) -> RestoreDeci
     why = f"EtcdCluster {target.name} is restored in place from {source.url}."
     marks = {ANNOTATION_WISH: view.restore.uid}
     wish = Annotate(
-        target.name, target.uid, target.resource_version, marks, why, "RestoringInPlace"
+        target.name, target.uid, target.resource_version, marks, why, restores.RESTORING_IN_PLACE
     )
-    status = show(view, TaskPhase.RUNNING, "Restoring", why)
+    status = show(view, TaskPhase.RUNNING, restores.RESTORING, why)
     status = status.model_copy(update={"restored_cluster": target.name})
     actions = (*_hold(view, held=True), wish, *delete_jobs(view))
     return RestoreDecision(status, actions, wake_after=PRESENTLY)
@@ -247,7 +258,7 @@ def _fill(
 ) -> RestoreDecision:
     if record.size not in SIZES[1:]:
         message = f"The record of the restore on EtcdCluster {target.name} was edited: undo it."
-        raise Stop(TaskPhase.FAILED, "RecordUnreadable", message)
+        raise Stop(TaskPhase.FAILED, restores.RECORD_UNREADABLE, message)
     old = frozenset(disk.claim_uid for disk in record.disks)
     decision = fill_disks(view, spec, source, target, Life(record.size, view.restore.uid, old))
     if decision is not None:
@@ -261,20 +272,20 @@ def _fill(
     }
     why = f"All {size} disks are filled from {source.url}."
     mark = Annotate(target.name, target.uid, target.resource_version, marks, why)
-    status = show(view, TaskPhase.RUNNING, "Starting", f"{why} The members start.")
+    status = show(view, TaskPhase.RUNNING, restores.STARTING, f"{why} The members start.")
     known = {**know_result(view, status), "retry_time": None}
     return RestoreDecision(status.model_copy(update=known), (mark,), wake_after=PRESENTLY)
 
 
 def _complete(view: RestoreView, target: EtcdCluster) -> RestoreDecision:
     message = f"EtcdCluster {target.name} serves what {view.restore.status.source_url} held."
-    status = show(view, TaskPhase.COMPLETED, "Restored", message)
+    status = show(view, TaskPhase.COMPLETED, restores.RESTORED, message)
     known = {
         "completion_time": format_time(view.now),
         "restored_cluster": target.name,
         "retry_time": None,
     }
-    told = Told("Normal", "Restored", message)
+    told = Told("Normal", restores.RESTORED, message)
     actions = (*delete_jobs(view), *_hold(view, held=False))
     return RestoreDecision(status.model_copy(update=known), actions, (told,))
 
@@ -284,6 +295,6 @@ def _tell_undone(view: RestoreView, target: EtcdCluster) -> RestoreDecision:
         f"It was undone: the annotation {ANNOTATION_WISH} was taken from EtcdCluster "
         f"{target.name}, which has its earlier disks again. Create another EtcdRestore to restore."
     )
-    status = show(view, TaskPhase.FAILED, "Undone", message)
+    status = show(view, TaskPhase.FAILED, restores.UNDONE, message)
     actions = (*delete_jobs(view), *_hold(view, held=False))
-    return RestoreDecision(status, actions, (Told("Warning", "Undone", message),))
+    return RestoreDecision(status, actions, (Told("Warning", restores.UNDONE, message),))

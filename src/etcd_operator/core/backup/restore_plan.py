@@ -51,6 +51,7 @@ from etcd_operator.core.layout import (
     ANNOTATION_RESTORED,
 )
 from etcd_operator.core.naming import FINALIZER
+from etcd_operator.core.reasons import restores
 
 Json = dict[str, Any]
 
@@ -74,9 +75,9 @@ def decide(view: RestoreView) -> RestoreDecision:
 def _go_on(view: RestoreView) -> RestoreDecision:
     spec = view.restore.spec
     if spec is None:
-        raise Stop(TaskPhase.FAILED, "InvalidSpec", " ".join(view.restore.flaws))
+        raise Stop(TaskPhase.FAILED, restores.INVALID_SPEC, " ".join(view.restore.flaws))
     if problem := " ".join(check_job_template(spec.job_template)):
-        raise Stop(TaskPhase.FAILED, "InvalidSpec", problem)
+        raise Stop(TaskPhase.FAILED, restores.INVALID_SPEC, problem)
     if spec.restore_type == "Replace":
         return go_on_in_place(view, spec)
     target = view.target
@@ -88,7 +89,7 @@ def _go_on(view: RestoreView) -> RestoreDecision:
     source = find_source(view, spec)
     if view.restore.status.source_url != source.url:
         # On record before anything is made: every member is restored from this very backup.
-        status = show(view, TaskPhase.RUNNING, "Restoring", f"Restoring {source.url}.")
+        status = show(view, TaskPhase.RUNNING, restores.RESTORING, f"Restoring {source.url}.")
         status = status.model_copy(update={"source_url": source.url})
         return RestoreDecision(status, wake_after=0.0)
     if target is None:
@@ -108,7 +109,7 @@ def _read_size(target: EtcdCluster) -> int:
     if text not in {str(size) for size in SIZES if size}:
         raise Stop(
             TaskPhase.FAILED,
-            "RecordUnreadable",
+            restores.RECORD_UNREADABLE,
             f"The annotation {ANNOTATION_RESTORE_SIZE} of EtcdCluster {target.name} was edited and "
             f"is no size ({text[:20]}): delete that EtcdCluster, and create another EtcdRestore.",
         )
@@ -121,18 +122,20 @@ def _check_target(view: RestoreView, target: EtcdCluster) -> None:
         return
     if target.deleting:
         raise Stop(
-            TaskPhase.PENDING, "NameTaken", f"EtcdCluster {target.name} is still being deleted."
+            TaskPhase.PENDING,
+            restores.NAME_TAKEN,
+            f"EtcdCluster {target.name} is still being deleted.",
         )
     if mark and not _annotation(target, ANNOTATION_RESTORED):
         raise Stop(
             TaskPhase.FAILED,
-            "NameTaken",
+            restores.NAME_TAKEN,
             f"EtcdCluster {target.name} was begun by another EtcdRestore that never completed: "
             "delete that EtcdCluster, and it is made anew.",
         )
     raise Stop(
         TaskPhase.FAILED,
-        "NameTaken",
+        restores.NAME_TAKEN,
         f"EtcdCluster {target.name} exists, and a restore never touches a cluster that it did not "
         "make: choose another spec.clusterName in a new EtcdRestore, or delete that EtcdCluster.",
     )
@@ -145,7 +148,7 @@ def _make_cluster(view: RestoreView, spec: EtcdRestoreSpec, source: Source) -> R
     if view.restore.status.restored_cluster:
         raise Stop(
             TaskPhase.FAILED,
-            "ClusterDeleted",
+            restores.CLUSTER_DELETED,
             f"EtcdCluster {spec.cluster_name} was deleted before it was restored: create a new "
             "EtcdRestore to begin again.",
         )
@@ -153,7 +156,7 @@ def _make_cluster(view: RestoreView, spec: EtcdRestoreSpec, source: Source) -> R
     check_template(view, spec, template, source)
     manifest = _render_cluster(view.restore, spec, template, source)
     message = f"Made EtcdCluster {spec.cluster_name}, whose disks are filled from {source.url}."
-    status = show(view, TaskPhase.RUNNING, "Restoring", message)
+    status = show(view, TaskPhase.RUNNING, restores.RESTORING, message)
     status = status.model_copy(update={"restored_cluster": spec.cluster_name})
     return RestoreDecision(status, (Create("EtcdCluster", manifest, message),), wake_after=0.0)
 
@@ -191,7 +194,7 @@ def _release(
     why = f"All {size} disks are filled from {source.url}."
     mark = {ANNOTATION_RESTORED: view.restore.uid}
     action = Annotate(target.name, target.uid, target.resource_version, mark, why)
-    shown = show(view, TaskPhase.RUNNING, "Starting", f"{why} The members start.")
+    shown = show(view, TaskPhase.RUNNING, restores.STARTING, f"{why} The members start.")
     known = know_result(view, view.restore.status)
     shown = shown.model_copy(update={**known, "retry_time": None})
     return RestoreDecision(shown, (action,), wake_after=PRESENTLY)
@@ -201,11 +204,11 @@ def _await_cluster(view: RestoreView, target: EtcdCluster) -> RestoreDecision:
     available = any(c.type == "Available" and c.status == "True" for c in target.status.conditions)
     if not available:
         message = f"The disks are filled, and the members start: {target.status.message}"
-        status = show(view, TaskPhase.RUNNING, "Starting", message)
+        status = show(view, TaskPhase.RUNNING, restores.STARTING, message)
         return RestoreDecision(status, delete_jobs(view), wake_after=PRESENTLY)
     status = view.restore.status
     message = f"EtcdCluster {target.name} serves what {status.source_url} held."
-    shown = show(view, TaskPhase.COMPLETED, "Restored", message)
+    shown = show(view, TaskPhase.COMPLETED, restores.RESTORED, message)
     shown = shown.model_copy(
         update={
             "completion_time": format_time(view.now),
@@ -213,4 +216,4 @@ def _await_cluster(view: RestoreView, target: EtcdCluster) -> RestoreDecision:
             "retry_time": None,
         }
     )
-    return RestoreDecision(shown, delete_jobs(view), (Told("Normal", "Restored", message),))
+    return RestoreDecision(shown, delete_jobs(view), (Told("Normal", restores.RESTORED, message),))

@@ -19,6 +19,8 @@ from etcd_operator.core.backup.store_problems import find_store_problem
 from etcd_operator.core.backup.task import Task, TaskPod
 from etcd_operator.core.live_objects import Claim, Trouble
 from etcd_operator.core.naming import ANNOTATION_BACKUP_FROM
+from etcd_operator.core.reasons import restores
+from etcd_operator.core.reasons.reason import Reason
 
 _KINDS: Final = {"s3": "s3", "gs": "gcs", "az": "azure", "file": "local"}
 
@@ -62,7 +64,7 @@ class Source:
 class Stop(Exception):
     """Nothing more can be done now: a phase, a reason and a sentence."""
 
-    def __init__(self, phase: TaskPhase, reason: str, message: str) -> None:
+    def __init__(self, phase: TaskPhase, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.phase, self.reason, self.message = phase, reason, message
 
@@ -81,7 +83,7 @@ def find_source(view: RestoreView, spec: EtcdRestoreSpec) -> Source:
     if backup is None:
         raise Stop(
             TaskPhase.PENDING,
-            "NoBackup",
+            restores.NO_BACKUP,
             f"EtcdBackup {spec.backup_name} does not exist in namespace {namespace}: name one that "
             "does, or the backup itself in spec.source.url.",
         )
@@ -92,7 +94,7 @@ def find_source(view: RestoreView, spec: EtcdRestoreSpec) -> Source:
     if not pinned or destination is None:
         raise Stop(
             TaskPhase.PENDING,
-            "NoBackup",
+            restores.NO_BACKUP,
             f"EtcdBackup {spec.backup_name} has no complete backup yet: "
             f"{backup.status.message[:500]}",
         )
@@ -109,7 +111,7 @@ def find_source(view: RestoreView, spec: EtcdRestoreSpec) -> Source:
 def _refuse_foreign(kind: str, name: str, theirs: str, ours: str) -> Stop:
     return Stop(
         TaskPhase.PENDING,
-        "NotAllowed",
+        restores.NOT_ALLOWED,
         f"{kind} {name} of namespace {theirs} does not allow it: annotate it with "
         f"{ANNOTATION_BACKUP_FROM}={ours}.",
     )
@@ -124,7 +126,7 @@ def _read_access(source: BackupSource) -> Access:
         return S3Access()
     raise Stop(
         TaskPhase.FAILED,
-        "InvalidSpec",
+        restores.INVALID_SPEC,
         f"spec.source.url {source.url} needs spec.source.{field}, which says how to reach it.",
     )
 
@@ -132,7 +134,7 @@ def _read_access(source: BackupSource) -> Access:
 def _check_access(access: Access, field: str) -> Access:
     problem = find_store_problem(access, field)
     if problem:
-        raise Stop(TaskPhase.FAILED, "InvalidSpec", problem)
+        raise Stop(TaskPhase.FAILED, restores.INVALID_SPEC, problem)
     return access
 
 
@@ -149,7 +151,7 @@ def choose_template(view: RestoreView, spec: EtcdRestoreSpec, source: Source) ->
         return original.spec.model_copy(update={"size": size, "paused": False})
     raise Stop(
         TaskPhase.FAILED,
-        "InvalidSpec",
+        restores.INVALID_SPEC,
         "The EtcdCluster that was backed up does not exist any more: set spec.clusterTemplate, "
         f"with version v{source.version} or later.",
     )
@@ -174,16 +176,20 @@ def check_template(
     problems = find_problems(draft)
     if problems:
         raise Stop(
-            TaskPhase.FAILED, "InvalidSpec", " ".join(problem.sentence for problem in problems)
+            TaskPhase.FAILED,
+            restores.INVALID_SPEC,
+            " ".join(problem.sentence for problem in problems),
         )
     if template.size == 0:
-        raise Stop(TaskPhase.FAILED, "InvalidSpec", "spec.clusterTemplate.size must not be 0.")
+        raise Stop(
+            TaskPhase.FAILED, restores.INVALID_SPEC, "spec.clusterTemplate.size must not be 0."
+        )
     check_version(source, template, "spec.clusterTemplate.version")
     if view.claims:
         names = ", ".join(sorted(claim.name for claim in view.claims))
         raise Stop(
             TaskPhase.FAILED,
-            "NameTaken",
+            restores.NAME_TAKEN,
             f"PersistentVolumeClaim {names} holds data of an earlier cluster of this name: delete "
             "it if its data is not needed, or choose another spec.clusterName.",
         )
@@ -195,7 +201,7 @@ def check_version(source: Source, spec: EtcdClusterSpec, field: str) -> None:
     if made_by is not None and spec.minor < made_by[:2]:
         raise Stop(
             TaskPhase.FAILED,
-            "NewerEtcd",
+            restores.NEWER_ETCD,
             f"The backup was made by etcd {source.version}, which {spec.version} cannot read: "
             f"set {field} to v{source.version} or later.",
         )

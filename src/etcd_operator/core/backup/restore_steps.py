@@ -24,6 +24,8 @@ from etcd_operator.core.backup.restore_source import RestoreView, Source
 from etcd_operator.core.backup.task import Task, find_pod, find_trouble, newest
 from etcd_operator.core.conditions import Verdict
 from etcd_operator.core.naming import Naming
+from etcd_operator.core.reasons import restores
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.render.statefulset import render_claim
 
 Json = dict[str, Any]
@@ -110,7 +112,7 @@ def fill_disks(
             actions.append(Create("Job", job, why))
     message = f"{len(filled)} of {size} disks are filled from {source.url}."
     message += find_running_trouble(view, own)
-    shown = show(view, TaskPhase.RUNNING, "Restoring", message)
+    shown = show(view, TaskPhase.RUNNING, restores.RESTORING, message)
     shown = shown.model_copy(update={"failures": status.failures, "retry_time": status.retry_time})
     return RestoreDecision(shown, tuple(actions), wake_after=WAITING)
 
@@ -147,11 +149,11 @@ def count_failures(view: RestoreView, own: tuple[Task, ...]) -> EtcdRestoreStatu
         why += f" It waited for this: {found.reason}: {found.message}" if found else ""
     why = why or f"The Pod of Job {last.name} was gone before its result could be read."
     retry = (last.finished or view.now) + pause_after(len(failures))
-    shown = show(view, TaskPhase.FAILED, "RestoreFailed", why)
+    shown = show(view, TaskPhase.FAILED, restores.RESTORE_FAILED, why)
     return shown.model_copy(update={"failures": len(failures), "retry_time": format_time(retry)})
 
 
-def show(view: RestoreView, phase: TaskPhase, reason: str, message: str) -> EtcdRestoreStatus:
+def show(view: RestoreView, phase: TaskPhase, reason: Reason, message: str) -> EtcdRestoreStatus:
     """The status with this phase and sentence; the condition Completed says the same."""
     done = phase is TaskPhase.COMPLETED
     verdict = Verdict("Completed", "True" if done else "False", reason, message)

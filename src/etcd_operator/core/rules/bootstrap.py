@@ -22,6 +22,7 @@ from etcd_operator.core.layout import (
     restored_members,
 )
 from etcd_operator.core.quorum import majority
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.render.drift import find_drift
 from etcd_operator.core.render.statefulset import (
     render_claim,
@@ -38,7 +39,7 @@ def rest_uncreated(snapshot: Snapshot) -> Decision | None:
     if snapshot.recorded_cluster_id is not None or snapshot.cluster.spec.size != 0 or begun:
         return None
     return Decision(
-        reason="Stopped",
+        reason=routine.STOPPED,
         message="The cluster is not created while spec.size is 0.",
         phase=Phase.STOPPED,
         upkeep=False,
@@ -53,7 +54,7 @@ def wait_for_restore(snapshot: Snapshot) -> Decision | None:
         return None
     filled = sum(claim.bound for claim in snapshot.claims)
     return Decision(
-        reason="Restoring",
+        reason=routine.RESTORING,
         message=f"An EtcdRestore fills the disks, {filled} of which exist; then the members start.",
         phase=Phase.CREATING,
         wake_after=PRESENTLY,
@@ -75,12 +76,12 @@ def wait_for_remains(snapshot: Snapshot) -> Decision | None:
         else "If they hold nothing of value, delete the PersistentVolumeClaims to begin anew."
     )
     return Decision(
-        reason="EarlierLife",
+        reason=attention.UNRECORDED_RESOURCES,
         message=f"{', '.join(remains)} exists, but no record of how it was formed. {remedy}",
         phase=Phase.CREATING,
         wake_after=PRESENTLY if leaving else LATER,
         upkeep=False,
-        blocked=not leaving,
+        passing=leaving,
     )
 
 
@@ -100,7 +101,7 @@ def restart_bootstrap(snapshot: Snapshot) -> Decision | None:
     if why is None or had_disk >= majority(begun) or snapshot.unlabelled_claims is None:
         return None
     return Decision(
-        reason="BootstrapRestarted",
+        reason=routine.BOOTSTRAP_RESTARTED,
         message=f"Beginning again, because {why} before any member could start.",
         phase=Phase.CREATING,
         actions=tuple(_begin_anew(snapshot, begun, why)),
@@ -193,7 +194,7 @@ def form(snapshot: Snapshot) -> Decision | None:
     if snapshot.cluster.spec.size == 0:
         return _stop_unformed(snapshot)
     return Decision(
-        reason="Bootstrapping",
+        reason=routine.BOOTSTRAPPING,
         message=f"Forming a cluster of {size}: {running} running, {answering} answering.",
         phase=Phase.RESTORING if find_replacement(snapshot.cluster) else Phase.CREATING,
         wake_after=0.15 if answering else PRESENTLY if running else None,
@@ -203,12 +204,12 @@ def form(snapshot: Snapshot) -> Decision | None:
 def _stop_unformed(snapshot: Snapshot) -> Decision:
     if snapshot.pods or snapshot.replicas:
         return Decision(
-            reason="Stopping",
+            reason=routine.STOPPING,
             message="Stopping before the cluster was formed.",
             phase=Phase.CREATING,
         )
     return Decision(
-        reason="Stopped",
+        reason=routine.STOPPED,
         message="The cluster was stopped before it was formed; set spec.size to go on.",
         phase=Phase.STOPPED,
         settled=True,

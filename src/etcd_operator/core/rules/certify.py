@@ -28,6 +28,7 @@ from etcd_operator.core.credentials import Certificate, Credential, Leaf, Truste
 from etcd_operator.core.decision import LATER, Decision
 from etcd_operator.core.issuer import find_credential_problem
 from etcd_operator.core.naming import ANNOTATION_TLS
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.signers import ca_overlap, choose_signer
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import (
@@ -58,7 +59,7 @@ def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
     if spoken == wanted:
         return None
     return Decision(
-        reason="TlsFixed",
+        reason=attention.TLS_IMMUTABLE,
         message=(
             f"spec.security.tls cannot be turned on or off in a cluster that is there (TLS: "
             f"{spoken}; wanted: {wanted}): set it back, or create another cluster and move the "
@@ -67,7 +68,6 @@ def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
         phase=_phase(snapshot, Phase.FAILED),
         wake_after=LATER,
         upkeep=False,
-        blocked=True,
     )
 
 
@@ -79,7 +79,7 @@ def refuse_foreign_secrets(snapshot: Snapshot) -> Decision | None:
     if not foreign:
         return None
     return Decision(
-        reason="SecretNameTaken",
+        reason=attention.SECRET_NAME_TAKEN,
         message=(
             f"Secret {', '.join(sorted(foreign))} exists and does not belong to this EtcdCluster: "
             "delete it or choose another name for the cluster."
@@ -87,7 +87,6 @@ def refuse_foreign_secrets(snapshot: Snapshot) -> Decision | None:
         phase=_phase(snapshot, Phase.FAILED),
         wake_after=LATER,
         upkeep=False,
-        blocked=True,
     )
 
 
@@ -97,12 +96,11 @@ def refuse_unusable_certificate(snapshot: Snapshot) -> Decision | None:
     if problem is None or snapshot.recorded_cluster_id is not None:
         return None
     return Decision(
-        reason="CertificateUnusable",
+        reason=attention.CERTIFICATE_UNUSABLE,
         message=problem,
         phase=_phase(snapshot, Phase.FAILED),
         wake_after=LATER,
         upkeep=False,
-        blocked=True,
     )
 
 
@@ -116,7 +114,7 @@ def certify(snapshot: Snapshot) -> Decision | None:
         return None
     names = [a.leaf.secret if isinstance(a, IssueCertificate) else a.secret for a in actions]
     return Decision(
-        reason="IssuingCertificates",
+        reason=routine.ISSUING_CERTIFICATES,
         message=f"Writing certificates: Secret {', '.join(names)}.",
         phase=_phase(snapshot, Phase.CREATING),
         actions=actions,

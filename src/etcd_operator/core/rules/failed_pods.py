@@ -18,6 +18,7 @@ from etcd_operator.core.actions import DeleteObject
 from etcd_operator.core.decision import PRESENTLY, Decision
 from etcd_operator.core.going_disks import loses_disk
 from etcd_operator.core.live_objects import Host, Pod
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.rules.replace import EMPTY
 from etcd_operator.core.rules.rollout import is_outdated
 from etcd_operator.core.rules.stop import stop_pod
@@ -84,7 +85,7 @@ def reschedule_pods(snapshot: Snapshot) -> Decision | None:
     if not waiting or snapshot.cluster.spec.size == 0:
         return None
     return Decision(
-        reason="ReschedulingPods",
+        reason=routine.RESCHEDULING_PODS,
         message=f"Replacing {', '.join(p.name for p in waiting)}: a node may take it now.",
         phase=snapshot.cluster.status.phase or Phase.CREATING,
         actions=tuple(
@@ -126,7 +127,7 @@ def restart_joiners(snapshot: Snapshot) -> Decision | None:
         return None
     why = "it crashed before it could join; its configuration is right now"
     return Decision(
-        reason="RestartingJoiners",
+        reason=routine.RESTARTING_LEARNERS,
         message=f"Restarting {', '.join(p.name for p in stale)}, which could not join yet.",
         phase=Phase.SCALING,
         actions=tuple(stop_pod(pod, why) for pod in stale),
@@ -136,7 +137,7 @@ def restart_joiners(snapshot: Snapshot) -> Decision | None:
 
 def _replace(snapshot: Snapshot, pods: list[Pod]) -> Decision:
     return Decision(
-        reason="ReplacingPods",
+        reason=routine.REPLACING_PODS,
         message=f"Replacing {', '.join(p.name for p in pods)}: the spec was corrected.",
         phase=snapshot.cluster.status.phase or Phase.CREATING,
         actions=tuple(_delete(pod, f"it {_explain(pod)} and the spec has changed") for pod in pods),

@@ -10,6 +10,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.going_disks import find_going
 from etcd_operator.core.layout import recorded_members
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.snapshot import Snapshot
 
 
@@ -21,23 +22,22 @@ def stop(snapshot: Snapshot) -> Decision | None:
     if going and snapshot.replicas:
         names = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in going)
         return Decision(
-            reason="StopWouldLoseData",
+            reason=attention.STOP_WOULD_LOSE_DATA,
             message=f"Not stopping: PersistentVolumeClaim {names} is being deleted, and its data "
             "would go with its Pod. Set spec.size back until its member has a new disk.",
             phase=snapshot.cluster.status.phase or Phase.RUNNING,
             wake_after=LATER,
             upkeep=False,
-            blocked=True,
         )
     left = len(snapshot.pods)
     if left or snapshot.replicas != 0:
         return Decision(
-            reason="Stopping",
+            reason=routine.STOPPING,
             message=f"Stopping the cluster: {left} Pods are left, the disks are kept.",
             phase=Phase.SCALING,
         )
     return Decision(
-        reason="Stopped",
+        reason=routine.STOPPED,
         message="The cluster is stopped and its disks are kept; set spec.size to start it.",
         phase=Phase.STOPPED,
         settled=True,
@@ -50,7 +50,7 @@ def start(snapshot: Snapshot) -> Decision | None:
         return None
     count = len(recorded_members(snapshot))
     return Decision(
-        reason="Starting",
+        reason=routine.STARTING,
         message=f"Starting the {count} members that were stopped.",
         phase=Phase.SCALING,
         wake_after=PRESENTLY,
@@ -60,5 +60,7 @@ def start(snapshot: Snapshot) -> Decision | None:
 def _was_stopped(snapshot: Snapshot) -> bool:
     """The first pass raises `replicas`: the ones after it know the start from the status."""
     status = snapshot.cluster.status
-    starting = any(c.type == "Progressing" and c.reason == "Starting" for c in status.conditions)
+    starting = any(
+        c.type == "Progressing" and c.reason == routine.STARTING.name for c in status.conditions
+    )
     return snapshot.replicas == 0 or status.phase is Phase.STOPPED or starting

@@ -13,6 +13,7 @@ from etcd_operator.core.actions import PromoteMember
 from etcd_operator.core.decision import PRESENTLY, SOON, Decision
 from etcd_operator.core.learners import is_late
 from etcd_operator.core.quorum import keeps_quorum_with_another, serving_ids, voter_ids
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rules.scale import joining, learners, may_announce_next
 from etcd_operator.core.snapshot import Seat, Snapshot
 
@@ -35,7 +36,7 @@ def promote(snapshot: Snapshot) -> Decision | None:
         joined = seat.serves(cluster_id) or _joined_just_now(snapshot, seat)
         if seat.ordinal < size and seat.member and joined:
             return Decision(
-                reason="PromotingLearner",
+                reason=routine.PROMOTING_LEARNER,
                 message=f"Learner {snapshot.naming.member(seat.ordinal)} is catching up.",
                 phase=Phase.SCALING,
                 actions=(PromoteMember(seat.ordinal, seat.member.id, cluster_id),),
@@ -73,7 +74,7 @@ def wait_for_joiners(snapshot: Snapshot) -> Decision | None:
         return None  # nobody can say when, and the others need their certificates and versions
     names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in awaited)
     return Decision(
-        reason="MemberStarting",
+        reason=routine.MEMBER_STARTING,
         message=f"Waiting for new member {names} to start.",
         phase=Phase.SCALING,
         wake_after=SOON if any(_may_join(snapshot, seat) for seat in awaited) else PRESENTLY,
@@ -90,7 +91,7 @@ def report_late_joiners(snapshot: Snapshot) -> Decision | None:
         name, trouble = snapshot.naming.member(seat.ordinal), seat.pod and seat.pod.trouble
         said.append(f"{name} ({trouble.reason}: {trouble.message})" if trouble else name)
     return Decision(
-        reason="MemberNotJoining",
+        reason=attention.MEMBER_NOT_JOINING,
         message=f"Waiting for new member {', '.join(said)} to start.",
         phase=Phase.SCALING,
         wake_after=1.0,

@@ -21,6 +21,7 @@ from etcd_operator.core.difference import explain, explain_alarm_in_vain, find_d
 from etcd_operator.core.members import CORRUPT, NO_SPACE, MemberStatus
 from etcd_operator.core.naming import ANNOTATION_CONFIG
 from etcd_operator.core.quorum import all_serve, serving_ids, voters_not_serving
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.render.etcd_config import render_tuning
 from etcd_operator.core.render.metadata import fingerprint
 from etcd_operator.core.rules.rollout import hand_over, is_outdated
@@ -41,7 +42,7 @@ def disarm_corrupt(snapshot: Snapshot) -> Decision | None:
     if not left:
         return None
     return Decision(
-        reason="DisarmingAlarm",
+        reason=routine.DISARMING_ALARM,
         message="The member with corrupt data is gone: taking its alarm back.",
         phase=_keep_phase(snapshot),
         actions=tuple(DisarmAlarm(a, m, snapshot.live_cluster_id) for a, m in left),
@@ -58,14 +59,13 @@ def tell_difference(snapshot: Snapshot) -> Decision | None:
     if difference is None or difference.wrong or any(pod.replace_asked for pod in snapshot.pods):
         return None
     return Decision(
-        reason="DataDiffers",
+        reason=attention.DATA_DIFFERS,
         message=f"{explain(snapshot, difference)} Nothing is removed until a person has decided "
         "who is right: make that member the leader with `etcdctl move-leader`, then replace the "
         "others one by one with the annotation etcd.etcd.io/replace-member=true on their Pods. If "
         "none is right, restore a backup in place.",
         phase=_keep_phase(snapshot),
         wake_after=LATER,
-        blocked=True,
     )
 
 
@@ -81,7 +81,7 @@ def free_space(snapshot: Snapshot) -> Decision | None:
     if not actions:
         return None
     decision = Decision(
-        reason="FreeingSpace",
+        reason=routine.FREEING_SPACE,
         message="etcd refuses writes, because its quota is used up: making room.",
         phase=_keep_phase(snapshot),
         actions=actions,
@@ -95,35 +95,33 @@ def tell_alarms(snapshot: Snapshot) -> Decision | None:
     alarms = {alarm for alarm, _ in snapshot.alarms}
     if CORRUPT in alarms:
         return Decision(
-            reason="CorruptData",
+            reason=attention.CORRUPT_DATA,
             message="etcd refuses to work, because members do not have the same data, and which of "
             f"them is right has to be decided by a person.{explain_alarm_in_vain(snapshot)}",
             phase=_keep_phase(snapshot),
             wake_after=LATER,
-            blocked=True,
         )
     if NO_SPACE not in alarms:
         return None
     return Decision(
-        reason="QuotaUsedUp",
+        reason=attention.QUOTA_EXCEEDED,
         message=f"etcd refuses writes, because its quota is used up. {_advise(snapshot)}",
         phase=_keep_phase(snapshot),
         wake_after=1.0,
-        blocked=True,
     )
 
 
 def defragment(snapshot: Snapshot) -> Decision | None:
     """Routine: the next member whose file has much unused space, while everything is well."""
-    routine = snapshot.cluster.spec.maintenance.defragmentation
-    if routine is None or not _is_well(snapshot) or not _is_in_window(routine, snapshot.now):
+    wanted = snapshot.cluster.spec.maintenance.defragmentation
+    if wanted is None or not _is_well(snapshot) or not _is_in_window(wanted, snapshot.now):
         return None
-    target = next((s for s in _order(snapshot) if _is_worth_it(s, routine)), None)
+    target = next((s for s in _order(snapshot) if _is_worth_it(s, wanted)), None)
     if target is None or target.member is None:
         return None
     name = snapshot.naming.member(target.ordinal)
     decision = Decision(
-        reason="Defragmenting",
+        reason=routine.DEFRAGMENTING,
         message=f"Defragmenting {name}: much of its database file is unused.",
         phase=_keep_phase(snapshot),
         actions=(*hand_over(snapshot, target), _defragment(snapshot, target)),

@@ -17,6 +17,7 @@ from etcd_operator.core.precaution import (
     render_backup,
     waits_for_deletion,
 )
+from etcd_operator.core.reasons import attention
 from etcd_operator.core.snapshot import Snapshot
 
 
@@ -28,13 +29,13 @@ def back_up_before_deletion(snapshot: Snapshot) -> Decision | None:
     said, blocked = _explain(snapshot, DELETION, template, "spec.backup.beforeDeletion")
     actions = _request(snapshot, DELETION, template)
     return Decision(
-        reason="BackupBeforeDeletion",
+        reason=attention.BACKUP_BEFORE_DELETION,
         message=f"The deletion waits for a backup: {said}",
         phase=Phase.DELETING,
         actions=actions,
         wake_after=LATER if blocked else PRESENTLY,
         upkeep=False,
-        blocked=blocked,
+        passing=not blocked,
     )
 
 
@@ -47,12 +48,12 @@ def back_up_before_upgrade(snapshot: Snapshot) -> Decision | None:
     said, blocked = _explain(snapshot, version, template, "spec.backup.beforeUpgrade")
     actions = _request(snapshot, version, template)
     return Decision(
-        reason="BackupBeforeUpgrade",
+        reason=attention.BACKUP_BEFORE_UPGRADE,
         message=f"The upgrade to {version} waits for a backup: {said}",
         phase=Phase.UPGRADING,
         actions=actions,
         wake_after=LATER if blocked else PRESENTLY,
-        blocked=blocked,
+        passing=not blocked,
     )
 
 

@@ -36,6 +36,7 @@ from etcd_operator.core.layout import Gate, Layout
 from etcd_operator.core.live_objects import Pod
 from etcd_operator.core.members import Standing
 from etcd_operator.core.quorum import has_quorum, voter_ids
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.recovery import (
     Recovery,
     Stage,
@@ -293,7 +294,7 @@ def _step(
 ) -> Decision:
     name = snapshot.naming.member(recovery.ordinal)
     return Decision(
-        reason="RecoveringQuorum",
+        reason=routine.RECOVERING_QUORUM,
         message=f"Going on from member {name} at revision {recovery.revision}. {waits}".strip(),
         phase=Phase.FAILED,
         actions=actions,
@@ -305,7 +306,7 @@ def _step(
 def _give_up(snapshot: Snapshot, recovery: Recovery) -> Decision:
     name = snapshot.naming.member(recovery.ordinal)
     return Decision(
-        reason="RecoveryFailed",
+        reason=attention.RECOVERY_FAILED,
         message=(
             f"The disk of {name}, which was to be kept, is lost as well. The volumes of the others "
             "were set aside; restore a backup into a new cluster, or one of them by hand."
@@ -313,15 +314,13 @@ def _give_up(snapshot: Snapshot, recovery: Recovery) -> Decision:
         phase=Phase.FAILED,
         wake_after=LATER,
         upkeep=False,
-        blocked=True,
     )
 
 
 def _refuse(why: str) -> Decision:
     return Decision(
-        reason="RecoveryRefused",
+        reason=attention.RECOVERY_REFUSED,
         message=f"spec.recovery.quorumLoss is not carried out: {why}.",
         phase=Phase.FAILED,
         wake_after=LATER,
-        blocked=True,
     )

@@ -13,6 +13,7 @@ from etcd_operator.core.decision import LATER, Decision
 from etcd_operator.core.live_objects import Child
 from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import FINALIZER
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.records import find_unreadable
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import issuer_of
@@ -34,11 +35,10 @@ def refuse_invalid_spec(snapshot: Snapshot) -> Decision | None:
     if not problems:
         return None
     return Decision(
-        reason="InvalidSpec",
+        reason=attention.INVALID_SPEC,
         message=" ".join(problem.sentence for problem in problems),
         phase=_phase_when_stopped(snapshot),
         upkeep=False,
-        blocked=True,
     )
 
 
@@ -47,7 +47,7 @@ def pause(snapshot: Snapshot) -> Decision | None:
     if not snapshot.cluster.spec.paused:
         return None
     return Decision(
-        reason="Paused",
+        reason=attention.PAUSED,
         message="Nothing is changed while spec.paused is true.",
         phase=snapshot.cluster.status.phase or Phase.CREATING,
         upkeep=False,
@@ -60,7 +60,7 @@ def take_charge(snapshot: Snapshot) -> Decision | None:
     if FINALIZER in cluster.finalizers:
         return None
     return Decision(
-        reason="Adopting",
+        reason=routine.ADDING_FINALIZER,
         message="Taking charge of the cluster.",
         phase=cluster.status.phase or Phase.CREATING,
         actions=(SetFinalizer(True, cluster.uid, cluster.resource_version),),
@@ -90,12 +90,11 @@ def refuse_foreign_objects(snapshot: Snapshot) -> Decision | None:
             "or choose another name for the cluster."
         )
     return Decision(
-        reason="NameTaken",
+        reason=attention.NAME_TAKEN,
         message=message,
         phase=_phase_when_stopped(snapshot),
         wake_after=LATER,
         upkeep=False,
-        blocked=True,
     )
 
 
@@ -112,12 +111,11 @@ def refuse_unreadable_records(snapshot: Snapshot) -> Decision | None:
     if not found:
         return None
     return Decision(
-        reason="RecordUnreadable",
+        reason=attention.RECORD_UNREADABLE,
         message=" ".join(one.sentence for one in found),
         phase=_phase_when_stopped(snapshot),
         wake_after=LATER,
         upkeep=False,
-        blocked=True,
     )
 
 
@@ -138,7 +136,7 @@ def refuse_foreign_disks(snapshot: Snapshot) -> Decision | None:
     else:
         remedy = "Delete them if their data is not needed, or choose another name for the cluster."
     return Decision(
-        reason="DataFromEarlierCluster",
+        reason=attention.DATA_FROM_EARLIER_CLUSTER,
         message=(
             f"PersistentVolumeClaim {', '.join(sorted(foreign))} holds data of an earlier cluster "
             f"of this name. {remedy}"
@@ -146,7 +144,7 @@ def refuse_foreign_disks(snapshot: Snapshot) -> Decision | None:
         phase=Phase.CREATING if leaving else Phase.FAILED,
         wake_after=1.0,
         upkeep=False,
-        blocked=not leaving,
+        passing=leaving,
     )
 
 
@@ -157,7 +155,7 @@ def refuse_other_cluster(snapshot: Snapshot) -> Decision | None:
     if recorded is None or live is None or live.cluster_id == recorded:
         return None
     return Decision(
-        reason="ClusterIdMismatch",
+        reason=attention.CLUSTER_ID_MISMATCH,
         message=(
             f"The members say their cluster ID is {format_id(live.cluster_id)}, but this cluster's "
             f"is {format_id(recorded)}: nothing is changed until a person has looked at it."
@@ -165,5 +163,4 @@ def refuse_other_cluster(snapshot: Snapshot) -> Decision | None:
         phase=Phase.FAILED,
         wake_after=LATER,
         upkeep=False,
-        blocked=True,
     )

@@ -24,6 +24,7 @@ from etcd_operator.core.decision import PRESENTLY, Decision
 from etcd_operator.core.difference import doubtful_ids
 from etcd_operator.core.foreign_claims import can_renew_disk
 from etcd_operator.core.quorum import keeps_quorum_without, serving_ids, voter_ids
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.snapshot import Seat, Snapshot
 
 # What etcd says when it starts on an empty disk behind a closed gate (server/etcdserver).
@@ -77,7 +78,7 @@ def replace_lost_members(snapshot: Snapshot) -> Decision | None:
         return None
     name = snapshot.naming.member(seat.ordinal)
     return Decision(
-        reason="ReplacingMember",
+        reason=routine.REPLACING_MEMBER,
         message=f"Member {name} {disk.value}: replacing it.",
         phase=Phase.SCALING,
         actions=announce_again(snapshot, seat)

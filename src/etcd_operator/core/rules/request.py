@@ -6,6 +6,8 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject
 from etcd_operator.core.decision import LATER, Decision
 from etcd_operator.core.issuer import find_issuing_problem
+from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.render.certificates import render_certificates
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.trust import issuer_of
@@ -30,7 +32,7 @@ def request_certificates(snapshot: Snapshot) -> Decision | None:
         return None
     names = [a.name for a in actions if isinstance(a, ApplyObject | DeleteObject)]
     return Decision(
-        reason="RequestingCertificates",
+        reason=routine.REQUESTING_CERTIFICATES,
         message=f"Telling cert-manager which certificates are wanted: {', '.join(names)}.",
         phase=snapshot.cluster.status.phase or Phase.CREATING,
         actions=tuple(actions),
@@ -44,16 +46,15 @@ def wait_for_issuer(snapshot: Snapshot) -> Decision | None:
     if problem is None or snapshot.recorded_cluster_id is not None:
         return None
     if snapshot.cert_manager:
-        return _wait("WaitingForIssuer", problem, Phase.CREATING)
-    return _wait("CertManagerMissing", problem, Phase.FAILED)
+        return _wait(attention.WAITING_FOR_ISSUER, problem, Phase.CREATING)
+    return _wait(attention.CERT_MANAGER_MISSING, problem, Phase.FAILED)
 
 
-def _wait(reason: str, message: str, phase: Phase) -> Decision:
+def _wait(reason: Reason, message: str, phase: Phase) -> Decision:
     return Decision(
         reason=reason,
         message=message,
         phase=phase,
         wake_after=LATER,
         upkeep=False,
-        blocked=phase is Phase.FAILED,
     )

@@ -11,6 +11,8 @@ from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.difference import doubtful_ids
 from etcd_operator.core.foreign_claims import foreign_claim
 from etcd_operator.core.quorum import voters_not_serving
+from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.rules.scale import (
     find_left_disks,
     find_missing,
@@ -30,7 +32,7 @@ def wait_to_shrink(snapshot: Snapshot) -> Decision | None:
     away |= {s.ordinal for s in snapshot.seats() if s.member and s.member.id in doubtful}
     names = ", ".join(snapshot.naming.member(ordinal) for ordinal in sorted(away))
     return Decision(
-        reason="QuorumAtRisk",
+        reason=attention.QUORUM_AT_RISK,
         message=f"Not shrinking: while {names} cannot be counted on, the rest has no majority.",
         phase=Phase.SCALING,
         wake_after=PRESENTLY,
@@ -45,7 +47,9 @@ def wait_to_grow(snapshot: Snapshot) -> Decision | None:
     first = missing[0]
     if (away := voters_not_serving(snapshot)) != ():
         names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
-        return _not_yet("MemberAway", f"Growing waits for {names} to answer.", PRESENTLY)
+        return _not_yet(
+            attention.MEMBER_UNAVAILABLE, f"Growing waits for {names} to answer.", PRESENTLY
+        )
     if foreign := foreign_claim(snapshot, first):
         return _refuse_foreign_claim(foreign)
     return _wait_for_disk(snapshot, first) if waits_for_remains(snapshot, first) else None
@@ -58,7 +62,7 @@ def wait_for_left_disks(snapshot: Snapshot) -> Decision | None:
         return None
     names = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in left)
     return Decision(
-        reason="DeletingDisks",
+        reason=routine.DELETING_DISKS,
         message=f"Deleting the disks of removed members: {names}.",
         phase=Phase.SCALING,
         wake_after=PRESENTLY,
@@ -67,11 +71,10 @@ def wait_for_left_disks(snapshot: Snapshot) -> Decision | None:
 
 def _refuse_foreign_claim(name: str) -> Decision:
     return _not_yet(
-        "ForeignClaim",
+        attention.FOREIGN_CLAIM,
         f"PersistentVolumeClaim {name} has the name of the next member's disk, and was not made "
         "for this cluster. Delete it if its data is not needed; then the cluster grows.",
         LATER,
-        blocked=True,
     )
 
 
@@ -80,17 +83,16 @@ def _wait_for_disk(snapshot: Snapshot, ordinal: int) -> Decision:
     retained = snapshot.cluster.spec.storage.retention_policy.when_scaled == "Retain"
     if claim and not claim.deleting and retained:
         return _not_yet(
-            "DiskKept",
+            attention.RETAINED_DISK_EXISTS,
             f"PersistentVolumeClaim {claim.name} was kept when the cluster shrank, as "
             "spec.storage.retentionPolicy.whenScaled wants: delete it to let the cluster grow.",
             LATER,
-            blocked=True,
         )
     name = snapshot.naming.member(ordinal)
-    return _not_yet("WaitingForDisks", f"Growing waits for the old disk of {name} to go.", 1.0)
-
-
-def _not_yet(reason: str, message: str, wake_after: float, *, blocked: bool = False) -> Decision:
-    return Decision(
-        reason=reason, message=message, phase=Phase.SCALING, wake_after=wake_after, blocked=blocked
+    return _not_yet(
+        routine.WAITING_FOR_DISKS, f"Growing waits for the old disk of {name} to go.", 1.0
     )
+
+
+def _not_yet(reason: Reason, message: str, wake_after: float) -> Decision:
+    return Decision(reason=reason, message=message, phase=Phase.SCALING, wake_after=wake_after)

@@ -36,6 +36,7 @@ from etcd_operator.core.layout import ANNOTATION_RESTORED, Gate, Layout, lay_out
 from etcd_operator.core.live_objects import Claim
 from etcd_operator.core.members import format_id
 from etcd_operator.core.quorum import voters_not_serving
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.recovery import find_recovery
 from etcd_operator.core.render.objects import render_config_map
 from etcd_operator.core.render.statefulset import render_statefulset
@@ -85,7 +86,7 @@ def restore_in_place(snapshot: Snapshot) -> Decision | None:
 
 def _refuse_unreadable() -> Decision:
     return Decision(
-        reason="RestoreUnreadable",
+        reason=attention.RESTORE_UNREADABLE,
         message=(
             "The annotation etcd.etcd.io/replacement was edited and cannot be read: put back what "
             "it was. PersistentVolumes with etcd.etcd.io/quarantined-from hold the earlier data."
@@ -93,7 +94,6 @@ def _refuse_unreadable() -> Decision:
         phase=Phase.FAILED,
         wake_after=LATER,
         upkeep=False,
-        blocked=True,
     )
 
 
@@ -196,7 +196,7 @@ def release_old_disks(snapshot: Snapshot) -> Decision | None:
         return None
     freed = (ReleaseVolume(*_name(snapshot, disk)) for disk in replacement.disks if disk.volume)
     return Decision(
-        reason="RestoredInPlace",
+        reason=routine.RESTORED_IN_PLACE,
         message="Every member of the restored cluster serves: the earlier disks are let go.",
         phase=Phase.RESTORING,
         actions=(*freed, _write(snapshot, None)),
@@ -390,7 +390,7 @@ def _record(snapshot: Snapshot, following: Replacement) -> Decision:
 
 def _step(message: str, actions: tuple[Action, ...] = (), waits: str = "") -> Decision:
     return Decision(
-        reason="Restoring",
+        reason=routine.RESTORING,
         message=" ".join(filter(None, ("A backup is restored in place.", message, waits))),
         phase=Phase.RESTORING,
         actions=actions,

@@ -20,6 +20,7 @@ from etcd_operator.core.quorum import (
     voter_ids,
     voters_not_serving,
 )
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.rules.stop import stop_pod
 from etcd_operator.core.snapshot import Seat, Snapshot
 
@@ -56,13 +57,13 @@ def roll(snapshot: Snapshot) -> Decision | None:
     if target is None or not actions:
         awaited = _name_awaited(snapshot, voters)
         return Decision(
-            reason="RollWaiting",
+            reason=routine.ROLL_WAITING,
             message=f"Rolling: {progress}; waiting for {awaited}.",
             phase=Phase.UPGRADING,
             wake_after=PRESENTLY,
         )
     return Decision(
-        reason="Rolling",
+        reason=routine.ROLLING,
         message=f"Rolling {snapshot.naming.member(target.ordinal)}: {progress}.",
         phase=Phase.UPGRADING,
         actions=actions,

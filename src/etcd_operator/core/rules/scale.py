@@ -31,6 +31,7 @@ from etcd_operator.core.quorum import (
     voter_ids,
     voters_not_serving,
 )
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rules.rollout import hand_over
 from etcd_operator.core.snapshot import Seat, Snapshot
 
@@ -48,7 +49,7 @@ def wait_for_quorum(snapshot: Snapshot) -> Decision | None:
     answering = sum(1 for probe in snapshot.probes.values() if probe.status)
     voters = len(voter_ids(snapshot)) or len(snapshot.cluster.status.members)
     return Decision(
-        reason="NoQuorum",
+        reason=attention.NO_QUORUM,
         message=f"No quorum: {answering} of {voters} members answer; waiting for the others.",
         phase=Phase.FAILED if lasts(snapshot) else snapshot.cluster.status.phase or Phase.FAILED,
         wake_after=PRESENTLY,
@@ -66,12 +67,11 @@ def refuse_foreign_members(snapshot: Snapshot) -> Decision | None:
     if not snapshot.ownership.foreign:
         return None
     return Decision(
-        reason="ForeignMember",
+        reason=attention.FOREIGN_MEMBER,
         message=f"{explain_foreign(snapshot)} Nothing is changed until then.",
         phase=snapshot.cluster.status.phase or Phase.RUNNING,
         wake_after=LATER,
         upkeep=False,
-        blocked=True,
     )
 
 
@@ -100,7 +100,7 @@ def shrink(snapshot: Snapshot) -> Decision | None:
         return None  # a member that stays may have to be replaced or announced first
     members = len(snapshot.members)
     return Decision(
-        reason="ScalingIn",
+        reason=routine.SCALING_IN,
         message=f"Shrinking from {members} to {size} members.",
         phase=Phase.SCALING,
         actions=tuple(actions),
@@ -159,7 +159,7 @@ def delete_left_disks(snapshot: Snapshot) -> Decision | None:
     if not actions:
         return None  # nothing waits for those that are going but a member in their place
     return Decision(
-        reason="DeletingDisks",
+        reason=routine.DELETING_DISKS,
         message=f"Deleting the disks of removed members: {names}.",
         phase=Phase.SCALING,
         actions=actions,
@@ -197,7 +197,7 @@ def grow(snapshot: Snapshot) -> Decision | None:
     if is_held_back(snapshot, first):
         return None  # what is due meanwhile may be the remedy
     return Decision(
-        reason="ScalingOut",
+        reason=routine.SCALING_OUT,
         message=f"Growing from {count} to {size} members.",
         phase=Phase.SCALING,
         actions=_announce(snapshot, first),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.decision import Decision
 from etcd_operator.core.quorum import voters_not_serving
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.snapshot import Snapshot
 
 
@@ -21,13 +22,13 @@ def rest(snapshot: Snapshot) -> Decision:
         ordinals = sorted({seat.ordinal for seat in away} | set(unready))
         names = ", ".join(snapshot.naming.member(o) for o in ordinals)
         return Decision(
-            reason="MembersNotReady",
+            reason=attention.MEMBERS_NOT_READY,
             message=f"Waiting for {names} to be ready.",
             phase=_keep_phase(snapshot),
             wake_after=1.0,
         )
     return Decision(
-        reason="Healthy",
+        reason=routine.HEALTHY,
         message=f"All {size} members are healthy." if size > 1 else "The member is healthy.",
         phase=Phase.RUNNING,
         settled=True,

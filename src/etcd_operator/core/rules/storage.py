@@ -17,6 +17,7 @@ from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.layout import recorded_members
 from etcd_operator.core.live_objects import Claim
 from etcd_operator.core.naming import ANNOTATION_CLAIM_METADATA
+from etcd_operator.core.reasons import routine
 from etcd_operator.core.render.statefulset import hash_claim_metadata, wanted_storage
 from etcd_operator.core.snapshot import Snapshot
 
@@ -87,7 +88,7 @@ def update_claim_template(snapshot: Snapshot) -> Decision | None:
         return None
     why = "the metadata of its claim template has to change; the Pods stay as they are"
     return Decision(
-        reason="UpdatingClaimTemplate",
+        reason=routine.UPDATING_CLAIM_TEMPLATE,
         message="Updating the template of disks to come: spec.inheritedMetadata has changed.",
         phase=Phase.UPGRADING,
         actions=(DeleteObject(live.kind, live.name, live.uid, why, orphan=True),),
@@ -100,7 +101,7 @@ def _decide(
 ) -> Decision:
     names = ", ".join(claim.name for claim in claims)
     return Decision(
-        reason="GrowingDisks",
+        reason=routine.GROWING_DISKS,
         message=f"Growing the disks to {size}: {names}.",
         phase=Phase.UPGRADING,
         actions=actions,

@@ -35,6 +35,7 @@ from etcd_operator.core.quorum import (
     voter_ids,
     voters_not_serving,
 )
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rules.replace import announce_again, delete_disk, judge_disk
 from etcd_operator.core.rules.rollout import hand_over, is_outdated
 from etcd_operator.core.snapshot import Seat, Snapshot
@@ -125,7 +126,7 @@ def replace_stuck_members(snapshot: Snapshot) -> Decision | None:
         if able and _is_due(snapshot, stuck):
             name = snapshot.naming.member(seat.ordinal)
             return Decision(
-                reason="ReplacingStuckMember",
+                reason=routine.REPLACING_STUCK_MEMBER,
                 message=f"Member {name} {stuck.why}: replacing it.",
                 phase=Phase.SCALING,
                 actions=_replace(snapshot, seat, f"its member {stuck.why}"),
@@ -149,7 +150,7 @@ def release_stuck_pods(snapshot: Snapshot) -> Decision | None:
         return None
     why = "its member left the cluster and its node does not answer"
     return Decision(
-        reason="ReleasingPods",
+        reason=routine.FORCE_DELETING_PODS,
         message=f"Letting go of {', '.join(pod.name for pod in left)}: its node does not answer.",
         phase=Phase.SCALING,
         actions=tuple(DeleteObject("Pod", pod.name, pod.uid, why, grace_seconds=0) for pod in left),
@@ -166,17 +167,16 @@ def wait_to_replace(snapshot: Snapshot) -> Decision | None:
         if not _can_go(snapshot, seat):
             remedy = f" {explain_going(snapshot)}".rstrip()
             return Decision(
-                reason="CannotReplaceMember",
+                reason=attention.CANNOT_REPLACE_MEMBER,
                 message=f"Member {name} {stuck.why}, but {_name_rest(snapshot, seat)} have no "
                 f"majority without it.{remedy}",
                 phase=snapshot.cluster.status.phase or Phase.RUNNING,
                 wake_after=LATER,
-                blocked=True,
             )
         if not _is_due(snapshot, stuck) and stuck.since is not None:
             moment = (stuck.since + _delay(snapshot)).strftime("%H:%M:%SZ")
             return Decision(
-                reason="MemberStuck",
+                reason=attention.MEMBER_STUCK,
                 message=f"Member {name} {stuck.why}; it is replaced at {moment} if that lasts.",
                 phase=snapshot.cluster.status.phase or Phase.RUNNING,
                 wake_after=1.0,
@@ -193,11 +193,10 @@ def _tell_foreign_claim(snapshot: Snapshot) -> Decision | None:
         if claim:
             name = snapshot.naming.member(seat.ordinal)
             return Decision(
-                reason="CannotReplaceMember",
+                reason=attention.CANNOT_REPLACE_MEMBER,
                 message=f"Member {name} {why}. {explain_labels(snapshot.naming, claim)}",
                 phase=snapshot.cluster.status.phase or Phase.RUNNING,
                 wake_after=LATER,
-                blocked=True,
             )
     return None
 

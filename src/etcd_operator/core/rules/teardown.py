@@ -17,6 +17,7 @@ from etcd_operator.core.decision import LATER, Decision
 from etcd_operator.core.naming import FINALIZER
 from etcd_operator.core.observe import read_finalizers
 from etcd_operator.core.orphans import is_orphaning
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.snapshot import Snapshot
 
 WHY = "its EtcdCluster is being deleted"
@@ -30,7 +31,7 @@ def leave_orphans(snapshot: Snapshot) -> Decision | None:
         return None
     release = SetFinalizer(False, cluster.uid, cluster.resource_version, ORPHANED)
     return Decision(
-        reason="LeavingOrphans",
+        reason=routine.LEAVING_ORPHANS,
         message="Pods, disks and objects stay as they are: it is deleted with --cascade=orphan.",
         phase=Phase.DELETING,
         actions=(release,) if FINALIZER in cluster.finalizers else (),
@@ -52,7 +53,7 @@ def tear_down(snapshot: Snapshot) -> Decision | None:
     held = [each for each in left if each.going and each.finalizers]
     names = ", ".join(each.title for each in left)
     return Decision(
-        reason="HeldByFinalizer" if held else "Deleting",
+        reason=attention.HELD_BY_FINALIZER if held else routine.DELETING,
         message=f"Waiting for {names} to go.{_name_holders(held)}"
         if left
         else "Everything is gone.",
@@ -60,7 +61,6 @@ def tear_down(snapshot: Snapshot) -> Decision | None:
         actions=actions,
         wake_after=LATER if left else None,
         upkeep=False,
-        blocked=bool(held),
     )
 
 
@@ -124,7 +124,7 @@ def _wait_for_others(snapshot: Snapshot) -> Decision:
     """Without our finalizer there is nothing left to delete, or somebody said that we must not."""
     others = ", ".join(snapshot.cluster.finalizers)
     return Decision(
-        reason="Deleting",
+        reason=routine.DELETING,
         message=f"The operator is done; EtcdCluster {snapshot.cluster.name} waits for {others}.",
         phase=Phase.DELETING,
         upkeep=False,

@@ -8,6 +8,7 @@ from typing import Final
 from etcd_operator.api.cluster import Phase
 from etcd_operator.api.parse import parse_time
 from etcd_operator.core.decision import PRESENTLY, Decision
+from etcd_operator.core.reasons import attention
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.unheard import find_unheard
 
@@ -25,18 +26,17 @@ def wait_for_answers(snapshot: Snapshot) -> Decision | None:
         return None
     if unheard.asks_for_user:
         return Decision(
-            reason="AuthenticationRequired",
+            reason=attention.AUTHENTICATION_REQUIRED,
             message=unheard.message,
             phase=_keep_phase(snapshot),
             wake_after=PRESENTLY,
-            blocked=True,
         )
     return Decision(
-        reason="OperatorCannotReach",
+        reason=attention.OPERATOR_CANNOT_REACH,
         message=unheard.message,
         phase=_keep_phase(snapshot),
         wake_after=PRESENTLY,
-        blocked=_lasts(snapshot),
+        passing=not _lasts(snapshot),
     )
 
 
@@ -52,7 +52,10 @@ def _lasts(snapshot: Snapshot) -> bool:
     """Whether the status has said this for long enough to tell somebody."""
     for condition in snapshot.cluster.status.conditions:
         since = parse_time(condition.last_transition_time)
-        told = condition.type == "Degraded" and condition.reason == "OperatorCannotReach"
+        told = (
+            condition.type == "Degraded"
+            and condition.reason == attention.OPERATOR_CANNOT_REACH.name
+        )
         if told and since:
             return snapshot.now - since >= NEWS_AFTER
     return False

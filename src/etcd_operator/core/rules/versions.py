@@ -10,6 +10,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import SetDowngrade
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.quorum import all_serve
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.versions import (
     DOWN_FROM,
@@ -33,7 +34,7 @@ def refuse_image(snapshot: Snapshot) -> Decision | None:
     spec, runs = snapshot.cluster.spec, ".".join(map(str, lie.release))
     verb = "run" if len(lie.members) > 1 else "runs"
     return Decision(
-        reason="VersionDiffers",
+        reason=attention.VERSION_DIFFERS,
         message=(
             f"{', '.join(lie.members)} {verb} etcd {runs} from image {snapshot.template_image}, "
             f"and spec.version says {spec.version}: correct spec.version, or name an image of that "
@@ -41,7 +42,6 @@ def refuse_image(snapshot: Snapshot) -> Decision | None:
         ),
         phase=Phase.RUNNING,
         wake_after=LATER,
-        blocked=True,
     )
 
 
@@ -51,11 +51,10 @@ def refuse_version(snapshot: Snapshot) -> Decision | None:
     if obstacle is None or obstacle.preparable:
         return None
     return Decision(
-        reason="VersionRefused",
+        reason=attention.VERSION_REFUSED,
         message=obstacle.sentence,
         phase=Phase.RUNNING,
         wake_after=LATER,
-        blocked=True,
     )
 
 
@@ -81,7 +80,7 @@ def end_downgrade(snapshot: Snapshot) -> Decision | None:
     if not asked or snapshot.cluster.spec.minor == DOWN_TO:
         return None
     return Decision(
-        reason="EndingDowngrade",
+        reason=routine.ENDING_DOWNGRADE,
         message=f"Ending the downgrade: spec.version is {snapshot.cluster.spec.version}.",
         phase=Phase.UPGRADING,
         actions=(SetDowngrade("", snapshot.live_cluster_id),),
@@ -92,7 +91,7 @@ def end_downgrade(snapshot: Snapshot) -> Decision | None:
 def _tell(snapshot: Snapshot, message: str, target: str | None = None) -> Decision:
     action = () if target is None else (SetDowngrade(target, snapshot.live_cluster_id),)
     return Decision(
-        reason="PreparingVersion",
+        reason=routine.PREPARING_VERSION,
         message=message,
         phase=Phase.UPGRADING,
         actions=action,

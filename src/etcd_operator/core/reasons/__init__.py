@@ -1,0 +1,1 @@
+"""Every reason that the operator gives: of conditions, decisions and Events."""

@@ -1,0 +1,254 @@
+"""Reasons of decisions about an EtcdCluster that wait for a person, or for what others do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from etcd_operator.core.reasons.reason import Reason
+
+# The spec, and names
+
+INVALID_SPEC: Final = Reason(
+    "InvalidSpec",
+    "The spec or the name cannot be carried out; members that run stay as they are.",
+    "Correct the field that the message names.",
+    blocks=True,
+)
+PAUSED: Final = Reason(
+    "Paused", "spec.paused is true, so nothing is changed.", "Set spec.paused to false."
+)
+NAME_TAKEN: Final = Reason(
+    "NameTaken",
+    "An object of a name that the cluster needs belongs to somebody else.",
+    "Delete that object, or create the cluster under another name.",
+    blocks=True,
+)
+SECRET_NAME_TAKEN: Final = Reason(
+    "SecretNameTaken",
+    "A Secret of a name that the cluster needs belongs to somebody else.",
+    "Delete that Secret, or create the cluster under another name.",
+    blocks=True,
+)
+FOREIGN_CLAIM: Final = Reason(
+    "ForeignClaim",
+    "A PersistentVolumeClaim has the name of the next member's disk, and is not the cluster's.",
+    "Delete the claim if its data is not needed; then the cluster grows.",
+    blocks=True,
+)
+DATA_FROM_EARLIER_CLUSTER: Final = Reason(
+    "DataFromEarlierCluster",
+    "Claims of an earlier cluster of this name exist, and no member is started on such a disk.",
+    "Delete the claims if their data is not needed, or use another name.",
+    blocks=True,
+)
+UNRECORDED_RESOURCES: Final = Reason(
+    "EarlierLife",
+    "Pods or disks of the cluster exist, but every record of how it was formed is gone.",
+    "Delete the claims if they hold nothing of value.",
+    blocks=True,
+)
+RECORD_UNREADABLE: Final = Reason(
+    "RecordUnreadable",
+    "An annotation or a field of the status that the operator wrote was edited and is unreadable.",
+    "Put back what it was; the message says where it may be removed instead.",
+    blocks=True,
+)
+RESTORE_UNREADABLE: Final = Reason(
+    "RestoreUnreadable",
+    "The annotation etcd.etcd.io/replacement, the record of a restore in place, was edited.",
+    "Put back what it was; Events and the annotations of the PersistentVolumes tell.",
+    blocks=True,
+)
+HELD_BY_FINALIZER: Final = Reason(
+    "HeldByFinalizer",
+    "What is being deleted has a finalizer of another program.",
+    "Wait for that program, or remove the finalizer if the program is gone for good.",
+    blocks=True,
+)
+
+# Members
+
+NO_QUORUM: Final = Reason(
+    "NoQuorum",
+    "Fewer than a majority of the voters answer, so nothing is changed.",
+    "Bring members back: look at their Pods, nodes and disks.",
+)
+OPERATOR_CANNOT_REACH: Final = Reason(
+    "OperatorCannotReach",
+    "A majority is Ready, but no member answers the operator, so nothing is changed.",
+    "Let the operator's Pods reach port 2379 of the members, with a certificate they accept.",
+    blocks=True,
+)
+AUTHENTICATION_REQUIRED: Final = Reason(
+    "AuthenticationRequired",
+    "etcd wants a user, and the operator is none.",
+    "Disable etcd's authentication, or describe it in spec.security.auth.",
+    blocks=True,
+)
+MEMBERS_NOT_READY: Final = Reason(
+    "MembersNotReady",
+    "A majority serves, but a member does not answer or its Pod is not Ready.",
+    "Look at the Pod that the message names.",
+)
+FOREIGN_MEMBER: Final = Reason(
+    "ForeignMember",
+    "etcd has a member that the operator did not add, so the membership is not changed.",
+    "Remove it with etcdctl member remove, once it is known to be none of the cluster's.",
+    blocks=True,
+)
+CLUSTER_ID_MISMATCH: Final = Reason(
+    "ClusterIdMismatch",
+    "The members belong to another etcd cluster than the recorded one.",
+    "Decide which is right; move the members' data into a new EtcdCluster if it is theirs.",
+    blocks=True,
+)
+MEMBER_NOT_JOINING: Final = Reason(
+    "MemberNotJoining",
+    "A new member has not come up for minutes; it has no vote, so the rest goes on.",
+    "Remove what keeps its Pod from running, or set spec.size back.",
+)
+MEMBER_UNAVAILABLE: Final = Reason(
+    "MemberAway", "Growth waits for a voter that does not answer.", "Bring that member back."
+)
+MEMBER_STUCK: Final = Reason(
+    "MemberStuck",
+    "The Pod of a member cannot come back; the message says when the member is replaced.",
+    "Nothing, or bring the Pod back before that time.",
+)
+CANNOT_REPLACE_MEMBER: Final = Reason(
+    "CannotReplaceMember",
+    "A member has to be replaced, but the others have no majority without it.",
+    "Bring another member back first; grow a cluster of one to three, or restore it.",
+    blocks=True,
+)
+QUORUM_AT_RISK: Final = Reason(
+    "QuorumAtRisk",
+    "Scale-in waits: without the member that would go, the healthy rest has no majority.",
+    "Bring the unhealthy members back, or set spec.size back.",
+)
+STOP_WOULD_LOSE_DATA: Final = Reason(
+    "StopWouldLoseData",
+    "spec.size is 0, but a claim is being deleted, and its data would go with its Pod.",
+    "Set spec.size back until the member has a new disk.",
+    blocks=True,
+)
+RETAINED_DISK_EXISTS: Final = Reason(
+    "DiskKept",
+    "Growth waits: the disk of an earlier member was kept, as whenScaled: Retain asks.",
+    "Delete the claim that the message names.",
+    blocks=True,
+)
+RECOVERY_REFUSED: Final = Reason(
+    "RecoveryRefused",
+    "The lost majority is not given up as spec.recovery.quorumLoss approves.",
+    "Do what the message says, or withdraw the approval.",
+    blocks=True,
+)
+RECOVERY_FAILED: Final = Reason(
+    "RecoveryFailed",
+    "While a lost majority was given up, the disk that was to be kept was lost as well.",
+    "Restore a backup, or a PersistentVolume with etcd.etcd.io/quarantined-from.",
+    blocks=True,
+)
+
+# Data
+
+DATA_DIFFERS: Final = Reason(
+    "DataDiffers",
+    "Members hold different data; as the reason of Ready, no majority agrees.",
+    "Decide which member is right, make it the leader, then have the others replaced.",
+    blocks=True,
+)
+CORRUPT_DATA: Final = Reason(
+    "CorruptData",
+    "etcd raised the alarm CORRUPT and does not say which member is wrong.",
+    "Compare with etcdctl endpoint hashkv, replace the member that differs, disarm the alarm.",
+    blocks=True,
+)
+QUOTA_EXCEEDED: Final = Reason(
+    "QuotaUsedUp",
+    "etcd refuses writes: its quota is exceeded, and nothing can be freed without a person.",
+    "Delete keys, or raise spec.etcdConfig.quotaBackendBytes.",
+    blocks=True,
+)
+
+# Versions
+
+VERSION_REFUSED: Final = Reason(
+    "VersionRefused",
+    "spec.version cannot follow the version that the members run.",
+    "Set spec.version as the message says.",
+    blocks=True,
+)
+VERSION_DIFFERS: Final = Reason(
+    "VersionDiffers",
+    "The image has another etcd than spec.version says, so no further Pod is replaced.",
+    "Correct spec.version, or name an image of that version in spec.image.",
+    blocks=True,
+)
+
+# Certificates
+
+TLS_IMMUTABLE: Final = Reason(
+    "TlsFixed",
+    "spec.security.tls asks for another use of TLS than the cluster was formed with.",
+    "Set it back, or create another cluster and move the data.",
+    blocks=True,
+)
+CERTIFICATE_UNUSABLE: Final = Reason(
+    "CertificateUnusable",
+    "The certificate that the spec names cannot be used for the cluster.",
+    "Put a certificate into the Secret that fits; the message says what is wrong.",
+    blocks=True,
+)
+CERT_MANAGER_MISSING: Final = Reason(
+    "CertManagerMissing",
+    "spec.security.tls.issuerRef names an issuer, but cert-manager is not installed.",
+    "Install cert-manager, or remove issuerRef.",
+    blocks=True,
+)
+WAITING_FOR_ISSUER: Final = Reason(
+    "WaitingForIssuer",
+    "cert-manager has not issued a certificate yet.",
+    "If it stays, look at the issuer and at kubectl describe certificate.",
+)
+
+# Backups first
+
+BACKUP_BEFORE_UPGRADE: Final = Reason(
+    "BackupBeforeUpgrade",
+    "The upgrade waits for the backup that spec.backup.beforeUpgrade asks for.",
+    "If the backup fails, correct it, or empty spec.backup.beforeUpgrade.",
+    blocks=True,
+)
+BACKUP_BEFORE_DELETION: Final = Reason(
+    "BackupBeforeDeletion",
+    "The deletion waits for the backup that spec.backup.beforeDeletion asks for.",
+    "If the backup fails, correct it, or empty spec.backup.beforeDeletion.",
+    blocks=True,
+)
+
+# What servers refuse, whatever the decision was
+
+REFUSED_BY_KUBERNETES: Final = Reason(
+    "RefusedByKubernetes",
+    "Kubernetes refuses a step: a quota, an admission rule, a missing right or an invalid field.",
+    "Correct what the message says; the step is tried again at most 30 s later.",
+    blocks=True,
+)
+REFUSED_BY_ETCD: Final = Reason(
+    "RefusedByEtcd",
+    "etcd refuses a step; it is asked again.",
+    "If it stays, act on etcd's words in the message.",
+)
+EVICTION_REFUSED: Final = Reason(
+    "EvictionRefused",
+    "A PodDisruptionBudget does not let a Pod be evicted; it is tried again.",
+    "Change a budget of your own that selects the members: see kubectl get pdb.",
+    blocks=True,
+)
+STATEFULSET_NOT_OBSERVED: Final = Reason(
+    "StatefulSetNotObserved",
+    "Kubernetes has not looked at the changed StatefulSet for 10 s.",
+    "Look whether kube-controller-manager runs.",
+)

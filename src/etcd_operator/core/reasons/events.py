@@ -1,0 +1,87 @@
+"""Reasons of Events about an EtcdCluster: what the operator has done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from etcd_operator.core.reasons.reason import Reason
+
+_APPLIED: Final = (
+    "StatefulSet",
+    "Service",
+    "ConfigMap",
+    "PodDisruptionBudget",
+    "NetworkPolicy",
+    "Certificate",
+)
+_DELETED: Final = (
+    "StatefulSet",
+    "ConfigMap",
+    "NetworkPolicy",
+    "Certificate",
+    "Pod",
+    "PersistentVolumeClaim",
+)
+
+FINALIZER_ADDED: Final = Reason("Adopted", "Added the finalizer to the EtcdCluster.")
+FINALIZER_REMOVED: Final = Reason("Released", "Removed the finalizer from the EtcdCluster.")
+
+# Objects, by kind
+
+CREATED: Final[Mapping[str, Reason]] = {
+    kind: Reason(f"Created{kind}", f"Created a {kind} of the cluster.") for kind in _APPLIED
+}
+UPDATED: Final[Mapping[str, Reason]] = {
+    kind: Reason(f"Updated{kind}", f"Corrected a {kind} of the cluster.") for kind in _APPLIED
+}
+DELETED: Final[Mapping[str, Reason]] = {
+    kind: Reason(f"Deleted{kind}", f"Deleted a {kind} of the cluster.") for kind in _DELETED
+}
+CREATED_ETCD_BACKUP: Final = Reason(
+    "CreatedEtcdBackup", "Created the EtcdBackup before an upgrade or a deletion."
+)
+EVICTED_POD: Final = Reason("EvictedPod", "Evicted a Pod, through its PodDisruptionBudget.")
+POD_ROLE: Final = Reason("PodRole", "Labelled a Pod as a voter or a learner.")
+
+# Disks
+
+DISK_RESIZED: Final = Reason("ResizedDisk", "Asked for a larger PersistentVolumeClaim.")
+DISK_SET_ASIDE: Final = Reason("DiskSetAside", "Deleted a claim, and kept its volume.")
+VOLUME_RETAINED: Final = Reason("VolumeKept", "Set the reclaim policy of a volume to Retain.")
+VOLUME_REBOUND: Final = Reason("DiskPutBack", "Made the claim of a volume set aside again.")
+RECLAIM_POLICY_RESTORED: Final = Reason(
+    "VolumeReleased", "Gave a volume that was set aside its reclaim policy of before."
+)
+RESTORE_STAGE: Final = Reason("RestoreStage", "A restore in place went on to its next stage.")
+RESTORE_ENDED: Final = Reason("RestoreEnded", "A restore in place is over, or was undone.")
+
+# etcd
+
+MEMBER_ADDED: Final = Reason("MemberAdded", "Added a member to etcd as a learner.")
+MEMBER_PROMOTED: Final = Reason("MemberPromoted", "Promoted a learner to a voter.")
+MEMBER_REMOVED: Final = Reason("MemberRemoved", "Removed a member from etcd.")
+LEADER_MOVED: Final = Reason("LeaderMoved", "Moved leadership to another member.")
+COMPACTED: Final = Reason("Compacted", "Removed the history of keys up to a revision.")
+DEFRAGMENTED: Final = Reason("Defragmented", "Defragmented the database of a member.")
+ALARM_DISARMED: Final = Reason("AlarmDisarmed", "Disarmed an alarm of etcd.")
+DOWNGRADE_ENABLED: Final = Reason("DowngradeBegun", "Enabled a downgrade of etcd.")
+DOWNGRADE_CANCELED: Final = Reason("DowngradeEnded", "Cancelled or ended a downgrade of etcd.")
+AUTH_SYNCED: Final = Reason("ChangedAccess", "Changed a user or a role of etcd.")
+
+# Certificates
+
+CA_ISSUED: Final = Reason("IssuedAuthority", "Issued a certificate authority.")
+CERTIFICATE_ISSUED: Final = Reason("IssuedCertificate", "Issued or renewed a certificate.")
+CA_BUNDLE_UPDATED: Final = Reason("SharedTrust", "Changed which authorities a Secret trusts.")
+
+# Warnings
+
+NO_ANSWER: Final = Reason(
+    "NoAnswer", "A request got no answer, so it may have been carried out; the next pass sees."
+)
+SERVED_BY_ANOTHER: Final = Reason(
+    "ServedByAnother",
+    "Another operator, in the namespace that the message names, serves the EtcdCluster.",
+    "Uninstall one of them, or give them different WATCH_NAMESPACES.",
+)

@@ -1,0 +1,227 @@
+"""All reasons: the kind of object each belongs to, and the conditions that give it.
+
+The reference page, the checks of the how-to pages and alerts are made from this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Final
+
+from etcd_operator.core.reasons import (
+    attention,
+    backups,
+    events,
+    restores,
+    routine,
+    tasks,
+    verdicts,
+)
+from etcd_operator.core.reasons.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionType:
+    """A condition and the reasons that it gives, by status, beside what `others` says."""
+
+    type: str
+    meaning: str
+    true: tuple[Reason, ...] = ()
+    false: tuple[Reason, ...] = ()
+    unknown: tuple[Reason, ...] = ()
+    others: str = ""
+
+
+def reasons_of(*modules: ModuleType) -> tuple[Reason, ...]:
+    """Return the reasons that modules register, in their order."""
+    return tuple(reason for module in modules for reason in _find_reasons(module))
+
+
+def _find_reasons(module: ModuleType) -> Iterator[Reason]:
+    for value in vars(module).values():
+        if isinstance(value, Reason):
+            yield value
+        elif isinstance(value, Mapping) and value:
+            yield from (each for each in value.values() if isinstance(each, Reason))
+
+
+# By kind of object. A name stands for one thing within a kind.
+CLUSTER: Final = reasons_of(routine, attention, verdicts, events)
+BACKUP: Final = reasons_of(backups, tasks)
+RESTORE: Final = reasons_of(restores, tasks)
+REASONS: Final[Mapping[str, tuple[Reason, ...]]] = {
+    "EtcdCluster": CLUSTER,
+    "EtcdBackup": BACKUP,
+    "EtcdRestore": RESTORE,
+}
+
+_DECISION: Final = "that of the decision"
+
+CLUSTER_CONDITIONS: Final = (
+    ConditionType(
+        "Available",
+        "Clients can read and write now.",
+        true=(verdicts.QUORUM_AVAILABLE,),
+        false=(
+            routine.STOPPED,
+            verdicts.NO_SPACE,
+            attention.NO_QUORUM,
+            verdicts.NO_READY_MEMBER,
+        ),
+        unknown=(attention.OPERATOR_CANNOT_REACH,),
+    ),
+    ConditionType(
+        "Ready",
+        "The cluster is exactly as the spec wants it and every member is well.",
+        others=_DECISION,
+    ),
+    ConditionType(
+        "Progressing",
+        "The operator is changing something, or waiting for a change to finish.",
+        others=_DECISION,
+    ),
+    ConditionType(
+        "Degraded",
+        "Something is wrong that the user should know, and what.",
+        true=(
+            verdicts.ALARM,
+            attention.DATA_DIFFERS,
+            attention.FOREIGN_MEMBER,
+            verdicts.DISK_BEING_DELETED,
+            verdicts.POD_MISSING,
+            verdicts.NOT_SCHEDULED,
+            verdicts.MEMBERS_UNAVAILABLE,
+            verdicts.CHANGED_BY_OTHERS,
+        ),
+        false=(verdicts.AS_EXPECTED,),
+        others=f"True: {_DECISION}, or that which Kubernetes gives for a Pod or a claim",
+    ),
+    ConditionType(
+        "QuorumHealthy",
+        "A majority of the voters answers and agrees; who is missing, if not.",
+        true=(verdicts.MAJORITY_ANSWERS, verdicts.MAJORITY_READY),
+        false=(verdicts.MAJORITY_LOST,),
+        unknown=(
+            routine.STOPPED,
+            routine.RESTORING,
+            attention.OPERATOR_CANNOT_REACH,
+            verdicts.NOT_FORMED,
+        ),
+    ),
+    ConditionType(
+        "DataLossPossible",
+        "The cluster went on from one member after its majority was lost.",
+        true=(verdicts.MAJORITY_GIVEN_UP,),
+        false=(verdicts.NO_RECOVERY,),
+    ),
+    ConditionType(
+        "QuorumLossApproved",
+        "An approval to give up the majority stands; only while one is given.",
+        true=(verdicts.QUORUM_LOSS_APPROVED, verdicts.APPROVAL_IN_USE),
+        false=(verdicts.APPROVAL_CARRIED_OUT, verdicts.APPROVAL_VOID),
+    ),
+    ConditionType(
+        "Paused",
+        "The user asked for no changes.",
+        true=(verdicts.PAUSED_BY_USER,),
+        false=(verdicts.NOT_PAUSED,),
+    ),
+    ConditionType(
+        "SpecWarning",
+        "The spec is carried out, and may end badly; only there if it is so.",
+        true=(verdicts.QUOTA_EXCEEDS_DISK, verdicts.QUOTA_EXCEEDS_MEMORY),
+    ),
+    ConditionType(
+        "CertificatesValid",
+        "Every certificate can be used and is not about to expire; TLS only.",
+        true=(verdicts.ALL_VALID,),
+        false=(
+            verdicts.NOT_ISSUED,
+            verdicts.UNUSABLE,
+            verdicts.EXPIRED,
+            verdicts.RENEWAL_HELD,
+            verdicts.EXPIRING_SOON,
+        ),
+    ),
+    ConditionType(
+        "BackupHealthy",
+        "Every EtcdBackup of the cluster works; only there if there is one.",
+        true=(verdicts.BACKED_UP,),
+        false=(verdicts.BACKUP_FAILING, verdicts.BACKUP_OVERDUE),
+        unknown=(verdicts.UPGRADE_WAITS, verdicts.NO_BACKUP_YET),
+    ),
+    ConditionType(
+        "ChangedByOthers",
+        "Fields of the operator's objects that others change; only there if any.",
+        true=(verdicts.CHANGED_BY_OTHERS,),
+    ),
+    ConditionType(
+        "UpgradeWaiting",
+        "A new version of the operator has yet to roll it; only there meanwhile.",
+        true=(verdicts.WAITING_FOR_TURN,),
+    ),
+)
+BACKUP_CONDITIONS: Final = (
+    ConditionType(
+        "Completed",
+        "The newest backup is complete.",
+        true=(backups.BACKED_UP, backups.WAITING),
+        false=(
+            backups.INVALID_SPEC,
+            backups.WAITING,
+            backups.RUNNING,
+            backups.JOB_BLOCKED,
+            backups.BACKUP_FAILED,
+            tasks.REFUSED_BY_KUBERNETES,
+        ),
+    ),
+    ConditionType(
+        "Verified",
+        "The newest backup was restored for trial and compared with the cluster.",
+        true=(backups.COMPARED,),
+        false=(backups.DIFFERS,),
+        unknown=(backups.NOT_ASKED,),
+    ),
+)
+RESTORE_CONDITIONS: Final = (
+    ConditionType(
+        "Completed",
+        "The EtcdCluster serves what the backup held.",
+        true=(restores.RESTORED,),
+        false=(
+            restores.INVALID_SPEC,
+            restores.NO_BACKUP,
+            restores.NOT_ALLOWED,
+            restores.NAME_TAKEN,
+            restores.NEWER_ETCD,
+            restores.RECORD_UNREADABLE,
+            restores.CLUSTER_DELETED,
+            restores.NO_CLUSTER,
+            restores.CLUSTER_BUSY,
+            restores.NOT_FORMED,
+            restores.STOPPED,
+            restores.PAUSED,
+            restores.INVALID_CLUSTER,
+            tasks.REFUSED_BY_KUBERNETES,
+            restores.VERIFYING,
+            restores.VERIFIED,
+            restores.RESTORING,
+            restores.STARTING,
+            restores.RESTORE_FAILED,
+            restores.UNDOING,
+            restores.UNDONE,
+        ),
+    ),
+    ConditionType(
+        "Verified",
+        "The backup of a restore in place was fetched and restored for trial.",
+        true=(restores.RESTORABLE,),
+    ),
+)
+CONDITIONS: Final[Mapping[str, tuple[ConditionType, ...]]] = {
+    "EtcdCluster": CLUSTER_CONDITIONS,
+    "EtcdBackup": BACKUP_CONDITIONS,
+    "EtcdRestore": RESTORE_CONDITIONS,
+}

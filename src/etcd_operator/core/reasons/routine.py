@@ -1,0 +1,109 @@
+"""Reasons of decisions about an EtcdCluster that need nobody: the operator goes on by itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from etcd_operator.core.reasons.reason import Reason
+
+HEALTHY: Final = Reason("Healthy", "Every member serves, and nothing is left to do.")
+
+# From the first object to the last
+
+ADDING_FINALIZER: Final = Reason("Adopting", "The finalizer is put on the EtcdCluster.")
+BOOTSTRAPPING: Final = Reason(
+    "Bootstrapping", "The first members start; if it stays, a Pod of them cannot start."
+)
+BOOTSTRAP_RESTARTED: Final = Reason(
+    "BootstrapRestarted", "The spec was corrected before a majority had disks: it begins again."
+)
+STARTING: Final = Reason("Starting", "The members that were stopped start again.")
+STOPPING: Final = Reason("Stopping", "spec.size is 0: the Pods go, the disks stay.")
+STOPPED: Final = Reason("Stopped", "spec.size is 0: no Pod runs, and the disks are there.")
+DELETING: Final = Reason("Deleting", "The EtcdCluster is being deleted, with its Pods and disks.")
+LEAVING_ORPHANS: Final = Reason(
+    "LeavingOrphans", "The EtcdCluster is deleted with --cascade=orphan: nothing else is touched."
+)
+
+# Members come and go
+
+SCALING_OUT: Final = Reason("ScalingOut", "A member is added to etcd as a learner.")
+MEMBER_STARTING: Final = Reason("MemberStarting", "A new member is to join; its Pod starts.")
+PROMOTING_LEARNER: Final = Reason("PromotingLearner", "A new member catches up, then votes.")
+RESTARTING_LEARNERS: Final = Reason(
+    "RestartingJoiners",
+    "The Pod of a new member crashed before its configuration was right: it is made anew, which "
+    "spares it the kubelet's back-off.",
+)
+SCALING_IN: Final = Reason("ScalingIn", "Members are removed from etcd, then their Pods go.")
+DELETING_DISKS: Final = Reason("DeletingDisks", "The disks of removed members are deleted.")
+WAITING_FOR_DISKS: Final = Reason(
+    "WaitingForDisks", "Growth waits until the disk of an earlier member is gone."
+)
+REPLACING_MEMBER: Final = Reason(
+    "ReplacingMember", "A member lost its data: it leaves etcd, and joins as a learner."
+)
+REPLACING_STUCK_MEMBER: Final = Reason(
+    "ReplacingStuckMember", "A member cannot come back: it joins as a learner on a new disk."
+)
+FORCE_DELETING_PODS: Final = Reason(
+    "ReleasingPods", "Pods of removed members are deleted by force: their nodes do not answer."
+)
+RECOVERING_QUORUM: Final = Reason(
+    "RecoveringQuorum",
+    "A lost majority is given up as approved; the cluster goes on from one member.",
+)
+
+# Pods and disks
+
+REPLACING_PODS: Final = Reason(
+    "ReplacingPods", "Pods that do not run or are not Ready get the corrected spec."
+)
+RESCHEDULING_PODS: Final = Reason(
+    "ReschedulingPods", "What kept Pods from a node is gone: the scheduler is asked again."
+)
+ROLLING: Final = Reason("Rolling", "A Pod that differs from the template is replaced.")
+ROLL_WAITING: Final = Reason(
+    "RollWaiting", "The next Pod is replaced when the members that the message names are well."
+)
+GROWING_DISKS: Final = Reason(
+    "GrowingDisks", "Disks were asked for a larger size, which may take Kubernetes minutes."
+)
+UPDATING_CLAIM_TEMPLATE: Final = Reason(
+    "UpdatingClaimTemplate",
+    "spec.inheritedMetadata has changed: the StatefulSet is made anew around its Pods.",
+)
+
+# Inside etcd
+
+PREPARING_VERSION: Final = Reason(
+    "PreparingVersion", "etcd makes its disks ready for the version that the spec wants."
+)
+ENDING_DOWNGRADE: Final = Reason(
+    "EndingDowngrade", "A downgrade of etcd that the spec does not ask for is cancelled."
+)
+DISARMING_ALARM: Final = Reason(
+    "DisarmingAlarm", "The alarm about a corrupt member is disarmed, for the member is gone."
+)
+FREEING_SPACE: Final = Reason(
+    "FreeingSpace", "The quota is exceeded: etcd is compacted, defragmented and disarmed."
+)
+DEFRAGMENTING: Final = Reason("Defragmenting", "A database with much unused space is defragmented.")
+SYNCING_AUTH: Final = Reason("ChangingAccess", "etcd's users and roles become those of the spec.")
+
+# Certificates, and other kinds
+
+ISSUING_CERTIFICATES: Final = Reason(
+    "IssuingCertificates",
+    "Certificates are issued or renewed; if it stays, the operator's log says why a Secret cannot "
+    "be written.",
+)
+REQUESTING_CERTIFICATES: Final = Reason(
+    "RequestingCertificates", "Certificates are requested from cert-manager."
+)
+RESTORING: Final = Reason(
+    "Restoring", "An EtcdRestore fills the disks of the cluster, or of its replacement in place."
+)
+RESTORED_IN_PLACE: Final = Reason(
+    "RestoredInPlace", "Every member of the restored cluster serves: the disks of before may go."
+)

@@ -1,0 +1,161 @@
+"""Reasons that only the conditions of an EtcdCluster give, beside those of decisions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from etcd_operator.core.reasons.reason import Reason
+
+# Available and QuorumHealthy
+
+QUORUM_AVAILABLE: Final = Reason("QuorumAvailable", "Clients can read and write.")
+NO_READY_MEMBER: Final = Reason(
+    "NoReadyMember",
+    "A majority answers, but no Pod of a voter is Ready, so no client reaches one.",
+    "Look at the Pods of the members.",
+)
+NO_SPACE: Final = Reason(
+    "NoSpace",
+    "etcd refuses writes: its quota is exceeded.",
+    "Delete keys, or raise spec.etcdConfig.quotaBackendBytes.",
+)
+MAJORITY_ANSWERS: Final = Reason("MajorityAnswers", "A majority of the voters answers and agrees.")
+MAJORITY_READY: Final = Reason(
+    "MajorityReady", "A majority is Ready; the members answer only to users."
+)
+MAJORITY_LOST: Final = Reason(
+    "MajorityLost",
+    "A majority of the voters does not answer.",
+    "Bring members back: look at their Pods, nodes and disks.",
+)
+NOT_FORMED: Final = Reason("NotFormed", "The first members have not formed the cluster yet.")
+
+# Degraded
+
+AS_EXPECTED: Final = Reason("AsExpected", "Nothing is wrong.")
+ALARM: Final = Reason(
+    "Alarm",
+    "etcd raised an alarm: NOSPACE or CORRUPT.",
+    "Act as for QuotaExceeded or CorruptData, which the operator reports if it cannot help.",
+)
+DISK_BEING_DELETED: Final = Reason(
+    "DiskBeingDeleted",
+    "A claim was deleted under the running Pod of a member, and goes when the Pod ends.",
+    "Restart no Pod until the condition is gone; grow a cluster of one to three.",
+)
+MEMBERS_UNAVAILABLE: Final = Reason(
+    "MembersAway",
+    "A majority answers, and a voter does not.",
+    "Look at the Pods of the members that the message names.",
+)
+POD_MISSING: Final = Reason(
+    "PodMissing",
+    "A Pod was not created, and no Event says why.",
+    "Look at kubectl describe statefulset, and whether kube-controller-manager runs.",
+)
+NOT_SCHEDULED: Final = Reason(
+    "NotScheduled",
+    "No scheduler has looked at a Pod.",
+    "Look whether the scheduler that the Pod names runs.",
+)
+
+# DataLossPossible and QuorumLossApproved
+
+NO_RECOVERY: Final = Reason("NoRecovery", "No majority was ever given up.")
+MAJORITY_GIVEN_UP: Final = Reason(
+    "MajorityGivenUp",
+    "The cluster went on from one member: writes that only lost members had are missing.",
+    "Compare with the volumes that were set aside, if such writes are of value.",
+)
+QUORUM_LOSS_APPROVED: Final = Reason(
+    "QuorumLossApproved",
+    "spec.recovery.quorumLoss stands: unless the majority comes back, it is given up.",
+    "Remove it from the spec to withdraw it.",
+)
+APPROVAL_IN_USE: Final = Reason("ApprovalInUse", "The lost majority is being given up.")
+APPROVAL_CARRIED_OUT: Final = Reason(
+    "ApprovalCarriedOut",
+    "The lost majority was given up as approved.",
+    "Remove spec.recovery.quorumLoss.",
+)
+APPROVAL_VOID: Final = Reason(
+    "ApprovalVoid",
+    "The approval was used, or was given while no loss of quorum was reported.",
+    "Remove it; a loss of quorum needs one with another acceptedRevision, given after it.",
+)
+
+# Paused
+
+PAUSED_BY_USER: Final = Reason(
+    "PausedByUser", "spec.paused is true, so nothing is changed.", "Set spec.paused to false."
+)
+NOT_PAUSED: Final = Reason("NotPaused", "The operator takes care of the cluster.")
+
+# SpecWarning
+
+QUOTA_EXCEEDS_DISK: Final = Reason(
+    "QuotaExceedsDisk",
+    "etcd's quota does not fit on the disk beside the write-ahead log and snapshots.",
+    "Lower spec.etcdConfig.quotaBackendBytes, or raise spec.storage.size.",
+)
+QUOTA_EXCEEDS_MEMORY: Final = Reason(
+    "QuotaExceedsMemory",
+    "etcd's quota is more than the memory limit of a member.",
+    "Raise spec.resources.limits.memory, or lower spec.etcdConfig.quotaBackendBytes.",
+)
+
+# CertificatesValid
+
+ALL_VALID: Final = Reason("AllValid", "Every certificate is valid.")
+NOT_ISSUED: Final = Reason(
+    "NotIssued",
+    "cert-manager has not issued a certificate.",
+    "Look at the issuer and at kubectl describe certificate.",
+)
+UNUSABLE: Final = Reason(
+    "Unusable",
+    "The certificate that the spec names cannot be used for the cluster.",
+    "Put a certificate into the Secret that fits; the message says what is wrong.",
+)
+EXPIRED: Final = Reason(
+    "Expired",
+    "A certificate has expired.",
+    "Renew one of your own; for others see what status.message waits for.",
+)
+RENEWAL_HELD: Final = Reason(
+    "RenewalHeld",
+    "A certificate is due, and something keeps it from being renewed.",
+    "Remove what the message names.",
+)
+EXPIRING_SOON: Final = Reason(
+    "ExpiringSoon",
+    "A certificate is about to expire.",
+    "Renew one of your own; for others see what status.message waits for.",
+)
+
+# BackupHealthy
+
+BACKED_UP: Final = Reason("BackedUp", "Every EtcdBackup of the cluster works.")
+NO_BACKUP_YET: Final = Reason("NoBackupYet", "No EtcdBackup of the cluster has completed yet.")
+BACKUP_FAILING: Final = Reason(
+    "BackupFailing",
+    "An EtcdBackup of the cluster fails.",
+    "Correct what its message says: kubectl get etcdbackup.",
+)
+BACKUP_OVERDUE: Final = Reason(
+    "BackupOverdue",
+    "A backup did not begin at the time of its schedule.",
+    "Look at that EtcdBackup, and whether the operator runs.",
+)
+UPGRADE_WAITS: Final = Reason("UpgradeWaits", "The upgrade waits for a backup.")
+
+# ChangedByOthers and UpgradeWaiting
+
+CHANGED_BY_OTHERS: Final = Reason(
+    "ChangedByOthers",
+    "Others change fields of the operator's objects.",
+    "Exempt the object from the policy or controller that the message names.",
+)
+WAITING_FOR_TURN: Final = Reason(
+    "WaitingForTurn", "A new version of the operator rolls other clusters first."
+)
