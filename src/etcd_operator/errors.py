@@ -13,6 +13,7 @@ OperatorError
 │   ├── EtcdUnreachable       no connection, or no answer before the deadline: outcome unknown
 │   └── EtcdRefused           etcd answered no; `refusal` says which no it was
 └── TaskError                 a Job for a backup or a restore cannot go on; the text says why
+    └── BackupDiffers         restored for trial, a backup holds other data than its cluster
 """
 
 from __future__ import annotations
@@ -102,3 +103,7 @@ class EtcdRefused(EtcdError):
 
 class TaskError(OperatorError):
     """A Job for a backup or a restore cannot go on; the text is the sentence for the user."""
+
+
+class BackupDiffers(TaskError):
+    """Restored for trial, a backup holds other data than the cluster that it was taken from."""

@@ -19,7 +19,7 @@ from etcd_operator.backup.files import SnapshotDigest, write_notes, writing
 from etcd_operator.backup.members import open_member, read_snapshot
 from etcd_operator.backup.overlap import join_pieces, use_behind
 from etcd_operator.core.backup.places import SNAPSHOT
-from etcd_operator.core.members import MemberStatus, format_id
+from etcd_operator.core.members import CORRUPT, MemberStatus, format_id
 from etcd_operator.errors import EtcdError, TaskError
 from etcd_operator.runtime.etcd import EtcdMemberClient
 
@@ -142,7 +142,7 @@ async def _ask(client: EtcdMemberClient) -> Candidate | None:
 
 def choose_source(candidates: Iterable[Candidate]) -> Candidate | None:
     """A follower without errors before the leader, and the one that has applied the most."""
-    healthy = [c for c in candidates if c.status.leader and "CORRUPT" not in str(c.status.errors)]
+    healthy = [c for c in candidates if c.status.leader and not _is_corrupt(c.status)]
     return min(
         healthy,
         key=lambda c: (
@@ -152,3 +152,8 @@ def choose_source(candidates: Iterable[Candidate]) -> Candidate | None:
         ),
         default=None,
     )
+
+
+def _is_corrupt(status: MemberStatus) -> bool:
+    """Whether etcd calls any member corrupt: it lists the alarms of all."""
+    return any(alarm == CORRUPT for alarm, _ in status.alarms)

@@ -1,7 +1,7 @@
 """One step of a Job: reads its task from the environment, and says with its last words how it was.
 
 The last words are the Pod's termination message, which needs no right to anything: the result as
-JSON, or an error in one sentence.
+JSON, or an error in one sentence, with its reason where code depends on which it is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from etcd_operator.core.backup.places import TASK_VARIABLE
-from etcd_operator.errors import OperatorError, TaskError
+from etcd_operator.core.reasons import backups
+from etcd_operator.core.reasons.reason import Reason
+from etcd_operator.errors import BackupDiffers, OperatorError, TaskError
 
 Json = dict[str, Any]
 
@@ -32,6 +34,8 @@ def run_step(words: list[str]) -> int:
     signal.signal(signal.SIGTERM, _end)
     try:
         result = _run(name, json.loads(os.environ[TASK_VARIABLE]))
+    except BackupDiffers as error:
+        return _fail(name, str(error), backups.DIFFERS)
     except OperatorError as error:
         return _fail(name, str(error))
     except Exception as error:  # noqa: BLE001 (whatever it is, the last words say it)
@@ -83,9 +87,9 @@ def _run(name: str, task: Json) -> Json | None:
     return None
 
 
-def _fail(name: str, sentence: str) -> int:
+def _fail(name: str, sentence: str, reason: Reason | None = None) -> int:
     _log("error", sentence, step=name)
-    _say({"error": sentence[:1500]})
+    _say({"error": sentence[:1500], **({"reason": reason.name} if reason else {})})
     return 1
 
 

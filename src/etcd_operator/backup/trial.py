@@ -12,7 +12,7 @@ from typing import Final
 
 from etcd_operator.backup.members import open_member
 from etcd_operator.backup.trial_result import Trial
-from etcd_operator.errors import EtcdError, TaskError
+from etcd_operator.errors import BackupDiffers, EtcdError, EtcdRefused, Refusal, TaskError
 from etcd_operator.runtime.etcd import EtcdMemberClient
 
 START_SECONDS: Final = 600.0
@@ -20,7 +20,7 @@ HASH_SECONDS: Final = 600.0
 
 
 async def compare(trial_address: str, source_address: str, least: int) -> Trial:
-    """Return what was restored. Raises TaskError if it differs from the source."""
+    """Return what was restored. Raises BackupDiffers, or TaskError if it cannot be told."""
     begun = time.monotonic()
     # The trial presents the certificate of the member that the snapshot is of.
     trial = open_member(trial_address, source_address.rpartition(":")[0])
@@ -28,7 +28,7 @@ async def compare(trial_address: str, source_address: str, least: int) -> Trial:
     try:
         revision = await _await_revision(trial)
         if revision < least:
-            raise TaskError(
+            raise BackupDiffers(
                 f"The backup differs: it ends at revision {revision}, but the cluster had "
                 f"acknowledged {least}."
             )
@@ -65,18 +65,18 @@ async def _compare(
     try:
         there, _ = await source.count(revision)
         there_hash, there_compacted = await source.hash_kv(revision, timeout=HASH_SECONDS)
-    except EtcdError as error:
-        if "compacted" not in str(error):
+    except EtcdRefused as error:
+        if error.refusal is not Refusal.COMPACTED:
             raise
         return "the cluster has compacted that revision meanwhile, so hashes were not compared"
     if there != keys:
-        raise TaskError(
+        raise BackupDiffers(
             f"The backup differs: it has {keys} keys at revision {revision}, the cluster {there}."
         )
     if there_compacted != compacted:
         return "the cluster has compacted meanwhile, so keys were counted and hashes not compared"
     if there_hash != hash_kv:
-        raise TaskError(
+        raise BackupDiffers(
             f"The backup differs: at revision {revision} its hash is {hash_kv}, the cluster's "
             f"{there_hash}."
         )

@@ -18,7 +18,7 @@ from etcd_operator.core.foreign_members import explain_foreign
 from etcd_operator.core.going_disks import explain_going
 from etcd_operator.core.issuer import find_credential_problem, find_issuing_problem
 from etcd_operator.core.layout import recorded_members
-from etcd_operator.core.live_objects import Trouble
+from etcd_operator.core.live_objects import UNHEALTHY, Trouble
 from etcd_operator.core.members import NO_SPACE, format_id
 from etcd_operator.core.quorum import majority, serving_ids, voter_ids, voters_not_serving
 from etcd_operator.core.reasons import attention, routine, verdicts
@@ -43,8 +43,6 @@ WARNINGS: Final = frozenset(
         verdicts.APPROVAL_VOID,
     )
 )
-# What the kubelet calls a probe that fails.
-UNHEALTHY: Final = "Unhealthy"
 _DEGRADED_BY: Final = frozenset(
     {
         attention.NO_QUORUM,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from etcd_operator.core.live_objects import UNSCHEDULABLE
 from etcd_operator.core.snapshot import Seat, Snapshot
 
 # So long the rest waits for a joiner: nodes are added, and images pulled, within it.
@@ -31,7 +32,7 @@ def is_late(snapshot: Snapshot, seat: Seat) -> bool:
     first = seat.claim or seat.pod
     created = first.created if first else None
     trouble = seat.pod.trouble if seat.pod else None
-    unschedulable = trouble is not None and trouble.reason == "Unschedulable"
+    unschedulable = trouble is not None and trouble.reason == UNSCHEDULABLE
     patience = SCHEDULED_WITHIN if unschedulable else JOINS_WITHIN
     if created is None or snapshot.now - created < patience:
         return False

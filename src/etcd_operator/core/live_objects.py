@@ -9,12 +9,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from etcd_operator.core.members import MemberStatus, Standing
 from etcd_operator.core.naming import LABEL_CLUSTER_UID
 
 Json = dict[str, Any]
+
+
+# Words of Kubernetes, which gives them as reasons of Pods and of Events about Pods.
+UNSCHEDULABLE: Final = "Unschedulable"
+CRASH_LOOP: Final = "CrashLoopBackOff"
+OOM_KILLED: Final = "OOMKilled"
+UNHEALTHY: Final = "Unhealthy"  # a probe fails
+
+# What the scheduler says of nodes that it did not choose: it has one reason for all of them.
+# Of a volume, older releases say it in the first form.
+_VOLUME_ELSEWHERE: Final = ("volume node affinity conflict", "PersistentVolume's node affinity")
+_KEPT_AWAY_BY_PODS: Final = "existing pods anti-affinity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +35,16 @@ class Trouble:
 
     reason: str
     message: str
+
+    @property
+    def volume_elsewhere(self) -> bool:
+        """Whether the scheduler finds no node that can be used and reaches the Pod's volume."""
+        return any(text in self.message for text in _VOLUME_ELSEWHERE)
+
+    @property
+    def kept_away_by_pods(self) -> bool:
+        """Whether Pods that run keep this one from a node, by an anti-affinity of theirs."""
+        return _KEPT_AWAY_BY_PODS in self.message
 
 
 class Host(Enum):

@@ -8,7 +8,15 @@ from typing import Any, Final
 
 from etcd_operator.api.parse import parse_time
 from etcd_operator.api.validation import ANNOTATION_REPLACE
-from etcd_operator.core.live_objects import Child, Claim, Pod, Trouble
+from etcd_operator.core.live_objects import (
+    CRASH_LOOP,
+    OOM_KILLED,
+    UNSCHEDULABLE,
+    Child,
+    Claim,
+    Pod,
+    Trouble,
+)
 from etcd_operator.core.naming import (
     ANNOTATION_TRUST,
     FORCED,
@@ -121,7 +129,7 @@ def _find_trouble(status: Json, state: Json, last_words: str, ended: Json) -> Tr
     """Return why the Pod does not come up, in the words of the scheduler or the kubelet."""
     scheduled = _condition(status, "PodScheduled")
     if scheduled.get("status") == "False":
-        return Trouble(scheduled.get("reason", "Unschedulable"), scheduled.get("message", ""))
+        return Trouble(scheduled.get("reason", UNSCHEDULABLE), scheduled.get("message", ""))
     if status.get("phase") == "Failed" and status.get("reason"):
         return Trouble(status["reason"], status.get("message", ""))  # evicted, or not admitted
     waiting = state.get("waiting") or {}
@@ -131,9 +139,9 @@ def _find_trouble(status: Json, state: Json, last_words: str, ended: Json) -> Tr
     if not reason or reason in _STARTING:
         return None
     message = waiting.get("message", "")
-    if reason == "CrashLoopBackOff" and ended:
-        if ended.get("reason") == "OOMKilled":
-            return Trouble("OOMKilled", "etcd needed more memory than spec.resources.limits has")
+    if reason == CRASH_LOOP and ended:
+        if ended.get("reason") == OOM_KILLED:
+            return Trouble(OOM_KILLED, "etcd needed more memory than spec.resources.limits has")
         why = f": {last_words}" if last_words else ""
         message = f"etcd ended with exit code {ended.get('exitCode')}{why}"
     return Trouble(reason, message)

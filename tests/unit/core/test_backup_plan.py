@@ -246,6 +246,15 @@ def test_failures_say_why_and_are_tried_again_later_and_later() -> None:
     assert created(plan.decide(corrected)), "a corrected spec is tried at once"
 
 
+@pytest.mark.parametrize("reason", ["", backups.DIFFERS.name])
+def test_a_backup_that_differs_is_known_by_its_reason(reason: str) -> None:
+    pod = task_pod("b-1", None, "In any words.", failure_reason=reason)
+    status = plan.decide(backup_view(tasks=(task(state="failed"),), pods=(pod,))).status
+    said = {c.type: (c.status, c.reason) for c in status.conditions}
+    assert said.pop("Completed") == ("False", backups.BACKUP_FAILED.name)
+    assert said == ({"Verified": ("False", backups.DIFFERS.name)} if reason else {})
+
+
 def test_a_result_that_nobody_can_read_is_a_failure() -> None:
     status = plan.decide(backup_view(tasks=(task(state="succeeded"),))).status
     assert "was gone before its result could be read" in status.message

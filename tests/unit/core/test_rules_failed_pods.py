@@ -14,7 +14,6 @@ from etcd_operator.core.live_objects import Host, Trouble
 from etcd_operator.core.plan import plan
 from etcd_operator.core.reasons import routine
 from etcd_operator.core.rules import failed_pods
-from etcd_operator.core.rules.failed_pods import EXISTING_ANTI_AFFINITY
 from etcd_operator.core.rules.replace import EMPTY
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
@@ -32,6 +31,8 @@ from tests.unit.core.scenes import (
 )
 from tests.unit.core.shorthand import Fires, Passes, briefs, flags
 
+# As the scheduler says it.
+KEPT_AWAY = "existing pods anti-affinity"
 OOM = Trouble("OOMKilled", "etcd needed more memory than spec.resources.limits has")
 LONG_AGO = NOW - timedelta(minutes=10)
 ALL = (0, 1, 2)
@@ -67,7 +68,7 @@ def older(snapshot: Snapshot) -> Snapshot:
 
 
 def refused(
-    snapshot: Snapshot, *ordinals: int, words: str = EXISTING_ANTI_AFFINITY, **changes: object
+    snapshot: Snapshot, *ordinals: int, words: str = KEPT_AWAY, **changes: object
 ) -> Snapshot:
     """Pods that no node takes, made before the others."""
     state = {"node": "", "running": False, "ever_ran": False, "ready": False, **changes}

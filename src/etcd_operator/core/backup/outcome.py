@@ -18,7 +18,7 @@ from etcd_operator.core.backup.decision import (
     format_time,
     pause_after,
 )
-from etcd_operator.core.backup.task import Task, TaskPod, find_pod, newest
+from etcd_operator.core.backup.task import DEADLINE_EXCEEDED, Task, TaskPod, find_pod, newest
 from etcd_operator.core.conditions import Verdict
 from etcd_operator.core.live_objects import Trouble
 from etcd_operator.core.reasons import backups
@@ -55,13 +55,13 @@ def absorb(view: BackupView) -> tuple[EtcdBackupStatus, tuple[Told, ...]]:
     pod = find_pod(last, view.pods)
     if last.state == "succeeded" and pod and pod.result:
         return _record_success(view, status, last, pod.result)
-    return _record_failure(view, status, last, _explain_failure(view, last, pod))
+    return _record_failure(view, status, last, pod)
 
 
 def _explain_failure(view: BackupView, task: Task, pod: TaskPod | None) -> str:
-    if pod and pod.failure and task.why != "DeadlineExceeded":
+    if pod and pod.failure and task.why != DEADLINE_EXCEEDED:
         return pod.failure
-    if task.why == "DeadlineExceeded":
+    if task.why == DEADLINE_EXCEEDED:
         seconds = view.backup.spec.timeout_seconds if view.backup.spec else 0
         said = find_block(view.backup.status.conditions)
         trouble = f" {said}" if said else ""
@@ -119,12 +119,13 @@ def _judge_verified(result: Json) -> Verdict:
 
 
 def _record_failure(
-    view: BackupView, status: EtcdBackupStatus, task: Task, why: str
+    view: BackupView, status: EtcdBackupStatus, task: Task, pod: TaskPod | None
 ) -> tuple[EtcdBackupStatus, tuple[Told, ...]]:
+    why = _explain_failure(view, task, pod)
     failures = status.consecutive_failures + 1
     ended = task.finished or view.now
     verdicts = [Verdict("Completed", "False", backups.BACKUP_FAILED, why)]
-    if why.startswith("The backup differs"):
+    if pod and pod.failure_reason == backups.DIFFERS.name:
         verdicts.append(Verdict("Verified", "False", backups.DIFFERS, why))
     status = status.model_copy(
         update={

@@ -21,7 +21,7 @@ from etcd_operator.core.backup.decision import (
 )
 from etcd_operator.core.backup.render import render_restore_job
 from etcd_operator.core.backup.restore_source import RestoreView, Source
-from etcd_operator.core.backup.task import Task, find_pod, find_trouble, newest
+from etcd_operator.core.backup.task import DEADLINE_EXCEEDED, Task, find_pod, find_trouble, newest
 from etcd_operator.core.conditions import Verdict
 from etcd_operator.core.naming import Naming
 from etcd_operator.core.reasons import restores
@@ -143,7 +143,7 @@ def count_failures(view: RestoreView, own: tuple[Task, ...]) -> EtcdRestoreStatu
         return status
     pod = find_pod(last, view.pods)
     why = pod.failure if pod and pod.failure else ""
-    if not why and last.why == "DeadlineExceeded":
+    if not why and last.why == DEADLINE_EXCEEDED:
         why = "It was not complete within spec.timeoutSeconds: raise that, or see what is slow."
         found = find_trouble(last, view.pods, view.warnings)
         why += f" It waited for this: {found.reason}: {found.message}" if found else ""

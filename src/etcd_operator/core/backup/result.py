@@ -7,6 +7,7 @@ have a type or a size: a result that cannot be one is no result.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -17,6 +18,7 @@ MOST_SENTENCE: Final = 1500
 _LARGEST: Final = 2**63 - 1
 _NUMBERS: Final = ("revision", "storedSize", "snapshotSize", "keyCount", "deleted")
 _TEXTS: Final = {"url": 2048, "etcdVersion": 32, "keyFingerprint": 64, "verified": 1000}
+_REASON: Final = re.compile(r"[A-Za-z]{1,100}")
 _SCHEMES: Final = ("s3://", "gs://", "az://", "file://")
 _MOST_WARNINGS: Final = 5
 
@@ -29,6 +31,12 @@ def read_message(text: str) -> Json | str:
     except (ValueError, RecursionError):
         return text
     return said if isinstance(said, dict) else text
+
+
+def read_reason(said: Json | str) -> str:
+    """Return the reason that goes with an error; empty if there is none, or it is no word."""
+    reason = said.get("reason") if isinstance(said, dict) else None
+    return reason if isinstance(reason, str) and _REASON.fullmatch(reason) else ""
 
 
 def read_result(said: Json) -> Json | None:

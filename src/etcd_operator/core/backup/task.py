@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from etcd_operator.api.parse import parse_time
-from etcd_operator.core.backup.result import MOST_SENTENCE, read_message, read_result
-from etcd_operator.core.live_objects import Trouble
+from etcd_operator.core.backup.result import MOST_SENTENCE, read_message, read_reason, read_result
+from etcd_operator.core.live_objects import OOM_KILLED, Trouble
 from etcd_operator.core.naming import MOST_MEMBERS
 from etcd_operator.core.numbers import read_number
 from etcd_operator.core.observe import read_last_words
@@ -21,6 +21,8 @@ Json = dict[str, Any]
 ANNOTATION_OWNER: Final = "etcd.etcd.io/task-of"  # Kind/name of the EtcdBackup or EtcdRestore
 ANNOTATION_RUN: Final = "etcd.etcd.io/run"  # the time of the schedule; empty without one
 ANNOTATION_ORDINAL: Final = "etcd.etcd.io/ordinal"  # whose disk a restore fills
+# The Job controller's reason for a Job whose time was up.
+DEADLINE_EXCEEDED: Final = "DeadlineExceeded"
 LABEL_JOB: Final = "batch.kubernetes.io/job-name"
 
 State = Literal["running", "succeeded", "failed"]
@@ -53,6 +55,8 @@ class Task:
 class TaskPod:
     """The Pod of a Job: its result, or the sentence of whichever step failed, or its trouble.
 
+    `failure_reason` is a word that goes with the sentence, if the step gave one.
+
     `job_uid` is that of the Job that controls it. While it is `idle` none of its containers has
     begun, so what keeps it from that is in its Events alone.
     """
@@ -61,6 +65,7 @@ class TaskPod:
     job: str
     result: Json | None = field(default=None, hash=False)
     failure: str = ""
+    failure_reason: str = ""
     trouble: Trouble | None = None
     job_uid: str = ""
     uid: str = ""
@@ -97,7 +102,7 @@ def observe_task_pod(raw: Json) -> TaskPod:
     """Read the Pod of a Job: the last container says the result, the first that failed says why."""
     metadata, status = raw["metadata"], raw.get("status") or {}
     result: Json | None = None
-    failure = ""
+    failure, failure_reason = "", ""
     for container in _containers(status):
         ended = (container.get("state") or {}).get("terminated")
         if not ended or (container.get("name") == "etcd" and ended.get("exitCode") != 1):
@@ -107,11 +112,13 @@ def observe_task_pod(raw: Json) -> TaskPod:
             result = (read_result(said) if isinstance(said, dict) else None) or result
         elif not failure:
             failure = _explain_end(container, ended, said)
+            failure_reason = read_reason(said)
     return TaskPod(
         name=metadata["name"],
         job=(metadata.get("labels") or {}).get(LABEL_JOB, ""),
         result=result,
         failure=failure or _explain_eviction(status),
+        failure_reason=failure_reason,
         trouble=_find_trouble(status),
         job_uid=_controller_of(metadata),
         uid=metadata.get("uid", ""),
@@ -144,7 +151,7 @@ def _explain_end(container: Json, ended: Json, said: Json | str) -> str:
     name = container.get("name", "")
     if isinstance(said, dict) and "error" in said:
         return str(said["error"])[:MOST_SENTENCE]
-    if ended.get("reason") == "OOMKilled":
+    if ended.get("reason") == OOM_KILLED:
         return (
             f"The container {name} needed more memory than it may have: raise "
             "spec.jobTemplate.resources.limits.memory."

@@ -28,8 +28,6 @@ from etcd_operator.core.snapshot import Snapshot
 STARTS_WITHIN: Final = timedelta(seconds=30)
 # How long a Pod may crash for a reason of its own, while those with the new template crash too.
 PATIENCE: Final = timedelta(minutes=1)
-# What the scheduler says where Pods that run do not want to be beside the one that waits.
-EXISTING_ANTI_AFFINITY: Final = "existing pods anti-affinity"
 # How etcd says that its configuration is not that of the members: a gate that was closed, or a list
 # of members that was old.
 STALE: Final = (
@@ -97,7 +95,7 @@ def reschedule_pods(snapshot: Snapshot) -> Decision | None:
 
 
 def _waits_for_replaced(snapshot: Snapshot, pod: Pod) -> bool:
-    refused = pod.trouble is not None and EXISTING_ANTI_AFFINITY in pod.trouble.message
+    refused = pod.trouble is not None and pod.trouble.kept_away_by_pods
     if not refused or pod.ever_ran or pod.deleting or pod.node or pod.created is None:
         return False
     return any(

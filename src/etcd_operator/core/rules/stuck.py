@@ -28,7 +28,7 @@ from etcd_operator.core.decision import LATER, PRESENTLY, Decision
 from etcd_operator.core.difference import corrupt_ids, doubtful_ids, find_difference
 from etcd_operator.core.foreign_claims import can_renew_disk, explain_labels, foreign_claim
 from etcd_operator.core.going_disks import explain_going, loses_disk
-from etcd_operator.core.live_objects import Host, Pod
+from etcd_operator.core.live_objects import CRASH_LOOP, UNSCHEDULABLE, Host, Pod
 from etcd_operator.core.quorum import (
     keeps_quorum_without,
     serving_ids,
@@ -40,8 +40,6 @@ from etcd_operator.core.rules.replace import announce_again, delete_disk, judge_
 from etcd_operator.core.rules.rollout import hand_over, is_outdated
 from etcd_operator.core.snapshot import Seat, Snapshot
 
-# What the scheduler says of a disk that only another node can reach; older releases say it first.
-ELSEWHERE: Final = ("volume node affinity conflict", "PersistentVolume's node affinity")
 # Fewer may be a change of its surroundings: the kubelet has then tried for a minute.
 CRASHES: Final = 4
 
@@ -95,19 +93,18 @@ def _judge_ending(snapshot: Snapshot, pod: Pod, host: Host | None) -> Stuck | No
 
 
 def _judge_unscheduled(pod: Pod, host: Host | None) -> Stuck | None:
-    if pod.trouble is None or pod.trouble.reason != "Unschedulable" or host is Host.UP:
+    if pod.trouble is None or pod.trouble.reason != UNSCHEDULABLE or host is Host.UP:
         return None
     if host is Host.GONE:
         return Stuck("has its disk on a node that is gone")
-    elsewhere = any(text in pod.trouble.message for text in ELSEWHERE)
-    if host is Host.DOWN or elsewhere:
+    if host is Host.DOWN or pod.trouble.volume_elsewhere:
         return Stuck("has its disk on a node that cannot be used", pod.unready_since)
     return None
 
 
 def _judge_crashing(snapshot: Snapshot, seat: Seat, pod: Pod) -> Stuck | None:
     """Not if it may be the spec: then a member of the same template would crash as well."""
-    crashing = pod.trouble is not None and pod.trouble.reason == "CrashLoopBackOff"
+    crashing = pod.trouble is not None and pod.trouble.reason == CRASH_LOOP
     if not crashing or pod.restarts < CRASHES or is_outdated(snapshot, pod):
         return None
     serving = serving_ids(snapshot)
