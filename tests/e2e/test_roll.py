@@ -49,9 +49,9 @@ def test_downgrade_from_3_6_to_3_5(cluster: Cluster) -> None:
     cluster.put("key", "value")
     before, cluster_id = cluster.uids("pods"), cluster.status()["clusterID"]
     cluster.patch(version="v3.5.35")
-    wait_until("etcd was told", lambda: bool(cluster.events("DowngradeBegun")), 30)
+    wait_until("etcd was told", lambda: bool(cluster.events("DowngradeEnabled")), 30)
     cluster.patch(version="v3.6.16")
-    wait_until("etcd was told again", lambda: bool(cluster.events("DowngradeEnded")), 30)
+    wait_until("etcd was told again", lambda: bool(cluster.events("DowngradeCanceled")), 30)
     cluster.wait_running(3)
     assert cluster.uids("pods") == before, "nobody was replaced"
     cluster.patch(version="v3.5.35")
@@ -74,7 +74,7 @@ def test_from_3_5_to_3_7_without_a_snapshot_between(cluster: Cluster) -> None:
         wait_until(f"it runs {version}", lambda v=version: versions(cluster) == {v}, 60)  # type: ignore[misc]  # bound now
         cluster.wait_running(1)
         assert_rolled(cluster, before)
-    assert cluster.events("DowngradeBegun"), "that is what forces a snapshot"
+    assert cluster.events("DowngradeEnabled"), "that is what forces a snapshot"
 
 
 def test_resources_and_settings_reach_every_member(cluster: Cluster) -> None:

@@ -93,7 +93,7 @@ def test_a_kept_disk_stops_growth_with_a_sentence(cluster: Cluster) -> None:
     cluster.wait_running(1)
     assert len(cluster.objects("pvc")) == 3
     cluster.scale(3)
-    assert "data-c-1" in cluster.wait_reason("Degraded", "DiskKept")
+    assert "data-c-1" in cluster.wait_reason("Degraded", "RetainedDiskExists")
     cluster.kubectl("delete", "pvc", "data-c-1", "data-c-2", "--wait=false")
     cluster.wait_running(3)
 

@@ -31,7 +31,7 @@ def fill(cluster: Cluster, name: str = "", size: int = len(VALUE)) -> str:
 
 
 def is_stuck(cluster: Cluster) -> bool:
-    return bool(cluster.condition("Ready")["reason"] == "QuotaUsedUp")
+    return bool(cluster.condition("Ready")["reason"] == "QuotaExceeded")
 
 
 def writes(cluster: Cluster) -> bool:
@@ -62,7 +62,7 @@ def test_live_data_that_fills_the_quota_is_named(cluster: Cluster) -> None:
         wait_until("it was dealt with", lambda: is_stuck(cluster) or writes(cluster), 60)
         if is_stuck(cluster):
             break
-    said = cluster.wait_reason("Ready", "QuotaUsedUp", 30)
+    said = cluster.wait_reason("Ready", "QuotaExceeded", 30)
     assert "spec.etcdConfig.quotaBackendBytes" in said
     assert cluster.condition("Available")["reason"] == "NoSpace"
     cluster.patch(etcdConfig={"quotaBackendBytes": 4 * QUOTA})

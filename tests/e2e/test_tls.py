@@ -221,7 +221,7 @@ def _renew_leaves(cluster: SecuredCluster, tls: dict[str, Any]) -> None:
     pods = cluster.uids("pods")
     before = {port: shown_certificate(cluster, 1, port) for port in (CLIENTS, PEERS)}
     cluster.patch(security={"tls": {**tls, "certificateLifetime": "720h"}})
-    wait_until("four are issued", lambda: len(cluster.events("IssuedCertificate")) >= 8, 30)
+    wait_until("four are issued", lambda: len(cluster.events("CertificateIssued")) >= 8, 30)
     cluster.nudge()
     for port, certificate in before.items():
         wait_until(

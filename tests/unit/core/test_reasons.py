@@ -49,6 +49,16 @@ def test_a_reason_is_a_word_and_its_text_is_sentences(reason: Reason) -> None:
         assert "|" not in text  # it is a cell of a table
 
 
+def test_a_constant_is_called_what_its_reason_is() -> None:
+    differing = [
+        (constant, value.name)
+        for module in MODULES.values()
+        for constant, value in vars(module).items()
+        if isinstance(value, Reason) and constant.replace("_", "").lower() != value.name.lower()
+    ]
+    assert differing == []
+
+
 @by_name
 def test_what_blocks_has_a_remedy(reason: Reason) -> None:
     assert reason.remedy or not reason.blocks

@@ -42,7 +42,7 @@ DATA_FROM_EARLIER_CLUSTER: Final = Reason(
     blocks=True,
 )
 UNRECORDED_RESOURCES: Final = Reason(
-    "EarlierLife",
+    "UnrecordedResources",
     "Pods or disks of the cluster exist, but every record of how it was formed is gone.",
     "Delete the claims if they hold nothing of value.",
     blocks=True,
@@ -97,7 +97,7 @@ FOREIGN_MEMBER: Final = Reason(
     blocks=True,
 )
 CLUSTER_ID_MISMATCH: Final = Reason(
-    "ClusterIdMismatch",
+    "ClusterIDMismatch",
     "The members belong to another etcd cluster than the recorded one.",
     "Decide which is right; move the members' data into a new EtcdCluster if it is theirs.",
     blocks=True,
@@ -108,7 +108,7 @@ MEMBER_NOT_JOINING: Final = Reason(
     "Remove what keeps its Pod from running, or set spec.size back.",
 )
 MEMBER_UNAVAILABLE: Final = Reason(
-    "MemberAway", "Growth waits for a voter that does not answer.", "Bring that member back."
+    "MemberUnavailable", "Growth waits for a voter that does not answer.", "Bring that member back."
 )
 MEMBER_STUCK: Final = Reason(
     "MemberStuck",
@@ -133,7 +133,7 @@ STOP_WOULD_LOSE_DATA: Final = Reason(
     blocks=True,
 )
 RETAINED_DISK_EXISTS: Final = Reason(
-    "DiskKept",
+    "RetainedDiskExists",
     "Growth waits: the disk of an earlier member was kept, as whenScaled: Retain asks.",
     "Delete the claim that the message names.",
     blocks=True,
@@ -166,7 +166,7 @@ CORRUPT_DATA: Final = Reason(
     blocks=True,
 )
 QUOTA_EXCEEDED: Final = Reason(
-    "QuotaUsedUp",
+    "QuotaExceeded",
     "etcd refuses writes: its quota is exceeded, and nothing can be freed without a person.",
     "Delete keys, or raise spec.etcdConfig.quotaBackendBytes.",
     blocks=True,
@@ -190,7 +190,7 @@ VERSION_DIFFERS: Final = Reason(
 # Certificates
 
 TLS_IMMUTABLE: Final = Reason(
-    "TlsFixed",
+    "TLSImmutable",
     "spec.security.tls asks for another use of TLS than the cluster was formed with.",
     "Set it back, or create another cluster and move the data.",
     blocks=True,

@@ -24,8 +24,8 @@ _DELETED: Final = (
     "PersistentVolumeClaim",
 )
 
-FINALIZER_ADDED: Final = Reason("Adopted", "Added the finalizer to the EtcdCluster.")
-FINALIZER_REMOVED: Final = Reason("Released", "Removed the finalizer from the EtcdCluster.")
+FINALIZER_ADDED: Final = Reason("FinalizerAdded", "Added the finalizer to the EtcdCluster.")
+FINALIZER_REMOVED: Final = Reason("FinalizerRemoved", "Removed the finalizer from the EtcdCluster.")
 
 # Objects, by kind
 
@@ -46,12 +46,12 @@ POD_ROLE: Final = Reason("PodRole", "Labelled a Pod as a voter or a learner.")
 
 # Disks
 
-DISK_RESIZED: Final = Reason("ResizedDisk", "Asked for a larger PersistentVolumeClaim.")
+DISK_RESIZED: Final = Reason("DiskResized", "Asked for a larger PersistentVolumeClaim.")
 DISK_SET_ASIDE: Final = Reason("DiskSetAside", "Deleted a claim, and kept its volume.")
-VOLUME_RETAINED: Final = Reason("VolumeKept", "Set the reclaim policy of a volume to Retain.")
-VOLUME_REBOUND: Final = Reason("DiskPutBack", "Made the claim of a volume set aside again.")
+VOLUME_RETAINED: Final = Reason("VolumeRetained", "Set the reclaim policy of a volume to Retain.")
+VOLUME_REBOUND: Final = Reason("VolumeRebound", "Made the claim of a volume set aside again.")
 RECLAIM_POLICY_RESTORED: Final = Reason(
-    "VolumeReleased", "Gave a volume that was set aside its reclaim policy of before."
+    "ReclaimPolicyRestored", "Gave a volume that was set aside its reclaim policy of before."
 )
 RESTORE_STAGE: Final = Reason("RestoreStage", "A restore in place went on to its next stage.")
 RESTORE_ENDED: Final = Reason("RestoreEnded", "A restore in place is over, or was undone.")
@@ -65,15 +65,15 @@ LEADER_MOVED: Final = Reason("LeaderMoved", "Moved leadership to another member.
 COMPACTED: Final = Reason("Compacted", "Removed the history of keys up to a revision.")
 DEFRAGMENTED: Final = Reason("Defragmented", "Defragmented the database of a member.")
 ALARM_DISARMED: Final = Reason("AlarmDisarmed", "Disarmed an alarm of etcd.")
-DOWNGRADE_ENABLED: Final = Reason("DowngradeBegun", "Enabled a downgrade of etcd.")
-DOWNGRADE_CANCELED: Final = Reason("DowngradeEnded", "Cancelled or ended a downgrade of etcd.")
-AUTH_SYNCED: Final = Reason("ChangedAccess", "Changed a user or a role of etcd.")
+DOWNGRADE_ENABLED: Final = Reason("DowngradeEnabled", "Enabled a downgrade of etcd.")
+DOWNGRADE_CANCELED: Final = Reason("DowngradeCanceled", "Cancelled or ended a downgrade of etcd.")
+AUTH_SYNCED: Final = Reason("AuthSynced", "Changed a user or a role of etcd.")
 
 # Certificates
 
-CA_ISSUED: Final = Reason("IssuedAuthority", "Issued a certificate authority.")
-CERTIFICATE_ISSUED: Final = Reason("IssuedCertificate", "Issued or renewed a certificate.")
-CA_BUNDLE_UPDATED: Final = Reason("SharedTrust", "Changed which authorities a Secret trusts.")
+CA_ISSUED: Final = Reason("CAIssued", "Issued a certificate authority.")
+CERTIFICATE_ISSUED: Final = Reason("CertificateIssued", "Issued or renewed a certificate.")
+CA_BUNDLE_UPDATED: Final = Reason("CABundleUpdated", "Changed which authorities a Secret trusts.")
 
 # Warnings
 

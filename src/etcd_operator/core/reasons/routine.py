@@ -10,7 +10,7 @@ HEALTHY: Final = Reason("Healthy", "Every member serves, and nothing is left to 
 
 # From the first object to the last
 
-ADDING_FINALIZER: Final = Reason("Adopting", "The finalizer is put on the EtcdCluster.")
+ADDING_FINALIZER: Final = Reason("AddingFinalizer", "The finalizer is put on the EtcdCluster.")
 BOOTSTRAPPING: Final = Reason(
     "Bootstrapping", "The first members start; if it stays, a Pod of them cannot start."
 )
@@ -31,7 +31,7 @@ SCALING_OUT: Final = Reason("ScalingOut", "A member is added to etcd as a learne
 MEMBER_STARTING: Final = Reason("MemberStarting", "A new member is to join; its Pod starts.")
 PROMOTING_LEARNER: Final = Reason("PromotingLearner", "A new member catches up, then votes.")
 RESTARTING_LEARNERS: Final = Reason(
-    "RestartingJoiners",
+    "RestartingLearners",
     "The Pod of a new member crashed before its configuration was right: it is made anew, which "
     "spares it the kubelet's back-off.",
 )
@@ -47,7 +47,7 @@ REPLACING_STUCK_MEMBER: Final = Reason(
     "ReplacingStuckMember", "A member cannot come back: it joins as a learner on a new disk."
 )
 FORCE_DELETING_PODS: Final = Reason(
-    "ReleasingPods", "Pods of removed members are deleted by force: their nodes do not answer."
+    "ForceDeletingPods", "Pods of removed members are deleted by force: their nodes do not answer."
 )
 RECOVERING_QUORUM: Final = Reason(
     "RecoveringQuorum",
@@ -89,7 +89,7 @@ FREEING_SPACE: Final = Reason(
     "FreeingSpace", "The quota is exceeded: etcd is compacted, defragmented and disarmed."
 )
 DEFRAGMENTING: Final = Reason("Defragmenting", "A database with much unused space is defragmented.")
-SYNCING_AUTH: Final = Reason("ChangingAccess", "etcd's users and roles become those of the spec.")
+SYNCING_AUTH: Final = Reason("SyncingAuth", "etcd's users and roles become those of the spec.")
 
 # Certificates, and other kinds
 

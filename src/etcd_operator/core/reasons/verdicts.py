@@ -44,7 +44,7 @@ DISK_BEING_DELETED: Final = Reason(
     "Restart no Pod until the condition is gone; grow a cluster of one to three.",
 )
 MEMBERS_UNAVAILABLE: Final = Reason(
-    "MembersAway",
+    "MembersUnavailable",
     "A majority answers, and a voter does not.",
     "Look at the Pods of the members that the message names.",
 )
