@@ -14,6 +14,7 @@ from tests.model.mutants_keeping import (
     RECOVERY,
     REPLACEMENT,
 )
+from tests.model.mutants_reasons import REASONS
 from tests.model.mutants_strangers import STRANGERS
 from tests.model.mutants_unheard import UNHEARD
 from tests.model.mutants_versions import VERSIONS
@@ -54,8 +55,8 @@ _RULES: Final = (
            "snapshot.quorum_confirmed", "snapshot.membership", ("shrink, two crash",)),
     Mutant("waits to shrink before it replaces", "core/rules/scale.py", "shrink",
            "if not actions:\n    return None",
-           "if not actions:\n    return Decision(attention.QUORUM_AT_RISK, '', Phase.SCALING) if surplus "
-           "else None", ("traces", "shrink in trouble")),
+           "if not actions:\n    return Decision(attention.QUORUM_AT_RISK, '', Phase.SCALING) if "
+           "surplus else None", ("traces", "shrink in trouble")),
     Mutant("leaves the finalizer on", "core/rules/teardown.py", "tear_down",
            "not left", "False", ("delete",)),
     Mutant("takes the finalizer off at once", "core/rules/teardown.py", "tear_down",
@@ -227,4 +228,5 @@ MUTANTS: Final = (
     *VERSIONS,
     *_ARITHMETIC,
     *STRANGERS,
+    *REASONS,
 )

@@ -36,6 +36,7 @@ from tests.unit.core.scenes import (
 from tests.unit.core.shorthand import Fires, Passes, flags
 
 AFFINITY = "0/3 nodes are available: 1 node(s) didn't match PersistentVolume's node affinity."
+CONFLICT = "0/3 nodes are available: 1 node(s) had volume node affinity conflict."
 CROWDED = "0/3 nodes are available: 3 Insufficient cpu."
 LONG_AGO = NOW - timedelta(minutes=6)
 JUST_NOW = NOW - timedelta(minutes=1)
@@ -103,6 +104,18 @@ FIRES = (
         "Member db-1 has its disk on a node that is gone: replacing it.",
         Phase.SCALING,
         REPLACED,
+    ),
+    *(
+        Fires(
+            f"its disk is where no node can be used, as the scheduler says: {words}",
+            replace_stuck_members,
+            homeless(formed(3), 1, message=words),
+            routine.REPLACING_STUCK_MEMBER,
+            "Member db-1 has its disk on a node that cannot be used: replacing it.",
+            Phase.SCALING,
+            REPLACED,
+        )
+        for words in (AFFINITY, CONFLICT)
     ),
     Fires(
         "its disk is on a node that does not answer: after the delay",

@@ -1,0 +1,29 @@
+"""Mutants of what depends on a reason, or on the words of others that stand for one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.model.mutation import Mutant
+
+REASONS: Final = (
+    Mutant("reason: blocks on what passes by itself", "core/decision.py", "Decision.blocked",
+           "self.reason.blocks and not self.passing", "self.reason.blocks"),
+    Mutant("reason: blocks on nothing", "core/decision.py", "Decision.blocked",
+           "self.reason.blocks and not self.passing", "False"),
+    Mutant("reason: progresses while at a stand", "core/conditions.py", "_judge_progressing",
+           "decision.reason in _AT_A_STAND", ""),
+    Mutant("reason: is not degraded without a quorum", "core/conditions.py", "_judge_degraded",
+           "decision.blocked or decision.reason in _DEGRADED_BY", "decision.blocked"),
+    Mutant("reason: tells of no backup that differs", "core/backup/outcome.py", "_record_failure",
+           "pod and pod.failure_reason == backups.DIFFERS.name", "False"),
+    Mutant("reason: calls every backup that failed different", "core/backup/outcome.py",
+           "_record_failure",
+           "pod and pod.failure_reason == backups.DIFFERS.name", "True"),
+    Mutant("reason: overlooks that a volume is elsewhere", "core/live_objects.py",
+           "Trouble.volume_elsewhere",
+           "any((text in self.message for text in _VOLUME_ELSEWHERE))", "False"),
+    Mutant("reason: overlooks what keeps a Pod from a node", "core/live_objects.py",
+           "Trouble.kept_away_by_pods",
+           "_KEPT_AWAY_BY_PODS in self.message", "False"),
+)  # fmt: skip
