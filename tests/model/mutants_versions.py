@@ -28,4 +28,7 @@ VERSIONS: Final = (
            "read_image(statefulset).rpartition(':')[2]"),
     Mutant("does not record the version of an image", "core/render/statefulset.py", "_records",
            "spec.image", "False"),
+    Mutant("begins a downgrade that etcd holds back for a joiner", "core/rules/versions.py",
+           "_is_well",
+           "not any((member.is_learner for member in snapshot.members))", "True"),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,12 +19,15 @@ from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.versions import next_record, read_record
 from tests.unit.core.scenes import (
     CLUSTER_ID,
+    NOW,
     answer,
     change_child,
+    change_claim,
     formed,
     outdated,
     settled,
     silent,
+    with_learner,
     with_spec,
     with_status,
     without_child,
@@ -98,6 +102,12 @@ def images(snapshot: Snapshot) -> str:
 READABLE = "etcd makes every disk readable by 3.5"
 SNAPSHOTS = "etcd writes snapshots, for 3.7 cannot read what 3.5 has logged"
 
+
+def late(snapshot: Snapshot, ordinal: int) -> Snapshot:
+    """A joiner's process has not run since it was announced long ago."""
+    return change_claim(snapshot, ordinal, created=NOW - timedelta(hours=1))
+
+
 FIRES = (
     Fires(
         "more than one minor version up",
@@ -154,8 +164,19 @@ FIRES = (
         prepare_version,
         silent(down(), 2),
         routine.PREPARING_VERSION,
-        "Preparing for v3.5.35: waiting until every member serves.",
+        "Preparing for v3.5.35: waiting until db-2 can serve.",
         Phase.UPGRADING,
+    ),
+    Fires(
+        "nor while a joiner is late, which holds back nothing else: etcd waits for its version",
+        prepare_version,
+        late(with_learner(with_spec(down(), size=5), 3), 3),
+        routine.PREPARING_VERSION,
+        "Preparing for v3.5.35: waiting until db-3 can vote, for etcd asks every member for its "
+        "version, learners too. One that cannot come up leaves when spec.size is again what it "
+        "was.",
+        Phase.UPGRADING,
+        ("apply PodDisruptionBudget db",),
     ),
     Fires(
         "what 3.5 logged has to be in snapshots before 3.7",

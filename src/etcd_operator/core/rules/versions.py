@@ -9,9 +9,9 @@ from __future__ import annotations
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import SetDowngrade
 from etcd_operator.core.decision import LATER, PRESENTLY, Decision
-from etcd_operator.core.quorum import all_serve
+from etcd_operator.core.quorum import all_serve, serving_ids
 from etcd_operator.core.reasons import attention, routine
-from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.snapshot import Seat, Snapshot
 from etcd_operator.core.versions import (
     DOWN_FROM,
     DOWN_TO,
@@ -70,7 +70,7 @@ def prepare_version(snapshot: Snapshot) -> Decision | None:
     if asked or _are_written(snapshot):
         return _tell(snapshot, f"{what}: waiting until {obstacle.sentence}.")
     if not _is_well(snapshot):
-        return _tell(snapshot, f"{what}: waiting until every member serves.")
+        return _tell(snapshot, f"{what}: {_name_awaited(snapshot)}")
     return _tell(snapshot, f"{what}: {obstacle.sentence}.", DOWNGRADE_TARGET)
 
 
@@ -111,4 +111,29 @@ def _are_written(snapshot: Snapshot) -> bool:
 
 
 def _is_well(snapshot: Snapshot) -> bool:
+    """Whether etcd can change the version of the cluster.
+
+    Its leader asks every member for its own version, learners too, and waits for the last answer
+    (server/etcdserver/version/monitor.go): to begin beside a late joiner would gain nothing.
+    """
     return all_serve(snapshot) and not any(member.is_learner for member in snapshot.members)
+
+
+def _name_awaited(snapshot: Snapshot) -> str:
+    """Say which members are waited for, and what helps where one cannot join."""
+    members = [(seat, seat.member) for seat in snapshot.seats() if seat.member]
+    joining = [seat.ordinal for seat, member in members if member.is_learner]
+    if joining:
+        names = ", ".join(snapshot.naming.member(ordinal) for ordinal in joining)
+        return (
+            f"waiting until {names} can vote, for etcd asks every member for its version, learners "
+            "too. One that cannot come up leaves when spec.size is again what it was."
+        )
+    serving = serving_ids(snapshot)
+    away = [seat.ordinal for seat, m in members if m.id not in serving or not _is_ready(seat)]
+    names = ", ".join(snapshot.naming.member(ordinal) for ordinal in away)
+    return f"waiting until {names} can serve."
+
+
+def _is_ready(seat: Seat) -> bool:
+    return seat.pod is not None and seat.pod.ready and not seat.pod.deleting
