@@ -119,6 +119,7 @@ etcd-test: venv ## Tests against real etcd processes on loopback; the model's et
 
 ifdef TEST
 e2e: venv
+	@$(if $(CONTEXT),,$(PY) -m local complete)
 	@$(E2E_ENV) $(PY) -m pytest -v --durations=5 -r fE tests/e2e/$(TEST)
 else
 e2e: venv ## Tests on the real cluster, or TEST=test_scale.py::test_one_nine_one on the one that is up

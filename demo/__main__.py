@@ -13,11 +13,12 @@ import time
 
 from demo.backup_story import BackupStory
 from deploy.installer import install
-from deploy.target import PROJECT, TargetError, find_target, provide_image
+from deploy.target import PROJECT, TargetError, ask_local, find_target, provide_image
+from local.programs import ESSENTIAL_ETCD
 
 NAMESPACE = "default"
 NAME = "demo"
-SPEC = {"size": 3, "version": "v3.6.16", "storage": {"size": "1Gi"}}
+SPEC = {"size": 3, "version": ESSENTIAL_ETCD, "storage": {"size": "1Gi"}}
 
 
 def main(words: list[str]) -> int:
@@ -33,6 +34,8 @@ def main(words: list[str]) -> int:
         if not options.context:
             _start_local(options.nodes)
         target = find_target(options.context)
+        if options.backup and target.is_local:
+            ask_local("image", "object-store")
         image = provide_image(target, options.image)
         story = BackupStory(target, NAMESPACE, NAME, begun)
         story.say(f"installing the operator ({image}) on {target.name} from deploy/install.yaml")
@@ -51,7 +54,7 @@ def _start_local(nodes: str) -> None:
             "The local Kubernetes needs root for its namespaces and containers: run it as root, or "
             "name a cluster of your own with `make demo CONTEXT=name OPERATOR_IMAGE=image`."
         )
-    command = [sys.executable, "-m", "local", "up", "--nodes", nodes]
+    command = [sys.executable, "-m", "local", "up", "--essential", "--nodes", nodes]
     if subprocess.run(command, check=False, cwd=PROJECT).returncode != 0:
         raise TargetError("the local Kubernetes did not start")
 

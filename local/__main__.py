@@ -26,7 +26,14 @@ from local.errors import LocalError
 from local.network import Network
 from local.packages import install_missing
 from local.places import read_places
-from local.programs import all_programs, kubernetes
+from local.programs import (
+    all_programs,
+    etcd,
+    etcd_versions,
+    kubernetes,
+    network_policies,
+    object_store,
+)
 from local.progress import Progress
 
 PLACES = read_places(os.environ)
@@ -48,9 +55,18 @@ def up(options: argparse.Namespace) -> None:
             # Another `up` may have made it while this one waited.
             stands = cluster.stands(wanted, PLACES, addresses)
             if not stands:
-                cluster.up(wanted, PLACES, network(), progress)
+                cluster.up(wanted, PLACES, network(), progress, essential=options.essential)
+    if not options.essential:
+        complete(options)
     if stands:
         progress.say(f"cluster is up already: export KUBECONFIG={PLACES.kubeconfig}")
+
+
+def complete(_options: argparse.Namespace) -> None:
+    """Build and load what tests need beside what is essential, unless that is there."""
+    progress = Progress()
+    with lock.changing(PLACES, progress):
+        cluster.complete(PLACES, progress)
 
 
 def down(_options: argparse.Namespace) -> None:
@@ -104,8 +120,11 @@ def make_image(options: argparse.Namespace) -> None:
     with lock.building(PLACES, progress):
         install_missing(progress)
         if options.which == "etcd":
-            build.build_all(all_programs(), PLACES, progress)
+            build.build_all(map(etcd, etcd_versions()), PLACES, progress)
             archives = images.etcd_images(PLACES)
+        elif options.which == "object-store":
+            build.build_all([object_store()], PLACES, progress)
+            archives = [images.object_store_archive(PLACES)]
         else:
             archives = [operator_image.build_image(options.tag, PLACES, progress)]
     for archive in archives:
@@ -148,6 +167,9 @@ def change_component(options: argparse.Namespace) -> None:
             controlplane.stop(name, PLACES, kill=options.kill)
     if options.what in ("start", "restart"):
         if name == NETWORK_POLICIES:
+            progress = Progress()
+            with lock.building(PLACES, progress):
+                build.build_all([network_policies()], PLACES, progress)
             enforcement.start(PLACES, network())
         else:
             controlplane.start(name, PLACES, network(), fast_faults=found.fast_faults)
@@ -197,6 +219,10 @@ def _parser() -> argparse.ArgumentParser:
     add_up = add("up", up)
     add_up.add_argument("--nodes", type=int, default=1, help="how many nodes (1)")
     add_up.add_argument("--fast-faults", action="store_true", help="notice lost nodes within 12 s")
+    add_up.add_argument(
+        "--essential", action="store_true", help="only what the cluster and a demonstration need"
+    )
+    add("complete", complete)
     add("down", down)
     add("kubeconfig", show_kubeconfig)
     add("path", show_path).add_argument("program", nargs="?", help="such as etcd/v3.6.16")
@@ -206,7 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     add_logs.add_argument("--collect", type=Path, metavar="DIR")
     add("build", build_programs)
     add_image = add("image", make_image)
-    add_image.add_argument("which", choices=["etcd", "operator"])
+    add_image.add_argument("which", choices=["etcd", "object-store", "operator"])
     add_image.add_argument("--tag", default="etcd-operator:local", help="the operator image's name")
     add("load", load).add_argument("archive", type=Path)
     add_node = add("node", change_node)

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from local.commands import run
@@ -38,12 +39,39 @@ def is_built(program: Program, places: Places) -> bool:
 
 
 def build_all(programs: Iterable[Program], places: Places, progress: Progress) -> None:
-    """Build what is not in the cache, one after the other: Go itself uses every core."""
-    for program in programs:
-        if not is_built(program, places):
-            progress.say(f"building {program.name}, about {program.takes} the first time")
-            _build(program, directory_of(program, places))
-            progress.say(f"built {program.name}")
+    """Build what is not in the cache, one after the other: Go itself uses every core.
+
+    Modules are downloaded meanwhile, so that only the first program waits for its own.
+    """
+    missing = [program for program in programs if not is_built(program, places)]
+    if not missing:
+        return
+    left = sum(program.seconds for program in missing)
+    names = ", ".join(program.name for program in missing)
+    progress.say(f"to build once: {names}; about {_say_seconds(left)} on two cores")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        downloads = [pool.submit(_download_modules, program) for program in missing]
+        try:
+            for program, download in zip(missing, downloads, strict=True):
+                download.result()
+                progress.say(f"building {program.name}, about {_say_seconds(program.seconds)}")
+                _build(program, directory_of(program, places))
+                left -= program.seconds
+                then = f"; about {_say_seconds(left)} of building to go" if left else ""
+                progress.say(f"built {program.name}{then}")
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _say_seconds(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 100 else f"{round(seconds / 60)} min"
+
+
+def _download_modules(program: Program) -> None:
+    """Have Go resolve every import, for which it downloads exactly the modules of the build."""
+    environment = {**os.environ, **program.settings}
+    command = ("go", "list", "-deps", *program.targets.values())
+    run(*command, cwd=program.module, environment=environment)
 
 
 def _build(program: Program, target: Path) -> None:

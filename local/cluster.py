@@ -32,11 +32,16 @@ from local.errors import LocalError
 from local.network import Network
 from local.packages import install_missing
 from local.places import MANIFESTS, TREE, Places
-from local.programs import all_programs, etcd, kubernetes, network_policies
+from local.programs import (
+    ESSENTIAL_ETCD,
+    all_programs,
+    essential_programs,
+    etcd,
+    kubernetes,
+    network_policies,
+)
 from local.progress import Progress, wait_for
 
-# The release that keeps the API server's own data.
-STORE_VERSION = "v3.5.35"
 _PATIENCE = 120.0
 
 
@@ -83,18 +88,36 @@ def stands(cluster: Cluster, places: Places, addresses: Addresses) -> bool:
     return found == cluster and alive and api.ready_nodes() == set(cluster.names)
 
 
-def prepare(places: Places, progress: Progress) -> list[Path]:
+def prepare(places: Places, progress: Progress, *, essential: bool = False) -> list[Path]:
     """Install packages, build programs and write images; return those of the workload."""
     with lock.building(places, progress):
         install_missing(progress)
-        build.build_all(all_programs(), places, progress)
+        programs = essential_programs() if essential else all_programs()
+        build.build_all(programs, places, progress)
         images.system_images(places)
-        return images.workload_images(places)
+        return images.essential_images(places) if essential else images.workload_images(places)
 
 
-def up(cluster: Cluster, places: Places, network: Network, progress: Progress) -> None:
+def complete(places: Places, progress: Progress) -> None:
+    """Build and load what tests need beside what is essential, unless this cluster has it."""
+    read_cluster(places)
+    if _complete_file(places).exists():
+        return
+    for archive in prepare(places, progress):
+        load(archive, places, progress)
+    _complete_file(places).touch()
+
+
+def up(
+    cluster: Cluster,
+    places: Places,
+    network: Network,
+    progress: Progress,
+    *,
+    essential: bool = False,
+) -> None:
     """Bring up the cluster from nothing and wait until it is usable."""
-    workload = prepare(places, progress)
+    workload = prepare(places, progress, essential=essential)
     if places.state.exists() or network.leftovers():
         progress.say("taking down what another cluster left")
         down(places, network)
@@ -112,6 +135,8 @@ def up(cluster: Cluster, places: Places, network: Network, progress: Progress) -
             controlplane.start(name, places, network, fast_faults=cluster.fast_faults)
         progress.say(f"manifests applied; started {', '.join(LATE)}")
         _await_nodes(cluster, api, progress, loading)
+    if not essential:
+        _complete_file(places).touch()
     _ready_file(places).write_text(json.dumps(asdict(cluster)))
     progress.say(f"cluster is up: export KUBECONFIG={places.kubeconfig}")
 
@@ -159,7 +184,8 @@ def _lay_ground(cluster: Cluster, places: Places, network: Network) -> None:
 
 
 def _link_programs(places: Places) -> None:
-    for program in (kubernetes(), etcd(STORE_VERSION), network_policies()):
+    """Link also what is built only when it is started for the first time."""
+    for program in (kubernetes(), etcd(ESSENTIAL_ETCD), network_policies()):
         built = build.directory_of(program, places)
         for name in program.links or program.targets:
             (places.bin / name).symlink_to(built / name)
@@ -235,3 +261,8 @@ def _end_inhabitants(network: Network) -> None:
 
 def _ready_file(places: Places) -> Path:
     return places.state / "ready.json"
+
+
+def _complete_file(places: Places) -> Path:
+    """Exists while every node has the images that tests need."""
+    return places.state / "complete"

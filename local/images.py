@@ -13,6 +13,7 @@ from local.digests import digest_texts
 from local.errors import LocalError
 from local.places import Places
 from local.programs import (
+    ESSENTIAL_ETCD,
     Program,
     coredns,
     etcd,
@@ -44,10 +45,14 @@ def system_images(places: Places) -> list[Path]:
     ]
 
 
+def etcd_image(version: str, places: Places) -> Path:
+    """Return the archive of an etcd release."""
+    return _archive(etcd(version), f"{ETCD_REPOSITORY}:{version}", places)
+
+
 def etcd_images(places: Places) -> list[Path]:
     """Return the archive of every etcd release."""
-    versions = etcd_versions()
-    return [_archive(etcd(version), f"{ETCD_REPOSITORY}:{version}", places) for version in versions]
+    return [etcd_image(version, places) for version in etcd_versions()]
 
 
 def object_store_image() -> str:
@@ -57,9 +62,19 @@ def object_store_image() -> str:
     return f"{OBJECT_STORE_REPOSITORY}:{version}"
 
 
+def object_store_archive(places: Places) -> Path:
+    """Return the archive of the S3 service."""
+    return _archive(object_store(), object_store_image(), places)
+
+
+def essential_images(places: Places) -> list[Path]:
+    """Return the archives of what a demonstration runs."""
+    return [etcd_image(ESSENTIAL_ETCD, places)]
+
+
 def workload_images(places: Places) -> list[Path]:
-    """Return the archives of what runs on the cluster: every etcd release and the S3 service."""
-    return [*etcd_images(places), _archive(object_store(), object_store_image(), places)]
+    """Return the archives of what tests run: every etcd release and the S3 service."""
+    return [*etcd_images(places), object_store_archive(places)]
 
 
 def load(archive: Path, init_pid: int) -> list[str]:

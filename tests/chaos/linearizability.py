@@ -33,7 +33,7 @@ class Verdict:
 def provide_checker(places: Places | None = None) -> Path:
     """Build the checker, once per content; returns the executable."""
     places = places or read_places(os.environ)
-    program = Program("linearizability", MODULE, {"linearizability": "."}, takes="10 s")
+    program = Program("linearizability", MODULE, {"linearizability": "."}, seconds=20)
     progress = Progress()
     with lock.building(places, progress):
         build.build_all([program], places, progress)

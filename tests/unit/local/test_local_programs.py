@@ -3,11 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from demo.__main__ import SPEC
 from local.errors import LocalError
 from local.programs import (
     COMPONENTS,
+    ESSENTIAL_ETCD,
     all_programs,
     coredns,
+    essential_programs,
     etcd_versions,
     kubernetes,
     network_policies,
@@ -44,6 +47,20 @@ def test_what_enforces_policies_shares_what_kubernetes_compiles() -> None:
         assert ours == required_version(kubernetes().module, path)
 
 
+def test_a_demonstration_needs_one_etcd_and_nothing_of_the_tests() -> None:
+    essential = [program.name for program in essential_programs()]
+    assert essential == ["pause", f"etcd-{ESSENTIAL_ETCD}", "kubernetes", "coredns"]
+    assert SPEC["version"] == ESSENTIAL_ETCD
+    assert ESSENTIAL_ETCD in etcd_versions()
+
+
+def test_what_only_tests_need_is_built_last() -> None:
+    built = [program.name for program in all_programs()]
+    essential = [program.name for program in essential_programs()]
+    assert built[: len(essential)] == essential
+    assert {f"etcd-{version}" for version in etcd_versions()} < set(built)
+
+
 def test_linker_is_told_the_version_for_servers_and_clients() -> None:
     words = version_flags("v1.34.4").split()
     for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
@@ -74,4 +91,4 @@ def test_whatever_decides_the_outcome_changes_the_digest(tmp_path: Path) -> None
     (tmp_path / "main.go").write_text("package other")
     digests.add(program.digest("go1"))
     assert len(digests) == 7
-    assert replace(program, takes="ages").digest("go1") in digests
+    assert replace(program, seconds=1).digest("go1") in digests
