@@ -1,5 +1,6 @@
-"""The key that backups are encrypted with. Apart from the cipher, which only needs to be loaded
-where there is one.
+"""The key that backups are encrypted with.
+
+Apart from the cipher, which only needs to be loaded where there is one.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ DB_SIZE = 16 * 2**20
 
 
 def member_id(ordinal: int) -> int:
-    """The member ID of the member with this ordinal: 0xa0, 0xa1, …"""
+    """The member ID of the member with this ordinal: 0xa0, 0xa1 and so on."""
     return 0xA0 + ordinal
 
 

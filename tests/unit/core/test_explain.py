@@ -62,8 +62,7 @@ def test_a_veto_is_told_with_its_reason_and_nothing_after_it_is_reached(
 
 
 def test_each_action_is_judged_after_the_actions_before_it() -> None:
-    """As the executor does: with the snapshot of the beginning, the second vote might be one too
-    many or one too few."""
+    """As the executor does: a second removal is judged without the member removed first."""
     seen: list[int] = []
 
     def refuse(_: Action, snapshot: Snapshot) -> None:
