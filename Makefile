@@ -102,7 +102,7 @@ E2E_ENV = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)"
 E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 	--reruns 1 -r fER
 
-.PHONY: unit model etcd-test e2e test test-fast
+.PHONY: unit model etcd-test e2e test test-all test-fast
 unit: venv ## Unit tests
 	@$(PY) -m pytest -q -n auto --dist worksteal tests/unit
 
@@ -135,6 +135,9 @@ test-fast: venv ## The inner loop: checks and unit tests, no cluster
 
 test: venv ## Every level that CI runs
 	@$(PY) -m tests.levels
+
+test-all: venv ## And the long forms: mutants, transitions, injection, chaos
+	@$(PY) -m tests.levels --all
 
 .PHONY: bench
 bench: venv ## Measure against a hand-written StatefulSet in the same run
