@@ -41,6 +41,25 @@ def test_the_leader_is_replaced_because_somebody_asks(cluster: Cluster) -> None:
     assert cluster.events("MemberRemoved")
 
 
+@pytest.mark.situation(
+    "data",
+    "a client of etcd removes a member between others",
+    "its old disk goes, and a new member comes on a new one",
+)
+def test_a_member_removed_by_hand_between_others_comes_back_on_a_new_disk(cluster: Cluster) -> None:
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    disks, old_id = cluster.uids("pvc"), cluster.member("c-1")["id"]
+    cluster.etcdctl("member", "remove", old_id)
+    wait_until("it is announced again", lambda: bool(cluster.events("MemberAdded")), 60)
+    cluster.wait_running(3, seconds=120)
+    assert cluster.member("c-1")["id"] != old_id
+    assert {n for n, uid in cluster.uids("pvc").items() if disks[n] != uid} == {"data-c-1"}
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(3)
+
+
 def test_a_cluster_of_one_is_not_replaced(cluster: Cluster) -> None:
     cluster.create(size=1)
     cluster.wait_running(1)
@@ -138,7 +157,10 @@ def add_node(target: Target, name: str, *, ready: str) -> None:
 
 @pytest.mark.alone
 def test_a_disk_on_a_node_that_is_lost(target: Target, cluster: Cluster) -> None:
-    """Waits while the node is only away; at once when it is gone."""
+    """Waits while the node is only away; at once when it is gone.
+
+    Paused meanwhile, or the member would be replaced already for its claim that is being deleted.
+    """
     if not target.is_local:
         pytest.skip("makes a PersistentVolume and a Node of its own")
     node = f"node-{cluster.namespace}"
@@ -148,7 +170,10 @@ def test_a_disk_on_a_node_that_is_lost(target: Target, cluster: Cluster) -> None
     old_id = cluster.member("c-1")["id"]
     try:
         add_node(target, node, ready="False")
+        cluster.patch(paused=True)
+        cluster.wait_reason("Ready", "Paused")
         move_disk_to(target, cluster, "c-1", node)
+        cluster.patch(paused=False)
         said = cluster.wait_reason("Ready", "MemberStuck", 60)
         assert "it is replaced at" in said
         assert cluster.member("c-1")["id"] == old_id

@@ -218,7 +218,7 @@ def _keeps_disks(
         if cluster.deleting:
             return f"disk {ordinal} was to be kept" if policy.when_deleted == "Retain" else None
         left = before.etcd is not None and before.etcd.line(ordinal) is None
-        if policy.when_scaled == "Retain" and left:
+        if policy.when_scaled == "Retain" and left and not _has_pod(before, ordinal, specs):
             return f"disk {ordinal} was to be kept"
         if before.etcd is not None and before.etcd.life == cluster.life:
             line = before.etcd.line(ordinal)
@@ -226,6 +226,13 @@ def _keeps_disks(
             if disk is not None and line is not None and disk.member == line.id:
                 return f"the disk of member {ordinal} was deleted"
     return None
+
+
+def _has_pod(state: State, ordinal: int, specs: Specs) -> bool:
+    """Whether a member is to be there: where the cluster was scaled in, there is no Pod."""
+    cluster, live = state.cluster, state.children[STATEFUL_SET]
+    wanted = cluster is not None and ordinal < specs[cluster.spec].size
+    return wanted and live is not None and live.manifest.runs(ordinal)
 
 
 def _ends_no_pod_with_its_data(

@@ -106,7 +106,7 @@ _RULES: Final = (
     Mutant("never replaces", "core/rules/replace.py", "_choose",
            "disk and fits and (not waits) and _can_do_without(snapshot, seat)", "False", ("rest",)),
     Mutant("replaces without announcing again", "core/rules/replace.py", "announce_again",
-           "AddLearner(seat.ordinal, peer_url, cluster_id)", ""),
+           "_announce(snapshot, seat)", ""),
     Mutant("never rolls", "core/rules/rollout.py", "roll",
            "not outdated", "True", ("roll",)),
 )  # fmt: skip
@@ -143,7 +143,7 @@ _STUCK: Final = (
     Mutant("never gives up a member", "core/rules/stuck.py", "replace_stuck_members",
            "able and _is_due(snapshot, stuck)", "False", ("lose a node",)),
     Mutant("leaves the Pods of lost nodes", "core/rules/stuck.py", "_replace",
-           "0 if pod.deleting else None", "None", ("lose a node",)),
+           "pod is None or not pod.deleting", "True", ("lose a node",)),
     Mutant("defragments while a member is away", "core/rules/maintain.py", "free_space",
            "voters_not_serving(snapshot)", ""),
     Mutant("begins a defragmentation beside another", "core/rules/maintain.py", "_wait_for_others",

@@ -86,6 +86,9 @@ SCENARIOS: Final = (
              (GATE, STATEFUL_SET, LOST_STATUS, CRASH), budget=3),
     Scenario("3 at rest, lose a node", sizes(3), (), RUNNING,
              (NODE_LOST, NODE_BACK, WRITE), budget=2, most_states=12_000, partial=True),
+    # All of it is 90 048 states: nothing was wrong in them.
+    Scenario("3 at rest, lose a node, and a pass goes on late", sizes(3), (), RUNNING,
+             (NODE_LOST, SLOW), budget=2, most_states=30_000, partial=True),
     Scenario("3 at rest, lose a node, disks kept", sizes(3, keep="scaled"), (), RUNNING,
              (NODE_LOST, CRASH), most_states=12_000, partial=True),
     Scenario("1 to 3, lose a node", sizes(1, 3), (1,), RUNNING, (NODE_LOST, NODE_BACK), budget=2,

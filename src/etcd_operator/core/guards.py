@@ -54,7 +54,7 @@ from etcd_operator.core.agreement_guards import refuse_lost_agreement
 from etcd_operator.core.certificate_guards import refuse_access, refuse_certificate
 from etcd_operator.core.gate_guards import refuse_gate
 from etcd_operator.core.layout import recorded_bootstrap
-from etcd_operator.core.members import CORRUPT, Member
+from etcd_operator.core.members import CORRUPT
 from etcd_operator.core.name_guards import refuse_stranger, refuse_unannounced
 from etcd_operator.core.orphans import is_made_for, is_orphaning
 from etcd_operator.core.precaution_guards import refuse_request, refuse_risk
@@ -246,11 +246,10 @@ def _refuse_disk(action: DeleteObject, snapshot: Snapshot) -> str | None:
     if is_before_service(snapshot):
         return refuse_claim_deletion(claim, snapshot)
     if snapshot.quorum_confirmed:
-        members = members_at(claim.ordinal, snapshot)
-        if members:
-            refusals = (_refuse_disk_of_member(member, snapshot) for member in members)
-            return next(filter(None, refusals), None)
-        return "the retention policy keeps it" if policy.when_scaled == "Retain" else None
+        if members_at(claim.ordinal, snapshot):
+            return "its member is part of the cluster"
+        kept = policy.when_scaled == "Retain" and not _is_replaced(claim.ordinal, snapshot)
+        return "the retention policy keeps it" if kept else None
     if snapshot.recorded_cluster_id is not None:
         return "no quorum has confirmed that its member is gone"
     return _refuse_if_data(snapshot)
@@ -267,19 +266,12 @@ def _refuse_resize(action: ResizeClaim, snapshot: Snapshot) -> str | None:
     return None
 
 
-def _refuse_disk_of_member(member: Member, snapshot: Snapshot) -> str | None:
-    """A member's disk may only go when the member cannot be serving and nobody would miss it."""
-    if member.id == 0:
-        return None  # announced a moment ago: what is on the disk is an earlier member's
-    ordinal = snapshot.naming.ordinal_of_peer(member.peer_urls)
-    ended = [p for p in snapshot.pods if p.ordinal == ordinal and p.last_words and not p.running]
-    lost = any(claim.lost for claim in snapshot.claims if claim.ordinal == ordinal)
-    if member.id in answering(snapshot) or not (ended or lost):
-        return "its member is part of the cluster"
-    if not member.started:
-        return None
-    by_id = {m.id: m for m in snapshot.members}
-    return refuse_vote_loss(by_id, member.id, snapshot, still_voting=True)
+def _is_replaced(ordinal: int, snapshot: Snapshot) -> bool:
+    """Whether another member is to have this place: it has its Pod, and the spec wants it.
+
+    When a cluster shrinks, the spec does not; and of one that grows later it has no Pod yet.
+    """
+    return ordinal < min(snapshot.cluster.spec.size, snapshot.replicas or 0)
 
 
 def _refuse_removal_of_record(snapshot: Snapshot) -> str | None:

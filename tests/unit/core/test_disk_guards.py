@@ -76,7 +76,13 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
     (
         "wipe a kept disk after shrinking",
         wipe(2),
-        with_spec(left(formed(3), 2), storage=KEPT),
+        with_spec(left(formed(3), 2), storage=KEPT, size=2),
+        "the retention policy keeps it",
+    ),
+    (
+        "wipe a kept disk before growing again",
+        wipe(2),
+        change_statefulset(with_spec(left(formed(3), 2), storage=KEPT), spec={"replicas": 2}),
         "the retention policy keeps it",
     ),
     (
@@ -141,6 +147,7 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
 
 ALLOWED: list[tuple[str, Action, Snapshot]] = [
     ("wipe after leaving", wipe(2), left(formed(3), 2)),
+    ("wipe while replaced", wipe(2), with_spec(left(formed(3), 2), storage=KEPT)),
     ("wipe when all must go", wipe(0), deleted(silent(formed(3), 0, 1, 2))),
     ("wipe what cannot have been written to", wipe(2), NOT_BOUND),
     ("forget when all must go", forget("StatefulSet"), deleted(formed(3))),

@@ -71,9 +71,9 @@ def replacement(ordinal: int, *before: str) -> tuple[str, ...]:
         "apply ConfigMap db-config",
         *before,
         f"remove {ordinal}",
+        f"delete PersistentVolumeClaim data-db-{ordinal}",
         f"add {ordinal}",
         f"delete Pod db-{ordinal}",
-        f"delete PersistentVolumeClaim data-db-{ordinal}",
     )
 
 
@@ -81,9 +81,9 @@ def replacement_on_record(ordinal: int) -> tuple[str, ...]:
     """What replacing a member takes that is on record already, or that somebody has asked for."""
     return (
         f"remove {ordinal}",
+        f"delete PersistentVolumeClaim data-db-{ordinal}",
         f"add {ordinal}",
         f"delete Pod db-{ordinal}",
-        f"delete PersistentVolumeClaim data-db-{ordinal}",
         "apply ConfigMap db-config",
         f"label db-{ordinal} learner",
     )

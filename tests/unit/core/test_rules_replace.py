@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
+from etcd_operator.core.actions import DeleteObject
 from etcd_operator.core.plan import plan, predict
 from etcd_operator.core.reasons import routine
 from etcd_operator.core.rules.replace import Disk, judge_disk, replace_lost_members
+from etcd_operator.core.rules.scale import grow
 from etcd_operator.core.snapshot import Snapshot
 from tests.unit.core.scenes import (
     change_claim,
@@ -21,8 +23,11 @@ from tests.unit.core.scenes import (
     silent,
     with_learner,
     with_spec,
+    without_claims,
+    without_member,
+    without_pods,
 )
-from tests.unit.core.shorthand import Fires, Passes
+from tests.unit.core.shorthand import Fires, Passes, brief
 
 WIPED = "discovery failed: cannot fetch cluster info from peer urls: could not retrieve"
 # What etcd says when its disk is full.
@@ -31,6 +36,15 @@ FULL = (
     "0000000000000000-0000000000000000.wal: no space left on device"
 )
 CORRUPT = "failed to read WAL, cannot be repaired: walpb: crc mismatch"
+KEPT: dict[str, Any] = {"retentionPolicy": {"whenScaled": "Retain"}}
+RENEWED = (
+    "remove 1",
+    "delete PersistentVolumeClaim data-db-1",
+    "add 1",
+    "delete Pod db-1",
+    "apply ConfigMap db-config",
+    "label db-1 learner",
+)
 
 
 def ended(snapshot: Snapshot, ordinal: int, words: str) -> Snapshot:
@@ -74,7 +88,7 @@ FIRES = (
         routine.REPLACING_MEMBER,
         "Member db-1 has data that it cannot use: replacing it.",
         Phase.SCALING,
-        ("delete PersistentVolumeClaim data-db-1", "delete Pod db-1"),
+        RENEWED,
     ),
     Fires(
         "a lost volume likewise",
@@ -83,7 +97,21 @@ FIRES = (
         routine.REPLACING_MEMBER,
         "Member db-1 lost its disk: replacing it.",
         Phase.SCALING,
-        ("delete PersistentVolumeClaim data-db-1", "delete Pod db-1"),
+        RENEWED,
+    ),
+    Fires(
+        "a disk that is being deleted already, and a Pod that ends already",
+        replace_lost_members,
+        change_claim(
+            change_pod(silent(formed(3), 1), 1, ready=False, deleting=True),
+            1,
+            lost=True,
+            deleting=True,
+        ),
+        routine.REPLACING_MEMBER,
+        "Member db-1 lost its disk: replacing it.",
+        Phase.SCALING,
+        ("remove 1", "add 1", "apply ConfigMap db-config"),
     ),
 )
 
@@ -170,15 +198,66 @@ def test_what_last_words_mean(words: str, disk: Disk | None) -> None:
     assert judge_disk(ended(formed(3), 1, words).seat(1)) is disk
 
 
-def test_the_guards_keep_the_disk_of_a_member_that_serves() -> None:
+def test_a_disk_goes_only_between_its_member_and_the_next() -> None:
     corrupt = ended(formed(3), 1, CORRUPT)
-    actions = replace_lost_members(corrupt).actions  # type: ignore[union-attr]  # it fires
-    well = replace(corrupt, probes=formed(3).probes)
-    assert guards.refuse(actions[0], well) == "its member is part of the cluster"
-    two_away = silent(corrupt, 2)
-    assert guards.refuse(actions[0], two_away) is not None
-    runs_again = change_pod(corrupt, 1, running=True)
-    assert guards.refuse(actions[0], runs_again) == "its member is part of the cluster"
+    remove, wipe, add, _ = replace_lost_members(corrupt).actions  # type: ignore[union-attr]  # it fires
+    assert guards.refuse(wipe, corrupt) == "its member is part of the cluster"
+    between = predict(corrupt, (remove,))
+    assert guards.refuse(wipe, between) is None
+    assert guards.refuse(wipe, predict(between, (add,))) == "its member is part of the cluster"
+
+
+def test_the_old_pod_goes_only_as_it_was_looked_at() -> None:
+    """One that has changed may be the new member's, on the new member's disk."""
+    corrupt = change_pod(ended(formed(3), 1, CORRUPT), 1, resource_version="41")
+    stop = replace_lost_members(corrupt).actions[-1]  # type: ignore[union-attr]  # it fires
+    assert isinstance(stop, DeleteObject)
+    assert (stop.kind, stop.resource_version) == ("Pod", "41")
+
+
+LEFT_BETWEEN = change_pod(without_member(formed(3), 1), 1, resource_version="41")
+
+
+@pytest.mark.situation(
+    "data",
+    "a replacement is cut off, and another operator goes on while the first comes late",
+    "no disk of a new member is deleted",
+)
+@pytest.mark.parametrize(
+    ("scene", "actions"),
+    [
+        (
+            LEFT_BETWEEN,
+            ("delete PersistentVolumeClaim data-db-1", "add 1", "delete Pod db-1"),
+        ),
+        (change_claim(LEFT_BETWEEN, 1, deleting=True), ("add 1", "delete Pod db-1")),
+        (
+            change_pod(LEFT_BETWEEN, 1, deleting=True),
+            ("delete PersistentVolumeClaim data-db-1", "add 1"),
+        ),
+        (without_pods(LEFT_BETWEEN, 1), ("delete PersistentVolumeClaim data-db-1", "add 1")),
+        (without_claims(without_pods(LEFT_BETWEEN, 1), 1), ("add 1",)),
+    ],
+)
+def test_nobody_is_announced_on_the_disk_of_another(
+    scene: Snapshot, actions: tuple[str, ...]
+) -> None:
+    """A pass that removed the one before may yet delete its claim; by then it is no other's."""
+    decision = grow(scene)
+    assert decision is not None
+    assert tuple(brief(action) for action in decision.actions) == actions
+    stopped = [a for a in decision.actions if isinstance(a, DeleteObject) and a.kind == "Pod"]
+    assert all(stop.resource_version == "41" for stop in stopped)
+
+
+@pytest.mark.parametrize("storage", [{}, KEPT])
+def test_the_guards_allow_each_step_of_an_announcement_between_others(
+    storage: dict[str, Any],
+) -> None:
+    scene = with_spec(LEFT_BETWEEN, storage=storage)
+    for action in grow(scene).actions:  # type: ignore[union-attr]  # it fires
+        assert guards.refuse(action, scene) is None, action
+        scene = predict(scene, (action,))
 
 
 def test_the_gate_opens_for_the_announced_member() -> None:

@@ -43,9 +43,9 @@ JUST_NOW = NOW - timedelta(minutes=1)
 ANNOUNCED = ("apply ConfigMap db-config", "label db-1 learner")
 REPLACED = (
     "remove 1",
+    "delete PersistentVolumeClaim data-db-1",
     "add 1",
     "delete Pod db-1",
-    "delete PersistentVolumeClaim data-db-1",
     *ANNOUNCED,
 )
 
@@ -135,9 +135,9 @@ FIRES = (
         Phase.SCALING,
         (
             "remove 1",
+            "delete PersistentVolumeClaim data-db-1",
             "add 1",
             "delete Pod db-1 at once",
-            "delete PersistentVolumeClaim data-db-1",
             "apply ConfigMap db-config",
         ),
     ),
@@ -325,8 +325,9 @@ def test_the_guard_agrees_with_every_step(row: Fires) -> None:
         current = predict(current, (action,))
 
 
-def test_exactly_the_pod_that_was_seen_is_deleted() -> None:
-    made = plan(homeless(formed(3), 1, host=Host.GONE))
+@pytest.mark.parametrize("scene", [homeless(formed(3), 1, host=Host.GONE), ending(formed(3), 1)])
+def test_exactly_the_pod_that_was_seen_is_deleted(scene: Snapshot) -> None:
+    made = plan(scene)
     (stop,) = (a for a in made.actions if isinstance(a, DeleteObject) and a.kind == "Pod")
     assert (stop.uid, stop.resource_version) == ("pod-1", "1")
 

@@ -4,12 +4,13 @@ A member is never replaced for being silent: that it lost its data has to be sai
 itself, in the last words of its process, or by Kubernetes about its disk. One at a time, and only
 while a majority serves without it, so that what was acknowledged is with members that stay.
 
-Two steps, safe to be cut off between any two actions:
+The new member has a new member ID, which opens the gate for it; it joins as every new member does.
+An empty disk it can use. Any other is deleted with its Pod (corrupt, lost, left from a removed
+member), and the StatefulSet makes new ones.
 
-1. a disk that cannot be used (corrupt, lost, left from a removed member) is deleted with its Pod;
-   the StatefulSet makes new ones, and the closed gate keeps the new, empty member from starting;
-2. a member with an empty disk is removed and announced again under a new member ID, which opens
-   the gate for it; it joins as every new member does.
+The order makes that safe to be cut off anywhere, and to go on late: a member is removed from etcd,
+its claim deleted, the next member announced, the old Pod deleted. So nobody is announced on a claim
+that a pass may yet delete: who finds neither member nor announcement deletes the claim first.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def replace_lost_members(snapshot: Snapshot) -> Decision | None:
         phase=Phase.SCALING,
         actions=announce_again(snapshot, seat)
         if disk is Disk.EMPTY
-        else renew_disk(seat, f"its member {disk.value}"),
+        else replace_with_disk(snapshot, seat, f"its member {disk.value}"),
         wake_after=PRESENTLY,
     )
 
@@ -113,31 +114,37 @@ def _can_do_without(snapshot: Snapshot, seat: Seat) -> bool:
 
 
 def announce_again(snapshot: Snapshot, seat: Seat) -> tuple[Action, ...]:
-    """Out of the cluster, and in again as a learner with a new member ID."""
+    """Out of the cluster, and in again as a learner with a new member ID, on the same disk."""
+    return (*_remove(snapshot, seat), _announce(snapshot, seat))
+
+
+def replace_with_disk(snapshot: Snapshot, seat: Seat, why: str) -> tuple[Action, ...]:
+    """Out of the cluster, and in again as a learner with a new member ID, on a new disk."""
+    return (*_remove(snapshot, seat), *announce_with_disk(snapshot, seat, why))
+
+
+def announce_with_disk(snapshot: Snapshot, seat: Seat, why: str) -> tuple[Action, ...]:
+    """Announce a member where there is none, on a disk that no other had.
+
+    The Pod that holds the old disk goes last, and only as it was looked at: one that has changed
+    may be the new member's by now, announced by another operator or by an earlier pass.
+    """
+    actions: list[Action] = []
+    claim, pod = seat.claim, seat.pod
+    if claim and not claim.deleting:
+        actions.append(DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, why))
+    actions.append(_announce(snapshot, seat))
+    if pod and not pod.deleting:
+        actions.append(DeleteObject("Pod", pod.name, pod.uid, why, pod.resource_version))
+    return tuple(actions)
+
+
+def _remove(snapshot: Snapshot, seat: Seat) -> tuple[Action, ...]:
     if seat.member is None:
         return ()
-    cluster_id = snapshot.live_cluster_id
+    return (RemoveMember(seat.ordinal, seat.member.id, snapshot.live_cluster_id),)
+
+
+def _announce(snapshot: Snapshot, seat: Seat) -> AddLearner:
     peer_url = snapshot.naming.peer_url(seat.ordinal)
-    return (
-        RemoveMember(seat.ordinal, seat.member.id, cluster_id),
-        AddLearner(seat.ordinal, peer_url, cluster_id),
-    )
-
-
-def renew_disk(seat: Seat, why: str) -> tuple[Action, ...]:
-    """Delete a disk with the Pod that holds it.
-
-    A Pod that has changed since it was looked at stays, for its member may be well by now.
-    """
-    pod, disk = seat.pod, delete_disk(seat, why)
-    if pod is None or pod.deleting:
-        return disk
-    return (*disk, DeleteObject("Pod", pod.name, pod.uid, why, pod.resource_version))
-
-
-def delete_disk(seat: Seat, why: str) -> tuple[Action, ...]:
-    """Delete exactly the claim that was looked at."""
-    claim = seat.claim
-    if claim is None or claim.deleting:
-        return ()
-    return (DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, why),)
+    return AddLearner(seat.ordinal, peer_url, snapshot.live_cluster_id)

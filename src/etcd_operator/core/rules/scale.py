@@ -13,7 +13,6 @@ from typing import Final
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import (
     Action,
-    AddLearner,
     DeleteObject,
     MoveLeader,
     RemoveMember,
@@ -32,11 +31,14 @@ from etcd_operator.core.quorum import (
     voters_not_serving,
 )
 from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.rules.replace import announce_with_disk
 from etcd_operator.core.rules.rollout import hand_over
 from etcd_operator.core.snapshot import Seat, Snapshot
 
 # Elections are over within two or three timeouts of a second each.
 ELECTION: Final = timedelta(seconds=5)
+# Why a disk goes, in the Event about it.
+MEMBER_LEFT: Final = "its member left the cluster"
 
 
 def wait_for_quorum(snapshot: Snapshot) -> Decision | None:
@@ -150,9 +152,8 @@ def delete_left_disks(snapshot: Snapshot) -> Decision | None:
     """Delete the disks of removed members, so that no later member ever meets old data."""
     left = find_left_disks(snapshot)
     names = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in left)
-    why = "its member left the cluster"
     actions = tuple(
-        DeleteObject("PersistentVolumeClaim", seat.claim.name, seat.claim.uid, why)
+        DeleteObject("PersistentVolumeClaim", seat.claim.name, seat.claim.uid, MEMBER_LEFT)
         for seat in left
         if seat.claim and not seat.claim.deleting and not _is_running(seat)
     )
@@ -218,8 +219,8 @@ def _announce(snapshot: Snapshot, ordinal: int) -> tuple[Action, ...]:
     """Announce a member; nothing before the gate says that it is to be, which comes first."""
     if ordinal >= snapshot.announced:
         return ()
-    add = AddLearner(ordinal, snapshot.naming.peer_url(ordinal), snapshot.live_cluster_id)
-    return (*_lead_by_the_right(snapshot), add)
+    announced = announce_with_disk(snapshot, snapshot.seat(ordinal), MEMBER_LEFT)
+    return (*_lead_by_the_right(snapshot), *announced)
 
 
 def _lead_by_the_right(snapshot: Snapshot) -> tuple[Action, ...]:
@@ -255,8 +256,8 @@ def find_missing(snapshot: Snapshot) -> list[int]:
 def _is_within(snapshot: Snapshot, ordinal: int) -> bool:
     """Whether the StatefulSet keeps a Pod and a disk for it, because a higher one is a member.
 
-    Somebody removed the member in between, or a replacement was cut off: it is announced as it is,
-    and if its disk turns out to be of no use, that is replaced then.
+    Somebody removed the member in between, or a replacement was cut off: the disk goes when the
+    next member is announced there.
     """
     return any(seat.member and seat.ordinal > ordinal for seat in snapshot.seats())
 

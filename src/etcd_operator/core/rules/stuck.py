@@ -36,7 +36,7 @@ from etcd_operator.core.quorum import (
     voters_not_serving,
 )
 from etcd_operator.core.reasons import attention, routine
-from etcd_operator.core.rules.replace import announce_again, delete_disk, judge_disk
+from etcd_operator.core.rules.replace import judge_disk, replace_with_disk
 from etcd_operator.core.rules.rollout import hand_over, is_outdated
 from etcd_operator.core.snapshot import Seat, Snapshot
 
@@ -252,18 +252,12 @@ def _is_due(snapshot: Snapshot, stuck: Stuck) -> bool:
 
 
 def _replace(snapshot: Snapshot, seat: Seat, why: str) -> tuple[Action, ...]:
-    """The disk goes when the new member is announced: then it is no member's any more.
-
-    And after its Pod, as it was looked at: if that has changed since, a new member may use the
-    disk by now, announced by another operator or by an earlier pass that was cut off.
-    """
+    """A new member on a new disk; a Pod that could not end is let go of, as it was looked at."""
+    begun = (*hand_over(snapshot, seat), *replace_with_disk(snapshot, seat, why))
     pod = seat.pod
-    begun = (*hand_over(snapshot, seat), *announce_again(snapshot, seat))
-    if pod is None:
-        return (*begun, *delete_disk(seat, why))
-    grace = 0 if pod.deleting else None
-    stop = DeleteObject("Pod", pod.name, pod.uid, why, pod.resource_version, grace)
-    return (*begun, stop, *delete_disk(seat, why))
+    if pod is None or not pod.deleting:
+        return begun
+    return (*begun, DeleteObject("Pod", pod.name, pod.uid, why, pod.resource_version, 0))
 
 
 def _delay(snapshot: Snapshot) -> timedelta:
