@@ -81,6 +81,14 @@ def test_architecture_lists_the_rules_in_order() -> None:
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [r.__name__ for r in plan.RULES]
 
 
+def test_architecture_lists_the_decisions_in_order() -> None:
+    """Every page of `docs/adr` is in the list, under its number."""
+    section = (PROJECT / "ARCHITECTURE.md").read_text().partition("\n## Decisions\n")[2]
+    listed = re.findall(r"^(\d+)\. \[[^\]]+\]\(docs/adr/([\w-]+\.md)\)$", section, re.MULTILINE)
+    pages = sorted(page.name for page in (PROJECT / "docs" / "adr").glob("*.md"))
+    assert listed == [(str(int(page[:4])), page) for page in pages]
+
+
 def test_security_lists_all_rights() -> None:
     """The table of rights is the one that is installed."""
     text = (PROJECT / "SECURITY.md").read_text()
