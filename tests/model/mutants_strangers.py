@@ -7,6 +7,18 @@ from typing import Final
 from tests.model.mutation import Mutant
 
 STRANGERS: Final = (
+    Mutant("takes a process that could not begin for one that was Ready", "core/observe.py",
+           "_was_ready",
+           "m and _NO_TIME < m < since", "m and m < since"),
+    Mutant("leaves Pods without their labels", "core/upkeep.py", "_label_pods",
+           "pod.role != role or not pod.selected", "pod.role != role"),
+    Mutant("says without a quorum who votes", "core/upkeep.py", "_label_pods",
+           "snapshot.quorum_confirmed and seat.member", "seat.member"),
+    Mutant("knows Pods by their labels alone", "core/observe.py", "_observe_identity",
+           "cluster_of_pod(metadata['name'])", "labels.get('etcd.etcd.io/cluster', '')"),
+    Mutant("takes its own objects for an earlier cluster's", "core/rules/refuse.py",
+           "_explain_foreign",
+           "all((is_made_for(child, snapshot) for child in foreign))", "False"),
     Mutant("takes members added by hand for its own", "core/ownership.py", "sort_members",
            "ordinal < announced or answering.get(ordinal) == member.id", "True", ("by hand",)),
     Mutant("calls members foreign that answer from their Pods", "core/ownership.py", "sort_members",

@@ -142,8 +142,9 @@ class EtcdConfig(Model):
     election_timeout: int | None = Field(
         None, ge=1, le=50000, description="Milliseconds without heartbeat before an election."
     )
+    # Members add half a mebibyte to it: beyond 64 bits no request of any size would fit.
     max_request_bytes: int | None = Field(
-        None, ge=1, description="Largest client request in bytes."
+        None, ge=1, le=2**31 - 1, description="Largest client request in bytes."
     )
     log_level: Literal["debug", "info", "warn", "error", "panic", "fatal"] | None = Field(
         None, description="What etcd writes into its log."

@@ -140,11 +140,15 @@ class ResizeClaim:
 
 @dataclass(frozen=True, slots=True)
 class LabelPod:
-    """Say on a Pod whether it is a voter or a learner: Services and budgets select by it."""
+    """Say on a Pod whether it is a voter or a learner: Services and budgets select by it.
+
+    `lost`: its other labels are put back too, without which its StatefulSet does not know it.
+    """
 
     name: str
     uid: str
     role: str
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ class Pod:
     ended. `replace_asked`: somebody asked for another member in its place. `forced`: its process is
     started as a cluster of its own, in a recovery from a lost majority. `trust` is the key IDs of
     the authorities that it was started with. `was_ready`: it is Ready, or was: a majority served.
-    `finalizers` are those of others than Kubernetes.
+    `finalizers` are those of others than Kubernetes. `selected`: it has the labels by which its
+    StatefulSet and the Services know it.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Pod:
     forced: bool = False
     was_ready: bool = False
     finalizers: tuple[str, ...] = ()
+    selected: bool = True
 
 
 @dataclass(frozen=True, slots=True)

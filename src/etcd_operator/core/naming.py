@@ -249,12 +249,7 @@ class Naming:
     @property
     def selector(self) -> dict[str, str]:
         """The labels that select this cluster's members, and never those of an earlier life."""
-        return {
-            "app.kubernetes.io/name": "etcd",
-            "app.kubernetes.io/instance": self.name,
-            LABEL_CLUSTER: self.name,
-            LABEL_CLUSTER_UID: self.uid,
-        }
+        return select_members(self.name, self.uid)
 
     def labels(self, component: str = "database") -> dict[str, str]:
         """The labels of every object of this cluster."""
@@ -267,6 +262,25 @@ class Naming:
             "app.kubernetes.io/component": component,
             LABEL_MANAGED_BY: MANAGED_BY,
         }
+
+
+def select_members(cluster: str, uid: str) -> dict[str, str]:
+    """The labels by which a StatefulSet, Services and budgets select a cluster's members."""
+    return {
+        "app.kubernetes.io/name": "etcd",
+        "app.kubernetes.io/instance": cluster,
+        LABEL_CLUSTER: cluster,
+        LABEL_CLUSTER_UID: uid,
+    }
+
+
+def cluster_of_pod(name: str) -> str:
+    """The cluster that could have a member whose Pod has this name; empty if none could.
+
+    Its label says the same, until somebody takes it off.
+    """
+    prefix, _, number = name.rpartition("-")
+    return prefix if number in _ORDINALS else ""
 
 
 def ordinal_of_pod(name: str, cluster: str) -> int | None:

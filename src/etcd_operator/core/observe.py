@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from etcd_operator.api.parse import parse_time
@@ -24,8 +24,10 @@ from etcd_operator.core.naming import (
     LABEL_CLUSTER_UID,
     LABEL_ROLE,
     ORPHAN,
+    cluster_of_pod,
     ordinal_of_claim,
     ordinal_of_pod,
+    select_members,
 )
 
 Json = dict[str, Any]
@@ -36,10 +38,14 @@ _STARTING: Final = ("ContainerCreating", "PodInitializing")
 OWN_FINALIZERS: Final = ("kubernetes.io/pvc-protection", "foregroundDeletion", ORPHAN)
 # Of what carries a cluster's labels and is not a member's: a copy, a clone, a Pod for debugging.
 NO_ORDINAL: Final = -1
+_NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def observe_pod(raw: Json) -> Pod:
-    """Read a Pod with a cluster's labels; NO_ORDINAL unless its whole name is a member's."""
+    """Read a Pod with the label of an EtcdCluster's uid; NO_ORDINAL unless its name is a member's.
+
+    All other labels may have been taken off by hand: its name says the same.
+    """
     metadata, status = raw["metadata"], raw.get("status") or {}
     labels = metadata.get("labels") or {}
     annotations = metadata.get("annotations") or {}
@@ -52,11 +58,7 @@ def observe_pod(raw: Json) -> Pod:
     ended = state.get("terminated") or last_state.get("terminated") or {}
     last_words = read_last_words(ended.get("message") or "")
     return Pod(
-        name=metadata["name"],
-        ordinal=_or_none(ordinal_of_pod(metadata["name"], labels.get(LABEL_CLUSTER, ""))),
-        uid=metadata["uid"],
-        owner_uid=labels.get(LABEL_CLUSTER_UID, ""),
-        resource_version=metadata.get("resourceVersion", ""),
+        **_observe_identity(metadata),
         address=status.get("podIP") or "",
         node=(raw.get("spec") or {}).get("nodeName") or "",
         running=running,
@@ -79,6 +81,19 @@ def observe_pod(raw: Json) -> Pod:
     )
 
 
+def _observe_identity(metadata: Json) -> Json:
+    labels = metadata.get("labels") or {}
+    cluster, owner_uid = cluster_of_pod(metadata["name"]), labels.get(LABEL_CLUSTER_UID, "")
+    return {
+        "name": metadata["name"],
+        "ordinal": _or_none(ordinal_of_pod(metadata["name"], cluster)),
+        "uid": metadata["uid"],
+        "owner_uid": owner_uid,
+        "selected": select_members(cluster, owner_uid).items() <= labels.items(),
+        "resource_version": metadata.get("resourceVersion", ""),
+    }
+
+
 def _is_forced(spec: Json) -> bool:
     for container in spec.get("containers") or ():
         if any(str(word).endswith(f"{FORCED}.yaml") for word in container.get("args") or ()):
@@ -97,14 +112,15 @@ def _find_unready(status: Json, ready: Json) -> datetime | None:
 def _was_ready(ready: Json, state: Json, last_state: Json) -> bool:
     """Whether it is Ready, or stopped being so after a process that Kubernetes still speaks of.
 
-    A Pod that was never Ready is not since before its first process began.
+    A Pod that was never Ready is not since before its first process began. Of one that could not
+    even begin, for its image has no etcd or is of another architecture, the kubelet says 1970.
     """
     if ready.get("status") == "True":
         return True
     since = parse_time(ready.get("lastTransitionTime"))
     runs = (state.get("running"), state.get("terminated"), last_state.get("terminated"))
     begun = [parse_time((run or {}).get("startedAt")) for run in runs]
-    return since is not None and any(moment and since > moment for moment in begun)
+    return since is not None and any(m and _NO_TIME < m < since for m in begun)
 
 
 def _read_trust(text: str) -> tuple[str, ...]:

@@ -60,11 +60,17 @@ def describe(action: Action, cluster: str) -> tuple[Reason, str]:
             return _describe_deletion(action)
         case ResizeClaim(name=name, size=size):
             return events.DISK_RESIZED, f"Asked for {size} for PersistentVolumeClaim {name}."
-        case LabelPod(name=name, role=role):
-            return events.POD_ROLE, f"Pod {name} is now a {role}."
+        case LabelPod():
+            return _describe_label(action)
         case RequestBackup(name=name, why=why):
             return events.CREATED_ETCD_BACKUP, f"Created EtcdBackup {name}: {why}."
     assert_never(action)
+
+
+def _describe_label(action: LabelPod) -> tuple[Reason, str]:
+    if action.lost:
+        return events.POD_LABELLED, f"Put back the labels by which Pod {action.name} is selected."
+    return events.POD_ROLE, f"Pod {action.name} is now a {action.role}."
 
 
 def _describe_deletion(action: DeleteObject | EvictPod) -> tuple[Reason, str]:

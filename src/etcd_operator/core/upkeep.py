@@ -123,12 +123,15 @@ def _fence(manifest: Json, live: Child) -> str:
 
 
 def _label_pods(snapshot: Snapshot) -> list[Action]:
-    if not snapshot.quorum_confirmed:
-        return []
+    """Without a quorum as well: of a Pod without its labels the others do not find the address."""
     actions: list[Action] = []
     for seat in snapshot.seats():
-        if seat.member and seat.pod and not seat.pod.deleting:
+        pod = seat.pod
+        if pod is None or pod.deleting:
+            continue
+        role = pod.role
+        if snapshot.quorum_confirmed and seat.member:
             role = ROLE_LEARNER if seat.member.is_learner else ROLE_VOTER
-            if seat.pod.role != role:
-                actions.append(LabelPod(seat.pod.name, seat.pod.uid, role))
+        if pod.role != role or not pod.selected:
+            actions.append(LabelPod(pod.name, pod.uid, role, lost=not pod.selected))
     return actions

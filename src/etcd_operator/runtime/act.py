@@ -272,11 +272,13 @@ class Performer:
         self._caches.observe(kube.CLAIMS.name, answer)
 
     async def _label_pod(self, action: LabelPod, snapshot: Snapshot) -> None:
+        labels = dict(snapshot.naming.selector) if action.lost else {}
+        labels |= {LABEL_ROLE: action.role} if action.role else {}
         answer = await self._api.merge_patch(
             kube.PODS,
             snapshot.naming.namespace,
             action.name,
-            {"metadata": {"uid": action.uid, "labels": {LABEL_ROLE: action.role}}},
+            {"metadata": {"uid": action.uid, "labels": labels}},
         )
         self._caches.observe(kube.PODS.name, answer)
 

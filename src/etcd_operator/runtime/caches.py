@@ -17,8 +17,8 @@ from etcd_operator.core.live_objects import Child, Claim, Pod
 from etcd_operator.core.naming import (
     LABEL_CLUSTER,
     LABEL_CLUSTER_UID,
+    cluster_of_pod,
     ordinal_of_claim,
-    ordinal_of_pod,
 )
 from etcd_operator.core.observe import observe_child, observe_claim, observe_pod
 from etcd_operator.core.user_ids import leave_out_user_ids
@@ -61,7 +61,7 @@ class Caches(CacheGroup):
             api,
             kube.PODS,
             observe_pod,
-            _member_of(ordinal_of_pod),
+            _cluster_of_pod,
             namespaces=namespaces,
             label_selector=LABEL_CLUSTER_UID,
         )
@@ -69,7 +69,7 @@ class Caches(CacheGroup):
             api,
             kube.CLAIMS,
             observe_claim,
-            _member_of(ordinal_of_claim),
+            _cluster_of_claim,
             namespaces=namespaces,
             label_selector=LABEL_CLUSTER_UID,
         )
@@ -116,14 +116,15 @@ def _cluster_name(item: Json) -> str:
     return str((item["metadata"].get("labels") or {}).get(LABEL_CLUSTER, ""))
 
 
-def _member_of(find: Callable[[str, str], int | None]) -> Callable[[Json], str]:
-    """The cluster of a member's object; none for a copy of one, whose labels are the same."""
+def _cluster_of_pod(item: Json) -> str:
+    """The cluster of a member's Pod, also without its label; none for a copy of one."""
+    return cluster_of_pod(item["metadata"]["name"])
 
-    def cluster_of(item: Json) -> str:
-        cluster = _cluster_name(item)
-        return cluster if find(item["metadata"]["name"], cluster) is not None else ""
 
-    return cluster_of
+def _cluster_of_claim(item: Json) -> str:
+    """The cluster of a member's disk; none for a copy of one, whose labels are the same."""
+    cluster = _cluster_name(item)
+    return cluster if ordinal_of_claim(item["metadata"]["name"], cluster) is not None else ""
 
 
 def _project_child(kind: Kind) -> Callable[[Json], Child]:

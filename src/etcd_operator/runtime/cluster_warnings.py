@@ -15,9 +15,11 @@ from typing import Final, TypeVar
 
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.live_objects import Claim, ObjectWarning, Pod, Trouble
-from etcd_operator.core.naming import MOST_MEMBERS
+from etcd_operator.core.naming import LABEL_CLUSTER_UID, MOST_MEMBERS, Naming
 from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.errors import KubeError
+from etcd_operator.runtime import kube
 from etcd_operator.runtime.clock import Clock
 from etcd_operator.runtime.kube import KubeApi
 from etcd_operator.runtime.warnings import WarningReader
@@ -43,11 +45,14 @@ class ClusterWarnings:
     """Finds what Kubernetes has to say of Pods and claims that are waited for; never raises."""
 
     def __init__(self, api: KubeApi, clock: Clock) -> None:
+        self._api = api
         self._reader = WarningReader(api, clock)
         self._clock = clock
         # By uid and ordinal: the Pods that were there, and what is waited for.
         self._seen: dict[tuple[str, int], datetime] = {}
         self._waits: dict[tuple[str, int], Wait] = {}
+        # Why a Pod is missing of which no Event speaks, and when that was found.
+        self._silences: dict[tuple[str, int], tuple[float, Trouble]] = {}
 
     async def look(self, snapshot: Snapshot, claims: Iterable[Claim]) -> tuple[ObjectWarning, ...]:
         """Return the warnings that stand, by ordinal."""
@@ -91,12 +96,34 @@ class ClusterWarnings:
             naming.namespace, live.uid if live else "", about=f"Pod {name} ", since=wait.left
         )
         if trouble is None and self._lasts(wait, SILENCE_SECONDS):
-            trouble = Trouble(
-                verdicts.POD_MISSING.name,
-                f"StatefulSet {naming.statefulset} has not created it, and no Event says why: see "
-                f"`kubectl describe statefulset {naming.statefulset}`",
-            )
+            trouble = await self._explain_silence(naming, ordinal)
         return ObjectWarning(f"Pod {name}", ordinal, trouble) if trouble else None
+
+    async def _explain_silence(self, naming: Naming, ordinal: int) -> Trouble:
+        """Kubernetes does not say that a Pod of the name is there which it must not touch."""
+        key, now = (naming.uid, ordinal), self._clock.monotonic()
+        found, trouble = self._silences.get(key, (-SILENCE_SECONDS, None))
+        if trouble is None or now - found >= SILENCE_SECONDS:
+            why = await self._find_in_the_way(naming, ordinal)
+            trouble = Trouble(verdicts.POD_MISSING.name, why)
+            _remember(self._silences, key, (now, trouble))
+        return trouble
+
+    async def _find_in_the_way(self, naming: Naming, ordinal: int) -> str:
+        name, statefulset = naming.member(ordinal), naming.statefulset
+        try:
+            await self._api.get(kube.PODS, naming.namespace, name)
+        except KubeError:
+            return (
+                f"StatefulSet {statefulset} has not created it, and no Event says why: see "
+                f"`kubectl describe statefulset {statefulset}`"
+            )
+        return (
+            f"there is a Pod of this name without the labels of StatefulSet {statefulset}, which "
+            "makes none beside it. If they were taken off, put back "
+            f"`kubectl label pod {name} --overwrite {LABEL_CLUSTER_UID}={naming.uid}`; else delete "
+            "that Pod"
+        )
 
     async def _look_at_pod(self, snapshot: Snapshot, pod: Pod) -> ObjectWarning | None:
         """A Pod that runs and is not Ready is a warning only where the others serve."""

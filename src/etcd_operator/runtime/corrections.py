@@ -172,8 +172,8 @@ def _fingerprint(action: Action) -> str:
     match action:
         case ApplyObject(manifest=manifest):
             return str(manifest["metadata"]["annotations"][ANNOTATION_FINGERPRINT])
-        case LabelPod(uid=uid, role=role):
-            return f"{uid} {role}"
+        case LabelPod(uid=uid, role=role, lost=lost):
+            return f"{uid} {role} {lost}"
         case DeleteObject(uid=uid):
             return uid
         case IssueCertificate(uid=uid, signer=signer):

@@ -38,6 +38,9 @@ BUDGET: Final = "DisruptionBudget"
 LONGEST_MESSAGE: Final = 2000
 # How the API server says that a webhook whose word it must have is not there: nothing was written.
 NO_WEBHOOK: Final = "failed calling webhook"
+# How it says 500 of an object that has no place for a field or another type of value: to apply it
+# again is no use.
+_MALFORMED: Final = ("failed to create typed patch object", "failed to convert new object")
 # Bookmarks come about once a minute: a watch that is silent for longer is a dead connection.
 WATCH_IDLE_SECONDS: Final = 90.0
 
@@ -299,6 +302,8 @@ def translate_error(code: int, content: bytes, retry_after: str | None = None) -
         return EvictionRefused(budget, code, reason)
     if code == 500 and NO_WEBHOOK in message:
         return Forbidden(message, code, reason)
+    if code == 500 and message.startswith(_MALFORMED):
+        return Invalid(message, code, reason)
     if code in _ERRORS:
         return _ERRORS[code](message, code, reason)
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None

@@ -365,7 +365,7 @@ def after_kubernetes(snapshot: Snapshot, action: Action) -> Snapshot:
             return replace(snapshot, children={**snapshot.children, (kind, name): child})
         case LabelPod(uid=uid, role=role):
             ordinal = next(p.ordinal for p in snapshot.pods if p.uid == uid)
-            return change_pod(snapshot, ordinal, role=role)
+            return change_pod(snapshot, ordinal, role=role, selected=True)
         case _:
             return snapshot
 

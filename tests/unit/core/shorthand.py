@@ -61,8 +61,8 @@ def brief(action: Action) -> str:
             return _brief_deletion(action)
         case ResizeClaim(name=name):
             return f"resize {name}"
-        case LabelPod(name=name, role=role):
-            return f"label {name} {role}"
+        case LabelPod(name=name, role=role, lost=lost):
+            return f"label {name} {role}" + (" and select it" if lost else "")
         case ChangeAccess(change=change):
             return change.sentence
     assert_never(action)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from etcd_operator.core.live_objects import Trouble
+from etcd_operator.core.naming import select_members
 from etcd_operator.core.observe import (
+    NO_ORDINAL,
     observe_child,
     observe_claim,
     observe_pod,
@@ -57,6 +59,20 @@ def waiting(reason: str, message: str = "") -> Json:
 READY = [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}]
 STARTED = {"running": {"startedAt": "2026-03-04T05:06:08Z"}}
 ENDED = {"terminated": {"exitCode": 1}}
+
+
+@pytest.mark.parametrize("gone", ["etcd.etcd.io/cluster", "app.kubernetes.io/name"])
+def test_a_pod_whose_labels_somebody_took_off_is_a_members_by_its_name(gone: str) -> None:
+    whole = raw_pod(STARTED)
+    whole["metadata"]["labels"] |= select_members("db", "c1")
+    assert observe_pod(whole).selected
+    del whole["metadata"]["labels"][gone]
+    pod = observe_pod(whole)
+    assert (pod.ordinal, pod.owner_uid, pod.selected) == (2, "c1", False)
+    whole["metadata"]["labels"][gone] = "another"
+    assert not observe_pod(whole).selected
+    whole["metadata"]["name"] = "db-debug"
+    assert observe_pod(whole).ordinal == NO_ORDINAL
 
 
 def test_a_running_pod() -> None:
@@ -164,6 +180,16 @@ def test_a_pod_that_was_ready(since: str, last: str, was_ready: bool) -> None:
     state = {"running": {"startedAt": "2026-03-04T05:06:10Z"}}
     ended = {"terminated": {"startedAt": last, "exitCode": 1}} if last else None
     assert observe_pod(raw_pod(state, conditions=unready, last=ended)).was_ready == was_ready
+
+
+def test_a_process_that_could_not_begin_was_never_ready() -> None:
+    """As the kubelet tells of an image without etcd, or of another architecture."""
+    cannot = {"exitCode": 128, "reason": "StartError", "startedAt": "1970-01-01T00:00:00Z"}
+    since = "2026-03-04T05:06:07Z"
+    unready = [{"type": "Ready", "status": "False", "lastTransitionTime": since}]
+    for last in ({"terminated": cannot}, None):
+        state = waiting("CrashLoopBackOff") if last else {"terminated": cannot}
+        assert not observe_pod(raw_pod(state, conditions=unready, last=last)).was_ready
 
 
 def test_a_pod_that_is_ready_was_ready() -> None:

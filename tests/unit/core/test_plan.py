@@ -189,6 +189,24 @@ def test_a_pod_is_not_labelled_just_before_it_is_deleted() -> None:
     assert briefs(away) == ("delete Pod db-2",)
 
 
+@pytest.mark.situation(
+    "coexist",
+    "labels are taken off a member's Pod",
+    "they are put back, also without a quorum: no member loses its name",
+)
+def test_labels_that_somebody_took_off_a_pod_are_put_back() -> None:
+    """Its StatefulSet has let go of it, and Services, budget and NetworkPolicy do not see it."""
+    assert briefs(change_pod(formed(3), 1, selected=False)) == ("label db-1 voter and select it",)
+    blind = change_pod(silent(formed(3), 0, 1), 1, selected=False)
+    assert not blind.quorum_confirmed
+    assert "label db-1 voter and select it" in briefs(blind)
+    assert briefs(settled(change_pod(formed(3), 1, selected=False))) == ()
+    unnamed = change_pod(blind, 0, role="learner")
+    assert "label db-0 voter" not in briefs(unnamed), "who votes, a quorum tells"
+    ending = change_pod(formed(3), 1, selected=False, deleting=True)
+    assert not [said for said in briefs(ending) if said.startswith("label")]
+
+
 def budget(snapshot: Snapshot) -> dict[str, object]:
     """What the plan wants the PodDisruptionBudget to allow; empty if it is as it should be."""
     applies = (a for a in plan(snapshot).actions if isinstance(a, ApplyObject))

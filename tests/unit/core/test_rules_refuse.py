@@ -175,6 +175,18 @@ FIRES = (
         flags("no upkeep", "blocked"),
     ),
     Fires(
+        "its own Service has lost its owner",
+        refuse.refuse_foreign_objects,
+        change_child(formed(3), "Service", "db-peer", owner_uid=""),
+        attention.NAME_TAKEN,
+        "Service db-peer was made for this EtcdCluster, and somebody took the ownerReference off. "
+        f"Put it back, with uid {UID}, or delete the object with --cascade=orphan: it is made "
+        "anew, and no member restarts.",
+        Phase.RUNNING,
+        (),
+        flags("no upkeep", "blocked"),
+    ),
+    Fires(
         "an earlier cluster's disk is not started on",
         refuse.refuse_foreign_disks,
         earlier_disk(),

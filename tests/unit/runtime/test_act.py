@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from etcd_operator.core.actions import ApplyObject, DeleteObject, SetFinalizer
+from etcd_operator.core.actions import ApplyObject, DeleteObject, LabelPod, SetFinalizer
 from etcd_operator.core.naming import FINALIZER
 from etcd_operator.core.observe import observe_child
 from etcd_operator.core.snapshot import Snapshot
@@ -118,6 +118,25 @@ async def test_deletions_insist_on_what_was_looked_at(api: ScriptedApi, version:
         "orphan": False,
     }
     assert api.sent == [("delete Pod db-0", wanted)]
+
+
+@pytest.mark.parametrize(
+    ("action", "labels"),
+    [
+        (LabelPod("db-0", "uid-1", "voter"), {"etcd.etcd.io/role": "voter"}),
+        (
+            LabelPod("db-0", "uid-1", "voter", lost=True),
+            {**NAMING.selector, "etcd.etcd.io/role": "voter"},
+        ),
+        (LabelPod("db-0", "uid-1", "", lost=True), NAMING.selector),
+    ],
+)
+async def test_only_the_labels_that_are_wrong_are_written(
+    api: ScriptedApi, action: LabelPod, labels: Json
+) -> None:
+    performer, _ = perform(api)
+    await performer.perform(action, formed(3))
+    assert api.sent == [("patch Pod", {"metadata": {"uid": "uid-1", "labels": labels}})]
 
 
 def applied(uid: str, version: str) -> tuple[ApplyObject, Snapshot]:

@@ -10,11 +10,13 @@ from typing import Any, cast
 
 import pytest
 
+from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.live_objects import ObjectWarning, Trouble
 from etcd_operator.core.naming import MOST_MEMBERS
 from etcd_operator.core.plan import plan
 from etcd_operator.core.snapshot import Snapshot
 from etcd_operator.core.status import report
+from etcd_operator.errors import NotFound
 from etcd_operator.runtime.cluster_warnings import (
     PATIENCE_SECONDS,
     SILENCE_SECONDS,
@@ -22,6 +24,7 @@ from etcd_operator.runtime.cluster_warnings import (
 )
 from etcd_operator.runtime.kube import Kind, KubeApi
 from tests.unit.core.scenes import (
+    UID,
     begun,
     change_child,
     change_claim,
@@ -47,6 +50,15 @@ class StubApi:
     def __init__(self) -> None:
         self.events: dict[str, list[Json]] = {}
         self.asked: list[str] = []
+        self.pods: set[str] = set()
+        self.read: list[str] = []
+
+    async def get(self, _kind: Kind, _namespace: str, name: str) -> Json:
+        """A Pod that no cache knows."""
+        self.read.append(name)
+        if name not in self.pods:
+            raise NotFound(name, 404)
+        return {"metadata": {"name": name}}
 
     async def list_pages(
         self, _kind: Kind, _namespace: str | None, *, field_selector: str
@@ -137,6 +149,27 @@ async def test_a_missing_pod_of_which_nobody_says_why_is_told_as_well() -> None:
     scene = await Watched().wait_for(without_pods(begun(3), 2), SILENCE_SECONDS)
     assert degraded(scene)[0] == "PodMissing"
     assert "kubectl describe statefulset db" in degraded(scene)[1]
+
+
+@pytest.mark.situation(
+    "told",
+    "somebody takes all labels off a member's Pod",
+    "it is named, with the command that puts them back; nothing is replaced",
+)
+async def test_a_pod_that_nobody_knows_by_its_labels_is_named() -> None:
+    watched = Watched()
+    watched.api.pods.add("db-2")
+    scene = await watched.wait_for(without_pods(silent(formed(3), 2), 2), SILENCE_SECONDS)
+    reason, message = degraded(scene)
+    assert reason == "PodMissing"
+    assert "there is a Pod of this name without the labels of StatefulSet db" in message
+    assert f"kubectl label pod db-2 --overwrite etcd.etcd.io/cluster-uid={UID}" in message
+    assert not [a for a in plan(scene).actions if not isinstance(a, ApplyObject)]
+    await watched.look(scene)
+    assert watched.api.read == ["db-2"], "no request at each pass"
+    await asyncio.sleep(SILENCE_SECONDS)
+    await watched.look(scene)
+    assert watched.api.read == ["db-2", "db-2"]
 
 
 @pytest.mark.parametrize(

@@ -324,6 +324,22 @@ def test_a_webhook_that_is_not_there_is_a_refusal() -> None:
     assert str(made) == said
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "failed to create typed patch object (a/db): .spec.affinity.nonsense: field not declared",
+        "failed to convert new object (a/db) to proper version: cannot convert float64 to int64",
+    ],
+)
+def test_an_object_that_cannot_be_read_is_invalid_whatever_the_code(said: str) -> None:
+    """As the API server answers an apply with a field that it does not know, or of another type."""
+    made = translate_error(500, json.dumps({"kind": "Status", "message": said}).encode())
+    assert isinstance(made, Invalid)
+    assert str(made) == said
+    elsewhere = json.dumps({"kind": "Status", "message": f"no answer of etcd: {said}"}).encode()
+    assert isinstance(translate_error(500, elsewhere), KubeUnavailable)
+
+
 @pytest.mark.parametrize("said", ["x" * 3_000_000, ["a", "list"], None])
 def test_what_an_admission_webhook_says_is_cut(said: Any) -> None:
     made = translate_error(403, json.dumps({"kind": "Status", "message": said}).encode())

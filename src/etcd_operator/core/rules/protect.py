@@ -1,10 +1,13 @@
 """Take a backup before an upgrade or a deletion, and let nothing of it begin before.
 
 The version of an upgrade that waits is not in the spec that the other rules see: so members heal,
-join and leave meanwhile. A deletion that waits changes nothing at all.
+join and leave meanwhile. A deletion that waits changes nothing, but that with --cascade=foreground
+Kubernetes deletes all but the disks at once: then members are brought back, to be backed up.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import Phase
@@ -20,6 +23,9 @@ from etcd_operator.core.precaution import (
 from etcd_operator.core.reasons import attention
 from etcd_operator.core.snapshot import Snapshot
 
+# Kubernetes' own finalizer: until it is off, whatever the EtcdCluster owns is deleted again.
+FOREGROUND: Final = "foregroundDeletion"
+
 
 def back_up_before_deletion(snapshot: Snapshot) -> Decision | None:
     """Delete nothing before the backup that `spec.backup.beforeDeletion` asks for."""
@@ -28,13 +34,16 @@ def back_up_before_deletion(snapshot: Snapshot) -> Decision | None:
     template = snapshot.cluster.spec.backup.before_deletion
     said, blocked = _explain(snapshot, DELETION, template, "spec.backup.beforeDeletion")
     actions = _request(snapshot, DELETION, template)
+    lost = snapshot.statefulset is None
+    if lost and FOREGROUND in snapshot.cluster.finalizers:
+        said = "Kubernetes deletes its objects first, as --cascade=foreground asks; they come back."
     return Decision(
         reason=attention.BACKUP_BEFORE_DELETION,
         message=f"The deletion waits for a backup: {said}",
         phase=Phase.DELETING,
         actions=actions,
-        wake_after=LATER if blocked else PRESENTLY,
-        upkeep=False,
+        wake_after=LATER if blocked and not lost else PRESENTLY,
+        upkeep=lost and FOREGROUND not in snapshot.cluster.finalizers,
         passing=not blocked,
     )
 

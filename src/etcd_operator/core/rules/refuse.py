@@ -13,6 +13,7 @@ from etcd_operator.core.decision import LATER, Decision
 from etcd_operator.core.live_objects import Child
 from etcd_operator.core.members import format_id
 from etcd_operator.core.naming import FINALIZER
+from etcd_operator.core.orphans import is_made_for
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.records import find_unreadable
 from etcd_operator.core.snapshot import Snapshot
@@ -78,23 +79,32 @@ def refuse_foreign_objects(snapshot: Snapshot) -> Decision | None:
     ]
     if not foreign:
         return None
-    names = ", ".join(f"{child.kind} {child.name}" for child in foreign)
-    message = (
-        f"{names} exists and does not belong to this EtcdCluster: delete it or choose another name "
-        "for the cluster."
-    )
-    if all(child.labelled and not child.owner_uid for child in foreign):
-        message = (
-            f"{names} was left by an EtcdCluster of this name that was deleted with "
-            "--cascade=orphan. It is not taken over: back up what its members hold and delete it, "
-            "or choose another name for the cluster."
-        )
     return Decision(
         reason=attention.NAME_TAKEN,
-        message=message,
+        message=_explain_foreign(foreign, snapshot),
         phase=_phase_when_stopped(snapshot),
         wake_after=LATER,
         upkeep=False,
+    )
+
+
+def _explain_foreign(foreign: list[Child], snapshot: Snapshot) -> str:
+    names = ", ".join(f"{child.kind} {child.name}" for child in foreign)
+    if any(child.owner_uid or not child.labelled for child in foreign):
+        return (
+            f"{names} exists and does not belong to this EtcdCluster: delete it or choose another "
+            "name for the cluster."
+        )
+    if all(is_made_for(child, snapshot) for child in foreign):
+        return (
+            f"{names} was made for this EtcdCluster, and somebody took the ownerReference off. "
+            f"Put it back, with uid {snapshot.naming.uid}, or delete the object with "
+            "--cascade=orphan: it is made anew, and no member restarts."
+        )
+    return (
+        f"{names} was left by an EtcdCluster of this name that was deleted with --cascade=orphan. "
+        "It is not taken over: back up what its members hold and delete it, or choose another name "
+        "for the cluster."
     )
 
 
