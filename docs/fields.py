@@ -121,8 +121,10 @@ def _name_type(field: Json) -> str:
     return kind + _limit(field, "Length", "at most") + _range(field)
 
 
-def _plural(word: str) -> str:
-    return word.removesuffix("y") + "ies" if word.endswith("y") else f"{word}s"
+def _plural(kind: str) -> str:
+    word, comma, limit = kind.partition(",")
+    many = word.removesuffix("y") + "ies" if word.endswith("y") else f"{word}s"
+    return f"{many}{comma}{limit}"
 
 
 def _limit(field: Json, what: str, words: str) -> str:

@@ -53,19 +53,19 @@ class BackupRetention(ApiModel):
         None,
         ge=1,
         le=100000,
-        description="How many are kept.",
+        description="Maximal number of backups.",
         json_schema_extra={"format": "int32"},
     )
     max_age: str = Field(
         "",
         max_length=16,
         pattern="^$|^[1-9][0-9]{0,6}(s|m|h|d|w)$",
-        description="How old they may become, such as 12h or 30d.",
+        description="Maximal age of backups, such as 12h or 30d.",
     )
 
 
 class EtcdBackupSpec(ApiModel):
-    """What is backed up, when and where to."""
+    """What is backed up, when, and where."""
 
     cluster_name: str = Field(
         min_length=1, max_length=253, description="The EtcdCluster to back up."
@@ -74,15 +74,15 @@ class EtcdBackupSpec(ApiModel):
         "",
         max_length=63,
         description=(
-            "Namespace of the EtcdCluster; that of the EtcdBackup if unset. A cluster of another "
+            "Namespace of the EtcdCluster; that of the EtcdBackup if unset. A cluster in another "
             "namespace has to allow it with the annotation etcd.etcd.io/backup-from."
         ),
     )
     storage_type: StorageType = Field(description="Which kind of store; its field has to be set.")
-    s3: S3Destination | None = Field(None, description="A place in an S3 bucket.")
-    gcs: GcsDestination | None = Field(None, description="A place in Google Cloud Storage.")
-    azure: AzureDestination | None = Field(None, description="A place in Azure Blob Storage.")
-    local: LocalDestination | None = Field(None, description="A disk in the cluster.")
+    s3: S3Destination | None = Field(None, description="Location in an S3 bucket.")
+    gcs: GcsDestination | None = Field(None, description="Location in Google Cloud Storage.")
+    azure: AzureDestination | None = Field(None, description="Location in Azure Blob Storage.")
+    local: LocalDestination | None = Field(None, description="A PersistentVolumeClaim.")
     schedule: str = Field(
         "",
         max_length=128,
@@ -91,45 +91,45 @@ class EtcdBackupSpec(ApiModel):
     time_zone: str = Field(
         "", max_length=64, description="Time zone of the schedule, such as Europe/Berlin; UTC."
     )
-    suspend: bool = Field(False, description="While true no backup is begun.")
+    suspend: bool = Field(False, description="While true, no backup starts.")
     starting_deadline_seconds: int | None = Field(
-        None, ge=0, description="A backup that could not begin for longer than this is left out."
+        None, ge=0, description="A backup that could not start within this time is skipped."
     )
     concurrency_policy: Literal["Forbid", "Replace"] = Field(
         "Forbid",
         description=(
-            "What happens at the time of a backup while the one before still runs: Forbid leaves "
-            "the new one out, Replace ends the old one."
+            "What happens if a backup is due while the previous one still runs: Forbid skips the "
+            "new one, Replace ends the old one."
         ),
     )
     retention_policy: BackupRetention | None = Field(
-        None, description="Which backups are kept; all of them if unset."
+        None, description="Which backups are kept; all if unset."
     )
     compression: bool = Field(True, description="Whether the backup is compressed, with zstd.")
     encryption: BackupEncryption | None = Field(
         None,
-        description="Encrypts the backup with a key of yours (AES-256-GCM); as it is if unset.",
+        description="Encrypts the backup with your own key (AES-256-GCM); not encrypted if unset.",
     )
     verify: bool = Field(
         True,
         description=(
-            "Whether each backup is restored into an etcd of its own and compared with the "
-            "cluster before it counts."
+            "Whether each backup is restored on trial and compared with the cluster before it "
+            "counts."
         ),
     )
     timeout_seconds: int = Field(
-        3600, ge=10, le=604800, description="How long one try may take, in seconds."
+        3600, ge=10, le=604800, description="Time limit of one attempt, in seconds."
     )
     scratch: Scratch | None = Field(
-        None, description="Disk to work on; if unset, the node's own (an emptyDir)."
+        None, description="Working volume of the Job; if unset, an emptyDir."
     )
     service_account_name: str = Field(
         "",
         max_length=253,
-        description="ServiceAccount of the Job, for workload identity; it needs no right.",
+        description="ServiceAccount of the Job, for workload identity; it needs no permissions.",
     )
     job_template: JobTemplate | None = Field(
-        None, description="Additions to the Jobs and their Pods, which are as the members if unset."
+        None, description="Additions to the Jobs and their Pods; by default as for members."
     )
 
     @property
@@ -143,53 +143,59 @@ class EtcdBackupSpec(ApiModel):
 
 
 class EtcdBackupStatus(ApiModel):
-    """What became of it. Sizes in bytes; what describes a backup is about the last good one."""
+    """The observed state. Sizes are in bytes; a backup's fields are of the last complete one."""
 
-    phase: TaskPhase | None = Field(None, description="How far the present or last one is.")
-    message: str = Field("", description="What is being done or waited for, or what went wrong.")
+    phase: TaskPhase | None = Field(None, description="Phase of the current or last backup.")
+    message: str = Field(
+        "", description="What is in progress or waited for, or the cause of a failure."
+    )
     conditions: tuple[Condition, ...] = Field((), max_length=8, description="The state in detail.")
     start_time: str | None = Field(
-        None, description="When the last one began.", json_schema_extra={"format": "date-time"}
+        None, description="When the last backup started.", json_schema_extra={"format": "date-time"}
     )
     completion_time: str | None = Field(
         None,
-        description="When the last good one was complete.",
+        description="When the last complete backup ended.",
         json_schema_extra={"format": "date-time"},
     )
     storage_path: str = Field(
-        "", max_length=2048, description="URL of the last good one: spec.source.url of a restore."
+        "",
+        max_length=2048,
+        description="URL of the last complete backup: spec.source.url of a restore.",
     )
     backup_size: int = Field(0, description="Its size in the store.")
     snapshot_size: int = Field(0, description="Its size before compression.")
-    etcd_version: str = Field("", max_length=32, description="Version of etcd it was made by.")
-    etcd_revision: int = Field(0, description="The revision it contains.")
+    etcd_version: str = Field("", max_length=32, description="Version of etcd of the cluster.")
+    etcd_revision: int = Field(0, description="Revision of the backup.")
     key_count: int = Field(0, description="Number of keys in it; 0 unless verified.")
     key_fingerprint: str = Field(
         "", max_length=64, description="Fingerprint of the key it is encrypted with, if it is."
     )
-    duration_seconds: int = Field(0, description="How long it took.")
+    duration_seconds: int = Field(0, description="Duration of the backup.")
     last_schedule_time: str | None = Field(
         None,
-        description="The time of the schedule that was last acted on.",
+        description="The last time of the schedule that was handled.",
         json_schema_extra={"format": "date-time"},
     )
     next_schedule_time: str | None = Field(
         None,
-        description="When the next one is due.",
+        description="When the next backup is due.",
         json_schema_extra={"format": "date-time"},
     )
     consecutive_failures: int = Field(
         0,
-        description="Tries that failed since the last good one.",
+        description="Failed attempts since the last complete backup.",
         json_schema_extra={"format": "int32"},
     )
     retry_time: str | None = Field(
         None,
-        description="When a failed one is tried again.",
+        description="When a failed backup is retried.",
         json_schema_extra={"format": "date-time"},
     )
-    last_job: str = Field("", max_length=63, description="Job whose end was last looked at.")
-    observed_generation: int = Field(0, description="The spec's generation that this is about.")
+    last_job: str = Field("", max_length=63, description="Job whose result was last recorded.")
+    observed_generation: int = Field(
+        0, description="The generation of the spec that this status describes."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +234,7 @@ class BackupSource(ApiModel):
             "file:///… on the disk that `local` names), or a snapshot that etcdctl saved."
         ),
     )
-    s3: S3Access | None = Field(None, description="How to reach s3://.")
-    gcs: GcsAccess | None = Field(None, description="How to reach gs://.")
-    azure: AzureAccess | None = Field(None, description="How to reach az://.")
-    local: LocalAccess | None = Field(None, description="The disk of file://.")
+    s3: S3Access | None = Field(None, description="Access to s3://.")
+    gcs: GcsAccess | None = Field(None, description="Access to gs://.")
+    azure: AzureAccess | None = Field(None, description="Access to az://.")
+    local: LocalAccess | None = Field(None, description="The PersistentVolumeClaim of file://.")

@@ -16,14 +16,14 @@ class QuorumLoss(Model):
     cluster_id: str = Field(
         alias="clusterID",
         max_length=16,
-        description="The etcd cluster: its status.clusterID.",
+        description="The status.clusterID of the etcd cluster.",
     )
     accepted_revision: int = Field(
         ge=1,
         description=(
-            "Writes up to this revision must survive; what only lost members had may be missing. "
-            "An approval counts for one loss of quorum, and only if it is given after the status "
-            "reports that loss. Another one needs another revision."
+            "Lowest revision that the recovered member must have; later writes may be lost. An "
+            "approval is valid for one loss of the quorum, and only if it is given after the "
+            "status reports that loss. Another loss needs another revision."
         ),
     )
 
@@ -36,15 +36,15 @@ class Recovery(Model):
         max_length=16,
         description=(
             "How long a member's Pod may be stuck before the member is replaced, e.g. 5m: on a "
-            "node that does not answer, unschedulable because its disk is on such a node, or "
-            "crashing again and again. So long is a member waited for as well before a lost "
-            "majority is given up. At least 10s."
+            "node that does not respond, unschedulable because its disk is on such a node, or in "
+            "a crash loop. A recovery from a lost majority waits as long for a member that may "
+            "still start. At least 10s."
         ),
     )
     quorum_loss: QuorumLoss | None = Field(
         None,
         description=(
-            "Go on from the most advanced member that runs, alone, when the majority is lost "
+            "Approval to recover from the most advanced running member when the majority is lost "
             "for good. Acknowledged writes may be lost."
         ),
     )
@@ -57,16 +57,18 @@ class Precautions(Model):
         "",
         max_length=253,
         description=(
-            "An EtcdBackup of this cluster, in its namespace. Before each change of `version` one "
-            "like it is taken once, and the version stays until that is complete and verified."
+            "Name of an EtcdBackup of this cluster, in its namespace. Before each change of "
+            "`version`, one backup with its spec is taken, and the version is not changed until "
+            "that is complete and verified."
         ),
     )
     before_deletion: str = Field(
         "",
         max_length=253,
         description=(
-            "An EtcdBackup of this cluster, in its namespace. When the cluster is deleted one like "
-            "it is taken first, and nothing is deleted until that is complete and verified."
+            "Name of an EtcdBackup of this cluster, in its namespace. When the cluster is "
+            "deleted, one backup with its spec is taken first, and nothing is deleted until that "
+            "is complete and verified."
         ),
     )
 
@@ -74,9 +76,9 @@ class Precautions(Model):
 class DefragmentationWindow(Model):
     """The time of day in which members may be defragmented, in UTC."""
 
-    start: str = Field(max_length=5, description="When it begins, e.g. 02:00.")
+    start: str = Field(max_length=5, description="Start of the window, e.g. 02:00.")
     duration: Duration = Field(
-        Duration("1h"), max_length=16, description="How long it is, e.g. 2h."
+        Duration("1h"), max_length=16, description="Duration of the window, e.g. 2h."
     )
 
 
@@ -88,11 +90,11 @@ class Defragmentation(Model):
     )
     minimum_size: str = Field(
         "100Mi",
-        description="Smaller files are left alone.",
+        description="Smaller files are not defragmented.",
         json_schema_extra={"x-quantity": True},
     )
     window: DefragmentationWindow | None = Field(
-        None, description="The time of day for it; any time if left out."
+        None, description="Time of day for the defragmentation, in UTC; any time if unset."
     )
 
 
@@ -102,11 +104,11 @@ class Maintenance(Model):
     free_space: Literal["Automatic", "Never"] = Field(
         "Automatic",
         description=(
-            "What happens when etcd refuses writes because its quota is used up: Automatic removes "
-            "the history of keys (compaction), defragments one member at a time and disarms the "
-            "alarm; Never only says so."
+            "What happens when etcd refuses writes because its quota is exceeded: Automatic "
+            "compacts the history of keys, defragments one member at a time and disarms the "
+            "alarm; Never only reports it."
         ),
     )
     defragmentation: Defragmentation | None = Field(
-        None, description="Routine defragmentation, one member at a time; none if left out."
+        None, description="Routine defragmentation, one member at a time; none if unset."
     )

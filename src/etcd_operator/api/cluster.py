@@ -58,8 +58,8 @@ class RetentionPolicy(Model):
     when_scaled: Literal["Delete", "Retain"] = Field(
         "Delete",
         description=(
-            "What happens to a member's disk when the cluster shrinks. A kept disk has to be "
-            "deleted by hand before the cluster can grow to that member again."
+            "What happens to a member's disk when the cluster is scaled in. A kept disk has to be "
+            "deleted by hand before the cluster can grow to that ordinal again."
         ),
     )
 
@@ -70,18 +70,18 @@ class Storage(Model):
     storage_class_name: str | None = Field(
         None,
         max_length=253,
-        description="StorageClass of the disks; the default class if unset. Fixed once formed.",
+        description="StorageClass of the disks; the default if unset. Immutable once formed.",
     )
     size: str = Field(
         "10Gi",
-        description="Size of each member's disk. It may grow, never shrink.",
+        description="Size of each member's disk. It can be increased, not decreased.",
         json_schema_extra={"x-quantity": True},
     )
     volume_claim_template: Json | None = Field(
         None,
         description=(
-            "A PersistentVolumeClaim template to start from: labels, annotations, accessModes, "
-            "selector. Fixed once the StatefulSet exists."
+            "Base of the PersistentVolumeClaim template: labels, annotations, accessModes, "
+            "selector. Immutable once the StatefulSet exists."
         ),
     )
     retention_policy: RetentionPolicy = Field(
@@ -92,7 +92,7 @@ class Storage(Model):
 class PodTemplate(Model):
     """Additions to the members' Pods."""
 
-    labels: Mapping[str, str] | None = Field(None, description="More labels for the Pods.")
+    labels: Mapping[str, str] | None = Field(None, description="Additional labels for the Pods.")
     annotations: Mapping[str, str] | None = Field(None, description="Annotations for the Pods.")
     node_selector: Mapping[str, str] | None = Field(
         None, description="Labels a node must have to run a member."
@@ -128,7 +128,8 @@ class EtcdConfig(Model):
         None, ge=0, description="Largest database size in bytes before writes are refused."
     )
     auto_compaction_mode: Literal["periodic", "revision"] | None = Field(
-        None, description="Whether old revisions are compacted by age, as is usual, or by number."
+        None,
+        description="Whether history is compacted by age, the default, or by number.",
     )
     auto_compaction_retention: str | None = Field(
         None, max_length=32, description="How much history compaction keeps, e.g. 1h or 1000."
@@ -147,31 +148,31 @@ class EtcdConfig(Model):
         None, ge=1, le=2**31 - 1, description="Largest client request in bytes."
     )
     log_level: Literal["debug", "info", "warn", "error", "panic", "fatal"] | None = Field(
-        None, description="What etcd writes into its log."
+        None, description="Log level of etcd."
     )
     enable_grpc_gateway: bool | None = Field(
         None,
         alias="enableGRPCGateway",
         description=(
-            "Whether clients can speak JSON over HTTP with etcd (/v3/kv/range and the like), as "
-            "APISIX, Patroni and OpenStack do. If left out: with TLS for clients no, else yes."
+            "Whether etcd's JSON gateway (/v3/kv/range, …) is on, which APISIX, Patroni and "
+            "OpenStack use. If unset, it is off with TLS for clients, and on without."
         ),
     )
     extra_args: Mapping[str, str] | None = Field(
         None,
         description=(
-            "Other settings of etcd, by the name of the flag without dashes, e.g. max-txn-ops. "
-            "Settings that the operator decides are refused."
+            "Other options of etcd, by the name of the flag without dashes, e.g. max-txn-ops. "
+            "Options that the operator sets itself are refused."
         ),
     )
 
 
 class EtcdClusterSpec(Model):
-    """The wanted state."""
+    """The desired state."""
 
     size: int = Field(
         3,
-        description="Number of members: 1, 3, 5, 7 or 9; 0 stops the cluster, disks are kept.",
+        description="Number of members: 1, 3, 5, 7 or 9. 0 stops the cluster and keeps its disks.",
         json_schema_extra={"format": "int32"},
     )
     version: str = Field(
@@ -189,28 +190,33 @@ class EtcdClusterSpec(Model):
         None,
         max_length=512,
         description=(
-            "The whole image, with tag or digest, in place of `repository` and the tag, e.g. "
-            "registry.k8s.io/etcd:3.6.4-0. `version` says which etcd it is, and changes with it."
+            "Full name of the image, with tag or digest, instead of `repository` and the tag, "
+            "e.g. registry.k8s.io/etcd:3.6.4-0. `version` is the version of etcd in it: change "
+            "both together."
         ),
     )
     storage: Storage = Field(Storage(), description="The disk of each member.")
-    security: Security | None = Field(None, description="Encryption; plain text if left out.")
+    security: Security | None = Field(
+        None,
+        description="TLS, users, network policy; no encryption if unset.",
+    )
     resources: Resources | None = Field(None, description="Compute resources of each member.")
     pod_template: PodTemplate | None = Field(None, description="Additions to the members' Pods.")
     inherited_metadata: InheritedMetadata | None = Field(
         None,
         description=(
-            "Labels and annotations for every object of the cluster: its StatefulSet, Pods, disks, "
-            "Services, Secrets and all others, and the Jobs of its backups. A change restarts the "
-            "members one by one; disks that exist keep theirs."
+            "Labels and annotations for every object of the cluster: its StatefulSet, Pods, "
+            "disks, Services, Secrets and all others, and the Jobs of its backups. A change rolls "
+            "the Pods; existing disks keep their labels."
         ),
     )
-    etcd_config: EtcdConfig | None = Field(None, description="Settings of etcd itself.")
+    etcd_config: EtcdConfig | None = Field(None, description="Options of etcd.")
     recovery: Recovery = Field(
-        Recovery(), description="How members that cannot be saved are replaced."
+        Recovery(),
+        description="Replacement of members, and recovery from a lost majority.",
     )
     maintenance: Maintenance = Field(
-        Maintenance(), description="What is done about the space that the database uses."
+        Maintenance(), description="Maintenance of the database: quota and defragmentation."
     )
     backup: Precautions = Field(
         Precautions(), description="Backups before an upgrade and before the deletion."
@@ -279,14 +285,14 @@ class EtcdClusterSpec(Model):
 class Condition(Model):
     """One aspect of the cluster's state."""
 
-    type: str = Field(max_length=316, description="Which aspect.")
-    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
-    reason: str = Field("", max_length=1024, description="Why, in one CamelCase word.")
-    message: str = Field("", max_length=32768, description="Why, in a sentence.")
+    type: str = Field(max_length=316, description="Type of the condition.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Status of the condition.")
+    reason: str = Field("", max_length=1024, description="Reason in CamelCase.")
+    message: str = Field("", max_length=32768, description="Message for people.")
     last_transition_time: str = Field(
         "", description="When the status last changed.", json_schema_extra={"format": "date-time"}
     )
-    observed_generation: int = Field(0, description="The spec's generation that this is about.")
+    observed_generation: int = Field(0, description="Generation of the spec that this describes.")
 
 
 class MemberView(Model):
@@ -294,8 +300,8 @@ class MemberView(Model):
 
     name: str = Field(max_length=253, description="Name of the member and of its Pod.")
     id: str = Field("", description="Member ID in hexadecimal.")
-    peer_url: str = Field("", alias="peerURL", description="Where other members reach it.")
-    client_url: str = Field("", alias="clientURL", description="Where clients reach it.")
+    peer_url: str = Field("", alias="peerURL", description="URL for other members.")
+    client_url: str = Field("", alias="clientURL", description="URL for clients.")
     ready: bool = Field(False, description="Whether it serves and its Pod is Ready.")
     role: Literal["leader", "follower", "learner", ""] = Field(
         "", description="leader, follower or learner; empty while unknown."
@@ -306,7 +312,7 @@ class MemberView(Model):
         alias="dbSize",
         description="Database size in bytes, refreshed when it changed by a tenth.",
     )
-    message: str = Field("", description="What is wrong with it, if anything.")
+    message: str = Field("", description="Problem of the member, if any.")
 
 
 class CertificateView(Model):
@@ -322,7 +328,7 @@ class EtcdClusterStatus(Model):
     """The observed state."""
 
     phase: Phase | None = Field(None, description="The state in one word.")
-    message: str = Field("", description="What is being done or waited for, and why.")
+    message: str = Field("", description="What the operator does or waits for, and why.")
     conditions: tuple[Condition, ...] = Field((), max_length=16, description="The state in detail.")
     members: tuple[MemberView, ...] = Field((), max_length=20, description="The members, by name.")
     replicas: int = Field(
@@ -341,11 +347,9 @@ class EtcdClusterStatus(Model):
     client_endpoints: tuple[str, ...] = Field(
         (), max_length=32, description="Client URLs of the members that serve."
     )
-    disk_size: str = Field(
-        "", max_length=32, description="The size that Kubernetes was asked for, of each disk."
-    )
+    disk_size: str = Field("", max_length=32, description="Requested size of each disk.")
     certificates: tuple[CertificateView, ...] = Field(
-        (), max_length=16, description="The certificates that are in use, by Secret."
+        (), max_length=16, description="The certificates in use, by Secret."
     )
     last_backup_time: str | None = Field(
         None,
@@ -358,17 +362,17 @@ class EtcdClusterStatus(Model):
     last_recovery: str = Field(
         "",
         max_length=64,
-        description="The last recovery from a lost majority: its request and the revision kept.",
+        description="The last recovery from a lost majority: approval and revision.",
     )
     spent_approvals: tuple[str, ...] = Field(
         (),
         max_length=256,
         description=(
-            "Approvals in spec.recovery.quorumLoss that count no more, as cluster ID and revision: "
-            "carried out, or given while no quorum was lost."
+            "Spent approvals of spec.recovery.quorumLoss, as cluster ID and revision: carried "
+            "out, or given while the quorum was not lost."
         ),
     )
-    observed_generation: int = Field(0, description="The spec's generation this is about.")
+    observed_generation: int = Field(0, description="Generation of the spec that this describes.")
 
 
 @dataclass(frozen=True, slots=True)

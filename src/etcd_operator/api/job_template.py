@@ -21,12 +21,14 @@ class JobTemplate(ApiModel):
         None,
         max_length=MOST_KEYS,
         description=(
-            "More labels for the Jobs and their Pods, beside those of the cluster's podTemplate "
-            "and inheritedMetadata."
+            "Additional labels for the Jobs and their Pods, added to those of the cluster's "
+            "podTemplate and inheritedMetadata."
         ),
     )
     annotations: Mapping[str, AnnotationValue] | None = Field(
-        None, max_length=MOST_KEYS, description="More annotations for the Jobs and their Pods."
+        None,
+        max_length=MOST_KEYS,
+        description="Additional annotations for the Jobs and their Pods.",
     )
     node_selector: Mapping[str, str] | None = Field(
         None,
@@ -41,8 +43,8 @@ class JobTemplate(ApiModel):
     affinity: Json | None = Field(
         None,
         description=(
-            "Affinity of the Pods; if unset, the node affinity of the cluster's podTemplate. What "
-            "keeps members apart is not asked of a Job."
+            "Affinity of the Pods; if unset, the node affinity of the cluster's podTemplate. The "
+            "anti-affinity of members does not apply to Jobs."
         ),
     )
     priority_class_name: str | None = Field(
@@ -61,8 +63,8 @@ class JobTemplate(ApiModel):
     resources: Resources | None = Field(
         None,
         description=(
-            "Compute resources of each container; if unset, small requests, and limits by those of "
-            "a member."
+            "Compute resources of each container; if unset, small requests, and limits derived "
+            "from those of a member."
         ),
     )
 

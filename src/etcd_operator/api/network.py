@@ -17,11 +17,11 @@ WITH_VALUES: Final = ("In", "NotIn")
 
 
 class LabelRequirement(Model):
-    """What a label has to be."""
+    """A requirement on a label."""
 
-    key: str = Field(min_length=1, max_length=317, description="The label.")
+    key: str = Field(min_length=1, max_length=317, description="Key of the label.")
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
-        description="How its value is compared."
+        description="Operator of the comparison."
     )
     values: tuple[str, ...] = Field((), max_length=64, description="For In and NotIn: the values.")
 
@@ -30,10 +30,10 @@ class LabelSelector(Model):
     """Which objects are meant, by their labels; an empty one means all."""
 
     match_labels: Mapping[str, str] | None = Field(
-        None, description="Labels that they must have, each with its value."
+        None, description="Required labels with their values."
     )
     match_expressions: tuple[LabelRequirement, ...] | None = Field(
-        None, max_length=16, description="What else must hold of their labels."
+        None, max_length=16, description="Further requirements on labels."
     )
 
 
@@ -42,20 +42,21 @@ class AddressBlock(Model):
 
     cidr: str = Field(max_length=64, description="The addresses, e.g. 10.0.0.0/8.")
     exceptions: tuple[str, ...] = Field(
-        (), alias="except", max_length=64, description="Those of them that are not meant."
+        (), alias="except", max_length=64, description="Excluded addresses within `cidr`."
     )
 
 
 class NetworkPeer(Model):
-    """Somebody who connects: Pods by their labels, or IP addresses."""
+    """A peer: Pods by their labels, or IP addresses."""
 
     pod_selector: LabelSelector | None = Field(
-        None, description="Labels of Pods, in the cluster's namespace unless namespaceSelector."
+        None,
+        description="Selects Pods, in the cluster's namespace or in those of namespaceSelector.",
     )
     namespace_selector: LabelSelector | None = Field(
-        None, description="Labels of namespaces, whose Pods are meant."
+        None, description="Selects namespaces, whose Pods are selected."
     )
-    ip_block: AddressBlock | None = Field(None, description="IP addresses, and nothing else.")
+    ip_block: AddressBlock | None = Field(None, description="IP addresses; excludes the selectors.")
 
 
 class NetworkRules(Model):
@@ -66,8 +67,8 @@ class NetworkRules(Model):
         (NetworkPeer(pod_selector=LabelSelector()),),
         max_length=32,
         description=(
-            "Who may connect to the client port beside members, the operator and backups; all "
-            "Pods of the namespace if left out, nobody if empty."
+            "Peers that may connect to the client port, in addition to members, the operator and "
+            "backups. All Pods of the namespace if unset, no others if empty."
         ),
         json_schema_extra={"default": [{"podSelector": {}}]},
     )

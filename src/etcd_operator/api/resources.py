@@ -14,11 +14,11 @@ class Resources(Model):
     """Compute resources of each etcd container."""
 
     requests: Mapping[str, str | int] | None = Field(
-        None, description="What the scheduler reserves.", json_schema_extra={"x-quantity": True}
+        None, description="Requests of the container.", json_schema_extra={"x-quantity": True}
     )
     limits: Mapping[str, str | int] | None = Field(
         None,
-        description="What the container may use at most.",
+        description="Limits of the container.",
         json_schema_extra={"x-quantity": True},
     )
 

@@ -18,10 +18,10 @@ PLURAL: Final = "etcdrestores"
 
 
 class EtcdRestoreSpec(ApiModel):
-    """Which backup becomes which cluster."""
+    """Which backup is restored, and into which cluster."""
 
     backup_name: str = Field(
-        "", max_length=253, description="EtcdBackup whose last good backup is restored."
+        "", max_length=253, description="EtcdBackup whose last complete backup is restored."
     )
     backup_namespace: str = Field(
         "",
@@ -38,59 +38,62 @@ class EtcdRestoreSpec(ApiModel):
     encryption: BackupEncryption | None = Field(
         None,
         description=(
-            "The key of an encrypted backup. If unset it is that of the EtcdBackup; set it with "
-            "`source`, or where the EtcdBackup has another key by now. The Secret has to exist in "
-            "the namespace of the EtcdRestore, and a backup that is not encrypted is refused."
+            "The key of an encrypted backup. If unset, that of the EtcdBackup; set it with "
+            "`source`, or if the EtcdBackup has another key now. The Secret must exist in the "
+            "namespace of the EtcdRestore, and a backup that is not encrypted is refused."
         ),
     )
     cluster_name: str = Field(
         min_length=1,
         max_length=52,
-        description="The EtcdCluster to make, or to restore in place, in this namespace.",
+        description="The EtcdCluster to create, or to restore in place, in this namespace.",
     )
     cluster_template: EtcdClusterSpec | None = Field(
         None,
         description=(
-            "Spec of the EtcdCluster to make. If unset it is the spec of the cluster that was "
-            "backed up, which then has to exist still. Not with Replace."
+            "Spec of the EtcdCluster to create. If unset, the spec of the cluster that was backed "
+            "up, which then must still exist. Not with Replace."
         ),
     )
     restore_type: Literal["New", "Replace"] = Field(
         "New",
         description=(
-            "New makes an EtcdCluster that did not exist. Replace replaces what an EtcdCluster "
-            "holds, with all members that its own spec says; deleting the EtcdRestore undoes it, "
-            "until the restored members serve."
+            "New creates an EtcdCluster. Replace replaces the data of an existing EtcdCluster, "
+            "with as many members as its own spec says; deleting the EtcdRestore undoes it until "
+            "the restored members serve."
         ),
     )
     data_dir: str = Field(
-        "", max_length=512, description="Accepted and not used: members have a fixed directory."
+        "", max_length=512, description="Accepted and ignored: members have a fixed directory."
     )
     wal_dir: str = Field(
-        "", max_length=512, description="Accepted and not used: the log is beside the data."
+        "",
+        max_length=512,
+        description="Accepted and ignored: the write-ahead log is stored with the data.",
     )
     skip_hash_check: bool = Field(
-        False, description="Whether a snapshot without etcd's own hash is restored, or a wrong one."
+        False,
+        description="Whether a snapshot without etcd's hash, or with a wrong hash, is restored.",
     )
     bump_revision: int = Field(
         1000000000,
         ge=0,
         description=(
-            "How far revisions jump ahead, with all older ones compacted, so that watchers of the "
-            "lost cluster notice. 0 keeps the revision of the backup."
+            "Increase of the revision, with all earlier revisions compacted, so that watches of "
+            "the earlier cluster get an error. 0 keeps the revision of the backup."
         ),
     )
     timeout_seconds: int = Field(
-        3600, ge=10, le=604800, description="How long one try may take, in seconds."
+        3600, ge=10, le=604800, description="Time limit of one attempt, in seconds."
     )
     scratch: Scratch | None = Field(
-        None, description="Disk to work on; if unset, the node's own (an emptyDir)."
+        None, description="Working volume of the Job; if unset, an emptyDir."
     )
     service_account_name: str = Field(
         "", max_length=253, description="ServiceAccount of the Jobs, for workload identity."
     )
     job_template: JobTemplate | None = Field(
-        None, description="Additions to the Jobs and their Pods, which are as the members if unset."
+        None, description="Additions to the Jobs and their Pods; by default as for members."
     )
 
 
@@ -98,7 +101,9 @@ class EtcdRestoreStatus(ApiModel):
     """What became of it."""
 
     phase: TaskPhase | None = Field(None, description="How far it is.")
-    message: str = Field("", description="What is being done or waited for, or what went wrong.")
+    message: str = Field(
+        "", description="What is in progress or waited for, or the cause of a failure."
+    )
     conditions: tuple[Condition, ...] = Field((), max_length=8, description="The state in detail.")
     start_time: str | None = Field(
         None, description="When it began.", json_schema_extra={"format": "date-time"}
@@ -121,10 +126,12 @@ class EtcdRestoreStatus(ApiModel):
     )
     retry_time: str | None = Field(
         None,
-        description="When a failed one is tried again.",
+        description="When a failed backup is retried.",
         json_schema_extra={"format": "date-time"},
     )
-    observed_generation: int = Field(0, description="The spec's generation that this is about.")
+    observed_generation: int = Field(
+        0, description="The generation of the spec that this status describes."
+    )
 
 
 @dataclass(frozen=True, slots=True)

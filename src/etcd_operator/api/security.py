@@ -29,38 +29,38 @@ class IssuerReference(Model):
     kind: str = Field(
         "Issuer",
         max_length=63,
-        description="Its kind: Issuer, of this namespace, or ClusterIssuer.",
+        description="Kind of the issuer: Issuer, in this namespace, or ClusterIssuer.",
     )
-    group: str = Field("cert-manager.io", max_length=253, description="The API group of its kind.")
+    group: str = Field("cert-manager.io", max_length=253, description="API group of the kind.")
 
 
 class Tls(Model):
     """TLS for clients and between members. It cannot change once the cluster is formed."""
 
-    enabled: bool = Field(True, description="Whether TLS is wanted; false is plain text.")
+    enabled: bool = Field(True, description="Whether TLS is used; false means no encryption.")
     client_tls_enabled: bool = Field(
         True,
         alias="clientTLSEnabled",
-        description="Mutual TLS between clients and members. Fixed once formed.",
+        description="Mutual TLS between clients and members. Immutable once the cluster is formed.",
     )
     peer_tls_enabled: bool = Field(
         True,
         alias="peerTLSEnabled",
-        description="Mutual TLS between members. Fixed once formed.",
+        description="Mutual TLS between members. Immutable once the cluster is formed.",
     )
     auto_tls: bool = Field(
         True,
         alias="autoTLS",
         description=(
-            "Whether the operator issues the certificate that clients see. It always issues "
-            "those between members, from a certificate authority of their own."
+            "Whether the operator issues the server certificate for clients. It always issues the "
+            "peer certificates, from a separate CA."
         ),
     )
     certificate_secret: str | None = Field(
         None,
         max_length=253,
         description=(
-            "Secret with your own certificate for clients to see: tls.crt and tls.key, for the "
+            "Secret with your own server certificate for clients: tls.crt and tls.key, for the "
             "names of the client Service and of every member."
         ),
     )
@@ -69,28 +69,28 @@ class Tls(Model):
         alias="caSecret",
         max_length=253,
         description=(
-            "Secret with ca.crt: who signed your certificate, and whose client certificates are "
-            "accepted. If unset, ca.crt of certificateSecret."
+            "Secret with ca.crt: the CA that signed your certificate, whose client certificates "
+            "are accepted. If unset, ca.crt of certificateSecret."
         ),
     )
     issuer_ref: IssuerReference | None = Field(
         None,
         description=(
-            "Issuer of cert-manager for the certificates that clients see and that clients show. "
-            "Whether there is one is fixed once formed."
+            "cert-manager issuer of the server certificate for clients and of the client "
+            "certificate. It cannot be added or removed once the cluster is formed."
         ),
     )
     server_names: tuple[str, ...] = Field(
         (),
         max_length=32,
-        description="More DNS names and IP addresses for the certificate that clients see.",
+        description="Additional DNS names and IP addresses for the server certificate.",
     )
     certificate_lifetime: Duration = Field(
         Duration("2160h"),
         max_length=16,
         description=(
-            "How long issued certificates are valid, e.g. 2160h. They are renewed after two "
-            "thirds of it, without a restart."
+            "Lifetime of issued certificates, e.g. 2160h. They are renewed after two thirds of "
+            "it, without a restart."
         ),
     )
     ca_generation: int = Field(
@@ -98,8 +98,8 @@ class Tls(Model):
         ge=0,
         alias="caGeneration",
         description=(
-            "Change it to have the certificate authorities replaced: new ones are trusted "
-            "beside the old ones, then used, then trusted alone."
+            "Change it to replace the CAs: the new CAs are trusted in addition to the old ones, "
+            "then sign, then are trusted alone."
         ),
     )
     ca_overlap: Duration = Field(
@@ -107,17 +107,17 @@ class Tls(Model):
         max_length=16,
         alias="caOverlap",
         description=(
-            "How long clients have, before and after the certificates change hands, to load what "
-            "is in their Secret."
+            "Time for clients to reload their Secret, before the new CAs sign and before the old "
+            "CAs are no longer trusted."
         ),
     )
 
 
 class Permission(Model):
-    """What a role may do with some keys."""
+    """Permission of a role for a key or a range of keys."""
 
     type: Literal["read", "write", "readwrite"] = Field(
-        "readwrite", description="Whether the keys may be read, written or both."
+        "readwrite", description="Whether the keys may be read, written, or both."
     )
     key: str = Field(max_length=1024, description="The key, or the first one of a range.")
     range_end: str | None = Field(
@@ -125,7 +125,7 @@ class Permission(Model):
     )
     prefix: bool = Field(
         False,
-        description="Whether all keys that begin with key are meant; all keys if it is empty.",
+        description="Whether it applies to all keys with the prefix `key`; to all keys if empty.",
     )
 
 
@@ -133,11 +133,13 @@ class Role(Model):
     """A role of etcd."""
 
     name: str = Field(min_length=1, max_length=128, description="Name of the role.")
-    permissions: tuple[Permission, ...] = Field((), max_length=64, description="What it may do.")
+    permissions: tuple[Permission, ...] = Field(
+        (), max_length=64, description="Permissions of the role."
+    )
 
 
 class User(Model):
-    """A user of etcd, known by the common name of a client certificate."""
+    """A user of etcd, identified by the common name of a client certificate."""
 
     name: str = Field(
         min_length=1,
@@ -149,16 +151,16 @@ class User(Model):
         ),
     )
     roles: tuple[str, ...] = Field(
-        (), max_length=32, description="Names of its roles; root may do everything."
+        (), max_length=32, description="Names of its roles; root has all permissions."
     )
 
 
 class Auth(Model):
     """etcd's own users and roles. Those that are not listed here are deleted."""
 
-    enabled: bool = Field(True, description="Whether etcd asks who somebody is.")
-    roles: tuple[Role, ...] = Field((), max_length=64, description="All roles but root.")
-    users: tuple[User, ...] = Field((), max_length=64, description="All users but root.")
+    enabled: bool = Field(True, description="Whether etcd's authentication is on.")
+    roles: tuple[Role, ...] = Field((), max_length=64, description="All roles except root.")
+    users: tuple[User, ...] = Field((), max_length=64, description="All users except root.")
 
 
 class Security(Model):
@@ -166,10 +168,14 @@ class Security(Model):
 
     tls: Tls | None = Field(None, description="TLS for clients and between members.")
     auth: Auth | None = Field(
-        None, description="Users and roles; needs TLS for clients. Not removed again: see enabled."
+        None,
+        description=(
+            "Users and roles of etcd; needs TLS for clients. It cannot be removed again: see "
+            "enabled."
+        ),
     )
     network_policy: NetworkRules | None = Field(
-        None, description="A NetworkPolicy that lets only some reach the ports; none if left out."
+        None, description="A NetworkPolicy for the members; none if unset."
     )
 
 

@@ -34,13 +34,13 @@ class S3Access(ApiModel):
         "",
         max_length=512,
         pattern="^$|^https?://.+",
-        description="URL of the service; that of AWS if unset. http:// is plain text.",
+        description="URL of the service; that of AWS if unset. http:// is not encrypted.",
     )
     force_path_style: bool = Field(
         True,
         description=(
-            "Whether the bucket is part of the path, as most services other than AWS want it. "
-            "Without an endpoint the bucket is always part of the host name."
+            "Whether the bucket is part of the path, as most services other than AWS require. "
+            "Without an endpoint, the bucket is always part of the host name."
         ),
     )
     credentials_secret: str = Field(
@@ -69,10 +69,10 @@ class S3Access(ApiModel):
 
 
 class S3Destination(S3Access):
-    """A place in an S3 bucket."""
+    """Location in an S3 bucket."""
 
     bucket: str = Field(min_length=1, max_length=255, description="Name of the bucket.")
-    path: str = Field("", max_length=512, description="Where in the bucket; its root if unset.")
+    path: str = Field("", max_length=512, description="Path in the bucket; its root if unset.")
 
 
 class GcsAccess(ApiModel):
@@ -92,7 +92,7 @@ class GcsDestination(GcsAccess):
     """A place in a bucket of Google Cloud Storage."""
 
     bucket: str = Field(min_length=1, max_length=255, description="Name of the bucket.")
-    path: str = Field("", max_length=512, description="Where in the bucket; its root if unset.")
+    path: str = Field("", max_length=512, description="Path in the bucket; its root if unset.")
 
 
 class AzureAccess(ApiModel):
@@ -120,11 +120,11 @@ class AzureDestination(AzureAccess):
     """A place in a container of Azure Blob Storage."""
 
     container: str = Field(min_length=1, max_length=255, description="Name of the container.")
-    path: str = Field("", max_length=512, description="Where in the container; its root if unset.")
+    path: str = Field("", max_length=512, description="Path in the container; its root if unset.")
 
 
 class LocalAccess(ApiModel):
-    """A disk in the cluster."""
+    """A PersistentVolumeClaim."""
 
     claim_name: str = Field(
         min_length=1,
@@ -159,7 +159,7 @@ class Scratch(ApiModel):
         None, max_length=253, description="StorageClass of the disk; the default class if unset."
     )
     size: str = Field(
-        description="Size of the disk: three times the database.",
+        description="Size of the volume: three times the database.",
         json_schema_extra={"x-quantity": True},
     )
 
