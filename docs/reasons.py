@@ -54,8 +54,8 @@ def write_reasons() -> str:
 def _write_cluster() -> Iterator[str]:
     yield CLUSTER.format(phases=", ".join(f"`{phase}`" for phase in Phase))
     yield from _write_conditions("EtcdCluster")
-    yield from _write_table("Decisions that wait for you", reasons_of(attention))
-    yield from _write_table("Decisions that need nobody", reasons_of(routine))
+    yield from _write_table("Decisions that need your action", reasons_of(attention))
+    yield from _write_table("Decisions that need no action", reasons_of(routine))
     yield from _write_table("Reasons of conditions alone", reasons_of(verdicts))
     yield from _write_table("Events", reasons_of(events), EVENTS)
 

@@ -193,8 +193,9 @@ def test_a_person_who_meets_a_decision_finds_it_on_the_page_about_troubles(reaso
 )
 def test_what_blocks_is_no_row_among_what_needs_nobody(reason: Reason) -> None:
     """The first table of the page is about what passes by itself."""
-    table = TROUBLESHOOT.partition("## Reasons that need nobody")[2].partition("\n## ")[0]
+    table = TROUBLESHOOT.partition("## Reasons that need no action")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.*?) \|", table, re.MULTILINE)
+    assert "`Healthy`" in rows
     assert f"`{reason.name}`" not in " ".join(rows)
 
 
