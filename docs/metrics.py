@@ -8,7 +8,7 @@ from prometheus_client import Counter
 from prometheus_client.metrics import MetricWrapperBase
 
 from deploy.manifests import PORT
-from etcd_operator.runtime.metrics import Metrics
+from etcd_operator.runtime.process.metrics import Metrics
 
 INTRODUCTION: Final = f"""\
 # Metrics

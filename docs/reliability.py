@@ -21,15 +21,15 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         "no voter is removed or stopped if those left are no majority",
         (
             "tests/model/test_model.py",
-            "tests/unit/core/test_guards.py",
-            "tests/unit/core/test_rules_scale.py",
+            "tests/unit/core/guards/test_guards.py",
+            "tests/unit/core/membership/test_scale.py",
             "tests/e2e/test_chaos.py",
         ),
     ),
     (
         "membership changes only on a list that a quorum confirmed",
         (
-            "tests/unit/core/test_guards.py",
+            "tests/unit/core/guards/test_guards.py",
             "tests/model/test_model.py",
             "tests/e2e/test_injection.py",
         ),
@@ -42,24 +42,24 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         "a disk is deleted only when nothing in it is needed",
         (
             "tests/model/test_model.py",
-            "tests/unit/core/test_disk_guards.py",
+            "tests/unit/core/guards/test_disks.py",
             "tests/e2e/test_disks.py",
         ),
     ),
     (
         "growing disks end no Pod and cost no claim",
-        ("tests/model/test_model.py", "tests/unit/core/test_rules_storage.py"),
+        ("tests/model/test_model.py", "tests/unit/core/storage/test_grow_disks.py"),
     ),
     (
         "while authorities change nobody is refused, wherever the operator ends",
-        ("tests/model/test_certificate_phases.py", "tests/unit/core/test_rules_certify.py"),
+        ("tests/model/test_certificate_phases.py", "tests/unit/core/certificates/test_rule.py"),
     ),
     (
         "of members that do not have the same data, those that agree stay the majority",
         (
             "tests/model/test_model.py",
-            "tests/unit/core/test_rules_difference.py",
-            "tests/etcd/test_difference.py",
+            "tests/unit/core/consistency/test_divergence.py",
+            "tests/etcd/test_divergence.py",
         ),
     ),
     (
@@ -70,7 +70,7 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         "the operator may end anywhere, and goes on from there",
         (
             "tests/e2e/test_injection.py",
-            "tests/unit/core/test_prefix.py",
+            "tests/unit/core/plan/test_prefix.py",
             "tests/model/test_model.py",
         ),
     ),
@@ -78,7 +78,7 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         "an operator that acts late does no harm",
         (
             "tests/e2e/test_injection.py",
-            "tests/unit/runtime/test_act.py",
+            "tests/unit/runtime/engine/test_handlers.py",
             "tests/model/test_model.py",
         ),
     ),

@@ -11,7 +11,7 @@ import sys
 def main() -> None:
     """Run the operator process, a step of a Job, or an explanation, and load only its code."""
     if sys.argv[1:2] == ["task"]:
-        from etcd_operator.backup.steps import run_step
+        from etcd_operator.jobs.steps import run_step
 
         sys.exit(run_step(sys.argv[2:]))
     if sys.argv[1:2] == ["explain"]:

@@ -13,28 +13,28 @@ from collections.abc import Sequence
 import structlog
 
 from etcd_operator.errors import OperatorError
-from etcd_operator.runtime import logs
-from etcd_operator.runtime.access import AccessStore
-from etcd_operator.runtime.act import Performer
-from etcd_operator.runtime.backups import BackupReconciler, RestoreReconciler
-from etcd_operator.runtime.caches import Caches
-from etcd_operator.runtime.clock import SystemClock
-from etcd_operator.runtime.controller import Controller
-from etcd_operator.runtime.corrections import Corrections
-from etcd_operator.runtime.credentials import CredentialStore
-from etcd_operator.runtime.etcd_pool import EtcdPool
-from etcd_operator.runtime.events import EventRecorder
-from etcd_operator.runtime.execute import Executor
-from etcd_operator.runtime.gather import Gatherer
-from etcd_operator.runtime.health import HealthServer
-from etcd_operator.runtime.kube_client import LightkubeApi
-from etcd_operator.runtime.leader import Election
-from etcd_operator.runtime.metrics import Metrics
-from etcd_operator.runtime.own_image import find_own_image
-from etcd_operator.runtime.reconciler import Reconciler
-from etcd_operator.runtime.serving_operators import ServingOperators
-from etcd_operator.runtime.task_caches import TaskCaches, WatchedBackups, WatchedRestores
-from etcd_operator.runtime.turns import Turns
+from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.controller import Controller
+from etcd_operator.runtime.engine.corrections import Corrections
+from etcd_operator.runtime.engine.execute import Executor
+from etcd_operator.runtime.engine.gather import Gatherer
+from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.engine.reconciler import Reconciler
+from etcd_operator.runtime.engine.serving_operators import ServingOperators
+from etcd_operator.runtime.engine.task_caches import TaskCaches, WatchedBackups, WatchedRestores
+from etcd_operator.runtime.engine.tasks import BackupReconciler, RestoreReconciler
+from etcd_operator.runtime.engine.upgrade_turns import Turns
+from etcd_operator.runtime.etcd.auth_cache import AuthCache
+from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.kubernetes.client import LightkubeApi
+from etcd_operator.runtime.kubernetes.events import EventRecorder
+from etcd_operator.runtime.kubernetes.lease import Election
+from etcd_operator.runtime.pki.secrets import CertificateSecrets
+from etcd_operator.runtime.process import logs
+from etcd_operator.runtime.process.clock import SystemClock
+from etcd_operator.runtime.process.health import HealthServer
+from etcd_operator.runtime.process.metrics import Metrics
+from etcd_operator.runtime.process.own_image import find_own_image
 from etcd_operator.settings import Settings, read_settings
 
 log = structlog.get_logger("operator")
@@ -56,12 +56,12 @@ class Operator:
         )
         self._tasks = TaskCaches(self._api, settings.namespaces)
         self._etcd = EtcdPool()
-        credentials, access = CredentialStore(self._api, clock), AccessStore(clock)
+        credentials, access = CertificateSecrets(self._api, clock), AuthCache(clock)
         self._events = EventRecorder(self._api, clock)
         self._health = HealthServer(settings.port, clock, self._why_not_ready, self._metrics.expose)
         self._election = Election(self._api, clock, settings.own_namespace, settings.identity)
         corrections = Corrections(clock)
-        performer = Performer(self._api, self._caches, self._etcd, credentials, access)
+        performer = ActionHandlers(self._api, self._caches, self._etcd, credentials, access)
         reconciler = Reconciler(
             self._api,
             self._caches,

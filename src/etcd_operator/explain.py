@@ -7,13 +7,13 @@ import asyncio
 import os
 import sys
 
-from etcd_operator.core.explain import render
+from etcd_operator.core.plan.explain import render
 from etcd_operator.errors import NotFound, OperatorError
-from etcd_operator.runtime import logs
-from etcd_operator.runtime.clock import SystemClock
-from etcd_operator.runtime.etcd_pool import EtcdPool
-from etcd_operator.runtime.explain import look_once
-from etcd_operator.runtime.kube_client import LightkubeApi
+from etcd_operator.runtime.engine.explain import look_once
+from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.kubernetes.client import LightkubeApi
+from etcd_operator.runtime.process import logs
+from etcd_operator.runtime.process.clock import SystemClock
 from etcd_operator.settings import Settings, read_settings
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Any, Final
 
-from tests.chaos.door import Door
+from tests.chaos.endpoint import Door
 from tests.chaos.history import Change, History, Operation
 from tests.chaos.rpc import BY_REVISION, BY_VALUE, DESCENDING, Connection, NoAnswer, NothingSent
 

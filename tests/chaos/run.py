@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from deploy.target import Target, TargetError
 from tests.chaos.changes import OVERLAP
-from tests.chaos.door import Door
+from tests.chaos.endpoint import Door
 from tests.chaos.faults import FAULTS, Fault, find_left_out
 from tests.chaos.history import History, find_lost, judge, prune
 from tests.chaos.linearizability import Verdict, check

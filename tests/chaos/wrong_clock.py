@@ -20,7 +20,7 @@ from unittest import mock
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import PROJECT
 from etcd_operator import cli
-from etcd_operator.runtime.clock import SystemClock
+from etcd_operator.runtime.process.clock import SystemClock
 from tests.chaos.site import HOLDER_SECONDS, Site
 from tests.e2e.harness import wait_until
 

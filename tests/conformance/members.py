@@ -11,10 +11,11 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from etcd_operator.core.actions import Action, DeleteObject, LabelPod
-from etcd_operator.core.naming import LABEL_ROLE, Naming
+from etcd_operator.core.model.naming import LABEL_ROLE, Naming
 from etcd_operator.errors import Conflict, KubeError, NotFound
-from etcd_operator.runtime.kube import CLAIMS, PODS, STATEFUL_SETS
-from etcd_operator.runtime.kube_client import LightkubeApi
+from etcd_operator.runtime.kubernetes.api import CLAIMS, PODS, STATEFUL_SETS
+from etcd_operator.runtime.kubernetes.client import LightkubeApi
+from tests.builders.snapshots import formed
 from tests.conformance.objects import build_performer
 from tests.model import kubernetes
 from tests.model.world import (
@@ -28,7 +29,6 @@ from tests.model.world import (
     empty_world,
     put,
 )
-from tests.unit.core.scenes import formed
 
 Json = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from etcd_operator.core.naming import ROLE_VOTER
+from etcd_operator.core.model.naming import ROLE_VOTER
 from tests.model import etcd, membership
 from tests.model.membership import Change
 from tests.model.world import (
@@ -156,6 +156,6 @@ def _pod(process: int) -> Pod:
         process=process,
         restarts=0,
         ever_ran=process == RUNNING,
-        last_words="",
+        termination_message="",
         mounts=(),
     )

@@ -14,17 +14,18 @@ from typing import Any, Final, NamedTuple
 
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, SetFinalizer
-from etcd_operator.core.naming import ANNOTATION_FINGERPRINT, FINALIZER, Naming
-from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, FINALIZER, Naming
+from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import Conflict, Invalid, KubeError, NotFound
-from etcd_operator.runtime.access import AccessStore
-from etcd_operator.runtime.act import Performer
-from etcd_operator.runtime.caches import Caches
-from etcd_operator.runtime.clock import SystemClock
-from etcd_operator.runtime.credentials import CredentialStore
-from etcd_operator.runtime.etcd_pool import EtcdPool
-from etcd_operator.runtime.kube import CLUSTERS, CONFIG_MAPS, Kind
-from etcd_operator.runtime.kube_client import LightkubeApi
+from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.etcd.auth_cache import AuthCache
+from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.kubernetes.api import CLUSTERS, CONFIG_MAPS, Kind
+from etcd_operator.runtime.kubernetes.client import LightkubeApi
+from etcd_operator.runtime.pki.secrets import CertificateSecrets
+from etcd_operator.runtime.process.clock import SystemClock
+from tests.builders.snapshots import formed
 from tests.model import kubernetes
 from tests.model.world import (
     CONFIG_MAP,
@@ -36,7 +37,6 @@ from tests.model.world import (
     Told,
     empty_world,
 )
-from tests.unit.core.scenes import formed
 
 Json = dict[str, Any]
 
@@ -222,10 +222,12 @@ class _Remembers:
 _REMEMBERS: Final = _Remembers()
 
 
-def build_performer(api: LightkubeApi) -> Performer:
+def build_performer(api: LightkubeApi) -> ActionHandlers:
     """What the operator acts with; no cache runs."""
     clock = SystemClock()
-    return Performer(api, Caches(api), EtcdPool(), CredentialStore(api, clock), AccessStore(clock))
+    return ActionHandlers(
+        api, Caches(api), EtcdPool(), CertificateSecrets(api, clock), AuthCache(clock)
+    )
 
 
 # -- the real API server --------------------------------------------------------------------------

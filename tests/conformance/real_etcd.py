@@ -7,10 +7,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from etcd_operator.core.layout import Gate
-from etcd_operator.core.members import Member, MemberList
+from etcd_operator.core.bootstrap.gate import Gate
+from etcd_operator.core.model.members import Member, MemberList
 from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, Refusal
-from etcd_operator.runtime.etcd import EtcdMemberClient
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from tests.conformance.modelled_etcd import NOBODY, WIDTH
 from tests.etcd.processes import Site, eventually
 

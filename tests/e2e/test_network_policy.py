@@ -10,7 +10,7 @@ import pytest
 
 from demo.object_store import ObjectStore
 from deploy.target import Target, ask_local
-from etcd_operator.core.naming import ANNOTATION_BACKUP_FROM, LABEL_TASK
+from etcd_operator.core.model.naming import ANNOTATION_BACKUP_FROM, LABEL_TASK
 from tests.e2e.backup_harness import Task
 from tests.e2e.callers import Callers
 from tests.e2e.harness import Cluster

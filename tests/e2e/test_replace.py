@@ -10,8 +10,8 @@ import pytest
 from deploy.installer import install
 from deploy.manifests import NAMESPACE
 from deploy.target import Target, provide_image
-from etcd_operator.runtime.etcd import EtcdMemberClient
-from etcd_operator.runtime.rpc import etcd_pb2 as rpc
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.runtime.etcd.rpc import etcd_pb2 as etcd_pb2
 from tests.e2e.harness import Cluster, no_room, wait_until
 from tests.e2e.wire import forwarded
 
@@ -80,8 +80,8 @@ def raise_corrupt(cluster: Cluster, member_id: int) -> None:
     async def call(address: str) -> None:
         client = EtcdMemberClient(address)
         try:
-            request = rpc.AlarmRequest(
-                action=rpc.AlarmRequest.ACTIVATE, memberID=member_id, alarm=rpc.CORRUPT
+            request = etcd_pb2.AlarmRequest(
+                action=etcd_pb2.AlarmRequest.ACTIVATE, memberID=member_id, alarm=etcd_pb2.CORRUPT
             )
             await client.call("Maintenance/Alarm", request, timeout=5.0)
         finally:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deploy.target import TargetError
-from etcd_operator.runtime.certificates import KeyPair, issue_certificate, make_authority
+from etcd_operator.runtime.pki.x509 import KeyPair, issue_certificate, make_authority
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.secured import SecuredCluster, read_secret
 from tests.e2e.wire import Papers, ask, shown_certificate, take_papers

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from etcd_operator.core.naming import CLIENT_PORT
+from etcd_operator.core.model.naming import CLIENT_PORT
 from tests.e2e.harness import Cluster
 from tests.e2e.secured import read_secret
 

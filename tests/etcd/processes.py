@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from etcd_operator.api.cluster import EtcdClusterSpec, EtcdConfig
-from etcd_operator.core.layout import Gate, Layout
-from etcd_operator.core.members import MemberList, MemberStatus
-from etcd_operator.core.naming import CLIENT_PORT, Naming
-from etcd_operator.core.render.etcd_config import DATA_DIRECTORY, render_configs
+from etcd_operator.core.bootstrap.gate import Gate, Layout
+from etcd_operator.core.model.members import MemberList, MemberStatus
+from etcd_operator.core.model.naming import CLIENT_PORT, Naming
+from etcd_operator.core.objects.etcd_config import DATA_DIRECTORY, render_configs
 from etcd_operator.errors import EtcdError
-from etcd_operator.runtime.etcd import EtcdMemberClient
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
 
 NAMING = Naming("team", "db", "0c1c2c3c")
 FORMED = 1  # any cluster ID: the rendered files do not contain it

@@ -5,12 +5,12 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from etcd_operator.core.naming import CLIENT_PORT
-from etcd_operator.core.render.statefulset import READINESS_PATH
-from etcd_operator.core.users import Change, Step
+from etcd_operator.core.auth.state import Change, Step
+from etcd_operator.core.model.naming import CLIENT_PORT
+from etcd_operator.core.objects.statefulset import READINESS_PATH
 from etcd_operator.errors import EtcdRefused, Refusal
-from etcd_operator.runtime.access import AccessStore
-from etcd_operator.runtime.clock import SystemClock
+from etcd_operator.runtime.etcd.auth_cache import AuthCache
+from etcd_operator.runtime.process.clock import SystemClock
 from tests.etcd.processes import Site, formed
 
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(120)]
@@ -31,7 +31,7 @@ BY_HAND = (
 async def test_a_member_that_wants_a_user_is_known_from_one_that_is_away(site: Site) -> None:
     await formed(site, 1)
     client = site.client(0)
-    access = AccessStore(SystemClock())
+    access = AuthCache(SystemClock())
     for change in BY_HAND:
         await access.change("uid", client, change)
 

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import pytest
 
-from etcd_operator.backup import download, files, open_store, secrets, snapshot, upload
-from etcd_operator.backup.download import fetch_backup
-from etcd_operator.backup.snapshot import take_snapshot
-from etcd_operator.backup.upload import store_backup
 from etcd_operator.errors import TaskError
+from etcd_operator.jobs import download, snapshot, upload
+from etcd_operator.jobs.download import fetch_backup
+from etcd_operator.jobs.io import files, open_store, secrets
+from etcd_operator.jobs.snapshot import take_snapshot
+from etcd_operator.jobs.upload import store_backup
 from tests.etcd.processes import Site, formed
 
 pytestmark = pytest.mark.etcd

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_operator.core.layout import Gate
-from etcd_operator.core.members import CORRUPT
+from etcd_operator.core.bootstrap.gate import Gate
+from etcd_operator.core.model.members import CORRUPT
 from etcd_operator.errors import EtcdError, EtcdUnreachable
-from etcd_operator.runtime.etcd import EtcdMemberClient
-from etcd_operator.runtime.rpc import etcd_pb2 as rpc
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.runtime.etcd.rpc import etcd_pb2 as etcd_pb2
 from tests.etcd.processes import Site, eventually, formed
 
 pytestmark = pytest.mark.etcd
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.etcd
 
 async def raise_alarm(client: EtcdMemberClient, member_id: int) -> None:
     """Say of a member that its data is corrupt, as etcd does when it finds that out."""
-    request = rpc.AlarmRequest(
-        action=rpc.AlarmRequest.ACTIVATE, memberID=member_id, alarm=rpc.CORRUPT
+    request = etcd_pb2.AlarmRequest(
+        action=etcd_pb2.AlarmRequest.ACTIVATE, memberID=member_id, alarm=etcd_pb2.CORRUPT
     )
     await client.call("Maintenance/Alarm", request, timeout=3.0)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from etcd_operator.core.layout import Gate
-from etcd_operator.core.members import MemberStatus
-from etcd_operator.core.versions import DOWNGRADE_TARGET
+from etcd_operator.core.bootstrap.gate import Gate
+from etcd_operator.core.model.members import MemberStatus
+from etcd_operator.core.rollout.versions import DOWNGRADE_TARGET
 from etcd_operator.errors import EtcdRefused
 from tests.etcd.conftest import find_binary
 from tests.etcd.processes import Site, eventually, formed

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from etcd_operator.core.layout import Gate
+from etcd_operator.core.bootstrap.gate import Gate
 from tests.etcd.processes import SECONDS, Site, eventually, formed
 
 pytestmark = pytest.mark.etcd

@@ -14,17 +14,17 @@ import pytest
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.parse import parse_cluster
-from etcd_operator.core.layout import Gate
-from etcd_operator.core.naming import CLIENT_PORT
-from etcd_operator.core.render.transport import CONFIG_MOUNT, SERVER_MOUNT
-from etcd_operator.core.trust import CLIENT_TRUST_FILE, OPERATOR_NAME, wanted_leaves
-from etcd_operator.runtime.certificates import KeyPair, issue_certificate, make_authority
-from etcd_operator.runtime.etcd import EtcdMemberClient
-from etcd_operator.runtime.etcd_channel import Introduction
-from etcd_operator.runtime.identity import Identity
-from etcd_operator.runtime.rpc import auth_pb2 as rpc
+from etcd_operator.core.bootstrap.gate import Gate
+from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, OPERATOR_NAME, wanted_leaves
+from etcd_operator.core.model.naming import CLIENT_PORT
+from etcd_operator.core.objects.tls import CONFIG_MOUNT, SERVER_MOUNT
+from etcd_operator.runtime.etcd.channel import PeerTls
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.runtime.etcd.rpc import auth_pb2 as auth_pb2
+from etcd_operator.runtime.pki.identity import Identity
+from etcd_operator.runtime.pki.x509 import KeyPair, issue_certificate, make_authority
+from tests.builders.snapshots import raw_cluster
 from tests.etcd.processes import NAMING, Site, eventually
-from tests.unit.core.scenes import raw_cluster
 
 PUT = {"key": base64.b64encode(b"k").decode(), "value": base64.b64encode(b"v").decode()}
 NOW = datetime.now(UTC)
@@ -89,7 +89,7 @@ async def root(site: Site) -> AsyncIterator[EtcdMemberClient]:
     pair = issue(OPERATOR_NAME)
     identity = Identity(AUTHORITY.certificate, pair.certificate, pair.key)
     address = f"{site.address(0)}:{CLIENT_PORT}"
-    client = EtcdMemberClient(address, Introduction(identity, site.address(0)))
+    client = EtcdMemberClient(address, PeerTls(identity, site.address(0)))
     yield client
     await client.close()
 
@@ -130,12 +130,12 @@ async def test_the_certificate_of_the_server_is_nobody(site: Site, root: EtcdMem
     await site.start(0)
     await eventually(lambda: root.put(b"k", b"v"))
     for user in ("root", "etcd"):
-        options = rpc.UserAddOptions(no_password=True)
-        request = rpc.AuthUserAddRequest(name=user, options=options)
+        options = auth_pb2.UserAddOptions(no_password=True)
+        request = auth_pb2.AuthUserAddRequest(name=user, options=options)
         await root.call("Auth/UserAdd", request, timeout=3)
-        grant = rpc.AuthUserGrantRoleRequest(user=user, role="root")
+        grant = auth_pb2.AuthUserGrantRoleRequest(user=user, role="root")
         await root.call("Auth/UserGrantRole", grant, timeout=3)
-    await root.call("Auth/AuthEnable", rpc.AuthEnableRequest(), timeout=3)
+    await root.call("Auth/AuthEnable", auth_pb2.AuthEnableRequest(), timeout=3)
     for name in ("client", "root", ""):
         for accept in ("*/*", None):
             answer = await put(site, issue(name), accept=accept)

@@ -7,11 +7,11 @@ import socket
 
 import pytest
 
-from etcd_operator.core.layout import Gate
-from etcd_operator.core.naming import CLIENT_PORT, METRICS_PORT, PEER_PORT
+from etcd_operator.core.bootstrap.gate import Gate
+from etcd_operator.core.model.naming import CLIENT_PORT, METRICS_PORT, PEER_PORT
 from etcd_operator.errors import EtcdError
-from etcd_operator.runtime.etcd import EtcdMemberClient
-from etcd_operator.runtime.standing import read_standing
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.runtime.etcd.raft_progress import read_raft_progress
 from tests.etcd.processes import NAMING, SECONDS, Site, eventually
 
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(60)]
@@ -48,7 +48,7 @@ async def test_a_member_is_asked_at_an_address_of_ipv6(site: Site) -> None:
         standing = None
         async with asyncio.timeout(SECONDS):
             while standing is None:
-                standing = await read_standing("::1", ports[METRICS_PORT])
+                standing = await read_raft_progress("::1", ports[METRICS_PORT])
         assert standing.member_id == status.member_id
     except EtcdError as error:
         pytest.fail(f"it does not answer at ::1: {error}")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from etcd_operator.core.layout import Gate
+from etcd_operator.core.bootstrap.gate import Gate
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable, Refusal
 from tests.etcd.processes import SECONDS, Site, eventually, formed
 

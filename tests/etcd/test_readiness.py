@@ -7,9 +7,9 @@ import asyncio
 import httpx2
 import pytest
 
-from etcd_operator.core.layout import Gate
-from etcd_operator.core.naming import CLIENT_PORT
-from etcd_operator.core.render.statefulset import READINESS_PATH
+from etcd_operator.core.bootstrap.gate import Gate
+from etcd_operator.core.model.naming import CLIENT_PORT
+from etcd_operator.core.objects.statefulset import READINESS_PATH
 from tests.etcd.processes import Site, formed
 
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(60)]

@@ -23,10 +23,10 @@ from typing import Any
 
 import pytest
 
-from etcd_operator.backup import secrets
-from etcd_operator.backup.access import S3Access
-from etcd_operator.backup.store import WHOLE, Location, Store
 from etcd_operator.errors import TaskError
+from etcd_operator.jobs.io import secrets
+from etcd_operator.jobs.io.store import WHOLE, Location, Store
+from etcd_operator.jobs.store_access import S3Access
 
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(60)]
 
@@ -37,10 +37,10 @@ Json = dict[str, Any]
 STEP = """
 import sys
 from pathlib import Path
-from etcd_operator.core.backup import places
+from etcd_operator.core.tasks.jobs import paths as places
 work = sys.argv[1]
 places.SPOOL, places.SECRETS, places.SNAPSHOT = work, work + "/secrets", work + "/snapshot.db"
-from etcd_operator.backup import steps
+from etcd_operator.jobs import steps
 steps.LAST_WORDS = Path(work) / "last-words"
 sys.exit(steps.run_step(["store"]))
 """

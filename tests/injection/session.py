@@ -85,7 +85,7 @@ def disturbed_operator(
         "KUBECONFIG": kubeconfig.removeprefix("--kubeconfig="),
         "PYTHONPATH": f"{PROJECT / 'src'}:{PROJECT}",
     }
-    words = [sys.executable, "-m", "tests.injection.lives", f"--namespace={namespace}"]
+    words = [sys.executable, "-m", "tests.injection.respawn", f"--namespace={namespace}"]
     words += [f"--place={place}", f"--mode={mode}", f"--share={share}", f"--seed={seed}"]
     process = subprocess.Popen(words, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL)
     try:

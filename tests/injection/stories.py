@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from etcd_operator.core.naming import ANNOTATION_QUARANTINED
+from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED
 from tests.e2e.harness import SMALL, Cluster, wait_until
 
 Json = dict[str, Any]

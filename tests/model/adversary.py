@@ -23,10 +23,10 @@ from etcd_operator.core.actions import (
     ResizeClaim,
     SetFinalizer,
 )
-from etcd_operator.core.layout import Gate, Layout
-from etcd_operator.core.render.objects import render_config_map
-from etcd_operator.core.render.statefulset import render_statefulset
-from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.bootstrap.gate import Gate, Layout
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.objects.cluster_objects import render_config_map
+from etcd_operator.core.objects.statefulset import render_statefulset
 from tests.model.explore import Counterexample, Explorer, Result, World
 from tests.model.invariants import judge_deed
 from tests.model.passes import Deed, Planned, handle

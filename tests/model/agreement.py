@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 from etcd_operator.core.actions import MoveLeader, PromoteMember, RemoveMember
 from tests.model.differing import agreed, differ_again, differed, held
+from tests.model.observation import Seen
 from tests.model.passes import Deed, Planned
-from tests.model.sight import Seen
 from tests.model.snapshots import Specs
 from tests.model.world import Etcd, Line, State
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etcd_operator.core.actions import ApplyObject
-from etcd_operator.core.naming import ANNOTATION_RECOVERY
+from etcd_operator.core.model.naming import ANNOTATION_RECOVERY
 from tests.model.passes import Deed, Planned
 from tests.model.snapshots import Specs
 from tests.model.world import CONFIG_MAP, State

@@ -6,8 +6,8 @@ while its certificates are in use, and an end at which not all trust the same.
 
 from __future__ import annotations
 
-from etcd_operator.core.naming import PEER_PORT
-from etcd_operator.core.trust import port_of, wanted_authorities, wanted_leaves
+from etcd_operator.core.certificates.wanted import port_of, wanted_authorities, wanted_leaves
+from etcd_operator.core.model.naming import PEER_PORT
 from tests.model.certificate_world import Secrets, Stage, World, issuer
 
 

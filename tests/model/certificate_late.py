@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etcd_operator.core.actions import Action, ApplyObject, CertificateAction
+from tests.fakes.certificates.api_server import Lapse, secret_of
 from tests.model.certificate_world import (
     NOTHING,
     Late,
@@ -18,7 +19,6 @@ from tests.model.certificate_world import (
     with_members,
     without_late,
 )
-from tests.unit.core.certificate_server import Lapse, secret_of
 
 
 def go_on(stage: Stage, world: World) -> Iterator[World]:
@@ -39,7 +39,7 @@ def _look(stage: Stage, world: World, late: Late) -> Iterator[World]:
     for secrets in _read(stage, world.secrets, late.secrets):
         if secrets is not late.secrets:
             edition = trust_of(late.gate)
-            yield world._replace(late=late._replace(secrets=secrets, edition=edition))
+            yield world._replace(late=late._replace(secrets=secrets, revision_key=edition))
     if late.gate is not world.gate:
         yield world._replace(late=late._replace(gate=world.gate))
     if late.statefulset is not world.statefulset:
@@ -66,9 +66,9 @@ def _mix(stage: Stage, leaves: Secrets, authorities: Secrets) -> Secrets:
 def _begin(stage: Stage, world: World, late: Late) -> Iterator[World]:
     """A pass; it reads the Secrets again where one is missing or the gate tells of others."""
     edition = trust_of(late.gate)
-    told = edition != late.edition and stage.lapse is not Lapse.EDITION
+    told = edition != late.revision_key and stage.lapse is not Lapse.EDITION
     if told or any(name not in late.secrets.by_name for name in stage.used):
-        late = late._replace(secrets=world.secrets, edition=edition)
+        late = late._replace(secrets=world.secrets, revision_key=edition)
     steps = stage.plan(
         late.secrets,
         late.gate,
@@ -99,7 +99,7 @@ def _learn(stage: Stage, world: World, late: Late, action: Action, *, done: bool
         return late._replace(statefulset=world.statefulset)
     assert isinstance(action, CertificateAction)
     if not done:
-        return late._replace(secrets=world.secrets, edition=trust_of(late.gate))
+        return late._replace(secrets=world.secrets, revision_key=trust_of(late.gate))
     name = secret_of(action)
     known = {**late.secrets.by_name, name: world.secrets.by_name[name]}
     return late._replace(secrets=stage.hold(known))

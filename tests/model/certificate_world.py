@@ -16,18 +16,9 @@ from typing import Final, NamedTuple
 
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject, CertificateAction
-from etcd_operator.core.credentials import Certificate, Credential, Trusted, key_ids
-from etcd_operator.core.live_objects import Child
-from etcd_operator.core.naming import (
-    ANNOTATION_FINGERPRINT,
-    ANNOTATION_TRUST,
-    CLIENT_PORT,
-    PEER_PORT,
-)
-from etcd_operator.core.plan import plan
-from etcd_operator.core.rules.certify import is_retirement_due
-from etcd_operator.core.snapshot import Snapshot
-from etcd_operator.core.trust import (
+from etcd_operator.core.certificates.rule import is_retirement_due
+from etcd_operator.core.certificates.state import Certificate, Credential, Trusted, key_ids
+from etcd_operator.core.certificates.wanted import (
     CLIENT_TRUST_FILE,
     PEER_TRUST_FILE,
     port_of,
@@ -35,9 +26,18 @@ from etcd_operator.core.trust import (
     used_secrets,
     wanted_authorities,
 )
-from tests.unit.core.certificate_scenes import overlap_of
-from tests.unit.core.certificate_server import Conflict, Lapse, apply, write
-from tests.unit.core.scenes import NOW
+from etcd_operator.core.model.live_objects import Child
+from etcd_operator.core.model.naming import (
+    ANNOTATION_FINGERPRINT,
+    ANNOTATION_TRUST,
+    CLIENT_PORT,
+    PEER_PORT,
+)
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.planner import plan
+from tests.builders.certificates import overlap_of
+from tests.builders.snapshots import NOW
+from tests.fakes.certificates.api_server import Conflict, Lapse, apply, write
 
 # Everything made by now was made so long ago, once time goes by: longer than any overlap here.
 AGE: Final = timedelta(hours=2)
@@ -80,11 +80,11 @@ class Member(NamedTuple):
 class Late(NamedTuple):
     """What the second operator knows, what is left of its pass, and how many it may begin.
 
-    `edition` is whom the gate told members to trust when it read the Secrets.
+    `revision_key` is whom the gate told members to trust when it read the Secrets.
     """
 
     secrets: Secrets
-    edition: str
+    revision_key: str
     gate: Child | None
     statefulset: Child | None
     steps: Steps

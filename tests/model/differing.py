@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
-from etcd_operator.core.difference import is_comparable
-from etcd_operator.core.snapshot import Snapshot
+from etcd_operator.core.consistency.divergence import is_comparable
+from etcd_operator.core.model.snapshot import Snapshot
 from tests.model import etcd
 from tests.model.world import CONFIG_MAP, Etcd, Line, State, put
 

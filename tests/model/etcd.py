@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from etcd_operator.core.naming import FORCED
+from etcd_operator.core.model.naming import FORCED
 from tests.model import replacing
 from tests.model.scenario import CRASHING, NEVER_READY
 from tests.model.world import (
@@ -148,7 +148,9 @@ def _force(state: State, ordinal: int, disk: Disk) -> tuple[State, Disk]:
 
 def _crash(pod: Pod, words: str) -> Pod:
     restarts = min(pod.restarts + 1, COUNTED_RESTARTS)
-    return pod._replace(process=CRASHED, ever_ran=True, restarts=restarts, last_words=words)
+    return pod._replace(
+        process=CRASHED, ever_ran=True, restarts=restarts, termination_message=words
+    )
 
 
 def stop_process(state: State, ordinal: int, words: str = "") -> State:

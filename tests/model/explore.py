@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
 
-from etcd_operator.core.sentences import describe
+from etcd_operator.core.actions.sentences import describe
 from tests.model import differing, disturbances, etcd, kubernetes, replacing
 from tests.model.invariants import judge_calm, judge_deed, judge_refusal, judge_report
 from tests.model.passes import Deed, Operator, Paused, Planned, end_pass, perform

@@ -14,13 +14,13 @@ from etcd_operator.core.actions import (
     EvictPod,
     LabelPod,
     PromoteMember,
-    ReleaseVolume,
     RemoveMember,
+    RestoreReclaimPolicy,
     SetFinalizer,
 )
-from etcd_operator.core.naming import ANNOTATION_CLUSTER_ID
+from etcd_operator.core.in_place_restore.record import Stage, read_record
+from etcd_operator.core.model.naming import ANNOTATION_CLUSTER_ID
 from etcd_operator.core.reasons import attention, routine
-from etcd_operator.core.replacement import Stage, read_record
 from tests.model import agreement, approvals, etcd, kubernetes, replacing, strangers
 from tests.model.membership import NOT_YET
 from tests.model.passes import Deed, Planned
@@ -164,7 +164,7 @@ def _keeps_what_was_before(
             old = claim is not None and claim.volume == 0 and claim != after.claims[ordinal]
             if old and replacing.must_keep(before.cluster):
                 return f"disk {ordinal} of before was deleted"
-    if not isinstance(deed.action, ReleaseVolume) or before.shelf == after.shelf:
+    if not isinstance(deed.action, RestoreReclaimPolicy) or before.shelf == after.shelf:
         return None
     now, seen = before.etcd, planned.seen.membership
     if now is None or seen is None or not seen.linearizable or seen.cluster != now.cluster:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etcd_operator.api.quantity import parse_quantity
-from etcd_operator.core.naming import ROLE_VOTER
+from etcd_operator.core.model.naming import ROLE_VOTER
 from tests.model import etcd, replacing
 from tests.model.world import (
     BUDGET,
@@ -302,7 +302,7 @@ def _new_pod(state: State, live: Child, ordinal: int, uid: int) -> Pod:
         process=WAITING,
         restarts=0,
         ever_ran=False,
-        last_words="",
+        termination_message="",
         mounts=(etcd.current_file(state, ordinal, live.manifest.revision),) if gate else (),
     )
 

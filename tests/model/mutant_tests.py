@@ -100,7 +100,7 @@ def _tracing(seen: set[CodeType]) -> Iterator[None]:
 
 
 def _names_of(codes: set[CodeType]) -> frozenset[str]:
-    """The operator's functions among others, as `core/quorum.py:majority`."""
+    """The operator's functions among others, as `core/model/quorum.py:majority`."""
     folder = f"{SOURCES}/"
     return frozenset(
         f"{code.co_filename.removeprefix(folder)}:{code.co_qualname.partition('.<locals>')[0]}"

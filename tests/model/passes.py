@@ -14,7 +14,7 @@ from etcd_operator.core.actions import (
     Action,
     AddLearner,
     ApplyObject,
-    ChangeAccess,
+    ChangeAuth,
     Compact,
     Defragment,
     DeleteObject,
@@ -22,31 +22,31 @@ from etcd_operator.core.actions import (
     EvictPod,
     IssueAuthority,
     IssueCertificate,
-    KeepVolume,
     LabelPod,
     MoveLeader,
     PromoteMember,
-    PutBackDisk,
     QuarantineDisk,
-    RecordReplacement,
-    ReleaseVolume,
+    RebindVolume,
+    RecordRestore,
     RemoveMember,
     RequestBackup,
     ResizeClaim,
+    RestoreReclaimPolicy,
+    RetainVolume,
     SetDowngrade,
     SetFinalizer,
     ShareTrust,
     VolumeAction,
 )
-from etcd_operator.core.naming import ordinal_of_claim, ordinal_of_pod
-from etcd_operator.core.plan import Plan, plan, predict
+from etcd_operator.core.bootstrap.rule import must_see_claims
+from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.planner import Plan, plan, predict
 from etcd_operator.core.reasons import routine
 from etcd_operator.core.reasons.reason import Reason
-from etcd_operator.core.rules.bootstrap import must_see_claims
-from etcd_operator.core.snapshot import Snapshot
-from etcd_operator.core.status import report
+from etcd_operator.core.status.report import report
 from tests.model import kubernetes, membership, replacing
-from tests.model.sight import Seen, see
+from tests.model.observation import Seen, see
 from tests.model.snapshots import Specs, build_snapshot
 from tests.model.world import SLOT_OF, Manifest, State, Status
 
@@ -177,7 +177,11 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
             life = _number(uid)
             return lambda state: kubernetes.set_finalizer(state, life, revision, present=present)
         case (
-            QuarantineDisk() | KeepVolume() | PutBackDisk() | ReleaseVolume() | RecordReplacement()
+            QuarantineDisk()
+            | RetainVolume()
+            | RebindVolume()
+            | RestoreReclaimPolicy()
+            | RecordRestore()
         ):
             return _replacement_handler(action, snapshot)
         case ResizeClaim(name=name, uid=uid, size=size):
@@ -186,32 +190,32 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
         case Compact() | Defragment() | SetDowngrade() | RequestBackup():
             raise NotImplementedError("databases have no size here, and nobody asks for backups")
         # Changes of authority have a world of their own: model/test_certificate_phases.py.
-        case IssueAuthority() | IssueCertificate() | ShareTrust() | ChangeAccess():
+        case IssueAuthority() | IssueCertificate() | ShareTrust() | ChangeAuth():
             raise NotImplementedError("nothing is encrypted here")
     assert_never(action)
 
 
-def _record_handler(action: RecordReplacement) -> Callable[[State], Outcome]:
+def _record_handler(action: RecordRestore) -> Callable[[State], Outcome]:
     following, revision, undone = action.following, action.resource_version, action.undone
     life, text = _number(action.uid), following.write() if following else ""
     return lambda state: replacing.record(state, life, revision, text, undone=undone)
 
 
 def _replacement_handler(
-    action: VolumeAction | RecordReplacement, snapshot: Snapshot
+    action: VolumeAction | RecordRestore, snapshot: Snapshot
 ) -> Callable[[State], Outcome]:
-    if isinstance(action, RecordReplacement):
+    if isinstance(action, RecordRestore):
         return _record_handler(action)
     place, number = _ordinal(snapshot, action.name), _number(action.uid)
     match action:
         case QuarantineDisk(volume=volume):
             bound = bool(volume)
             return lambda state: replacing.quarantine(state, place, number, bound=bound)
-        case KeepVolume():
+        case RetainVolume():
             return lambda state: replacing.keep(state, place, number)
-        case PutBackDisk():
+        case RebindVolume():
             return lambda state: replacing.put_back(state, place)
-        case ReleaseVolume(volume=volume):
+        case RestoreReclaimPolicy(volume=volume):
             which = _number(volume)
             return lambda state: replacing.release(state, place, number, which)
 

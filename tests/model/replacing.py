@@ -7,19 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from etcd_operator.core.replacement import Stage, read_record
+from etcd_operator.core.in_place_restore.record import Stage, read_record
 from tests.model import etcd, kubernetes
-from tests.model.world import (
-    NAME,
-    Claim,
-    Cluster,
-    Disk,
-    Etcd,
-    Line,
-    Shelved,
-    State,
-    put,
-)
+from tests.model.world import NAME, Claim, Cluster, Disk, Etcd, Line, Shelved, State, put
 
 Step = tuple[str, State]
 Change = tuple[State, str | None]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from etcd_operator.core.reasons import attention, routine
-from etcd_operator.core.status import report
+from etcd_operator.core.status.report import report
 from tests.model import agreement, etcd, strangers
 from tests.model.passes import Operator, Planned
 from tests.model.scenario import is_broken

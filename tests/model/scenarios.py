@@ -9,14 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.model.disturbances import GATE_DELETED
-from tests.model.scenario import (
-    Scenario,
-    approving,
-    crashing,
-    never_ready,
-    pausing,
-    sizes,
-)
+from tests.model.scenario import Scenario, approving, crashing, never_ready, pausing, sizes
 from tests.model.strangers import ADDED, EDITED, REMOVED, STALE
 
 LAG: Final = "caches lag"

@@ -17,25 +17,28 @@ from etcd_operator.api.cluster import (
     EtcdClusterStatus,
     Phase,
 )
-from etcd_operator.core.layout import (
+from etcd_operator.core.bootstrap.gate_record import (
     ANNOTATION_RESTORE,
     ANNOTATION_RESTORE_SIZE,
     ANNOTATION_RESTORED,
 )
-from etcd_operator.core.live_objects import Child as CoreChild
-from etcd_operator.core.live_objects import Claim as CoreClaim
-from etcd_operator.core.live_objects import Host, Probe, Trouble
-from etcd_operator.core.live_objects import Pod as CorePod
-from etcd_operator.core.members import Comparison, Member, MemberList, MemberStatus, Standing
-from etcd_operator.core.naming import FINALIZER, FORCED, Naming
-from etcd_operator.core.reasons import routine
-from etcd_operator.core.replacement import ANNOTATION_RECORD, ANNOTATION_WISH
-from etcd_operator.core.snapshot import Snapshot
-from tests.model.kubernetes import (
-    child_revision,
-    claim_revision,
+from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
+from etcd_operator.core.model.live_objects import Child as CoreChild
+from etcd_operator.core.model.live_objects import Claim as CoreClaim
+from etcd_operator.core.model.live_objects import NodeState, PodProblem, Probe
+from etcd_operator.core.model.live_objects import Pod as CorePod
+from etcd_operator.core.model.members import (
+    Comparison,
+    Member,
+    MemberList,
+    MemberStatus,
+    RaftProgress,
 )
-from tests.model.sight import NO_ANSWER, Answer, Seen
+from etcd_operator.core.model.naming import FINALIZER, FORCED, Naming
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.reasons import routine
+from tests.model.kubernetes import child_revision, claim_revision
+from tests.model.observation import NO_ANSWER, Answer, Seen
 from tests.model.world import (
     CRASHED,
     NAME,
@@ -67,8 +70,8 @@ SINCE: Final = datetime(2025, 8, 1, tzinfo=UTC)
 def build_snapshot(seen: Seen, specs: Specs) -> Snapshot:
     """Build the planner's input."""
     cluster, naming = _cluster(seen, specs), Naming(NAMESPACE, NAME, f"life-{seen.cluster.life}")
-    pods = tuple(_pod(o, p, seen.hosts[o]) for o, p in enumerate(seen.pods) if p)
-    claims = tuple(_claim(o, c, seen.hosts[o]) for o, c in enumerate(seen.claims) if c)
+    pods = tuple(_pod(o, p, seen.nodes[o]) for o, p in enumerate(seen.pods) if p)
+    claims = tuple(_claim(o, c, seen.nodes[o]) for o, c in enumerate(seen.claims) if c)
     children = {
         SLOTS[slot]: _child(slot, child, seen.told)
         for slot, child in enumerate(seen.children)
@@ -89,7 +92,7 @@ def build_snapshot(seen: Seen, specs: Specs) -> Snapshot:
             lines.linearizable,
         ),
         probes={o: _probe(a) for o, a in enumerate(seen.answers) if a},
-        hosts={pod.ordinal: Host.DOWN for pod in pods if seen.hosts[pod.ordinal]},
+        nodes={pod.ordinal: NodeState.DOWN for pod in pods if seen.nodes[pod.ordinal]},
         compared=tuple(Comparison(NOW, 1, dict(hashes)) for hashes in seen.compared),
     )
     return replace(snapshot, unlabelled_claims=() if seen.looked_up else None)
@@ -144,7 +147,7 @@ def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
     uid, life, revision, deleting, role, process, restarts, ever_ran, words, ready = seen[:10]
     stale, soon, version = seen[10:]
     homeless = lost and process == WAITING and not deleting
-    crash = Trouble("CrashLoopBackOff", "etcd ended") if process == CRASHED else None
+    crash = PodProblem("CrashLoopBackOff", "etcd ended") if process == CRASHED else None
     return CorePod(
         name=f"{NAME}-{ordinal}",
         ordinal=ordinal,
@@ -162,10 +165,10 @@ def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
         revision=revision,
         role=role,
         node="" if homeless else "n",
-        trouble=Trouble("Unschedulable", "no node") if homeless else crash,
+        problem=PodProblem("Unschedulable", "no node") if homeless else crash,
         unready_since=NOW if soon else LONG_AGO,
         ends_by=LONG_AGO if deleting else None,
-        last_words=words,
+        termination_message=words,
         forced=revision.endswith(FORCED),
     )
 
@@ -234,7 +237,7 @@ def _probe(answer: Answer) -> Probe:
     if answer is NO_ANSWER or not answer.member:
         return Probe(None, "connection refused")
     if answer.mute:
-        return Probe(None, "no answer", Standing(answer.member, REVISION, 1, answer.learner))
+        return Probe(None, "no answer", RaftProgress(answer.member, REVISION, 1, answer.learner))
     status = MemberStatus(
         member_id=answer.member,
         cluster_id=answer.cluster,

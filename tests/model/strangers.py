@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from etcd_operator.core.actions import ApplyObject
-from etcd_operator.core.naming import (
+from etcd_operator.core.model.naming import (
     ANNOTATION_ANNOUNCED,
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_FINGERPRINT,

@@ -24,20 +24,11 @@ from etcd_operator.core.actions import (
     IssueCertificate,
     ShareTrust,
 )
-from etcd_operator.core.credentials import Credential
-from etcd_operator.core.plan import plan
-from etcd_operator.core.snapshot import Snapshot
-from etcd_operator.core.trust import all_trust, wanted_authorities, wanted_leaves
-from tests.model.certificate_judgements import find_loss, is_settled, judge
-from tests.model.certificate_late import go_on
-from tests.model.certificate_world import (
-    KINDS,
-    Stage,
-    World,
-    trust_of,
-    without_late,
-)
-from tests.unit.core.certificate_scenes import (
+from etcd_operator.core.certificates.state import Credential
+from etcd_operator.core.certificates.wanted import all_trust, wanted_authorities, wanted_leaves
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.planner import plan
+from tests.builders.certificates import (
     LIFE,
     issue_all,
     secured,
@@ -46,8 +37,11 @@ from tests.unit.core.certificate_scenes import (
     with_tls,
     without_secret,
 )
-from tests.unit.core.certificate_server import Lapse
-from tests.unit.core.scenes import formed, settled
+from tests.builders.snapshots import formed, settled
+from tests.fakes.certificates.api_server import Lapse
+from tests.model.certificate_judgements import find_loss, is_settled, judge
+from tests.model.certificate_late import go_on
+from tests.model.certificate_world import KINDS, Stage, World, trust_of, without_late
 
 # Whole worlds are explored: seconds each, more on a machine that does other things.
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from etcd_operator.core.naming import ANNOTATION_FINGERPRINT, FORCED
+from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, FORCED
 
 Json = dict[str, Any]
 
@@ -199,7 +199,7 @@ class Pod(NamedTuple):
     process: int
     restarts: int
     ever_ran: bool
-    last_words: str
+    termination_message: str
     mounts: tuple[File | None, ...]
     lost: bool = False
 

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from etcd_operator.runtime.etcd import EtcdMemberClient
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from tests.perf.backup_results import (
     HEAD,
     LEAST_SPEED,
@@ -60,11 +60,11 @@ sys.exit(os.waitstatus_to_exitcode(code) != 0)
 STEP = """
 import sys
 from pathlib import Path
-from etcd_operator.core.backup import places
+from etcd_operator.core.tasks.jobs import paths as places
 work = sys.argv[2]
 places.SPOOL, places.SECRETS = work, work + "/secrets"
 places.SNAPSHOT = work + "/snapshot.db"
-from etcd_operator.backup import steps
+from etcd_operator.jobs import steps
 steps.LAST_WORDS = Path(work) / "last-words"
 sys.exit(steps.run_step([sys.argv[1]]))
 """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
-from etcd_operator.core.layout import Layout
-from etcd_operator.core.naming import CLIENT_PORT, PEER_PORT, Naming
-from etcd_operator.core.render.statefulset import render_statefulset
+from etcd_operator.core.bootstrap.gate import Layout
+from etcd_operator.core.model.naming import CLIENT_PORT, PEER_PORT, Naming
+from etcd_operator.core.objects.statefulset import render_statefulset
 
 Json = dict[str, Any]
 

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.manifests import LABELS, NAMESPACE, PORT
 from etcd_operator.errors import KubeError
-from etcd_operator.runtime import kube
-from etcd_operator.runtime.kube import KubeApi
+from etcd_operator.runtime.kubernetes import api as kube
+from etcd_operator.runtime.kubernetes.api import KubeApi
 from tests.perf.samples import Usage
 
 SELECTOR: Final = ",".join(f"{key}={value}" for key, value in LABELS.items())

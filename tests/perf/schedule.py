@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from etcd_operator.errors import EtcdError, KubeError
-from etcd_operator.runtime.kube import KubeApi
+from etcd_operator.runtime.kubernetes.api import KubeApi
 from tests.perf.meter import Meter, difference
 from tests.perf.samples import WRITE_GAP, Sample
 from tests.perf.stopwatch import Goal, Stopwatch

@@ -15,11 +15,11 @@ from lightkube.config.client_adapter import AsyncClient, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 
 from deploy.target import Target, TargetError
-from etcd_operator.runtime.kube_client import REQUEST_SECONDS, LightkubeApi
+from etcd_operator.runtime.kubernetes.client import REQUEST_SECONDS, LightkubeApi
 from tests.perf.meter import Meter
+from tests.perf.observation import Sight
 from tests.perf.samples import Sample
 from tests.perf.schedule import Schedule
-from tests.perf.sight import Sight
 from tests.perf.stopwatch import KubernetesAway, Stopwatch
 
 REMOVE_SECONDS: Final = 60

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from etcd_operator.core.members import MemberList
-from etcd_operator.core.naming import CLIENT_PORT
+from etcd_operator.core.model.members import MemberList
+from etcd_operator.core.model.naming import CLIENT_PORT
 from etcd_operator.errors import EtcdError, KubeError
-from etcd_operator.runtime import kube
-from etcd_operator.runtime.etcd import EtcdMemberClient
-from etcd_operator.runtime.etcd_pool import EtcdPool
-from etcd_operator.runtime.kube import KubeApi
-from tests.perf.sight import Sight
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.kubernetes import api as kube
+from etcd_operator.runtime.kubernetes.api import KubeApi
+from tests.perf.observation import Sight
 from tests.perf.subjects import Subject
 from tests.perf.timeline import Timeline, is_ready
 

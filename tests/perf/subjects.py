@@ -6,8 +6,8 @@ import asyncio
 from typing import Any, Final
 
 from etcd_operator.errors import KubeError, NotFound
-from etcd_operator.runtime import kube
-from etcd_operator.runtime.kube import Kind, KubeApi
+from etcd_operator.runtime.kubernetes import api as kube
+from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from tests.perf.manifests import build_floor, build_floor_service, build_ours
 from tests.perf.samples import Side
 

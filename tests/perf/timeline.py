@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from etcd_operator.core.members import Member
+from etcd_operator.core.model.members import Member
 from tests.perf.samples import REACTION
 
 Json = dict[str, Any]

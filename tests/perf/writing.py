@@ -9,11 +9,11 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from etcd_operator.core.naming import CLIENT_PORT
+from etcd_operator.core.model.naming import CLIENT_PORT
 from etcd_operator.errors import EtcdError
-from etcd_operator.runtime import kube
-from etcd_operator.runtime.etcd import EtcdMemberClient
-from etcd_operator.runtime.kube import KubeApi
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.runtime.kubernetes import api as kube
+from etcd_operator.runtime.kubernetes.api import KubeApi
 
 KEY: Final = b"bench/write"
 # An attempt without an answer for so long is made anew, over a new connection: whom the Service

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-pytest.register_assert_rewrite("tests.unit.core.shorthand", "tests.unit.core.world")
+pytest.register_assert_rewrite("tests.builders.actions", "tests.fakes.small_world")
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 

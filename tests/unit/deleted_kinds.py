@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from etcd_operator.core import rules, upkeep
+from etcd_operator import core
 from etcd_operator.core.actions import DeleteObject
+from etcd_operator.core.objects import apply as apply
 
 RECORDS: Final = {"statefulset": "StatefulSet", "config_map": "ConfigMap"}  # of a Snapshot
 
 
 def find_deleted_kinds() -> set[str]:
-    """Return every kind that a DeleteObject in the rules can name."""
+    """Return every kind that a DeleteObject in the core can name."""
     found: set[str] = set()
-    for path in (*Path(next(iter(rules.__path__))).glob("*.py"), Path(upkeep.__file__)):
+    for path in Path(next(iter(core.__path__))).rglob("*.py"):
         for function in ast.walk(ast.parse(path.read_text())):
             if isinstance(function, ast.FunctionDef):
                 for call in _calls_of(DeleteObject.__name__, function):

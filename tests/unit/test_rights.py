@@ -25,7 +25,7 @@ from etcd_operator.core.actions import (
     Action,
     AddLearner,
     ApplyObject,
-    ChangeAccess,
+    ChangeAuth,
     Compact,
     Defragment,
     DeleteObject,
@@ -33,42 +33,55 @@ from etcd_operator.core.actions import (
     EvictPod,
     IssueAuthority,
     IssueCertificate,
-    KeepVolume,
     LabelPod,
     MoveLeader,
     PromoteMember,
-    PutBackDisk,
     QuarantineDisk,
-    RecordReplacement,
-    ReleaseVolume,
+    RebindVolume,
+    RecordRestore,
     RemoveMember,
     RequestBackup,
     ResizeClaim,
+    RestoreReclaimPolicy,
+    RetainVolume,
     SetDowngrade,
     SetFinalizer,
     ShareTrust,
 )
-from etcd_operator.core.backup.decision import Annotate, Create, Delete, Hold, TaskAction
-from etcd_operator.core.credentials import Leaf
-from etcd_operator.core.live_objects import Trouble
-from etcd_operator.core.plan import choose_layout, plan
-from etcd_operator.core.serving_operator import ANNOTATION_OPERATOR
-from etcd_operator.core.upkeep import correct
-from etcd_operator.core.users import Change, Step
+from etcd_operator.core.auth.state import Change, Step
+from etcd_operator.core.certificates.state import Leaf
+from etcd_operator.core.lifecycle.serving_operator import ANNOTATION_OPERATOR
+from etcd_operator.core.model.live_objects import PodProblem
+from etcd_operator.core.objects.apply import correct_objects
+from etcd_operator.core.plan.planner import choose_layout, plan
+from etcd_operator.core.tasks.decision import (
+    AnnotateCluster,
+    CreateObject,
+    DeleteJob,
+    SetRestoreFinalizer,
+    TaskAction,
+)
 from etcd_operator.errors import Conflict, NotFound
-from etcd_operator.runtime.access import AccessStore
-from etcd_operator.runtime.act import Performer
-from etcd_operator.runtime.backups import BackupReconciler, RestoreReconciler, TaskPerformer
-from etcd_operator.runtime.caches import CHILD_KINDS, KINDS, Caches
-from etcd_operator.runtime.corrections import Corrections
-from etcd_operator.runtime.credentials import CredentialStore
-from etcd_operator.runtime.etcd import EtcdMemberClient
-from etcd_operator.runtime.etcd_pool import EtcdPool
-from etcd_operator.runtime.events import EventRecorder
-from etcd_operator.runtime.execute import Executor
-from etcd_operator.runtime.gather import Gatherer
-from etcd_operator.runtime.hosts import HostFinder
-from etcd_operator.runtime.kube import (
+from etcd_operator.runtime.engine.caches import CHILD_KINDS, KINDS, Caches
+from etcd_operator.runtime.engine.corrections import Corrections
+from etcd_operator.runtime.engine.execute import Executor
+from etcd_operator.runtime.engine.gather import Gatherer
+from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.engine.nodes import NodeLookup
+from etcd_operator.runtime.engine.reconciler import Reconciler
+from etcd_operator.runtime.engine.serving_operators import ServingOperators
+from etcd_operator.runtime.engine.task_caches import TaskCaches
+from etcd_operator.runtime.engine.tasks import (
+    BackupReconciler,
+    RestoreReconciler,
+    TaskActionHandlers,
+)
+from etcd_operator.runtime.engine.upgrade_turns import Turns
+from etcd_operator.runtime.engine.warnings import WarningReader
+from etcd_operator.runtime.etcd.auth_cache import AuthCache
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.kubernetes.api import (
     BACKUPS,
     CLAIMS,
     CLUSTERS,
@@ -78,16 +91,13 @@ from etcd_operator.runtime.kube import (
     Kind,
     KubeApi,
 )
-from etcd_operator.runtime.leader import LEASE_NAME, Election
-from etcd_operator.runtime.metrics import Metrics
-from etcd_operator.runtime.own_image import FALLBACK, find_own_image
-from etcd_operator.runtime.reconciler import Reconciler
-from etcd_operator.runtime.serving_operators import ServingOperators
-from etcd_operator.runtime.task_caches import TaskCaches
-from etcd_operator.runtime.turns import Turns
-from etcd_operator.runtime.warnings import WarningReader
-from tests.unit.core.certificate_scenes import to_secure
-from tests.unit.core.scenes import (
+from etcd_operator.runtime.kubernetes.events import EventRecorder
+from etcd_operator.runtime.kubernetes.lease import LEASE_NAME, Election
+from etcd_operator.runtime.pki.secrets import CertificateSecrets
+from etcd_operator.runtime.process.metrics import Metrics
+from etcd_operator.runtime.process.own_image import FALLBACK, find_own_image
+from tests.builders.certificates import to_secure
+from tests.builders.snapshots import (
     CLUSTER_ID,
     NAMING,
     UID,
@@ -98,9 +108,9 @@ from tests.unit.core.scenes import (
     pod,
     raw_cluster,
 )
+from tests.fakes.obedient_api import LoopClock
+from tests.fakes.recording_api import RecordingApi, Right
 from tests.unit.deleted_kinds import find_deleted_kinds
-from tests.unit.recording_api import RecordingApi, Right
-from tests.unit.runtime.memory_api import LoopClock
 
 pytestmark = pytest.mark.looptime
 
@@ -118,7 +128,9 @@ def every_action() -> list[Action]:
     """One action of each kind, on an object of each kind that there can be one for."""
     fresh = new(3, security={"networkPolicy": {}})
     issued = replace(to_secure(3, issuerRef={"name": "ca"}), cert_manager=True)
-    applies = [a for a in correct(fresh, choose_layout(fresh)) if isinstance(a, ApplyObject)]
+    applies = [
+        a for a in correct_objects(fresh, choose_layout(fresh)) if isinstance(a, ApplyObject)
+    ]
     requests = plan(issued).actions
     applies += [a for a in requests if isinstance(a, ApplyObject)][:1]
     assert {a.kind for a in applies} == {kind.name for kind in CHILD_KINDS}
@@ -130,17 +142,17 @@ def every_action() -> list[Action]:
         IssueAuthority(NAMING.peer_authority, "u", "1", 0, (), "why"),
         IssueCertificate(LEAF, "u", "1", "", timedelta(hours=1), (), "why"),
         ShareTrust(NAMING.peer_secret, "u", "1", (), "why"),
-        ChangeAccess(Change(Step.ADD_USER, "app"), CLUSTER_ID),
+        ChangeAuth(Change(Step.ADD_USER, "app"), CLUSTER_ID),
         SetFinalizer(True, UID, "7"),
         SetFinalizer(False, UID, "7"),
         ResizeClaim(NAMING.claim(0), "u", "2Gi"),
         RequestBackup("db-before-deletion-0a1b2c3d", "why", {}),
         LabelPod(NAMING.member(0), "u", "voter"),
         QuarantineDisk(NAMING.claim(0), "u", "v"),
-        KeepVolume(NAMING.claim(0), "u", "v"),
-        PutBackDisk(NAMING.claim(0), "u", "v"),
-        ReleaseVolume(NAMING.claim(0), "u", "v"),
-        RecordReplacement(None, UID, "7", undone=True),
+        RetainVolume(NAMING.claim(0), "u", "v"),
+        RebindVolume(NAMING.claim(0), "u", "v"),
+        RestoreReclaimPolicy(NAMING.claim(0), "u", "v"),
+        RecordRestore(None, UID, "7", undone=True),
         AddLearner(3, NAMING.peer_url(3), CLUSTER_ID),
         PromoteMember(2, member_id(2), CLUSTER_ID),
         RemoveMember(2, member_id(2), CLUSTER_ID),
@@ -175,8 +187,8 @@ async def let_run(*parts: Any) -> None:
 async def perform_everything(api: KubeApi, recording: RecordingApi) -> None:
     """Carry out every action, with success and in vain."""
     clock = LoopClock()
-    stores = CredentialStore(api, clock), AccessStore(clock)
-    performer = Performer(api, Caches(api), pool(), *stores)
+    stores = CertificateSecrets(api, clock), AuthCache(clock)
+    performer = ActionHandlers(api, Caches(api), pool(), *stores)
     for conflict in (False, True):
         recording.conflict = conflict
         for action in every_action():
@@ -193,12 +205,12 @@ def task_manifest(kind: Kind) -> Json:
 async def perform_every_task(api: KubeApi, recording: RecordingApi) -> None:
     """Carry out every action of backups and restores, with success and in vain."""
     tasks = TaskCaches(api)
-    performer = TaskPerformer(api, Caches(api), tasks)
+    performer = TaskActionHandlers(api, Caches(api), tasks)
     actions: list[TaskAction] = [
-        *(Create(kind.name, task_manifest(kind)) for kind in (JOBS, CLAIMS, CLUSTERS)),
-        Delete("x", "u"),
-        Annotate("x", "u", "1", {}),
-        Hold("x", "u", "1", ()),
+        *(CreateObject(kind.name, task_manifest(kind)) for kind in (JOBS, CLAIMS, CLUSTERS)),
+        DeleteJob("x", "u"),
+        AnnotateCluster("x", "u", "1", {}),
+        SetRestoreFinalizer("x", "u", "1", ()),
     ]
     assert {type(action) for action in actions} == set(get_args(TaskAction)), "one has no sample"
     for conflict in (False, True):
@@ -235,9 +247,9 @@ async def find_needed() -> set[Right]:
     caches.observe(CLUSTERS.name, raw_cluster({"size": 3}, annotations=served))
     for kind in CHILD_KINDS:
         caches.observe(kind.name, _stranger(kind))
-    stores = CredentialStore(api, clock), AccessStore(clock)
+    stores = CertificateSecrets(api, clock), AuthCache(clock)
     gatherer = Gatherer(api, caches, pool(), clock, "cluster.local", *stores)
-    performer = Performer(api, caches, pool(), *stores)
+    performer = ActionHandlers(api, caches, pool(), *stores)
     metrics, corrections = Metrics(), Corrections(clock)
     executor = Executor(api, caches, performer, events, metrics, corrections)
     operators = ServingOperators(api, caches, events, clock, NAMESPACE)
@@ -265,8 +277,8 @@ async def ask_for_hosts(api: KubeApi) -> None:
     """Look for the node of a Pod that cannot end, and for that of a disk that waits for its own."""
     end = datetime(2026, 1, 1, tzinfo=UTC)
     ending = pod(0, deleting=True, ends_by=end, node="n1")
-    waiting = pod(1, node="", trouble=Trouble("Unschedulable", ""))
-    await HostFinder(api, LoopClock()).find((ending, waiting), (claim(1, volume="v"),))
+    waiting = pod(1, node="", problem=PodProblem("Unschedulable", ""))
+    await NodeLookup(api, LoopClock()).find((ending, waiting), (claim(1, volume="v"),))
 
 
 def _stranger(kind: Kind) -> Json:

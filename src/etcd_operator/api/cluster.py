@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from etcd_operator.api.care import Maintenance, Precautions, Recovery
+from etcd_operator.api.maintenance import Maintenance, Precautions, Recovery
 from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.model import Model
 from etcd_operator.api.network import NetworkRules

@@ -13,8 +13,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from etcd_operator.api import backup, restore
-from etcd_operator.api.cel import CEL_RULES
-from etcd_operator.api.cel_backup import BACKUP_RULES, RESTORE_RULES
+from etcd_operator.api.cel.backup import BACKUP_RULES, RESTORE_RULES
+from etcd_operator.api.cel.cluster import CEL_RULES
 from etcd_operator.api.cluster import (
     GROUP,
     KIND,

@@ -84,7 +84,7 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
         given = spec.inherited_metadata
         flaws = check_metadata("spec.inheritedMetadata", given.labels, given.annotations)
         yield from (Problem(*flaw) for flaw in flaws)
-    yield from _check_care(spec)
+    yield from _check_maintenance(spec)
     yield from _check_etcd(spec)
     if spec.security and spec.security.tls and spec.security.tls.enabled:
         yield from (Problem(*flaw) for flaw in check_tls(spec.security.tls))
@@ -130,7 +130,7 @@ def _check_storage(spec: EtcdClusterSpec) -> Iterator[Problem]:
         )
 
 
-def _check_care(spec: EtcdClusterSpec) -> Iterator[Problem]:
+def _check_maintenance(spec: EtcdClusterSpec) -> Iterator[Problem]:
     """Recovery, maintenance, and a template that would ask for replacement without end."""
     delay = spec.recovery.member_replacement_delay
     if delay.length < SHORTEST_DELAY:

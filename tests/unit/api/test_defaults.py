@@ -6,16 +6,9 @@ from typing import Any
 
 import pytest
 
-from etcd_operator.api.cluster import (
-    GROUP,
-    KIND,
-    PLURAL,
-    VERSION,
-    EtcdClusterSpec,
-    Phase,
-)
+from etcd_operator.api.cluster import GROUP, KIND, PLURAL, VERSION, EtcdClusterSpec, Phase
 from etcd_operator.api.security import Tls
-from etcd_operator.core.render.statefulset import DEFAULT_RESOURCES
+from etcd_operator.core.objects.statefulset import DEFAULT_RESOURCES
 from local.programs import etcd_versions
 
 DEFAULTS: dict[str, Any] = {

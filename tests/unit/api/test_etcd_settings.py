@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from etcd_operator.api.etcd_settings import DENIED, SETTINGS, check_settings, convert
-from etcd_operator.core.render.etcd_config import render_tuning
-from tests.unit.core.scenes import new
+from etcd_operator.core.objects.etcd_config import render_tuning
+from tests.builders.snapshots import new
 
 REFUSED = {
     ("data-dir", "/tmp", 5): "is decided by the operator",  # noqa: S108 (a value to refuse)

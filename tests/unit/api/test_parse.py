@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from etcd_operator.api.cluster import EtcdClusterSpec, EtcdClusterStatus, Phase
 from etcd_operator.api.parse import parse_cluster, parse_time
 from etcd_operator.api.validation import find_problems
-from tests.unit.core.scenes import raw_cluster
+from tests.builders.snapshots import raw_cluster
 
 Json = dict[str, Any]
 

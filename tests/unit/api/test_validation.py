@@ -10,7 +10,7 @@ import pytest
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.validation import IMAGE_REMEDY, find_problems
-from tests.unit.core.scenes import raw_cluster
+from tests.builders.snapshots import raw_cluster
 
 Json = dict[str, Any]
 

@@ -9,14 +9,15 @@ from typing import Any, cast
 
 import pytest
 
-from etcd_operator.backup import snapshot, steps, trial
-from etcd_operator.backup.snapshot import Candidate, choose_source
-from etcd_operator.core.backup.places import TASK_VARIABLE
-from etcd_operator.core.backup.task import observe_task_pod
-from etcd_operator.core.members import MemberStatus
+from etcd_operator.core.model.members import MemberStatus
 from etcd_operator.core.reasons import backups
+from etcd_operator.core.tasks.jobs.paths import TASK_VARIABLE
+from etcd_operator.core.tasks.jobs.status import observe_task_pod
 from etcd_operator.errors import BackupDiffers, EtcdRefused, OperatorError, Refusal, TaskError
-from etcd_operator.runtime.etcd import EtcdMemberClient
+from etcd_operator.jobs import snapshot, steps
+from etcd_operator.jobs import verify as trial
+from etcd_operator.jobs.snapshot import Candidate, choose_source
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
 
 HEALTHY = MemberStatus(
     member_id=1,

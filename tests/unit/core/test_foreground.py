@@ -8,12 +8,12 @@ import pytest
 
 from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.guards import refuse
-from etcd_operator.core.naming import FINALIZER
-from etcd_operator.core.plan import plan
-from etcd_operator.core.rules import protect
-from etcd_operator.core.snapshot import Snapshot
-from tests.unit.core.scenes import formed, silent, with_cluster, with_spec, without_pods
-from tests.unit.core.shorthand import briefs
+from etcd_operator.core.model.naming import FINALIZER
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.required_backup import rule as required_backup
+from tests.builders.actions import briefs
+from tests.builders.snapshots import formed, silent, with_cluster, with_spec, without_pods
 
 
 def leaving(*finalizers: str) -> Snapshot:
@@ -25,7 +25,7 @@ def leaving(*finalizers: str) -> Snapshot:
 
 def test_nothing_is_made_that_kubernetes_deletes_again() -> None:
     planned = plan(leaving("foregroundDeletion"))
-    assert planned.rule == protect.back_up_before_deletion.__name__
+    assert planned.rule == required_backup.back_up_before_deletion.__name__
     assert planned.actions == ()
     assert planned.decision.message == (
         "The deletion waits for a backup: Kubernetes deletes its objects first, as "
@@ -40,7 +40,7 @@ def test_nothing_is_made_that_kubernetes_deletes_again() -> None:
 )
 def test_members_come_back_on_their_disks_to_be_backed_up() -> None:
     planned = plan(leaving())
-    assert planned.rule == protect.back_up_before_deletion.__name__
+    assert planned.rule == required_backup.back_up_before_deletion.__name__
     assert briefs(leaving()) == (
         "apply Service db-peer",
         "apply Service db-client",

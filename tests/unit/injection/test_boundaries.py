@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from etcd_operator.runtime.kube import CLUSTERS, CONFIG_MAPS, EVENTS, LEASES, PODS, Kind
+from etcd_operator.runtime.kubernetes.api import CLUSTERS, CONFIG_MAPS, EVENTS, LEASES, PODS, Kind
 from tests.injection.boundaries import TURNS, Boundary, Journal, Mode
-from tests.injection.lives import name_effect
+from tests.injection.respawn import name_effect
 from tests.injection.session import Outcome, compare, missed
 
 EFFECT = "apply ConfigMap c-config"

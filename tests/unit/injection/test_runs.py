@@ -91,5 +91,5 @@ def test_a_long_run_is_made_in_parts(tmp_path: Path) -> None:
         ("slow", ""),
     ]
     alone = Record(path, 0.5)
-    alone.write([Outcome("rest", Mode.NOTHING)])
-    assert [one["story"] for one in json.loads(path.read_text())["runs"]] == ["rest"]
+    alone.write([Outcome("report_settled", Mode.NOTHING)])
+    assert [one["story"] for one in json.loads(path.read_text())["runs"]] == ["report_settled"]

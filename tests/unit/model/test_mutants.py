@@ -130,9 +130,9 @@ def test_a_probe_that_does_not_exist_is_not_known(name: str) -> None:
 
 
 def test_a_loaded_function_is_exchanged_in_one_process_alone() -> None:
-    from etcd_operator.core.quorum import majority
+    from etcd_operator.core.model.quorum import majority
 
-    mutant = Mutant("", "core/quorum.py", "majority", "voters // 2 + 1", "voters")
+    mutant = Mutant("", "core/model/quorum.py", "majority", "voters // 2 + 1", "voters")
 
     def work() -> Outcome:
         assert exchange(mutant)
@@ -155,7 +155,7 @@ def test_files_of_tests_are_ordered_by_the_words_of_a_module(tmp_path: Path) -> 
     names = ["test_rules_grow.py", "test_plan.py", "test_about.py", "test_rules_scale.py"]
     for name in names:
         (tmp_path / name).write_text("scale" if "about" in name else "")
-    mutant = Mutant("", "core/rules/scale.py", "_grow", "", "")
+    mutant = Mutant("", "core/membership/scale.py", "_grow", "", "")
     ordered = sorted((tmp_path / n for n in names), key=lambda path: rank_file(path, mutant))
     assert [path.name for path in ordered] == [names[3], names[0], names[2], names[1]]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from etcd_operator.runtime.metrics import Metrics
+from etcd_operator.runtime.process.metrics import Metrics
 from tests.perf.meter import Reading, difference, parse
 from tests.perf.samples import Usage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from etcd_operator.core.members import Member
+from etcd_operator.core.model.members import Member
 from tests.perf.samples import REACTION
 from tests.perf.timeline import Timeline
 

@@ -1,0 +1,65 @@
+"""etcd's own users and roles, and the steps that change them, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a role may do; `kind` is READ, WRITE or READWRITE, the range as etcd has it."""
+
+    kind: str
+    key: bytes
+    range_end: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdAuth:
+    """What etcd knows: roles of each user, grants of each role, whether anybody is asked."""
+
+    enabled: bool = False
+    users: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    roles: Mapping[str, frozenset[Grant]] = field(default_factory=dict)
+
+
+class Step(Enum):
+    """What can be changed, as the sentence of its event says it."""
+
+    ADD_ROLE = "made the role {subject}"
+    GRANT = "let the role {subject} {grant}"
+    REVOKE = "no longer let the role {subject} {grant}"
+    ADD_USER = "made the user {subject}"
+    GIVE_ROLE = "gave the user {subject} the role {role}"
+    TAKE_ROLE = "took the role {role} from the user {subject}"
+    ENABLE = "turned authentication on"
+    DISABLE = "turned authentication off"
+    DELETE_USER = "deleted the user {subject}"
+    DELETE_ROLE = "deleted the role {subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step; `subject` is a user or a role."""
+
+    step: Step
+    subject: str = ""
+    role: str = ""
+    grant: Grant | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What was done, as a part of a sentence."""
+        return self.step.value.format(
+            subject=self.subject, role=self.role, grant=_describe(self.grant)
+        )
+
+
+def _describe(grant: Grant | None) -> str:
+    if grant is None:
+        return ""
+    verbs = {"READ": "read", "WRITE": "write", "READWRITE": "read and write"}
+    what = repr(grant.key.decode(errors="replace"))
+    return f"{verbs[grant.kind]} {what}{' and a range from it on' if grant.range_end else ''}"

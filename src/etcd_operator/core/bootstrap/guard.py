@@ -1,0 +1,76 @@
+"""The guard of the gate; see `guards`.
+
+* It is never opened for forming a cluster once a cluster ID is known, or somebody has served.
+* A member is forced to be a cluster of its own only when nothing of the others can start.
+* A member that has served is never given a file with which it could join: on an empty disk it
+  would come back under an identity whose votes and writes it has forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from etcd_operator.core.actions import ApplyObject
+from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORE
+from etcd_operator.core.in_place_restore.record import find_restore_record
+from etcd_operator.core.model.naming import ANNOTATION_SERVED, MOST_MEMBERS
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.quorum_loss.guard import is_alone_by_approval
+
+
+def refuse_gate(action: ApplyObject, snapshot: Snapshot) -> str | None:
+    """Refuse files with which a member could do what it must not."""
+    data: Mapping[str, str] = action.manifest["data"]
+    return _refuse_open(data, snapshot) or _refuse_files(data, snapshot)
+
+
+def _refuse_open(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
+    opens = any('initial-cluster-state: "new"' in text for text in data.values())
+    if opens and ANNOTATION_RESTORE in snapshot.cluster.annotations:
+        return "the cluster comes from a backup"
+    if opens and (_is_formed(snapshot) or find_restore_record(snapshot.cluster)):
+        return "the cluster was formed before"
+    if opens and _has_served(snapshot):
+        return "a member was Ready, so a majority has formed the cluster"
+    forces = any("force-new-cluster: true" in text for text in data.values())
+    kept = {claim.ordinal for claim in snapshot.claims}
+    if forces and not (len(kept) == 1 and is_alone_by_approval(snapshot, min(kept))):
+        return "a member may be forced only when nothing of the others can start any more"
+    return None
+
+
+def _is_formed(snapshot: Snapshot) -> bool:
+    """Whether an identity is on record, also one that nobody can read, or members have a leader.
+
+    A lone member that waits for the others of its generation answers as well, without a leader.
+    """
+    live = snapshot.membership
+    led = live is not None and any(
+        probe.status and probe.status.leader and probe.status.cluster_id == live.cluster_id
+        for probe in snapshot.probes.values()
+    )
+    return led or snapshot.quorum_confirmed or any(snapshot.cluster_id_records)
+
+
+def _has_served(snapshot: Snapshot) -> bool:
+    """Whether the kubelet says, or a record, that some member answered with a majority."""
+    if any(pod.ready or pod.was_ready for pod in snapshot.pods):
+        return True
+    gate, live = snapshot.config_map, snapshot.statefulset
+    return any(ANNOTATION_SERVED in child.annotations for child in (gate, live) if child)
+
+
+def _refuse_files(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
+    naming = snapshot.naming
+    names = {naming.config_key(ordinal) for ordinal in range(MOST_MEMBERS)}
+    names |= {naming.forced_config_key(ordinal) for ordinal in range(MOST_MEMBERS)}
+    files = {name for name in data if name.endswith(".yaml")}
+    if not files <= names:
+        return f"no cluster has more than {MOST_MEMBERS} members"
+    served = {m.peer_urls for m in snapshot.members if m.started and snapshot.quorum_confirmed}
+    for ordinal in range(MOST_MEMBERS):
+        text = data.get(naming.config_key(ordinal), "")
+        others = (naming.peer_url(o) for o in range(MOST_MEMBERS) if o != ordinal)
+        if (naming.peer_url(ordinal),) in served and any(f"={url}" in text for url in others):
+            return f"member {ordinal} has served, and might join again without its data"
+    return None

@@ -1,0 +1,1 @@
+"""Certificates: which are wanted, who signs, renewal and rotation of the CA."""

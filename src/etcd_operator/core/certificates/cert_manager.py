@@ -1,0 +1,48 @@
+"""What cert-manager says about the certificates that it was asked for."""
+
+from __future__ import annotations
+
+from etcd_operator.core.certificates.settings import issuer_of
+from etcd_operator.core.certificates.wanted import find_users_problem, issued_leaves
+from etcd_operator.core.model.live_objects import Child
+from etcd_operator.core.model.snapshot import Snapshot
+
+NOT_INSTALLED = (
+    "spec.security.tls.issuerRef needs cert-manager, and Kubernetes knows no Certificates of "
+    "cert-manager.io: install it."
+)
+
+
+def find_issuing_problem(snapshot: Snapshot) -> str | None:
+    """Return why cert-manager has not issued something, in one sentence; None if it has."""
+    spec = snapshot.cluster.spec
+    issuer = issuer_of(spec)
+    if issuer is None:
+        return None
+    if not snapshot.cert_manager:
+        return NOT_INSTALLED
+    for name in issued_leaves(spec, snapshot.naming):
+        live = snapshot.child("Certificate", name)
+        said = _find_answer(live) if live else "it was not asked for yet."
+        if said is not None:
+            return (
+                f"cert-manager has not issued Certificate {name} by {issuer.kind} {issuer.name}: "
+                f"{said}"
+            )
+    return None
+
+
+def _find_answer(live: Child) -> str | None:
+    """None if it is ready, else what is said about it."""
+    status = live.body.get("status") or {}
+    ready = [c for c in status.get("conditions") or () if c.get("type") == "Ready"]
+    if not ready:
+        return "it has said nothing about it yet; does it run?"
+    if ready[0].get("status") == "True":
+        return None
+    return str(ready[0].get("message") or "it gives no reason.")
+
+
+def find_credential_problem(snapshot: Snapshot) -> str | None:
+    """Return what is wrong with the certificates that others see to, in one sentence."""
+    return find_issuing_problem(snapshot) or find_users_problem(snapshot)

@@ -1,0 +1,60 @@
+"""Have cert-manager issue the certificates of the client port, and wait for the first ones."""
+
+from __future__ import annotations
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core.actions import Action, ApplyObject, DeleteObject
+from etcd_operator.core.certificates.cert_manager import find_issuing_problem
+from etcd_operator.core.certificates.cert_manager_objects import render_certificates
+from etcd_operator.core.certificates.settings import issuer_of
+from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.objects.apply import apply_if_needed
+from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.reasons.reason import Reason
+
+
+def request_from_cert_manager(snapshot: Snapshot) -> Decision | None:
+    """Ask cert-manager for what is missing or was edited; ask no more for what is not wanted."""
+    if not snapshot.cert_manager:
+        return None
+    actions: list[Action] = []
+    for manifest in render_certificates(snapshot):
+        live = snapshot.child("Certificate", manifest["metadata"]["name"])
+        action = apply_if_needed(snapshot, manifest, live)
+        if action is not None:
+            actions.append(action)
+    if issuer_of(snapshot.cluster.spec) is None:
+        for live in snapshot.certificates:
+            why = "the spec names no issuer"
+            actions.append(DeleteObject("Certificate", live.name, live.uid, why))
+    if not actions:
+        return None
+    names = [a.name for a in actions if isinstance(a, ApplyObject | DeleteObject)]
+    return Decision(
+        reason=routine.REQUESTING_CERTIFICATES,
+        message=f"Telling cert-manager which certificates are wanted: {', '.join(names)}.",
+        phase=snapshot.cluster.status.phase or Phase.CREATING,
+        actions=tuple(actions),
+        corrects_objects=False,
+    )
+
+
+def wait_for_issuer(snapshot: Snapshot) -> Decision | None:
+    """Start no member before cert-manager has issued its certificate."""
+    problem = find_issuing_problem(snapshot)
+    if problem is None or snapshot.recorded_cluster_id is not None:
+        return None
+    if snapshot.cert_manager:
+        return _wait(attention.WAITING_FOR_ISSUER, problem, Phase.CREATING)
+    return _wait(attention.CERT_MANAGER_MISSING, problem, Phase.FAILED)
+
+
+def _wait(reason: Reason, message: str, phase: Phase) -> Decision:
+    return Decision(
+        reason=reason,
+        message=message,
+        phase=phase,
+        requeue_after=OUTSIDE_CHANGE,
+        corrects_objects=False,
+    )

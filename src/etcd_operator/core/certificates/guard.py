@@ -1,0 +1,80 @@
+"""The second opinion about certificates and users; see `guards`."""
+
+from __future__ import annotations
+
+from etcd_operator.core.actions import (
+    CertificateAction,
+    ChangeAuth,
+    IssueAuthority,
+    IssueCertificate,
+    ShareTrust,
+)
+from etcd_operator.core.auth.state import Step
+from etcd_operator.core.certificates.state import Trusted
+from etcd_operator.core.model.snapshot import Snapshot
+
+
+def refuse_certificate(action: CertificateAction, snapshot: Snapshot) -> str | None:
+    """Return why the action must not happen in this snapshot; None if it may."""
+    name = action.leaf.secret if isinstance(action, IssueCertificate) else action.secret
+    live = snapshot.credentials.get(name)
+    if live is not None and live.owner_uid != snapshot.naming.uid:
+        return "it belongs to somebody else"
+    if (live.uid if live else "") != action.uid:
+        return "it is not the Secret that was looked at"
+    match action:
+        case IssueAuthority(keep=kept):
+            changing = live and live.certificate and (live.previous or len(live.trusted) > 1)
+            if changing:
+                return "a change of the authority is under way, and the key of before is in use"
+            return _refuse_distrust(name, kept, snapshot)
+        case ShareTrust(trusted=kept):
+            return _refuse_distrust(name, kept, snapshot)
+        case IssueCertificate(signer=signer):
+            return _refuse_unknown_signer(action, signer, snapshot)
+
+
+def _refuse_distrust(name: str, kept: tuple[Trusted, ...], snapshot: Snapshot) -> str | None:
+    """Whom the Secret trusts today may be dropped only if no certificate in use is theirs."""
+    live = snapshot.credentials.get(name)
+    dropped = {one.key_id for one in live.trusted} if live else set()
+    dropped -= {one.key_id for one in kept}
+    certificates = [
+        one.certificate
+        for one in snapshot.credentials.values()
+        if one.certificate
+        and one.owner_uid == snapshot.naming.uid
+        and one.certificate.not_after > snapshot.now
+    ]
+    in_use = {c.issuer_key_id for c in certificates if c.issuer_key_id != c.key_id}
+    in_use |= {signer for signer in snapshot.presented.values() if signer}
+    return "certificates in use are signed by whom it would not trust" if dropped & in_use else None
+
+
+def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snapshot) -> str | None:
+    """Nobody signs whom a member that runs does not trust, unless it signed what is there now.
+
+    Also what has expired is not replaced by what would be refused: then its members could not even
+    be restarted one by one.
+    """
+    live = snapshot.credentials.get(action.leaf.secret)
+    if live and live.certificate and signer and live.certificate.issuer_key_id == signer:
+        return None
+    running = [pod for pod in snapshot.pods if pod.running]
+    if running and not signer:
+        return "who would sign it is not known"
+    authority = snapshot.credentials.get(action.leaf.authority)
+    oldest = (authority.previous or authority.certificate) if authority else None
+    unsaid = (oldest.key_id,) if oldest else ()
+    deaf = [pod.name for pod in running if signer not in (pod.trust or unsaid)]
+    return f"{deaf[0]} does not trust its authority yet" if deaf else None
+
+
+def refuse_auth_change(action: ChangeAuth, snapshot: Snapshot) -> str | None:
+    """Nobody may lock the operator out: it speaks as etcd's own root."""
+    change = action.change
+    if change.step in (Step.DELETE_USER, Step.TAKE_ROLE) and change.subject == "root":
+        return "the operator would be locked out"
+    if change.step is Step.ENABLE and not snapshot.naming.client_tls:
+        return "without certificates nobody is known"
+    return None

@@ -1,0 +1,245 @@
+"""Issue certificates, and let a new authority take the place of an old one.
+
+etcd loads its certificate for every connection, but whom it trusts only when it starts. So a
+certificate is renewed without a restart (`renew`), and an authority is replaced in three phases:
+
+    1. the new one is trusted beside the old one, which goes on signing; all members restart, one at
+       a time
+    2. certificates come from the new one, as soon as every member trusts it
+    3. the old one is trusted no more, when nobody shows a certificate of it, and its key goes; all
+       members restart
+
+The restarts are those of `roll`: whom the members trust is part of their template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core.actions import (
+    CertificateAction,
+    IssueAuthority,
+    IssueCertificate,
+    ShareTrust,
+)
+from etcd_operator.core.certificates.cert_manager import find_credential_problem
+from etcd_operator.core.certificates.settings import tls_of
+from etcd_operator.core.certificates.signers import ca_overlap, choose_signer
+from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, Trusted, key_ids
+from etcd_operator.core.certificates.wanted import (
+    CLIENT_TRUST_FILE,
+    PEER_TRUST_FILE,
+    PLAIN,
+    describe_tls,
+    leaf_lifetime,
+    own_credentials,
+    port_of,
+    trust_of,
+    wanted_authorities,
+    wanted_leaves,
+)
+from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
+from etcd_operator.core.model.naming import ANNOTATION_TLS
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.reasons import attention, routine
+
+
+def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
+    """Change nothing if members that run speak otherwise than the spec wants.
+
+    Members that were told would not understand those that were not yet, and no client both.
+    """
+    gate, naming = snapshot.config_map, snapshot.naming
+    if gate is None or gate.owner_uid != naming.uid:
+        return None
+    spoken = gate.annotations.get(ANNOTATION_TLS, PLAIN)
+    wanted = describe_tls(snapshot.cluster.spec)
+    if spoken == wanted:
+        return None
+    return Decision(
+        reason=attention.TLS_IMMUTABLE,
+        message=(
+            f"spec.security.tls cannot be turned on or off in a cluster that is there (TLS: "
+            f"{spoken}; wanted: {wanted}): set it back, or create another cluster and move the "
+            "data."
+        ),
+        phase=_phase(snapshot, Phase.FAILED),
+        requeue_after=OUTSIDE_CHANGE,
+        corrects_objects=False,
+    )
+
+
+def refuse_foreign_secrets(snapshot: Snapshot) -> Decision | None:
+    """Never touch a Secret of our names that belongs to somebody else."""
+    foreign = [
+        one.name for one in own_credentials(snapshot) if one.owner_uid != snapshot.naming.uid
+    ]
+    if not foreign:
+        return None
+    return Decision(
+        reason=attention.SECRET_NAME_TAKEN,
+        message=(
+            f"Secret {', '.join(sorted(foreign))} exists and does not belong to this EtcdCluster: "
+            "delete it or choose another name for the cluster."
+        ),
+        phase=_phase(snapshot, Phase.FAILED),
+        requeue_after=OUTSIDE_CHANGE,
+        corrects_objects=False,
+    )
+
+
+def refuse_unusable_certificate(snapshot: Snapshot) -> Decision | None:
+    """Start no member with a certificate that cannot work; one that runs keeps what it has."""
+    problem = find_credential_problem(snapshot)
+    if problem is None or snapshot.recorded_cluster_id is not None:
+        return None
+    return Decision(
+        reason=attention.CERTIFICATE_UNUSABLE,
+        message=problem,
+        phase=_phase(snapshot, Phase.FAILED),
+        requeue_after=OUTSIDE_CHANGE,
+        corrects_objects=False,
+    )
+
+
+def manage_certificates(snapshot: Snapshot) -> Decision | None:
+    """Issue what is missing or has changed; take the next step of a change of authority."""
+    actions = tuple(_act_on_authorities(snapshot))
+    if not any(isinstance(action, IssueAuthority) and action.uid for action in actions):
+        # What a new authority is to sign is judged when the authority is known.
+        actions += tuple(_act_on_leaves(snapshot))
+    if not actions:
+        return None
+    names = [a.leaf.secret if isinstance(a, IssueCertificate) else a.secret for a in actions]
+    return Decision(
+        reason=routine.ISSUING_CERTIFICATES,
+        message=f"Writing certificates: Secret {', '.join(names)}.",
+        phase=_phase(snapshot, Phase.CREATING),
+        actions=actions,
+        corrects_objects=False,
+    )
+
+
+def _phase(snapshot: Snapshot, otherwise: Phase) -> Phase:
+    return snapshot.cluster.status.phase or otherwise
+
+
+def _act_on_authorities(snapshot: Snapshot) -> Iterator[CertificateAction]:
+    for name in wanted_authorities(snapshot):
+        live = snapshot.credentials.get(name)
+        if live and live.deleting:
+            continue
+        if live is None or live.certificate is None:
+            yield _issue(snapshot, name, live, _remember(snapshot, name), "the cluster needs it")
+        elif not is_changing(live) and (why := _why_replace(snapshot, live)):
+            yield _issue(snapshot, name, live, live.trusted, why)
+        elif is_retirement_due(snapshot, name) and _nobody_shows_old(snapshot, name):
+            signer = tuple(t for t in live.trusted if t.key_id == live.certificate.key_id)
+            why = "nothing is signed by the authority of before any more"
+            yield ShareTrust(name, live.uid, live.resource_version, signer, why)
+
+
+def _issue(
+    snapshot: Snapshot, name: str, live: Credential | None, keep: tuple[Trusted, ...], why: str
+) -> IssueAuthority:
+    uid, version = (live.uid, live.resource_version) if live else ("", "")
+    return IssueAuthority(
+        name, uid, version, tls_of(snapshot.cluster.spec).ca_generation, keep, why
+    )
+
+
+def _remember(snapshot: Snapshot, name: str) -> tuple[Trusted, ...]:
+    """Whom the members trust, if the authority's own Secret was lost: the gate and leaves tell."""
+    file = PEER_TRUST_FILE if name == snapshot.naming.peer_authority else CLIENT_TRUST_FILE
+    known = {one.key_id: one for one in snapshot.gate_trust.get(file, ())}
+    for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
+        live = snapshot.credentials.get(leaf.secret)
+        if leaf.authority == name and live:
+            known.update({one.key_id: one for one in live.trusted})
+    return tuple(known[key_id] for key_id in sorted(known))
+
+
+def _why_replace(snapshot: Snapshot, live: Credential) -> str:
+    if live.generation != tls_of(snapshot.cluster.spec).ca_generation:
+        return "spec.security.tls.caGeneration has changed"
+    if live.certificate and live.certificate.is_due(snapshot.now):
+        return "two thirds of its life are over"
+    return ""
+
+
+def is_changing(authority: Credential) -> bool:
+    """Whether an authority of before is trusted beside the new one, or its key is kept."""
+    return len(authority.trusted) > 1 or authority.previous is not None
+
+
+def is_retirement_due(snapshot: Snapshot, authority: str) -> bool:
+    """Whether all that an older authority signed was replaced long enough ago."""
+    live = snapshot.credentials.get(authority)
+    if live is None or live.certificate is None or not is_changing(live):
+        return False
+    for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
+        if leaf.authority != authority:
+            continue
+        one = snapshot.credentials.get(leaf.secret)
+        certificate = one.certificate if one else None
+        if certificate is None or certificate.issuer_key_id != live.certificate.key_id:
+            return False
+        if snapshot.now < certificate.made + ca_overlap(snapshot):
+            return False
+    return True
+
+
+def _nobody_shows_old(snapshot: Snapshot, authority: str) -> bool:
+    """Whether every member that runs was seen to use the new authority's certificate."""
+    port, live = port_of(snapshot, authority), snapshot.credentials[authority]
+    if port is None:
+        return True
+    signer = live.certificate.key_id if live.certificate else ""
+    return all(
+        snapshot.presented.get((pod.ordinal, port)) == signer
+        for pod in snapshot.pods
+        if pod.running
+    )
+
+
+def _act_on_leaves(snapshot: Snapshot) -> Iterator[CertificateAction]:
+    lifetime = leaf_lifetime(snapshot.cluster.spec)
+    for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
+        live, authority = (snapshot.credentials.get(name) for name in (leaf.secret, leaf.authority))
+        trusted = trust_of(snapshot, leaf.authority)
+        if live and live.deleting:
+            continue
+        signer = choose_signer(snapshot, leaf)
+        why = _why_issue(leaf, live, signer, lifetime)
+        # Nobody who runs can know an authority that is made in this very pass.
+        if why and (signer or not (authority or snapshot.pods)):
+            uid, version = (live.uid, live.resource_version) if live else ("", "")
+            by = signer.key_id if signer else ""
+            yield IssueCertificate(leaf, uid, version, by, lifetime, trusted, why)
+        elif live and trusted and key_ids(live.trusted) != key_ids(trusted):
+            why = "other certificate authorities are trusted now"
+            yield ShareTrust(leaf.secret, live.uid, live.resource_version, trusted, why)
+
+
+def _why_issue(
+    leaf: Leaf, live: Credential | None, signer: Certificate | None, lifetime: timedelta
+) -> str:
+    """Why a certificate has to be issued; empty if the one that is there will do, or is renewed."""
+    if live is None:
+        return "the cluster needs it"
+    certificate = live.certificate
+    if certificate is None or live.problem:
+        return "what it held could not be used"
+    if signer is None:
+        return ""
+    if certificate.issuer_key_id != signer.key_id:
+        return "another certificate authority signs now"
+    if certificate.names != leaf.names:
+        return "its names have changed"
+    if certificate.client != leaf.client:
+        return "spec.etcdConfig.enableGRPCGateway has changed"
+    if certificate.lifetime != lifetime and certificate.not_after < signer.not_after:
+        return "spec.security.tls.certificateLifetime has changed"
+    return ""

@@ -1,0 +1,305 @@
+"""Which certificates a cluster needs, and whom its members and clients trust.
+
+Two authorities of the cluster's own, with nothing in common: one for members among themselves, one
+for clients and for what clients see. So no client certificate ever opens the peer port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Final
+
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.security import Tls
+from etcd_operator.core.certificates.settings import issuer_of, tls_of
+from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, Trusted, key_ids
+from etcd_operator.core.model.naming import CLIENT_PORT, PEER_PORT, Naming
+from etcd_operator.core.model.snapshot import Snapshot
+
+CLIENT_TRUST_FILE: Final = "client-ca.crt"
+PEER_TRUST_FILE: Final = "peer-ca.crt"
+# With etcd's authentication the common name is the user. The operator must be allowed everything.
+OPERATOR_NAME: Final = "root"
+CLIENT_NAME: Final = "client"
+# What the gate says of a cluster in which nothing is encrypted, if it says anything.
+PLAIN: Final = "none"
+
+_SECOND: Final = timedelta(seconds=1)
+
+
+def issued_leaves(spec: EtcdClusterSpec, naming: Naming) -> dict[str, Leaf]:
+    """What cert-manager is to issue, by the name of the Certificate.
+
+    The operator's own certificate is not among them: it has to reach members whatever becomes of
+    the issuer. Nor are those of members among themselves, whom nobody else may make.
+    """
+    if issuer_of(spec) is None:
+        return {}
+    return {
+        naming.server_certificate: _server_leaf(spec, naming, ""),
+        naming.client_certificate: Leaf(naming.client_secret, "", CLIENT_NAME),
+    }
+
+
+def leaf_lifetime(spec: EtcdClusterSpec) -> timedelta:
+    """How long certificates are to last; they count whole seconds."""
+    return tls_of(spec).certificate_lifetime.length // _SECOND * _SECOND
+
+
+def wanted_authorities(snapshot: Snapshot) -> tuple[str, ...]:
+    """The Secrets of the authorities that the cluster needs."""
+    spec, naming = snapshot.cluster.spec, snapshot.naming
+    wanted = {naming.client_authority: spec.client_tls, naming.peer_authority: spec.peer_tls}
+    return tuple(name for name, needed in wanted.items() if needed)
+
+
+def wanted_leaves(spec: EtcdClusterSpec, naming: Naming) -> tuple[Leaf, ...]:
+    """The certificates that the operator is to issue."""
+    leaves = []
+    if spec.client_tls:
+        authority = naming.client_authority
+        issued = issuer_of(spec) is not None
+        if not issued and not tls_of(spec).certificate_secret:
+            leaves.append(_server_leaf(spec, naming, authority))
+        leaves.append(Leaf(naming.operator_secret, authority, OPERATOR_NAME))
+        if not issued:
+            leaves.append(Leaf(naming.client_secret, authority, CLIENT_NAME))
+        auth = spec.security.auth if spec.security else None
+        for user in auth.users if auth else ():
+            leaves.append(Leaf(naming.user_secret(user.name), authority, user.name))
+    if spec.peer_tls:
+        names = _member_names(naming)
+        leaves.append(
+            Leaf(
+                naming.peer_secret,
+                naming.peer_authority,
+                "etcd",
+                names,
+                server=True,
+                client_certificate=True,
+            )
+        )
+    return tuple(leaves)
+
+
+def dials_itself(spec: EtcdClusterSpec) -> bool:
+    """Whether etcd's JSON gateway shows the server's certificate, as a client of its own member."""
+    return spec.client_tls and spec.grpc_gateway
+
+
+def _server_leaf(spec: EtcdClusterSpec, naming: Naming, authority: str) -> Leaf:
+    """The certificate that clients see.
+
+    Without a common name where the gateway shows it. etcd ignores that name only in requests with
+    the header Accept: in one without, from a client without a common name, it is etcd's user.
+    Source: `AuthInfoFromTLS` in etcd's server/auth/store.go, and tests/etcd/test_gateway.py.
+    """
+    dials = dials_itself(spec)
+    return Leaf(
+        naming.server_secret,
+        authority,
+        "" if dials else "etcd",
+        server_names(spec, naming),
+        server=True,
+        dials_itself=dials,
+    )
+
+
+def server_names(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
+    """Every name by which clients reach the Service and the members, sorted."""
+    service = f"{naming.client_service}.{naming.namespace}"
+    names = {
+        naming.client_service,
+        service,
+        f"{service}.svc",
+        f"{service}.svc.{naming.domain}",
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        *_member_names(naming),
+        *(_normalize(name) for name in tls_of(spec).server_names),
+    }
+    return tuple(sorted(names))
+
+
+def _normalize(name: str) -> str:
+    """An address as it is read from a certificate; every other name as it is."""
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return name
+
+
+def _member_names(naming: Naming) -> tuple[str, ...]:
+    """The names of all members, present and future, so that growing needs no new certificate."""
+    short = f"*.{naming.peer_service}"
+    service = f"{short}.{naming.namespace}"
+    return tuple(sorted((short, service, f"{service}.svc", f"{service}.svc.{naming.domain}")))
+
+
+def used_secrets(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
+    """The Secrets that a pass has to look at: the operator's own and the user's."""
+    own = [leaf.secret for leaf in wanted_leaves(spec, naming)]
+    own += [naming.client_authority] * spec.client_tls + [naming.peer_authority] * spec.peer_tls
+    return (*own, *users_secrets(spec, naming))
+
+
+def users_secrets(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
+    """The Secrets that others write: the user, whom the spec names, and cert-manager.
+
+    The one with the certificate that clients see comes first, the user's ca.crt last.
+    """
+    tls = tls_of(spec)
+    if not spec.client_tls:
+        return ()
+    issued = (leaf.secret for leaf in issued_leaves(spec, naming).values())
+    return tuple(dict.fromkeys(filter(None, (tls.certificate_secret, *issued, tls.ca_secret))))
+
+
+def presented_secret(spec: EtcdClusterSpec, naming: Naming) -> str:
+    """The Secret with the certificate that clients see."""
+    return tls_of(spec).certificate_secret or naming.server_secret
+
+
+def client_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
+    """Whom members believe about clients, and clients about members."""
+    own = snapshot.credentials.get(snapshot.naming.client_authority)
+    before = snapshot.gate_trust.get(CLIENT_TRUST_FILE, ())
+    theirs = _users_trust(snapshot)
+    if own is None or theirs is None:
+        return before or (own.trusted if own else ())
+    return (*own.trusted, *theirs)
+
+
+def peer_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
+    """Whom members believe about members."""
+    own = snapshot.credentials.get(snapshot.naming.peer_authority)
+    return own.trusted if own else snapshot.gate_trust.get(PEER_TRUST_FILE, ())
+
+
+def trust_of(snapshot: Snapshot, authority: str) -> tuple[Trusted, ...]:
+    """Whom those believe who meet what an authority of the cluster signs."""
+    peers = authority == snapshot.naming.peer_authority
+    return peer_trust(snapshot) if peers else client_trust(snapshot)
+
+
+def all_trust(snapshot: Snapshot) -> tuple[str, ...]:
+    """The key IDs of every authority that a member started now would trust."""
+    spec = snapshot.cluster.spec
+    return key_ids(
+        (client_trust(snapshot) if spec.client_tls else ())
+        + (peer_trust(snapshot) if spec.peer_tls else ())
+    )
+
+
+def _users_trust(snapshot: Snapshot) -> tuple[Trusted, ...] | None:
+    """The authorities of the user, or of cert-manager's issuer; None if no Secret tells them."""
+    names = users_secrets(snapshot.cluster.spec, snapshot.naming)
+    if not names:
+        return ()
+    issued = issuer_of(snapshot.cluster.spec) and not tls_of(snapshot.cluster.spec).ca_secret
+    holders = [snapshot.credentials.get(name) for name in (names if issued else names[-1:])]
+    told = [one for holder in holders if holder and not holder.problem for one in holder.trusted]
+    return tuple({one.key_id: one for one in told}.values()) or None
+
+
+def find_users_problem(snapshot: Snapshot) -> str | None:
+    """Return what is wrong with the Secrets that others write, in one sentence."""
+    tls = tls_of(snapshot.cluster.spec)
+    names = users_secrets(snapshot.cluster.spec, snapshot.naming)
+    for name in names:
+        where = f"Secret {name}, {_say_whose(name, tls)},"
+        live = snapshot.credentials.get(name)
+        if live is None:
+            others = name in (tls.certificate_secret, tls.ca_secret)
+            remedy = ": create it in this namespace." if others else " yet."
+            return f"{where} does not exist{remedy}"
+        if live.problem:
+            return f"{where} cannot be used: {live.problem}."
+    if _users_trust(snapshot) is None:
+        return (
+            f"Secret {names[-1]} has no ca.crt: put the certificate "
+            "of the authority there, or name a Secret that has it in spec.security.tls.caSecret."
+        )
+    return _find_server_problem(snapshot, names[0] if names else None)
+
+
+def _say_whose(name: str, tls: Tls) -> str:
+    if name == tls.ca_secret:
+        return "named by spec.security.tls.caSecret"
+    if name == tls.certificate_secret:
+        return "named by spec.security.tls.certificateSecret"
+    return "which cert-manager is to write"
+
+
+def _find_server_problem(snapshot: Snapshot, name: str | None) -> str | None:
+    live = snapshot.credentials.get(name or "")
+    if name is None or live is None or not snapshot.cluster.spec.client_tls:
+        return None
+    certificate = live.certificate
+    if certificate is None:
+        return f"Secret {name} has no tls.crt: put the certificate that clients are to see there."
+    if certificate.not_after <= snapshot.now:
+        return f"The certificate in Secret {name} has expired: put a new one there."
+    if not certificate.server:
+        return f"The certificate in Secret {name} is not for servers: it needs that extended usage."
+    if dials_itself(snapshot.cluster.spec) and (why := _why_no_gateway(snapshot, certificate)):
+        return f"The certificate in Secret {name} {why}"
+    naming = snapshot.naming
+    for ordinal in range(snapshot.cluster.spec.size):
+        if not covers(certificate, naming.host(ordinal)):
+            return (
+                f"The certificate in Secret {name} is not for {naming.host(ordinal)}: it needs "
+                f"*.{naming.peer_service}.{naming.namespace}.svc.{naming.domain} among its names."
+            )
+    return None
+
+
+def _why_no_gateway(snapshot: Snapshot, certificate: Certificate) -> str:
+    """Why etcd's JSON gateway cannot, or must not, show the certificate of the server."""
+    field = "spec.etcdConfig.enableGRPCGateway"
+    security = snapshot.cluster.spec.security
+    if not certificate.client:
+        return f"is not for clients, which {field} needs: it needs that extended usage as well."
+    if security and security.auth and security.auth.enabled and certificate.common_name:
+        return (
+            f"has the common name {certificate.common_name}, and by {field} clients could act as "
+            "that user: use one without a common name."
+        )
+    return ""
+
+
+def covers(certificate: Certificate, host: str) -> bool:
+    """Whether a certificate is for this DNS name (RFC 6125: a wildcard stands for one label)."""
+    return host in certificate.names or f"*.{host.partition('.')[2]}" in certificate.names
+
+
+def own_credentials(snapshot: Snapshot) -> Iterator[Credential]:
+    """What exists of the Secrets that the operator writes."""
+    users = users_secrets(snapshot.cluster.spec, snapshot.naming)
+    return (one for name, one in snapshot.credentials.items() if name not in users)
+
+
+def port_of(snapshot: Snapshot, authority: str) -> int | None:
+    """The port at which members show what this authority signed; None if they show it nowhere."""
+    if authority == snapshot.naming.peer_authority:
+        return PEER_PORT
+    theirs = tls_of(snapshot.cluster.spec).certificate_secret or issuer_of(snapshot.cluster.spec)
+    return None if theirs else CLIENT_PORT
+
+
+def describe_tls(spec: EtcdClusterSpec) -> str:
+    """What is encrypted, and whether cert-manager issues, in a few words as the gate records it."""
+    facts = {
+        "client": spec.client_tls,
+        "peer": spec.peer_tls,
+        "issuer": issuer_of(spec) is not None,
+    }
+    return ",".join(word for word, on in facts.items() if on) or PLAIN
+
+
+def is_tls_record(text: str) -> bool:
+    """Whether `describe_tls` can have written this."""
+    return text == PLAIN or set(text.split(",")) <= {"client", "peer", "issuer"}

@@ -1,0 +1,1 @@
+"""Divergence: members that do not have the same data."""

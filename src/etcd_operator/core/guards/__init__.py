@@ -1,0 +1,328 @@
+"""A second opinion before every effect. It derives safety from scratch and can only say no.
+
+It shares no judgement with the rules: a rule that is wrong still meets the invariants here. What
+it takes from elsewhere are records that are read, not weighed: the size of the first generation.
+
+* Voters: no action of ours removes or stops a voter if the others, counting those that did not
+  answer as dead, would have no majority.
+* Membership is judged only on a list that a quorum confirmed for this snapshot, of the cluster
+  whose ID was recorded.
+* Of members that do not have the same data, those that agree stay the majority.
+* A disk is deleted only when its member is gone from etcd, or everything is being deleted, or no
+  quorum of disks ever existed.
+* A gate is never opened for forming a cluster once a cluster ID is known.
+* Nobody who signed a certificate that is in use stops being trusted, and nobody signs one whom a
+  member does not trust.
+* Where a backup is asked for before an upgrade or a deletion, neither begins without it.
+* Nothing of somebody else is touched, and the finalizer goes last.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.core.actions import (
+    Action,
+    AddLearner,
+    ApplyObject,
+    ChangeAuth,
+    Compact,
+    Defragment,
+    DeleteObject,
+    DisarmAlarm,
+    EtcdAction,
+    EvictPod,
+    IssueAuthority,
+    IssueCertificate,
+    LabelPod,
+    MaintenanceAction,
+    MembershipAction,
+    MoveLeader,
+    PromoteMember,
+    QuarantineDisk,
+    RecordRestore,
+    RemoveMember,
+    RequestBackup,
+    ResizeClaim,
+    SetDowngrade,
+    SetFinalizer,
+    ShareTrust,
+    VolumeAction,
+)
+from etcd_operator.core.bootstrap.gate_record import recorded_bootstrap
+from etcd_operator.core.bootstrap.guard import refuse_gate
+from etcd_operator.core.certificates.guard import refuse_auth_change, refuse_certificate
+from etcd_operator.core.certificates.settings import issuer_of
+from etcd_operator.core.consistency.guard import refuse_lost_agreement
+from etcd_operator.core.guards.names import refuse_stranger, refuse_unannounced
+from etcd_operator.core.guards.votes import (
+    answering,
+    members_at,
+    refuse_loss_of_disks,
+    refuse_stop,
+    refuse_vote,
+    refuse_vote_loss,
+)
+from etcd_operator.core.in_place_restore.guard import (
+    is_before_service,
+    may_stop_all,
+    refuse_claim_deletion,
+    refuse_record,
+    refuse_volume,
+)
+from etcd_operator.core.in_place_restore.record import find_restore_record
+from etcd_operator.core.lifecycle.orphans import is_made_for, is_orphaning
+from etcd_operator.core.model.members import CORRUPT
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.quorum_loss.guard import is_approved, refuse_quarantine, refuse_recovery
+from etcd_operator.core.required_backup.guard import refuse_request, refuse_without_backup
+from etcd_operator.core.rollout.guard import refuse_downgrade, refuse_unreadable
+
+
+def refuse(action: Action, snapshot: Snapshot) -> str | None:
+    """Return why the action must not happen in this snapshot; None if it may."""
+    outright = (
+        _refuse_foreign(action, snapshot)
+        or _refuse_orphan(action, snapshot)
+        or refuse_stranger(action, snapshot)
+        or refuse_without_backup(action, snapshot)
+    )
+    if outright is not None:
+        return outright
+    if isinstance(action, EtcdAction | ChangeAuth):
+        return _refuse_identity(action, snapshot) or _refuse_within_etcd(action, snapshot)
+    if isinstance(action, VolumeAction | RecordRestore | ResizeClaim):
+        return _refuse_disk_change(action, snapshot)
+    match action:
+        case DeleteObject() | EvictPod():
+            return _refuse_deletion(action, snapshot)
+        case IssueAuthority() | IssueCertificate() | ShareTrust():
+            return refuse_certificate(action, snapshot)
+        case ApplyObject():
+            return _refuse_apply(action, snapshot)
+        case SetFinalizer():
+            return None if action.present else _refuse_release(snapshot)
+        case RequestBackup():
+            return refuse_request(action, snapshot)
+        case LabelPod():
+            return None
+    assert_never(action)
+
+
+def _refuse_disk_change(
+    action: VolumeAction | RecordRestore | ResizeClaim, snapshot: Snapshot
+) -> str | None:
+    if isinstance(action, RecordRestore):
+        return refuse_record(action, snapshot)
+    if isinstance(action, ResizeClaim):
+        return _refuse_resize(action, snapshot)
+    if isinstance(action, QuarantineDisk) and find_restore_record(snapshot.cluster) is None:
+        return refuse_quarantine(action, snapshot)
+    return refuse_volume(action, snapshot)
+
+
+def _refuse_within_etcd(action: EtcdAction | ChangeAuth, snapshot: Snapshot) -> str | None:
+    if isinstance(action, ChangeAuth):
+        return refuse_auth_change(action, snapshot)
+    if isinstance(action, MaintenanceAction):
+        return _refuse_maintenance(action, snapshot)
+    return _refuse_membership(action, snapshot)
+
+
+def _refuse_orphan(action: Action, snapshot: Snapshot) -> str | None:
+    """Of a cluster that is deleted with --cascade=orphan nothing is touched but the finalizer."""
+    if not snapshot.cluster.deleting or isinstance(action, SetFinalizer):
+        return None
+    left = [c for c in snapshot.children.values() if is_made_for(c, snapshot)]
+    unowned = left and not any(child.owner_uid for child in left)
+    return "it is to stay" if "orphan" in snapshot.cluster.finalizers or unowned else None
+
+
+def _refuse_foreign(action: Action, snapshot: Snapshot) -> str | None:
+    if not isinstance(action, ApplyObject | DeleteObject):
+        return None
+    live = snapshot.child(action.kind, action.name)
+    foreign = live is not None and live.owner_uid != snapshot.naming.uid
+    return "it belongs to somebody else" if foreign else None
+
+
+def _refuse_apply(action: ApplyObject, snapshot: Snapshot) -> str | None:
+    if action.kind == "StatefulSet":
+        return _refuse_fewer_pods(action, snapshot) or refuse_unreadable(action, snapshot)
+    if action.kind == "ConfigMap":
+        return refuse_gate(action, snapshot) or refuse_recovery(action, snapshot)
+    return None
+
+
+def _refuse_deletion(action: DeleteObject | EvictPod, snapshot: Snapshot) -> str | None:
+    if isinstance(action, EvictPod):
+        return refuse_stop(action, snapshot)
+    match action.kind:
+        case "Pod":
+            return refuse_stop(action, snapshot)
+        case "PersistentVolumeClaim":
+            return _refuse_disk(action, snapshot)
+        case "NetworkPolicy":
+            wanted = snapshot.cluster.spec.network_rules is not None
+            return "the spec wants it" if wanted else None
+        case "Certificate":
+            return "the spec wants it" if issuer_of(snapshot.cluster.spec) else None
+        case "StatefulSet" if action.orphan:
+            return None if snapshot.quorum_confirmed else "no quorum has confirmed the member list"
+        case _:
+            return _refuse_removal_of_record(snapshot)
+
+
+def _refuse_identity(action: EtcdAction | ChangeAuth, snapshot: Snapshot) -> str | None:
+    live = snapshot.membership
+    if live is None or not live.linearizable:
+        return "no quorum has confirmed the member list"
+    recorded = snapshot.recorded_cluster_id
+    if action.cluster_id != live.cluster_id or recorded not in (None, live.cluster_id):
+        return "the members belong to another cluster than the one decided about"
+    return None
+
+
+def _refuse_maintenance(action: MaintenanceAction, snapshot: Snapshot) -> str | None:
+    """Whatever stops a member for a while, only while every voter answers; alarms by their own."""
+    by_id = {member.id: member for member in snapshot.members}
+    match action:
+        case Compact(revision=revision):
+            answers = [p.status for p in snapshot.probes.values() if p.status]
+            newest = max((status.revision for status in answers), default=0)
+            return "it would reach beyond what was written" if revision > newest else None
+        case Defragment(member_id=member_id):
+            voters = {m.id for m in by_id.values() if not m.is_learner}
+            if voters - answering(snapshot):
+                return "a voter does not answer"
+            if any(probe.defragmenting for probe in snapshot.probes.values()):
+                return "a member may be in the middle of another one"
+            if len(voters) == 1:
+                return None if member_id in by_id else "it is no member"
+            return refuse_vote_loss(by_id, member_id, snapshot, still_voting=True)
+        case DisarmAlarm(alarm=alarm, member_id=member_id):
+            corrupt = alarm == CORRUPT and (member_id in by_id or member_id == 0)
+            return "a member with corrupt data is still there" if corrupt else None
+        case SetDowngrade():
+            return refuse_downgrade(action, snapshot)
+    assert_never(action)
+
+
+def _refuse_membership(action: MembershipAction, snapshot: Snapshot) -> str | None:
+    by_id = {member.id: member for member in snapshot.members}
+    match action:
+        case AddLearner(peer_url=peer_url):
+            if any(peer_url in member.peer_urls for member in snapshot.members):
+                return "a member with this peer URL exists"
+            return refuse_unannounced(action, snapshot)
+        case PromoteMember(member_id=member_id):
+            return refuse_vote(by_id, member_id, snapshot)
+        case MoveLeader(from_id=from_id, to_id=to_id):
+            transferee = by_id.get(to_id)
+            if transferee is None or transferee.is_learner:
+                return "only a voter can lead"
+            return None if snapshot.leader_id in (0, from_id) else "leadership has moved meanwhile"
+        case RemoveMember(member_id=member_id):
+            lost = refuse_vote_loss(by_id, member_id, snapshot, still_voting=False)
+            lost = lost or refuse_loss_of_disks(member_id, snapshot)
+            return lost or refuse_lost_agreement(member_id, snapshot)
+    assert_never(action)
+
+
+def _refuse_disk(action: DeleteObject, snapshot: Snapshot) -> str | None:
+    claim = next((c for c in snapshot.claims if c.uid == action.uid), None)
+    if claim is None:
+        return "it is not there any more"
+    if claim.owner_uid != snapshot.naming.uid:
+        return "it belongs to another cluster"
+    policy = snapshot.cluster.spec.storage.retention_policy
+    if snapshot.cluster.deleting:
+        return "the retention policy keeps it" if policy.when_deleted == "Retain" else None
+    if is_before_service(snapshot):
+        return refuse_claim_deletion(claim, snapshot)
+    if snapshot.quorum_confirmed:
+        if members_at(claim.ordinal, snapshot):
+            return "its member is part of the cluster"
+        kept = policy.when_scaled == "Retain" and not _is_replaced(claim.ordinal, snapshot)
+        return "the retention policy keeps it" if kept else None
+    if snapshot.recorded_cluster_id is not None:
+        return "no quorum has confirmed that its member is gone"
+    return _refuse_if_data(snapshot)
+
+
+def _refuse_resize(action: ResizeClaim, snapshot: Snapshot) -> str | None:
+    claim = next((c for c in snapshot.claims if c.uid == action.uid), None)
+    if claim is None or claim.deleting or not claim.bound:
+        return "there is no volume that could grow"
+    if claim.owner_uid != snapshot.naming.uid:
+        return "it belongs to another cluster"
+    if claim.requested and parse_quantity(action.size) <= parse_quantity(claim.requested):
+        return "a disk can only grow"
+    return None
+
+
+def _is_replaced(ordinal: int, snapshot: Snapshot) -> bool:
+    """Whether another member is to have this place: it has its Pod, and the spec wants it.
+
+    When a cluster shrinks, the spec does not; and of one that grows later it has no Pod yet.
+    """
+    return ordinal < min(snapshot.cluster.spec.size, snapshot.replicas or 0)
+
+
+def _refuse_removal_of_record(snapshot: Snapshot) -> str | None:
+    if snapshot.cluster.deleting:
+        return None
+    if snapshot.recorded_cluster_id is not None or snapshot.quorum_confirmed:
+        return "the cluster lives"
+    if snapshot.claims or snapshot.pods or snapshot.replicas:
+        return "it tells whose disks and Pods these are"
+    if not snapshot.starts_nothing or snapshot.unlabelled_claims is None:
+        return "there may be disks that nobody sees yet"
+    return None
+
+
+def _refuse_if_data(snapshot: Snapshot) -> str | None:
+    """A member that waits for the others of its generation has promised nothing yet."""
+    bound = sum(c.bound for c in snapshot.claims)
+    begun = recorded_bootstrap(snapshot) or max(snapshot.replicas or 0, len(snapshot.claims))
+    return "a majority of the members may have had data" if bound * 2 > begun else None
+
+
+def _refuse_release(snapshot: Snapshot) -> str | None:
+    """Without the finalizer nobody looks after what is left."""
+    if not snapshot.cluster.deleting:
+        return "the cluster is not being deleted"
+    if is_orphaning(snapshot):
+        return None
+    uid = snapshot.naming.uid
+    live = snapshot.statefulset
+    keeps_disks = snapshot.cluster.spec.storage.retention_policy.when_deleted == "Retain"
+    disks = not keeps_disks and any(claim.owner_uid == uid for claim in snapshot.claims)
+    if snapshot.pods or disks or (live and live.owner_uid == uid):
+        return "something of it is left"
+    return None
+
+
+def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
+    before, after = snapshot.replicas, action.manifest["spec"]["replicas"]
+    if before is None or after >= before:
+        return None
+    running = {pod.ordinal for pod in snapshot.pods if pod.ever_ran and not pod.deleting}
+    if snapshot.quorum_confirmed:  # of whom left etcd there is nothing to lose
+        running &= {snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members}
+    if after == 0 and any(c.deleting and c.ordinal in running for c in snapshot.claims):
+        return "a disk that is being deleted would go with its Pod"
+    if snapshot.cluster.spec.size == 0:
+        return None
+    if may_stop_all(snapshot):
+        return None
+    if snapshot.recorded_cluster_id is None and not snapshot.quorum_confirmed:
+        return _refuse_if_data(snapshot)
+    if not snapshot.quorum_confirmed:
+        if action.manifest["spec"].get("ordinals") and is_approved(snapshot):
+            return None
+        return "no quorum has confirmed who may stop"
+    kept = [snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members]
+    stopped = [ordinal for ordinal in kept if ordinal is not None and after <= ordinal < before]
+    return f"member {stopped[0]} still belongs to the cluster" if stopped else None

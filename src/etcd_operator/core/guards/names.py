@@ -1,0 +1,84 @@
+"""The guard of names and numbers; see `guards`. It shares no judgement with `core.model.ownership`.
+
+* A Pod or a claim is touched only if its whole name is a member's.
+* Nothing is announced or run beyond what the largest cluster has.
+* What is announced was on record before, and more Pods are run only for members that etcd knows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from etcd_operator.core.actions import (
+    Action,
+    AddLearner,
+    ApplyObject,
+    DeleteObject,
+    EvictPod,
+    LabelPod,
+    QuarantineDisk,
+    RebindVolume,
+    ResizeClaim,
+    RestoreReclaimPolicy,
+    RetainVolume,
+)
+from etcd_operator.core.model.naming import MOST_MEMBERS, Naming
+from etcd_operator.core.model.snapshot import Snapshot
+
+Json = dict[str, Any]
+
+NOT_A_MEMBERS: Final = "its name is not that of a member's {kind}"
+
+
+def refuse_stranger(action: Action, snapshot: Snapshot) -> str | None:
+    """Refuse what is about no member, or about more members than there can be."""
+    match action:
+        case ApplyObject(kind="StatefulSet"):
+            return _refuse_more_pods(action.manifest["spec"], snapshot)
+        case DeleteObject(kind="Pod") | EvictPod() | LabelPod():
+            pods = {pod.uid: (pod.name, pod.ordinal) for pod in snapshot.pods}
+            return _refuse_name("Pod", action.name, pods.get(action.uid), snapshot.naming)
+        case DeleteObject(kind="PersistentVolumeClaim") | QuarantineDisk() | ResizeClaim():
+            return _refuse_claim(action.name, action.uid, snapshot)
+        case RetainVolume() | RebindVolume() | RestoreReclaimPolicy():
+            return _refuse_claim(action.name, action.uid, snapshot)
+        case _:
+            return None
+
+
+def _refuse_claim(name: str, uid: str, snapshot: Snapshot) -> str | None:
+    claims = {claim.uid: (claim.name, claim.ordinal) for claim in snapshot.claims}
+    return _refuse_name("PersistentVolumeClaim", name, claims.get(uid), snapshot.naming)
+
+
+def _refuse_name(
+    kind: str, name: str, looked_at: tuple[str, int] | None, naming: Naming
+) -> str | None:
+    """The object with this uid must be the one of this name, and of the ordinal in it."""
+    make = naming.member if kind == "Pod" else naming.claim
+    names = {make(ordinal): ordinal for ordinal in range(MOST_MEMBERS)}
+    right = name in names and looked_at in (None, (name, names[name]))
+    return None if right else NOT_A_MEMBERS.format(kind=kind)
+
+
+def refuse_unannounced(action: AddLearner, snapshot: Snapshot) -> str | None:
+    """Refuse to announce what is not on record: nobody could tell later whose member it is."""
+    if not 0 <= action.ordinal < min(snapshot.announced, MOST_MEMBERS):
+        return "it is not on record that it is to be announced"
+    if action.peer_url != snapshot.naming.peer_url(action.ordinal):
+        return "it would not be at its own address"
+    return None
+
+
+def _refuse_more_pods(spec: Json, snapshot: Snapshot) -> str | None:
+    before, after = snapshot.replicas or 0, spec["replicas"]
+    if after <= before:
+        return None
+    if after > MOST_MEMBERS:
+        return f"no cluster has more than {MOST_MEMBERS} members"
+    if not snapshot.quorum_confirmed or spec.get("ordinals"):
+        return None
+    known = {snapshot.naming.ordinal_of_peer(member.peer_urls) for member in snapshot.members}
+    last = after - 1
+    announced = last in known and last < snapshot.announced
+    return None if announced else f"member {last} was not announced"

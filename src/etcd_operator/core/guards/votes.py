@@ -1,0 +1,142 @@
+"""The guards of votes: nobody is promoted, removed or stopped whom the majority would miss.
+
+Members that did not answer in this very pass count as dead. They share no judgement with the rules.
+"""
+
+from __future__ import annotations
+
+from etcd_operator.core.actions import DeleteObject, EvictPod
+from etcd_operator.core.guards.pods import refuse_stop_without_quorum
+from etcd_operator.core.in_place_restore.guard import may_stop_all
+from etcd_operator.core.model.live_objects import Pod
+from etcd_operator.core.model.members import Member
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.quorum_loss.guard import is_alone_by_approval
+
+
+def refuse_vote(by_id: dict[int, Member], member_id: int, snapshot: Snapshot) -> str | None:
+    """A vote for one that does not answer raises the majority that the others must be."""
+    member = by_id.get(member_id)
+    if member is None or not member.is_learner:
+        return "it is not a learner"
+    voters = {m.id for m in by_id.values() if not m.is_learner} | {member_id}
+    alive = answering(snapshot) & voters
+    if len(alive) * 2 <= len(voters):
+        return f"only {len(alive)} of {len(voters)} voters would be answering"
+    return None
+
+
+def refuse_vote_loss(
+    by_id: dict[int, Member], member_id: int, snapshot: Snapshot, *, still_voting: bool
+) -> str | None:
+    """A voter goes, or is stopped and remains one, only if the others have a majority then."""
+    member = by_id.get(member_id)
+    if member is None:
+        return "it is no member"
+    if member.is_learner:
+        return None
+    voters = {m.id for m in by_id.values() if not m.is_learner}
+    alive = answering(snapshot) & voters - {member_id}
+    counted = voters if still_voting else voters - {member_id}
+    if not counted or len(alive) * 2 <= len(counted):
+        return f"only {len(alive)} of {len(counted)} voters would be left answering"
+    return None
+
+
+def answering(snapshot: Snapshot) -> set[int]:
+    """The member IDs that answered as members of this cluster and see a leader."""
+    live = snapshot.membership
+    return {
+        probe.status.member_id
+        for probe in snapshot.probes.values()
+        if probe.status
+        and probe.status.leader
+        and live is not None
+        and probe.status.cluster_id == live.cluster_id
+    }
+
+
+def refuse_stop(action: DeleteObject | EvictPod, snapshot: Snapshot) -> str | None:
+    """Stopping a Pod: nobody's vote may be missed, unless it never had a process or all must go."""
+    if snapshot.cluster.deleting:
+        return None
+    pod = next((p for p in snapshot.pods if p.uid == action.uid), None)
+    if pod is None:
+        return "it is not there any more"
+    if not pod.ever_ran:
+        return None
+    lost = _refuse_lost_disk(pod, snapshot)
+    if lost is not None or may_stop_all(snapshot):
+        return lost
+    if not snapshot.quorum_confirmed:
+        if is_alone_by_approval(snapshot, pod.ordinal):
+            return None
+        if isinstance(action, EvictPod):
+            return "no quorum has confirmed the member list"
+        return refuse_stop_without_quorum(action, pod, snapshot)
+    by_id = {m.id: m for m in snapshot.members}
+    voters = [member for member in members_at(pod.ordinal, snapshot) if not member.is_learner]
+    if not voters:
+        return None
+    losses = (_refuse_stop_of_voter(by_id, voter.id, snapshot) for voter in voters)
+    return _refuse_late(action, pod) or next(filter(None, losses), None)
+
+
+def members_at(ordinal: int, snapshot: Snapshot) -> list[Member]:
+    """Every member at the host of an ordinal: a client of etcd may have added another one there."""
+    find = snapshot.naming.ordinal_of_peer
+    return [member for member in snapshot.members if find(member.peer_urls) == ordinal]
+
+
+def _refuse_lost_disk(pod: Pod, snapshot: Snapshot) -> str | None:
+    """A claim that is being deleted goes with its Pod, unless the majority has its data."""
+    if not any(c.deleting for c in snapshot.claims if c.ordinal == pod.ordinal):
+        return None
+    by_id = {m.id: m for m in snapshot.members}
+    members = [
+        m for m in by_id.values() if snapshot.naming.ordinal_of_peer(m.peer_urls) == pod.ordinal
+    ]
+    if not snapshot.quorum_confirmed:
+        return "its disk is being deleted and would go with it"
+    if not members or members[0].is_learner:
+        return None
+    if members[0].id in answering(snapshot):
+        return "its disk is being deleted and would go with it"
+    return refuse_vote_loss(by_id, members[0].id, snapshot, still_voting=True)
+
+
+def refuse_loss_of_disks(member_id: int, snapshot: Snapshot) -> str | None:
+    """While disks are being deleted, one voter leaves at a time, and never the last sound one."""
+    going = {claim.ordinal for claim in snapshot.claims if claim.deleting}
+    voters = {m.id: m for m in snapshot.members if not m.is_learner}
+    leaving = voters.pop(member_id, None)
+    ordinals = {snapshot.naming.ordinal_of_peer(m.peer_urls) for m in voters.values()}
+    if leaving is None or not ordinals & going:
+        return None
+    if len(voters) + 1 < len(snapshot.members):
+        return "disks are being deleted, and another member has yet to get its vote"
+    sound = snapshot.naming.ordinal_of_peer(leaving.peer_urls) not in going
+    return (
+        "only disks that are being deleted would be left" if sound and ordinals <= going else None
+    )
+
+
+def _refuse_late(action: DeleteObject | EvictPod, pod: Pod) -> str | None:
+    """What was seen may be old: whoever stops a voter leaves the last word to the API server.
+
+    A voter that is Ready is in the PodDisruptionBudget, which lets one go at a time, whoever asks.
+    One that is not Ready may be by now.
+    """
+    if pod.deleting or isinstance(action, EvictPod):
+        return None
+    if pod.ready:
+        return "it is Ready: it can only be evicted"
+    return None if action.resource_version else "it may be Ready by now"
+
+
+def _refuse_stop_of_voter(
+    by_id: dict[int, Member], member_id: int, snapshot: Snapshot
+) -> str | None:
+    if len(by_id) == 1 or member_id not in answering(snapshot):
+        return None  # it serves nobody now
+    return refuse_vote_loss(by_id, member_id, snapshot, still_voting=True)

@@ -1,0 +1,1 @@
+"""Restore in place: an EtcdRestore replaces what a cluster holds."""

@@ -1,0 +1,1 @@
+"""An EtcdCluster's life: refused, paused, stopped, started, deleted."""

@@ -1,0 +1,1 @@
+"""Membership of etcd: growth, shrinking and replacement, one vote at a time."""

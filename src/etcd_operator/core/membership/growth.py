@@ -1,0 +1,96 @@
+"""Members that are missing, and what keeps one from being added."""
+
+from __future__ import annotations
+
+from etcd_operator.core.membership.foreign_claims import foreign_claim
+from etcd_operator.core.model.members import Member
+from etcd_operator.core.model.quorum import voters_not_serving
+from etcd_operator.core.model.snapshot import Seat, Snapshot
+
+
+def find_left_disks(snapshot: Snapshot) -> list[Seat]:
+    """The seats of removed members whose disks are to go, or are going."""
+    if snapshot.cluster.spec.storage.retention_policy.when_scaled == "Retain":
+        return []
+    return [
+        seat
+        for seat in snapshot.seats()
+        if seat.claim
+        and seat.claim.owner_uid == snapshot.naming.uid
+        and not seat.member
+        and not is_within(snapshot, seat.ordinal)
+    ]
+
+
+def is_held_back(snapshot: Snapshot, ordinal: int) -> bool:
+    """Whether a member cannot be announced there yet; `wait_to_grow` says why."""
+    return bool(
+        voters_not_serving(snapshot)
+        or foreign_claim(snapshot, ordinal)
+        or waits_for_leftovers(snapshot, ordinal)
+    )
+
+
+def joining(snapshot: Snapshot) -> list[Seat]:
+    """The learners that do not serve yet."""
+    return [seat for seat in learners(snapshot) if not seat.serves(snapshot.live_cluster_id)]
+
+
+def may_announce_next(snapshot: Snapshot) -> bool:
+    """Whether another learner can be announced while those of before have no vote yet."""
+    missing, announced = find_missing(snapshot), learners(snapshot)
+    return bool(
+        missing
+        and announced
+        and all(member_of(seat).started for seat in announced)
+        and not is_held_back(snapshot, missing[0])
+        and _takes_several_learners(snapshot)
+    )
+
+
+def find_missing(snapshot: Snapshot) -> list[int]:
+    """The ordinals below the size that are no member's, the lowest first."""
+    taken = {seat.ordinal for seat in snapshot.seats() if seat.member}
+    return [ordinal for ordinal in range(snapshot.cluster.spec.size) if ordinal not in taken]
+
+
+def is_within(snapshot: Snapshot, ordinal: int) -> bool:
+    """Whether the StatefulSet keeps a Pod and a disk for it, because a higher one is a member.
+
+    Somebody removed the member in between, or a replacement was cut off: the disk goes when the
+    next member is announced there.
+    """
+    return any(seat.member and seat.ordinal > ordinal for seat in snapshot.seats())
+
+
+def waits_for_leftovers(snapshot: Snapshot, ordinal: int) -> bool:
+    """Whether an old Pod or disk has to go before a member can be announced there."""
+    seat = snapshot.seat(ordinal)
+    remains = seat.claim is not None or seat.pod is not None
+    return remains and not is_within(snapshot, ordinal)
+
+
+def _takes_several_learners(snapshot: Snapshot) -> bool:
+    """Whether every voter runs 3.6 or later, which have the max-learners setting."""
+    for seat in snapshot.seats():
+        if seat.member and not seat.member.is_learner:
+            status = seat.probe.status if seat.probe else None
+            if status is None or _minor(status.version) < (3, 6):
+                return False
+    return True
+
+
+def _minor(version: str) -> tuple[int, int]:
+    major, _, rest = version.partition(".")
+    minor = rest.partition(".")[0]
+    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (0, 0)
+
+
+def learners(snapshot: Snapshot) -> list[Seat]:
+    """The members without a vote."""
+    return [seat for seat in snapshot.seats() if seat.member and seat.member.is_learner]
+
+
+def member_of(seat: Seat) -> Member:
+    assert seat.member is not None, "only seats of members come here"  # noqa: S101 (narrowing)
+    return seat.member

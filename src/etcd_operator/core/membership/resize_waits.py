@@ -1,0 +1,98 @@
+"""Say what a change of size waits for, after everything that may be its remedy, or is due anyway.
+
+A disk that was kept, a claim of somebody else or a finalizer may stay for ever. A roll, an upgrade,
+a change of authority and the users of etcd wait for none of them.
+"""
+
+from __future__ import annotations
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core.consistency.divergence import suspect_ids
+from etcd_operator.core.membership.foreign_claims import foreign_claim
+from etcd_operator.core.membership.growth import (
+    find_left_disks,
+    find_missing,
+    joining,
+    may_announce_next,
+    waits_for_leftovers,
+)
+from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
+from etcd_operator.core.model.quorum import voters_not_serving
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.reasons.reason import Reason
+
+
+def wait_to_shrink(snapshot: Snapshot) -> Decision | None:
+    """Say why nobody can leave, when nothing else can be done about it either."""
+    if all(seat.ordinal < snapshot.cluster.spec.size for seat in snapshot.seats() if seat.member):
+        return None
+    doubtful = suspect_ids(snapshot)
+    away = {seat.ordinal for seat in voters_not_serving(snapshot)}
+    away |= {s.ordinal for s in snapshot.seats() if s.member and s.member.id in doubtful}
+    names = ", ".join(snapshot.naming.member(ordinal) for ordinal in sorted(away))
+    return Decision(
+        reason=attention.QUORUM_AT_RISK,
+        message=f"Not shrinking: while {names} cannot be counted on, the rest has no majority.",
+        phase=Phase.SCALING,
+        requeue_after=POD_START,
+    )
+
+
+def wait_to_grow(snapshot: Snapshot) -> Decision | None:
+    """Say why the lowest missing member cannot be announced yet."""
+    missing = find_missing(snapshot)
+    if not missing or (joining(snapshot) and not may_announce_next(snapshot)):
+        return None
+    first = missing[0]
+    if (away := voters_not_serving(snapshot)) != ():
+        names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
+        return _not_yet(
+            attention.MEMBER_UNAVAILABLE, f"Growing waits for {names} to answer.", POD_START
+        )
+    if foreign := foreign_claim(snapshot, first):
+        return _refuse_foreign_claim(foreign)
+    return _wait_for_disk(snapshot, first) if waits_for_leftovers(snapshot, first) else None
+
+
+def wait_for_left_disks(snapshot: Snapshot) -> Decision | None:
+    """Say which disks of removed members have yet to go: a finalizer may keep one for ever."""
+    left = find_left_disks(snapshot)
+    if not left:
+        return None
+    names = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in left)
+    return Decision(
+        reason=routine.DELETING_DISKS,
+        message=f"Deleting the disks of removed members: {names}.",
+        phase=Phase.SCALING,
+        requeue_after=POD_START,
+    )
+
+
+def _refuse_foreign_claim(name: str) -> Decision:
+    return _not_yet(
+        attention.FOREIGN_CLAIM,
+        f"PersistentVolumeClaim {name} has the name of the next member's disk, and was not made "
+        "for this cluster. Delete it if its data is not needed; then the cluster grows.",
+        OUTSIDE_CHANGE,
+    )
+
+
+def _wait_for_disk(snapshot: Snapshot, ordinal: int) -> Decision:
+    claim = snapshot.seat(ordinal).claim
+    retained = snapshot.cluster.spec.storage.retention_policy.when_scaled == "Retain"
+    if claim and not claim.deleting and retained:
+        return _not_yet(
+            attention.RETAINED_DISK_EXISTS,
+            f"PersistentVolumeClaim {claim.name} was kept when the cluster shrank, as "
+            "spec.storage.retentionPolicy.whenScaled wants: delete it to let the cluster grow.",
+            OUTSIDE_CHANGE,
+        )
+    name = snapshot.naming.member(ordinal)
+    return _not_yet(
+        routine.WAITING_FOR_DISKS, f"Growing waits for the old disk of {name} to go.", 1.0
+    )
+
+
+def _not_yet(reason: Reason, message: str, wake_after: float) -> Decision:
+    return Decision(reason=reason, message=message, phase=Phase.SCALING, requeue_after=wake_after)

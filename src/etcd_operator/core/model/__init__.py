@@ -1,0 +1,1 @@
+"""Values that every pass works with: the snapshot, names, numbers, majorities. No policy."""

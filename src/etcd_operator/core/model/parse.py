@@ -1,0 +1,242 @@
+"""Read API objects into snapshot values. Parsing only: no judgement, no I/O."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from etcd_operator.api.parse import parse_time
+from etcd_operator.api.validation import ANNOTATION_REPLACE
+from etcd_operator.core.model.live_objects import (
+    CRASH_LOOP,
+    OOM_KILLED,
+    UNSCHEDULABLE,
+    Child,
+    Claim,
+    Pod,
+    PodProblem,
+)
+from etcd_operator.core.model.naming import (
+    ANNOTATION_TRUST,
+    FORCED,
+    LABEL_CLUSTER,
+    LABEL_CLUSTER_UID,
+    LABEL_ROLE,
+    ORPHAN,
+    cluster_of_pod,
+    ordinal_of_claim,
+    ordinal_of_pod,
+    select_members,
+)
+
+Json = dict[str, Any]
+
+# Reasons of a container that waits for nothing in particular.
+_STARTING: Final = ("ContainerCreating", "PodInitializing")
+# Kubernetes takes these off by itself: when no Pod uses the claim, and of its garbage collector.
+OWN_FINALIZERS: Final = ("kubernetes.io/pvc-protection", "foregroundDeletion", ORPHAN)
+# Of what carries a cluster's labels and is not a member's: a copy, a clone, a Pod for debugging.
+NO_ORDINAL: Final = -1
+_NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def observe_pod(raw: Json) -> Pod:
+    """Read a Pod with the label of an EtcdCluster's uid; NO_ORDINAL unless its name is a member's.
+
+    All other labels may have been taken off by hand: its name says the same.
+    """
+    metadata, status = raw["metadata"], raw.get("status") or {}
+    labels = metadata.get("labels") or {}
+    annotations = metadata.get("annotations") or {}
+    container = _etcd_container(status)
+    ready = _condition(status, "Ready")
+    state = container.get("state") or {}
+    running = "running" in state and status.get("phase") == "Running"
+    restarts = int(container.get("restartCount") or 0)
+    last_state = container.get("lastState") or {}
+    ended = state.get("terminated") or last_state.get("terminated") or {}
+    last_words = read_termination_message(ended.get("message") or "")
+    return Pod(
+        **_observe_identity(metadata),
+        address=status.get("podIP") or "",
+        node=(raw.get("spec") or {}).get("nodeName") or "",
+        running=running,
+        ever_ran=running or restarts > 0 or bool(last_state) or "terminated" in state,
+        ready=ready.get("status") == "True",
+        was_ready=_was_ready(ready, state, last_state),
+        deleting="deletionTimestamp" in metadata,
+        restarts=restarts,
+        revision=labels.get("controller-revision-hash", ""),
+        role=labels.get(LABEL_ROLE, ""),
+        created=parse_time(metadata.get("creationTimestamp")),
+        problem=_find_problem_of(status, state, last_words, ended),
+        termination_message=last_words,
+        unready_since=_find_unready(status, ready),
+        ends_by=parse_time(metadata.get("deletionTimestamp")),
+        forced=_is_forced(raw.get("spec") or {}),
+        finalizers=read_finalizers(raw),
+        replace_asked=annotations.get(ANNOTATION_REPLACE, "false") != "false",
+        trust=_read_trust(annotations.get(ANNOTATION_TRUST, "")),
+    )
+
+
+def _observe_identity(metadata: Json) -> Json:
+    labels = metadata.get("labels") or {}
+    cluster, owner_uid = cluster_of_pod(metadata["name"]), labels.get(LABEL_CLUSTER_UID, "")
+    return {
+        "name": metadata["name"],
+        "ordinal": _or_none(ordinal_of_pod(metadata["name"], cluster)),
+        "uid": metadata["uid"],
+        "owner_uid": owner_uid,
+        "selected": select_members(cluster, owner_uid).items() <= labels.items(),
+        "resource_version": metadata.get("resourceVersion", ""),
+    }
+
+
+def _is_forced(spec: Json) -> bool:
+    for container in spec.get("containers") or ():
+        if any(str(word).endswith(f"{FORCED}.yaml") for word in container.get("args") or ()):
+            return True
+    return False
+
+
+def _find_unready(status: Json, ready: Json) -> datetime | None:
+    """Since when it is not Ready; a Pod that no node takes has only what the scheduler says."""
+    if ready.get("status") == "True":
+        return None
+    said = ready if ready else _condition(status, "PodScheduled")
+    return parse_time(said.get("lastTransitionTime"))
+
+
+def _was_ready(ready: Json, state: Json, last_state: Json) -> bool:
+    """Whether it is Ready, or stopped being so after a process that Kubernetes still speaks of.
+
+    A Pod that was never Ready is not since before its first process began. Of one that could not
+    even begin, for its image has no etcd or is of another architecture, the kubelet says 1970.
+    """
+    if ready.get("status") == "True":
+        return True
+    since = parse_time(ready.get("lastTransitionTime"))
+    runs = (state.get("running"), state.get("terminated"), last_state.get("terminated"))
+    begun = [parse_time((run or {}).get("startedAt")) for run in runs]
+    return since is not None and any(m and _NO_TIME < m < since for m in begun)
+
+
+def _read_trust(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
+
+
+def _etcd_container(status: Json) -> Json:
+    for container in status.get("containerStatuses") or ():
+        if container.get("name") == "etcd":
+            return dict(container)
+    return {}
+
+
+def _condition(status: Json, kind: str) -> Json:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == kind:
+            return dict(condition)
+    return {}
+
+
+def _find_problem_of(status: Json, state: Json, last_words: str, ended: Json) -> PodProblem | None:
+    """Return why the Pod does not come up, in the words of the scheduler or the kubelet."""
+    scheduled = _condition(status, "PodScheduled")
+    if scheduled.get("status") == "False":
+        return PodProblem(scheduled.get("reason", UNSCHEDULABLE), scheduled.get("message", ""))
+    if status.get("phase") == "Failed" and status.get("reason"):
+        return PodProblem(status["reason"], status.get("message", ""))  # evicted, or not admitted
+    waiting = state.get("waiting") or {}
+    if waiting.get("reason", "") in ("", *_STARTING) and "running" not in state:
+        waiting = _find_waiting_before(status)
+    reason = waiting.get("reason", "")
+    if not reason or reason in _STARTING:
+        return None
+    message = waiting.get("message", "")
+    if reason == CRASH_LOOP and ended:
+        if ended.get("reason") == OOM_KILLED:
+            return PodProblem(OOM_KILLED, "etcd needed more memory than spec.resources.limits has")
+        why = f": {last_words}" if last_words else ""
+        message = f"etcd ended with exit code {ended.get('exitCode')}{why}"
+    return PodProblem(reason, message)
+
+
+def _find_waiting_before(status: Json) -> Json:
+    """Why an init container, which etcd waits for, does not get on; others have put it there."""
+    for container in status.get("initContainerStatuses") or ():
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason", "") not in ("", *_STARTING):
+            said = f"init container {container.get('name')}: {waiting.get('message', '')}"
+            return {**waiting, "message": said}
+    return {}
+
+
+def read_termination_message(text: str) -> str:
+    """Return why etcd ended from the last lines of its log, which are JSON objects."""
+    for line in reversed(text.splitlines()):
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):  # any container may write anything
+            continue
+        if isinstance(entry, dict) and entry.get("level") in ("fatal", "panic", "error"):
+            return ": ".join(str(entry[key]) for key in ("msg", "error") if entry.get(key))
+    return text.strip().rpartition("\n")[2][:300]
+
+
+def read_finalizers(raw: Json) -> tuple[str, ...]:
+    """Return the finalizers by which others than Kubernetes itself keep an object."""
+    finalizers = raw.get("metadata", {}).get("finalizers") or ()
+    return tuple(str(name) for name in finalizers if name not in OWN_FINALIZERS)
+
+
+def observe_claim(raw: Json) -> Claim:
+    """Read a claim with a cluster's labels; NO_ORDINAL unless its whole name is a member's."""
+    metadata = raw["metadata"]
+    labels = metadata.get("labels") or {}
+    spec, status = raw.get("spec") or {}, raw.get("status") or {}
+    phase = status.get("phase")
+    requests = (spec.get("resources") or {}).get("requests") or {}
+    return Claim(
+        name=metadata["name"],
+        ordinal=_or_none(ordinal_of_claim(metadata["name"], labels.get(LABEL_CLUSTER, ""))),
+        uid=metadata["uid"],
+        owner_uid=labels.get(LABEL_CLUSTER_UID, ""),
+        resource_version=metadata.get("resourceVersion", ""),
+        bound=phase == "Bound",
+        deleting="deletionTimestamp" in metadata,
+        lost=phase == "Lost",
+        requested=str(requests.get("storage", "")),
+        storage_class=spec.get("storageClassName") or "",
+        volume=spec.get("volumeName") or "",
+        capacity=str((status.get("capacity") or {}).get("storage", "")),
+        created=parse_time(metadata.get("creationTimestamp")),
+        finalizers=read_finalizers(raw),
+    )
+
+
+def observe_child(kind: str, raw: Json) -> Child:
+    """Read an object that the operator renders, with its controller's uid."""
+    metadata = raw["metadata"]
+    owners = [o for o in metadata.get("ownerReferences") or () if o.get("controller")]
+    return Child(
+        kind=kind,
+        name=metadata["name"],
+        uid=metadata["uid"],
+        owner_uid=owners[0]["uid"] if owners else "",
+        resource_version=metadata.get("resourceVersion", ""),
+        deleting="deletionTimestamp" in metadata,
+        body=raw,
+        written=_find_written(metadata) if kind == "ConfigMap" else None,
+    )
+
+
+def _find_written(metadata: Json) -> datetime | None:
+    """When the object was last changed: each field manager has the time of its last change."""
+    times = (parse_time(entry.get("time")) for entry in metadata.get("managedFields") or ())
+    return max((time for time in times if time), default=None)
+
+
+def _or_none(ordinal: int | None) -> int:
+    return NO_ORDINAL if ordinal is None else ordinal

@@ -1,0 +1,255 @@
+"""Everything one pass knows about one cluster, as frozen values.
+
+Unknown is not absent and not false: a member that nobody asked, one that did not answer and one
+that answered badly are told apart, and so are "no member list" and "an empty member list".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.core.auth.state import EtcdAuth
+from etcd_operator.core.certificates.state import Credential, Trusted
+from etcd_operator.core.in_place_restore.record import find_restore_record
+from etcd_operator.core.model.live_objects import Child, Claim, NodeState, ObjectWarning, Pod, Probe
+from etcd_operator.core.model.members import Comparison, Member, MemberList
+from etcd_operator.core.model.naming import ANNOTATION_CLUSTER_ID, ANNOTATION_IMAGE_VERSION, Naming
+from etcd_operator.core.model.numbers import read_identity
+from etcd_operator.core.model.ownership import Ownership, count_announced, sort_members
+from etcd_operator.core.model.template import read_image, read_version
+from etcd_operator.core.model.uncorrected import UncorrectedDrift
+from etcd_operator.core.required_backup.state import BackupState
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """All that exists for one ordinal: the member in etcd, its Pod, its disk and its answer."""
+
+    ordinal: int
+    member: Member | None
+    pod: Pod | None
+    claim: Claim | None
+    probe: Probe | None
+
+    def serves(self, cluster_id: int) -> bool:
+        """Whether this member of this cluster answered for itself and sees a leader."""
+        status = self.probe.status if self.probe else None
+        return (
+            self.member is not None
+            and status is not None
+            and status.member_id == self.member.id
+            and status.cluster_id == cluster_id
+            and status.leader != 0
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One cluster at one moment. `now` is the only clock that decisions may look at.
+
+    `unlabelled_claims` are claims with our members' names that the operator did not make. They
+    are looked up live (and with them those of our own that the caches do not show yet), but only
+    where the next step of a bootstrap depends on them (else None).
+    `nodes` says by ordinal what became of the node that a Pod cannot leave or its disk is bound to;
+    only for Pods that do not come up, and only as far as the operator may look. `compacted` says
+    whether the history of keys is gone; asked only while etcd's quota is used up (else None).
+    `credentials` are the Secrets with certificates that the spec speaks of, by name. `gate_trust`
+    is whom members were told to trust, by file. `presented` is which authority signed what a member
+    shows at a port, asked only when it matters. `access` is None while nobody was asked for users.
+    `cert_manager` says whether Kubernetes knows the Certificates of cert-manager.
+    `held_version` is the tag of a version that the spec asks for and that waits for a backup: until
+    then `cluster.spec` has the one of before; empty if none waits.
+    `compared` are the last comparisons of what members hold, the newest last.
+    `warnings` are those of Kubernetes about what members wait for, asked only while they do.
+    `kept` is what of our objects stays different, `upgrade_waits` why a new template of ours waits.
+    """
+
+    cluster: EtcdCluster
+    naming: Naming
+    now: datetime
+    children: Mapping[tuple[str, str], Child] = field(default_factory=dict)
+    pods: tuple[Pod, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    membership: MemberList | None = None
+    probes: Mapping[int, Probe] = field(default_factory=dict)
+    unlabelled_claims: tuple[str, ...] | None = None
+    nodes: Mapping[int, NodeState] = field(default_factory=dict)
+    compacted: bool | None = None
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
+    gate_trust: Mapping[str, tuple[Trusted, ...]] = field(default_factory=dict)
+    presented: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    access: EtcdAuth | None = None
+    compared: tuple[Comparison, ...] = ()
+    backups: tuple[BackupState, ...] = ()
+    operator_namespace: str = "etcd-operator-system"
+    cert_manager: bool = False
+    held_version: str = ""
+    warnings: tuple[ObjectWarning, ...] = ()
+    kept: Mapping[tuple[str, str], UncorrectedDrift] = field(default_factory=dict)
+    upgrade_waits: str = ""
+
+    def child(self, kind: str, name: str) -> Child | None:
+        """The live object of this kind and name, ours or not."""
+        return self.children.get((kind, name))
+
+    @property
+    def statefulset(self) -> Child | None:
+        """The live StatefulSet."""
+        return self.child("StatefulSet", self.naming.statefulset)
+
+    @property
+    def config_map(self) -> Child | None:
+        """The live ConfigMap with the gate."""
+        return self.child("ConfigMap", self.naming.config_map)
+
+    @property
+    def certificates(self) -> tuple[Child, ...]:
+        """The live Certificates of cert-manager that are ours and not being deleted."""
+        return tuple(
+            child
+            for child in self.children.values()
+            if child.kind == "Certificate"
+            and child.owner_uid == self.naming.uid
+            and not child.deleting
+        )
+
+    @property
+    def replicas(self) -> int | None:
+        """What the live StatefulSet is told to run; None without one."""
+        live = self.statefulset
+        return None if live is None else int(live.body.get("spec", {}).get("replicas", 0))
+
+    @property
+    def template_version(self) -> str:
+        """The version that the StatefulSet's template is to run; empty without one."""
+        return read_version(self.statefulset.body) if self.statefulset else ""
+
+    @property
+    def template_image(self) -> str:
+        """The image of etcd in the StatefulSet's template; empty without one."""
+        return read_image(self.statefulset.body) if self.statefulset else ""
+
+    @property
+    def kept_image(self) -> str | None:
+        """The image to stay with while another version waits; None: that of repository and tag."""
+        live = self.statefulset
+        named = self.cluster.spec.image or (live and ANNOTATION_IMAGE_VERSION in live.annotations)
+        return self.template_image or None if named else None
+
+    @property
+    def starts_nothing(self) -> bool:
+        """Whether no Pod can appear: no StatefulSet, or one that says that it is done with none."""
+        live = self.statefulset
+        if live is None:
+            return True
+        left = live.body.get("status", {}).get("replicas", 0)
+        return self.statefulset_observed and self.replicas == 0 and not left
+
+    @property
+    def statefulset_observed(self) -> bool:
+        """Whether the StatefulSet's status is about what its spec says now, and not before."""
+        return self.statefulset is None or self.statefulset.observed
+
+    def is_current(self, pod: Pod) -> bool:
+        """Whether a Pod was made from the template that the StatefulSet has now."""
+        live = self.statefulset
+        wanted = (live.body.get("status") or {}).get("updateRevision") if live else None
+        return bool(self.statefulset_observed and wanted and pod.revision == wanted)
+
+    @property
+    def recorded_cluster_id(self) -> int | None:
+        """The cluster ID that fences every decision, once there is one.
+
+        It is recorded in the status, on the gate and on the StatefulSet: any of them is enough. A
+        restore in place makes another etcd cluster, and may be undone.
+        """
+        restore = find_restore_record(self.cluster)
+        if restore and restore.ends_with_old:
+            return restore.cluster_id
+        retired = restore.retired if restore else None
+        identities = (read_identity(text) for text in self.cluster_id_records)
+        return next((one for one in identities if one is not None and one != retired), None)
+
+    @property
+    def cluster_id_records(self) -> tuple[str, ...]:
+        """What each place says that the cluster ID is recorded in: empty where it is not."""
+        ours = (child for child in (self.config_map, self.statefulset) if child)
+        ours = (child for child in ours if child.owner_uid == self.naming.uid)
+        said = (child.annotations.get(ANNOTATION_CLUSTER_ID, "") for child in ours)
+        return (self.cluster.status.cluster_id, *said)
+
+    @property
+    def live_cluster_id(self) -> int:
+        """The cluster ID that the members gave; 0 when nobody answered."""
+        return self.membership.cluster_id if self.membership else 0
+
+    @property
+    def alarms(self) -> frozenset[tuple[str, int]]:
+        """The active alarms, each with the ID of the member it is about: any member lists all."""
+        return frozenset(
+            alarm
+            for probe in self.probes.values()
+            if probe.status and probe.status.cluster_id == self.live_cluster_id
+            for alarm in probe.status.alarms
+        )
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The best known members: empty when nobody answered."""
+        return self.membership.members if self.membership else ()
+
+    @property
+    def announced(self) -> int:
+        """How many ordinals, from 0 on, the operator has announced to etcd or is about to."""
+        made = {pod.ordinal + 1 for pod in self.pods} | {c.ordinal + 1 for c in self.claims}
+        made |= {self.cluster.spec.size, self.replicas or 0}
+        return count_announced(self.gate_annotations, made)
+
+    @property
+    def gate_annotations(self) -> Mapping[str, str]:
+        """The annotations of the gate, if it is this cluster's."""
+        gate = self.config_map
+        return gate.annotations if gate and gate.owner_uid == self.naming.uid else {}
+
+    @property
+    def ownership(self) -> Ownership:
+        """The members that are the operator's, by ordinal, and those that are not."""
+        answering = {
+            pod.ordinal: probe.status.member_id
+            for pod in self.pods
+            if (probe := self.probes.get(pod.ordinal)) and probe.status
+            if pod.owner_uid == self.naming.uid and probe.status.cluster_id == self.live_cluster_id
+        }
+        return sort_members(self.members, self.naming, self.announced, answering)
+
+    @property
+    def quorum_confirmed(self) -> bool:
+        """Whether a quorum confirmed the member list in this very pass."""
+        return self.membership is not None and self.membership.linearizable
+
+    def seats(self) -> tuple[Seat, ...]:
+        """All ordinals that anything exists for, in order."""
+        members = self.ownership.own
+        pods = {pod.ordinal: pod for pod in self.pods}
+        claims = {claim.ordinal: claim for claim in self.claims}
+        ordinals = sorted(members.keys() | pods.keys() | claims.keys())
+        return tuple(
+            Seat(o, members.get(o), pods.get(o), claims.get(o), self.probes.get(o))
+            for o in ordinals
+        )
+
+    def seat(self, ordinal: int) -> Seat:
+        """What exists for one ordinal."""
+        for seat in self.seats():
+            if seat.ordinal == ordinal:
+                return seat
+        return Seat(ordinal, None, None, None, self.probes.get(ordinal))
+
+    @property
+    def leader_id(self) -> int:
+        """The leader's member ID as the answer of the highest term has it; 0 when unknown."""
+        answers = [p.status for p in self.probes.values() if p.status and p.status.leader]
+        return max(answers, key=lambda s: s.raft_term).leader if answers else 0

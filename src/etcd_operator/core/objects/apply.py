@@ -1,0 +1,137 @@
+"""Correct our own objects: whatever was deleted or edited comes back as rendered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, LabelPod
+from etcd_operator.core.bootstrap.gate import Layout
+from etcd_operator.core.certificates.wanted import all_trust
+from etcd_operator.core.membership.learners import count_voters_beside_late_learner
+from etcd_operator.core.model.live_objects import Child
+from etcd_operator.core.model.naming import (
+    ANNOTATION_CLUSTER_ID,
+    ANNOTATION_FINGERPRINT,
+    ROLE_LEARNER,
+    ROLE_VOTER,
+)
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.objects.cluster_objects import (
+    render_client_service,
+    render_config_map,
+    render_disruption_budget,
+    render_kept_config_map,
+    render_peer_service,
+)
+from etcd_operator.core.objects.corrections import find_due
+from etcd_operator.core.objects.network_policy import render_network_policy
+from etcd_operator.core.objects.operator_upgrade import is_upgrade
+from etcd_operator.core.objects.statefulset import render_statefulset
+from etcd_operator.core.objects.tls import render_trust
+from etcd_operator.core.rollout.versions import settle_spec
+
+Json = dict[str, Any]
+
+
+def correct_objects(snapshot: Snapshot, layout: Layout) -> list[Action]:
+    """Return what to apply, in the order in which a crash in between does no harm.
+
+    The names (Services) and the gate (ConfigMap) exist before a Pod can; a Pod's role is said
+    before it can be Ready.
+    """
+    actions: list[Action] = []
+    for manifest in _render_all(snapshot, layout):
+        live = snapshot.child(manifest["kind"], manifest["metadata"]["name"])
+        action = apply_if_needed(snapshot, manifest, live)
+        if action is not None:
+            actions.append(action)
+    return actions + _remove_unwanted(snapshot) + _label_pods(snapshot)
+
+
+def _remove_unwanted(snapshot: Snapshot) -> list[Action]:
+    live = snapshot.child("NetworkPolicy", snapshot.naming.network_policy)
+    if live is None or live.deleting or snapshot.cluster.spec.network_rules is not None:
+        return []
+    if live.owner_uid != snapshot.naming.uid:
+        return []
+    return [DeleteObject("NetworkPolicy", live.name, live.uid, "the spec wants none")]
+
+
+def _render_all(snapshot: Snapshot, layout: Layout) -> list[Json]:
+    spec, naming = settle_spec(snapshot), snapshot.naming
+    live = snapshot.statefulset
+    manifests = [render_peer_service(naming), render_client_service(naming)]
+    policy = render_network_policy(snapshot)
+    if policy is not None:
+        manifests.append(policy)
+    trust, files = ",".join(all_trust(snapshot)), render_trust(snapshot)
+    gate = snapshot.config_map
+    if gate is None or not _must_keep_gate(snapshot, layout):
+        manifests.append(render_config_map(spec, naming, layout, files, trust))
+    else:
+        # Without a quorum as well: members that are to start need to trust each other, and a
+        # setting may be what keeps them from starting.
+        manifests.append(render_kept_config_map(gate.body, spec, naming, files, trust))
+    pods = render_statefulset(spec, naming, layout, live.body if live else None, trust)
+    if not (snapshot.upgrade_waits and live and is_upgrade(pods, live.body)):
+        manifests.append(pods)
+    if snapshot.quorum_confirmed or snapshot.child("PodDisruptionBudget", naming.name) is None:
+        # Before any Pod's role: who counts as a voter is counted by the right budget.
+        manifests.append(
+            render_disruption_budget(naming, count_voters_beside_late_learner(snapshot))
+        )
+    return manifests
+
+
+def _must_keep_gate(snapshot: Snapshot, layout: Layout) -> bool:
+    """Whether what the live gate opens and closes stays: it fences, and no quorum says else."""
+    gate = snapshot.config_map
+    return not layout.confirmed and gate is not None and ANNOTATION_CLUSTER_ID in gate.annotations
+
+
+def apply_if_needed(snapshot: Snapshot, manifest: Json, live: Child | None) -> ApplyObject | None:
+    """Return what makes the live object as rendered; None if it is, or is about to go."""
+    kind, name = manifest["kind"], manifest["metadata"]["name"]
+    if live is None:
+        return ApplyObject(kind, name, "", "", "the cluster needs it", manifest)
+    if live.deleting:
+        return None
+    due = find_due(snapshot, manifest, live)
+    if not due:
+        return None
+    why = _explain(due[0].path, manifest, live)
+    return ApplyObject(kind, name, live.uid, _fence(manifest, live), why, manifest)
+
+
+def _explain(drift: str, manifest: Json, live: Child) -> str:
+    if drift == "spec.replicas":
+        return f"{live.body['spec'].get('replicas')} to {manifest['spec']['replicas']} Pods"
+    wanted = manifest["metadata"]["annotations"][ANNOTATION_FINGERPRINT]
+    if live.annotations.get(ANNOTATION_FINGERPRINT) != wanted:
+        return "the cluster has changed"
+    return f"{drift} was not as it should be"
+
+
+def _fence(manifest: Json, live: Child) -> str:
+    """The resourceVersion to insist on where acting on an old view could do harm."""
+    if manifest["kind"] == "ConfigMap":
+        return live.resource_version
+    if manifest["kind"] == "StatefulSet":
+        before = live.body.get("spec", {}).get("replicas", 0)
+        return live.resource_version if manifest["spec"]["replicas"] < before else ""
+    return ""
+
+
+def _label_pods(snapshot: Snapshot) -> list[Action]:
+    """Without a quorum as well: of a Pod without its labels the others do not find the address."""
+    actions: list[Action] = []
+    for seat in snapshot.seats():
+        pod = seat.pod
+        if pod is None or pod.deleting:
+            continue
+        role = pod.role
+        if snapshot.quorum_confirmed and seat.member:
+            role = ROLE_LEARNER if seat.member.is_learner else ROLE_VOTER
+        if pod.role != role or not pod.selected:
+            actions.append(LabelPod(pod.name, pod.uid, role, lost=not pod.selected))
+    return actions

@@ -1,0 +1,162 @@
+"""The small objects of a cluster: two Services, the ConfigMap, the PodDisruptionBudget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.core.bootstrap.gate import Layout
+from etcd_operator.core.certificates.wanted import describe_tls
+from etcd_operator.core.model.members import format_id
+from etcd_operator.core.model.naming import (
+    ANNOTATION_ANNOUNCED,
+    ANNOTATION_BOOTSTRAP,
+    ANNOTATION_CLUSTER_ID,
+    ANNOTATION_DIFFERED,
+    ANNOTATION_MEMBERS,
+    ANNOTATION_RECOVERED,
+    ANNOTATION_RECOVERY,
+    ANNOTATION_SERVED,
+    ANNOTATION_SPENT,
+    ANNOTATION_TLS,
+    ANNOTATION_TRUST,
+    ANNOTATION_VERSION,
+    CLIENT_PORT,
+    LABEL_ROLE,
+    PEER_PORT,
+    ROLE_VOTER,
+    Naming,
+)
+from etcd_operator.core.objects.etcd_config import render_configs, render_kept_configs
+from etcd_operator.core.objects.metadata import build_object
+
+Json = dict[str, Any]
+
+# One of fewer is a majority's.
+LEAST_VOTERS: Final = 3
+
+_KEPT_ANNOTATIONS = (
+    ANNOTATION_TLS,
+    ANNOTATION_CLUSTER_ID,
+    ANNOTATION_MEMBERS,
+    ANNOTATION_ANNOUNCED,
+    ANNOTATION_BOOTSTRAP,
+    ANNOTATION_VERSION,
+    ANNOTATION_RECOVERED,
+    ANNOTATION_SPENT,
+    ANNOTATION_DIFFERED,
+)
+
+
+# Both addresses where the cluster has both, else the one that there is: clients may have either.
+_BOTH_FAMILIES = "PreferDualStack"
+
+
+def render_peer_service(naming: Naming) -> Json:
+    """Render the headless Service: members must find each other before they are ready."""
+    spec = {
+        "clusterIP": "None",
+        "ipFamilyPolicy": _BOTH_FAMILIES,
+        "publishNotReadyAddresses": True,
+        "selector": naming.selector,
+        "ports": [_port("peer", PEER_PORT)],
+    }
+    return build_object(
+        "v1", "Service", naming.peer_service, naming, {"spec": spec}, component="peer"
+    )
+
+
+def render_client_service(naming: Naming) -> Json:
+    """Render the Service for clients: it leads to Ready voters and never to a learner."""
+    spec = {
+        "type": "ClusterIP",
+        "ipFamilyPolicy": _BOTH_FAMILIES,
+        "selector": {**naming.selector, LABEL_ROLE: ROLE_VOTER},
+        "ports": [_port("client", CLIENT_PORT)],
+    }
+    return build_object(
+        "v1", "Service", naming.client_service, naming, {"spec": spec}, component="client"
+    )
+
+
+def _port(name: str, number: int) -> Json:
+    return {"name": name, "port": number, "targetPort": number, "protocol": "TCP"}
+
+
+def render_config_map(
+    spec: EtcdClusterSpec,
+    naming: Naming,
+    layout: Layout,
+    files: Mapping[str, str] | None = None,
+    trust: str = "",
+) -> Json:
+    """Render the gate, with what must survive the loss of `status` in its annotations.
+
+    `files` say whom members trust, and `trust` the same in short.
+    """
+    annotations: dict[str, str] = {}
+    if files:
+        annotations[ANNOTATION_TLS] = describe_tls(spec)
+        annotations[ANNOTATION_TRUST] = trust
+    if layout.cluster_id is not None:
+        annotations[ANNOTATION_CLUSTER_ID] = format_id(layout.cluster_id)
+        annotations[ANNOTATION_MEMBERS] = ",".join(str(o) for o in layout.listed)
+        if layout.announced > max(layout.listed, default=-1) + 1:
+            annotations[ANNOTATION_ANNOUNCED] = str(layout.announced)
+    records = {
+        ANNOTATION_VERSION: layout.version,
+        ANNOTATION_RECOVERY: layout.recovery.write() if layout.recovery else "",
+        ANNOTATION_RECOVERED: layout.recovered,
+        ANNOTATION_SPENT: " ".join(layout.spent),
+        ANNOTATION_DIFFERED: layout.differed,
+        ANNOTATION_BOOTSTRAP: "" if layout.bootstrap is None else str(layout.bootstrap),
+        ANNOTATION_SERVED: "true" if layout.served else "",
+    }
+    annotations |= {name: text for name, text in records.items() if text}
+    return build_object(
+        "v1",
+        "ConfigMap",
+        naming.config_map,
+        naming,
+        {"data": {**render_configs(spec, naming, layout), **(files or {})}},
+        annotations=annotations,
+    )
+
+
+def render_kept_config_map(
+    live: Json, spec: EtcdClusterSpec, naming: Naming, files: Mapping[str, str], trust: str
+) -> Json:
+    """Render the live gate as it is, with the settings of the spec and whom members trust now."""
+    annotations = {
+        name: text
+        for name, text in (live["metadata"].get("annotations") or {}).items()
+        if name in _KEPT_ANNOTATIONS
+    }
+    return build_object(
+        "v1",
+        "ConfigMap",
+        naming.config_map,
+        naming,
+        {"data": {**render_kept_configs(spec, naming, live.get("data") or {}), **files}},
+        annotations={**annotations, **({ANNOTATION_TRUST: trust} if files else {})},
+    )
+
+
+def render_disruption_budget(naming: Naming, voters_beside_late_learner: int = 0) -> Json:
+    """Render the budget: one voter at a time, and none while another is down.
+
+    Kubernetes reckons what may be unavailable from the replicas of the StatefulSet, which has a Pod
+    for each learner too: one that cannot join would keep every voter from being drained. So beside
+    such a one the budget counts voters; below three of them none can be missed anyway.
+    """
+    counted = voters_beside_late_learner
+    spec: Json = {
+        **({"minAvailable": counted - 1} if counted >= LEAST_VOTERS else {"maxUnavailable": 1}),
+        "selector": {"matchLabels": {**naming.selector, LABEL_ROLE: ROLE_VOTER}},
+        # A voter that is not Ready may be drained only while all the others are.
+        "unhealthyPodEvictionPolicy": "IfHealthyBudget",
+    }
+    return build_object(
+        "policy/v1", "PodDisruptionBudget", naming.disruption_budget, naming, {"spec": spec}
+    )

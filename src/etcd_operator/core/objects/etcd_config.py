@@ -1,0 +1,141 @@
+"""One etcd configuration file per member: the gate made into YAML.
+
+Keys are those of etcd's `--config-file`. JSON is a subset of YAML, so the file is written as JSON
+values and needs no YAML library.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.etcd_settings import Value, convert
+from etcd_operator.core.bootstrap.gate import Gate, Layout
+from etcd_operator.core.model.naming import (
+    CLIENT_PORT,
+    METRICS_PORT,
+    MOST_MEMBERS,
+    PEER_PORT,
+    Naming,
+)
+from etcd_operator.core.objects.tls import render_transport
+from etcd_operator.core.quorum_loss.record import Stage
+
+DATA_MOUNT = "/var/lib/etcd"
+# Below the mount, so that etcd creates it with the mode it wants and lost+found stays outside.
+DATA_DIRECTORY = f"{DATA_MOUNT}/data"
+# From 3.6 on etcd takes several learners at once; the largest cluster grows from 1 to 9.
+MAX_LEARNERS = 8
+
+
+def render_configs(spec: EtcdClusterSpec, naming: Naming, layout: Layout) -> dict[str, str]:
+    """Render the ConfigMap data: file name to content, one per ordinal of the layout."""
+    files = {
+        naming.config_key(ordinal): _render_config(spec, naming, layout, ordinal, gate)
+        for ordinal, gate in enumerate(layout.gates)
+    }
+    if layout.recovery and layout.recovery.stage is Stage.FORCE:
+        kept = layout.recovery.ordinal
+        text = files[naming.config_key(kept)]
+        files[naming.forced_config_key(kept)] = f"{text}force-new-cluster: true\n"
+    return files
+
+
+def render_kept_configs(
+    spec: EtcdClusterSpec, naming: Naming, live: Mapping[str, str]
+) -> dict[str, str]:
+    """Render the live files with the settings of the spec; what each opens or closes stays.
+
+    Without a quorum nobody can say who may join; but a setting that keeps members from running may
+    be what took the quorum. A member's file that cannot be read stays as it is; what others have
+    put beside the files of members does not.
+    """
+    files: dict[str, str] = {}
+    for ordinal in range(MOST_MEMBERS):
+        key, forced = naming.config_key(ordinal), naming.forced_config_key(ordinal)
+        files |= {name: live[name] for name in (key, forced) if name in live}
+        gate = _read_gate(live.get(key, ""))
+        if gate is not None:
+            files[key] = _write(_settings(spec, naming, ordinal, *gate))
+    return files
+
+
+def _read_gate(text: str) -> tuple[str, str] | None:
+    """Who is listed in a file, and in which state it says that the cluster is."""
+    lines = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+    try:
+        found = json.loads(lines["initial-cluster"]), json.loads(lines["initial-cluster-state"])
+    except (KeyError, ValueError, RecursionError):
+        return None
+    return found if all(isinstance(value, str) for value in found) else None
+
+
+def _render_config(
+    spec: EtcdClusterSpec, naming: Naming, layout: Layout, ordinal: int, gate: Gate
+) -> str:
+    listed = (ordinal,) if gate is Gate.CLOSED else layout.listed
+    state = "new" if gate is Gate.NEW else "existing"
+    return _write(_settings(spec, naming, ordinal, _initial_cluster(naming, listed), state))
+
+
+def _settings(
+    spec: EtcdClusterSpec, naming: Naming, ordinal: int, initial_cluster: str, state: str
+) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "name": naming.member(ordinal),
+        "data-dir": DATA_DIRECTORY,
+        "listen-client-urls": f"{_scheme(spec.client_tls)}://0.0.0.0:{CLIENT_PORT}",
+        "listen-peer-urls": f"{_scheme(spec.peer_tls)}://0.0.0.0:{PEER_PORT}",
+        "listen-metrics-urls": f"http://0.0.0.0:{METRICS_PORT}",
+        "advertise-client-urls": naming.client_url(ordinal),
+        "initial-advertise-peer-urls": naming.peer_url(ordinal),
+        "initial-cluster": initial_cluster,
+        "initial-cluster-state": state,
+        "initial-cluster-token": naming.token,
+        "enable-grpc-gateway": spec.grpc_gateway,
+    }
+    if spec.minor >= (3, 6):
+        settings["max-learners"] = MAX_LEARNERS
+    settings.update(render_transport(spec))
+    settings.update(render_tuning(spec))
+    return settings
+
+
+def _write(settings: dict[str, Any]) -> str:
+    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
+
+
+def _scheme(tls: bool) -> str:
+    return "https" if tls else "http"
+
+
+def _initial_cluster(naming: Naming, ordinals: Iterable[int]) -> str:
+    return ",".join(f"{naming.member(o)}={naming.peer_url(o)}" for o in ordinals)
+
+
+def render_tuning(spec: EtcdClusterSpec) -> dict[str, Value]:
+    """Render what the user set: the part of the file that all members share.
+
+    Raises ValueError for extra settings that `check_settings` would refuse.
+    """
+    config = spec.etcd_config
+    if config is None:
+        return {}
+    mode = config.auto_compaction_mode
+    if config.auto_compaction_retention is not None:
+        mode = mode or "periodic"  # etcd 3.5 takes its own default only from its command line
+    wanted: dict[str, Value | None] = {
+        "quota-backend-bytes": config.quota_backend_bytes,
+        "auto-compaction-mode": mode,
+        "auto-compaction-retention": config.auto_compaction_retention,
+        "snapshot-count": config.snapshot_count,
+        "heartbeat-interval": config.heartbeat_interval,
+        "election-timeout": config.election_timeout,
+        "max-request-bytes": config.max_request_bytes,
+        "log-level": config.log_level,
+        "enable-grpc-gateway": config.enable_grpc_gateway,
+    }
+    extra = {name: convert(name, text) for name, text in (config.extra_args or {}).items()}
+    return {key: value for key, value in wanted.items() if value is not None} | extra

@@ -1,0 +1,1 @@
+"""The planner: the ordered table of rules, and what waits while Kubernetes refuses something."""

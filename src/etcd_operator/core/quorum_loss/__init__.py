@@ -1,0 +1,1 @@
+"""Recovery from a lost quorum, which a person approves."""

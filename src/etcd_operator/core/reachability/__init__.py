@@ -1,0 +1,1 @@
+"""Members that serve, and that the operator does not reach."""

@@ -1,0 +1,73 @@
+"""Members that serve without the operator's hearing of it: Ready Pods that do not answer.
+
+A Pod is Ready after a linearizable read that the kubelet asked for, and only a majority can answer
+that. So where such Pods do not answer the operator, a service mesh, a NetworkPolicy or a
+certificate keeps it away, or etcd asks for a user: nothing is known, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etcd_operator.core.model.live_objects import Pod
+from etcd_operator.core.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Why nothing is heard of members that serve: a sentence with the remedy.
+
+    `asks_for_user`: they do answer, if only to say that they want to know which user asks.
+    """
+
+    message: str
+    pods: tuple[Pod, ...]
+    asks_for_user: bool
+
+
+def find_unreachable(snapshot: Snapshot) -> Unreachable | None:
+    """Return why a majority that seems to serve is not heard of; None if it is, or there is none.
+
+    One Ready Pod is enough: without a majority it would not be. But Pods of a node that died stay
+    Ready for most of a minute: where a member answers that it sees no leader, that counts.
+    """
+    if snapshot.quorum_confirmed or _is_without_leader(snapshot):
+        return None
+    ready = tuple(pod for pod in snapshot.pods if pod.ready and not pod.deleting)
+    said = {pod.name: probe for pod in ready if (probe := snapshot.probes.get(pod.ordinal))}
+    asking = next((probe for probe in said.values() if probe.asks_for_user), None)
+    if asking:
+        return Unreachable(explain_user(asking.error), ready, asks_for_user=True)
+    silent = [pod for pod in ready if not (said.get(pod.name) and said[pod.name].status)]
+    if not silent:
+        return None
+    words = next((probe.error for probe in said.values() if probe.error), "no answer")
+    return Unreachable(_explain_silence(snapshot, silent, words), ready, asks_for_user=False)
+
+
+def _is_without_leader(snapshot: Snapshot) -> bool:
+    return any(probe.status and not probe.status.leader for probe in snapshot.probes.values())
+
+
+def _explain_silence(snapshot: Snapshot, silent: list[Pod], words: str) -> str:
+    names = ", ".join(pod.name for pod in silent)
+    unformed = (
+        ""
+        if snapshot.recorded_cluster_id is not None
+        else " A member that has not started yet waits as well."
+    )
+    return (
+        f"{names} is Ready but does not answer the operator: {words[:300]}. A majority may serve "
+        "clients. Let the operator's Pods reach port 2379: look at NetworkPolicies, at a service "
+        f"mesh that wants mutual TLS, and at certificates. Nothing is changed until then.{unformed}"
+    )
+
+
+def explain_user(words: str) -> str:
+    """The sentence for etcd's refusal of whoever is not a user, or one without the right."""
+    return (
+        f"etcd wants a user of the operator: {words[:300]}. Authentication was enabled by hand, or "
+        "the user root lacks the role root. Members serve, and their Pods are healed, but none is "
+        "added, removed or upgraded. Disable it with `etcdctl auth disable`; to have users, "
+        "encrypt client connections and set spec.security.auth."
+    )

@@ -1,0 +1,1 @@
+"""Backups that must be there before an upgrade or a deletion."""

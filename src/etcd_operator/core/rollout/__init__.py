@@ -1,0 +1,1 @@
+"""Rolls of Pods and changes of version, one member at a time."""

@@ -1,0 +1,107 @@
+"""Replace Pods that do not match the StatefulSet's template, one member at a time.
+
+The StatefulSet never rolls by itself (OnDelete). While every voter serves, the followers from the
+highest ordinal down, and the leader last, after leadership has been handed over. Voters that are
+not well come first, if all of those are outdated: the corrected template may be what they lack. Who
+serves is evicted: a drain at the same moment takes its Pod from the same PodDisruptionBudget.
+"""
+
+from __future__ import annotations
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core.actions import Action
+from etcd_operator.core.membership.steps import transfer_leadership
+from etcd_operator.core.model.decision import POD_START, Decision
+from etcd_operator.core.model.live_objects import Pod
+from etcd_operator.core.model.quorum import (
+    keeps_quorum_while_down,
+    serving_ids,
+    voter_ids,
+    voters_not_serving,
+)
+from etcd_operator.core.model.snapshot import Seat, Snapshot
+from etcd_operator.core.reasons import routine
+from etcd_operator.core.rollout.outdated import is_outdated
+from etcd_operator.core.rollout.stop_pod import stop_pod
+from etcd_operator.core.storage.deleted_claims import loses_disk
+
+
+def _may_end(snapshot: Snapshot, pod: Pod) -> bool:
+    """Whether a Pod is to be made anew, and its data stays."""
+    return is_outdated(snapshot, pod) and not loses_disk(snapshot, pod)
+
+
+def roll(snapshot: Snapshot) -> Decision | None:
+    """Roll the next outdated voter, if all the others are well.
+
+    Learners are no part of it: one that serves is promoted before, one that cannot join may take
+    for ever, and its Pod has the template of now or is replaced by `replace_failed_pods`.
+    """
+    voters = [s for s in snapshot.seats() if s.member and not s.member.is_learner]
+    outdated = [s for s in voters if s.pod and _may_end(snapshot, s.pod)]
+    if not outdated:
+        return None
+    done = len(voters) - len(outdated)
+    progress = f"{done} of {len(voters)} members are up to date"
+    target = _choose(snapshot, voters, outdated)
+    actions = _replace(snapshot, target) if target else ()
+    if target and not actions and len(voters) != snapshot.cluster.spec.size:
+        return None  # too few to stop one: what the change of size waits for says more
+    if target is None or not actions:
+        awaited = _name_awaited(snapshot, voters)
+        return Decision(
+            reason=routine.ROLL_WAITING,
+            message=f"Rolling: {progress}; waiting for {awaited}.",
+            phase=Phase.UPGRADING,
+            requeue_after=POD_START,
+        )
+    return Decision(
+        reason=routine.ROLLING,
+        message=f"Rolling {snapshot.naming.member(target.ordinal)}: {progress}.",
+        phase=Phase.UPGRADING,
+        actions=actions,
+        requeue_after=POD_START,
+    )
+
+
+def _choose(snapshot: Snapshot, voters: list[Seat], outdated: list[Seat]) -> Seat | None:
+    """A voter that is down or not Ready already, else the highest follower, else the leader.
+
+    Nobody while a voter with the template of now is not well: the template may be the reason.
+    """
+    unwell = list(voters_not_serving(snapshot)) or _not_ready(voters)
+    if any(seat not in outdated or _is_ending(seat) for seat in unwell):
+        return None
+    candidates = unwell or outdated
+    followers = [s for s in candidates if s.member and s.member.id != snapshot.leader_id]
+    return followers[-1] if followers else candidates[0]
+
+
+def _not_ready(voters: list[Seat]) -> list[Seat]:
+    return [s for s in voters if s.pod is None or s.pod.deleting or not s.pod.ready]
+
+
+def _is_ending(seat: Seat) -> bool:
+    return seat.pod is None or seat.pod.deleting
+
+
+def _name_awaited(snapshot: Snapshot, voters: list[Seat]) -> str:
+    """Name the voters that the roll waits for, each with the words of Kubernetes if there are."""
+    away = {seat.ordinal for seat in voters_not_serving(snapshot)}
+    unwell = [s for s in voters if s.ordinal in away or s in _not_ready(voters)]
+    names = []
+    for seat in unwell:
+        name, trouble = snapshot.naming.member(seat.ordinal), seat.pod and seat.pod.problem
+        names.append(f"{name} ({trouble.reason}: {trouble.message})" if trouble else name)
+    return f"{', '.join(names)} to be ready"
+
+
+def _replace(snapshot: Snapshot, target: Seat) -> tuple[Action, ...]:
+    member, pod = target.member, target.pod
+    if member is None or pod is None:
+        return ()
+    voters, alive = voter_ids(snapshot), serving_ids(snapshot)
+    alone = len(voters) == 1
+    if not alone and not keeps_quorum_while_down(voters, alive, member.id):
+        return ()
+    return (*transfer_leadership(snapshot, target), stop_pod(pod, "its spec has changed"))

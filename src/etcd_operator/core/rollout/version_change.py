@@ -1,0 +1,139 @@
+"""Versions that cannot follow, and what etcd has to do before one can.
+
+A downgrade from 3.6 to 3.5 is etcd's own: it stores as 3.5 does, and says when every disk can be
+read. What forces the snapshots that 3.7 needs is the same, taken back when they are written.
+"""
+
+from __future__ import annotations
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core.actions import SetDowngrade
+from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
+from etcd_operator.core.model.quorum import all_serve, serving_ids
+from etcd_operator.core.model.snapshot import Seat, Snapshot
+from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.rollout.versions import (
+    DOWN_FROM,
+    DOWN_TO,
+    DOWNGRADE_TARGET,
+    find_lie,
+    find_obstacle,
+    read_record,
+    statuses,
+)
+
+
+def refuse_image(snapshot: Snapshot) -> Decision | None:
+    """Roll nothing more when members say that the image has another etcd than the spec says.
+
+    The rules for versions go by what the spec calls the image: here they would be wrong.
+    """
+    lie = find_lie(snapshot)
+    if lie is None or snapshot.recorded_cluster_id is None:
+        return None
+    spec, runs = snapshot.cluster.spec, ".".join(map(str, lie.release))
+    verb = "run" if len(lie.members) > 1 else "runs"
+    return Decision(
+        reason=attention.VERSION_DIFFERS,
+        message=(
+            f"{', '.join(lie.members)} {verb} etcd {runs} from image {snapshot.template_image}, "
+            f"and spec.version says {spec.version}: correct spec.version, or name an image of that "
+            "version in spec.image."
+        ),
+        phase=Phase.RUNNING,
+        requeue_after=OUTSIDE_CHANGE,
+    )
+
+
+def refuse_version(snapshot: Snapshot) -> Decision | None:
+    """Roll nothing to a version that cannot follow the one that members run."""
+    obstacle = find_obstacle(snapshot)
+    if obstacle is None or obstacle.preparable:
+        return None
+    return Decision(
+        reason=attention.VERSION_REFUSED,
+        message=obstacle.sentence,
+        phase=Phase.RUNNING,
+        requeue_after=OUTSIDE_CHANGE,
+    )
+
+
+def prepare_version(snapshot: Snapshot) -> Decision | None:
+    """Have etcd make its disks ready for the version, while every member serves."""
+    obstacle = find_obstacle(snapshot)
+    if obstacle is None:
+        return None
+    what = f"Preparing for {snapshot.cluster.spec.tag}"
+    asked = any(status.downgrade_target for status in statuses(snapshot))
+    if asked and _is_enough(snapshot):
+        return _tell(snapshot, f"{what}: the snapshots are written.", "")
+    if asked or _are_written(snapshot):
+        return _tell(snapshot, f"{what}: waiting until {obstacle.sentence}.")
+    if not _is_well(snapshot):
+        return _tell(snapshot, f"{what}: {_name_awaited(snapshot)}")
+    return _tell(snapshot, f"{what}: {obstacle.sentence}.", DOWNGRADE_TARGET)
+
+
+def end_downgrade(snapshot: Snapshot) -> Decision | None:
+    """End a downgrade that the spec does not ask for: it went back, or somebody else began it."""
+    asked = any(status.downgrade_target for status in statuses(snapshot))
+    if not asked or snapshot.cluster.spec.minor == DOWN_TO:
+        return None
+    return Decision(
+        reason=routine.ENDING_DOWNGRADE,
+        message=f"Ending the downgrade: spec.version is {snapshot.cluster.spec.version}.",
+        phase=Phase.UPGRADING,
+        actions=(SetDowngrade("", snapshot.live_cluster_id),),
+        requeue_after=POD_START,
+    )
+
+
+def _tell(snapshot: Snapshot, message: str, target: str | None = None) -> Decision:
+    action = () if target is None else (SetDowngrade(target, snapshot.live_cluster_id),)
+    return Decision(
+        reason=routine.PREPARING_VERSION,
+        message=message,
+        phase=Phase.UPGRADING,
+        actions=action,
+        requeue_after=POD_START,
+    )
+
+
+def _is_enough(snapshot: Snapshot) -> bool:
+    """Whether the downgrade has served its end: it was there for the snapshots alone."""
+    return snapshot.cluster.spec.minor > DOWN_TO and _are_written(snapshot)
+
+
+def _are_written(snapshot: Snapshot) -> bool:
+    record = read_record(snapshot)
+    wanted = snapshot.cluster.spec.minor > DOWN_TO
+    return wanted and record is not None and record.log >= DOWN_FROM
+
+
+def _is_well(snapshot: Snapshot) -> bool:
+    """Whether etcd can change the version of the cluster.
+
+    Its leader asks every member for its own version, learners too, and waits for the last answer
+    (server/etcdserver/version/monitor.go): to begin beside a late joiner would gain nothing.
+    """
+    return all_serve(snapshot) and not any(member.is_learner for member in snapshot.members)
+
+
+def _name_awaited(snapshot: Snapshot) -> str:
+    """Say which members are waited for, and what helps where one cannot join."""
+    members = [(seat, seat.member) for seat in snapshot.seats() if seat.member]
+    joining = [seat.ordinal for seat, member in members if member.is_learner]
+    if joining:
+        names = ", ".join(snapshot.naming.member(ordinal) for ordinal in joining)
+        return (
+            f"waiting until {names} can vote, for etcd asks every member for its version, learners "
+            "too. One that cannot come up leaves when spec.size is again what it was."
+        )
+    serving = serving_ids(snapshot)
+    away = [seat.ordinal for seat, m in members if m.id not in serving or not _is_ready(seat)]
+    names = ", ".join(snapshot.naming.member(ordinal) for ordinal in away)
+    return f"waiting until {names} can serve."
+
+
+def _is_ready(seat: Seat) -> bool:
+    return seat.pod is not None and seat.pod.ready and not seat.pod.deleting

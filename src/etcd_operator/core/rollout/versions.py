@@ -1,0 +1,231 @@
+"""Which version members may run next, by what they ran last and what is on their disks.
+
+The lowest version that members were seen to run is recorded on the gate, so that it is known also
+while nothing runs. With it goes the minor version whose entries may still be in their logs: etcd
+3.7 ends when it meets one of 3.5. Until a version can follow, the objects keep the one of before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.etcd_settings import check_settings
+from etcd_operator.api.release import SAFE_FOR_36, Release, parse_release
+from etcd_operator.core.model.members import MemberStatus
+from etcd_operator.core.model.naming import ANNOTATION_VERSION
+from etcd_operator.core.model.snapshot import Snapshot
+
+Minor = tuple[int, int]
+
+# The only step down that is carried out, and the target as etcd takes it.
+DOWN_FROM: Final = (3, 6)
+DOWN_TO: Final = (3, 5)
+DOWNGRADE_TARGET: Final = "3.5"
+# This one cannot read what 3.5 has logged.
+FORGETFUL: Final = (3, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The lowest release that members ran last, and the oldest minor version in their logs."""
+
+    release: Release
+    log: Minor
+
+    def write(self) -> str:
+        """As an annotation, such as `3.6.16 3.5`."""
+        return f"{'.'.join(map(str, self.release))} {'.'.join(map(str, self.log))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why the spec's version cannot follow: for good, or until etcd has been `prepared`."""
+
+    sentence: str
+    preparable: bool = False
+
+
+def read_record(snapshot: Snapshot) -> Record | None:
+    """Return what the gate remembers."""
+    gate = snapshot.config_map
+    if gate is None or gate.owner_uid != snapshot.naming.uid:
+        return None
+    return parse_record(gate.annotations.get(ANNOTATION_VERSION, ""))
+
+
+def parse_record(text: str) -> Record | None:
+    """Read the annotation; None for an empty one, and for one that nobody can read."""
+    ran, _, log = text.partition(" ")
+    release, oldest = parse_release(ran), parse_release(f"{log}.0")
+    return Record(release, oldest[:2]) if release and oldest else None
+
+
+def statuses(snapshot: Snapshot) -> tuple[MemberStatus, ...]:
+    """The answers of this cluster's members."""
+    found = (seat.probe.status for seat in snapshot.seats() if seat.member and seat.probe)
+    return tuple(s for s in found if s and s.cluster_id == snapshot.live_cluster_id)
+
+
+def _running(snapshot: Snapshot) -> list[Release]:
+    """What those run that answer."""
+    return [r for r in (parse_release(s.version) for s in statuses(snapshot)) if r]
+
+
+def all_answer(snapshot: Snapshot) -> bool:
+    """Whether every member that ever ran has said what it runs."""
+    started = {member.id for member in snapshot.members if member.started}
+    return bool(started) and started <= {status.member_id for status in statuses(snapshot)}
+
+
+def next_record(snapshot: Snapshot) -> str:
+    """Return what the gate is to remember from now on; empty if nothing is known."""
+    old = read_record(snapshot)
+    seen = _running(snapshot)
+    if not seen:
+        return old.write() if old else ""
+    if old and not all_answer(snapshot):
+        seen.append(old.release)
+    lowest = min(seen)
+    if old is not None:
+        log = min(old.log, lowest[:2])
+    elif snapshot.recorded_cluster_id is None:
+        log = lowest[:2]  # it has just been formed
+    else:
+        log = min(lowest[:2], DOWN_TO)  # nobody knows where it comes from
+    if is_readable(snapshot) and lowest[:2] == DOWN_FROM:
+        # To be readable by 3.5 every member has written a snapshot: the log begins after it.
+        log = DOWN_FROM
+    return Record(lowest, log).write()
+
+
+def is_readable(snapshot: Snapshot) -> bool:
+    """Whether a downgrade has made every disk readable by 3.5, and keeps it so.
+
+    Without etcd's downgrade a disk is readable too while one member still runs 3.5: the cluster
+    then speaks and stores as 3.5 does.
+    """
+    told = statuses(snapshot)
+    newer = [s for s in told if (parse_release(s.version) or (0, 0, 0))[:2] == DOWN_FROM]
+    held = len(newer) < len(told) or all(_is(s.downgrade_target, DOWN_TO) for s in newer)
+    stored = all(_is(s.storage_version, DOWN_TO) for s in newer)
+    return bool(told) and all_answer(snapshot) and held and stored
+
+
+@dataclass(frozen=True, slots=True)
+class Lie:
+    """Members of the template that is there now run another minor version than it is said to."""
+
+    release: Release
+    members: tuple[str, ...]
+
+
+def find_lie(snapshot: Snapshot) -> Lie | None:
+    """Return what members with Pods of the present template run, if that is not its version."""
+    claimed = parse_release(snapshot.template_version)
+    found: dict[str, Release] = {}
+    for seat in snapshot.seats():
+        status = seat.probe.status if seat.probe else None
+        ran = parse_release(status.version) if status and seat.member else None
+        if ran and seat.pod and status in statuses(snapshot) and snapshot.is_current(seat.pod):
+            found[seat.pod.name] = ran
+    if claimed is None:
+        return None
+    others = {name: ran for name, ran in found.items() if ran[:2] != claimed[:2]}
+    return Lie(max(others.values()), tuple(others)) if others else None
+
+
+def _is(version: str, minor: Minor) -> bool:
+    release = parse_release(version)
+    return release is not None and release[:2] == minor
+
+
+def find_obstacle(snapshot: Snapshot) -> Obstacle | None:
+    """Return why the spec's version cannot follow what members run or ran; None if it can."""
+    spec, record = snapshot.cluster.spec, read_record(snapshot)
+    seen = _running(snapshot)
+    if record and not all_answer(snapshot):
+        seen.append(record.release)
+    lie = find_lie(snapshot)
+    if lie and spec.etcd_image == snapshot.template_image:
+        return None  # no version is wanted but the one that is there: the spec calls it otherwise
+    template = lie.release if lie else parse_release(snapshot.template_version)
+    if not seen and template:
+        seen.append(template)  # without a record, nothing else says what ran
+    if not seen or snapshot.recorded_cluster_id is None:
+        return None
+    lowest, highest = min(seen), max(seen)
+    if spec.minor > lowest[:2] and (refused := _refuse_upgrade(spec, lowest)):
+        return Obstacle(refused)
+    if spec.minor < highest[:2] and (spec.minor, highest[:2]) != (DOWN_TO, DOWN_FROM):
+        return Obstacle(
+            f"spec.version {spec.version} is older than {_name(highest)}, which members run, and "
+            f"etcd cannot go back from there: keep {_name(highest)} or a later one."
+        )
+    if template and template[:2] == spec.minor:
+        return None  # it was found possible before, and is under way
+    if spec.minor < highest[:2] and not is_readable(snapshot):
+        return Obstacle("etcd makes every disk readable by 3.5", preparable=True)
+    if lowest[:2] < FORGETFUL <= spec.minor and not _is_log_new(snapshot, record):
+        return Obstacle(
+            "etcd writes snapshots, for 3.7 cannot read what 3.5 has logged", preparable=True
+        )
+    return None
+
+
+def _refuse_upgrade(spec: EtcdClusterSpec, lowest: Release) -> str | None:
+    major, minor = lowest[:2]
+    if spec.minor > (major, minor + 1):
+        return (
+            f"spec.version {spec.version} is more than one minor version above {_name(lowest)}, "
+            f"which members ran last: upgrade to {major}.{minor + 1} first."
+        )
+    if lowest < SAFE_FOR_36:
+        return (
+            f"spec.version {spec.version} is not safe to go to from {_name(lowest)}, for members "
+            f"that were removed may come back: upgrade to {_name(SAFE_FOR_36)} or later first."
+        )
+    return None
+
+
+def _is_log_new(snapshot: Snapshot, record: Record | None) -> bool:
+    """Whether no entry of 3.5 is left, and nothing of what that took."""
+    told = statuses(snapshot)
+    settled = all(
+        not s.downgrade_target and _is(s.storage_version, DOWN_FROM)
+        for s in told
+        if _is(s.version, DOWN_FROM)
+    )
+    return record is not None and record.log >= DOWN_FROM and settled and all_answer(snapshot)
+
+
+def _name(release: Release) -> str:
+    return ".".join(map(str, release))
+
+
+def settle_spec(snapshot: Snapshot) -> EtcdClusterSpec:
+    """Return the spec as far as it can be carried out now: with a version that may run."""
+    spec = snapshot.cluster.spec
+    if find_obstacle(snapshot) is None:
+        return spec
+    record, kept = read_record(snapshot), snapshot.template_version
+    if lie := find_lie(snapshot):
+        kept = _name(lie.release)
+    if parse_release(kept) is None and record:
+        kept = _name(record.release)
+    release = parse_release(kept)
+    if release is None:
+        return spec
+    config = spec.etcd_config
+    if config and config.extra_args:
+        # Settings that only the wanted version knows would keep this one from starting.
+        unknown = {path for path, _ in check_settings(config.extra_args, release[1])}
+        known = {
+            name: text
+            for name, text in config.extra_args.items()
+            if not any(path.endswith(f".{name}") for path in unknown)
+        }
+        config = config.model_copy(update={"extra_args": known})
+    held = spec.at_version(kept, snapshot.kept_image)
+    return held.model_copy(update={"etcd_config": config})

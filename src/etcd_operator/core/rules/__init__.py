@@ -1,1 +1,0 @@
-"""One file per family of rules; `core/plan.py` has the order in which they are asked."""

@@ -1,0 +1,106 @@
+"""What a spec asks for that Kubernetes and etcd accept, and that ends badly.
+
+Nothing here is refused: clusters with such a spec exist, and run for as long as their database is
+small.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.objects.statefulset import render_resources, wanted_storage
+from etcd_operator.core.reasons import verdicts
+from etcd_operator.core.reasons.reason import Reason
+
+# etcd's own, where none is set. Source: DefaultQuotaBytes in etcd's server/storage/quota.go.
+DEFAULT_QUOTA: Final = 2 * 2**30
+# Beside the database: the write-ahead log has segments of 64 MiB, of which etcd keeps five, with
+# one that it writes and one that it has prepared; and snapshots.
+LOG_AND_SNAPSHOTS: Final = 512 * 2**20
+
+
+class SpecWarning(NamedTuple):
+    """A reason, and a sentence with fields, values and the remedy."""
+
+    reason: Reason
+    message: str
+
+
+def find_spec_warnings(snapshot: Snapshot) -> list[SpecWarning]:
+    """Return what is to be said of the spec, the worst first."""
+    spec = snapshot.cluster.spec
+    found = (_compare_with_disk(snapshot, spec), _compare_with_memory(snapshot, spec))
+    return [warning for warning in found if warning]
+
+
+def _compare_with_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:
+    disk = _smallest_disk(snapshot, spec)
+    room = None if disk is None else disk - LOG_AND_SNAPSHOTS
+    if disk is None or room is None or quota_of(spec) <= room:
+        return None
+    remedy = "Raise spec.storage.size."
+    if room > 0:
+        given = spec.etcd_config and spec.etcd_config.quota_backend_bytes
+        field = "it" if given else "spec.etcdConfig.quotaBackendBytes"
+        remedy = f"Set {field} to at most {int(room)}, or raise spec.storage.size."
+    return SpecWarning(
+        verdicts.QUOTA_EXCEEDS_DISK,
+        f"{_name_quota(spec)} does not fit on a disk of {_format(disk)} beside the write-ahead log "
+        f"and snapshots ({_format(LOG_AND_SNAPSHOTS)}): the disk would be full, and members would "
+        f"crash, before etcd refuses writes. {remedy}",
+    )
+
+
+def _compare_with_memory(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:
+    """Where nobody has chosen either, it is said when the database has come half way."""
+    limit = _parse(str((render_resources(spec).get("limits") or {}).get("memory", "")))
+    if limit is None or quota_of(spec) <= limit:
+        return None
+    chosen = spec.resources or (spec.etcd_config and spec.etcd_config.quota_backend_bytes)
+    largest = max((member.db_size for member in snapshot.cluster.status.members), default=0)
+    if not chosen and largest * 2 < limit:
+        return None
+    return SpecWarning(
+        verdicts.QUOTA_EXCEEDS_MEMORY,
+        f"{_name_quota(spec)} is more than a member's memory limit of {_format(limit)}: etcd maps "
+        "the database into memory, so a large one makes it slow, or has it killed (OOMKilled). "
+        "Raise spec.resources.limits.memory, or lower spec.etcdConfig.quotaBackendBytes.",
+    )
+
+
+def quota_of(spec: EtcdClusterSpec) -> int:
+    """The largest size of the database that etcd lets it have."""
+    return (spec.etcd_config and spec.etcd_config.quota_backend_bytes) or DEFAULT_QUOTA
+
+
+def _smallest_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> Fraction | None:
+    """What volumes really have; what is asked for before there is one."""
+    ours = [c.capacity for c in snapshot.claims if c.owner_uid == snapshot.naming.uid]
+    sizes = [size for text in ours if (size := _parse(text))]
+    return min(sizes, default=None) or _parse(wanted_storage(spec))
+
+
+def _name_quota(spec: EtcdClusterSpec) -> str:
+    if spec.etcd_config and spec.etcd_config.quota_backend_bytes:
+        given = spec.etcd_config.quota_backend_bytes
+        return f"spec.etcdConfig.quotaBackendBytes of {_format(Fraction(given))}"
+    return f"etcd's own quota of {_format(Fraction(DEFAULT_QUOTA))} (none is set)"
+
+
+def _parse(text: str) -> Fraction | None:
+    with contextlib.suppress(ValueError):
+        return parse_quantity(text)
+    return None
+
+
+def _format(size: Fraction | int) -> str:
+    """A size in the unit in which it is shortest to read."""
+    for unit, factor in (("Gi", 2**30), ("Mi", 2**20)):
+        if size >= factor:
+            return f"{float(size) / factor:.4g}{unit}"
+    return str(int(size))

@@ -1,0 +1,1 @@
+"""Disks of members and the space in their databases."""

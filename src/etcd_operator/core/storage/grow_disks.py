@@ -1,0 +1,126 @@
+"""Let disks grow: the claims first, while members run, then the template for members to come.
+
+Kubernetes grows a volume under a running Pod where the StorageClass allows it, and refuses the
+change where it does not; its sentence is shown then. It refuses it as well before a claim has its
+volume, so a claim that was made a moment ago, in place of a lost one, is asked when it has one. The
+claim template of a StatefulSet can not be changed, so the StatefulSet is made anew around its Pods.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.core.actions import DeleteObject, ResizeClaim
+from etcd_operator.core.bootstrap.gate_record import recorded_members
+from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
+from etcd_operator.core.model.live_objects import Claim
+from etcd_operator.core.model.naming import ANNOTATION_CLAIM_METADATA
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.objects.statefulset import hash_claim_metadata, wanted_storage
+from etcd_operator.core.reasons import routine
+
+
+def grow_disks(snapshot: Snapshot) -> Decision | None:
+    """Take the next step towards disks of the wanted size."""
+    size = wanted_storage(snapshot.cluster.spec)
+    disks = [
+        seat.claim
+        for seat in snapshot.seats()
+        if seat.member and seat.claim and seat.claim.owner_uid == snapshot.naming.uid
+    ]
+    small = [
+        claim
+        for claim in disks
+        if claim.bound and not claim.deleting and _is_below(claim.requested, size)
+    ]
+    if small:
+        return _decide(
+            small, size, tuple(ResizeClaim(claim.name, claim.uid, size) for claim in small)
+        )
+    live = snapshot.statefulset
+    if live and not live.deleting and _is_below(_template_size(snapshot), size):
+        why = f"its template has to ask for {size}; the Pods stay as they are"
+        return _decide(
+            disks, size, (DeleteObject(live.kind, live.name, live.uid, why, orphan=True),)
+        )
+    growing = [claim for claim in disks if _is_below(claim.capacity, size)]
+    return _decide(growing, size, ()) if growing else None
+
+
+def grow_full_disks(snapshot: Snapshot) -> Decision | None:
+    """Without a quorum: ask for larger disks, for a full one may be what took the majority.
+
+    To grow a claim asks nobody's vote and ends no Pod. The rest waits for the quorum.
+    """
+    if snapshot.quorum_confirmed:
+        return None
+    if snapshot.cluster.spec.size == 0:
+        return None
+    size, ours = wanted_storage(snapshot.cluster.spec), set(recorded_members(snapshot))
+    small = [
+        claim
+        for claim in snapshot.claims
+        if claim.ordinal in ours
+        and claim.owner_uid == snapshot.naming.uid
+        and claim.bound
+        and not claim.deleting
+        and _is_below(claim.requested, size)
+    ]
+    if not small:
+        return None
+    return _decide(small, size, tuple(ResizeClaim(c.name, c.uid, size) for c in small))
+
+
+def update_claim_template(snapshot: Snapshot) -> Decision | None:
+    """Make the StatefulSet anew whose claim template was handed down other labels or annotations.
+
+    Before members join: where a policy asks for a label, disks of the template of before are
+    refused. Disks that exist stay as they are. The record of what was handed down decides, and not
+    the template, to which a webhook may add what it likes.
+    """
+    live = snapshot.statefulset
+    if live is None or live.deleting:
+        return None
+    recorded = live.annotations.get(ANNOTATION_CLAIM_METADATA, "")
+    if recorded == hash_claim_metadata(snapshot.naming):
+        return None
+    why = "the metadata of its claim template has to change; the Pods stay as they are"
+    return Decision(
+        reason=routine.UPDATING_CLAIM_TEMPLATE,
+        message="Updating the template of disks to come: spec.inheritedMetadata has changed.",
+        phase=Phase.UPGRADING,
+        actions=(DeleteObject(live.kind, live.name, live.uid, why, orphan=True),),
+        requeue_after=POD_START,
+    )
+
+
+def _decide(
+    claims: list[Claim], size: str, actions: tuple[ResizeClaim | DeleteObject, ...]
+) -> Decision:
+    names = ", ".join(claim.name for claim in claims)
+    return Decision(
+        reason=routine.GROWING_DISKS,
+        message=f"Growing the disks to {size}: {names}.",
+        phase=Phase.UPGRADING,
+        actions=actions,
+        requeue_after=POD_START if actions else OUTSIDE_CHANGE,
+    )
+
+
+def _template_size(snapshot: Snapshot) -> str:
+    spec = _claim_template(snapshot).get("spec") or {}
+    return str(spec.get("resources", {}).get("requests", {}).get("storage", ""))
+
+
+def _claim_template(snapshot: Snapshot) -> dict[str, Any]:
+    """The live template of the disks; empty if there is none."""
+    live = snapshot.statefulset
+    templates = live.body.get("spec", {}).get("volumeClaimTemplates") if live else None
+    return dict(templates[0]) if templates else {}
+
+
+def _is_below(have: str, want: str) -> bool:
+    """Whether a size is known and smaller."""
+    return bool(have) and parse_quantity(have) < parse_quantity(want)

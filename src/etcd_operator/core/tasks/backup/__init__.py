@@ -1,0 +1,1 @@
+"""EtcdBackup: when one is due, and what became of it."""

@@ -1,0 +1,139 @@
+"""What a look at a backup or a restore ends with: what to do, what to report, what to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from etcd_operator.api.cluster import Condition
+from etcd_operator.core.reasons import backups, restores, tasks
+from etcd_operator.core.reasons.reason import Reason
+from etcd_operator.core.status.conditions import Verdict
+
+Json = dict[str, Any]
+
+FIRST_RETRY: Final = timedelta(seconds=10)
+MOST_CONDITIONS: Final = 8
+LONGEST_RETRY: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateObject:
+    """Create an object that must not exist; `why` is the sentence of the event."""
+
+    kind: str
+    manifest: Json = field(hash=False)
+    why: str = ""
+
+    @property
+    def reason(self) -> Reason:
+        """The reason of the event."""
+        return tasks.CREATED[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """Delete exactly this Job, and its Pods with it."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotateCluster:
+    """Put annotations on exactly this EtcdCluster, as it was looked at; None takes one off.
+
+    `reason` is that of the event.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    annotations: Json = field(hash=False)
+    why: str = ""
+    reason: Reason = restores.DISKS_FILLED
+
+
+@dataclass(frozen=True, slots=True)
+class SetRestoreFinalizer:
+    """Put the finalizer on exactly this EtcdRestore, as it was looked at, or take it off.
+
+    `finalizers` are those that it is to have.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    finalizers: tuple[str, ...]
+
+
+TaskAction = CreateObject | DeleteJob | AnnotateCluster | SetRestoreFinalizer
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvent:
+    """An event: what happened, in a word and a sentence."""
+
+    kind: Literal["Normal", "Warning"]
+    reason: Reason
+    message: str
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long to wait before another try after so many that failed."""
+    doublings: int = min(max(failures, 1) - 1, 10)
+    return min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY)
+
+
+def seconds_until(moment: datetime | None, now: datetime) -> float | None:
+    """Seconds from now to a moment, at least a tenth; None for none."""
+    return None if moment is None else max((moment - now).total_seconds(), 0.1)
+
+
+def date_conditions(
+    verdicts: tuple[Verdict, ...],
+    before: tuple[Condition, ...],
+    now: datetime,
+    generation: int,
+) -> tuple[Condition, ...]:
+    """Make conditions of verdicts; those whose status stays keep their time, others as before."""
+    known = {condition.type: condition for condition in before}
+    for verdict in verdicts:
+        old = known.get(verdict.type)
+        same = old is not None and old.status == verdict.status
+        known[verdict.type] = Condition(
+            type=verdict.type,
+            status=verdict.status,
+            reason=verdict.reason.name,
+            message=verdict.message,
+            last_transition_time=old.last_transition_time if old and same else format_time(now),
+            observed_generation=generation,
+        )
+    # Those of others stay, as far as there is room.
+    new = {verdict.type for verdict in verdicts}
+    others = [c for c in known.values() if c.type not in new][: MOST_CONDITIONS - len(new)]
+    kept = {c.type for c in others} | new
+    return tuple(c for c in known.values() if c.type in kept)
+
+
+def find_block(conditions: tuple[Condition, ...]) -> str:
+    """What kept a Job from going on when it was last looked at; empty if nothing did."""
+    return next((c.message for c in conditions if c.reason == backups.JOB_BLOCKED.name), "")
+
+
+def refuse(
+    conditions: tuple[Condition, ...], why: str, now: datetime, generation: int
+) -> tuple[Condition, ...]:
+    """The conditions when Kubernetes refuses an action."""
+    return date_conditions(
+        (Verdict("Completed", "False", tasks.REFUSED_BY_KUBERNETES, why),),
+        conditions,
+        now,
+        generation,
+    )
+
+
+def format_time(moment: datetime) -> str:
+    """Write a time as Kubernetes does."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

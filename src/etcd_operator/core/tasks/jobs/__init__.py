@@ -1,0 +1,1 @@
+"""Jobs of backups and restores: their manifests, their status, their last words."""

@@ -1,0 +1,1 @@
+"""EtcdRestore: which backup, which cluster, and the steps between."""

@@ -1,0 +1,56 @@
+"""What is wrong with a place in a store, before a Job with credentials is made for it.
+
+The API server's rules refuse the same; these also see objects that are older than the rules.
+"""
+
+from __future__ import annotations
+
+import re
+
+from etcd_operator.api.storage import AzureAccess, LocalAccess, S3Access
+from etcd_operator.api.store_forms import (
+    ACCOUNT,
+    ACCOUNT_REMEDY,
+    BUCKET,
+    BUCKET_REMEDY,
+    IDENTITY_REMEDY,
+    REGION,
+    REGION_REMEDY,
+    find_endpoint_problem,
+    is_azure,
+)
+from etcd_operator.core.tasks.jobs.job import Access
+
+
+def find_store_problem(access: Access, field: str) -> str:
+    """Return the first thing that is wrong, in one sentence; empty for nothing."""
+    if isinstance(access, LocalAccess):
+        path = str(getattr(access, "path", ""))
+        if ".." in path.split("/"):
+            return f"{field}.path {path} leads out of the disk: remove the dots."
+        return ""
+    if isinstance(access, S3Access | AzureAccess) and access.endpoint:
+        problem = find_endpoint_problem(access.endpoint)
+        if problem:
+            # Without what stands before an @: it may be a password.
+            shown = access.endpoint.rpartition("@")[2][:100]
+            return f"{field}.endpoint {shown} {problem}."
+    if (
+        isinstance(access, AzureAccess)
+        and not access.credentials_secret
+        and not is_azure(access.endpoint)
+    ):
+        return f"{field}.endpoint {access.endpoint[:100]} {IDENTITY_REMEDY}."
+    for name, form, remedy in _FORMS:
+        value = str(getattr(access, name, ""))
+        if value and not re.fullmatch(form, value):
+            return f"{field}.{name} {value[:100]} is part of a host name and cannot be: {remedy}."
+    return ""
+
+
+_FORMS = (
+    ("region", REGION, REGION_REMEDY),
+    ("account", ACCOUNT, ACCOUNT_REMEDY),
+    ("bucket", BUCKET, BUCKET_REMEDY),
+    ("container", BUCKET, BUCKET_REMEDY),
+)

@@ -1,0 +1,54 @@
+"""The step `finish`: what was restored becomes the member's data directory, by one rename.
+
+A data directory that is there already was put there whole, by an earlier try of the same restore;
+one of anything else is never touched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from etcd_operator.errors import TaskError
+from etcd_operator.jobs.io.files import explain_disk, read_notes, writing
+
+Json = dict[str, Any]
+
+MARK: Final = "restored-by"
+
+
+def finish_disk(task: Json) -> Json:
+    """Put the restored data in place; returns what there is to say. Raises TaskError."""
+    data, restoring = Path(task["data"]), Path(task["restoring"])
+    mark = Path(task["mount"]) / MARK
+    owner = mark.read_text() if mark.exists() else ""
+    if data.exists():
+        if owner != task["restoreUid"]:
+            raise TaskError(
+                f"The disk holds data of something else at {data}: it is left as it is. Restore "
+                "into a cluster of another name."
+            )
+        shutil.rmtree(restoring, ignore_errors=True)
+        return read_notes()
+    # The mark first: data is only ever found beside the name of who put it there.
+    with writing(mark) as target:
+        target.write(task["restoreUid"].encode())
+        target.flush()
+        os.fsync(target.fileno())
+    try:
+        restoring.rename(data)
+        _sync(data.parent)
+    except OSError as error:
+        raise explain_disk(error, data) from error
+    return read_notes()
+
+
+def _sync(directory: Path) -> None:
+    """Make a rename outlive a power failure."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

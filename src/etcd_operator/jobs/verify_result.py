@@ -1,0 +1,16 @@
+"""What a trial restore was found to hold. Alone in a module, so that little is loaded for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What the trial restore holds, and how it was compared, in a sentence."""
+
+    revision: int
+    key_count: int
+    hash_kv: int
+    compact_revision: int
+    sentence: str

@@ -1,0 +1,1 @@
+"""Passes: observation of a cluster, the plan, its execution, the report."""

@@ -1,0 +1,199 @@
+"""Carries out a plan, action by action, until something says no.
+
+Each guard judges the snapshot as the actions before have made it. A correction of our own objects
+that Kubernetes refuses stops only what needs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+
+import structlog
+
+from etcd_operator.core import guards
+from etcd_operator.core.actions import Action, ApplyObject
+from etcd_operator.core.actions.sentences import describe
+from etcd_operator.core.model.live_objects import Child
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.planner import Plan, predict
+from etcd_operator.core.plan.prerequisites import find_prerequisite, is_correction
+from etcd_operator.core.reasons import events
+from etcd_operator.errors import (
+    EtcdError,
+    EtcdRefused,
+    EtcdUnreachable,
+    EvictionRefused,
+    Forbidden,
+    Invalid,
+    KubeError,
+    KubeUnavailable,
+    OperatorError,
+)
+from etcd_operator.runtime.engine.caches import KINDS, Caches
+from etcd_operator.runtime.engine.corrections import Corrections
+from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
+from etcd_operator.runtime.process.metrics import Metrics
+
+log = structlog.get_logger("reconciler")
+
+GATEWAY_TIMEOUT = 504
+MOST_CHARACTERS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a plan: the actions that took effect, and what stopped the others, if any.
+
+    `refused` are the corrections that Kubernetes refuses: what does not need them has gone on.
+    """
+
+    done: tuple[Action, ...]
+    stopped_at: Action | None = None
+    vetoed: str = ""
+    error: OperatorError | None = None
+    refused: tuple[tuple[Action, KubeError], ...] = ()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One plan while it is carried out."""
+
+    snapshot: Snapshot
+    done: list[Action] = field(default_factory=list)
+    refused: list[tuple[Action, KubeError]] = field(default_factory=list)
+
+    def end(
+        self, action: Action | None = None, vetoed: str = "", error: OperatorError | None = None
+    ) -> Outcome:
+        return Outcome(tuple(self.done), action, vetoed, error, tuple(self.refused))
+
+
+class Executor:
+    """Carries out plans."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        caches: Caches,
+        performer: ActionHandlers,
+        events: EventRecorder,
+        metrics: Metrics,
+        corrections: Corrections,
+    ) -> None:
+        self._api = api
+        self._caches = caches
+        self._performer = performer
+        self._events = events
+        self._metrics = metrics
+        self._corrections = corrections
+
+    async def carry_out(self, planned: Plan, snapshot: Snapshot) -> Outcome:
+        """Carry out a plan; never raises a KubeError or EtcdError, but says what stopped it."""
+        run = _Run(snapshot)
+        for action in planned.actions:
+            needed = self._find_obstacle(action, run)
+            if needed is not None:
+                run.refused.append((action, needed))
+                if is_correction(action):
+                    continue
+                return run.end()  # what follows in the plan builds on it
+            outcome = await self._step(action, run)
+            if outcome is not None:
+                return outcome
+        return run.end()
+
+    def _find_obstacle(self, action: Action, run: _Run) -> KubeError | None:
+        """Why an action is not tried: Kubernetes refuses what it needs, or has just refused it."""
+        refused = dict(run.refused)
+        needed = find_prerequisite(action, refused, run.snapshot)
+        if needed is not None:
+            return refused[needed]
+        if not is_correction(action):
+            return None
+        return self._corrections.find_refusal(run.snapshot.naming.uid, action)
+
+    async def _step(self, action: Action, run: _Run) -> Outcome | None:
+        """Take one step; returns the outcome if it was the last one."""
+        veto = guards.refuse(action, run.snapshot)
+        if veto is not None:
+            self._count(action, "vetoed")
+            log.warning("vetoed", cluster=_id(run.snapshot), action=str(action)[:300], why=veto)
+            return run.end(action, vetoed=veto)
+        try:
+            await self._perform(action, run.snapshot)
+        except (KubeError, EtcdError) as error:
+            refused = isinstance(error, EtcdRefused | EvictionRefused)
+            self._count(action, "refused" if refused else "failed")
+            self._tell_unanswered(action, error, run.snapshot)
+            if not isinstance(error, Invalid | Forbidden) or not is_correction(action):
+                return run.end(action, error=error)
+            log.warning("refused", cluster=_id(run.snapshot), error=str(error)[:300])
+            self._corrections.note_refusal(run.snapshot.naming.uid, action, error)
+            run.refused.append((action, error))
+            return None
+        self._count(action, "done")
+        run.done.append(action)
+        run.snapshot = predict(run.snapshot, (action,))
+        return None
+
+    async def _perform(self, action: Action, snapshot: Snapshot) -> None:
+        before = self._find_live(action, snapshot)
+        if isinstance(action, ApplyObject):
+            await self._name_manager(action, snapshot)
+        await self._performer.perform(action, snapshot)
+        after = self._find_live(action, snapshot)
+        self._corrections.note_done(snapshot.naming.uid, action, before, after)
+        if before is None or after is None or before.resource_version != after.resource_version:
+            self._tell(action, snapshot)
+
+    def _find_live(self, action: Action, snapshot: Snapshot) -> Child | None:
+        if not isinstance(action, ApplyObject):
+            return None
+        return self._caches.children[action.kind].get(snapshot.naming.namespace, action.name)
+
+    async def _name_manager(self, action: ApplyObject, snapshot: Snapshot) -> None:
+        """Read who has changed an object again that was corrected before: no cache keeps that."""
+        if not action.uid or not self._corrections.is_suspect(snapshot.naming.uid, action):
+            return
+        with contextlib.suppress(KubeError):
+            live = await self._api.get(KINDS[action.kind], snapshot.naming.namespace, action.name)
+            self._corrections.name_manager(snapshot.naming.uid, action, live)
+
+    def _count(self, action: Action, result: str) -> None:
+        self._metrics.actions.labels(type(action).__name__, result).inc()
+
+    def _tell(self, action: Action, snapshot: Snapshot) -> None:
+        reason, sentence = describe(action, snapshot.naming.name)
+        log.info(sentence, cluster=_id(snapshot), reason=reason.name)
+        self._events.record(_regarding(snapshot), "Normal", reason.name, sentence, always=True)
+
+    def _tell_unanswered(self, action: Action, error: OperatorError, snapshot: Snapshot) -> None:
+        """Say what may have taken effect: whether it did, only a later pass can see."""
+        if _is_without_answer(error):
+            sentence = describe(action, snapshot.naming.name)[1].rstrip(".")
+            message = f"There was no answer to this, so it may have happened: {sentence}. ({error})"
+            self._events.record(
+                _regarding(snapshot),
+                "Warning",
+                events.NO_ANSWER.name,
+                message[:MOST_CHARACTERS],
+            )
+
+
+def _is_without_answer(error: OperatorError) -> bool:
+    """Whether nobody knows what came of a request: an answer of the API server is one."""
+    if isinstance(error, KubeUnavailable):
+        return error.status in (0, GATEWAY_TIMEOUT)
+    return isinstance(error, EtcdUnreachable)
+
+
+def _regarding(snapshot: Snapshot) -> Regarding:
+    naming = snapshot.naming
+    return Regarding(naming.namespace, naming.name, naming.uid)
+
+
+def _id(snapshot: Snapshot) -> str:
+    return f"{snapshot.naming.namespace}/{snapshot.naming.name}"

@@ -1,0 +1,305 @@
+"""Look at one cluster: caches for what Kubernetes has, the members themselves for what etcd has."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.core.auth.state import EtcdAuth
+from etcd_operator.core.bootstrap.rule import must_see_claims
+from etcd_operator.core.certificates.rule import is_retirement_due
+from etcd_operator.core.certificates.state import Credential, Trusted, join_bundle
+from etcd_operator.core.certificates.wanted import (
+    CLIENT_TRUST_FILE,
+    PEER_TRUST_FILE,
+    port_of,
+    used_secrets,
+    wanted_authorities,
+)
+from etcd_operator.core.model.live_objects import Child, Claim, Pod
+from etcd_operator.core.model.naming import (
+    ANNOTATION_TRUST,
+    LABEL_CLUSTER_UID,
+    ORPHAN,
+    Naming,
+    ordinal_of_claim,
+)
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.quorum_loss.record import must_compare
+from etcd_operator.core.required_backup.state import BackupState
+from etcd_operator.core.storage.maintenance import is_about_to_defragment
+from etcd_operator.errors import EtcdError
+from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.cluster_warnings import ClusterWarnings
+from etcd_operator.runtime.engine.nodes import NodeLookup
+from etcd_operator.runtime.etcd.auth_cache import AuthCache
+from etcd_operator.runtime.etcd.channel import PeerTls
+from etcd_operator.runtime.etcd.hash_compare import Comparer
+from etcd_operator.runtime.etcd.member_answers import (
+    MemberAnswers,
+    add_defragmenting,
+    add_raft_progress,
+)
+from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
+from etcd_operator.runtime.kubernetes import api as kube
+from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.kubernetes.watch_cache import Cache
+from etcd_operator.runtime.pki.identity import Identity
+from etcd_operator.runtime.pki.peer_certificate import find_signer
+from etcd_operator.runtime.pki.secrets import CertificateSecrets
+from etcd_operator.runtime.process.clock import Clock
+
+
+class Gatherer:
+    """Takes snapshots. Raises KubeError when the API server has to be asked and does not answer."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        caches: Caches,
+        etcd: EtcdPool,
+        clock: Clock,
+        domain: str,
+        credentials: CertificateSecrets,
+        access: AuthCache,
+        backups_of: Callable[[EtcdCluster], tuple[BackupState, ...]] = lambda _: (),
+        own_namespace: str = "etcd-operator-system",
+    ) -> None:
+        self._own_namespace = own_namespace
+        self._backups_of = backups_of
+        self._api = api
+        self._caches = caches
+        self._etcd = etcd
+        self._members = MemberAnswers(etcd)
+        self._clock = clock
+        self._domain = domain
+        self._hosts = NodeLookup(api, clock)
+        self._comparer = Comparer(etcd, clock)
+        self._warnings = ClusterWarnings(api, clock)
+        self._credentials = credentials
+        self._access = access
+
+    async def gather(self, cluster: EtcdCluster) -> Snapshot:
+        """Return everything that is known about a cluster at this moment."""
+        naming = Naming.of(cluster, self._domain)
+        await self._refresh_strangers(naming)
+        if cluster.deleting and ORPHAN not in cluster.finalizers:
+            await self._refresh_owner(naming)
+        snapshot = await self._look(cluster, naming)
+        pods, probes = snapshot.pods, dict(snapshot.probes)
+        membership = await self._members.list_members(pods, probes, snapshot.recorded_cluster_id)
+        snapshot = replace(snapshot, membership=membership, probes=probes)
+        if must_compare(snapshot):
+            snapshot = replace(snapshot, probes=await add_raft_progress(pods, probes))
+        snapshot = replace(
+            snapshot, compared=self._comparer.look(snapshot), claims=self._find_claims(cluster)
+        )
+        unlabelled_claims = await self._look_for_claims(snapshot)
+        claims = self._find_claims(cluster)
+        snapshot = replace(
+            snapshot,
+            claims=claims,
+            unlabelled_claims=unlabelled_claims,
+            compacted=await self._members.find_compacted(snapshot),
+            nodes=await self._hosts.find(pods, claims),
+            warnings=await self._warnings.look(snapshot, claims),
+            presented=await self._see_presented(snapshot),
+            access=await self._read_auth(snapshot),
+        )
+        if is_about_to_defragment(snapshot):
+            snapshot = replace(snapshot, probes=await add_defragmenting(pods, probes))
+        return snapshot
+
+    async def _look(self, cluster: EtcdCluster, naming: Naming) -> Snapshot:
+        """Return what the caches have, the Secrets, and the status that each member tells."""
+        everybody = self._caches.pods.in_cluster(cluster.namespace, cluster.name)
+        pods = tuple(pod for pod in everybody if pod.owner_uid == cluster.uid)
+        children = self._find_children(naming)
+        credentials = await self._look_at_credentials(cluster, naming, pods, children)
+        probes = await self._members.probe(pods)
+        return Snapshot(
+            cluster=cluster,
+            naming=naming,
+            now=self._clock.now(),
+            children=children,
+            pods=pods,
+            probes=probes,
+            credentials=credentials,
+            gate_trust=_read_gate_trust(self._caches.children["ConfigMap"], naming),
+            backups=self._backups_of(cluster),
+            operator_namespace=self._own_namespace,
+            cert_manager=self._caches.children["Certificate"].served,
+        )
+
+    async def _look_at_credentials(
+        self,
+        cluster: EtcdCluster,
+        naming: Naming,
+        pods: tuple[Pod, ...],
+        children: Mapping[tuple[str, str], Child],
+    ) -> Mapping[str, Credential]:
+        """Read the Secrets of a cluster with TLS, and let the operator be known to its members."""
+        names = used_secrets(cluster.spec, naming)
+        if not names:
+            self._client_tls(naming, pods, None)
+            return {}
+        # A deletion may wait for a backup, of a quorum that only who is known to it can ask.
+        if cluster.deleting and not cluster.spec.backup.before_deletion:
+            return {}
+        force_refresh = not pods or any(not pod.ready for pod in pods)
+        found = await self._credentials.look(
+            naming, names, force_refresh=force_refresh, revision_key=_revision_key(children)
+        )
+        self._client_tls(naming, pods, self._credentials.identity(naming))
+        return found
+
+    def _client_tls(self, naming: Naming, pods: Iterable[Pod], identity: Identity | None) -> None:
+        """Say who we are to these Pods; to nobody, if they are spoken with in plain text.
+
+        Without TLS too: an address that is used again may have been that of another cluster's Pod.
+        """
+        for pod in pods:
+            if pod.address:
+                name = naming.host(pod.ordinal)
+                self._etcd.set_tls(address_of(pod), PeerTls(identity, name) if identity else None)
+
+    async def _read_auth(self, snapshot: Snapshot) -> EtcdAuth | None:
+        """Ask a voter for users and roles, where the spec says something of them."""
+        security, live = snapshot.cluster.spec.security, snapshot.membership
+        if security is None or security.auth is None or live is None or not live.linearizable:
+            return None
+        for seat in snapshot.seats():
+            voter = seat.member and not seat.member.is_learner
+            if voter and seat.pod and seat.serves(live.cluster_id):
+                client = await self._etcd.client(address_of(seat.pod))
+                with contextlib.suppress(EtcdError):
+                    return await self._access.look(snapshot.naming.uid, client)
+        return None
+
+    async def _see_presented(self, snapshot: Snapshot) -> Mapping[tuple[int, int], str]:
+        """See who signed what members show, if that is all that keeps an old authority trusted."""
+        asked = []
+        for authority in wanted_authorities(snapshot):
+            port = port_of(snapshot, authority)
+            if port is not None and is_retirement_due(snapshot, authority):
+                roots = join_bundle(snapshot.credentials[authority].trusted)
+                asked += [(pod, port, roots) for pod in snapshot.pods if pod.running]
+        signers = await asyncio.gather(
+            *(
+                find_signer(pod.address, port, snapshot.naming.host(pod.ordinal), roots)
+                for pod, port, roots in asked
+            )
+        )
+        return {
+            (pod.ordinal, port): signer
+            for (pod, port, _), signer in zip(asked, signers, strict=True)
+        }
+
+    def _find_children(self, naming: Naming) -> dict[tuple[str, str], Child]:
+        found = {}
+        for kind, name in child_names(naming):
+            child = self._caches.children[kind].get(naming.namespace, name)
+            if child is not None:
+                found[kind, name] = child
+        return found
+
+    async def _refresh_strangers(self, naming: Naming) -> None:
+        """Read objects again that no watch tells about, because they lack our label."""
+        for kind, name in child_names(naming):
+            child = self._caches.children[kind].get(naming.namespace, name)
+            if child is not None and not child.labelled:
+                await self._caches.refresh(kind, naming.namespace, name, child.uid)
+
+    async def _refresh_owner(self, naming: Naming) -> None:
+        """Before anything is deleted: look whether the garbage collector left us the owner.
+
+        It takes the owner from the objects before it takes its finalizer from the EtcdCluster, but
+        the watches of two kinds tell in any order. One object is as good as all of them.
+        """
+        for kind, name in (
+            ("StatefulSet", naming.statefulset),
+            ("ConfigMap", naming.config_map),
+            ("Service", naming.peer_service),
+        ):
+            child = self._caches.children[kind].get(naming.namespace, name)
+            if child is not None and child.owner_uid == naming.uid:
+                if not child.deleting:
+                    await self._caches.refresh(kind, naming.namespace, name, child.uid)
+                return
+
+    def _find_claims(self, cluster: EtcdCluster) -> tuple[Claim, ...]:
+        return tuple(self._caches.claims.in_cluster(cluster.namespace, cluster.name))
+
+    async def _look_for_claims(self, snapshot: Snapshot) -> tuple[str, ...] | None:
+        """Look for disks under our members' names: an earlier life's, or ours and unseen yet.
+
+        The StatefulSet was looked at before: what it has created by then is found. Ours go into
+        the caches, the others are returned.
+        """
+        if not must_see_claims(snapshot):
+            return None
+        naming = snapshot.naming
+        found = []
+        async for page in self._api.list_pages(kube.CLAIMS, naming.namespace):
+            for item in page.get("items") or ():
+                metadata = item["metadata"]
+                if ordinal_of_claim(metadata["name"], naming.name) is None:
+                    continue
+                if LABEL_CLUSTER_UID in (metadata.get("labels") or {}):
+                    self._caches.observe(kube.CLAIMS.name, item)
+                else:
+                    found.append(metadata["name"])
+        return tuple(found)
+
+
+def _revision_key(children: Mapping[tuple[str, str], Child]) -> str:
+    """What tells that somebody has written Secrets: cert-manager, or another operator.
+
+    The first counts the editions of its certificates. The second writes an authority first and then
+    into the gate who is trusted: so who knows the gate as it is never believes in authorities that
+    are older, and never takes back there what another has written.
+    """
+    told = [
+        f"{name} {(child.body.get('status') or {}).get('revision')}"
+        for (kind, name), child in children.items()
+        if kind == "Certificate"
+    ]
+    told += [
+        f"{name} {child.annotations.get(ANNOTATION_TRUST)}"
+        for (kind, name), child in children.items()
+        if kind == "ConfigMap"
+    ]
+    return ", ".join(sorted(told))
+
+
+def _read_gate_trust(gates: Cache[Child], naming: Naming) -> dict[str, tuple[Trusted, ...]]:
+    """Whom members were told to trust, by file; what nobody can read is left out."""
+    gate = gates.get(naming.namespace, naming.config_map)
+    trust: dict[str, tuple[Trusted, ...]] = {}
+    if gate is None or gate.owner_uid != naming.uid:
+        return trust
+    for file in (CLIENT_TRUST_FILE, PEER_TRUST_FILE):
+        text = (gate.body.get("data") or {}).get(file)
+        if text:
+            from etcd_operator.runtime.pki.x509 import read_bundle
+
+            with contextlib.suppress(ValueError):
+                trust[file] = read_bundle(text)
+    return trust
+
+
+def child_names(naming: Naming) -> tuple[tuple[str, str], ...]:
+    """Kind and name of every object that the operator renders for a cluster."""
+    return (
+        ("StatefulSet", naming.statefulset),
+        ("Service", naming.peer_service),
+        ("Service", naming.client_service),
+        ("ConfigMap", naming.config_map),
+        ("PodDisruptionBudget", naming.disruption_budget),
+        ("NetworkPolicy", naming.network_policy),
+        ("Certificate", naming.server_certificate),
+        ("Certificate", naming.client_certificate),
+    )

@@ -1,0 +1,372 @@
+"""One pass over one cluster: gather, plan, guard, act, report. The file to read first.
+
+    caches ──┐
+    etcd ────┴─► Snapshot ─► plan ─► [guard ─► act]* ─► status, events, metrics
+
+A pass holds nothing in memory that the next one needs: whatever happens, the next pass looks at
+the world again and goes on from where it stands.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from etcd_operator.api.cluster import Condition, EtcdCluster, EtcdClusterStatus, Phase
+from etcd_operator.core.actions import Action, ApplyObject, EvictPod, SetFinalizer
+from etcd_operator.core.actions.sentences import describe
+from etcd_operator.core.consistency.divergence import suspect_ids
+from etcd_operator.core.model.decision import Decision
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.objects.operator_upgrade import is_upgrade
+from etcd_operator.core.plan.planner import Plan, plan
+from etcd_operator.core.reachability.unreachable import explain_user
+from etcd_operator.core.reasons import attention
+from etcd_operator.core.required_backup.requirement import hold_upgrade
+from etcd_operator.core.status.conditions import WARNINGS
+from etcd_operator.core.status.report import report
+from etcd_operator.errors import (
+    Conflict,
+    EtcdRefused,
+    EvictionRefused,
+    Forbidden,
+    Invalid,
+    KubeUnavailable,
+    NotFound,
+    OperatorError,
+    Refusal,
+)
+from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.corrections import Corrections
+from etcd_operator.runtime.engine.execute import Executor, Outcome
+from etcd_operator.runtime.engine.gather import Gatherer
+from etcd_operator.runtime.engine.serving_operators import ServingOperators
+from etcd_operator.runtime.engine.upgrade_turns import Turns
+from etcd_operator.runtime.kubernetes import api as kube
+from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
+from etcd_operator.runtime.process.metrics import Metrics
+
+log = structlog.get_logger("reconciler")
+
+REMEMBERED = 10_000
+# Refusals at the pace that the decision asks for: enough for etcd's own window of five seconds.
+# From then on each one adds to the delay, up to so many seconds.
+REFUSALS_AT_PACE = 50
+LONGEST_REFUSED = 5.0
+# A budget counts a Pod that has become Ready a moment later: only what lasts is said.
+TOLD_FROM = 10
+# Seconds between looks at a cluster that another operator serves.
+LOOK_AT_CLAIM = 10.0
+# Kubernetes usually looks at a changed StatefulSet within milliseconds.
+UNOBSERVED_FOR = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """When to look again: `after` seconds (None: at the steady pace), or after a `failure`."""
+
+    after: float | None = None
+    failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LastPass:
+    """What the last pass over a cluster did, and whether its status came too late.
+
+    `refusals` counts how often in a row etcd, or a PodDisruptionBudget, has refused the same kind
+    of action; `unobserved` is since when all would be well but for a template that Kubernetes has
+    yet to look at.
+    """
+
+    done: tuple[Action, ...] = ()
+    late: bool = False
+    refused: str = ""
+    refusals: int = 0
+    unobserved: datetime | None = None
+
+
+class Reconciler:
+    """Makes passes. Every dependency is given; nothing here knows of queues or tasks."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        caches: Caches,
+        gatherer: Gatherer,
+        executor: Executor,
+        events: EventRecorder,
+        metrics: Metrics,
+        corrections: Corrections,
+        operators: ServingOperators,
+        turns: Turns,
+    ) -> None:
+        self._api = api
+        self._caches = caches
+        self._gatherer = gatherer
+        self._executor = executor
+        self._events = events
+        self._metrics = metrics
+        self._corrections = corrections
+        self._operators = operators
+        self._turns = turns
+        self._last: OrderedDict[str, LastPass] = OrderedDict()
+
+    async def reconcile(self, namespace: str, name: str) -> Requeue:
+        """Make one pass over a cluster; raises KubeError if it could not even look."""
+        cluster = self._caches.clusters.get(namespace, name)
+        if cluster is None:
+            self._metrics.forget_cluster(namespace, name)
+            return Requeue()
+        cluster = await self._operators.settle(cluster)
+        if cluster is None:
+            self._metrics.forget_cluster(namespace, name)
+            return Requeue(LOOK_AT_CLAIM)
+        gathered = await self._gatherer.gather(cluster)
+        snapshot = hold_upgrade(replace(gathered, kept=self._corrections.look(cluster.uid)))
+        snapshot, planned = self._take_turn(snapshot, plan(snapshot))
+        outcome = await self._executor.carry_out(planned, snapshot)
+        if (upgrade := _find_upgrade(planned, snapshot)) and upgrade not in outcome.done:
+            self._turns.give_back(namespace, name)
+        log.debug(
+            "pass",
+            cluster=_id(cluster),
+            rule=planned.rule,
+            reason=planned.decision.reason.name,
+            done=len(outcome.done),
+            stopped=outcome.vetoed or str(outcome.error or ""),
+            silent={o: p.error for o, p in snapshot.probes.items() if p.error},
+        )
+        unobserved = self._find_unobserved(planned, outcome, snapshot)
+        decision = _choose_report(planned.decision, outcome, unobserved, snapshot)
+        if decision is not None and self._count_refusals(cluster, outcome) >= TOLD_FROM:
+            decision = _explain_eviction(decision, outcome)
+        late = decision is not None and not await self._report(snapshot, decision)
+        return self._schedule(cluster, planned, outcome, late=late, unobserved=unobserved)
+
+    def _count_refusals(self, cluster: EtcdCluster, outcome: Outcome) -> int:
+        return _remember(outcome, self._last.get(cluster.uid, LastPass()), late=False).refusals
+
+    def _take_turn(self, snapshot: Snapshot, planned: Plan) -> tuple[Snapshot, Plan]:
+        """Let what only a new version of the operator rolls wait until it is its turn."""
+        naming, rolls = snapshot.naming, _find_upgrade(planned, snapshot)
+        waits = self._turns.take(naming.namespace, naming.name) if rolls else ""
+        if not waits:
+            return snapshot, planned
+        snapshot = replace(snapshot, upgrade_waits=waits)
+        return snapshot, plan(snapshot)
+
+    def _find_unobserved(
+        self, planned: Plan, outcome: Outcome, snapshot: Snapshot
+    ) -> datetime | None:
+        """Since when all seems well because Kubernetes has yet to look at the StatefulSet.
+
+        Its answer to our own write counts, where there was one: a write that changed nothing needs
+        nobody's look.
+        """
+        if not planned.decision.settled:
+            return None
+        observed = snapshot.statefulset_observed
+        if any(isinstance(a, ApplyObject) and a.kind == "StatefulSet" for a in outcome.done):
+            naming = snapshot.naming
+            live = self._caches.children["StatefulSet"].get(naming.namespace, naming.statefulset)
+            observed = live is not None and live.observed
+        if observed:
+            return None
+        before = self._last.get(snapshot.naming.uid)
+        return (before.unobserved if before else None) or snapshot.now
+
+    async def _report(self, snapshot: Snapshot, decision: Decision) -> bool:
+        """Write the status if it changed; say what blocks or broke, and once what phase it is.
+
+        Returns False if it came too late: the EtcdCluster is not what was looked at any more.
+        """
+        cluster, regarding = snapshot.cluster, _regarding(snapshot.cluster)
+        status = report(snapshot, decision)
+        self._metrics.show_cluster(cluster.namespace, cluster.name, cluster.spec.size, status)
+        self._metrics.show_comparison(
+            cluster.namespace, cluster.name, snapshot.compared, len(suspect_ids(snapshot))
+        )
+        bad = decision.blocked or status.phase is Phase.FAILED
+        if bad:
+            self._events.record(regarding, "Warning", decision.reason.name, decision.message)
+        for condition in status.conditions:
+            if _is_warning(condition, snapshot, told=decision.reason.name if bad else ""):
+                self._events.record(regarding, "Warning", condition.reason, condition.message)
+        if status == cluster.status:
+            return True
+        if not await self._write_status(cluster, status):
+            return False
+        if status.phase is not cluster.status.phase and not bad:
+            self._events.record(
+                regarding, "Normal", decision.reason.name, decision.message, always=True
+            )
+        return True
+
+    async def _write_status(self, cluster: EtcdCluster, status: EtcdClusterStatus) -> bool:
+        """Return whether it was written onto the very object that was looked at."""
+        patch = {
+            "metadata": {"uid": cluster.uid, "resourceVersion": cluster.resource_version},
+            "status": status.model_dump(mode="json", by_alias=True),
+        }
+        try:
+            answer = await self._api.merge_patch(
+                kube.CLUSTERS, cluster.namespace, cluster.name, patch, subresource="status"
+            )
+        except (Conflict, NotFound):
+            return False  # it changed or went meanwhile, and the watch is about to tell
+        self._caches.observe(kube.CLUSTERS.name, answer)
+        return True
+
+    def _schedule(
+        self,
+        cluster: EtcdCluster,
+        planned: Plan,
+        outcome: Outcome,
+        *,
+        late: bool,
+        unobserved: datetime | None,
+    ) -> Requeue:
+        """Go on at once while things move; the same again and again is no movement."""
+        before = self._last.get(cluster.uid, LastPass())
+        now = replace(_remember(outcome, before, late=late), unobserved=unobserved)
+        self._last[cluster.uid] = now
+        self._last.move_to_end(cluster.uid)
+        while len(self._last) > REMEMBERED:
+            self._last.popitem(last=False)
+        repeated = bool(outcome.done) and before.done == outcome.done
+        error = outcome.error
+        if now.refused:
+            return Requeue(_slow_down(planned.decision.requeue_after, now.refusals))
+        if error is not None:
+            log.warning("stopped", cluster=_id(cluster), error=str(error)[:300])
+            return Requeue(_asked_to_wait(error), failure=True)
+        if outcome.vetoed or repeated:
+            return Requeue(planned.decision.requeue_after, failure=True)
+        if outcome.done:
+            return Requeue(0.0)
+        # Once is usual: the watch tells. Twice, and it does not.
+        return Requeue(planned.decision.requeue_after, failure=late and before.late)
+
+
+def _find_upgrade(planned: Plan, snapshot: Snapshot) -> ApplyObject | None:
+    """The write of a template that only a new version of the operator rolls, if there is one."""
+    live = snapshot.statefulset
+    for action in planned.actions:
+        if live and isinstance(action, ApplyObject) and action.kind == "StatefulSet":
+            return action if is_upgrade(action.manifest, live.body) else None
+    return None
+
+
+def _is_warning(condition: Condition, snapshot: Snapshot, *, told: str) -> bool:
+    """Whether a condition is told as an Event too, beside the reason that is already `told`."""
+    if condition.type == "CertificatesValid":
+        return condition.status == "False"
+    if condition.type == "SpecWarning":
+        shown = (c.message for c in snapshot.cluster.status.conditions if c.type == "SpecWarning")
+        return condition.message not in shown  # once
+    waited_for = {warning.problem.reason for warning in snapshot.warnings}
+    if condition.type == "Degraded" and condition.reason in waited_for:
+        return True
+    return condition.reason in WARNINGS and condition.reason != told
+
+
+def _remember(outcome: Outcome, before: LastPass, *, late: bool) -> LastPass:
+    if not isinstance(outcome.error, EtcdRefused | EvictionRefused):
+        return LastPass(outcome.done, late)
+    refused = type(outcome.stopped_at).__name__
+    again = refused == before.refused and not outcome.done
+    return LastPass(outcome.done, late, refused, before.refusals + 1 if again else 1)
+
+
+def _slow_down(wake_after: float | None, refusals: int) -> float | None:
+    """The delay after so many refusals in a row: minutes are not spent at ten a second."""
+    if wake_after is None or refusals <= REFUSALS_AT_PACE:
+        return wake_after
+    return max(wake_after, min(wake_after * refusals / REFUSALS_AT_PACE, LONGEST_REFUSED))
+
+
+def _choose_report(
+    decision: Decision, outcome: Outcome, unobserved: datetime | None, snapshot: Snapshot
+) -> Decision | None:
+    """Return what to report; None where what was reported before stays."""
+    if any(isinstance(action, SetFinalizer) for action in outcome.done):
+        return None  # it put the EtcdCluster into another version, or took it away
+    if unobserved is None:
+        return _explain(decision, outcome)
+    if snapshot.now - unobserved < UNOBSERVED_FOR:
+        return None  # that the new spec was observed would look as if it were done
+    message = "Kubernetes has not looked at the StatefulSet since it was changed."
+    return replace(
+        decision, reason=attention.STATEFULSET_NOT_OBSERVED, message=message, settled=False
+    )
+
+
+def _explain(decision: Decision, outcome: Outcome) -> Decision:
+    """The decision, or what Kubernetes or etcd has against it where only the user can help."""
+    if isinstance(outcome.error, EtcdRefused):
+        return _explain_etcd(decision, outcome.error, outcome.stopped_at)
+    refusals: list[tuple[Action | None, OperatorError]] = list(outcome.refused)
+    if isinstance(outcome.error, Invalid | Forbidden):
+        refusals.append((outcome.stopped_at, outcome.error))
+    if not refusals:
+        return decision
+    action, error = refusals[0]
+    what = describe(action, "the cluster")[1] if action else ""
+    why = str(error)
+    if outcome.done and not decision.settled:
+        why += f" Meanwhile: {decision.message}"
+    return replace(
+        decision,
+        reason=attention.REFUSED_BY_KUBERNETES,
+        message=f"Kubernetes refuses the next step ({what.rstrip('.')}): {why}",
+        settled=False,
+    )
+
+
+def _explain_eviction(decision: Decision, outcome: Outcome) -> Decision:
+    """The decision, or which PodDisruptionBudget has been against it for a while."""
+    pod, error = outcome.stopped_at, outcome.error
+    if not isinstance(pod, EvictPod) or not isinstance(error, EvictionRefused):
+        return decision
+    return replace(
+        decision,
+        reason=attention.EVICTION_REFUSED,
+        message=f"{decision.message} Pod {pod.name} cannot be evicted: {error} It is tried again "
+        "until the PodDisruptionBudget allows it: see `kubectl get pdb`.",
+    )
+
+
+def _explain_etcd(decision: Decision, error: EtcdRefused, action: Action | None) -> Decision:
+    """The decision, or what etcd has against it."""
+    what = describe(action, "the cluster")[1] if action else ""
+    if error.refusal is Refusal.AUTHENTICATION:
+        return replace(
+            decision,
+            reason=attention.AUTHENTICATION_REQUIRED,
+            message=f"etcd refuses the next step ({what.rstrip('.')}). {explain_user(str(error))}",
+            settled=False,
+        )
+    if error.refusal is Refusal.OTHER:
+        return replace(
+            decision,
+            reason=attention.REFUSED_BY_ETCD,
+            message=f"etcd refuses the next step ({what.rstrip('.')}): {error}",
+            settled=False,
+        )
+    return decision
+
+
+def _asked_to_wait(error: OperatorError) -> float | None:
+    return error.retry_after if isinstance(error, KubeUnavailable) else None
+
+
+def _regarding(cluster: EtcdCluster) -> Regarding:
+    return Regarding(cluster.namespace, cluster.name, cluster.uid)
+
+
+def _id(cluster: EtcdCluster) -> str:
+    return f"{cluster.namespace}/{cluster.name}"

@@ -1,0 +1,169 @@
+"""The caches of backups and restores, their Jobs and the Pods of those.
+
+The Jobs and Pods are selected by a label of their own: the watches of the members never see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from etcd_operator.api.backup import EtcdBackup, TaskPhase
+from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.parse import parse_time
+from etcd_operator.api.parse_backup import parse_backup, parse_restore
+from etcd_operator.api.restore import EtcdRestore
+from etcd_operator.core.model.naming import LABEL_TASK
+from etcd_operator.core.required_backup.requirement import ANNOTATION_BEFORE
+from etcd_operator.core.required_backup.state import BackupState
+from etcd_operator.core.tasks.consent import may_back_up
+from etcd_operator.core.tasks.jobs.status import (
+    Task,
+    TaskPod,
+    observe_task,
+    observe_task_pod,
+    owner_of,
+)
+from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.kubernetes import api as kube
+from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.kubernetes.watch_cache import Cache, CacheGroup, own_name
+
+Json = dict[str, Any]
+Listener = Callable[[str, str], None]
+
+KINDS: Final = (kube.BACKUPS, kube.RESTORES)
+
+
+class TaskCaches(CacheGroup):
+    """Everything about backups and restores."""
+
+    def __init__(self, api: KubeApi, namespaces: tuple[str, ...] = ()) -> None:
+        self.backups: Cache[EtcdBackup] = Cache(
+            api, kube.BACKUPS, parse_backup, own_name, namespaces=namespaces
+        )
+        self.restores: Cache[EtcdRestore] = Cache(
+            api, kube.RESTORES, parse_restore, own_name, namespaces=namespaces
+        )
+        self.jobs: Cache[Task] = Cache(
+            api,
+            kube.JOBS,
+            observe_task,
+            owner_of,
+            namespaces=namespaces,
+            label_selector=LABEL_TASK,
+        )
+        self.pods: Cache[TaskPod] = Cache(
+            api,
+            kube.PODS,
+            observe_task_pod,
+            owner_of,
+            namespaces=namespaces,
+            label_selector=LABEL_TASK,
+        )
+
+    def __iter__(self) -> Iterator[Cache[Any]]:
+        yield from (self.backups, self.restores, self.jobs, self.pods)
+
+    def tasks_of(self, kind: str, namespace: str, name: str) -> tuple[Task, ...]:
+        """The Jobs of one EtcdBackup or EtcdRestore, of this life or an earlier one."""
+        return tuple(self.jobs.in_cluster(namespace, f"{kind}/{name}"))
+
+    def pods_of(self, kind: str, namespace: str, name: str) -> tuple[TaskPod, ...]:
+        """The Pods of those."""
+        return tuple(self.pods.in_cluster(namespace, f"{kind}/{name}"))
+
+    def backups_of(self, cluster: EtcdCluster) -> tuple[BackupState, ...]:
+        """How the EtcdBackups of one EtcdCluster stand, by name: those that it allows.
+
+        What one of another namespace says was taken before an upgrade or a deletion proves nothing.
+        """
+        namespace, name = cluster.namespace, cluster.name
+        found = [
+            BackupState(
+                name=backup.name,
+                last=parse_time(backup.status.completion_time),
+                due=parse_time(backup.status.next_schedule_time),
+                failures=backup.status.consecutive_failures,
+                message=backup.status.message,
+                namespace=backup.namespace,
+                phase=backup.status.phase,
+                created=backup.created,
+                mark=backup.annotations.get(ANNOTATION_BEFORE, "")
+                if backup.namespace == namespace
+                else "",
+                verified=_is_verified_backup(backup),
+                spec=backup.spec,
+            )
+            for backup in self.backups.values()
+            if backup.cluster_key == (namespace, name) and may_back_up(cluster, backup.namespace)
+        ]
+        return tuple(sorted(found, key=lambda backup: backup.name))
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedBackups:
+    """EtcdBackups, and all that a pass over one looks at."""
+
+    tasks: TaskCaches
+    clusters: Caches
+
+    @property
+    def roots(self) -> Cache[EtcdBackup]:
+        """What passes are made over."""
+        return self.tasks.backups
+
+    def subscribe(self, listener: Listener) -> None:
+        """Tell of EtcdBackups, their Jobs, and the EtcdClusters that they are about."""
+        self.tasks.backups.subscribe(listener)
+        _subscribe_to_tasks(self.tasks, kube.BACKUPS.name, listener)
+
+        def note(namespace: str, cluster: str) -> None:
+            for backup in self.tasks.backups.values():
+                if backup.cluster_key == (namespace, cluster):
+                    listener(backup.namespace, backup.name)
+
+        self.clusters.clusters.subscribe(note)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedRestores:
+    """EtcdRestores, and all that a pass over one looks at."""
+
+    tasks: TaskCaches
+    clusters: Caches
+
+    @property
+    def roots(self) -> Cache[EtcdRestore]:
+        """What passes are made over."""
+        return self.tasks.restores
+
+    def subscribe(self, listener: Listener) -> None:
+        """Tell of EtcdRestores, their Jobs, and the EtcdClusters that they make."""
+        self.tasks.restores.subscribe(listener)
+        _subscribe_to_tasks(self.tasks, kube.RESTORES.name, listener)
+
+        def note(namespace: str, cluster: str) -> None:
+            for restore in self.tasks.restores.values():
+                spec = restore.spec
+                if restore.namespace == namespace and spec and spec.cluster_name == cluster:
+                    listener(restore.namespace, restore.name)
+
+        self.clusters.clusters.subscribe(note)
+
+
+def _is_verified_backup(backup: EtcdBackup) -> bool:
+    """Whether what it was made for is complete and verified."""
+    verified = any(c.type == "Verified" and c.status == "True" for c in backup.status.conditions)
+    return backup.status.phase is TaskPhase.COMPLETED and verified
+
+
+def _subscribe_to_tasks(tasks: TaskCaches, kind: str, listener: Listener) -> None:
+    def note(namespace: str, owner: str) -> None:
+        owner_kind, _, name = owner.partition("/")
+        if owner_kind == kind:
+            listener(namespace, name)
+
+    tasks.jobs.subscribe(note)
+    tasks.pods.subscribe(note)

@@ -1,0 +1,350 @@
+"""Passes over EtcdBackups and EtcdRestores: gather, decide, act, report, as over clusters.
+
+Nothing here reads a Secret or talks to a store: that is what the Jobs are for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from typing import Any, Final, assert_never
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import structlog
+from pydantic import BaseModel
+
+from etcd_operator.api.backup import EtcdBackup, TaskPhase
+from etcd_operator.core.lifecycle.serving_operator import is_served_by_another
+from etcd_operator.core.model.live_objects import PodProblem
+from etcd_operator.core.model.naming import FINALIZER
+from etcd_operator.core.tasks.backup import backup_planner as backup_planner
+from etcd_operator.core.tasks.backup.outcome import BackupView
+from etcd_operator.core.tasks.consent import may_back_up
+from etcd_operator.core.tasks.decision import (
+    AnnotateCluster,
+    CreateObject,
+    DeleteJob,
+    SetRestoreFinalizer,
+    TaskAction,
+    TaskEvent,
+    refuse,
+)
+from etcd_operator.core.tasks.jobs.status import Task, TaskPod, find_pod
+from etcd_operator.core.tasks.restore import restore_planner as restore_planner
+from etcd_operator.core.tasks.restore.source import RestoreView
+from etcd_operator.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
+from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.reconciler import Requeue
+from etcd_operator.runtime.engine.task_caches import TaskCaches
+from etcd_operator.runtime.engine.warnings import WarningReader
+from etcd_operator.runtime.kubernetes import api as kube
+from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
+from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
+from etcd_operator.runtime.kubernetes.watch_cache import Cache
+from etcd_operator.runtime.process.clock import Clock
+from etcd_operator.runtime.process.metrics import Metrics
+
+Json = dict[str, Any]
+
+log = structlog.get_logger("backups")
+
+# Nothing is looked at less often than this, in seconds.
+STEADY: Final = 300.0
+# How long a Job may take to begin before its Events are read.
+PATIENCE: Final = timedelta(seconds=3)
+_CREATED: Final = {k.name: k for k in (kube.JOBS, kube.CLAIMS, kube.CLUSTERS)}
+
+
+class TaskActionHandlers:
+    """Carries out what was decided about backups and restores."""
+
+    def __init__(self, api: KubeApi, caches: Caches, tasks: TaskCaches) -> None:
+        self._api = api
+        self._caches = caches
+        self._tasks = tasks
+
+    async def perform(self, action: TaskAction, namespace: str) -> None:
+        """Carry out one action; raises KubeError, Conflict where the world has moved on."""
+        match action:
+            case CreateObject(kind=kind, manifest=manifest):
+                await self._create(_CREATED[kind], manifest)
+            case DeleteJob(name=name, uid=uid):
+                with contextlib.suppress(NotFound):
+                    await self._api.delete(kube.JOBS, namespace, name, uid=uid)
+                await self._tasks.jobs.refresh(namespace, name, uid)
+            case AnnotateCluster():
+                metadata = {
+                    "uid": action.uid,
+                    "resourceVersion": action.resource_version,
+                    "annotations": action.annotations,
+                }
+                answer = await self._api.merge_patch(
+                    kube.CLUSTERS, namespace, action.name, {"metadata": metadata}
+                )
+                self._caches.observe(kube.CLUSTERS.name, answer)
+            case SetRestoreFinalizer():
+                await self._hold(action, namespace)
+            case _:
+                assert_never(action)
+
+    async def _hold(self, action: SetRestoreFinalizer, namespace: str) -> None:
+        """Change the finalizers; what is seen of the EtcdRestore afterwards is up to its watch."""
+        metadata = {
+            "uid": action.uid,
+            "resourceVersion": action.resource_version,
+            "finalizers": list(action.finalizers),
+        }
+        with contextlib.suppress(NotFound):
+            await self._api.merge_patch(
+                kube.RESTORES, namespace, action.name, {"metadata": metadata}
+            )
+
+    async def _create(self, kind: Kind, manifest: Json) -> None:
+        namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+        try:
+            answer = await self._api.create(kind, namespace, manifest)
+        except Conflict:
+            if kind is kube.JOBS:
+                await self._tasks.jobs.refresh(namespace, name)
+            raise
+        if kind is kube.JOBS:
+            self._tasks.jobs.observe(answer)
+        else:
+            self._caches.observe(kind.name, answer)
+
+
+class _Passes:
+    """What passes over both kinds share: act, tell, write the status."""
+
+    kind: Kind
+
+    def __init__(
+        self,
+        api: KubeApi,
+        caches: Caches,
+        tasks: TaskCaches,
+        events: EventRecorder,
+        metrics: Metrics,
+        clock: Clock,
+        image: str,
+        own_namespace: str = "",
+    ) -> None:
+        self._api = api
+        self._caches = caches
+        self._tasks = tasks
+        self._events = events
+        self._metrics = metrics
+        self._clock = clock
+        self._image = image
+        self._own_namespace = own_namespace
+        self._performer = TaskActionHandlers(api, caches, tasks)
+        self._reader = WarningReader(api, clock)
+
+    async def _act(self, actions: tuple[TaskAction, ...], regarding: Regarding) -> str | None:
+        """Carry out the actions; returns what Kubernetes has against one, if only users can help.
+
+        Raises KubeError for what may pass.
+        """
+        for action in actions:
+            try:
+                await self._performer.perform(action, regarding.namespace)
+            except (Invalid, Forbidden) as error:
+                self._count(action, "failed")
+                return f"Kubernetes refuses the next step: {error}"
+            except KubeError:
+                self._count(action, "failed")
+                raise
+            self._count(action, "done")
+            if isinstance(action, CreateObject | AnnotateCluster) and action.why:
+                log.info(action.why, about=f"{regarding.namespace}/{regarding.name}")
+                self._events.record(
+                    regarding, "Normal", action.reason.name, action.why, always=True
+                )
+        return None
+
+    async def _read_warnings(
+        self, namespace: str, uid: str, tasks: tuple[Task, ...], pods: tuple[TaskPod, ...]
+    ) -> dict[str, PodProblem]:
+        """Return what Events say about Jobs whose Pod is missing or has not begun, by uid.
+
+        `uid` is that of their owner. A Job is given a moment to begin before anybody asks.
+        """
+        found: dict[str, PodProblem] = {}
+        for task in tasks:
+            if task.owner_uid != uid or task.state != "running" or task.deleting:
+                continue
+            pod = find_pod(task, pods)
+            young = task.created and (self._clock.now() - task.created) < PATIENCE
+            if young or (pod is not None and not pod.idle):
+                continue
+            about = pod.uid if pod else task.uid
+            if warning := await self._reader.find(namespace, about):
+                found[about] = warning
+        return found
+
+    def _count(self, action: TaskAction, result: str) -> None:
+        self._metrics.actions.labels(type(action).__name__, result).inc()
+
+    def _tell(self, told: tuple[TaskEvent, ...], regarding: Regarding) -> None:
+        for event in told:
+            self._events.record(
+                regarding,
+                event.kind,
+                event.reason.name,
+                event.message,
+                always=event.kind == "Normal",
+            )
+
+    async def _write(
+        self, cache: Cache[Any], item: Any, status: BaseModel, regarding: Regarding
+    ) -> bool:
+        """Write a status that changed; returns False if the object has changed meanwhile."""
+        if status == item.status:
+            return True
+        metadata = {"uid": item.uid, "resourceVersion": item.resource_version}
+        patch = {"metadata": metadata, "status": status.model_dump(mode="json", by_alias=True)}
+        try:
+            answer = await self._api.merge_patch(
+                self.kind, regarding.namespace, regarding.name, patch, subresource="status"
+            )
+        except (Conflict, NotFound):
+            return False  # the watch is about to tell
+        cache.observe(answer)
+        return True
+
+    def _refuse(self, item: Any, why: str) -> Any:
+        """The status when an action was refused: as before, since the action did not happen."""
+        now, known = self._clock.now(), item.status.conditions
+        begun = item.status.phase is TaskPhase.RUNNING
+        update = {
+            "phase": TaskPhase.RUNNING if begun else TaskPhase.PENDING,
+            "message": why,
+            "conditions": refuse(known, why, now, item.generation),
+            "observed_generation": item.generation,
+        }
+        return item.status.model_copy(update=update)
+
+    def _regarding(self, item: Any) -> Regarding:
+        return Regarding(item.namespace, item.name, item.uid, self.kind.name)
+
+
+class BackupReconciler(_Passes):
+    """Makes passes over EtcdBackups."""
+
+    kind = kube.BACKUPS
+
+    async def reconcile(self, namespace: str, name: str) -> Requeue:
+        """Make one pass; raises KubeError."""
+        backup = self._tasks.backups.get(namespace, name)
+        if backup is None or backup.deleting:
+            self._metrics.forget_backup(namespace, name)
+            return Requeue(STEADY)
+        view = await self._look(backup)
+        if is_served_by_another(view.cluster, self._own_namespace):
+            self._metrics.forget_backup(namespace, name)
+            return Requeue(STEADY)
+        decision = backup_planner.decide(view)
+        regarding = self._regarding(backup)
+        refused = await self._act(decision.actions, regarding)
+        status = decision.status
+        if refused:
+            status = self._refuse(backup, refused)
+        if not await self._write(self._tasks.backups, backup, status, regarding):
+            return Requeue(1.0)
+        self._tell(decision.events, regarding)
+        await self._tell_cluster(backup, status.completion_time)
+        self._metrics.show_backup(namespace, name, backup.cluster_key[1], status)
+        if refused:
+            return Requeue(failure=True)
+        return Requeue(
+            STEADY if decision.requeue_after is None else min(decision.requeue_after, STEADY)
+        )
+
+    async def _look(self, backup: EtcdBackup) -> BackupView:
+        namespace, name = backup.namespace, backup.name
+        tasks = self._tasks.tasks_of(self.kind.name, namespace, name)
+        pods = self._tasks.pods_of(self.kind.name, namespace, name)
+        return BackupView(
+            backup=backup,
+            cluster=self._caches.clusters.get(*backup.cluster_key),
+            tasks=tasks,
+            pods=pods,
+            now=self._clock.now(),
+            zone=find_zone(backup.spec.time_zone if backup.spec else ""),
+            image=self._image,
+            warnings=await self._read_warnings(namespace, backup.uid, tasks, pods),
+        )
+
+    async def _tell_cluster(self, backup: EtcdBackup, completed: str | None) -> None:
+        """Show the time of the newest backup on the cluster itself."""
+        cluster = self._caches.clusters.get(*backup.cluster_key)
+        if cluster is None or not completed or not may_back_up(cluster, backup.namespace):
+            return
+        if (cluster.status.last_backup_time or "") >= completed:
+            return
+        patch = {"metadata": {"uid": cluster.uid}, "status": {"lastBackupTime": completed}}
+        with contextlib.suppress(Conflict, NotFound):
+            answer = await self._api.merge_patch(
+                kube.CLUSTERS, cluster.namespace, cluster.name, patch, subresource="status"
+            )
+            self._caches.observe(kube.CLUSTERS.name, answer)
+
+
+class RestoreReconciler(_Passes):
+    """Makes passes over EtcdRestores."""
+
+    kind = kube.RESTORES
+
+    def __init__(self, *parts: Any, domain: str) -> None:
+        super().__init__(*parts)
+        self._domain = domain
+
+    async def reconcile(self, namespace: str, name: str) -> Requeue:
+        """Make one pass; raises KubeError."""
+        restore = self._tasks.restores.get(namespace, name)
+        if restore is None or (restore.deleting and FINALIZER not in restore.finalizers):
+            return Requeue(STEADY)
+        spec = restore.spec
+        backup_name = spec.backup_name if spec else ""
+        backup_namespace = (spec.backup_namespace if spec else "") or namespace
+        target_name = spec.cluster_name if spec else ""
+        backup = self._tasks.backups.get(backup_namespace, backup_name)
+        tasks = self._tasks.tasks_of(self.kind.name, namespace, name)
+        pods = self._tasks.pods_of(self.kind.name, namespace, name)
+        view = RestoreView(
+            restore=restore,
+            backup=backup,
+            original=self._caches.clusters.get(*backup.cluster_key) if backup else None,
+            target=self._caches.clusters.get(namespace, target_name),
+            claims=tuple(self._caches.claims.in_cluster(namespace, target_name)),
+            tasks=tasks,
+            pods=pods,
+            warnings=await self._read_warnings(namespace, restore.uid, tasks, pods),
+            now=self._clock.now(),
+            domain=self._domain,
+            image=self._image,
+        )
+        if is_served_by_another(view.target or view.original, self._own_namespace):
+            return Requeue(STEADY)
+        decision = restore_planner.decide(view)
+        regarding = self._regarding(restore)
+        refused = await self._act(decision.actions, regarding)
+        status = decision.status
+        if refused:
+            status = self._refuse(restore, refused)
+        if not await self._write(self._tasks.restores, restore, status, regarding):
+            return Requeue(1.0)
+        self._tell(decision.events, regarding)
+        if refused:
+            return Requeue(failure=True)
+        return Requeue(
+            STEADY if decision.requeue_after is None else min(decision.requeue_after, STEADY)
+        )
+
+
+def find_zone(name: str) -> ZoneInfo | None:
+    """Return a time zone by name, UTC for none; None if nobody knows it."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

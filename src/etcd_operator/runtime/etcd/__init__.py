@@ -1,0 +1,1 @@
+"""etcd's API over gRPC: clients, their pool, and what members answer."""

@@ -1,0 +1,116 @@
+"""etcd's users and roles over gRPC: read now and then, changed one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from etcd_operator.core.auth.state import Change, EtcdAuth, Grant, Step
+from etcd_operator.errors import EtcdUnreachable
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.runtime.etcd.rpc import auth_pb2 as auth_pb2
+from etcd_operator.runtime.process.clock import Clock
+
+FRESH_SECONDS: Final = 60.0
+CALL_SECONDS: Final = 3.0
+REMEMBERED: Final = 10_000
+MOST_NAMES: Final = 2_000
+
+
+class AuthCache:
+    """What etcd knew of users and roles when it was last asked. Raises EtcdError."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, tuple[float, EtcdAuth]] = {}
+
+    async def look(self, uid: str, client: EtcdMemberClient) -> EtcdAuth:
+        """Return what this cluster's etcd knows, at most a minute old."""
+        known = self._known.get(uid)
+        now = self._clock.monotonic()
+        if known is None or now - known[0] > FRESH_SECONDS:
+            known = now, await read_auth(client)
+            self._known[uid] = known
+            while len(self._known) > REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return known[1]
+
+    async def change(self, uid: str, client: EtcdMemberClient, change: Change) -> None:
+        """Take one step; whatever comes of it, etcd is asked again before the next pass."""
+        self._known.pop(uid, None)
+        method, request = _build_request(change)
+        await client.call(f"Auth/{method}", request, timeout=CALL_SECONDS)
+
+
+async def read_auth(client: EtcdMemberClient) -> EtcdAuth:
+    """Ask a member for all users and roles."""
+
+    async def ask(method: str, request: Any) -> Any:
+        return await client.call(f"Auth/{method}", request, timeout=CALL_SECONDS)
+
+    enabled = (await ask("AuthStatus", auth_pb2.AuthStatusRequest())).enabled
+    users = {}
+    for name in _bound((await ask("UserList", auth_pb2.AuthUserListRequest())).users):
+        answer = await ask("UserGet", auth_pb2.AuthUserGetRequest(name=name))
+        users[name] = frozenset(answer.roles)
+    roles = {}
+    for name in _bound((await ask("RoleList", auth_pb2.AuthRoleListRequest())).roles):
+        answer = await ask("RoleGet", auth_pb2.AuthRoleGetRequest(role=name))
+        roles[name] = frozenset(_read_grant(one) for one in answer.perm)
+    return EtcdAuth(enabled, users, roles)
+
+
+def _read_grant(permission: Any) -> Grant:
+    try:
+        kind = auth_pb2.Permission.Type.Name(permission.permType)
+    except ValueError as error:
+        raise EtcdUnreachable(f"{permission.permType} is no kind of permission") from error
+    return Grant(kind, permission.key, permission.range_end)
+
+
+def _bound(names: Sequence[str]) -> Sequence[str]:
+    """Raises EtcdUnreachable for more of them than a minute is enough to ask for."""
+    if len(names) > MOST_NAMES:
+        raise EtcdUnreachable(f"{len(names)} users or roles are more than can be looked after")
+    return names
+
+
+def _build_request(change: Change) -> tuple[str, Any]:
+    subject, role = change.subject, change.role
+    grant = change.grant or Grant("READ", b"")
+    match change.step:
+        case Step.ENABLE:
+            return "AuthEnable", auth_pb2.AuthEnableRequest()
+        case Step.DISABLE:
+            return "AuthDisable", auth_pb2.AuthDisableRequest()
+        case Step.ADD_USER:
+            # They show a certificate: a password would be a second way in.
+            options = auth_pb2.UserAddOptions(no_password=True)
+            return "UserAdd", auth_pb2.AuthUserAddRequest(name=subject, options=options)
+        case Step.DELETE_USER:
+            return "UserDelete", auth_pb2.AuthUserDeleteRequest(name=subject)
+        case Step.GIVE_ROLE:
+            return "UserGrantRole", auth_pb2.AuthUserGrantRoleRequest(user=subject, role=role)
+        case Step.TAKE_ROLE:
+            return "UserRevokeRole", auth_pb2.AuthUserRevokeRoleRequest(name=subject, role=role)
+        case _:
+            return _build_role_request(change.step, subject, grant)
+
+
+def _build_role_request(step: Step, role: str, grant: Grant) -> tuple[str, Any]:
+    match step:
+        case Step.ADD_ROLE:
+            return "RoleAdd", auth_pb2.AuthRoleAddRequest(name=role)
+        case Step.DELETE_ROLE:
+            return "RoleDelete", auth_pb2.AuthRoleDeleteRequest(role=role)
+        case Step.GRANT:
+            permission = auth_pb2.Permission(
+                permType=grant.kind, key=grant.key, range_end=grant.range_end
+            )
+            return "RoleGrantPermission", auth_pb2.AuthRoleGrantPermissionRequest(
+                name=role, perm=permission
+            )
+        case _:
+            return "RoleRevokePermission", auth_pb2.AuthRoleRevokePermissionRequest(
+                role=role, key=grant.key, range_end=grant.range_end
+            )

@@ -1,0 +1,141 @@
+"""One gRPC channel to one member: opened by the first call, closed under none.
+
+What a member sends is a stranger's: whoever owns the image decides. So an answer has a largest
+size, is not decompressed, and is parsed here, where what cannot be parsed is an error like any
+other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+
+from etcd_operator.errors import EtcdUnreachable
+from etcd_operator.runtime.etcd.errors import translate_error
+from etcd_operator.runtime.pki.identity import Identity
+
+# Of one message: many times what the largest answer to a call of ours takes. A snapshot comes in
+# messages of 32 KiB.
+LARGEST_ANSWER: Final = 4 * 2**20
+# A member that has just started must be reached at once, not after gRPC's usual second.
+CHANNEL_OPTIONS: Final = (
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 2_000),  # also how long one attempt may take
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.max_receive_message_length", LARGEST_ANSWER),
+    # The size is judged before decompression, and 4 MiB of gzip may hold 4 GiB. etcd sends none.
+    ("grpc.per_message_decompression", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+Options = tuple[tuple[str, Any], ...]
+
+
+class Request(Protocol):
+    """A message of protobuf, as far as a call needs it."""
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 (protobuf's name)
+        """As it travels."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerTls:
+    """How to speak TLS with a member: who we are, and the name that its certificate must have."""
+
+    identity: Identity
+    server_name: str
+
+
+def secure(tls: PeerTls) -> tuple[grpc.ChannelCredentials, Options]:
+    """Return the credentials of a channel, and its options."""
+    identity = tls.identity
+    credentials = grpc.ssl_channel_credentials(
+        root_certificates=identity.roots.encode(),
+        private_key=identity.key.encode(),
+        certificate_chain=identity.certificate.encode(),
+    )
+    # The address of a Pod is dialled, and the member's name is what must be right.
+    name = (("grpc.ssl_target_name_override", tls.server_name),)
+    return credentials, CHANNEL_OPTIONS + name
+
+
+class EtcdChannel:
+    """A channel that is open while it is used, and until nobody wants to keep it.
+
+    Retired, it closes when the last call has ended; a call that begins later opens it once more,
+    for itself alone. So whoever holds a client need not know what became of its channel.
+    """
+
+    def __init__(self, address: str, tls: PeerTls | None) -> None:
+        self.address = address
+        self.introduction = tls
+        self._channel: grpc.aio.Channel | None = None
+        self._calls = 0
+        self._retired = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes a connection's memory now."""
+        return self._channel is not None
+
+    async def call(self, method: str, request: Request, answer: type[Any], timeout: float) -> Any:
+        """Make one call; raises EtcdError's kinds."""
+        channel = self._open()
+        self._calls += 1
+        try:
+            ask = channel.unary_unary(f"/etcdserverpb.{method}")
+            return _parse(
+                await ask(request.SerializeToString(), timeout=timeout), answer, self.address
+            )
+        except grpc.aio.AioRpcError as error:
+            raise translate_error(error.code(), error.details() or "", self.address) from error
+        except (asyncio.CancelledError, grpc.aio.UsageError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                raise
+            # Nobody cancelled us: the process ends, and its channels are closed.
+            raise EtcdUnreachable(f"{self.address}: the connection was closed") from error
+        finally:
+            self._calls -= 1
+            if self._retired and not self._calls:
+                await self.close()
+
+    async def retire(self) -> None:
+        """Close it as soon as no call is under way."""
+        self._retired = True
+        if not self._calls:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close it now, also under calls."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    def _open(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            if self.introduction is None:
+                self._channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
+            else:
+                credentials, options = secure(self.introduction)
+                self._channel = grpc.aio.secure_channel(self.address, credentials, options=options)
+        return self._channel
+
+
+def _parse(answer: bytes, kind: type[Any], address: str) -> Any:
+    try:
+        return kind.FromString(answer)
+    except (DecodeError, ValueError) as error:
+        # The request was answered, so it may have been carried out.
+        raise EtcdUnreachable(
+            f"{address}: what it answers is not etcd's {kind.__name__}"
+        ) from error

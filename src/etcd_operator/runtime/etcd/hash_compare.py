@@ -1,0 +1,122 @@
+"""Compare what members hold, now and then, beside the passes.
+
+A member reads its whole database to hash it. So it is one member after the other, few clusters at a
+time, and the seldomer the larger the database is. Nothing is written anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from etcd_operator.core.consistency.divergence import is_comparable
+from etcd_operator.core.model.members import Comparison
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.errors import EtcdError
+from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
+from etcd_operator.runtime.process.clock import Clock
+
+log = structlog.get_logger("comparison")
+
+# Between two comparisons of a cluster, and longer by the time that reading its database takes at
+# this pace.
+INTERVAL_SECONDS: Final = 300.0
+BYTES_PER_SECOND: Final = 2**20
+# Until a difference is looked at once more, and until what could not be compared is tried again.
+CONFIRM_SECONDS: Final = 10.0
+AGAIN_SECONDS: Final = 60.0
+# For one member; one that takes longer is not compared.
+CALL_SECONDS: Final = 60.0
+AT_ONCE: Final = 2
+REMEMBERED: Final = 10_000
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of one cluster: the last comparisons, and when the next one is due."""
+
+    due: float
+    compared: tuple[Comparison, ...] = ()
+    task: asyncio.Task[None] | None = None
+
+
+class Comparer:
+    """Remembers the last two comparisons of each cluster, and makes the next when it is due."""
+
+    def __init__(self, etcd: EtcdPool, clock: Clock) -> None:
+        self._etcd = etcd
+        self._clock = clock
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._turn = asyncio.Semaphore(AT_ONCE)
+
+    def look(self, snapshot: Snapshot) -> tuple[Comparison, ...]:
+        """Return the last comparisons of a cluster, the newest last; begin one if it is due."""
+        uid, now = snapshot.naming.uid, self._clock.monotonic()
+        known = self._known.get(uid)
+        if known is None:
+            # Not all clusters at the same time when the operator has started.
+            wait = zlib.crc32(uid.encode()) % int(INTERVAL_SECONDS)
+            known = self._known[uid] = Known(now + wait)
+        self._known.move_to_end(uid)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        idle = known.task is None or known.task.done()
+        is_due = now >= known.due or _is_old(known, snapshot)
+        if idle and is_due and is_comparable(snapshot):
+            known.task = asyncio.create_task(self._compare(known, snapshot))
+        return known.compared
+
+    async def _compare(self, known: Known, snapshot: Snapshot) -> None:
+        """Compare once. Whatever goes wrong, nothing was found, and it is tried again."""
+        known.due = float("inf")  # whoever looks meanwhile need not begin another
+        async with self._turn:
+            try:
+                found = await self._hash_all(snapshot)
+            except EtcdError as error:
+                log.info("not compared", cluster=snapshot.naming.name, error=str(error)[:200])
+                found = None
+        before = known.compared[-1:] if found else known.compared
+        known.compared = (*before, found) if found else before
+        known.due = self._clock.monotonic() + _pause(known, found, snapshot)
+
+    async def _hash_all(self, snapshot: Snapshot) -> Comparison | None:
+        """Hash every member's keys up to what all have; None if their histories differ."""
+        statuses = [probe.status for probe in snapshot.probes.values() if probe.status]
+        revision = min(status.revision for status in statuses)
+        hashes: dict[int, int] = {}
+        histories = set()
+        for seat in snapshot.seats():
+            if seat.member is None or seat.pod is None:
+                continue
+            client = await self._etcd.client(address_of(seat.pod))
+            value, compacted = await client.hash_kv(
+                revision, member_id=seat.member.id, timeout=CALL_SECONDS
+            )
+            hashes[seat.member.id] = value
+            histories.add(compacted)
+        if len(histories) != 1:
+            return None
+        return Comparison(self._clock.now(), revision, hashes)
+
+
+def _is_old(known: Known, snapshot: Snapshot) -> bool:
+    """Whether what was found is about members that are not all there any more."""
+    if not known.compared or len(set(known.compared[-1].hashes.values())) == 1:
+        return False
+    return set(known.compared[-1].hashes) != {member.id for member in snapshot.members}
+
+
+def _pause(known: Known, found: Comparison | None, snapshot: Snapshot) -> float:
+    """How long until the next comparison: soon, if this one has to be confirmed or repeated."""
+    if found is None:
+        return AGAIN_SECONDS
+    differs = [len(set(each.hashes.values())) > 1 for each in known.compared]
+    if differs[-1] and differs != [True, True]:
+        return CONFIRM_SECONDS
+    sizes = [probe.status.db_size for probe in snapshot.probes.values() if probe.status]
+    return INTERVAL_SECONDS + max(sizes, default=0) / BYTES_PER_SECOND

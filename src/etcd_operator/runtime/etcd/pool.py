@@ -1,0 +1,93 @@
+"""The clients of all members that the operator speaks with.
+
+Apart from the client of one member: a step of a Job speaks with a few, and need not load what
+tells the operator which Pods there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from etcd_operator.core.model.live_objects import Pod
+from etcd_operator.core.model.naming import CLIENT_PORT
+from etcd_operator.runtime.etcd.channel import PeerTls
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
+
+# Of more Pods than one operator can look after; those that are gone are forgotten in time.
+MOST_INTRODUCTIONS: Final = 50_000
+# An open channel takes up to 90 KiB with TLS. With many clusters each is looked at more seldom, so
+# there is a number of members from which on no more stay open: about 2000.
+IDLE_SECONDS: Final = 15.0
+
+
+def address_of(pod: Pod) -> str:
+    """Where a member's Pod serves clients, as host:port."""
+    host = f"[{pod.address}]" if ":" in pod.address else pod.address
+    return f"{host}:{CLIENT_PORT}"
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A client, and when it was last asked for."""
+
+    client: EtcdMemberClient
+    used: float
+
+
+class EtcdPool:
+    """Clients by address. One that nobody asked for of late is closed, and never under a call."""
+
+    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._idle_seconds = idle_seconds
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()  # the longest unused first
+        self._tls: dict[str, PeerTls] = {}
+
+    def set_tls(self, address: str, tls: PeerTls | None) -> None:
+        """Say how to speak with whoever is at an address from now on; None is plain text."""
+        if tls is None:
+            self._tls.pop(address, None)
+        else:
+            self._tls[address] = tls
+            while len(self._tls) > MOST_INTRODUCTIONS:
+                del self._tls[next(iter(self._tls))]
+
+    async def client(self, address: str) -> EtcdMemberClient:
+        """Return the client of a member; `address` is host:port."""
+        now = asyncio.get_running_loop().time()
+        tls = self._tls.get(address)
+        entry = self._entries.get(address)
+        if entry and entry.client.introduction != tls:
+            await self.discard(address)
+            entry = None
+        if entry is None:
+            entry = self._entries[address] = _Entry(EtcdMemberClient(address, tls), now)
+        entry.used = now
+        self._entries.move_to_end(address)
+        await self._retire_idle(now)
+        return entry.client
+
+    async def discard(self, address: str) -> None:
+        """Forget the client of a member that does not answer.
+
+        The next one tries at once, while a channel that failed waits longer after each attempt.
+        Calls that wait for a long answer of this member go on.
+        """
+        entry = self._entries.pop(address, None)
+        if entry is not None:
+            await entry.client.retire()
+
+    async def close(self) -> None:
+        """Close every channel, also under calls."""
+        entries, self._entries = self._entries, OrderedDict()
+        for entry in entries.values():
+            await entry.client.close()
+
+    async def _retire_idle(self, now: float) -> None:
+        while self._entries:
+            address, oldest = next(iter(self._entries.items()))
+            if now - oldest.used < self._idle_seconds:
+                return
+            await self.discard(address)

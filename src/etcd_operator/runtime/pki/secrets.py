@@ -1,0 +1,313 @@
+"""The Secrets with certificates: looked at when a pass needs them, and written.
+
+No watch tells of Secrets, because the operator has no right to list them. What was read is believed
+for a while: five minutes if nothing is missing, seconds if members do not answer. Of all keys only
+that of the operator's own client certificate is kept in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from etcd_operator.core.actions import (
+    CertificateAction,
+    IssueAuthority,
+    IssueCertificate,
+    ShareTrust,
+)
+from etcd_operator.core.certificates.signers import signers_of
+from etcd_operator.core.certificates.state import Certificate, Credential, Trusted, join_bundle
+from etcd_operator.core.model.naming import ANNOTATION_CA_GENERATION, Naming
+from etcd_operator.core.model.numbers import LARGEST_REVISION, read_number
+from etcd_operator.core.objects.metadata import build_object
+from etcd_operator.errors import Conflict, Invalid, NotFound
+from etcd_operator.runtime.kubernetes import api as kube
+from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.pki.identity import Identity
+from etcd_operator.runtime.process.clock import Clock
+
+# What works on certificates is imported where that is done: its library takes a tenth of the memory
+# of an operator whose clusters have none.
+if TYPE_CHECKING:
+    from etcd_operator.runtime.pki.x509 import KeyPair
+
+Json = dict[str, Any]
+
+FRESH_SECONDS: Final = 300.0
+FORCED_REFRESH_SECONDS: Final = 10.0
+# Where an authority's Secret keeps the certificate and the key of the one before.
+PREVIOUS: Final = ("previous.crt", "previous.key")
+REMEMBERED: Final = 10_000
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was read of one cluster's Secrets."""
+
+    at: float
+    credentials: dict[str, Credential]
+    identity: Identity | None = None
+    revision_key: str = ""
+
+
+class CertificateSecrets:
+    """Reads and writes the Secrets of all clusters. Raises KubeError."""
+
+    def __init__(self, api: KubeApi, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+
+    async def look(
+        self,
+        naming: Naming,
+        names: tuple[str, ...],
+        *,
+        force_refresh: bool = False,
+        revision_key: str = "",
+    ) -> dict[str, Credential]:
+        """Return those of these Secrets that exist; `force_refresh` if something is wrong with
+        members.
+
+        Another `revision_key` than before tells that somebody has written one of them.
+        """
+        known = self._known.get(naming.uid)
+        if (
+            known is None
+            or known.revision_key != revision_key
+            or self._is_old(known, naming, names, force_refresh)
+        ):
+            known = await self._read(naming, names)
+            known.revision_key = revision_key
+        return dict(known.credentials)
+
+    def identity(self, naming: Naming) -> Identity | None:
+        """The operator's identity towards a cluster; None without one."""
+        known = self._known.get(naming.uid)
+        return known.identity if known and naming.client_tls else None
+
+    def forget(self, uid: str) -> None:
+        """Believe nothing any more that was read of a cluster."""
+        self._known.pop(uid, None)
+
+    def _is_old(
+        self, known: _Known, naming: Naming, names: tuple[str, ...], force_refresh: bool
+    ) -> bool:
+        for name in names:
+            one = known.credentials.get(name)
+            if one is None or one.problem or one.deleting or one.owner_uid not in ("", naming.uid):
+                return True
+        age = self._clock.monotonic() - known.at
+        return age > (FORCED_REFRESH_SECONDS if force_refresh else FRESH_SECONDS)
+
+    async def _read(self, naming: Naming, names: tuple[str, ...]) -> _Known:
+        known = _Known(self._clock.monotonic(), {})
+        signing = [n for n in names if n in (naming.client_authority, naming.peer_authority)]
+        signed = [name for name in names if name not in signing]
+        # Authorities last: one that was read before what it signed might not know who is trusted
+        # there by now, and that would be taken back.
+        for some in (signed, signing):
+            secrets = await asyncio.gather(*(self._get(naming.namespace, name) for name in some))
+            for secret in filter(None, secrets):
+                self._store(known, naming, secret)
+        self._known.pop(naming.uid, None)
+        self._known[naming.uid] = known
+        while len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return known
+
+    async def _get(self, namespace: str, name: str) -> Json | None:
+        try:
+            return await self._api.get(kube.SECRETS, namespace, name)
+        except NotFound:
+            return None
+
+    def _store(self, known: _Known, naming: Naming, secret: Json) -> None:
+        credential = read_credential(secret)
+        known.credentials[credential.name] = credential
+        if credential.name == naming.operator_secret and not credential.problem:
+            data = _decode(secret)
+            known.identity = Identity(data["ca.crt"], data["tls.crt"], data["tls.key"])
+
+    async def write(self, action: CertificateAction, naming: Naming) -> None:
+        """Carry out one action; raises Conflict if a Secret is not as it was looked at.
+
+        One that is gone is read again as well, and with it all the others.
+        """
+        try:
+            secret = await self._write(action, naming)
+        except (Conflict, NotFound):
+            self.forget(naming.uid)
+            raise
+        known = self._known.setdefault(naming.uid, _Known(self._clock.monotonic(), {}))
+        self._store(known, naming, secret)
+
+    async def _write(self, action: CertificateAction, naming: Naming) -> Json:
+        match action:
+            case IssueAuthority(secret=name):
+                made = await self._make_authority(action, naming)
+                return await self._put(naming, name, action, *made)
+            case IssueCertificate(leaf=leaf):
+                return await self._put(
+                    naming, leaf.secret, action, await self._issue(action, naming)
+                )
+            case ShareTrust(secret=name, trusted=trusted):
+                data: dict[str, str | None] = {"ca.crt": join_bundle(trusted)}
+                if name in (naming.client_authority, naming.peer_authority):
+                    # Who is trusted no more signs no more either.
+                    data |= dict.fromkeys(PREVIOUS)
+                return await self._put(naming, name, action, data)
+
+    async def _make_authority(
+        self, action: IssueAuthority, naming: Naming
+    ) -> tuple[dict[str, str | None], dict[str, str]]:
+        from etcd_operator.runtime.pki.x509 import make_authority, read_bundle
+
+        pair = make_authority(f"{naming.namespace}/{action.secret}", self._clock.now())
+        bundle = join_bundle((*action.keep, *read_bundle(pair.certificate)))
+        annotations = {ANNOTATION_CA_GENERATION: str(action.generation)}
+        before = await self._keep_key(action, naming) if action.uid else {}
+        return {**before, **_pair(pair), "ca.crt": bundle}, annotations
+
+    async def _keep_key(self, action: IssueAuthority, naming: Naming) -> dict[str, str]:
+        """The key that has signed so far goes on until all trust the new one.
+
+        One that cannot be used leaves the one before it where it is.
+        """
+        from etcd_operator.runtime.pki.x509 import KeyPair, find_certificate_problem
+
+        secret = await self._api.get(kube.SECRETS, naming.namespace, action.secret)
+        data = _decode(secret)
+        pair = KeyPair(data.get("tls.crt", ""), data.get("tls.key", ""))
+        if find_certificate_problem(pair):
+            return {}
+        return dict(zip(PREVIOUS, (pair.certificate, pair.key), strict=True))
+
+    async def _issue(self, action: IssueCertificate, naming: Naming) -> dict[str, str | None]:
+        from etcd_operator.runtime.pki.x509 import issue_certificate
+
+        leaf = action.leaf
+        secret = await self._api.get(kube.SECRETS, naming.namespace, leaf.authority)
+        authority = read_credential(secret)
+        if authority.owner_uid != naming.uid or not signers_of(authority):
+            raise Invalid(f"Secret {leaf.authority} is no certificate authority of this cluster")
+        signer, now = _find_signer(secret, authority, action.signer), self._clock.now()
+        pair = issue_certificate(
+            signer,
+            leaf.common_name,
+            now,
+            action.lifetime,
+            names=leaf.names,
+            server=leaf.server,
+            client=leaf.client,
+        )
+        bundle = join_bundle((*action.trusted, *authority.trusted))
+        made: dict[str, str | None] = {**_pair(pair), "ca.crt": bundle}
+        if leaf.client_certificate:
+            other = issue_certificate(signer, leaf.common_name, now, action.lifetime, server=False)
+            made |= {"client.crt": other.certificate, "client.key": other.key}
+        return made
+
+    async def _put(
+        self,
+        naming: Naming,
+        name: str,
+        action: CertificateAction,
+        data: Mapping[str, str | None],
+        annotations: dict[str, str] | None = None,
+    ) -> Json:
+        """Create the Secret, or change exactly the one that was looked at; None takes a key out."""
+        encoded = {key: _encode(text) for key, text in data.items()}
+        if not action.uid:
+            made = build_object("v1", "Secret", name, naming, {}, annotations=annotations)
+            body = {**made, "type": "kubernetes.io/tls", "data": encoded}
+            return await self._api.create(kube.SECRETS, naming.namespace, body)
+        metadata: Json = {"uid": action.uid, "resourceVersion": action.resource_version}
+        given = {**dict(naming.inherited_annotations), **(annotations or {})}
+        if given:
+            metadata["annotations"] = given
+        if naming.inherited_labels:
+            metadata["labels"] = dict(naming.inherited_labels)
+        patch = {"metadata": metadata, "data": encoded}
+        return await self._api.merge_patch(kube.SECRETS, naming.namespace, name, patch)
+
+
+def _find_signer(secret: Json, authority: Credential, key_id: str) -> KeyPair:
+    """The key of the authority that is to sign (empty: the newest); raises Conflict without it."""
+    from etcd_operator.runtime.pki.x509 import KeyPair
+
+    data, newest, previous = _decode(secret), authority.certificate, authority.previous
+    if newest and key_id in ("", newest.key_id):
+        return KeyPair(data["tls.crt"], data["tls.key"])
+    if previous and key_id == previous.key_id:
+        return KeyPair(*(data[key] for key in PREVIOUS))
+    raise Conflict(f"Secret {authority.name} has changed", 409)
+
+
+def _encode(text: str | None) -> str | None:
+    return None if text is None else base64.b64encode(text.encode()).decode()
+
+
+def _pair(pair: KeyPair) -> dict[str, str]:
+    return {"tls.crt": pair.certificate, "tls.key": pair.key}
+
+
+def _decode(secret: Json) -> dict[str, str]:
+    decoded = {}
+    for key, text in (secret.get("data") or {}).items():
+        try:
+            decoded[key] = base64.b64decode(text).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            decoded[key] = ""
+    return decoded
+
+
+def read_credential(secret: Json) -> Credential:
+    """Read what is public of a Secret; what cannot be used is its flaw."""
+    from etcd_operator.runtime.pki.x509 import (
+        KeyPair,
+        find_certificate_problem,
+        read_bundle,
+        read_certificate,
+    )
+
+    metadata, data = secret["metadata"], _decode(secret)
+    references = metadata.get("ownerReferences") or ()
+    # cert-manager may own what it writes: that is not somebody else's cluster.
+    owners = [o for o in references if o.get("controller") and o.get("kind") != "Certificate"]
+    generation = (metadata.get("annotations") or {}).get(ANNOTATION_CA_GENERATION, "0")
+    trusted: tuple[Trusted, ...] = ()
+    flaw, certificate = "", None
+    if "tls.crt" in data:
+        flaw = find_certificate_problem(KeyPair(data["tls.crt"], data.get("tls.key", "")))
+        certificate = None if flaw else read_certificate(data["tls.crt"])
+    if "ca.crt" in data:
+        try:
+            trusted = read_bundle(data["ca.crt"])
+        except ValueError:
+            flaw = flaw or "its ca.crt holds no certificate in PEM"
+    return Credential(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        owner_uid=owners[0]["uid"] if owners else "",
+        resource_version=metadata.get("resourceVersion", ""),
+        certificate=certificate,
+        trusted=trusted,
+        generation=read_number(generation, LARGEST_REVISION) or 0,
+        deleting="deletionTimestamp" in metadata,
+        problem=flaw,
+        previous=_read_previous(data),
+    )
+
+
+def _read_previous(data: Mapping[str, str]) -> Certificate | None:
+    """The authority of before, if its key is there and can be used."""
+    from etcd_operator.runtime.pki.x509 import KeyPair, find_certificate_problem, read_certificate
+
+    pair = KeyPair(*(data.get(key, "") for key in PREVIOUS))
+    return None if find_certificate_problem(pair) else read_certificate(pair.certificate)

@@ -1,0 +1,119 @@
+"""The operator's own HTTP server: /livez, /readyz, /metrics.
+
+It runs in a thread of its own, so that it answers also when the event loop is stuck: that is when
+somebody has to be told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Iterable
+from socketserver import TCPServer, ThreadingMixIn
+from threading import Thread
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from etcd_operator.runtime.process.clock import Clock
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+HEARTBEAT_SECONDS = 1.0
+STALE_SECONDS = 20.0
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A server at every address of its family."""
+
+    daemon_threads = True
+
+
+class _DualStackServer(_Server):
+    """A server at every address of IPv6 and IPv4: Pods may have either."""
+
+    address_family = socket.AF_INET6
+
+    def server_bind(self) -> None:
+        """Bind to both families; nobody looks up a name for `::`, which may take long."""
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "localhost", self.server_address[1]
+        self.setup_environ()
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 10.0
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
+        """Probes are not worth a line each."""
+
+
+class HealthServer:
+    """Serves health and metrics; `why_not_ready` returns None or the reason."""
+
+    def __init__(
+        self,
+        port: int,
+        clock: Clock,
+        why_not_ready: Callable[[], str | None],
+        expose: Callable[[], bytes],
+    ) -> None:
+        self._port = port
+        self._clock = clock
+        self._why_not_ready = why_not_ready
+        self._expose = expose
+        self._beat = clock.monotonic()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        server = self._bind()
+        thread = Thread(target=server.serve_forever, args=(0.1,), name="health", daemon=True)
+        thread.start()
+        try:
+            while True:
+                self._beat = self._clock.monotonic()
+                await asyncio.sleep(HEARTBEAT_SECONDS)
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    def _bind(self) -> WSGIServer:
+        """Listen; only at IPv4 where the node's kernel was started without IPv6."""
+        try:
+            return make_server("", self._port, self._answer, _DualStackServer, _Handler)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise
+            return make_server("", self._port, self._answer, _Server, _Handler)
+
+    def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        pages = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}
+        page = pages.get(str(environ.get("PATH_INFO")), _not_found)
+        status, kind, body = page()
+        start(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _livez(self) -> tuple[str, str, bytes]:
+        lag = self._clock.monotonic() - self._beat
+        if lag > STALE_SECONDS:
+            return _say("500 Stuck", f"the event loop was stuck for {lag:.0f} s")
+        return _say("200 OK", "ok")
+
+    def _readyz(self) -> tuple[str, str, bytes]:
+        reason = self._why_not_ready()
+        return _say("503 Not Ready", reason) if reason else _say("200 OK", "ok")
+
+    def _metrics(self) -> tuple[str, str, bytes]:
+        return "200 OK", CONTENT_TYPE_PLAIN_0_0_4, self._expose()
+
+
+def _not_found() -> tuple[str, str, bytes]:
+    return _say("404 Not Found", "there are /livez, /readyz and /metrics")
+
+
+def _say(status: str, sentence: str) -> tuple[str, str, bytes]:
+    return status, "text/plain; charset=utf-8", f"{sentence}\n".encode()

@@ -1,0 +1,35 @@
+"""Scenes that are rendered once in a process."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from etcd_operator.core.model.snapshot import Snapshot
+
+Build = Callable[..., Snapshot]
+
+
+def built_once(build: Build) -> Build:
+    """Build a scene once for the same arguments; each caller gets bodies of its own to change.
+
+    Thousands of tests begin with one of a few scenes, and to render one costs a whole plan.
+    """
+    built: dict[str, Snapshot] = {}
+
+    @functools.wraps(build)
+    def remember(*arguments: Any, **named: Any) -> Snapshot:
+        key = repr((arguments, sorted(named.items())))
+        if key not in built:
+            built[key] = build(*arguments, **named)
+        scene = built[key]
+        children = {
+            name: replace(child, body=copy.deepcopy(child.body))
+            for name, child in scene.children.items()
+        }
+        return replace(scene, children=children)
+
+    return remember

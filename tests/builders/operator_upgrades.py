@@ -1,0 +1,26 @@
+"""Templates of an earlier version of the operator."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, ANNOTATION_TEMPLATE
+from etcd_operator.core.model.snapshot import Snapshot
+from tests.builders.snapshots import change_child
+
+Json = dict[str, Any]
+
+
+def older(snapshot: Snapshot, change: Callable[[Json], object]) -> Snapshot:
+    """A cluster whose StatefulSet was written by a version with another template."""
+    body = copy.deepcopy(snapshot.children["StatefulSet", "db"].body)
+    annotations = body["metadata"]["annotations"]
+    annotations |= {ANNOTATION_TEMPLATE: "old", ANNOTATION_FINGERPRINT: "old"}
+    change(body)
+    return change_child(snapshot, "StatefulSet", "db", body=body)
+
+
+def other_probe(body: Json) -> None:
+    body["spec"]["template"]["spec"]["containers"][0]["livenessProbe"]["periodSeconds"] = 11

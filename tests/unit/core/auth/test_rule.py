@@ -1,0 +1,144 @@
+"""Users and roles of etcd: from what there is to what the spec asks for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.api.security import Permission, Security
+from etcd_operator.core import guards
+from etcd_operator.core.actions import ChangeAuth
+from etcd_operator.core.auth.diff import to_grant, wanted_auth
+from etcd_operator.core.auth.rule import sync_auth
+from etcd_operator.core.auth.state import Change, EtcdAuth, Grant, Step
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.reasons import routine
+from tests.builders.actions import Fires, Passes
+from tests.builders.certificates import issue_all, secured
+from tests.builders.snapshots import CLUSTER_ID, formed, silent, with_spec
+
+AUTH: dict[str, Any] = {
+    "roles": [{"name": "app", "permissions": [{"key": "/app/", "prefix": True}]}],
+    "users": [{"name": "web", "roles": ["app"]}],
+}
+
+
+def asked(auth: dict[str, Any], known: EtcdAuth | None) -> Snapshot:
+    """A healthy cluster with these wishes, and what its etcd knows."""
+    scene = issue_all(with_spec(secured(), security={"tls": {}, "auth": auth}))
+    return replace(scene, access=known)
+
+
+def done(auth: dict[str, Any]) -> EtcdAuth:
+    """All as wished."""
+    wishes = Security.model_validate({"auth": auth}).auth
+    assert wishes
+    return wanted_auth(wishes)
+
+
+OPEN = EtcdAuth()
+DONE = done(AUTH)
+MORE = EtcdAuth(
+    True,
+    {**DONE.users, "old": frozenset(("app",)), "web": frozenset(("app", "old"))},
+    {"app": frozenset((Grant("READ", b"/other"),)), "old": frozenset()},
+)
+
+FIRES = (
+    Fires(
+        "all is there before anybody is asked",
+        sync_auth,
+        asked(AUTH, OPEN),
+        routine.SYNCING_AUTH,
+        "Changing users and roles: 7 to go.",
+        Phase.RUNNING,
+        (
+            "made the role app",
+            "let the role app read and write '/app/' and a range from it on",
+            "made the user root",
+            "gave the user root the role root",
+            "made the user web",
+            "gave the user web the role app",
+            "turned authentication on",
+        ),
+    ),
+    Fires(
+        "what is not wished any more goes",
+        sync_auth,
+        asked(AUTH, MORE),
+        routine.SYNCING_AUTH,
+        "Changing users and roles: 5 to go.",
+        Phase.RUNNING,
+        (
+            "no longer let the role app read '/other'",
+            "let the role app read and write '/app/' and a range from it on",
+            "took the role old from the user web",
+            "deleted the user old",
+            "deleted the role old",
+        ),
+    ),
+    Fires(
+        "turned off",
+        sync_auth,
+        asked({**AUTH, "enabled": False}, DONE),
+        routine.SYNCING_AUTH,
+        "Changing users and roles: 1 to go.",
+        Phase.RUNNING,
+        ("turned authentication off",),
+    ),
+)
+PASSES = (
+    Passes("nothing is wished", sync_auth, replace(secured(), access=OPEN)),
+    Passes("all is as wished", sync_auth, asked(AUTH, DONE)),
+    Passes("nobody was asked", sync_auth, asked(AUTH, None)),
+    Passes("no quorum", sync_auth, silent(asked(AUTH, OPEN), 0, 1)),
+    Passes("off, and never on", sync_auth, asked({"enabled": False}, OPEN)),
+)
+
+
+@pytest.mark.parametrize("row", FIRES, ids=lambda row: row.title)
+def test_fires(row: Fires) -> None:
+    row.check()
+
+
+@pytest.mark.parametrize("row", PASSES, ids=lambda row: row.title)
+def test_passes(row: Passes) -> None:
+    row.check()
+
+
+RANGES = {
+    ("/app/", True, None): (b"/app/", b"/app0"),
+    ("a\x7f", True, None): (b"a\x7f", b"a\x80"),
+    ("", True, None): (b"\0", b"\0"),
+    ("key", False, None): (b"key", b""),
+    ("a", False, "c"): (b"a", b"c"),
+}
+
+
+@pytest.mark.parametrize("case", RANGES, ids=repr)
+def test_ranges_are_those_of_etcd(case: tuple[str, bool, str | None]) -> None:
+    key, prefix, end = case
+    grant = to_grant(Permission(type="read", key=key, prefix=prefix, range_end=end))
+    assert (grant.key, grant.range_end) == RANGES[case]
+
+
+def test_each_user_gets_a_certificate() -> None:
+    scene = asked(AUTH, DONE)
+    certificate = scene.credentials["db-user-web"].certificate
+    assert certificate
+    assert certificate.common_name == "web"
+
+
+def test_the_operator_is_not_locked_out() -> None:
+    scene = asked(AUTH, DONE)
+    for step in (Step.DELETE_USER, Step.TAKE_ROLE):
+        action = ChangeAuth(Change(step, "root", "root"), CLUSTER_ID)
+        assert guards.refuse(action, scene) == "the operator would be locked out"
+    enable = ChangeAuth(Change(Step.ENABLE), CLUSTER_ID)
+    assert guards.refuse(enable, scene) is None
+    assert guards.refuse(enable, formed(3)) == "without certificates nobody is known"
+    other = ChangeAuth(Change(Step.ENABLE), CLUSTER_ID + 1)
+    assert guards.refuse(other, scene) is not None

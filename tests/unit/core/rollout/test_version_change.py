@@ -1,0 +1,372 @@
+"""Which version may follow which, what is refused, and what etcd has to do first."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from etcd_operator.api.cluster import Phase
+from etcd_operator.core.actions import ApplyObject, SetDowngrade
+from etcd_operator.core.guards import refuse
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.rollout.version_change import end_downgrade, prepare_version, refuse_version
+from etcd_operator.core.rollout.versions import next_record, read_record
+from tests.builders.actions import Fires, Passes, briefs, flags
+from tests.builders.snapshots import (
+    CLUSTER_ID,
+    NOW,
+    answer,
+    change_child,
+    change_claim,
+    formed,
+    outdated,
+    settled,
+    silent,
+    with_learner,
+    with_spec,
+    with_status,
+    without_child,
+)
+
+OLD, MIDDLE, NEW = "3.5.35", "3.6.16", "3.7.3"
+
+
+def running(snapshot: Snapshot, *versions: str, target: str = "", stored: str = "") -> Snapshot:
+    """Members run these versions, and those of 3.6 on say how they store."""
+    probes = {
+        ordinal: answer(ordinal, version=version)
+        if version < "3.6"
+        else answer(
+            ordinal,
+            version=version,
+            storage_version=stored or f"{version[:3]}.0",
+            downgrade_target=target,
+        )
+        for ordinal, version in enumerate(versions)
+    }
+    return replace(snapshot, probes=probes)
+
+
+def at(version: str, **spec: Any) -> Snapshot:
+    """A healthy cluster of three that was formed with this version."""
+    return running(formed(3, version=version, **spec), *[version] * 3)
+
+
+def recorded(snapshot: Snapshot, text: str) -> Snapshot:
+    """The gate remembers this."""
+    gate = snapshot.children["ConfigMap", "db-config"]
+    body = copy.deepcopy(gate.body)
+    body["metadata"]["annotations"]["etcd.etcd.io/version"] = text
+    return change_child(snapshot, "ConfigMap", "db-config", body=body)
+
+
+def came_up(**spec: Any) -> Snapshot:
+    """A cluster that ran 3.5 and was upgraded to 3.6 a moment ago."""
+    return settled(recorded(at(MIDDLE, **spec), f"{OLD} 3.5"))
+
+
+def snapshotted() -> Snapshot:
+    """The same, on the way to 3.7, when it is recorded that every member wrote a snapshot."""
+    asked = with_spec(came_up(), version=NEW)
+    return settled(running(asked, *[MIDDLE] * 3, target="3.5.0", stored="3.5.0"))
+
+
+def stopped(version: str, record: str, wanted: str) -> Snapshot:
+    """A cluster that was stopped; then the spec asked for another version."""
+    asleep = settled(with_spec(at(version), size=0))
+    bare = replace(asleep, pods=(), probes={}, membership=None)
+    gone = recorded(with_status(bare, phase="Stopped", members=[]), record)
+    return with_spec(gone, version=wanted)
+
+
+def down(*, target: str = "", stored: str = "", version: str = OLD) -> Snapshot:
+    """A cluster of 3.6 that is to go back."""
+    asked = with_spec(at(MIDDLE), version=version)
+    return running(asked, *[MIDDLE] * 3, target=target, stored=stored)
+
+
+def images(snapshot: Snapshot) -> str:
+    """The image in the StatefulSet as it will be after this pass."""
+    applied = {a.kind: a.manifest for a in plan(snapshot).actions if isinstance(a, ApplyObject)}
+    live = snapshot.statefulset
+    made = applied.get("StatefulSet") or (live.body if live else {})
+    return str(made["spec"]["template"]["spec"]["containers"][0]["image"]).rpartition(":")[2]
+
+
+READABLE = "etcd makes every disk readable by 3.5"
+SNAPSHOTS = "etcd writes snapshots, for 3.7 cannot read what 3.5 has logged"
+
+
+def late(snapshot: Snapshot, ordinal: int) -> Snapshot:
+    """A joiner's process has not run since it was announced long ago."""
+    return change_claim(snapshot, ordinal, created=NOW - timedelta(hours=1))
+
+
+FIRES = (
+    Fires(
+        "more than one minor version up",
+        refuse_version,
+        with_spec(at(OLD), version=NEW),
+        attention.VERSION_REFUSED,
+        "spec.version 3.7.3 is more than one minor version above 3.5.35, which members ran last: "
+        "upgrade to 3.6 first.",
+        Phase.RUNNING,
+        (),
+        flags("blocked"),
+    ),
+    Fires(
+        "3.6 from before 3.5.26",
+        refuse_version,
+        with_spec(at("3.5.25"), version=MIDDLE),
+        attention.VERSION_REFUSED,
+        "spec.version 3.6.16 is not safe to go to from 3.5.25, for members that were removed may "
+        "come back: upgrade to 3.5.26 or later first.",
+        Phase.RUNNING,
+        (),
+        flags("blocked"),
+    ),
+    Fires(
+        "back from 3.7",
+        refuse_version,
+        with_spec(at(NEW), version=MIDDLE),
+        attention.VERSION_REFUSED,
+        "spec.version 3.6.16 is older than 3.7.3, which members run, and etcd cannot go back from "
+        "there: keep 3.7.3 or a later one.",
+        Phase.RUNNING,
+        (),
+        flags("blocked"),
+    ),
+    Fires(
+        "a downgrade begins in etcd",
+        prepare_version,
+        down(),
+        routine.PREPARING_VERSION,
+        f"Preparing for v3.5.35: {READABLE}.",
+        Phase.UPGRADING,
+        ("downgrade to 3.5",),
+    ),
+    Fires(
+        "a downgrade waits for the disks",
+        prepare_version,
+        down(target="3.5.0"),
+        routine.PREPARING_VERSION,
+        f"Preparing for v3.5.35: waiting until {READABLE}.",
+        Phase.UPGRADING,
+    ),
+    Fires(
+        "a downgrade does not begin while a member is away",
+        prepare_version,
+        silent(down(), 2),
+        routine.PREPARING_VERSION,
+        "Preparing for v3.5.35: waiting until db-2 can serve.",
+        Phase.UPGRADING,
+    ),
+    Fires(
+        "nor while a joiner is late, which holds back nothing else: etcd waits for its version",
+        prepare_version,
+        late(with_learner(with_spec(down(), size=5), 3), 3),
+        routine.PREPARING_VERSION,
+        "Preparing for v3.5.35: waiting until db-3 can vote, for etcd asks every member for its "
+        "version, learners too. One that cannot come up leaves when spec.size is again what it "
+        "was.",
+        Phase.UPGRADING,
+        ("apply PodDisruptionBudget db",),
+    ),
+    Fires(
+        "what 3.5 logged has to be in snapshots before 3.7",
+        prepare_version,
+        with_spec(came_up(), version=NEW),
+        routine.PREPARING_VERSION,
+        f"Preparing for v3.7.3: {SNAPSHOTS}.",
+        Phase.UPGRADING,
+        ("downgrade to 3.5",),
+    ),
+    Fires(
+        "it is recorded that the snapshots are written",
+        prepare_version,
+        running(with_spec(came_up(), version=NEW), *[MIDDLE] * 3, target="3.5.0", stored="3.5.0"),
+        routine.PREPARING_VERSION,
+        f"Preparing for v3.7.3: waiting until {SNAPSHOTS}.",
+        Phase.UPGRADING,
+        ("apply ConfigMap db-config",),
+    ),
+    Fires(
+        "then the downgrade was there for nothing else",
+        prepare_version,
+        running(
+            snapshotted(),
+            *[MIDDLE] * 3,
+            target="3.5.0",
+            stored="3.5.0",
+        ),
+        routine.PREPARING_VERSION,
+        "Preparing for v3.7.3: the snapshots are written.",
+        Phase.UPGRADING,
+        ("downgrade off",),
+    ),
+    Fires(
+        "the spec went back while etcd was preparing",
+        end_downgrade,
+        with_spec(down(target="3.5.0"), version=MIDDLE),
+        routine.ENDING_DOWNGRADE,
+        "Ending the downgrade: spec.version is 3.6.16.",
+        Phase.UPGRADING,
+        ("downgrade off",),
+    ),
+)
+PASSES = (
+    Passes("one minor version up", refuse_version, with_spec(at("3.5.26"), version=MIDDLE)),
+    Passes("another patch", refuse_version, with_spec(at(OLD), version="3.5.21")),
+    Passes("a downgrade that etcd can do", refuse_version, down()),
+    Passes("3.7 from a cluster that never ran 3.5", prepare_version, at(MIDDLE)),
+    Passes("every disk is readable", prepare_version, down(target="3.5.0", stored="3.5.0")),
+    Passes("a downgrade that is wanted", end_downgrade, down(target="3.5.0", stored="3.5.0")),
+    Passes("no downgrade", end_downgrade, at(MIDDLE)),
+)
+
+
+@pytest.mark.parametrize("row", FIRES, ids=lambda row: row.title)
+def test_fires(row: Fires) -> None:
+    row.check()
+
+
+@pytest.mark.parametrize("row", PASSES, ids=lambda row: row.title)
+def test_passes(row: Passes) -> None:
+    row.check()
+
+
+@pytest.mark.parametrize(
+    ("scene", "image"),
+    [
+        (with_spec(at(OLD), version=NEW), "v3.5.35"),
+        (with_spec(at(OLD), version=MIDDLE), "v3.6.16"),
+        (down(), "v3.6.16"),
+        (down(target="3.5.0"), "v3.6.16"),
+        (down(target="3.5.0", stored="3.5.0"), "v3.5.35"),
+        # Not every member has said so yet.
+        (silent(down(target="3.5.0", stored="3.5.0"), 1), "v3.6.16"),
+        (with_spec(came_up(), version=NEW), "v3.6.16"),
+        (with_spec(at(MIDDLE), version=NEW), "v3.7.3"),
+        # Somebody deleted it meanwhile: nothing else knows what is kept.
+        (without_child(with_spec(at(OLD), version=NEW), "StatefulSet", "db"), "v3.5.35"),
+    ],
+)
+def test_members_are_given_only_what_can_follow(scene: Snapshot, image: str) -> None:
+    assert images(scene) == image
+
+
+def test_a_downgrade_that_began_goes_on_while_a_member_is_away() -> None:
+    """The template that was found possible stays, or the member that rolls would go back."""
+    ready = settled(down(target="3.5.0", stored="3.5.0"))
+    rolling = silent(outdated(ready, 0, 1, 2), 2)
+    assert images(rolling) == "v3.5.35"
+    mixed = running(outdated(ready, 0, 1), MIDDLE, MIDDLE, OLD, target="3.5.0", stored="3.5.0")
+    assert plan(mixed).rule == "roll"
+    assert briefs(mixed)[-1].startswith("evict ")
+
+
+def test_a_roll_back_in_the_middle_of_an_upgrade() -> None:
+    """While one member runs 3.5 the others store as it does, so they can go back."""
+    ahead = settled(with_spec(at(OLD), version=MIDDLE))
+    half = settled(running(outdated(ahead, 0, 1), OLD, OLD, MIDDLE, stored="3.5.0"))
+    back = with_spec(half, version=OLD)
+    assert images(back) == "v3.5.35"
+    last = running(half, MIDDLE, MIDDLE, MIDDLE, stored="3.5.0")
+    assert images(with_spec(last, version=OLD)) == "v3.6.16", "etcd may be about to go up"
+
+
+@pytest.mark.parametrize(
+    ("live", "record", "wanted", "image"),
+    [
+        (OLD, "3.5.35 3.5", MIDDLE, "v3.6.16"),
+        (OLD, "3.5.35 3.5", NEW, "v3.5.35"),
+        (OLD, "3.5.19 3.5", MIDDLE, "v3.5.35"),
+        # The template was changed while nothing ran; the disks are still those of 3.5.
+        (MIDDLE, "3.5.35 3.5", NEW, "v3.6.16"),
+        (MIDDLE, "3.6.16 3.6", OLD, "v3.6.16"),
+        (MIDDLE, "3.6.16 3.5", NEW, "v3.6.16"),
+    ],
+)
+def test_a_cluster_that_was_stopped_starts_with_what_can_follow(
+    live: str, record: str, wanted: str, image: str
+) -> None:
+    asleep = stopped(live, record, wanted)
+    assert plan(asleep).rule == "stop"
+    assert images(asleep) == image
+    waking = with_spec(asleep, size=3)
+    assert plan(waking).rule == "start"
+    assert images(waking) == image
+
+
+def test_settings_that_only_the_wanted_version_knows_wait_with_it() -> None:
+    settings = {"extraArgs": {"compaction-batch-limit": "900", "max-txn-ops": "256"}}
+    held = with_spec(at(OLD), version=NEW, etcdConfig=settings)
+    applied = {a.kind: a.manifest for a in plan(held).actions if isinstance(a, ApplyObject)}
+    text = applied["ConfigMap"]["data"]["db-0.yaml"]
+    assert "max-txn-ops" in text
+    assert "compaction-batch-limit" not in text
+
+
+def test_without_a_record_the_template_tells_what_ran() -> None:
+    """Somebody deleted the gate of a cluster that was stopped."""
+    asleep = without_child(stopped(OLD, "3.5.35 3.5", NEW), "ConfigMap", "db-config")
+    assert read_record(asleep) is None
+    assert images(asleep) == "v3.5.35"
+
+
+@pytest.mark.parametrize(
+    ("scene", "record"),
+    [
+        (at(OLD), "3.5.35 3.5"),
+        (at(MIDDLE), "3.6.16 3.6"),
+        (recorded(at(MIDDLE), "3.5.35 3.5"), "3.6.16 3.5"),
+        (recorded(silent(at(MIDDLE), 1), "3.5.35 3.5"), "3.5.35 3.5"),
+        # An earlier operator kept no record: nobody knows what is in the logs.
+        (recorded(at(MIDDLE), ""), "3.6.16 3.5"),
+        (recorded(at(NEW), ""), "3.7.3 3.5"),
+        (recorded(running(at(OLD), OLD, MIDDLE, MIDDLE), "3.5.35 3.5"), "3.5.35 3.5"),
+        (recorded(at(NEW), "3.6.16 3.6"), "3.7.3 3.6"),
+        (without_child(at(MIDDLE), "ConfigMap", "db-config"), "3.6.16 3.5"),
+    ],
+)
+def test_what_is_remembered(scene: Snapshot, record: str) -> None:
+    assert next_record(scene) == record
+
+
+def test_without_answers_the_record_stays() -> None:
+    blind = replace(recorded(at(MIDDLE), "3.5.35 3.5"), probes={}, membership=None)
+    assert next_record(blind) == "3.5.35 3.5"
+    foreign = change_child(blind, "ConfigMap", "db-config", owner_uid="somebody")
+    assert read_record(foreign) is None
+
+
+def test_the_guard_begins_no_downgrade_that_etcd_could_not_carry_out() -> None:
+    begin = SetDowngrade("3.5", CLUSTER_ID)
+    assert refuse(begin, down()) is None
+    assert refuse(begin, silent(down(), 1)) == "a member is joining or does not answer"
+    assert refuse(begin, at(NEW)) == "a member runs 3.7.3"
+    assert refuse(begin, at(OLD)) == "a member runs 3.5.35"
+    assert refuse(SetDowngrade("", CLUSTER_ID), at(MIDDLE)) is None
+    assert refuse(SetDowngrade("", 7), at(MIDDLE)) is not None, "of another cluster"
+
+
+def test_the_guard_starts_nobody_on_a_disk_that_cannot_be_read() -> None:
+    ready = down(target="3.5.0", stored="3.5.0")
+    applied = [a for a in plan(ready).actions if isinstance(a, ApplyObject)]
+    (action,) = (a for a in applied if a.kind == "StatefulSet")
+    assert refuse(action, ready) is None
+    unready = down(target="3.5.0")
+    assert refuse(action, unready) == "the disk of db-0 can be read by 3.6.0 or later only"
+
+
+def test_nothing_is_prepared_twice() -> None:
+    """At the end of each preparation the plan is to roll, and nothing else."""
+    up = settled(recorded(with_spec(came_up(), version=NEW), "3.6.16 3.6"))
+    assert briefs(up) == ()
+    assert "v3.7.3" in images(up)

@@ -1,0 +1,95 @@
+"""What is said of a spec that will be carried out, and may end badly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.reasons import verdicts
+from etcd_operator.core.reasons.reason import Reason
+from etcd_operator.core.status.report import report
+from etcd_operator.core.status.spec_warnings import find_spec_warnings
+from tests.builders.snapshots import change_claim, formed, new, with_spec, with_status
+
+GI = 2**30
+
+
+def scene(quota: int | None, disk: str, memory: str, **more: Any) -> Snapshot:
+    """A cluster with this quota, these disks and this memory."""
+    spec: dict[str, Any] = {"storage": {"size": disk, **more}}
+    spec["resources"] = {"limits": {"memory": memory} if memory else {"cpu": "1"}}
+    if quota is not None:
+        spec["etcdConfig"] = {"quotaBackendBytes": quota}
+    return new(3, **spec)
+
+
+@pytest.mark.parametrize(
+    ("quota", "disk", "memory", "reasons"),
+    [
+        (None, "10Gi", "2Gi", []),
+        (None, "10Gi", "", []),  # whoever sets no limit has none
+        (0, "2Gi", "4Gi", [verdicts.QUOTA_EXCEEDS_DISK]),  # etcd takes 0 for its default
+        (None, "2Gi", "4Gi", [verdicts.QUOTA_EXCEEDS_DISK]),
+        (None, "2560Mi", "4Gi", []),  # with room for log and snapshots
+        (None, "2559Mi", "4Gi", [verdicts.QUOTA_EXCEEDS_DISK]),
+        (8 * GI, "1Gi", "16Gi", [verdicts.QUOTA_EXCEEDS_DISK]),
+        (8 * GI, "10Gi", "512Mi", [verdicts.QUOTA_EXCEEDS_MEMORY]),
+        (8 * GI, "1Gi", "512Mi", [verdicts.QUOTA_EXCEEDS_DISK, verdicts.QUOTA_EXCEEDS_MEMORY]),
+        (GI // 2, "1Gi", "512Mi", []),
+        (8 * GI, "400Mi", "16Gi", [verdicts.QUOTA_EXCEEDS_DISK]),
+    ],
+)
+def test_a_quota_beyond_the_disk_or_the_memory(
+    quota: int | None, disk: str, memory: str, reasons: list[Reason]
+) -> None:
+    assert [w.reason for w in find_spec_warnings(scene(quota, disk, memory))] == reasons
+
+
+@pytest.mark.parametrize(("size", "told"), [(0, False), (511 * 2**20, False), (GI // 2, True)])
+def test_what_nobody_chose_is_told_when_the_database_has_come_half_way(
+    size: int, told: bool
+) -> None:
+    """etcd's own quota is 2Gi, and the operator's own limit 1Gi."""
+    grown = with_status(new(3), members=[{"name": "db-0", "dbSize": size}])
+    wanted = [verdicts.QUOTA_EXCEEDS_MEMORY] if told else []
+    assert [w.reason for w in find_spec_warnings(grown)] == wanted
+
+
+def test_what_a_volume_has_counts_and_not_what_was_asked_for() -> None:
+    large = with_spec(formed(3), storage={"size": "1Gi"}, resources={"limits": {"memory": "4Gi"}})
+    for ordinal in range(3):
+        large = change_claim(large, ordinal, capacity="5Gi")
+    assert find_spec_warnings(large) == []
+    small = change_claim(large, 1, capacity="1Gi")
+    assert [w.reason for w in find_spec_warnings(small)] == [verdicts.QUOTA_EXCEEDS_DISK]
+
+
+def test_a_template_of_claims_has_a_size_of_its_own() -> None:
+    request = {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}
+    own = scene(None, "10Gi", "4Gi", volumeClaimTemplate=request)
+    assert [w.reason for w in find_spec_warnings(own)] == [verdicts.QUOTA_EXCEEDS_DISK]
+
+
+def test_the_sentence_names_fields_values_and_the_remedy() -> None:
+    both = find_spec_warnings(scene(8 * GI, "1Gi", "512Mi"))
+    assert both[0].message == (
+        "spec.etcdConfig.quotaBackendBytes of 8Gi does not fit on a disk of 1Gi beside the "
+        "write-ahead log and snapshots (512Mi): the disk would be full, and members would crash, "
+        "before etcd refuses writes. Set it to at most 536870912, or raise spec.storage.size."
+    )
+    assert both[1].message.startswith(
+        "spec.etcdConfig.quotaBackendBytes of 8Gi is more than a member's memory limit of 512Mi: "
+    )
+    own = find_spec_warnings(scene(None, "10Gi", "512Mi"))
+    assert "etcd's own quota of 2Gi (none is set)" in own[0].message
+
+
+def test_it_is_a_condition_and_the_cluster_is_ready_all_the_same() -> None:
+    bad = scene(8 * GI, "1Gi", "512Mi")
+    conditions = {c.type: c for c in report(bad, plan(bad).decision).conditions}
+    assert conditions["SpecWarning"].reason == verdicts.QUOTA_EXCEEDS_DISK.name
+    good = scene(None, "10Gi", "4Gi")
+    assert "SpecWarning" not in {c.type for c in report(good, plan(good).decision).conditions}

@@ -1,0 +1,175 @@
+"""A Gatherer among stubs: members that answer or hang, and objects as watches bring them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from etcd_operator.api.parse import parse_cluster
+from etcd_operator.core.model.members import Member, MemberList, MemberStatus
+from etcd_operator.core.model.naming import LABEL_CLUSTER, LABEL_CLUSTER_UID
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.errors import EtcdRefused, EtcdUnreachable, KubeUnavailable, NotFound
+from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.gather import Gatherer
+from etcd_operator.runtime.etcd.auth_cache import AuthCache
+from etcd_operator.runtime.etcd.channel import PeerTls
+from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.kubernetes.api import EVENTS, Kind, KubeApi
+from etcd_operator.runtime.pki.secrets import CertificateSecrets
+from tests.builders.snapshots import NAMING, UID, answer, member, raw_cluster
+from tests.fakes.obedient_api import LoopClock
+
+Json = dict[str, Any]
+
+MEMBERS = tuple(member(ordinal) for ordinal in range(3))
+
+
+def now() -> float:
+    """The virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+class StubApi:
+    """Has some objects, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], Json] = {}
+        self.claims: list[Json] = []
+        self.events: dict[str, list[Json]] = {}  # by the uid of what they are about
+        self.asked: list[str] = []
+        self.away = False
+
+    async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
+        self.asked.append(f"get {kind.name} {name}")
+        if self.away:
+            raise KubeUnavailable("503")
+        if (kind.name, name) not in self.objects:
+            raise NotFound(f"{name} not found", 404)
+        return self.objects[kind.name, name]
+
+    async def list_pages(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        label_selector: str = "",
+        *,
+        field_selector: str = "",
+    ) -> AsyncIterator[Json]:
+        self.asked.append(f"list {kind.name} {namespace}{label_selector}{field_selector}")
+        if kind is EVENTS:
+            yield {"items": self.events.get(field_selector.partition("=")[2], [])}
+            return
+        for item in self.claims:  # a page each
+            yield {"items": [item]}
+
+
+@dataclass
+class StubMember:
+    """One member as whoever asks it finds it; None for an answer means that it hangs."""
+
+    address: str
+    says: MemberStatus | None
+    own_list: tuple[Member, ...] = MEMBERS
+    confirms: bool = True
+    lists: bool = True
+    refuses: EtcdRefused | None = None
+    refuses_list: EtcdRefused | None = None
+    asked: list[str] = field(default_factory=list)
+
+    async def status(self, *, timeout: float) -> MemberStatus:
+        self.asked.append("status")
+        if self.refuses:
+            raise self.refuses
+        return self.says or await self._hang(timeout)
+
+    async def member_list(self, *, linearizable: bool, timeout: float) -> MemberList:
+        self.asked.append("confirmed list" if linearizable else "own list")
+        if self.refuses_list:
+            raise self.refuses_list
+        if self.says is None or not self.lists or (linearizable and not self.confirms):
+            await self._hang(timeout)
+        assert self.says is not None
+        return MemberList(self.says.cluster_id, self.own_list, linearizable)
+
+    async def _hang(self, timeout: float) -> MemberStatus:
+        await asyncio.sleep(timeout)
+        raise EtcdUnreachable(f"{self.address}: no answer")
+
+
+class Stage:
+    """A Gatherer among stubs: an EtcdCluster, Pods with members in them, objects."""
+
+    def __init__(self, **status: Any) -> None:
+        self.api = StubApi()
+        self.members: dict[str, StubMember] = {}
+        self.discarded: list[str] = []
+        self.introduced: dict[str, PeerTls | None] = {}
+        self.cluster = parse_cluster({**raw_cluster({"size": 3}), "status": status})
+        api = cast(KubeApi, self.api)
+        self.caches = Caches(api)
+        pool = cast(EtcdPool, self)
+        clock = LoopClock()
+        store = CertificateSecrets(api, clock)
+        access = AuthCache(clock)
+        self.gatherer = Gatherer(api, self.caches, pool, clock, "cluster.local", store, access)
+
+    async def client(self, address: str) -> StubMember:
+        """As the pool."""
+        return self.members[address]
+
+    def set_tls(self, address: str, introduction: PeerTls | None) -> None:
+        """As the pool."""
+        self.introduced[address] = introduction
+
+    async def discard(self, address: str) -> None:
+        """As the pool."""
+        self.discarded.append(address)
+
+    def add(self, ordinal: int, says: MemberStatus | None, **changes: Any) -> StubMember:
+        """A running Pod with a member in it; the other fields are the stub's."""
+        self.show(pod(ordinal))
+        address = f"10.0.0.{ordinal + 1}:2379"
+        self.members[address] = StubMember(address, says, **changes)
+        return self.members[address]
+
+    def show(self, raw: Json) -> None:
+        """The watch brings an object."""
+        self.caches.observe(raw["kind"], raw)
+
+    async def gather(self) -> Snapshot:
+        """Look at the cluster."""
+        return await self.gatherer.gather(self.cluster)
+
+
+def pod(ordinal: int, *, owner: str = UID, address: str = "", running: bool = True) -> Json:
+    """A member's Pod as the API server has it."""
+    raw = labelled("Pod", NAMING.member(ordinal), owner)
+    state: Json = {"running": {}} if running else {"waiting": {"reason": "ContainerCreating"}}
+    raw["status"] = {
+        "phase": "Running",
+        "podIP": address or f"10.0.0.{ordinal + 1}",
+        "containerStatuses": [{"name": "etcd", "state": state}],
+    }
+    return raw
+
+
+def labelled(kind: str, name: str, owner: str = UID) -> Json:
+    """An object with our labels, of this life of the cluster."""
+    labels = {LABEL_CLUSTER: NAMING.name, LABEL_CLUSTER_UID: owner}
+    return {"kind": kind, "metadata": metadata(name) | {"labels": labels}}
+
+
+def metadata(name: str, uid: str = "u1", version: int = 5) -> Json:
+    """What every object has."""
+    place = {"namespace": NAMING.namespace, "name": name}
+    return {**place, "uid": uid, "resourceVersion": str(version)}
+
+
+def says(ordinal: int, **changes: Any) -> MemberStatus:
+    """The answer of a member to whom all is well; member 0 leads."""
+    status = answer(ordinal).status
+    assert status is not None
+    return replace(status, **changes)

@@ -1,0 +1,347 @@
+# ruff: noqa: ARG002 (a stand-in has all arguments of what it stands for)
+"""A slow or failing API server, for minutes: no wrong act, no hot loop, and recovery by itself.
+
+The whole operator but its process: caches, queue, passes, actions, events. Time is virtual.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+
+from etcd_operator.core.model.members import Member, MemberList, MemberStatus
+from etcd_operator.core.model.naming import FINALIZER
+from etcd_operator.errors import Conflict, EtcdUnreachable, KubeUnavailable
+from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.controller import Controller
+from etcd_operator.runtime.engine.corrections import Corrections
+from etcd_operator.runtime.engine.execute import Executor
+from etcd_operator.runtime.engine.gather import Gatherer
+from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.engine.reconciler import Reconciler
+from etcd_operator.runtime.engine.serving_operators import ServingOperators
+from etcd_operator.runtime.engine.upgrade_turns import Turns
+from etcd_operator.runtime.etcd.auth_cache import AuthCache
+from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.kubernetes.events import EventRecorder
+from etcd_operator.runtime.pki.secrets import CertificateSecrets
+from etcd_operator.runtime.process.metrics import Metrics
+from tests.builders.snapshots import NAMING, answer, member, raw_cluster
+from tests.fakes.faulty_api import FAIR, Request, Weather, WeatheredApi
+from tests.fakes.obedient_api import LoopClock
+
+# Minutes of the loop's time are seconds of ours, but more on a busy machine.
+pytestmark = [pytest.mark.looptime, pytest.mark.timeout(180)]
+
+Json = dict[str, Any]
+
+STORM_SECONDS = 120.0
+# The longest back-off, half of it once more, and a watch that is made anew.
+RECOVERY_SECONDS = 100.0
+ASKED_SECONDS = 7.0
+# In a minute, but for the first: a cluster that backs off, and seven kinds that are watched.
+MOST_WRITES = 12
+MOST_READS = 60
+
+SLOW = Weather(seconds=5.0)
+CONFLICTS = Weather(error=lambda: Conflict("it has changed", 409), only_writes=True)
+THROTTLED = Weather(error=lambda: KubeUnavailable("slow down", 429, retry_after=ASKED_SECONDS))
+BROKEN = Weather(error=lambda: KubeUnavailable("internal error", 500))
+LOST = Weather(error=lambda: KubeUnavailable("no answer", 500), lost=True, only_writes=True)
+STORMS = {
+    "slow": SLOW,
+    "409": CONFLICTS,
+    "429": THROTTLED,
+    "500": BROKEN,
+    "answers lost": LOST,
+}
+OBJECTS = {
+    ("ConfigMap", "db-config"),
+    ("PodDisruptionBudget", "db"),
+    ("Service", "db-client"),
+    ("Service", "db-peer"),
+    ("StatefulSet", "db"),
+}
+
+
+class Members:
+    """An etcd cluster whose members all answer; as an EtcdPool. No member: none can be reached."""
+
+    def __init__(self, size: int) -> None:
+        self.lines = tuple(member(ordinal) for ordinal in range(size))
+        self.removed: list[int] = []
+
+    async def client(self, address: str) -> _Client:
+        return _Client(self, int(address.partition(":")[0].rpartition(".")[2]) - 1)
+
+    async def discard(self, address: str) -> None:
+        pass
+
+    def set_tls(self, address: str, introduction: None) -> None:
+        pass
+
+
+class _Client:
+    def __init__(self, members: Members, ordinal: int) -> None:
+        self.address = NAMING.member(ordinal)
+        self._members = members
+        self._ordinal = ordinal
+
+    async def status(self, *, timeout: float) -> MemberStatus:
+        status = answer(self._ordinal).status
+        if status is None or status.member_id not in {m.id for m in self._members.lines}:
+            raise EtcdUnreachable("it was removed")
+        return status
+
+    async def member_list(self, *, linearizable: bool, timeout: float) -> MemberList:
+        return MemberList((await self.status(timeout=timeout)).cluster_id, self.lines, linearizable)
+
+    @property
+    def lines(self) -> tuple[Member, ...]:
+        return self._members.lines
+
+    async def remove_member(self, member_id: int) -> None:
+        assert member_id in {m.id for m in self.lines}, "it is removed once"
+        self._members.lines = tuple(m for m in self.lines if m.id != member_id)
+        self._members.removed.append(member_id)
+
+    async def hash_kv(self, revision: int, *, member_id: int, timeout: float) -> tuple[int, int]:
+        return 7, 1
+
+
+class Stage:
+    """The operator on an API server whose weather the test makes."""
+
+    def __init__(self, members: int = 0) -> None:
+        self.server = WeatheredApi()
+        self.members = Members(members)
+        api, clock, metrics = cast(KubeApi, self.server), LoopClock(), Metrics()
+        pool = cast(EtcdPool, self.members)
+        self.caches = Caches(api)
+        self.events = EventRecorder(api, clock)
+        secrets, access = CertificateSecrets(api, clock), AuthCache(clock)
+        gatherer = Gatherer(api, self.caches, pool, clock, "cluster.local", secrets, access)
+        performer = ActionHandlers(api, self.caches, pool, secrets, access)
+        corrections = Corrections(clock)
+        executor = Executor(api, self.caches, performer, self.events, metrics, corrections)
+        operators = ServingOperators(api, self.caches, self.events, clock, "etcd-operator-system")
+        made = Reconciler(
+            api,
+            self.caches,
+            gatherer,
+            executor,
+            self.events,
+            metrics,
+            corrections,
+            operators,
+            Turns(self.caches, clock, 2),
+        )
+        self.controller = Controller(made.reconcile, self.caches, metrics, clock, workers=4)
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Run the operator while inside."""
+        parts = [self.caches.run(), self.events.run(), self.controller.run()]
+        tasks = [asyncio.create_task(part) for part in parts]
+        await self.caches.wait_until_synced()
+        await asyncio.sleep(1)  # every watch is open
+        try:
+            yield
+            assert not [task for task in tasks if task.done()], "nothing may end it"
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def write(self, kind: str, body: Json) -> None:
+        """Somebody else creates or changes an object."""
+        key = (kind, NAMING.namespace, body["metadata"]["name"])
+        self.server.store("MODIFIED" if key in self.server.objects else "ADDED", key, body)
+
+    def ask_for(self, size: int) -> None:
+        """The user creates the EtcdCluster or changes its size."""
+        live = self.server.objects.get(("EtcdCluster", NAMING.namespace, NAMING.name))
+        fresh = raw_cluster({"size": size}, finalizers=[])
+        self.write("EtcdCluster", {**live, "spec": fresh["spec"]} if live else fresh)
+
+    def start_pods(self, *ordinals: int) -> None:
+        """The StatefulSet's Pods run, each with its disk, and are Ready."""
+        for ordinal in ordinals:
+            self.write("Pod", _pod(ordinal))
+            self.write("PersistentVolumeClaim", _claim(ordinal))
+
+    def stop_pods(self, *ordinals: int) -> None:
+        """These Pods end."""
+        for ordinal in ordinals:
+            key = ("Pod", NAMING.namespace, NAMING.member(ordinal))
+            self.server.store("DELETED", key, self.server.objects[key])
+
+    def names(self) -> set[tuple[str, str]]:
+        """Kind and name of all objects that the operator renders."""
+        keys = self.server.objects
+        return {(kind, name) for kind, _, name in keys if (kind, name) in OBJECTS}
+
+    def effects(self, *verbs: str) -> Counter[tuple[str, str]]:
+        """What took effect, by kind and name, but for events."""
+        done = [r for r in self.server.effects if r.verb in verbs and r.kind != "Event"]
+        return Counter((r.kind, r.name) for r in done)
+
+    def replicas(self) -> int:
+        """How many Pods the StatefulSet runs."""
+        (live,) = self.server.find("StatefulSet")
+        return int(live["spec"]["replicas"])
+
+    def since(self, begun: float, *, writes: bool) -> list[Request]:
+        """The requests since a moment."""
+        return [r for r in self.server.requests if r.at >= begun and r.writes is writes]
+
+
+def _labels() -> Json:
+    return {**NAMING.labels(), "etcd.etcd.io/role": "voter"}
+
+
+def _pod(ordinal: int) -> Json:
+    name = NAMING.member(ordinal)
+    return {
+        "metadata": {"name": name, "namespace": NAMING.namespace, "labels": _labels()},
+        "spec": {"nodeName": "n"},
+        "status": {
+            "phase": "Running",
+            "podIP": f"10.0.0.{ordinal + 1}",
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{"name": "etcd", "state": {"running": {}}}],
+        },
+    }
+
+
+def _claim(ordinal: int) -> Json:
+    name = NAMING.claim(ordinal)
+    return {
+        "metadata": {"name": name, "namespace": NAMING.namespace, "labels": _labels()},
+        "status": {"phase": "Bound"},
+    }
+
+
+def now() -> float:
+    """The virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+def busiest_minute(requests: list[Request], begun: float) -> int:
+    """The most requests in any minute but the first, in which back-offs are short."""
+    minutes = Counter(int((r.at - begun) / 60) for r in requests)
+    minutes.pop(0, None)
+    return max(minutes.values(), default=0)
+
+
+@pytest.mark.parametrize("storm", STORMS.values(), ids=STORMS)
+async def test_a_cluster_is_created_in_a_storm_or_after_it(storm: Weather) -> None:
+    stage = Stage()
+    async with stage.run():
+        stage.server.change(storm)
+        stage.ask_for(3)
+        begun = now()
+        await asyncio.sleep(STORM_SECONDS)
+        assert busiest_minute(stage.since(begun, writes=True), begun) <= MOST_WRITES
+        assert busiest_minute(stage.since(begun, writes=False), begun) <= MOST_READS
+        stage.server.change(FAIR)
+        await asyncio.sleep(RECOVERY_SECONDS)
+        assert stage.names() == OBJECTS
+    (cluster,) = stage.server.find("EtcdCluster")
+    assert cluster["metadata"]["finalizers"] == [FINALIZER]
+    assert cluster["status"]["phase"] == "Creating"
+    applied = stage.effects("apply")
+    assert applied == Counter(dict.fromkeys(OBJECTS, 1)), "each is created, and once"
+    assert not stage.effects("delete")
+    first = next(r for r in stage.server.effects if r.kind != "Event")
+    assert (first.kind, first.verb) == ("EtcdCluster", "patch"), "who serves, before all"
+
+
+async def test_who_is_told_to_wait_waits() -> None:
+    stage = Stage()
+    async with stage.run():
+        stage.server.change(THROTTLED)
+        stage.ask_for(3)
+        begun = now()
+        await asyncio.sleep(STORM_SECONDS)
+        asked = [request for request in stage.server.requests if request.at > begun]
+        assert {r.kind for r in asked} >= {"EtcdCluster", "Pod", "StatefulSet"}
+        for kind, verb in {(r.kind, r.verb) for r in asked}:
+            times = [r.at for r in asked if (r.kind, r.verb) == (kind, verb)]
+            gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+            assert min(gaps) > ASKED_SECONDS - 0.01
+
+
+@pytest.mark.parametrize("storm", STORMS.values(), ids=STORMS)
+async def test_a_cluster_shrinks_in_a_storm_without_losing_anybody_else(storm: Weather) -> None:
+    """etcd answers all the while: members leave it, and their Pods stop when that can be said."""
+    stage = Stage(members=5)
+    async with stage.run():
+        stage.ask_for(5)
+        stage.start_pods(*range(5))
+        await asyncio.sleep(20)
+        assert stage.replicas() == 5
+        stage.server.effects.clear()
+        begun = now()
+        stage.server.change(storm)
+        stage.ask_for(3)
+        await asyncio.sleep(STORM_SECONDS)
+        assert busiest_minute(stage.since(begun, writes=True), begun) <= MOST_WRITES
+        stage.server.change(FAIR)
+        await asyncio.sleep(RECOVERY_SECONDS)
+        assert [m.id & 0xF for m in stage.members.lines] == [0, 1, 2]
+        assert len(stage.members.removed) == 2
+        assert stage.replicas() == 3
+        assert not stage.effects("delete"), "a disk is in use as long as its Pod is there"
+        stage.stop_pods(3, 4)
+        await asyncio.sleep(30)
+        left = [body["metadata"]["name"] for body in stage.server.find("PersistentVolumeClaim")]
+        assert left == [NAMING.claim(ordinal) for ordinal in range(3)]
+        assert stage.server.find("EtcdCluster")[0]["status"]["phase"] == "Running"
+
+
+@pytest.mark.parametrize("storm", STORMS.values(), ids=STORMS)
+async def test_at_rest_a_storm_changes_nothing(storm: Weather) -> None:
+    stage = Stage(members=3)
+    async with stage.run():
+        stage.ask_for(3)
+        stage.start_pods(0, 1, 2)
+        await asyncio.sleep(20)
+        before = {key: body["metadata"]["resourceVersion"] for key, body in _mine(stage)}
+        begun = now()
+        stage.server.change(storm)
+        await asyncio.sleep(STORM_SECONDS)
+        stage.server.change(FAIR)
+        await asyncio.sleep(RECOVERY_SECONDS)
+        assert stage.since(begun, writes=True) == []
+        assert {key: body["metadata"]["resourceVersion"] for key, body in _mine(stage)} == before
+
+
+async def test_a_status_that_is_refused_again_and_again_is_not_written_every_second() -> None:
+    stage = Stage(members=3)
+    async with stage.run():
+        stage.ask_for(3)
+        stage.start_pods(0, 1, 2)
+        await asyncio.sleep(20)
+        begun = now()
+        stage.server.change(CONFLICTS)
+        ill = _pod(1)
+        ill["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+        stage.write("Pod", ill)
+        await asyncio.sleep(STORM_SECONDS)
+        assert 1 <= busiest_minute(stage.since(begun, writes=True), begun) <= MOST_WRITES
+        stage.server.change(FAIR)
+        await asyncio.sleep(RECOVERY_SECONDS)
+        (cluster,) = stage.server.find("EtcdCluster")
+        assert cluster["status"]["readyReplicas"] == 2
+
+
+def _mine(stage: Stage) -> list[tuple[tuple[str, str, str], Json]]:
+    return [(key, body) for key, body in stage.server.objects.items() if key[0] != "Event"]

@@ -1,0 +1,375 @@
+"""When passes happen: at the start, after changes, after failures, and at a steady pace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+
+from etcd_operator.api.cluster import EtcdClusterStatus
+from etcd_operator.errors import KubeUnavailable
+from etcd_operator.runtime.engine import controller as controller_module
+from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.controller import (
+    PASS_SECONDS,
+    STEADY_SECONDS,
+    STEADY_SECONDS_PER_CLUSTER,
+    Controller,
+    Key,
+)
+from etcd_operator.runtime.engine.reconciler import Requeue
+from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
+from etcd_operator.runtime.process.metrics import Metrics
+from tests.builders.snapshots import raw_cluster
+from tests.fakes.obedient_api import LoopClock, MemoryApi, MemoryServer
+
+pytestmark = pytest.mark.looptime
+
+NEVER = 10_000.0  # seconds; longer than any test looks
+JITTER = 1.1  # a steady pace is spread by a tenth
+
+
+def now() -> float:
+    """The virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+async def rest(_: str) -> Requeue:
+    """A pass that takes no time and wants no other."""
+    return Requeue(NEVER)
+
+
+class Stage:
+    """A Controller over some clusters, and when it began a pass over which."""
+
+    def __init__(
+        self, *names: str, make_pass: Callable[[str], Awaitable[Requeue]] = rest, workers: int = 4
+    ) -> None:
+        self.passes: list[tuple[float, str]] = []
+        self.make_pass = make_pass
+        self.metrics = Metrics()
+        self.caches = Caches(MemoryApi(MemoryServer()))
+        self._version = 0
+        for name in names:
+            self.change(name)
+        self.controller = Controller(
+            self._reconcile, self.caches, self.metrics, LoopClock(), workers
+        )
+
+    async def _reconcile(self, namespace: str, name: str) -> Requeue:
+        assert namespace == "team"
+        self.passes.append((now(), name))
+        return await self.make_pass(name)
+
+    def change(self, name: str) -> None:
+        """The watch tells of a new or changed EtcdCluster."""
+        self._version += 1
+        version = str(self._version)
+        raw = raw_cluster(name=name, uid=f"uid-{name}", resourceVersion=version)
+        self.caches.observe("EtcdCluster", raw)
+
+    def remove(self, name: str) -> None:
+        """The watch tells of its end."""
+        self.caches.clusters.observe_deleted("team", name, f"uid-{name}")
+
+    @asynccontextmanager
+    async def lead(self) -> AsyncIterator[None]:
+        """Make passes while inside."""
+        task = asyncio.create_task(self.controller.run())
+        await asyncio.sleep(0)
+        try:
+            yield
+            assert not task.done(), "nothing may end it but cancellation"
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def run(self, seconds: float) -> None:
+        """Lead for some time."""
+        async with self.lead():
+            await asyncio.sleep(seconds)
+
+    def times(self, name: str) -> list[float]:
+        """When passes over this cluster began."""
+        return [at for at, who in self.passes if who == name]
+
+    def counted(self, result: str) -> float | None:
+        """How many passes ended like this."""
+        return self.metrics.registry.get_sample_value(
+            "etcd_operator_passes_total", {"result": result}
+        )
+
+
+# Start and changes
+
+
+async def test_it_begins_with_every_cluster() -> None:
+    stage = Stage("a", "b", "c")
+    await stage.run(10)
+    assert sorted(stage.passes) == [(0.0, "a"), (0.0, "b"), (0.0, "c")]
+
+
+async def test_a_change_causes_a_pass_at_once() -> None:
+    stage = Stage("a", "b")
+    async with stage.lead():
+        await asyncio.sleep(5)
+        stage.change("b")
+        stage.change("new")
+        await asyncio.sleep(5)
+    assert stage.times("a") == [0.0]
+    assert stage.times("b") == [0.0, 5.0]
+    assert stage.times("new") == [5.0]
+
+
+async def test_changes_during_a_pass_cause_one_more() -> None:
+    async def slow(_: str) -> Requeue:
+        await asyncio.sleep(3)
+        return Requeue(NEVER)
+
+    stage = Stage("a", make_pass=slow)
+    async with stage.lead():
+        await asyncio.sleep(1)
+        for _ in range(5):
+            stage.change("a")
+        await asyncio.sleep(20)
+    assert stage.times("a") == [0.0, 3.0]
+
+
+async def test_a_decision_says_when_to_look_again() -> None:
+    async def soon(_: str) -> Requeue:
+        return Requeue(0.25)
+
+    stage = Stage("a", make_pass=soon)
+    await stage.run(1.1)
+    assert stage.times("a") == [0.0, 0.25, 0.5, 0.75, 1.0]
+
+
+async def test_a_cluster_that_is_gone_gets_a_last_pass_and_no_more() -> None:
+    async def soon(_: str) -> Requeue:
+        return Requeue(0.5)
+
+    stage = Stage("a", make_pass=soon)
+    async with stage.lead():
+        await asyncio.sleep(0.75)
+        stage.remove("a")
+        await asyncio.sleep(100)
+    assert stage.times("a") == [0.0, 0.5, 0.75]
+
+
+# Clusters do not wait for each other
+
+
+async def test_one_slow_cluster_delays_nobody() -> None:
+    async def make_pass(name: str) -> Requeue:
+        if name == "slow":
+            await asyncio.sleep(30)
+        return Requeue(1.0)
+
+    stage = Stage("slow", "a", "b", make_pass=make_pass, workers=2)
+    await stage.run(10.5)
+    assert stage.times("slow") == [0.0]
+    for name in ("a", "b"):
+        assert stage.times(name) == pytest.approx([float(second) for second in range(11)])
+
+
+async def test_a_cluster_is_never_in_two_passes() -> None:
+    inside: set[str] = set()
+
+    async def make_pass(name: str) -> Requeue:
+        assert name not in inside
+        inside.add(name)
+        await asyncio.sleep(0.3)
+        inside.discard(name)
+        return Requeue(0.0)
+
+    stage = Stage("a", "b", make_pass=make_pass)
+    async with stage.lead():
+        for _ in range(50):
+            await asyncio.sleep(0.1)
+            stage.change("a")
+    assert stage.counted("failed") is None
+
+
+# Failures
+
+
+@pytest.fixture
+def crashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which clusters' passes were logged as crashed, with their traceback."""
+    logged: list[str] = []
+
+    class Log:
+        """Takes what the controller logs."""
+
+        def exception(self, _: str, cluster: str) -> None:
+            """A crash."""
+            logged.append(cluster)
+
+        def warning(self, *_: object, **__: object) -> None:
+            """A failure that was foreseen."""
+
+    monkeypatch.setattr(controller_module, "log", Log())
+    return logged
+
+
+async def test_a_crash_is_one_clusters_business(crashes: list[str]) -> None:
+    async def make_pass(name: str) -> Requeue:
+        if name == "bad":
+            raise ValueError("a mistake of ours")
+        return Requeue(1.0)
+
+    stage = Stage("bad", "good", make_pass=make_pass, workers=1)
+    await stage.run(10.5)
+    assert len(stage.times("good")) == 11
+    assert crashes == ["team/bad"] * len(stage.times("bad"))
+    assert stage.counted("failed") == len(crashes)
+
+
+async def test_failures_back_off_and_a_success_ends_that(crashes: list[str]) -> None:
+    broken = True
+
+    async def make_pass(_: str) -> Requeue:
+        if broken:
+            raise ValueError("a mistake of ours")
+        return Requeue(NEVER)
+
+    stage = Stage("a", make_pass=make_pass)
+    async with stage.lead():
+        await asyncio.sleep(20)
+        before = stage.times("a")
+        broken = False
+        await asyncio.sleep(60)
+        broken = True
+        stage.change("a")
+        mended = now()
+        await asyncio.sleep(FIRST_RETRY * 2)
+    gaps = [later - sooner for sooner, later in pairwise(before)]
+    for count, gap in enumerate(gaps):
+        assert FIRST_RETRY * 2**count <= gap <= FIRST_RETRY * 2**count * 1.51
+    assert len(gaps) >= 7
+    first, second = [at for at in stage.times("a") if at >= mended]
+    assert second - first <= FIRST_RETRY * 1.51
+    assert crashes
+
+
+async def test_a_foreseen_failure_is_no_crash(crashes: list[str]) -> None:
+    async def make_pass(_: str) -> Requeue:
+        raise KubeUnavailable("503", 503)
+
+    stage = Stage("a", make_pass=make_pass)
+    await stage.run(2)
+    assert len(stage.times("a")) > 3
+    assert crashes == []
+
+
+async def test_whoever_is_told_to_wait_waits() -> None:
+    answers: list[Requeue | KubeUnavailable] = [
+        Requeue(7.0, failure=True),
+        KubeUnavailable("slow down", 429, retry_after=9.0),
+        Requeue(NEVER),
+    ]
+
+    async def make_pass(_: str) -> Requeue:
+        answer = answers.pop(0)
+        if isinstance(answer, KubeUnavailable):
+            raise answer
+        return answer
+
+    stage = Stage("a", make_pass=make_pass)
+    await stage.run(60)
+    assert stage.times("a") == [0.0, 7.0, 16.0]
+
+
+async def test_a_pass_that_hangs_is_given_up(crashes: list[str]) -> None:
+    async def make_pass(_: str) -> Requeue:
+        await asyncio.sleep(NEVER)
+        return Requeue()
+
+    stage = Stage("a", make_pass=make_pass)
+    await stage.run(PASS_SECONDS + 1)
+    assert stage.times("a")[1] >= PASS_SECONDS + FIRST_RETRY
+    assert stage.counted("failed") == 1
+    assert crashes == []
+
+
+# Pace
+
+
+@pytest.mark.parametrize("clusters", [1, 20, 200])
+async def test_the_pace_at_rest(clusters: int) -> None:
+    """Once a second, and slower with many clusters: then looking costs no more in all."""
+
+    async def settled(_: str) -> Requeue:
+        return Requeue()
+
+    names = [f"c{number}" for number in range(clusters)]
+    stage = Stage(*names, make_pass=settled, workers=64)
+    pace = max(STEADY_SECONDS, STEADY_SECONDS_PER_CLUSTER * clusters)
+    await stage.run(5 * pace)
+    for name in names:
+        times = stage.times(name)
+        gaps = [later - sooner for sooner, later in pairwise(times)]
+        assert len(gaps) >= 4
+        assert all(pace <= gap + 1e-6 and gap <= pace * JITTER + 1e-6 for gap in gaps)
+
+
+# Leading
+
+
+async def test_nothing_is_queued_while_another_leads() -> None:
+    stage = Stage("a")
+    queue = stage.controller._queue
+    for _ in range(3):
+        stage.change("a")
+    assert len(queue) == 0
+    await stage.run(1)
+    stage.change("a")
+    stage.change("b")
+    assert len(stage.controller._queue) == 0
+    assert stage.times("a") == [0.0]
+
+
+async def test_a_second_term_begins_anew() -> None:
+    """What was queued, planned or failing in the first term is of no matter."""
+
+    async def make_pass(name: str) -> Requeue:
+        if name == "bad":
+            raise KubeUnavailable("503", 503)
+        return Requeue(5.0)
+
+    stage = Stage("a", "bad", make_pass=make_pass)
+    await stage.run(3)
+    await asyncio.sleep(10)
+    stage.remove("bad")
+    begun = now()
+    stage.passes.clear()
+    await stage.run(6)
+    assert stage.passes == [(begun, "a"), (begun + 5.0, "a")]
+
+
+async def test_a_pass_ends_with_the_term() -> None:
+    ended: list[Key] = []
+
+    async def make_pass(name: str) -> Requeue:
+        try:
+            await asyncio.sleep(NEVER)
+        finally:
+            ended.append(("team", name))
+        return Requeue()
+
+    stage = Stage("a", make_pass=make_pass)
+    await stage.run(1)
+    assert ended == [("team", "a")]
+    assert now() == pytest.approx(1)
+
+
+async def test_only_the_leader_shows_clusters() -> None:
+    """The one before would show for ever what it saw last."""
+    stage = Stage("a")
+    async with stage.lead():
+        stage.metrics.show_cluster("team", "a", 3, EtcdClusterStatus())
+        assert b'name="a"' in stage.metrics.expose()
+    assert b'name="a"' not in stage.metrics.expose()

@@ -1,0 +1,334 @@
+"""What is corrected once, a few times, or not at all, and what people are told of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from etcd_operator.core.actions import Action, AddLearner, ApplyObject, LabelPod, RemoveMember
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.objects.drift import Difference
+from etcd_operator.core.objects.field_managers import find_manager
+from etcd_operator.errors import Forbidden, Invalid, KubeError
+from etcd_operator.runtime.kubernetes.api import Kind
+from tests.builders.actions import brief
+from tests.builders.lost_members import WIPED, ended
+from tests.builders.refusals import refuse
+from tests.builders.snapshots import change_child, change_pod, formed, growing, new, with_spec
+from tests.unit.runtime.engine.reconciler_harness import Stage, shrinking
+
+Json = dict[str, Any]
+Change = Callable[[Json], object]
+
+
+class Server(Stage):
+    """Keeps what is applied, as `admission` makes it; `rival` changes it back between passes."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__(snapshot)
+        self.admission: Change = lambda _: None
+        self.rival: Change = lambda _: None
+        self.manager = "kubectl-set"
+        self.writes = 0
+        for child in snapshot.children.values():
+            self._store(child.kind, child.body)
+
+    async def perform(self, action: Action, snapshot: Snapshot) -> None:
+        """Merge the manifest into the live object, as a server-side apply."""
+        await super().perform(action, snapshot)
+        if isinstance(action, ApplyObject):
+            live = snapshot.children[action.kind, action.name].body
+            merged = {**live, **copy.deepcopy(action.manifest)}
+            merged["metadata"] = {**live["metadata"], **action.manifest["metadata"]}
+            self.admission(merged)
+            self._write(action.kind, merged)
+
+    def _write(self, kind: str, body: Json) -> None:
+        before = self.snapshot.children[kind, body["metadata"]["name"]].body
+        if {**before, "metadata": 0} != {**body, "metadata": 0}:
+            self.writes += 1
+            metadata = body["metadata"]
+            metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+        self._store(kind, body)
+
+    def _store(self, kind: str, body: Json) -> None:
+        self.caches.children[kind].observe(copy.deepcopy(body))
+        self.snapshot = change_child(self.snapshot, kind, body["metadata"]["name"], body=body)
+
+    async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
+        """As the API server, with who has set what."""
+        live = copy.deepcopy(self.snapshot.children[kind.name, name].body)
+        fields: Json = {"f:spec": {"f:replicas": {}, "f:serviceName": {}}}
+        live["metadata"]["managedFields"] = [{"manager": self.manager, "fieldsV1": fields}]
+        return live
+
+    async def live(self, seconds: int, every: int = 5) -> None:
+        """Make a pass every few seconds for so long; the rival is quicker."""
+        for _ in range(seconds // every):
+            live = self.snapshot.statefulset
+            assert live is not None
+            body = copy.deepcopy(live.body)
+            self.rival(body)
+            if body != live.body:
+                self._store("StatefulSet", bump(body))
+            await self.make_pass()
+            self.clock.seconds += every
+            self.snapshot = replace(self.snapshot, now=self.clock.now())
+
+    @property
+    def applied(self) -> int:
+        """How often an object of ours was written."""
+        return sum(isinstance(action, ApplyObject) for action in self.performed)
+
+    def condition(self, kind: str) -> Json:
+        """The condition as it was last written."""
+        conditions = self.written[-1]["status"]["conditions"]
+        return next((c for c in conditions if c["type"] == kind), {})
+
+
+def bump(body: Json) -> Json:
+    """Another version of an object."""
+    metadata = {**body["metadata"]}
+    metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+    return {**body, "metadata": metadata}
+
+
+def etcd(body: Json) -> Json:
+    """The container of etcd."""
+    found: Json = body["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+MIRROR = "mirror.local/etcd:v3.5.21"
+
+
+@pytest.mark.situation(
+    "coexist",
+    "a webhook changes what the operator writes",
+    "the result is accepted where it does no harm, and nothing is written again",
+)
+async def test_what_admission_makes_of_our_object_is_accepted() -> None:
+    """A policy that rewrites images: the next write would be answered in the same way."""
+    stage = Server(formed(3))
+    stage.admission = lambda body: etcd(body).update(image=MIRROR)
+    stage.snapshot = with_spec(stage.snapshot, resources={"limits": {"memory": "600Mi"}})
+    await stage.live(300)
+    assert stage.applied == 1
+    assert stage.shown()["Ready"] == "Healthy"
+    said = stage.condition("ChangedByOthers")["message"]
+    assert "StatefulSet db: an admission webhook or policy makes" in said
+    assert f'spec.template.spec.containers[etcd].image "{MIRROR}"' in said
+    assert stage.condition("Degraded")["status"] == "False"
+    await stage.live(1200, every=20)
+    assert (stage.applied, stage.writes) == (3, 1), "tried again, in case that the policy is gone"
+    stage.snapshot = with_spec(stage.snapshot, resources={"limits": {"memory": "700Mi"}})
+    await stage.live(10)
+    assert stage.applied == 4, "another spec is carried out at once"
+
+
+async def test_what_the_api_server_drops_is_not_written_again_and_nobody_is_bothered() -> None:
+    """A number that is left out where it is 0: status and Ready come all the same."""
+    stage = Server(formed(3))
+
+    def drop(body: Json) -> None:
+        for each in body["spec"]["template"]["spec"].get("tolerations", ()):
+            each.pop("tolerationSeconds", None)
+
+    stage.admission = drop
+    toleration = {"operator": "Exists", "tolerationSeconds": 0, "value": ""}
+    stage.snapshot = with_spec(stage.snapshot, podTemplate={"tolerations": [toleration]})
+    await stage.live(60)
+    assert stage.applied == 1
+    assert stage.shown()["Ready"] == "Healthy"
+    assert stage.condition("ChangedByOthers") == {}
+
+
+@pytest.mark.situation(
+    "coexist",
+    "another controller changes a field back each time",
+    "corrections go down to minutes, and the condition names field and manager",
+)
+async def test_what_is_changed_back_each_time_is_corrected_by_the_minute_and_named() -> None:
+    """An autoscaler: it is named with its field, and all else goes on."""
+    stage = Server(formed(3))
+    stage.rival = lambda body: body["spec"].update(replicas=4)
+    await stage.live(60)
+    assert stage.applied == 3
+    await stage.live(600, every=10)
+    assert 10 <= stage.applied <= 14, "never fewer Pods than members for long"
+    said = stage.condition("ChangedByOthers")["message"]
+    assert "field manager kubectl-set changes spec.replicas again" in said
+    assert stage.condition("Degraded")["reason"] == "ChangedByOthers"
+    assert stage.shown()["Ready"] == "Healthy"
+    assert ("Warning", "ChangedByOthers", said) in stage.told
+    stage.rival = lambda _: None
+    await stage.live(800, every=20)
+    assert stage.condition("ChangedByOthers") == {}, "whoever it was has stopped"
+
+
+async def test_a_variable_that_admission_adds_is_removed_by_ever_fewer_writes() -> None:
+    stage = Server(formed(3))
+
+    def inject(body: Json) -> None:
+        etcd(body).update(env=[*etcd(body)["env"], {"name": "ETCD_QUOTA", "value": "1"}])
+
+    stage.admission = inject
+    stage.snapshot = with_spec(stage.snapshot, resources={"limits": {"memory": "600Mi"}})
+    await stage.live(3600, every=20)
+    assert stage.applied <= 4 + 3600 / 300 + 2
+    assert "containers[etcd].env[ETCD_QUOTA]" in stage.condition("ChangedByOthers")["message"]
+    assert stage.shown()["Ready"] == "Healthy"
+
+
+async def test_single_edits_are_taken_back_at_once_however_many() -> None:
+    stage = Server(formed(3))
+    for number in range(20):
+        live = stage.snapshot.statefulset
+        assert live is not None
+        body = copy.deepcopy(live.body)
+        etcd(body).update({"image": f"x:{number}"} if number % 2 else {"command": ["sleep"]})
+        stage._store("StatefulSet", bump(body))
+        before = stage.applied
+        await stage.live(400, every=400)
+        assert stage.applied == before + 1
+
+
+# Refusals
+
+
+POLICY = "db is forbidden: ValidatingAdmissionPolicy 'frozen' denied request"
+
+
+@pytest.mark.parametrize("error", [Forbidden(POLICY, 403), Invalid(POLICY, 422)])
+@pytest.mark.parametrize("kind", ["StatefulSet", "Service", "PodDisruptionBudget"])
+async def test_an_object_that_is_refused_does_not_stop_healing(
+    kind: str, error: KubeError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(spoil(ended(formed(3), 2, WIPED), kind))
+    refuse(stage, monkeypatch, kind, error)
+    await stage.make_pass()
+    assert [brief(action) for action in stage.performed] == [
+        "remove 2",
+        "add 2",
+        "apply ConfigMap db-config",
+        "label db-2 learner",
+    ]
+    message = stage.written[-1]["status"]["message"]
+    assert POLICY in message
+    assert f"Updated {kind} db" in message
+    assert "Meanwhile: Member db-2 lost its data" in message
+    assert stage.shown()["Degraded"] == "RefusedByKubernetes"
+
+
+async def test_without_its_gate_no_member_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could not start, and what was removed could not come back."""
+    stage = Stage(spoil(ended(formed(3), 2, WIPED), "ConfigMap"))
+    refuse(stage, monkeypatch, "ConfigMap", Forbidden(POLICY, 403))
+    await stage.make_pass()
+    assert stage.performed == []
+    assert POLICY in stage.written[-1]["status"]["message"]
+
+
+@pytest.mark.parametrize("scene", [shrinking(), growing(3, 5)], ids=["shrink", "grow"])
+async def test_no_member_comes_or_goes_whose_pod_could_not(
+    scene: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(spoil(scene, "StatefulSet"))
+    refuse(stage, monkeypatch, "StatefulSet", Forbidden(POLICY, 403))
+    await stage.make_pass()
+    assert not [a for a in stage.performed if isinstance(a, AddLearner | RemoveMember)]
+
+
+async def test_what_is_refused_is_asked_for_ever_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage(spoil(formed(3), "StatefulSet"))
+    refuse(stage, monkeypatch, "StatefulSet", Forbidden(POLICY, 403))
+    for _ in range(120):
+        assert not (await stage.make_pass()).failure, "members are looked at as before"
+        assert stage.shown()["Degraded"] == "RefusedByKubernetes"
+        stage.clock.seconds += 5.0
+    assert 20 <= len(stage.tried) <= 30
+    changed = with_spec(stage.snapshot, resources={"limits": {"memory": "600Mi"}})
+    stage.snapshot, before = changed, len(stage.tried)
+    await stage.make_pass()
+    assert len(stage.tried) == before + 1, "a corrected spec is tried at once"
+
+
+@pytest.mark.parametrize("kind", ["Service", "ConfigMap", "NetworkPolicy"])
+async def test_no_pod_before_what_it_needs(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(new(3, security={"networkPolicy": {}}))
+    refuse(stage, monkeypatch, kind, Forbidden("exceeded quota", 403))
+    await stage.make_pass()
+    applied = [a.kind for a in stage.performed if isinstance(a, ApplyObject)]
+    assert "StatefulSet" not in applied
+    assert "PodDisruptionBudget" in applied
+
+
+async def test_a_label_that_is_refused_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(change_pod(shrinking(), 1, role=""))
+    stage.errors[LabelPod] = Forbidden(POLICY, 403)
+    await stage.make_pass()
+    assert "remove 4" in [brief(action) for action in stage.performed]
+
+
+def spoil(snapshot: Snapshot, kind: str) -> Snapshot:
+    """Somebody takes a label off an object, so that it has to be written."""
+    name = next(known for of, known in snapshot.children if of == kind)
+    body = copy.deepcopy(snapshot.children[kind, name].body)
+    del body["metadata"]["labels"]["app.kubernetes.io/name"]
+    return change_child(snapshot, kind, name, body=body)
+
+
+# Who has changed it
+
+
+@pytest.mark.parametrize(
+    ("fields", "who"),
+    [
+        ({"f:spec": {"f:env": {'k:{"name":"A"}': {".": {}, "f:name": {}, "f:value": {}}}}}, "them"),
+        ({"f:spec": {"f:env": {}}}, "them"),
+        ({"f:spec": {"f:env": {'k:{"name":"B"}': {"f:name": {}}}}}, ""),
+        ({"f:status": {}}, ""),
+        ({}, "them"),
+    ],
+)
+def test_the_manager_of_a_field_is_found(fields: Json, who: str) -> None:
+    difference = Difference(("spec", "env", (("name", "A"),)), "", '{"name":"A"}', foreign=True)
+    entries = [
+        {"manager": "etcd-operator", "time": "2026-01-02", "fieldsV1": fields},
+        {"manager": "them", "time": "2026-01-01", "fieldsV1": fields},
+    ]
+    assert find_manager({"metadata": {"managedFields": entries}}, difference) == who
+
+
+async def test_names_without_end_take_no_memory() -> None:
+    """Whoever may edit our objects may put another thousand names there each time."""
+    stage = Server(formed(3))
+
+    def add(body: Json) -> None:
+        names = (f"ETCD_{stage.clock.seconds:.0f}_{n}" for n in range(300))
+        etcd(body)["env"] = [*etcd(body)["env"], *({"name": n * 50, "value": "1"} for n in names)]
+
+    stage.rival = add
+    await stage.live(100)
+    (record,) = (r for (kind, _), r in records(stage).items() if kind == "StatefulSet")
+    assert 300 <= len(record.repeats) <= 1000
+    assert max(map(len, record.repeats)) < 400
+    stage.rival = lambda _: None
+    await stage.live(700, every=20)
+    add_one = {"name": "ETCD_X", "value": "1"}
+    stage.rival = lambda body: etcd(body)["env"].append(add_one)
+    await stage.live(5)
+    (record,) = (r for (kind, _), r in records(stage).items() if kind == "StatefulSet")
+    assert len(record.repeats) == 1, "what nobody does any more is forgotten"
+
+
+def records(stage: Server) -> dict[tuple[str, str], Any]:
+    """What is remembered of the cluster's objects."""
+    (found,) = stage.reconciler._corrections._clusters.values()
+    return dict(found)

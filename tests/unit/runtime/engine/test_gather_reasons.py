@@ -1,0 +1,58 @@
+"""What is gathered of those who refuse: members that want a user, and what Kubernetes warns of."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from etcd_operator.core.model.live_objects import ObjectWarning, PodProblem
+from etcd_operator.errors import EtcdRefused, Refusal
+from etcd_operator.runtime.engine.cluster_warnings import PATIENCE_SECONDS
+from etcd_operator.runtime.etcd.pool import address_of
+from tests.builders import snapshots as scenes
+from tests.builders.snapshots import NAMING, UID
+from tests.unit.runtime.engine.gather_harness import Stage, labelled, says
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"), [("10.0.0.1", "10.0.0.1:2379"), ("fd00::1", "[fd00::1]:2379")]
+)
+def test_the_address_of_either_family_is_one_that_can_be_dialled(address: str, asked: str) -> None:
+    assert address_of(scenes.pod(0, address=address)) == asked
+
+
+async def test_a_member_that_wants_a_user_is_not_one_that_does_not_answer() -> None:
+    """Its connection is kept, and what it says is passed on."""
+    stage = Stage()
+    refusal = EtcdRefused("10.0.0.1: etcdserver: user name is empty", Refusal.AUTHENTICATION)
+    stage.add(0, None, refuses=refusal)
+    probe = (await stage.gather()).probes[0]
+    assert (probe.status, probe.error, probe.asks_for_user) == (None, str(refusal), True)
+    assert stage.discarded == []
+
+
+async def test_a_list_that_only_users_see_is_noted() -> None:
+    stage = Stage()
+    refusal = EtcdRefused("10.0.0.1: etcdserver: permission denied", Refusal.AUTHENTICATION)
+    stage.add(0, says(0), refuses_list=refusal)
+    snapshot = await stage.gather()
+    assert snapshot.membership is None
+    assert snapshot.probes[0].status is not None
+    assert snapshot.probes[0].asks_for_user
+
+
+async def test_what_kubernetes_warns_of_is_gathered_while_a_pod_is_missing() -> None:
+    stage = Stage()
+    live = labelled("StatefulSet", NAMING.statefulset)
+    owner = {"controller": True, "uid": UID}
+    live["metadata"].update(uid="set", ownerReferences=[owner])
+    stage.show({**live, "spec": {"replicas": 1}})
+    text = "create Pod db-0 in StatefulSet db failed error: exceeded quota"
+    stage.api.events["set"] = [{"type": "Warning", "reason": "FailedCreate", "message": text}]
+    assert (await stage.gather()).warnings == ()
+    await asyncio.sleep(PATIENCE_SECONDS)
+    wanted = ObjectWarning("Pod db-0", 0, PodProblem("FailedCreate", text))
+    assert (await stage.gather()).warnings == (wanted,)

@@ -1,0 +1,138 @@
+"""What became of a member's node: who is asked about, and what the answers mean."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import cast
+
+import pytest
+
+from etcd_operator.core.model.live_objects import NodeState, PodProblem
+from etcd_operator.errors import Forbidden, NotFound
+from etcd_operator.runtime.engine.nodes import BELIEVED_SECONDS, HOSTNAME, NodeLookup
+from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
+from tests.builders.snapshots import claim, pod
+from tests.builders.volumes import Json, bound_volume
+from tests.fakes.obedient_api import LoopClock
+
+pytestmark = pytest.mark.looptime
+
+
+LONG_AGO = datetime(2025, 12, 31, tzinfo=UTC)
+LATER = datetime(2026, 1, 2, tzinfo=UTC)
+ENDING = pod(0, deleting=True, ends_by=LONG_AGO, node="n1")
+WAITING = pod(1, node="", problem=PodProblem("Unschedulable", "no node"))
+
+
+def node(*, ready: str = "True", cordoned: bool = False) -> Json:
+    """A node as the API server has it."""
+    conditions = [{"type": "Ready", "status": ready}]
+    return {"spec": {"unschedulable": cordoned}, "status": {"conditions": conditions}}
+
+
+class StubApi:
+    """Has nodes and volumes; remembers what it was asked."""
+
+    def __init__(self, nodes: dict[str, Json], volumes: dict[str, Json] | None = None) -> None:
+        self.nodes = nodes
+        self.volumes = volumes or {}
+        self.asked: list[str] = []
+        self.forbids = False
+
+    async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
+        self.asked.append(f"get {kind.plural} {name}")
+        if self.forbids:
+            raise Forbidden("no right", 403)
+        found = (self.nodes if kind.plural == "nodes" else self.volumes).get(name)
+        if found is None:
+            raise NotFound(name, 404)
+        return found
+
+    async def list_pages(
+        self, kind: Kind, _namespace: str | None, selector: str
+    ) -> AsyncIterator[Json]:
+        self.asked.append(f"list {kind.plural} {selector}")
+        name = selector.removeprefix(f"{HOSTNAME}=")
+        yield {"items": [self.nodes[name]] if name in self.nodes else []}
+
+
+# Runs, on a node of its own.
+ELSEWHERE = pod(2, node="n9")
+
+
+def finder(api: StubApi) -> NodeLookup:
+    return NodeLookup(cast(KubeApi, api), LoopClock())
+
+
+@pytest.mark.parametrize(
+    ("nodes", "host"),
+    [
+        ({"n9": node()}, NodeState.GONE),
+        ({"n9": node(ready="False")}, NodeState.GONE),
+        ({"n1": node()}, NodeState.UP),
+        ({"n1": node(cordoned=True)}, NodeState.UP),
+        ({"n1": node(ready="Unknown")}, NodeState.DOWN),
+        ({"n1": {}}, NodeState.DOWN),
+    ],
+)
+async def test_the_node_of_a_pod_that_cannot_end(nodes: dict[str, Json], host: NodeState) -> None:
+    assert await finder(StubApi(nodes)).find((ENDING, ELSEWHERE), ()) == {0: host}
+
+
+@pytest.mark.parametrize("nodes", [{}, {"another": node()}], ids=["none", "others"])
+async def test_a_node_that_is_missing_proves_nothing_where_no_node_is_seen(
+    nodes: dict[str, Json],
+) -> None:
+    """As in a virtual cluster: then the delay decides."""
+    api = StubApi(nodes, {"v": bound_volume("n1")})
+    pods = (ENDING, WAITING, ELSEWHERE)
+    assert await finder(api).find(pods, (claim(1, volume="v"),)) == {}
+
+
+@pytest.mark.parametrize(
+    ("volume", "nodes", "host"),
+    [
+        (bound_volume("n1"), {"n9": node()}, NodeState.GONE),
+        (bound_volume("n1"), {"n1": node(ready="False")}, NodeState.DOWN),
+        (bound_volume("n1", "n2"), {"n2": node()}, NodeState.UP),
+        (bound_volume("a", key="topology.kubernetes.io/zone"), {}, None),
+        ({"spec": {}}, {}, None),
+    ],
+)
+async def test_the_node_of_a_disk(
+    volume: Json, nodes: dict[str, Json], host: NodeState | None
+) -> None:
+    api = StubApi(nodes, {"v": volume})
+    found = await finder(api).find((WAITING, ELSEWHERE), (claim(1, volume="v"),))
+    assert found == ({1: host} if host else {})
+
+
+async def test_nobody_else_is_asked_about() -> None:
+    api = StubApi({})
+    others = (
+        pod(0),
+        pod(1, node="", problem=None),
+        pod(2, deleting=True, ends_by=LATER, node="n1"),
+        pod(3, node="", problem=PodProblem("Unschedulable", "no disk yet")),
+    )
+    assert await finder(api).find(others, (claim(0, volume="v"), claim(3))) == {}
+    assert api.asked == []
+
+
+async def test_without_the_right_nothing_is_known() -> None:
+    api = StubApi({})
+    api.forbids = True
+    assert await finder(api).find((ENDING, WAITING), (claim(1, volume="v"),)) == {}
+
+
+async def test_an_answer_is_believed_for_a_while() -> None:
+    api = StubApi({"n1": node(), "n9": node()})
+    found = finder(api)
+    await found.find((ENDING, ELSEWHERE), ())
+    del api.nodes["n1"]
+    assert await found.find((ENDING, ELSEWHERE), ()) == {0: NodeState.UP}
+    await asyncio.sleep(BELIEVED_SECONDS)
+    assert await found.find((ENDING, ELSEWHERE), ()) == {0: NodeState.GONE}
+    assert len(api.asked) == 3
