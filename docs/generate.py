@@ -13,6 +13,7 @@ from docs.metrics import write_metrics
 from docs.performance import write_performance
 from docs.reasons import write_reasons
 from docs.reliability import write_reliability
+from docs.source_map import write_source_map
 from docs.terminal import draw_terminal
 
 HERE = Path(__file__).parent
@@ -28,6 +29,7 @@ def generate() -> dict[Path, str]:
         reference / "api.md": ("the models", write_fields()),
         reference / "events-and-conditions.md": ("core/reasons", write_reasons()),
         reference / "metrics.md": ("the metrics", write_metrics()),
+        reference / "source-map.md": ("the modules", write_source_map()),
         HERE / "reliability.md": ("recorded runs", write_reliability()),
         HERE / "performance.md": ("recorded runs", write_performance()),
     }

@@ -102,4 +102,5 @@ def created(decision: BackupDecision | RestoreDecision) -> list[Json]:
 
 
 def ended(name: str, code: int, message: str, **more: Any) -> Json:
+    """The status of a container that ended with these last words."""
     return {"name": name, "state": {"terminated": {"exitCode": code, "message": message, **more}}}

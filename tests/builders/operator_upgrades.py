@@ -23,4 +23,5 @@ def older(snapshot: Snapshot, change: Callable[[Json], object]) -> Snapshot:
 
 
 def other_probe(body: Json) -> None:
+    """Change a template as a new version of the operator may: another period of a probe."""
     body["spec"]["template"]["spec"]["containers"][0]["livenessProbe"]["periodSeconds"] = 11

@@ -52,6 +52,7 @@ class ScriptedApi:
 
 
 def raw(name: str, version: int, uid: str = "uid-1", **labels: str) -> Json:
+    """An object of the cluster as the API server answers with it."""
     metadata: Json = {
         "name": name,
         "namespace": NAMING.namespace,
@@ -63,6 +64,7 @@ def raw(name: str, version: int, uid: str = "uid-1", **labels: str) -> Json:
 
 
 def perform(api: ScriptedApi) -> tuple[ActionHandlers, Caches]:
+    """The handlers of actions over this API server, and their caches."""
     typed: KubeApi = api  # type: ignore[assignment]  # only what these tests use
     caches = Caches(typed)
     clock = SystemClock()

@@ -57,13 +57,16 @@ def find_explored(name: str) -> list[Path]:
 
 
 def rank_file(tests: Path, mutant: Mutant) -> tuple[int, int, str]:
-    """The order of files of tests: by the words of a module in their names, then in their text."""
+    """The order of files of tests: by the words of a module in their paths, then in their text."""
     path = Path(mutant.module).with_suffix("")
-    words = {word for part in path.parts[1:] for word in part.split("_")}
-    shared = words & set(tests.stem.split("_"))
+    shared = _words(path.parts[1:]) & _words((tests.parent.name, tests.stem))
     function = mutant.function.rpartition(".")[2].lstrip("_")
     mentions = _read(tests).count(path.stem) + (_read(tests).count(function) if function else 0)
     return -len(shared), -mentions, tests.name
+
+
+def _words(parts: Sequence[str]) -> set[str]:
+    return {word for part in parts for word in part.split("_")}
 
 
 def read_noticed() -> dict[str, str]:

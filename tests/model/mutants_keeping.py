@@ -284,7 +284,7 @@ REPLACEMENT: Final = (
     Mutant("takes a cluster with a stranger for the restored one", "core/in_place_restore/rule.py",
            "_is_well",
            "serve = serve and len(snapshot.members) == snapshot.replicas", "pass"),
-    Mutant("puts the disks of before back under the next version", "core/in_place_restore/rule.py",
-           "_spec_of_before",
+    Mutant("puts the disks of before back under the next version", "core/in_place_restore/steps.py",
+           "spec_of_before",
            "spec.at_version(ran, snapshot.kept_image)", "spec"),
 )  # fmt: skip

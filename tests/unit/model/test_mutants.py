@@ -152,12 +152,18 @@ def test_what_breaks_in_a_process_is_told() -> None:
 
 
 def test_files_of_tests_are_ordered_by_the_words_of_a_module(tmp_path: Path) -> None:
-    names = ["test_rules_grow.py", "test_plan.py", "test_about.py", "test_rules_scale.py"]
+    names = ["membership/test_grow.py", "test_plan.py", "test_about.py", "membership/test_scale.py"]
     for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("scale" if "about" in name else "")
     mutant = Mutant("", "core/membership/scale.py", "_grow", "", "")
     ordered = sorted((tmp_path / n for n in names), key=lambda path: rank_file(path, mutant))
-    assert [path.name for path in ordered] == [names[3], names[0], names[2], names[1]]
+    assert [str(path.relative_to(tmp_path)) for path in ordered] == [
+        names[3],
+        names[0],
+        names[2],
+        names[1],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -14,22 +14,19 @@ Undone, the old volumes get claims again: WITHDRAW, PUT_BACK. See decision 14.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from etcd_operator.api.cluster import EtcdClusterSpec, Phase
+from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import (
     Action,
     ApplyObject,
     DeleteObject,
-    QuarantineDisk,
     RebindVolume,
-    RecordRestore,
     RestoreReclaimPolicy,
     RetainVolume,
 )
-from etcd_operator.core.bootstrap.gate import Gate, Layout, lay_out
+from etcd_operator.core.bootstrap.gate import lay_out
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
 from etcd_operator.core.certificates.wanted import all_trust
 from etcd_operator.core.in_place_restore.record import (
@@ -39,6 +36,19 @@ from etcd_operator.core.in_place_restore.record import (
     find_restore_record,
     find_restore_request,
     is_unreadable,
+)
+from etcd_operator.core.in_place_restore.steps import (
+    WHY,
+    is_at_rest,
+    lay_out_at_rest,
+    name_disk,
+    name_stuck,
+    quarantine,
+    record_stage,
+    spec_of_before,
+    step,
+    stop_pods,
+    write_record,
 )
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.live_objects import Claim
@@ -51,10 +61,8 @@ from etcd_operator.core.objects.statefulset import render_statefulset
 from etcd_operator.core.objects.tls import render_trust
 from etcd_operator.core.quorum_loss.record import find_recovery
 from etcd_operator.core.reasons import attention, routine
-from etcd_operator.core.rollout.versions import next_record
 from etcd_operator.core.storage.deleted_claims import would_lose_data
 
-WHY: Final = "a backup is restored in place"
 # Where nothing may run.
 _AT_REST: Final = (Stage.SET_ASIDE, Stage.FILL, Stage.PUT_BACK)
 
@@ -67,9 +75,9 @@ def restore_in_place(snapshot: Snapshot) -> Decision | None:
     if restore is None:
         return _begin(snapshot)
     undone = find_restore_request(snapshot.cluster) != restore.restore
-    if restore.stage in _AT_REST and not _is_at_rest(snapshot):
+    if restore.stage in _AT_REST and not is_at_rest(snapshot):
         # The StatefulSet that was looked at was an old one.
-        return _step("The members stop.", _stop_pods(snapshot), _name_stuck(snapshot))
+        return step("The members stop.", stop_pods(snapshot), name_stuck(snapshot))
     match restore.stage:
         case Stage.KEEP | Stage.STOP:
             return _clear_the_way(snapshot, restore, undone=undone)
@@ -108,7 +116,7 @@ def _begin(snapshot: Snapshot) -> Decision | None:
     members = lay_out(snapshot, cluster_id).listed
     disks = _find_disks(snapshot)
     ran = snapshot.template_version
-    return _record(
+    return record_stage(
         snapshot, RestoreRecord(Stage.KEEP, request, cluster_id, size, members, disks, ran)
     )
 
@@ -139,50 +147,50 @@ def _clear_the_way(snapshot: Snapshot, restore: RestoreRecord, *, undone: bool) 
 def _keep(snapshot: Snapshot, restore: RestoreRecord) -> Decision:
     """Whoever may not keep a volume finds out while the cluster still serves."""
     disks = _find_disks(snapshot)
-    kept = (RetainVolume(*_name(snapshot, disk)) for disk in disks if disk.volume)
-    following = _write(snapshot, replace(restore, stage=Stage.STOP, disks=disks))
-    return _step("The disks are told to stay.", (*kept, following))
+    kept = (RetainVolume(*name_disk(snapshot, disk)) for disk in disks if disk.volume)
+    following = write_record(snapshot, replace(restore, stage=Stage.STOP, disks=disks))
+    return step("The disks are told to stay.", (*kept, following))
 
 
 def _stop(snapshot: Snapshot, restore: RestoreRecord) -> Decision:
     disks = _find_disks(snapshot)
     if disks != restore.disks:
-        return _record(snapshot, replace(restore, stage=Stage.KEEP, disks=disks))
-    if not _is_at_rest(snapshot):
-        return _step("The members stop.", _stop_pods(snapshot), _name_stuck(snapshot))
+        return record_stage(snapshot, replace(restore, stage=Stage.KEEP, disks=disks))
+    if not is_at_rest(snapshot):
+        return step("The members stop.", stop_pods(snapshot), name_stuck(snapshot))
     if snapshot.unlabelled_claims is None:
-        return _step("The members have stopped.")
-    return _record(snapshot, restore.at(Stage.SET_ASIDE))
+        return step("The members have stopped.")
+    return record_stage(snapshot, restore.at(Stage.SET_ASIDE))
 
 
 def _set_aside(snapshot: Snapshot, restore: RestoreRecord, *, undone: bool) -> Decision:
     found = replace(restore, disks=_find_disks(snapshot, restore.disks))
     if found != restore:
-        return _record(snapshot, found)
+        return record_stage(snapshot, found)
     if undone:
-        return _record(snapshot, restore.at(Stage.PUT_BACK))
+        return record_stage(snapshot, restore.at(Stage.PUT_BACK))
     ours = [claim for claim in snapshot.claims if claim.owner_uid == snapshot.naming.uid]
     if not ours and snapshot.unlabelled_claims is not None:
-        return _record(snapshot, restore.at(Stage.FILL))
-    return _step("The disks of the earlier cluster are set aside.", _quarantine(ours))
+        return record_stage(snapshot, restore.at(Stage.FILL))
+    return step("The disks of the earlier cluster are set aside.", quarantine(ours))
 
 
 def _await_filled(snapshot: Snapshot, restore: RestoreRecord, *, undone: bool) -> Decision:
     if undone:
-        return _record(snapshot, restore.at(Stage.PUT_BACK))
+        return record_stage(snapshot, restore.at(Stage.PUT_BACK))
     if snapshot.cluster.annotations.get(ANNOTATION_RESTORED) == restore.restore:
-        return _record(snapshot, restore.at(Stage.START))
-    return _step(f"The EtcdRestore fills {restore.size} fresh disks.")
+        return record_stage(snapshot, restore.at(Stage.START))
+    return step(f"The EtcdRestore fills {restore.size} fresh disks.")
 
 
 def _await_quorum(snapshot: Snapshot, restore: RestoreRecord, *, undone: bool) -> Decision | None:
     if snapshot.quorum_confirmed:
         if snapshot.recorded_cluster_id == snapshot.live_cluster_id:
-            return _record(snapshot, restore.at(Stage.SERVE))
-        said = _step("The members serve, and their cluster ID is recorded.")
+            return record_stage(snapshot, restore.at(Stage.SERVE))
+        said = step("The members serve, and their cluster ID is recorded.")
         return replace(said, corrects_objects=True)
     if undone and snapshot.recorded_cluster_id is None and not _is_led(snapshot):
-        return _record(snapshot, restore.at(Stage.WITHDRAW))
+        return record_stage(snapshot, restore.at(Stage.WITHDRAW))
     return None
 
 
@@ -197,12 +205,14 @@ def release_old_disks(snapshot: Snapshot) -> Decision | None:
     restore = find_restore_record(snapshot.cluster)
     if restore is None or not _is_well(snapshot):
         return None
-    freed = (RestoreReclaimPolicy(*_name(snapshot, disk)) for disk in restore.disks if disk.volume)
+    freed = (
+        RestoreReclaimPolicy(*name_disk(snapshot, disk)) for disk in restore.disks if disk.volume
+    )
     return Decision(
         reason=routine.RESTORED_IN_PLACE,
         message="Every member of the restored cluster serves: the earlier disks are let go.",
         phase=Phase.RESTORING,
-        actions=(*freed, _write(snapshot, None)),
+        actions=(*freed, write_record(snapshot, None)),
         requeue_after=POD_START,
     )
 
@@ -231,11 +241,11 @@ def _leave(snapshot: Snapshot, restore: RestoreRecord, why: str) -> Decision:
     """
     claims = {claim.uid for claim in snapshot.claims if not claim.deleting}
     freed = [
-        RestoreReclaimPolicy(*_name(snapshot, disk))
+        RestoreReclaimPolicy(*name_disk(snapshot, disk))
         for disk in restore.disks
         if disk.volume and disk.claim_uid in claims
     ]
-    return _step(why, (*freed, _write(snapshot, None, undone=True)))
+    return step(why, (*freed, write_record(snapshot, None, undone=True)))
 
 
 def _go_back(snapshot: Snapshot, restore: RestoreRecord) -> Decision:
@@ -247,13 +257,13 @@ def _go_back(snapshot: Snapshot, restore: RestoreRecord) -> Decision:
 def _withdraw(snapshot: Snapshot, restore: RestoreRecord) -> Decision:
     """Members that were started may have been written to: their disks are set aside as well."""
     if _is_led(snapshot):
-        return _record(snapshot, restore.at(Stage.START))  # too late
-    if not _is_at_rest(snapshot):
-        return _step("It is undone.", _stop_pods(snapshot), _name_stuck(snapshot))
+        return record_stage(snapshot, restore.at(Stage.START))  # too late
+    if not is_at_rest(snapshot):
+        return step("It is undone.", stop_pods(snapshot), name_stuck(snapshot))
     fresh = _fresh_claims(snapshot, restore)
     if fresh or snapshot.unlabelled_claims is None:
-        return _step("It is undone.", _quarantine(fresh))
-    return _record(snapshot, restore.at(Stage.PUT_BACK))
+        return step("It is undone.", quarantine(fresh))
+    return record_stage(snapshot, restore.at(Stage.PUT_BACK))
 
 
 def _put_back(snapshot: Snapshot, restore: RestoreRecord) -> Decision:
@@ -265,24 +275,24 @@ def _put_back(snapshot: Snapshot, restore: RestoreRecord) -> Decision:
             for c in fresh
             if not c.deleting
         )
-        return _step("It is undone: the fresh disks are deleted.", actions)
+        return step("It is undone: the fresh disks are deleted.", actions)
     taken = {claim.ordinal for claim in snapshot.claims}
     wanted = [disk for disk in restore.disks if disk.volume]
     missing = tuple(
-        RebindVolume(*_name(snapshot, disk)) for disk in wanted if disk.ordinal not in taken
+        RebindVolume(*name_disk(snapshot, disk)) for disk in wanted if disk.ordinal not in taken
     )
     back = {c.volume: c for c in snapshot.claims if c.bound and not c.deleting}
     if missing or not {disk.volume for disk in wanted} <= back.keys():
-        return _step("It is undone: the earlier disks come back.", missing)
+        return step("It is undone: the earlier disks come back.", missing)
     records = _restore_records(snapshot, restore)
     if records or not _is_recorded(snapshot, restore.cluster_id):
-        return _step("It is undone: the earlier disks are back.", records)
+        return step("It is undone: the earlier disks are back.", records)
     freed = (
         RestoreReclaimPolicy(back[disk.volume].name, back[disk.volume].uid, disk.volume)
         for disk in wanted
     )
-    over = _write(snapshot, None, undone=True)
-    return _step("It is undone: the members start again.", (*freed, over))
+    over = write_record(snapshot, None, undone=True)
+    return step("It is undone: the members start again.", (*freed, over))
 
 
 def _fresh_claims(snapshot: Snapshot, restore: RestoreRecord) -> tuple[Claim, ...]:
@@ -295,8 +305,8 @@ def _fresh_claims(snapshot: Snapshot, restore: RestoreRecord) -> tuple[Claim, ..
 
 def _restore_records(snapshot: Snapshot, restore: RestoreRecord) -> tuple[Action, ...]:
     """Say whose disks these are, as before: everyone's gate is closed, and nothing runs yet."""
-    layout, naming = _layout(snapshot, restore), snapshot.naming
-    spec = _spec_of_before(snapshot, restore)
+    layout, naming = lay_out_at_rest(snapshot, restore), snapshot.naming
+    spec = spec_of_before(snapshot, restore)
     files, trust = render_trust(snapshot), ",".join(all_trust(snapshot))
     live = snapshot.statefulset
     wanted = [
@@ -318,85 +328,3 @@ def _restore_records(snapshot: Snapshot, restore: RestoreRecord) -> tuple[Action
 
 
 # Both ways
-
-
-def _is_at_rest(snapshot: Snapshot) -> bool:
-    return not snapshot.pods and snapshot.starts_nothing
-
-
-def _stop_pods(snapshot: Snapshot) -> tuple[Action, ...]:
-    """Have the StatefulSet run nothing; without one, delete the Pods that it left."""
-    live, restore = snapshot.statefulset, find_restore_record(snapshot.cluster)
-    if live is None or restore is None:
-        left = (pod for pod in snapshot.pods if not pod.deleting)
-        return tuple(DeleteObject("Pod", pod.name, pod.uid, WHY) for pod in left)
-    spec, naming = _spec_of_before(snapshot, restore), snapshot.naming
-    layout, trust = _layout(snapshot, restore), ",".join(all_trust(snapshot))
-    manifest = render_statefulset(spec, naming, layout, live.body, trust)
-    if live.deleting or not snapshot.replicas:
-        return ()
-    version = live.resource_version
-    return (ApplyObject(live.kind, live.name, live.uid, version, WHY, manifest),)
-
-
-def _spec_of_before(snapshot: Snapshot, restore: RestoreRecord) -> EtcdClusterSpec:
-    """The spec with the version that can read the disks of before, should they come back."""
-    spec = snapshot.cluster.spec
-    ran = restore.version or spec.version
-    return spec.at_version(ran, snapshot.kept_image)
-
-
-def _layout(snapshot: Snapshot, restore: RestoreRecord) -> Layout:
-    """The etcd cluster of before, at rest."""
-    return Layout(
-        gates=(Gate.CLOSED,) * (max(restore.members, default=-1) + 1),
-        listed=restore.members,
-        replicas=0,
-        cluster_id=restore.cluster_id,
-        bootstrap=None,
-        version=next_record(snapshot),
-    )
-
-
-def _quarantine(claims: Iterable[Claim]) -> tuple[Action, ...]:
-    return tuple(
-        QuarantineDisk(claim.name, claim.uid, "" if claim.lost else claim.volume)
-        for claim in claims
-        if not claim.deleting
-    )
-
-
-def _name(snapshot: Snapshot, disk: OldDisk) -> tuple[str, str, str]:
-    return snapshot.naming.claim(disk.ordinal), disk.claim_uid, disk.volume
-
-
-def _name_stuck(snapshot: Snapshot) -> str:
-    """Pods whose node may be gone: only a person knows."""
-    now = snapshot.now
-    late = [p for p in snapshot.pods if p.deleting and p.ends_by and p.ends_by < now]
-    if not late:
-        return ""
-    names, nodes = ", ".join(p.name for p in late), ", ".join(sorted({p.node for p in late}))
-    return f"Waiting for Pods {names} to end; if Node {nodes} is gone, delete it."
-
-
-def _write(
-    snapshot: Snapshot, following: RestoreRecord | None, *, undone: bool = False
-) -> RecordRestore:
-    cluster = snapshot.cluster
-    return RecordRestore(following, cluster.uid, cluster.resource_version, undone)
-
-
-def _record(snapshot: Snapshot, following: RestoreRecord) -> Decision:
-    return _step("", (_write(snapshot, following),))
-
-
-def _step(message: str, actions: tuple[Action, ...] = (), waits: str = "") -> Decision:
-    return Decision(
-        reason=routine.RESTORING,
-        message=" ".join(filter(None, ("A backup is restored in place.", message, waits))),
-        phase=Phase.RESTORING,
-        actions=actions,
-        requeue_after=POD_START,
-        corrects_objects=False,
-    )

@@ -92,5 +92,6 @@ def learners(snapshot: Snapshot) -> list[Seat]:
 
 
 def member_of(seat: Seat) -> Member:
+    """The member of a seat that is known to have one."""
     assert seat.member is not None, "only seats of members come here"  # noqa: S101 (narrowing)
     return seat.member

@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import structlog
 from pydantic import BaseModel
 
-from etcd_operator.api.backup import EtcdBackup, TaskPhase
+from etcd_operator.api.backup import EtcdBackup, EtcdBackupStatus, TaskPhase
+from etcd_operator.api.restore import EtcdRestore
 from etcd_operator.core.lifecycle.serving_operator import is_served_by_another
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.core.model.naming import FINALIZER
-from etcd_operator.core.tasks.backup import backup_planner as backup_planner
+from etcd_operator.core.tasks.backup import backup_planner
+from etcd_operator.core.tasks.backup.backup_planner import BackupDecision
 from etcd_operator.core.tasks.backup.outcome import BackupView
 from etcd_operator.core.tasks.consent import may_back_up
 from etcd_operator.core.tasks.decision import (
@@ -30,8 +32,9 @@ from etcd_operator.core.tasks.decision import (
     refuse,
 )
 from etcd_operator.core.tasks.jobs.status import Task, TaskPod, find_pod
-from etcd_operator.core.tasks.restore import restore_planner as restore_planner
+from etcd_operator.core.tasks.restore import restore_planner
 from etcd_operator.core.tasks.restore.source import RestoreView
+from etcd_operator.core.tasks.restore.steps import RestoreDecision
 from etcd_operator.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.reconciler import Requeue
@@ -140,6 +143,25 @@ class _Passes:
         self._performer = TaskActionHandlers(api, caches, tasks)
         self._reader = WarningReader(api, clock)
 
+    async def _carry_out(
+        self, cache: Cache[Any], item: Any, decision: BackupDecision | RestoreDecision
+    ) -> Requeue:
+        """Act on a decision, and write and tell what came of it; raises KubeError."""
+        regarding = self._regarding(item)
+        refused = await self._act(decision.actions, regarding)
+        status = self._refuse(item, refused) if refused else decision.status
+        if not await self._write(cache, item, status, regarding):
+            return Requeue(1.0)
+        self._tell(decision.events, regarding)
+        await self._show(item, status)
+        if refused:
+            return Requeue(failure=True)
+        after = decision.requeue_after
+        return Requeue(STEADY if after is None else min(after, STEADY))
+
+    async def _show(self, item: Any, status: Any) -> None:
+        """Show elsewhere what a written status says."""
+
     async def _act(self, actions: tuple[TaskAction, ...], regarding: Regarding) -> str | None:
         """Carry out the actions; returns what Kubernetes has against one, if only users can help.
 
@@ -243,22 +265,11 @@ class BackupReconciler(_Passes):
         if is_served_by_another(view.cluster, self._own_namespace):
             self._metrics.forget_backup(namespace, name)
             return Requeue(STEADY)
-        decision = backup_planner.decide(view)
-        regarding = self._regarding(backup)
-        refused = await self._act(decision.actions, regarding)
-        status = decision.status
-        if refused:
-            status = self._refuse(backup, refused)
-        if not await self._write(self._tasks.backups, backup, status, regarding):
-            return Requeue(1.0)
-        self._tell(decision.events, regarding)
-        await self._tell_cluster(backup, status.completion_time)
-        self._metrics.show_backup(namespace, name, backup.cluster_key[1], status)
-        if refused:
-            return Requeue(failure=True)
-        return Requeue(
-            STEADY if decision.requeue_after is None else min(decision.requeue_after, STEADY)
-        )
+        return await self._carry_out(self._tasks.backups, backup, backup_planner.decide(view))
+
+    async def _show(self, item: EtcdBackup, status: EtcdBackupStatus) -> None:
+        await self._tell_cluster(item, status.completion_time)
+        self._metrics.show_backup(item.namespace, item.name, item.cluster_key[1], status)
 
     async def _look(self, backup: EtcdBackup) -> BackupView:
         namespace, name = backup.namespace, backup.name
@@ -304,6 +315,13 @@ class RestoreReconciler(_Passes):
         restore = self._tasks.restores.get(namespace, name)
         if restore is None or (restore.deleting and FINALIZER not in restore.finalizers):
             return Requeue(STEADY)
+        view = await self._look(restore)
+        if is_served_by_another(view.target or view.original, self._own_namespace):
+            return Requeue(STEADY)
+        return await self._carry_out(self._tasks.restores, restore, restore_planner.decide(view))
+
+    async def _look(self, restore: EtcdRestore) -> RestoreView:
+        namespace, name = restore.namespace, restore.name
         spec = restore.spec
         backup_name = spec.backup_name if spec else ""
         backup_namespace = (spec.backup_namespace if spec else "") or namespace
@@ -311,7 +329,7 @@ class RestoreReconciler(_Passes):
         backup = self._tasks.backups.get(backup_namespace, backup_name)
         tasks = self._tasks.tasks_of(self.kind.name, namespace, name)
         pods = self._tasks.pods_of(self.kind.name, namespace, name)
-        view = RestoreView(
+        return RestoreView(
             restore=restore,
             backup=backup,
             original=self._caches.clusters.get(*backup.cluster_key) if backup else None,
@@ -323,22 +341,6 @@ class RestoreReconciler(_Passes):
             now=self._clock.now(),
             domain=self._domain,
             image=self._image,
-        )
-        if is_served_by_another(view.target or view.original, self._own_namespace):
-            return Requeue(STEADY)
-        decision = restore_planner.decide(view)
-        regarding = self._regarding(restore)
-        refused = await self._act(decision.actions, regarding)
-        status = decision.status
-        if refused:
-            status = self._refuse(restore, refused)
-        if not await self._write(self._tasks.restores, restore, status, regarding):
-            return Requeue(1.0)
-        self._tell(decision.events, regarding)
-        if refused:
-            return Requeue(failure=True)
-        return Requeue(
-            STEADY if decision.requeue_after is None else min(decision.requeue_after, STEADY)
         )
 
 

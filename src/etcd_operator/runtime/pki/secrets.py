@@ -71,9 +71,9 @@ class CertificateSecrets:
         force_refresh: bool = False,
         revision_key: str = "",
     ) -> dict[str, Credential]:
-        """Return those of these Secrets that exist; `force_refresh` if something is wrong with
-        members.
+        """Return those of these Secrets that exist.
 
+        `force_refresh` reads them anew soon: something is wrong with members.
         Another `revision_key` than before tells that somebody has written one of them.
         """
         known = self._known.get(naming.uid)

@@ -146,7 +146,7 @@ def test_conditions_give_the_reasons_that_are_registered_for_them() -> None:
     }
     written = {
         (kind, status, named[reason].name)
-        for kind, status, reason in find_verdicts("conditions.py")
+        for kind, status, reason in find_verdicts("status/conditions.py")
         if kind != "kind"
     }
     assert written - declared == set()

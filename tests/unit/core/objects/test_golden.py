@@ -1,7 +1,7 @@
 """Every rendered object, in full, as files that a person can read and review.
 
-After a change on purpose: `UPDATE_GOLDEN=1 pytest tests/unit/core/objects/test_golden.py`, then read the
-difference as you would read code.
+After a change on purpose: `UPDATE_GOLDEN=1 pytest tests/unit/core/objects/test_golden.py`, then
+read the difference as you would read code.
 """
 
 from __future__ import annotations

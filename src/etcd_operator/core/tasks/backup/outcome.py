@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
@@ -105,15 +105,14 @@ def _record_success(
             ),
         }
     )
-    events = [TaskEvent("Normal", backups.BACKED_UP, message)]
-    events += [
-        TaskEvent("Warning", backups.RETENTION_FAILED, text) for text in result.get("warnings", ())
-    ]
-    if result.get("deleted"):
-        events.append(
-            TaskEvent("Normal", backups.EXPIRED, f"Deleted {result['deleted']} older backups.")
-        )
-    return status, tuple(events)
+    return status, (TaskEvent("Normal", backups.BACKED_UP, message), *_report_retention(result))
+
+
+def _report_retention(result: Json) -> Iterator[TaskEvent]:
+    for text in result.get("warnings", ()):
+        yield TaskEvent("Warning", backups.RETENTION_FAILED, text)
+    if deleted := result.get("deleted"):
+        yield TaskEvent("Normal", backups.EXPIRED, f"Deleted {deleted} older backups.")
 
 
 def _judge_verified(result: Json) -> Verdict:
