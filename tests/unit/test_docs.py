@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from deploy.manifests import LEASE_RULES, RULES
-from docs.generate import generate
+from docs.generate import UNFOLDED, WIDTH, generate
 from docs.generate import main as generate_main
 from etcd_operator.api.crd import build_crd
 from etcd_operator.api.parse import parse_cluster
@@ -59,6 +59,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         if not there or (anchor and anchor not in anchors_of(target)):
             broken.append(link)
     assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_page)
+def test_prose_has_one_width(page: Path) -> None:
+    """What a person can fold is folded; code and a word that is too long are as they are."""
+    lines = FENCE.sub("", page.read_text()).splitlines()
+    wide = [line for line in lines if len(line) > WIDTH and not line.startswith(UNFOLDED)]
+    assert [line for line in wide if " " in line.strip()] == []
 
 
 def test_generated_pages_are_current(capsys: pytest.CaptureFixture[str]) -> None:
