@@ -15,7 +15,7 @@ DEFAULT_DOMAIN = "cluster.local"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a user may choose.
+    """Settings of the operator's process that a user may choose.
 
     `namespaces` is empty for all of them; `identity` names this replica in the Lease.
     `image` is that of the operator, for Jobs; empty to use that of its own Pod. Without

@@ -51,7 +51,7 @@ class Setting:
         return self.first <= minor and (self.last is None or minor <= self.last)
 
     def describe(self) -> str:
-        """What its value has to be, in words."""
+        """Form of its value, in words."""
         if self.most < 2**62:
             return f"{self.kind.value}, at most {self.most}"
         return f"{self.kind.value}, longer than none" if self.least else self.kind.value
@@ -117,7 +117,7 @@ def _settings() -> Iterator[tuple[str, Setting]]:
 
 
 def _bounded() -> Iterator[tuple[str, Setting]]:
-    """What etcd's own validation refuses: `Config.Validate`, and types of fewer bits."""
+    """Bounds of etcd's own validation: `Config.Validate`, and types of fewer bits."""
     for name, setting in _settings():
         match name.removeprefix("experimental-"):
             case "max-concurrent-streams":

@@ -1,4 +1,4 @@
-"""What the operator does for members and their data: replacement, recovery, space."""
+"""Maintenance of members and their data: replacement, recovery, space."""
 
 from __future__ import annotations
 

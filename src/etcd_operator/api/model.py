@@ -1,4 +1,4 @@
-"""What every part of the API has in common: frozen, camelCase outside, unknown fields ignored."""
+"""Base of every part of the API: frozen, camelCase outside, unknown fields ignored."""
 
 from __future__ import annotations
 

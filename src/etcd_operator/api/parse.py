@@ -44,7 +44,7 @@ def parse_cluster(raw: Json) -> EtcdCluster:
 
 
 def _parse_spec(raw: Json) -> tuple[EtcdClusterSpec, tuple[str, ...]]:
-    """What cannot be understood is left out; all else counts, such as what becomes of disks."""
+    """Spec without what cannot be understood; all else counts, such as what becomes of disks."""
     flaws: dict[str, None] = {}
     kept = raw
     for _ in range(MOST_ROUNDS):

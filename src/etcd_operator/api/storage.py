@@ -14,7 +14,7 @@ StorageType = Literal["S3", "GCS", "Azure", "Local"]
 
 
 class ApiModel(BaseModel):
-    """What all parts of EtcdBackup and EtcdRestore share: camelCase, frozen, tolerant."""
+    """Base of all parts of EtcdBackup and EtcdRestore: camelCase, frozen, tolerant."""
 
     model_config = ConfigDict(
         frozen=True,

@@ -1,1 +1,1 @@
-"""What runs in the Jobs of backups and restores: one module for each step, and the store."""
+"""Programs of the Jobs of backups and restores: one module for each step, and the store."""

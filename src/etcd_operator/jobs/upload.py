@@ -85,7 +85,7 @@ def _compare(notes: Json) -> VerifyResult:
 
 @dataclass(slots=True)
 class _Stored:
-    """What went into the store."""
+    """A stored file: its size and hash."""
 
     size: int = 0
     digest: Any = None

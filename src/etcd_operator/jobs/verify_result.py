@@ -1,4 +1,4 @@
-"""What a trial restore was found to hold. Alone in a module, so that little is loaded for it."""
+"""Result of a verification. Alone in a module, so that little is loaded for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """What the trial restore holds, and how it was compared, in a sentence."""
+    """Contents of the trial restore, and how it was compared, in a sentence."""
 
     revision: int
     key_count: int

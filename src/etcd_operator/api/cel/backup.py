@@ -55,7 +55,7 @@ _BUCKET_RULES: Final = _form(BUCKET, "it is not the name of a bucket", BUCKET_RE
 
 
 def _access_rules(parent: str) -> dict[str, list[Json]]:
-    """What holds of whatever becomes part of the name of the host that credentials are sent to."""
+    """Rules for fields that become part of the name of the host that credentials are sent to."""
     return {
         f"{parent}.s3.endpoint": _ENDPOINT_RULES,
         f"{parent}.s3.region": _REGION_RULES,

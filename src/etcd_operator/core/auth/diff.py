@@ -15,7 +15,7 @@ ROOT_ROLE: Final = "root"
 
 
 def wanted_auth(auth: Auth) -> EtcdAuth:
-    """What the spec asks for, the operator's own user included."""
+    """Users and roles that the spec asks for, the operator's own user included."""
     users = {user.name: frozenset(user.roles) for user in auth.users}
     roles = {
         role.name: frozenset(to_grant(permission) for permission in role.permissions)

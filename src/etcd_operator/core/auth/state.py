@@ -9,7 +9,7 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a role may do; `kind` is READ, WRITE or READWRITE, the range as etcd has it."""
+    """Permission of a role; `kind` is READ, WRITE or READWRITE, the range as etcd has it."""
 
     kind: str
     key: bytes
@@ -18,7 +18,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class EtcdAuth:
-    """What etcd knows: roles of each user, grants of each role, whether anybody is asked."""
+    """Users and roles in etcd: roles of each user, grants of each role, whether auth is enabled."""
 
     enabled: bool = False
     users: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class EtcdAuth:
 
 
 class Step(Enum):
-    """What can be changed, as the sentence of its event says it."""
+    """Kinds of changes, as the sentence of the Event says them."""
 
     ADD_ROLE = "made the role {subject}"
     GRANT = "let the role {subject} {grant}"
@@ -51,7 +51,7 @@ class Change:
 
     @property
     def sentence(self) -> str:
-        """What was done, as a part of a sentence."""
+        """The change, as a part of a sentence."""
         return self.step.value.format(
             subject=self.subject, role=self.role, grant=_describe(self.grant)
         )

@@ -1,4 +1,4 @@
-"""What the StatefulSet and the gate must look like for a given membership.
+"""Layout of the StatefulSet and the gate for a given membership.
 
 The gate is the set of configuration files, one per member, that decides what an etcd process may
 do when it starts on an empty disk (with a write-ahead log on its disk, etcd ignores the file):
@@ -36,7 +36,7 @@ from etcd_operator.core.rollout.versions import next_record
 
 
 class Gate(Enum):
-    """What a member with an empty disk may do."""
+    """Permission of a member with an empty disk."""
 
     NEW = "new"
     JOIN = "join"

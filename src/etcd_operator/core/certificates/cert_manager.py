@@ -1,4 +1,4 @@
-"""What cert-manager says about the certificates that it was asked for."""
+"""Answers of cert-manager about the Certificates that it was asked for."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def refuse_certificate(action: CertificateAction, snapshot: Snapshot) -> str | N
 
 
 def _refuse_distrust(name: str, kept: tuple[Trusted, ...], snapshot: Snapshot) -> str | None:
-    """Whom the Secret trusts today may be dropped only if no certificate in use is theirs."""
+    """Authorities in the Secret may be dropped only if no certificate in use is theirs."""
     live = snapshot.credentials.get(name)
     dropped = {one.key_id for one in live.trusted} if live else set()
     dropped -= {one.key_id for one in kept}

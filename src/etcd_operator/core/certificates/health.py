@@ -25,7 +25,7 @@ _RESTART = (
 
 
 def find_held_renewals(snapshot: Snapshot) -> tuple[str, ...]:
-    """What the operator would issue or renew now, and why it cannot."""
+    """Certificates that the operator would issue or renew now, and why it cannot."""
     said = []
     for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
         live = snapshot.credentials.get(leaf.secret)
@@ -66,7 +66,7 @@ def _why_held(snapshot: Snapshot, leaf: Leaf, certificate: Certificate | None) -
 
 
 def find_expiring(snapshot: Snapshot) -> tuple[str, ...]:
-    """What five sixths of the life of are over; whoever renews it has had half of the rest."""
+    """Certificates past five sixths of their life: a renewal was due at two thirds."""
     said = []
     for name, live in sorted(snapshot.credentials.items()):
         if live.certificate and _is_late(live.certificate, snapshot.now):

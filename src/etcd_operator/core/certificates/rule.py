@@ -151,7 +151,7 @@ def _issue(
 
 
 def _remember(snapshot: Snapshot, name: str) -> tuple[Trusted, ...]:
-    """Whom the members trust, if the authority's own Secret was lost: the gate and leaves tell."""
+    """Authorities that members trust, by the gate and the leaves, where their Secret was lost."""
     file = PEER_TRUST_FILE if name == snapshot.naming.peer_authority else CLIENT_TRUST_FILE
     known = {one.key_id: one for one in snapshot.gate_trust.get(file, ())}
     for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):

@@ -12,5 +12,5 @@ def tls_of(spec: EtcdClusterSpec) -> Tls:
 
 
 def issuer_of(spec: EtcdClusterSpec) -> IssuerReference | None:
-    """Who issues the certificates of the client port; None if it is not cert-manager."""
+    """Issuer of cert-manager for the client port; None if it is not cert-manager that issues."""
     return tls_of(spec).issuer_ref if spec.client_tls else None

@@ -1,4 +1,4 @@
-"""Who signs a certificate: an authority that every member which runs trusts, and whose key is kept.
+"""Signers of certificates: authorities that every running member trusts, with their key kept.
 
 etcd reads whom it trusts only when it starts. So while an authority is replaced, and members have
 yet to restart, the one of before goes on signing: whatever the restarts wait for, no certificate

@@ -1,4 +1,4 @@
-"""What is publicly known of a cluster's certificates, as frozen values. Keys never come here."""
+"""Public part of a cluster's certificates, as frozen values. Keys never come here."""
 
 from __future__ import annotations
 

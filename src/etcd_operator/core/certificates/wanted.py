@@ -30,7 +30,7 @@ _SECOND: Final = timedelta(seconds=1)
 
 
 def issued_leaves(spec: EtcdClusterSpec, naming: Naming) -> dict[str, Leaf]:
-    """What cert-manager is to issue, by the name of the Certificate.
+    """Leaf certificates that cert-manager is to issue, by the name of the Certificate.
 
     The operator's own certificate is not among them: it has to reach members whatever becomes of
     the issuer. Nor are those of members among themselves, whom nobody else may make.
@@ -164,7 +164,7 @@ def presented_secret(spec: EtcdClusterSpec, naming: Naming) -> str:
 
 
 def client_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
-    """Whom members believe about clients, and clients about members."""
+    """Authorities that members trust for clients, and clients for members."""
     own = snapshot.credentials.get(snapshot.naming.client_authority)
     before = snapshot.gate_trust.get(CLIENT_TRUST_FILE, ())
     theirs = _users_trust(snapshot)
@@ -174,13 +174,13 @@ def client_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
 
 
 def peer_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
-    """Whom members believe about members."""
+    """Authorities that members trust for members."""
     own = snapshot.credentials.get(snapshot.naming.peer_authority)
     return own.trusted if own else snapshot.gate_trust.get(PEER_TRUST_FILE, ())
 
 
 def trust_of(snapshot: Snapshot, authority: str) -> tuple[Trusted, ...]:
-    """Whom those believe who meet what an authority of the cluster signs."""
+    """Authorities that verify what an authority of the cluster signs."""
     peers = authority == snapshot.naming.peer_authority
     return peer_trust(snapshot) if peers else client_trust(snapshot)
 
@@ -277,7 +277,7 @@ def covers(certificate: Certificate, host: str) -> bool:
 
 
 def own_credentials(snapshot: Snapshot) -> Iterator[Credential]:
-    """What exists of the Secrets that the operator writes."""
+    """Secrets that the operator writes, as far as they exist."""
     users = users_secrets(snapshot.cluster.spec, snapshot.naming)
     return (one for name, one in snapshot.credentials.items() if name not in users)
 
@@ -291,7 +291,7 @@ def port_of(snapshot: Snapshot, authority: str) -> int | None:
 
 
 def describe_tls(spec: EtcdClusterSpec) -> str:
-    """What is encrypted, and whether cert-manager issues, in a few words as the gate records it."""
+    """Connections that are encrypted, and whether cert-manager issues, as the gate records it."""
     facts = {
         "client": spec.client_tls,
         "peer": spec.peer_tls,

@@ -122,7 +122,7 @@ def refuse_loss_of_disks(member_id: int, snapshot: Snapshot) -> str | None:
 
 
 def _refuse_late(action: DeleteObject | EvictPod, pod: Pod) -> str | None:
-    """What was seen may be old: whoever stops a voter leaves the last word to the API server.
+    """Stops of voters need a precondition: what was seen may be old, and the API server decides.
 
     A voter that is Ready is in the PodDisruptionBudget, which lets one go at a time, whoever asks.
     One that is not Ready may be by now.

@@ -145,7 +145,7 @@ def _clear_the_way(snapshot: Snapshot, restore: RestoreRecord, *, undone: bool) 
 
 
 def _keep(snapshot: Snapshot, restore: RestoreRecord) -> Decision:
-    """Whoever may not keep a volume finds out while the cluster still serves."""
+    """Retain the volumes first: a missing right shows while the cluster still serves."""
     disks = _find_disks(snapshot)
     kept = (RetainVolume(*name_disk(snapshot, disk)) for disk in disks if disk.volume)
     following = write_record(snapshot, replace(restore, stage=Stage.STOP, disks=disks))

@@ -33,7 +33,7 @@ _FILE: Final = re.compile(r"\S*[./]\S*: ")
 
 
 class Disk(Enum):
-    """What is known about a member's data."""
+    """State of a member's data."""
 
     EMPTY = "lost its data"
     UNUSABLE = "has data that it cannot use"

@@ -1,4 +1,4 @@
-"""What is said of members of etcd that are not the operator's, as far as it knows.
+"""Sentences about members of etcd that are not the operator's, as far as it knows.
 
 To remove one is for a person. So nobody is told to remove a voter of the cluster whose Pod is away
 while the record of members says less than there is: who has served at a member's address, and has

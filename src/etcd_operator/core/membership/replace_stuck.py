@@ -217,7 +217,7 @@ def _can_go(snapshot: Snapshot, seat: Seat) -> bool:
 
 
 def _name_rest(snapshot: Snapshot, seat: Seat) -> str:
-    """Who is too few without a member: the others, or those of them that can be relied on."""
+    """Members that are too few without one: the others, or those of them that can be relied on."""
     member = seat.member
     serving, voters = serving_ids(snapshot), voter_ids(snapshot)
     if member and keeps_quorum_without(voters, serving, member.id):

@@ -191,7 +191,7 @@ def _add(snapshot: Snapshot, ordinal: int) -> tuple[Action, ...]:
 
 
 def _lead_by_the_right(snapshot: Snapshot) -> tuple[Action, ...]:
-    """Who joins learns from the leader: not from one that is known to have wrong data."""
+    """Move of leadership: a learner copies the leader, so never one known to have wrong data."""
     wrong = corrupt_ids(snapshot)
     leading = (s for s in snapshot.seats() if s.member and s.member.id == snapshot.leader_id)
     return tuple(

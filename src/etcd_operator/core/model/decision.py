@@ -1,4 +1,4 @@
-"""What one rule decides: a reason, a sentence, and what to do about it."""
+"""Decision of one rule: a reason, a sentence, and actions."""
 
 from __future__ import annotations
 

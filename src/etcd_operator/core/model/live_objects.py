@@ -48,7 +48,7 @@ class PodProblem:
 
 
 class NodeState(Enum):
-    """What became of the node that a member cannot do without."""
+    """State of the node that a member cannot do without."""
 
     UP = "is there"
     DOWN = "does not answer"
@@ -177,7 +177,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class ObjectWarning:
-    """What Kubernetes warns of about an object that a member waits for: a Pod, a claim."""
+    """Warning of Kubernetes about an object that a member waits for: a Pod, a claim."""
 
     regarding: str
     ordinal: int
@@ -185,5 +185,5 @@ class ObjectWarning:
 
     @property
     def sentence(self) -> str:
-        """Who it is about, and the words of whoever warned."""
+        """Sentence: the object, and the words of whoever warned."""
         return f"{self.regarding}: {self.problem.reason}: {self.problem.message}"

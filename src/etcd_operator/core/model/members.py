@@ -1,4 +1,4 @@
-"""What etcd says about itself: its member list and each member's own status.
+"""Member list of etcd, and each member's own status.
 
 Field meanings follow etcd's `rpc.proto` (Member, StatusResponse); identifiers are unsigned
 64-bit integers and are shown to users in lower-case hexadecimal, as etcdctl prints them.
@@ -105,7 +105,7 @@ class RaftProgress:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the keys of each member hash to, by member ID: up to one revision, at `at`.
+    """Hashes of the keys of each member, by member ID: up to one revision, at `at`.
 
     Only taken where all members had removed the same history: else the hashes may differ.
     """

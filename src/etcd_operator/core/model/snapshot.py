@@ -118,7 +118,7 @@ class Snapshot:
 
     @property
     def replicas(self) -> int | None:
-        """What the live StatefulSet is told to run; None without one."""
+        """Replicas that the live StatefulSet asks for; None without one."""
         live = self.statefulset
         return None if live is None else int(live.body.get("spec", {}).get("replicas", 0))
 
@@ -175,7 +175,7 @@ class Snapshot:
 
     @property
     def cluster_id_records(self) -> tuple[str, ...]:
-        """What each place says that the cluster ID is recorded in: empty where it is not."""
+        """Cluster ID in each place that records it: empty where it is not."""
         ours = (child for child in (self.config_map, self.statefulset) if child)
         ours = (child for child in ours if child.owner_uid == self.naming.uid)
         said = (child.annotations.get(ANNOTATION_CLUSTER_ID, "") for child in ours)
@@ -242,7 +242,7 @@ class Snapshot:
         )
 
     def seat(self, ordinal: int) -> Seat:
-        """What exists for one ordinal."""
+        """Objects and the member of one ordinal."""
         for seat in self.seats():
             if seat.ordinal == ordinal:
                 return seat

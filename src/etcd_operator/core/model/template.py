@@ -1,4 +1,4 @@
-"""What a StatefulSet of members runs: the image, and which etcd that is.
+"""Image in the template of a StatefulSet, and the version of etcd that it is.
 
 A tag need not say it (a digest, a tag of a mirror). Then it is recorded on the StatefulSet, in the
 same write as the template, and not in the template: a record must not roll a Pod.

@@ -1,4 +1,4 @@
-"""What of our own objects stays different, although it was corrected."""
+"""Differences of our own objects that stay, although they were corrected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class UncorrectedDrift:
-    """What of an object stays different from the manifest with this fingerprint.
+    """Differences of an object that stay, from the manifest with this fingerprint.
 
     `accepted` are paths and values that the API server's answers to our own writes have, `paced`
     the paths that somebody has changed back so often that they are not corrected now. `message`

@@ -1,4 +1,4 @@
-"""What of our own objects stays different, although it was corrected.
+"""Differences of our own objects that stay, although they were corrected.
 
 Two cases. The API server's answer to our own apply differs from what was applied: admission changed
 it, or does not keep it, and would again. Or somebody changes a field back after every correction.
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Objections:
-    """What others keep changing, for people; `contested` if the operator keeps taking it back."""
+    """Changes of others that come back; `contested` if the operator keeps undoing them."""
 
     message: str
     contested: bool
@@ -45,7 +45,7 @@ def find_due(snapshot: Snapshot, manifest: Json, live: Child) -> tuple[Differenc
 
 
 def _find_kept(snapshot: Snapshot, manifest: Json) -> UncorrectedDrift | None:
-    """What is known of the object, if it was found with this very manifest."""
+    """Record of the object, if it was made with this very manifest."""
     kept = snapshot.kept.get((manifest["kind"], manifest["metadata"]["name"]))
     wanted = manifest["metadata"]["annotations"][ANNOTATION_FINGERPRINT]
     return kept if kept is not None and kept.fingerprint == wanted else None

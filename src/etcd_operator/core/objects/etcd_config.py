@@ -63,7 +63,7 @@ def render_kept_configs(
 
 
 def _read_gate(text: str) -> tuple[str, str] | None:
-    """Who is listed in a file, and in which state it says that the cluster is."""
+    """Members listed in a file, and the state that it gives for the cluster."""
     lines = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
     try:
         found = json.loads(lines["initial-cluster"]), json.loads(lines["initial-cluster-state"])

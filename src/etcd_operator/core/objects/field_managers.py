@@ -1,4 +1,4 @@
-"""Who set a field, as the API server has it in `metadata.managedFields`."""
+"""Field managers, as the API server has them in `metadata.managedFields`."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def hash_claim_metadata(naming: Naming) -> str:
 
 
 def _record_claim_metadata(naming: Naming, live: Json | None) -> dict[str, str]:
-    """What the claim template was made with: it stays, as the template does."""
+    """Record of what the claim template was made with: it stays, as the template does."""
     if live is None:
         recorded = hash_claim_metadata(naming)
     else:
@@ -120,7 +120,7 @@ def _is_forced(layout: Layout) -> bool:
 
 
 def _asked_for(spec: EtcdClusterSpec) -> Json:
-    """What the user has written that the template is made of."""
+    """Fields of the spec that the template is made of."""
     written: Json = spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
     tls = (written.get("security") or {}).get("tls")
     return {"tls": tls, **{key: written[key] for key in _IN_TEMPLATE & written.keys()}}

@@ -1,4 +1,4 @@
-"""What TLS adds to a member: settings of etcd, mounted Secrets, whom it trusts.
+"""TLS of a member: settings of etcd, mounted Secrets, trusted authorities.
 
 Certificates are mounted as whole directories, so that the kubelet renews them in place and etcd
 sees them with the next connection. Whom to trust is in the ConfigMap: it is public, and etcd reads

@@ -40,7 +40,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one rule says; only the rule that decides has a decision and steps."""
+    """Verdict of one rule; only the rule that decides has a decision and steps."""
 
     rule: str
     says: str
@@ -96,7 +96,7 @@ def render(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _render_snapshot(snapshot: Snapshot) -> Iterator[str]:
-    """What the rules are asked about: the cluster, and the members that did not answer."""
+    """Head of the explanation: the cluster, and the members that did not answer."""
     spec, naming = snapshot.cluster.spec, snapshot.naming
     phase = snapshot.cluster.status.phase or "none"
     yield f"EtcdCluster {naming.namespace}/{naming.name}: size {spec.size}, version {spec.tag}"

@@ -137,7 +137,7 @@ def plan(snapshot: Snapshot) -> Plan:
 
 
 def _renew_first(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[IssueCertificate, ...]:
-    """What is due, but for what the rule issues itself: a Secret is written once in a pass."""
+    """Renewals that are due and not issued by the rule: a Secret is written once in a pass."""
     issued = {a.leaf.secret for a in actions if isinstance(a, IssueCertificate)}
     issued |= {a.secret for a in actions if isinstance(a, ShareTrust)}
     return tuple(each for each in renew(snapshot) if each.leaf.secret not in issued)

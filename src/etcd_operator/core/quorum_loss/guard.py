@@ -130,7 +130,7 @@ def _delay(snapshot: Snapshot) -> timedelta:
 
 
 def _find_reach(probe: Probe, snapshot: Snapshot) -> _Reach | None:
-    """What a voter of the recorded cluster says, by etcd's answer or by its metrics."""
+    """Reach of a voter of the recorded cluster, by etcd's answer or by its metrics."""
     status, progress = probe.status, probe.progress
     if status is not None:
         ours = status.cluster_id == snapshot.recorded_cluster_id and not status.is_learner

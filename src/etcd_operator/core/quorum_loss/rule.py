@@ -186,7 +186,7 @@ def _has_majority(snapshot: Snapshot) -> bool:
 
 
 def _advance(seat: Seat, progress: RaftProgress) -> tuple[int, int, int]:
-    """What is kept of a log is what its member knows to be committed; ties go to the lowest."""
+    """Order of members by what they know to be committed; ties go to the lowest ordinal."""
     return progress.index, progress.revision, -seat.ordinal
 
 

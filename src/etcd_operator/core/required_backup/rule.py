@@ -77,7 +77,7 @@ def _request(snapshot: Snapshot, risk: str, template: str) -> tuple[RequestBacku
 
 
 def _explain(snapshot: Snapshot, risk: str, template: str, field: str) -> tuple[str, bool]:
-    """What is waited for, with the remedy where only a person can help."""
+    """Sentence about what is waited for, with the remedy where only a person can help."""
     without = f"or remove {field} to go on without."
     backup = find_backup(snapshot, risk)
     if backup is not None:

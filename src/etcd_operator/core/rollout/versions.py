@@ -69,7 +69,7 @@ def statuses(snapshot: Snapshot) -> tuple[MemberStatus, ...]:
 
 
 def _running(snapshot: Snapshot) -> list[Release]:
-    """What those run that answer."""
+    """Versions of the members that answer."""
     return [r for r in (parse_release(s.version) for s in statuses(snapshot)) if r]
 
 

@@ -166,7 +166,7 @@ def _name_problems(snapshot: Snapshot) -> tuple[PodProblem | None, str]:
 
 
 def _name_unready(snapshot: Snapshot) -> list[str]:
-    """What the kubelet says of members that run and are not Ready."""
+    """Words of the kubelet about members that run and are not Ready."""
     return [one.sentence[:400] for one in snapshot.warnings if one.problem.reason == UNHEALTHY]
 
 
@@ -194,7 +194,7 @@ def _name_alarms(snapshot: Snapshot) -> str:
 
 
 def _name_unbound_disks(snapshot: Snapshot) -> list[str]:
-    """What the scheduler leaves out: which StorageClass a disk waits for."""
+    """StorageClasses that unbound disks wait for: the scheduler does not say."""
     waiting = {p.ordinal for p in snapshot.pods if p.problem and not (p.node or p.deleting)}
     unbound = [c for c in snapshot.claims if c.ordinal in waiting and not (c.bound or c.deleting)]
     classes = {claim.storage_class for claim in unbound if claim.storage_class}

@@ -59,7 +59,7 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
 
 
 def _keep_unreadable(before: EtcdClusterStatus) -> str:
-    """What was edited speaks of an earlier life, as long as no other record does."""
+    """Record that was edited: it counts as of an earlier life, as long as no other record does."""
     return before.cluster_id if read_identity(before.cluster_id) is None else ""
 
 

@@ -1,4 +1,4 @@
-"""What a spec asks for that Kubernetes and etcd accept, and that ends badly.
+"""Warnings about a spec that Kubernetes and etcd accept, and that ends badly.
 
 Nothing here is refused: clusters with such a spec exist, and run for as long as their database is
 small.
@@ -79,7 +79,7 @@ def quota_of(spec: EtcdClusterSpec) -> int:
 
 
 def _smallest_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> Fraction | None:
-    """What volumes really have; what is asked for before there is one."""
+    """Capacity of the smallest volume; the requested one before there is any."""
     ours = [c.capacity for c in snapshot.claims if c.owner_uid == snapshot.naming.uid]
     sizes = [size for text in ours if (size := _parse(text))]
     return min(sizes, default=None) or _parse(wanted_storage(spec))

@@ -1,4 +1,4 @@
-"""What a look at a backup or a restore ends with: what to do, what to report, what to tell."""
+"""Decision about an EtcdBackup or an EtcdRestore: actions, status, Events."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def date_conditions(
 
 
 def find_block(conditions: tuple[Condition, ...]) -> str:
-    """What kept a Job from going on when it was last looked at; empty if nothing did."""
+    """Message of the condition that says what keeps a Job from going on; empty without one."""
     return next((c.message for c in conditions if c.reason == backups.JOB_BLOCKED.name), "")
 
 

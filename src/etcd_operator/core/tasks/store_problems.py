@@ -1,4 +1,4 @@
-"""What is wrong with a place in a store, before a Job with credentials is made for it.
+"""Problems of a place in a store, found before a Job with credentials is made for it.
 
 The API server's rules refuse the same; these also see objects that are older than the rules.
 """

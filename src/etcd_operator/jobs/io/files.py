@@ -85,6 +85,6 @@ def write_notes(notes: Json) -> None:
 
 
 def read_notes() -> Json:
-    """What the step before told."""
+    """Notes of the step before."""
     notes: Json = json.loads(NOTES.read_bytes())
     return notes

@@ -37,7 +37,7 @@ class Key:
 
     @property
     def fingerprint(self) -> str:
-        """What tells keys apart, in hexadecimal; it says nothing about the key."""
+        """Fingerprint of the key, in hexadecimal; it says nothing about the key."""
         return hmac.digest(self.material, MARK, "sha256")[:FINGERPRINT].hex()
 
 

@@ -19,7 +19,7 @@ class MemberRecord(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is known about a backup. Sizes in bytes, hashes are SHA-256 in hexadecimal.
+    """Manifest of a backup. Sizes in bytes, hashes are SHA-256 in hexadecimal.
 
     `snapshot_sha256` is of the file that etcd restores, `stored_sha256` of the object as it lies in
     the store. Of an encrypted one only that is told: the other would confirm a guess of what it

@@ -92,7 +92,7 @@ class Caches(CacheGroup):
 
     @property
     def roots(self) -> Cache[EtcdCluster]:
-        """What passes are made over."""
+        """The objects that passes are made over."""
         return self.clusters
 
     def subscribe(self, listener: Callable[[str, str], None]) -> None:

@@ -33,7 +33,7 @@ PASS_SECONDS = 60.0
 
 
 class Watched(Protocol):
-    """What passes are made over, and who tells of changes."""
+    """Objects that passes are made over, and the source of their changes."""
 
     @property
     def roots(self) -> Cache[Any]:

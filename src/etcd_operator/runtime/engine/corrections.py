@@ -52,7 +52,7 @@ class _Repeat:
 
 @dataclass(slots=True)
 class _Record:
-    """What is known of one object, for one manifest."""
+    """Record of the corrections of one object, for one manifest."""
 
     fingerprint: str
     accepted: tuple[Difference, ...] = ()
@@ -64,7 +64,7 @@ class _Record:
 
 
 class Corrections:
-    """What became of the corrections of each cluster's objects."""
+    """Records of the corrections of each cluster's objects."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

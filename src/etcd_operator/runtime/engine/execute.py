@@ -45,7 +45,7 @@ MOST_CHARACTERS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a plan: the actions that took effect, and what stopped the others, if any.
+    """Outcome of a plan: the actions that took effect, and what stopped the others, if any.
 
     `refused` are the corrections that Kubernetes refuses: what does not need them has gone on.
     """

@@ -256,7 +256,7 @@ class Gatherer:
 
 
 def _revision_key(children: Mapping[tuple[str, str], Child]) -> str:
-    """What tells that somebody has written Secrets: cert-manager, or another operator.
+    """Key that changes when somebody else has written Secrets: cert-manager, or another operator.
 
     The first counts the editions of its certificates. The second writes an authority first and then
     into the gate who is trusted: so who knows the gate as it is never believes in authorities that
@@ -276,7 +276,7 @@ def _revision_key(children: Mapping[tuple[str, str], Child]) -> str:
 
 
 def _read_gate_trust(gates: Cache[Child], naming: Naming) -> dict[str, tuple[Trusted, ...]]:
-    """Whom members were told to trust, by file; what nobody can read is left out."""
+    """Authorities that members trust, by file of the gate; what nobody can read is left out."""
     gate = gates.get(naming.namespace, naming.config_map)
     trust: dict[str, tuple[Trusted, ...]] = {}
     if gate is None or gate.owner_uid != naming.uid:

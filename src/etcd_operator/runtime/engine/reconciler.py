@@ -75,7 +75,7 @@ class Requeue:
 
 @dataclass(frozen=True, slots=True)
 class LastPass:
-    """What the last pass over a cluster did, and whether its status came too late.
+    """The last pass over a cluster: its actions, and whether its status came too late.
 
     `refusals` counts how often in a row etcd, or a PodDisruptionBudget, has refused the same kind
     of action; `unobserved` is since when all would be well but for a template that Kubernetes has

@@ -111,7 +111,7 @@ class WatchedBackups:
 
     @property
     def roots(self) -> Cache[EtcdBackup]:
-        """What passes are made over."""
+        """The objects that passes are made over."""
         return self.tasks.backups
 
     def subscribe(self, listener: Listener) -> None:
@@ -136,7 +136,7 @@ class WatchedRestores:
 
     @property
     def roots(self) -> Cache[EtcdRestore]:
-        """What passes are made over."""
+        """The objects that passes are made over."""
         return self.tasks.restores
 
     def subscribe(self, listener: Listener) -> None:

@@ -117,7 +117,7 @@ class TaskActionHandlers:
 
 
 class _Passes:
-    """What passes over both kinds share: act, tell, write the status."""
+    """Passes over EtcdBackups and EtcdRestores: act, record Events, write the status."""
 
     kind: Kind
 

@@ -49,7 +49,7 @@ _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """What is kept of an Event, whose message whoever wrote it may have made of any size."""
+    """An Event of Kubernetes, cut: its message may have any size."""
 
     time: datetime
     warns: bool
@@ -59,7 +59,7 @@ class _Event:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What was said at a time, and for how many seconds that is believed."""
+    """An answer of the API server, its time, and for how many seconds it counts."""
 
     at: float
     events: tuple[_Event, ...] = ()

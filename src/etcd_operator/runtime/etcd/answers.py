@@ -1,4 +1,4 @@
-"""What members answer, as values of the core: every text and every list cut to what etcd's may be.
+"""Answers of members as values of the core: texts and lists are cut to what etcd's may be.
 
 A client of etcd can add members with names and URLs of megabytes, and whoever owns the image can
 answer anything. What is cut here matches nothing of ours, and fits into a status.

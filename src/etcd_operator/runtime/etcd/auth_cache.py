@@ -18,7 +18,7 @@ MOST_NAMES: Final = 2_000
 
 
 class AuthCache:
-    """What etcd knew of users and roles when it was last asked. Raises EtcdError."""
+    """Users and roles as etcd had them when it was last asked. Raises EtcdError."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

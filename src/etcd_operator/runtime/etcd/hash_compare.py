@@ -38,7 +38,7 @@ REMEMBERED: Final = 10_000
 
 @dataclass(slots=True)
 class Known:
-    """What is known of one cluster: the last comparisons, and when the next one is due."""
+    """State of the comparisons of one cluster: the last ones, and when the next one is due."""
 
     due: float
     compared: tuple[Comparison, ...] = ()

@@ -1,4 +1,4 @@
-"""What the members of a cluster answer: their status, the member list, what they have compacted.
+"""Answers of the members of a cluster: status, member list, compacted revisions.
 
 They are asked on every pass and all at the same time. They are reached by the addresses of their
 Pods: a name would have to be resolved first, and may still be unknown to the resolver.

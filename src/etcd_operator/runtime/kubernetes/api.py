@@ -62,7 +62,7 @@ class WatchEvent:
 
 
 class KubeApi(Protocol):
-    """What the operator asks of an API server. Every method raises the errors of `errors`."""
+    """Requests to an API server. Every method raises the errors of `errors`."""
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Json:
         """Return one object; raises NotFound."""

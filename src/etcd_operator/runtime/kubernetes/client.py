@@ -320,7 +320,7 @@ def _is_another_object(body: Json) -> bool:
 
 
 def _find_budget(code: int, body: Json) -> str:
-    """What refuses an eviction, in the words of the API server; empty if nothing does.
+    """Refusal of an eviction, in the words of the API server; empty if nothing refuses.
 
     Of several budgets over one Pod it does not say which, and says 500.
     """

@@ -42,7 +42,7 @@ log = structlog.get_logger("cache")
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
-    """What is kept of one object."""
+    """Cache entry of one object."""
 
     uid: str
     version: int
@@ -291,5 +291,5 @@ class CacheGroup(ABC):
 
 
 def own_name(item: Json) -> str:
-    """What an object of a user belongs to: itself."""
+    """Key of an object of a user: its own name."""
     return str(item["metadata"]["name"])

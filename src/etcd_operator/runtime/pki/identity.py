@@ -1,4 +1,4 @@
-"""Who the operator is to members. Alone in a module: a step of a Job needs no more than that."""
+"""Identity of the operator to members. Alone in a module: a Job's step needs no more than that."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ REMEMBERED: Final = 10_000
 
 @dataclass(slots=True)
 class _Known:
-    """What was read of one cluster's Secrets."""
+    """Secrets of one cluster as they were last read."""
 
     at: float
     credentials: dict[str, Credential]

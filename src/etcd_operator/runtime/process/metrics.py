@@ -1,4 +1,4 @@
-"""What the operator counts about itself and about each cluster."""
+"""Metrics of the operator itself and of each cluster."""
 
 from __future__ import annotations
 

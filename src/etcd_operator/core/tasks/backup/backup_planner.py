@@ -82,7 +82,7 @@ def decide(view: BackupView) -> BackupDecision:
 
 
 def _find_problem(view: BackupView) -> str | None:
-    """What makes the spec impossible, in one sentence."""
+    """Problem that makes the spec impossible, in one sentence."""
     spec = view.backup.spec
     if spec is None:
         return " ".join(view.backup.flaws)
@@ -300,7 +300,7 @@ def _show_rest(
 
 
 def _finish(view: BackupView, spec: EtcdBackupSpec, status: EtcdBackupStatus) -> EtcdBackupStatus:
-    """What every status says: the next time, and which spec it is about."""
+    """Status with what every one says: the next time, and which spec it is about."""
     upcoming = None
     if spec.schedule and view.zone is not None and not spec.suspend:
         upcoming = format_time(next_time(spec.schedule, view.now, view.zone))

@@ -1,4 +1,4 @@
-"""What became of the last Job of an EtcdBackup: taken into the status, once."""
+"""Outcome of the last Job of an EtcdBackup: taken into the status, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Job of a backup needs of a cluster with TLS.
+"""TLS for the Job of a backup: certificates and flags of a cluster that has it.
 
 Our steps show the operator's own certificate, as the operator does. The etcd of the trial presents
 what the members present and trusts whom they trust, so that with authentication, which is part of

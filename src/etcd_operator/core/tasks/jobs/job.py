@@ -1,4 +1,4 @@
-"""What the Jobs of backups and restores share: a Pod of few rights, with the store's credentials.
+"""Jobs of backups and restores: a Pod of few rights, with the store's credentials.
 
 The Pod has no token of a ServiceAccount: what it finds out it says with its last words. Secrets are
 mounted only into the steps that talk to the store, never into those that run etcd's own programs.
@@ -54,7 +54,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one Job is about. `task` is what our own steps read; it holds no secret."""
+    """Task of one Job. `task` is what our own steps read; it holds no secret."""
 
     owner: Owner
     purpose: str  # backup or restore

@@ -47,7 +47,7 @@ def render_placement(spec: EtcdClusterSpec, template: JobTemplate) -> Json:
 
 
 def _first(ours: Any, theirs: Any) -> Any:
-    """What the Job says, also if that is nothing; else what the members say."""
+    """Setting of the Job, also if that is empty; else the members'."""
     return theirs if ours is None else ours
 
 
@@ -188,7 +188,7 @@ def _given(template: JobTemplate) -> Json:
 
 
 def _members(spec: EtcdClusterSpec, kind: str) -> dict[str, str]:
-    """What a member requests of CPU and memory, or is limited to; no more than it says."""
+    """CPU and memory that a member requests, or is limited to."""
     found = render_resources(spec).get(kind) or {}
     return {name: amount for name, amount in found.items() if name in REQUESTS and _reads(amount)}
 

@@ -1,4 +1,4 @@
-"""What a Job says at its end, read from the termination message of its Pod.
+"""Result of a Job, read from the termination message of its Pod.
 
 Whoever may create Pods in the namespace can write such a message, so nothing in it is believed to
 have a type or a size: a result that cannot be one is no result.

@@ -1,4 +1,4 @@
-"""What both kinds of restore do: fill a disk for each member, count what failed, say how it is."""
+"""Steps of both kinds of restore: fill a disk for each member, count failures, report."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def own_tasks(view: RestoreView) -> tuple[Task, ...]:
 
 
 def find_running_problem(view: RestoreView, own: tuple[Task, ...]) -> str:
-    """What keeps a Pod of a Job waiting, as a sentence to append; empty if nothing does."""
+    """Problem that keeps a Job's Pod waiting, as a sentence to append; empty if there is none."""
     for task in own:
         trouble = (
             find_pod_problem(task, view.pods, view.warnings) if task.state == "running" else None
@@ -84,7 +84,7 @@ def find_running_problem(view: RestoreView, own: tuple[Task, ...]) -> str:
 
 
 def know_result(view: RestoreView, status: EtcdRestoreStatus) -> Json:
-    """What the Jobs have found out about the snapshot, as fields of the status."""
+    """Findings of the Jobs about the snapshot, as fields of the status."""
     pods = (find_pod(task, view.pods) for task in own_tasks(view))
     known: Json = next((pod.result for pod in pods if pod and pod.result), {})
     return {
