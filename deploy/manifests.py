@@ -9,9 +9,8 @@ from etcd_operator.api import backup, restore
 from etcd_operator.api.cluster import GROUP, PLURAL
 from etcd_operator.api.crd import DEFINITIONS, build_crd
 from etcd_operator.core.model.naming import OPERATOR_LABELS
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.lease import LEASE_NAME
-
-Json = dict[str, Any]
 
 NAME: Final = "etcd-operator"
 NAMESPACE: Final = "etcd-operator-system"

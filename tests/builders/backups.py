@@ -14,10 +14,8 @@ from etcd_operator.core.tasks.backup.outcome import BackupView
 from etcd_operator.core.tasks.decision import CreateObject
 from etcd_operator.core.tasks.jobs.status import Task, TaskPod
 from etcd_operator.core.tasks.restore.steps import RestoreDecision
+from etcd_operator.json_types import Json
 from tests.builders.snapshots import raw_cluster
-
-Json = dict[str, Any]
-
 
 NOW = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)
 

@@ -27,8 +27,6 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from tests.builders.snapshots import NAMING, NOW, UID, formed, new, settled, with_members, with_spec
 
-Json = dict[str, Any]
-
 SECURE = replace(NAMING, client_tls=True, peer_tls=True)
 LIFE = timedelta(hours=2160)
 

@@ -17,6 +17,7 @@ from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberList
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
+from etcd_operator.json_types import Json
 from tests.builders.snapshots import (
     CLUSTER_ID,
     after_kubernetes,
@@ -29,8 +30,6 @@ from tests.builders.snapshots import (
     with_status,
     without_pods,
 )
-
-Json = dict[str, Any]
 
 NEW_ID = 0xE11
 OLD_DISKS = tuple(OldDisk(o, f"claim-{o}", f"v-{o}") for o in range(3))

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from etcd_operator.jobs.io import files
-
-Json = dict[str, Any]
-
+from etcd_operator.json_types import Json
 
 OWNER = "0a1b2c3d-0000"
 

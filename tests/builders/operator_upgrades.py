@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
 
 from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, ANNOTATION_TEMPLATE
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.json_types import Json
 from tests.builders.snapshots import change_child
-
-Json = dict[str, Any]
 
 
 def older(snapshot: Snapshot, change: Callable[[Json], object]) -> Snapshot:

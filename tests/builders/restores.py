@@ -9,7 +9,8 @@ from etcd_operator.api.parse_backup import parse_restore
 from etcd_operator.core.tasks.jobs.status import Task
 from etcd_operator.core.tasks.restore import restore_planner as restore_planner
 from etcd_operator.core.tasks.restore.source import RestoreView
-from tests.builders.backups import NOW, URL, Json, backup_view, cluster, task
+from etcd_operator.json_types import Json
+from tests.builders.backups import NOW, URL, backup_view, cluster, task
 
 
 def restore_view(

@@ -22,9 +22,8 @@ from etcd_operator.core.model.parse import observe_child
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.apply import correct_objects
 from etcd_operator.core.plan.planner import choose_layout
+from etcd_operator.json_types import Json
 from tests.builders.built_once import built_once
-
-Json = dict[str, Any]
 
 UID = "0c1c2c3c"
 CLUSTER_ID = 0xC1D

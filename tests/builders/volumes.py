@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.nodes import HOSTNAME
-
-Json = dict[str, Any]
 
 
 def bound_volume(*names: str, key: str = HOSTNAME) -> Json:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 DEFINITION: Final = Path(__file__).parent / "certificates.yaml"
 _TYPES: Final[dict[str, type]] = {

@@ -10,9 +10,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
+
 Kind = Literal["put", "get", "cas"]
 
 SHOWN: Final = 5

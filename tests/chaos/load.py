@@ -15,11 +15,10 @@ import threading
 import time
 from typing import Any, Final
 
+from etcd_operator.json_types import Json
 from tests.chaos.endpoint import Door
 from tests.chaos.history import Change, History, Operation
 from tests.chaos.rpc import BY_REVISION, BY_VALUE, DESCENDING, Connection, NoAnswer, NothingSent
-
-Json = dict[str, Any]
 
 PREFIX: Final = "chaos/"
 REQUEST_SECONDS: Final = 2.0

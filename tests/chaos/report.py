@@ -6,13 +6,11 @@ import json
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from etcd_operator.json_types import Json
 from tests.chaos.faults import FAULTS
 from tests.chaos.plot import draw
 from tests.chaos.run import Result, Strike
-
-Json = dict[str, Any]
 
 
 def summarise(strikes: list[Strike]) -> list[Json]:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import grpc
 import grpc.aio
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.message import Message
 
+from etcd_operator.json_types import Json
 from tests.e2e.wire import Papers
-
-Json = dict[str, Any]
 
 PACKAGE: Final = "etcdserverpb"
 _FIELD = descriptor_pb2.FieldDescriptorProto

@@ -8,9 +8,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from deploy.target import Target, TargetError
+from etcd_operator.json_types import Json
 from tests.chaos.changes import OVERLAP
 from tests.chaos.endpoint import Door
 from tests.chaos.faults import FAULTS, Fault, find_left_out
@@ -21,8 +22,6 @@ from tests.chaos.rpc import NoAnswer, NothingSent
 from tests.chaos.site import Site
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.secured import SecuredCluster
-
-Json = dict[str, Any]
 
 RECOVERY_SECONDS: Final = 240.0
 QUIET_SECONDS: Final = 1.5

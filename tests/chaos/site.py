@@ -12,13 +12,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import PROJECT, Target, TargetError
 from tests.e2e.harness import Cluster, wait_until
 
-Json = dict[str, Any]
 # What ends a fault.
 Mend = Callable[[], None]
 

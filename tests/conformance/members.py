@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from etcd_operator.core.actions import Action, DeleteObject, LabelPod
 from etcd_operator.core.model.naming import LABEL_ROLE, Naming
 from etcd_operator.errors import Conflict, KubeError, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import CLAIMS, PODS, STATEFUL_SETS
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
 from tests.builders.snapshots import formed
@@ -29,8 +30,6 @@ from tests.model.world import (
     empty_world,
     put,
 )
-
-Json = dict[str, Any]
 
 LIFE: Final = 1
 ELSE: Final = 77  # a uid that nothing has

@@ -17,6 +17,7 @@ from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, SetFin
 from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, FINALIZER, Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import Conflict, Invalid, KubeError, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
@@ -37,8 +38,6 @@ from tests.model.world import (
     Told,
     empty_world,
 )
-
-Json = dict[str, Any]
 
 LIFE: Final = 1
 NOTHING_TOLD: Final = Told(0, "")  # by the status of a StatefulSet

@@ -16,9 +16,8 @@ from obstore.store import S3Store
 
 from demo.object_store import ACCESS_KEY, BUCKET, NAME, PORT, SECRET_KEY, ObjectStore
 from deploy.target import Target
+from etcd_operator.json_types import Json
 from tests.e2e.harness import wait_until
-
-Json = dict[str, Any]
 
 
 @dataclass

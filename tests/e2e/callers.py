@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import Target
-from tests.e2e.harness import POLL, Cluster, Json, wait_until
+from etcd_operator.json_types import Json
+from tests.e2e.harness import POLL, Cluster, wait_until
 
 PYTHON: Final = "/opt/operator/bin/python"
 PORT: Final = 8000

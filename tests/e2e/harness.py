@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.target import Target, TargetError
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 POLL = 0.3
 # Writes in a row that may stay without an answer, of five seconds each.

@@ -16,14 +16,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 from demo.object_store import issue
 from deploy.manifests import NAME as OPERATOR
 from deploy.manifests import NAMESPACE as OPERATOR_NAMESPACE
 from deploy.target import Target
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 CONFINED: Final = {
     "allowPrivilegeEscalation": False,

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.harness import SMALL, Cluster, Json, wait_until
+from etcd_operator.json_types import Json
+from tests.e2e.harness import SMALL, Cluster, wait_until
 
 CLIENT = "client"
 MOUNT = "/tls"

@@ -12,12 +12,12 @@ import pytest
 
 from demo.object_store import ObjectStore
 from deploy.target import Target
+from etcd_operator.json_types import Json
 from tests.e2e.backup_harness import Task, bucket, list_keys
 from tests.e2e.harness import SMALL, Cluster, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-Json = dict[str, Any]
 
 TEMPLATE: Json = {"resources": SMALL, "storage": {"size": "1Gi"}}
 

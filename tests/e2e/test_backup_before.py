@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from demo.object_store import ObjectStore
 from deploy.target import Target
+from etcd_operator.json_types import Json
 from tests.e2e.backup_harness import Task
 from tests.e2e.harness import Cluster, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
-Json = dict[str, Any]
 MARK = "etcd.etcd.io/taken-before"
 
 

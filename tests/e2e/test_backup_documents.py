@@ -6,19 +6,18 @@ import base64
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from demo.object_store import ObjectStore
 from deploy.target import Target
+from etcd_operator.json_types import Json
 from tests.e2e.backup_harness import Task
 from tests.e2e.harness import SMALL, Cluster
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-Json = dict[str, Any]
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
 FENCE = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deploy.target import Target
+from etcd_operator.json_types import Json
 from tests.e2e.backup_harness import Task
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-Json = dict[str, Any]
 
 SAMPLES = sorted((Path(__file__).parent / "samples-backup").glob("*.yaml"))
 

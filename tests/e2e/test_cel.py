@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from deploy.target import Target, TargetError
 from etcd_operator.api.crd import build_crd
 from etcd_operator.api.release import parse_release
+from etcd_operator.json_types import Json
 from tests.e2e.harness import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
-Json = dict[str, Any]
 
 # Another one for each process that runs tests.
 GROUP: Final = f"rules-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.example.com"

@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deploy.target import Target, TargetError
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.pki.x509 import issue_certificate, make_authority
 from tests.cert_manager.schema import DEFINITION, read_definition
-from tests.e2e.harness import Cluster, Json, wait_until
+from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.secured import SecuredCluster
 from tests.e2e.wire import Papers, ask, shown_certificate, take_papers
 

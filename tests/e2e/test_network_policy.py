@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from demo.object_store import ObjectStore
 from deploy.target import Target, ask_local
 from etcd_operator.core.model.naming import ANNOTATION_BACKUP_FROM, LABEL_TASK
+from etcd_operator.json_types import Json
 from tests.e2e.backup_harness import Task
 from tests.e2e.callers import Callers
 from tests.e2e.harness import Cluster
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(420)]
 
-Json = dict[str, Any]
 
 ALL, CLIENTS, METRICS = "2379 2380 2381", "2379 2381", "2381"
 NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from deploy.target import Target, TargetError
+from etcd_operator.json_types import Json
 from tests.e2e.backup_harness import Task
 from tests.e2e.harness import Cluster, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-Json = dict[str, Any]
 
 # The IDs that OpenShift gives a Pod which asks for none: Jobs run as members do.
 OPENSHIFT = {"runAsUser": 1000680000, "runAsGroup": 0, "fsGroup": 1000680000}

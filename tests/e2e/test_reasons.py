@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
+from etcd_operator.json_types import Json
 from tests.e2e.harness import Cluster, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-Json = dict[str, Any]
 
 LIMITS: Json = {
     "apiVersion": "v1",

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from demo.object_store import ObjectStore
 from deploy.target import Target, TargetError
+from etcd_operator.json_types import Json
 from tests.e2e.backup_harness import Task
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.secured import SecuredCluster
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
-Json = dict[str, Any]
 
 SET_ASIDE = "etcd.etcd.io/quarantined-from"
 NO_DISKS: Json = {"hard": {"persistentvolumeclaims": 0}}

@@ -6,17 +6,17 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from deploy.manifests import LEASE_RULES, NAME, NAMESPACE, RULES
 from deploy.target import Target
+from etcd_operator.json_types import Json
 from local.places import read_places
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.alone, pytest.mark.last]
 
-Json = dict[str, Any]
 Right = tuple[str, str, str]  # API group, resource with subresource, verb
 
 ACCOUNT: Final = f"system:serviceaccount:{NAMESPACE}:{NAME}"

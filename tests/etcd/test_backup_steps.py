@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -18,11 +18,11 @@ from etcd_operator.jobs.download import fetch_backup
 from etcd_operator.jobs.io import files, open_store, secrets
 from etcd_operator.jobs.snapshot import take_snapshot
 from etcd_operator.jobs.upload import store_backup
+from etcd_operator.json_types import Json
 from tests.etcd.processes import Site, formed
 
 pytestmark = pytest.mark.etcd
 
-Json = dict[str, Any]
 KEYS = 40
 VALUE = os.urandom(2**16)  # so that the snapshot is of many messages, and of several chunks
 

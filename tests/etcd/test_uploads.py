@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,7 +29,6 @@ from etcd_operator.jobs.store_access import S3Access
 
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(60)]
 
-Json = dict[str, Any]
 
 # The step `store` with the paths of a Job below a directory; its snapshot is a pipe that this test
 # writes to, so that it is in the middle of the upload for as long as is wanted.

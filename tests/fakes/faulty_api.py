@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import AsyncIterator, Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from etcd_operator.errors import Conflict, KubeError, KubeUnavailable, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import PODS, Kind, WatchEvent
 
-Json = dict[str, Any]
 Key = tuple[str, str, str]  # kind, namespace, name
 
 READS = ("get", "list", "watch")

@@ -19,7 +19,8 @@ from typing import Any
 import httpx2
 from aiohttp import web
 
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
+
 Key = tuple[str, str]
 
 STATUS_FAULTS = {"429": 429, "500": 500, "503": 503, "gone": 410}

@@ -7,12 +7,10 @@ import asyncio
 import copy
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from etcd_operator.errors import Conflict, KubeUnavailable, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import Kind, WatchEvent
-
-Json = dict[str, Any]
 
 # Told of each request (who asks, which verb); returns the delay before it takes effect and the one
 # after it, both in seconds, or raises.

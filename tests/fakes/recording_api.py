@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import LEASES, PODS, VOLUMES, Kind, WatchEvent
 from tests.builders.snapshots import UID
 from tests.builders.volumes import bound_volume
 
-Json = dict[str, Any]
 Right = tuple[str, str, str]  # API group, resource, verb
 
 

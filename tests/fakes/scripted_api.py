@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
@@ -13,8 +14,6 @@ from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import SystemClock
 from tests.builders.snapshots import NAMING
-
-Json = dict[str, Any]
 
 
 class ScriptedApi:

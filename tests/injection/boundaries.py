@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # How often one effect is looked at per step. A status and an event come and go with timing.
 TURNS: Final = 6

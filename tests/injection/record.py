@@ -6,13 +6,11 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from etcd_operator.json_types import Json
 from tests.injection.boundaries import Mode
 from tests.injection.session import Outcome
 from tests.injection.stories import Story
-
-Json = dict[str, Any]
 
 
 class Record:

@@ -29,6 +29,7 @@ from etcd_operator.errors import (
     OperatorError,
     Refusal,
 )
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd import client as client
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.kubernetes.api import Kind, WatchEvent
@@ -36,7 +37,6 @@ from etcd_operator.runtime.kubernetes.client import LightkubeApi
 from tests.injection.boundaries import SIDES, Boundary, Journal, Mode
 
 T = TypeVar("T")
-Json = dict[str, Any]
 
 READS: Final = ("get", "list")
 ETCD_READS: Final = ("Maintenance/Status", "Cluster/MemberList", "Maintenance/HashKV", "KV/Range")

@@ -12,15 +12,14 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import PROJECT, Target, TargetError
+from etcd_operator.json_types import Json
 from tests.e2e.harness import Cluster
 from tests.injection.boundaries import Boundary, Journal, Mode
 from tests.injection.stories import Story, portray, verify
-
-Json = dict[str, Any]
 
 OUTPUT: Final = PROJECT / "build" / "injection"
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED
+from etcd_operator.json_types import Json
 from tests.e2e.harness import SMALL, Cluster, wait_until
-
-Json = dict[str, Any]
 
 SETTLE_SECONDS: Final = 300.0
 AGREE_SECONDS: Final = 20.0

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, FORCED
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 NAMESPACE: Final = "default"
 NAME: Final = "demo"

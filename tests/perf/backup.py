@@ -22,8 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from tests.perf.backup_results import (
     HEAD,
@@ -36,8 +37,6 @@ from tests.perf.backup_results import (
     write_results,
 )
 from tests.perf.machine import describe_commit, describe_machine
-
-Json = dict[str, Any]
 
 VERSION = "v3.6.16"
 ETCD, PEER, S3 = "127.0.0.1:23790", "127.0.0.1:23800", "127.0.0.1:23810"

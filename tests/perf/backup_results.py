@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # How fast a backup of ours has to be, in times of etcd's own tools: 0.8 is 1.25 times as long.
 # Of restores only the speed is shown: ours read the manifest and outlive a power failure as well.

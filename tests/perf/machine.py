@@ -7,12 +7,10 @@ import platform
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import PROJECT, Target
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 def describe_machine() -> Json:

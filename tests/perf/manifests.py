@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.model.naming import CLIENT_PORT, PEER_PORT, Naming
 from etcd_operator.core.objects.statefulset import render_statefulset
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 DISK: Final = "1Gi"
 # Volumes made at once, on both sides. A class that waits for the scheduler costs each new disk

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.errors import KubeError
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi, WatchEvent
 from tests.perf.timeline import Timeline, is_ready
-
-Json = dict[str, Any]
 
 RETRY_SECONDS: Final = 0.1
 

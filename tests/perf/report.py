@@ -6,15 +6,13 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from etcd_operator.json_types import Json
 from tests.perf.plot import draw
 from tests.perf.samples import largest_resident, summarise, summarise_costs
 from tests.perf.session import Measured
 from tests.perf.table import render_costs, render_memory, render_results, render_timelines
 from tests.perf.verdicts import Verdict, find_missed, judge
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.core.model.members import MemberList
 from etcd_operator.core.model.naming import CLIENT_PORT
 from etcd_operator.errors import EtcdError, KubeError
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes import api as kube
@@ -25,8 +26,6 @@ from etcd_operator.runtime.kubernetes.api import KubeApi
 from tests.perf.observation import Sight
 from tests.perf.subjects import Subject
 from tests.perf.timeline import Timeline, is_ready
-
-Json = dict[str, Any]
 
 POLL_SECONDS: Final = 0.01
 STEP_SECONDS: Final = 90.0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.errors import KubeError, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from tests.perf.manifests import build_floor, build_floor_service, build_ours
 from tests.perf.samples import Side
-
-Json = dict[str, Any]
 
 POLL_SECONDS: Final = 0.1
 GONE_SECONDS: Final = 60.0

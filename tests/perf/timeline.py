@@ -7,13 +7,11 @@ milliseconds, and all by the one clock that also times the step.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import urlsplit
 
 from etcd_operator.core.model.members import Member
+from etcd_operator.json_types import Json
 from tests.perf.samples import REACTION
-
-Json = dict[str, Any]
 
 
 class Timeline:

@@ -6,11 +6,10 @@ import json
 from typing import Any, Final
 
 from deploy.target import TargetError
+from etcd_operator.json_types import Json
 from tests.e2e.harness import SMALL, Cluster, wait_until
 from tests.injection.stories import portray
 from tests.transitions.generator import Transition
-
-Json = dict[str, Any]
 
 BASE: Final[Json] = {
     "size": 1,

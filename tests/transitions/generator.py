@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from etcd_operator.api.crd import build_crd
+from etcd_operator.json_types import Json
 from tests.transitions.samples import LEFT_OUT, NO_BOUNDS, SAMPLES
-
-Json = dict[str, Any]
 
 NONSENSE: Final = "nonsense"
 

@@ -19,8 +19,7 @@ from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core.bootstrap.gate import Gate
 from etcd_operator.core.plan import planner as planner
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDERS = ("deploy", "docs", "local", "src", "tests")

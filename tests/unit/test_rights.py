@@ -62,6 +62,7 @@ from etcd_operator.core.tasks.decision import (
     TaskAction,
 )
 from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import CHILD_KINDS, KINDS, Caches
 from etcd_operator.runtime.engine.corrections import Corrections
 from etcd_operator.runtime.engine.execute import Executor
@@ -114,7 +115,6 @@ from tests.unit.deleted_kinds import find_deleted_kinds
 
 pytestmark = pytest.mark.looptime
 
-Json = dict[str, Any]
 
 PROJECT: Final = Path(__file__).parents[2]
 # Asked by no request of ours: the API server wants it of whoever sets an owner that blocks its

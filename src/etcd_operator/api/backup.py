@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -33,8 +33,6 @@ from etcd_operator.api.storage import (
 
 KIND: Final = "EtcdBackup"
 PLURAL: Final = "etcdbackups"
-
-Json = dict[str, Any]
 
 
 class TaskPhase(StrEnum):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from etcd_operator.api.network import NetworkRules
 from etcd_operator.api.release import Release, parse_release
 from etcd_operator.api.resources import Resources
 from etcd_operator.api.security import Security
+from etcd_operator.json_types import Json
 
 GROUP: Final = "etcd.etcd.io"
 VERSION: Final = "v1alpha1"
@@ -32,8 +33,6 @@ PLURAL: Final = "etcdclusters"
 DEFAULT_VERSION: Final = "v3.5.35"
 
 SIZES: Final = (0, 1, 3, 5, 7, 9)
-
-Json = dict[str, Any]
 
 
 class Phase(StrEnum):

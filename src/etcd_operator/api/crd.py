@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -23,8 +23,8 @@ from etcd_operator.api.cluster import (
     EtcdClusterSpec,
     EtcdClusterStatus,
 )
+from etcd_operator.json_types import Json
 
-Json = dict[str, Any]
 Column = tuple[str, str, str, int]
 
 COLUMNS: Final = (

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from pydantic import Field
 
 from etcd_operator.api.metadata import MOST_KEYS, AnnotationValue, LabelValue, check_metadata
 from etcd_operator.api.resources import Resources, check_resources
 from etcd_operator.api.storage import ApiModel
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 class JobTemplate(ApiModel):

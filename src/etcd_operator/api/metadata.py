@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from etcd_operator.api.model import Model
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 MOST_KEYS: Final = 32
 LABEL_KEY: Final = (

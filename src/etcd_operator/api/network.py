@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from etcd_operator.api.model import Model
-
-Json = dict[str, Any]
 
 # The operators of a requirement that need values; the others take none.
 WITH_VALUES: Final = ("In", "NotIn")

@@ -9,13 +9,12 @@ from __future__ import annotations
 from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec, EtcdClusterStatus
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # Leaving one field out may show what is wrong with another.
 MOST_ROUNDS: Final = 8

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupSpec, EtcdBackupStatus
 from etcd_operator.api.parse import parse_time
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec, EtcdRestoreStatus
+from etcd_operator.json_types import Json
 
-Json = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
 
 

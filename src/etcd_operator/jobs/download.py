@@ -17,8 +17,7 @@ from etcd_operator.jobs.io.manifest import Manifest, read_manifest
 from etcd_operator.jobs.io.pipeline import join_pieces, use_behind
 from etcd_operator.jobs.io.store import PIECE, Location, Store, locate
 from etcd_operator.jobs.store_access import read_access
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # Of what is decompressed at once: four bytes may stand for 128 KiB of zeros, so this for 32 MiB.
 CHUNK: Final = 2**10

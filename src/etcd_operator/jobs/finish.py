@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.errors import TaskError
 from etcd_operator.jobs.io.files import explain_disk, read_notes, writing
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 MARK: Final = "restored-by"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from etcd_operator.core.model.members import CORRUPT, MemberStatus, format_id
@@ -21,9 +21,8 @@ from etcd_operator.errors import EtcdError, TaskError
 from etcd_operator.jobs.io.files import SnapshotDigest, write_notes, writing
 from etcd_operator.jobs.io.pipeline import join_pieces, use_behind
 from etcd_operator.jobs.members import open_member, read_snapshot
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
-
-Json = dict[str, Any]
 
 ASK_SECONDS: Final = 5.0
 # A network that enforces policies knows the address of a new Pod a moment after the Pod begins.

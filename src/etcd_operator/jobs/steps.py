@@ -13,14 +13,13 @@ import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.core.reasons import backups
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.tasks.jobs.paths import TASK_VARIABLE
 from etcd_operator.errors import BackupDiffers, OperatorError, TaskError
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 LAST_WORDS: Final = Path("/dev/termination-log")
 # Kubernetes keeps so many bytes of them.

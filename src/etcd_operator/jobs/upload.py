@@ -36,8 +36,7 @@ from etcd_operator.jobs.io.manifest import Manifest, MemberRecord, write_manifes
 from etcd_operator.jobs.io.store import PIECE, Location, Store, locate_directory
 from etcd_operator.jobs.store_access import SCHEMES, read_access
 from etcd_operator.jobs.verify_result import VerifyResult
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # A snapshot without a manifest may still get one for so long.
 UNFINISHED: Final = timedelta(hours=24)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,9 +11,8 @@ from hypothesis import strategies as st
 from etcd_operator.api.cluster import EtcdClusterSpec, EtcdClusterStatus, Phase
 from etcd_operator.api.parse import parse_cluster, parse_time
 from etcd_operator.api.validation import find_problems
+from etcd_operator.json_types import Json
 from tests.builders.snapshots import raw_cluster
-
-Json = dict[str, Any]
 
 
 def test_a_complete_object() -> None:

@@ -10,9 +10,8 @@ import pytest
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.validation import IMAGE_REMEDY, find_problems
+from etcd_operator.json_types import Json
 from tests.builders.snapshots import raw_cluster
-
-Json = dict[str, Any]
 
 
 def cluster(**spec: Any) -> EtcdCluster:

@@ -11,8 +11,7 @@ import pytest
 from deploy import installer
 from deploy.installer import ANNOTATION_INSTALLED, ensure_installed, install, is_installed
 from deploy.target import Target, name_image
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 class Kubectl(Target):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from etcd_operator.core.model.members import Member
+from etcd_operator.json_types import Json
 from tests.perf.samples import REACTION
 from tests.perf.timeline import Timeline
-
-Json = dict[str, Any]
 
 
 def pod(name: str, uid: str, *, node: str = "", runs: bool = False, ready: bool = False) -> Json:

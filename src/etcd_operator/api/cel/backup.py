@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.cel.cluster import CEL_RULES
 from etcd_operator.api.metadata import metadata_rules
@@ -16,8 +16,7 @@ from etcd_operator.api.store_forms import (
     REGION,
     REGION_REMEDY,
 )
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 _TEMPLATE: Final = "spec.clusterTemplate"
 

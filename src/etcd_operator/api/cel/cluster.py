@@ -8,7 +8,7 @@ whatever turned out to be wrong can still be corrected.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
 from etcd_operator.api.duration import DURATION_FORM
@@ -24,8 +24,7 @@ from etcd_operator.api.validation import (
     TAGGED_VERSION,
     TIME_OF_DAY,
 )
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 _FORMED: Final = "has(self.status) && has(self.status.clusterID) && self.status.clusterID != ''"
 _SIZE_HINT: Final = "use 1, 3, 5, 7 or 9 members, or 0 to stop the cluster"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Any
 
 from etcd_operator.core.certificates.settings import tls_of
 from etcd_operator.core.certificates.state import Leaf
@@ -11,8 +10,7 @@ from etcd_operator.core.certificates.wanted import issued_leaves
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.metadata import build_object
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 def render_certificates(snapshot: Snapshot) -> list[Json]:

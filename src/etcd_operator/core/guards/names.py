@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.core.actions import (
     Action,
@@ -24,8 +24,7 @@ from etcd_operator.core.actions import (
 )
 from etcd_operator.core.model.naming import MOST_MEMBERS, Naming
 from etcd_operator.core.model.snapshot import Snapshot
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 NOT_A_MEMBERS: Final = "its name is not that of a member's {kind}"
 

@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.core.model.members import MemberStatus, RaftProgress
 from etcd_operator.core.model.naming import LABEL_CLUSTER_UID
-
-Json = dict[str, Any]
-
+from etcd_operator.json_types import Json
 
 # Words of Kubernetes, which gives them as reasons of Pods and of Events about Pods.
 UNSCHEDULABLE: Final = "Unschedulable"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.parse import parse_time
 from etcd_operator.api.validation import ANNOTATION_REPLACE
@@ -29,8 +29,7 @@ from etcd_operator.core.model.naming import (
     ordinal_of_pod,
     select_members,
 )
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # Reasons of a container that waits for nothing in particular.
 _STARTING: Final = ("ContainerCreating", "PodInitializing")

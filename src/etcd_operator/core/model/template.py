@@ -6,11 +6,8 @@ same write as the template, and not in the template: a record must not roll a Po
 
 from __future__ import annotations
 
-from typing import Any
-
 from etcd_operator.core.model.naming import ANNOTATION_IMAGE_VERSION
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 def read_image(statefulset: Json) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, LabelPod
 from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.certificates.wanted import all_trust
@@ -29,8 +27,7 @@ from etcd_operator.core.objects.operator_upgrade import is_upgrade
 from etcd_operator.core.objects.statefulset import render_statefulset
 from etcd_operator.core.objects.tls import render_trust
 from etcd_operator.core.rollout.versions import settle_spec
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 def correct_objects(snapshot: Snapshot, layout: Layout) -> list[Action]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.core.bootstrap.gate import Layout
@@ -30,8 +30,7 @@ from etcd_operator.core.model.naming import (
 )
 from etcd_operator.core.objects.etcd_config import render_configs, render_kept_configs
 from etcd_operator.core.objects.metadata import build_object
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # One of fewer is a majority's.
 LEAST_VOTERS: Final = 3

@@ -8,15 +8,13 @@ Both are known from this process' own writes alone: whoever forgets them writes 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.uncorrected import UncorrectedDrift
 from etcd_operator.core.objects.drift import Difference, find_differences
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

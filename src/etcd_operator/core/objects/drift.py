@@ -19,8 +19,7 @@ from etcd_operator.core.objects.owned_fields import (
     is_foreign_field,
     is_foreign_item,
 )
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # A field by name, or an item of a list by the fields that tell it apart.
 Step = str | tuple[tuple[str, Any], ...]

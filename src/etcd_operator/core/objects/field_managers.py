@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from etcd_operator.core.model.naming import FIELD_MANAGER
 from etcd_operator.core.objects.drift import Difference, Step
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 def find_manager(live: Json, difference: Difference) -> str:

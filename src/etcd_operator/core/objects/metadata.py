@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, Naming
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 def build_object(

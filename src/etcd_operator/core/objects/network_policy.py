@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.network import AddressBlock, LabelSelector, NetworkPeer
 from etcd_operator.core.model.naming import (
@@ -15,8 +15,7 @@ from etcd_operator.core.model.naming import (
 )
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.metadata import build_object
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # Kubernetes puts it on every namespace itself.
 _NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"

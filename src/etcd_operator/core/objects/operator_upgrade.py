@@ -7,7 +7,7 @@ which of the two its template is.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.core.model.naming import (
     ANNOTATION_ASKED,
@@ -16,8 +16,7 @@ from etcd_operator.core.model.naming import (
     ANNOTATION_TEMPLATE,
 )
 from etcd_operator.core.objects.drift import find_differences
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 BY_SPEC: Final = "spec"
 BY_OPERATOR: Final = "operator"

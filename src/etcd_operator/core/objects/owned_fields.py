@@ -7,9 +7,9 @@ environment that etcd does not read. Places are paths without the items of lists
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 POD: Final = "spec.template.spec"
 CONTAINER: Final = f"{POD}.containers"

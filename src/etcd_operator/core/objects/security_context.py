@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 NON_ROOT: Final = 65532
 

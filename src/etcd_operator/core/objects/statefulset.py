@@ -6,8 +6,6 @@ and annotations, so neither scaling nor annotating ever rolls a member.
 
 from __future__ import annotations
 
-from typing import Any
-
 from etcd_operator.api.cluster import EtcdClusterSpec, PodTemplate
 from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.model.members import format_id
@@ -33,8 +31,7 @@ from etcd_operator.core.objects.operator_upgrade import record_template
 from etcd_operator.core.objects.security_context import render_security_context
 from etcd_operator.core.objects.tls import CONFIG_MOUNT, render_mounts, render_volumes
 from etcd_operator.core.quorum_loss.record import Stage
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # A leader hands over on SIGTERM in milliseconds; the rest is for flushing a slow disk.
 GRACE_SECONDS = 30

@@ -7,7 +7,7 @@ it only when it starts.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.core.certificates.state import join_bundle
@@ -20,8 +20,7 @@ from etcd_operator.core.certificates.wanted import (
 )
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 CONFIG_MOUNT: Final = "/etc/etcd"
 SERVER_MOUNT: Final = "/etc/etcd-tls/server"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.backup import EtcdBackupSpec
 from etcd_operator.api.cluster import GROUP, VERSION
@@ -19,8 +19,7 @@ from etcd_operator.api.validation import VERSION_FORM, find_problems
 from etcd_operator.core.model.naming import LABEL_MANAGED_BY, MANAGED_BY
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.required_backup.state import BackupState
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # On an EtcdBackup that the operator made: the uid of the cluster, and what it comes before.
 ANNOTATION_BEFORE: Final = "etcd.etcd.io/taken-before"

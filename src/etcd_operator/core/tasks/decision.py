@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from etcd_operator.api.cluster import Condition
 from etcd_operator.core.reasons import backups, restores, tasks
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.status.conditions import Verdict
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 FIRST_RETRY: Final = timedelta(seconds=10)
 MOST_CONDITIONS: Final = 8

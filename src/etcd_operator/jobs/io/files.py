@@ -8,12 +8,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from etcd_operator.core.tasks.jobs.paths import SNAPSHOT
 from etcd_operator.errors import TaskError
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 NOTES: Final = Path(SNAPSHOT).with_name("notes.json")
 # What etcd appends to a snapshot: the SHA-256 of all that comes before.

@@ -9,13 +9,12 @@ import base64
 import binascii
 import hmac
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.core.tasks.jobs.paths import ENCRYPTION
 from etcd_operator.errors import TaskError
 from etcd_operator.jobs.io.secrets import read_secret
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 ALGORITHM: Final = "AES-256-GCM"
 # What an encrypted object begins with; also what the fingerprint of a key is made of.

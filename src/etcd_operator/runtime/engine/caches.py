@@ -22,11 +22,10 @@ from etcd_operator.core.model.naming import (
 )
 from etcd_operator.core.model.parse import observe_child, observe_claim, observe_pod
 from etcd_operator.core.model.user_ids import leave_out_user_ids
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache, CacheGroup, own_name
-
-Json = dict[str, Any]
 
 CHILD_KINDS: Final = (
     kube.STATEFUL_SETS,

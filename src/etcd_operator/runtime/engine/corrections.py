@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, IssueCertificate, LabelPod
 from etcd_operator.core.model.live_objects import Child
@@ -17,9 +17,9 @@ from etcd_operator.core.model.uncorrected import UncorrectedDrift
 from etcd_operator.core.objects.drift import Difference, find_differences
 from etcd_operator.core.objects.field_managers import find_manager
 from etcd_operator.errors import KubeError
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.process.clock import Clock
 
-Json = dict[str, Any]
 Key = tuple[str, str]
 
 REMEMBERED: Final = 10_000

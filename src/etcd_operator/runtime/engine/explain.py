@@ -13,6 +13,7 @@ from typing import Any, Never
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.required_backup.requirement import hold_upgrade
 from etcd_operator.errors import KubeUnavailable, NotFound, OperatorError
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.engine.task_caches import TaskCaches
@@ -23,8 +24,6 @@ from etcd_operator.runtime.kubernetes.api import Kind, KubeApi, WatchEvent
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import Clock
 from etcd_operator.settings import Settings
-
-Json = dict[str, Any]
 
 # A pass takes less; who may not list something is not told so, but asked again and again.
 SECONDS_TO_LIST = 15.0

@@ -7,15 +7,14 @@ scheduled. Whoever may not read them (an operator with rights in one namespace o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.core.model.live_objects import Claim, NodeState, Pod
 from etcd_operator.errors import KubeError, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.process.clock import Clock
-
-Json = dict[str, Any]
 
 # How long an answer is believed: a pass that waits for a Pod comes every second.
 BELIEVED_SECONDS: Final = 5.0

@@ -30,7 +30,6 @@ from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache, CacheGroup, own_name
 
-Json = dict[str, Any]
 Listener = Callable[[str, str], None]
 
 KINDS: Final = (kube.BACKUPS, kube.RESTORES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, assert_never
+from typing import assert_never
 
 from etcd_operator.core.actions import (
     QuarantineDisk,
@@ -16,11 +16,10 @@ from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED, ANNOTATION_R
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.statefulset import render_claim
 from etcd_operator.errors import Conflict, Forbidden, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
-
-Json = dict[str, Any]
 
 
 class VolumeHandlers:

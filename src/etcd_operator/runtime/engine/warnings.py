@@ -12,16 +12,15 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.parse import parse_time
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.errors import KubeError
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.process.clock import Clock
-
-Json = dict[str, Any]
 
 # How long an answer is believed: a pass over an object that waits comes every second.
 BELIEVED_SECONDS: Final = 5.0

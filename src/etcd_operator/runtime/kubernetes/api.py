@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

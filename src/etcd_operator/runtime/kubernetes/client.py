@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import httpx2
 import msgspec
@@ -25,9 +25,8 @@ from etcd_operator.errors import (
     KubeUnavailable,
     NotFound,
 )
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import PODS, Kind, WatchEvent
-
-Json = dict[str, Any]
 
 FIELD_MANAGER: Final = "etcd-operator"
 PAGE_SIZE: Final = 500

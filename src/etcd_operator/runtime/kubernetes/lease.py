@@ -13,15 +13,14 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from etcd_operator.errors import Conflict, KubeError, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import LEASES, KubeApi
 from etcd_operator.runtime.process.clock import Clock
-
-Json = dict[str, Any]
 
 log = structlog.get_logger("leader")
 

@@ -21,10 +21,10 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from etcd_operator.errors import Forbidden, Gone, KubeError, KubeUnavailable, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from etcd_operator.runtime.process.clock import Clock, SystemClock
 
-Json = dict[str, Any]
 T = TypeVar("T")
 Key = tuple[str, str]
 

@@ -12,7 +12,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from etcd_operator.core.actions import (
     CertificateAction,
@@ -26,6 +26,7 @@ from etcd_operator.core.model.naming import ANNOTATION_CA_GENERATION, Naming
 from etcd_operator.core.model.numbers import LARGEST_REVISION, read_number
 from etcd_operator.core.objects.metadata import build_object
 from etcd_operator.errors import Conflict, Invalid, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.pki.identity import Identity
@@ -36,7 +37,6 @@ from etcd_operator.runtime.process.clock import Clock
 if TYPE_CHECKING:
     from etcd_operator.runtime.pki.x509 import KeyPair
 
-Json = dict[str, Any]
 
 FRESH_SECONDS: Final = 300.0
 FORCED_REFRESH_SECONDS: Final = 10.0

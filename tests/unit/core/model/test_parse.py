@@ -16,8 +16,7 @@ from etcd_operator.core.model.parse import (
     observe_pod,
     read_termination_message,
 )
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 def raw_pod(

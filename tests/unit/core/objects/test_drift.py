@@ -11,11 +11,10 @@ import pytest
 from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.objects.drift import find_differences, find_drift, find_foreign
 from etcd_operator.core.plan.planner import plan
+from etcd_operator.json_types import Json
 from tests.builders.certificates import secured
 from tests.builders.rich import RICH
 from tests.builders.snapshots import change_child, formed
-
-Json = dict[str, Any]
 
 DEFAULTS = {
     "dnsPolicy": "ClusterFirst",

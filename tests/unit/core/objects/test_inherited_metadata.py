@@ -17,9 +17,8 @@ from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.required_backup.requirement import render_backup
+from etcd_operator.json_types import Json
 from tests.builders.snapshots import change_child, formed, new, raw_cluster, settled, with_spec
-
-Json = dict[str, Any]
 
 GIVEN: Json = {"labels": {"owner": "team-a"}, "annotations": {"cost": "42"}}
 ISSUER: Json = {"tls": {"issuerRef": {"name": "ca"}}}

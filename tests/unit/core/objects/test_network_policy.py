@@ -13,6 +13,7 @@ from etcd_operator.core.guards import refuse
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.network_policy import render_network_policy
 from etcd_operator.core.plan.planner import plan
+from etcd_operator.json_types import Json
 from tests.builders.actions import briefs
 from tests.builders.certificates import secured
 from tests.builders.snapshots import (
@@ -24,8 +25,6 @@ from tests.builders.snapshots import (
     with_spec,
     without_child,
 )
-
-Json = dict[str, Any]
 
 RESTRICTED: Json = {"networkPolicy": {"clientFrom": [{"podSelector": {}}]}}
 OPERATOR: Json = {

@@ -19,7 +19,8 @@ from etcd_operator.core.objects.operator_upgrade import is_rolling, is_upgrade
 from etcd_operator.core.objects.statefulset import render_statefulset
 from etcd_operator.core.plan.planner import choose_layout, plan
 from etcd_operator.core.reasons import routine
-from tests.builders.operator_upgrades import Json, older, other_probe
+from etcd_operator.json_types import Json
+from tests.builders.operator_upgrades import older, other_probe
 from tests.builders.rich import SCENES
 from tests.builders.snapshots import NAMING, change_child, formed, with_spec
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import pytest
 import yaml
@@ -19,6 +18,7 @@ from etcd_operator.core.objects.etcd_config import DATA_DIRECTORY, render_config
 from etcd_operator.core.objects.metadata import fingerprint
 from etcd_operator.core.objects.statefulset import render_statefulset
 from etcd_operator.core.plan.planner import choose_layout, plan
+from etcd_operator.json_types import Json
 from tests.builders.actions import briefs
 from tests.builders.rich import RICH
 from tests.builders.snapshots import (
@@ -32,8 +32,6 @@ from tests.builders.snapshots import (
     with_learner,
     with_spec,
 )
-
-Json = dict[str, Any]
 
 
 def template(snapshot: Snapshot) -> Json:

@@ -16,12 +16,12 @@ from etcd_operator.core.tasks.backup import backup_planner as backup_planner
 from etcd_operator.core.tasks.backup.outcome import BackupView
 from etcd_operator.core.tasks.decision import DeleteJob
 from etcd_operator.core.tasks.jobs.status import observe_task, observe_task_pod
+from etcd_operator.json_types import Json
 from tests.builders.backups import (
     NOW,
     RESULT,
     S3,
     URL,
-    Json,
     backup_view,
     cluster,
     created,

@@ -13,11 +13,10 @@ from etcd_operator.core.model.user_ids import leave_out_user_ids
 from etcd_operator.core.objects.statefulset import render_resources
 from etcd_operator.core.tasks.backup import backup_planner as backup_planner
 from etcd_operator.core.tasks.restore import restore_planner as restore_planner
+from etcd_operator.json_types import Json
 from tests.builders.backups import S3, backup_view, cluster, created
 from tests.builders.restores import PINNED, made, restore_view
 from tests.builders.snapshots import claim, raw_cluster
-
-Json = dict[str, Any]
 
 HOST = "kubernetes.io/hostname"
 NODES: Json = {

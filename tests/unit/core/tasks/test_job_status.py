@@ -24,11 +24,10 @@ from etcd_operator.core.tasks.jobs.status import (
     observe_task_pod,
 )
 from etcd_operator.core.tasks.restore import restore_planner as restore_planner
+from etcd_operator.json_types import Json
 from tests.builders.backups import NOW, RESULT, S3, backup_view, created, ended, task, task_pod
 from tests.builders.restores import PINNED, filler, made, restore_view
 from tests.builders.snapshots import claim
-
-Json = dict[str, Any]
 
 QUOTA = PodProblem(
     "FailedCreate", 'Error creating: pods "b-1-x" is forbidden: exceeded quota: team'

@@ -29,7 +29,8 @@ from etcd_operator.core.tasks.decision import (
 from etcd_operator.core.tasks.restore import restore_planner as restore_planner
 from etcd_operator.core.tasks.restore.source import RestoreView
 from etcd_operator.core.tasks.restore.steps import RestoreDecision
-from tests.builders.backups import NOW, URL, Json, backup_view, created, task, task_pod
+from etcd_operator.json_types import Json
+from tests.builders.backups import NOW, URL, backup_view, created, task, task_pod
 from tests.builders.restores import PINNED, filler, restore_view
 from tests.builders.snapshots import claim, raw_cluster
 

@@ -14,7 +14,8 @@ from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.tasks.decision import AnnotateCluster, CreateObject, DeleteJob
 from etcd_operator.core.tasks.restore import restore_planner as restore_planner
 from etcd_operator.core.tasks.restore.source import RestoreView
-from tests.builders.backups import NOW, S3, URL, Json, backup_view, cluster, created, task_pod
+from etcd_operator.json_types import Json
+from tests.builders.backups import NOW, S3, URL, backup_view, cluster, created, task_pod
 from tests.builders.restores import PINNED, filler, made, restore_view
 from tests.builders.snapshots import claim, raw_cluster
 

@@ -12,6 +12,7 @@ from etcd_operator.core.model.members import Member, MemberList, MemberStatus
 from etcd_operator.core.model.naming import LABEL_CLUSTER, LABEL_CLUSTER_UID
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable, KubeUnavailable, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
@@ -21,8 +22,6 @@ from etcd_operator.runtime.kubernetes.api import EVENTS, Kind, KubeApi
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from tests.builders.snapshots import NAMING, UID, answer, member, raw_cluster
 from tests.fakes.obedient_api import LoopClock
-
-Json = dict[str, Any]
 
 MEMBERS = tuple(member(ordinal) for ordinal in range(3))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -15,6 +15,7 @@ from etcd_operator.core.plan.planner import Plan, plan
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.status.report import report
 from etcd_operator.errors import OperatorError
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine import reconciler as reconciler_module
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.corrections import Corrections
@@ -39,7 +40,6 @@ from tests.builders.snapshots import (
     with_spec,
 )
 
-Json = dict[str, Any]
 Told = tuple[str, str, str]  # type, reason, message
 
 

@@ -11,13 +11,14 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from etcd_operator.core.model.members import Member, MemberList, MemberStatus
 from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.errors import Conflict, EtcdUnreachable, KubeUnavailable
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.controller import Controller
 from etcd_operator.runtime.engine.corrections import Corrections
@@ -40,7 +41,6 @@ from tests.fakes.obedient_api import LoopClock
 # Minutes of the loop's time are seconds of ours, but more on a busy machine.
 pytestmark = [pytest.mark.looptime, pytest.mark.timeout(180)]
 
-Json = dict[str, Any]
 
 STORM_SECONDS = 120.0
 # The longest back-off, half of it once more, and a watch that is made anew.

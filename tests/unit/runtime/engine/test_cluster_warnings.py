@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -17,6 +17,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.status.report import report
 from etcd_operator.errors import NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.cluster_warnings import (
     PATIENCE_SECONDS,
     SILENCE_SECONDS,
@@ -39,7 +40,6 @@ from tests.fakes.obedient_api import LoopClock
 
 pytestmark = pytest.mark.looptime
 
-Json = dict[str, Any]
 SET_UID = "StatefulSet-db"
 REFUSED = 'create Pod db-2 in StatefulSet db failed error: pods "db-2" is forbidden: quota'
 

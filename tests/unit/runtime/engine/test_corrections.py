@@ -14,6 +14,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.drift import Difference
 from etcd_operator.core.objects.field_managers import find_manager
 from etcd_operator.errors import Forbidden, Invalid, KubeError
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import Kind
 from tests.builders.actions import brief
 from tests.builders.lost_members import WIPED, ended
@@ -21,7 +22,6 @@ from tests.builders.refusals import refuse
 from tests.builders.snapshots import change_child, change_pod, formed, growing, new, with_spec
 from tests.unit.runtime.engine.reconciler_harness import Stage, shrinking
 
-Json = dict[str, Any]
 Change = Callable[[Json], object]
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from etcd_operator.core.actions import EvictPod
 from etcd_operator.core.model.decision import POD_START
 from etcd_operator.errors import Conflict, EvictionRefused, KubeUnavailable, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.reconciler import TOLD_FROM, Requeue
 from etcd_operator.runtime.kubernetes.client import LightkubeApi, translate_error
 from tests.builders.snapshots import NAMING, formed, outdated
 from tests.fakes.scripted_api import ScriptedApi, perform, raw
 from tests.unit.runtime.engine.reconciler_harness import Stage
-
-Json = dict[str, Any]
 
 REFUSED = "The disruption budget db needs 2 healthy pods and has 2 currently."
 SEVERAL = (

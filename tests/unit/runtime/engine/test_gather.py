@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from etcd_operator.core.certificates.state import Credential
 from etcd_operator.core.model.members import MemberList, RaftProgress, format_id
 from etcd_operator.core.model.naming import ANNOTATION_TRUST
 from etcd_operator.errors import KubeUnavailable
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine import gather
 from etcd_operator.runtime.engine.gather import child_names
 from etcd_operator.runtime.etcd import member_answers
@@ -33,7 +33,6 @@ from tests.unit.runtime.engine.gather_harness import (
 
 pytestmark = pytest.mark.looptime
 
-Json = dict[str, Any]
 
 ELSEWHERE = 0xE15E
 

@@ -12,10 +12,11 @@ from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.model.parse import observe_child
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import Conflict, Invalid
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.handlers import ONLY_CREATE
 from etcd_operator.runtime.kubernetes.api import Kind
 from tests.builders.snapshots import NAMING, UID, formed, raw_cluster, with_cluster
-from tests.fakes.scripted_api import Json, ScriptedApi, perform, raw
+from tests.fakes.scripted_api import ScriptedApi, perform, raw
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ import pytest
 
 from etcd_operator.core.model.live_objects import NodeState, PodProblem
 from etcd_operator.errors import Forbidden, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.nodes import BELIEVED_SECONDS, HOSTNAME, NodeLookup
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from tests.builders.snapshots import claim, pod
-from tests.builders.volumes import Json, bound_volume
+from tests.builders.volumes import bound_volume
 from tests.fakes.obedient_api import LoopClock
 
 pytestmark = pytest.mark.looptime

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -59,7 +58,6 @@ from tests.unit.runtime.engine.reconciler_harness import (
     unlabelled,
 )
 
-Json = dict[str, Any]
 Told = tuple[str, str, str]  # type, reason, message
 
 

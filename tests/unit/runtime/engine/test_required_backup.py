@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.actions import ApplyObject, RequestBackup
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from tests.builders.required_backups import leaving, pending, taken, upgrading
 from tests.builders.snapshots import raw_cluster
 from tests.unit.runtime.engine.reconciler_harness import Stage
-
-Json = dict[str, Any]
 
 
 async def test_a_pass_holds_the_version_and_asks_for_the_backup() -> None:

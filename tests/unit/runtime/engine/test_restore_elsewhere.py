@@ -8,6 +8,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from etcd_operator.core.tasks.decision import CreateObject
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine import tasks as backups_module
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.task_caches import TaskCaches
@@ -17,7 +18,6 @@ from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.process.metrics import Metrics
 from tests.fakes.obedient_api import LoopClock
 
-Json = dict[str, Any]
 URL = "s3://b/prod/db/x.json"
 ACCESS = {"bucket": "b", "credentialsSecret": "keys"}
 

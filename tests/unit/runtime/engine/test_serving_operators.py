@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from etcd_operator.core.lifecycle.serving_operator import (
     judge_serving,
 )
 from etcd_operator.errors import Conflict, Forbidden, KubeError
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, Kind, KubeApi
@@ -23,7 +24,6 @@ from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
 from tests.builders.snapshots import NAMING, NOW, formed, raw_cluster, with_cluster
 from tests.unit.runtime.engine.reconciler_harness import StoppedClock
 
-Json = dict[str, Any]
 STAMP = "2026-03-04T05:06:07Z"  # NOW
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 from etcd_operator.errors import Forbidden
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine import tasks as backups_module
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.task_caches import TaskCaches
@@ -23,8 +24,6 @@ from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.process.metrics import Metrics
 from tests.builders.snapshots import raw_cluster
 from tests.fakes.obedient_api import LoopClock
-
-Json = dict[str, Any]
 
 EVENT: Json = {
     "type": "Warning",

@@ -16,8 +16,6 @@ from tests.builders.refusals import refuse
 from tests.builders.snapshots import formed, raw_cluster
 from tests.unit.runtime.engine.reconciler_harness import Stage, StoppedClock
 
-Json = dict[str, Any]
-
 
 class Fleet:
     """StatefulSets that roll, or have rolled."""

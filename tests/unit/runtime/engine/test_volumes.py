@@ -23,12 +23,11 @@ from etcd_operator.core.in_place_restore.record import (
 )
 from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED, ANNOTATION_RECLAIM
 from etcd_operator.errors import Conflict, Forbidden, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from tests.builders.snapshots import UID, formed
-
-Json = dict[str, Any]
 
 DISK = QuarantineDisk("data-db-1", "claim-1", "v")
 BACK = RebindVolume("data-db-1", "claim-1", "v")

@@ -11,13 +11,13 @@ import pytest
 
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.errors import Forbidden, KubeUnavailable
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.warnings import BELIEVED_LONGEST, BELIEVED_SECONDS, WarningReader
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from tests.fakes.obedient_api import LoopClock
 
 pytestmark = pytest.mark.looptime
 
-Json = dict[str, Any]
 
 LATER = "2026-01-01T00:01:00Z"
 REFUSED = "create Pod db-0 in StatefulSet db failed error: pods is forbidden: exceeded quota"

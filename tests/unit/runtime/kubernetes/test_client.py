@@ -18,11 +18,11 @@ from etcd_operator.errors import (
     KubeUnavailable,
     NotFound,
 )
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, CONFIG_MAPS, STATEFUL_SETS
 from etcd_operator.runtime.kubernetes.client import LightkubeApi, translate_error
 from tests.fakes.http_api import FakeApi, connect
 
-Json = dict[str, Any]
 Counted = list[tuple[str, str, int]]
 
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from etcd_operator.errors import Forbidden, KubeError, KubeUnavailable
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import events as events_module
-from etcd_operator.runtime.kubernetes.api import Json, Kind
+from etcd_operator.runtime.kubernetes.api import Kind
 from etcd_operator.runtime.kubernetes.events import (
     REMEMBERED,
     REPEAT_SECONDS,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import pytest
 
 from etcd_operator.errors import Forbidden, KubeError, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import CERTIFICATES, KubeApi, WatchEvent
 from etcd_operator.runtime.kubernetes.watch_cache import ABSENT_SECONDS, Cache
 
 pytestmark = pytest.mark.looptime
 
-Json = dict[str, Any]
 CERTIFICATE: Final[Json] = {
     "metadata": {"namespace": "team", "name": "db-server", "uid": "u", "resourceVersion": "1"}
 }

@@ -6,11 +6,12 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
 from etcd_operator.errors import KubeUnavailable
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import watch_cache as cache_module
 from etcd_operator.runtime.kubernetes.api import CONFIG_MAPS
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
@@ -18,7 +19,6 @@ from etcd_operator.runtime.kubernetes.watch_cache import Cache
 from tests.fakes.http_api import LIST_FAULTS, WATCH_FAULTS, FakeApi, connect
 from tests.fakes.obedient_api import MemoryApi, MemoryServer
 
-Json = dict[str, Any]
 Store = Cache[tuple[str, int]]
 
 IDLE_SECONDS = 0.08

@@ -14,6 +14,7 @@ from etcd_operator.core.certificates.wanted import used_secrets
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
@@ -23,8 +24,6 @@ from tests.builders.snapshots import UID
 from tests.fakes.obedient_api import LoopClock
 
 pytestmark = pytest.mark.looptime
-
-Json = dict[str, Any]
 
 
 class SecretApi:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.backup import EtcdBackupSpec, EtcdBackupStatus, TaskPhase
 from etcd_operator.api.cluster import Condition
@@ -32,8 +32,6 @@ from etcd_operator.core.tasks.decision import (
 from etcd_operator.core.tasks.jobs.render import render_backup_job
 from etcd_operator.core.tasks.jobs.status import Task, find_pod, find_pod_problem
 from etcd_operator.core.tasks.store_problems import find_store_problem
-
-Json = dict[str, Any]
 
 WAITING: Final = 5.0
 RUNNING: Final = 30.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Any
 
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupStatus, TaskPhase
 from etcd_operator.api.cluster import EtcdCluster
@@ -22,8 +21,7 @@ from etcd_operator.core.tasks.decision import (
     pause_after,
 )
 from etcd_operator.core.tasks.jobs.status import DEADLINE_EXCEEDED, Task, TaskPod, find_pod, newest
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

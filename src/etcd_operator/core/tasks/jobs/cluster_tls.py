@@ -7,14 +7,11 @@ the data, the same certificate opens it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, presented_secret
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.tasks.jobs.paths import IDENTITY, PRESENTED, TRUST
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 def add_volumes(job: Json, cluster: EtcdCluster) -> None:

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from etcd_operator.api.cluster import GROUP, VERSION, EtcdClusterSpec
 from etcd_operator.api.job_template import JobTemplate
@@ -37,8 +36,8 @@ from etcd_operator.core.tasks.jobs.status import (
     ANNOTATION_OWNER,
     ANNOTATION_RUN,
 )
+from etcd_operator.json_types import Json
 
-Json = dict[str, Any]
 Access = S3Access | GcsAccess | AzureAccess | LocalAccess
 
 

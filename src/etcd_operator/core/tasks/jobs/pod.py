@@ -18,8 +18,7 @@ from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.model.naming import LABEL_MANAGED_BY, MANAGED_BY
 from etcd_operator.core.objects.security_context import render_security_context
 from etcd_operator.core.objects.statefulset import render_resources
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # A stream goes through our own steps in pieces, whatever the size of the database.
 STEP_MEMORY: Final = "256Mi"

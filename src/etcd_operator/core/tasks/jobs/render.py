@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupSpec
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec, PodTemplate
@@ -15,8 +15,7 @@ from etcd_operator.core.tasks.jobs.job import Access, Owner, Work, etcd_step, ow
 from etcd_operator.core.tasks.jobs.paths import SNAPSHOT, TRIAL, TRIAL_CLIENT
 from etcd_operator.core.tasks.jobs.pod import spread
 from etcd_operator.core.tasks.restore.source import Source
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 _TRIAL_PEER: Final = "http://127.0.0.1:2380"
 # Below the member's mount: becomes the data directory by one rename, when it is whole.

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # Kubernetes keeps no more of a message.
 MOST_CHARACTERS: Final = 4096

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from etcd_operator.api.parse import parse_time
 from etcd_operator.core.model.live_objects import OOM_KILLED, PodProblem
@@ -20,8 +20,7 @@ from etcd_operator.core.tasks.jobs.result import (
     read_reason,
     read_result,
 )
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 ANNOTATION_OWNER: Final = "etcd.etcd.io/task-of"  # Kind/name of the EtcdBackup or EtcdRestore
 ANNOTATION_RUN: Final = "etcd.etcd.io/run"  # the time of the schedule; empty without one

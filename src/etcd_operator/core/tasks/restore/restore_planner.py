@@ -7,8 +7,6 @@ seen in the objects themselves, so that it goes on from wherever it was interrup
 
 from __future__ import annotations
 
-from typing import Any
-
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import GROUP, SIZES, VERSION, EtcdCluster, EtcdClusterSpec
 from etcd_operator.api.job_template import check_job_template
@@ -41,8 +39,7 @@ from etcd_operator.core.tasks.restore.steps import (
     know_result,
     show,
 )
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 def decide(view: RestoreView) -> RestoreDecision:

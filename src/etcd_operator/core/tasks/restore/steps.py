@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import EtcdCluster
@@ -33,8 +33,7 @@ from etcd_operator.core.tasks.jobs.status import (
     newest,
 )
 from etcd_operator.core.tasks.restore.source import RestoreView, Source
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 WAITING: Final = 5.0
 PRESENTLY: Final = 1.0
