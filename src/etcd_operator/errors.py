@@ -68,6 +68,11 @@ class KubeUnavailable(KubeError):
         self.retry_after = retry_after
 
 
+def find_retry_after(error: Exception) -> float | None:
+    """Seconds for which the API server asked to wait; None if it did not, or for another error."""
+    return error.retry_after if isinstance(error, KubeUnavailable) else None
+
+
 class EtcdError(OperatorError):
     """An etcd member said no, or nothing."""
 

@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
 
 import pytest
 
@@ -19,7 +18,7 @@ from tests.conformance.objects import Case, ModelledObject, RealObject, cases
 from tests.injection.__main__ import judge, references
 from tests.injection.boundaries import Mode
 from tests.injection.session import installed_operator_away, own_namespace, tell
-from tests.injection.stories import build_stories
+from tests.injection.stories import SAMPLE, build_stories
 from tests.perf.session import connect
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
@@ -35,17 +34,6 @@ def alone(target: Target) -> Iterator[Target]:
         pytest.skip("only the local cluster's Pods can be reached from here")
     with installed_operator_away(target):
         yield target
-
-
-# The nightly level has every mode at every boundary of every story: `make injection`.
-SAMPLE: Final = (
-    ("resize", Mode.KILL, 1.0),
-    ("roll", Mode.STALE, 0.3),
-    ("replace", Mode.LOST, 0.3),
-    ("rest", Mode.REFUSED, 0.3),
-    ("roll", Mode.LATE, 0.2),
-    ("replace", Mode.SLOW, 0.1),
-)
 
 
 def test_disturbed_at_its_boundaries(alone: Target) -> None:

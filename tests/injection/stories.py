@@ -13,6 +13,7 @@ from typing import Any, Final
 from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED
 from etcd_operator.json_types import Json
 from tests.e2e.harness import SMALL, Cluster, wait_until
+from tests.injection.boundaries import Mode
 
 SETTLE_SECONDS: Final = 300.0
 AGREE_SECONDS: Final = 20.0
@@ -26,6 +27,15 @@ VOLATILE: Final = (
     "namespace",
     "clusterIP",
     "clusterIPs",
+)
+# The nightly level has every mode at every boundary of every story: `make injection`.
+SAMPLE: Final = (
+    ("resize", Mode.KILL, 1.0),
+    ("roll", Mode.STALE, 0.3),
+    ("replace", Mode.LOST, 0.3),
+    ("rest", Mode.REFUSED, 0.3),
+    ("roll", Mode.LATE, 0.2),
+    ("replace", Mode.SLOW, 0.1),
 )
 
 

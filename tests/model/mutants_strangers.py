@@ -62,7 +62,7 @@ STRANGERS: Final = (
            "(naming.peer_url(ordinal),) in served", "(naming.peer_url(ordinal),) in ()"),
     Mutant("guard: opens the gate beside an identity that it cannot read",
            "core/bootstrap/guard.py",
-           "_is_formed",
+           "_may_be_formed",
            "any(snapshot.cluster_id_records)", "snapshot.recorded_cluster_id is not None"),
     Mutant("guard: releases volumes by the name in a record alone",
            "core/in_place_restore/guard.py",

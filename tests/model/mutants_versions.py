@@ -32,6 +32,6 @@ VERSIONS: Final = (
     Mutant("does not record the version of an image", "core/objects/statefulset.py", "_records",
            "spec.image", "False"),
     Mutant("begins a downgrade that etcd holds back for a joiner", "core/rollout/version_change.py",
-           "_is_well",
+           "_can_change",
            "not any((member.is_learner for member in snapshot.members))", "True"),
 )  # fmt: skip

@@ -33,6 +33,19 @@ def find_long_functions(source: str) -> list[str]:
     ]
 
 
+def find_imported_tests(source: str) -> list[str]:
+    """The modules of tests among the imports; what several tests need belongs to tests/builders."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names += [f"{module}.{alias.name}" for alias in node.names]
+    parts = [name for name in names if name.partition(".")[0] == "tests"]
+    return [name for name in parts if any(p.startswith("test_") for p in name.split("."))]
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_file_is_too_long(folder: str) -> None:
     files = find_files(folder)
@@ -48,3 +61,22 @@ def test_no_function_of_the_operator_is_too_long() -> None:
 @pytest.mark.parametrize(("lines", "found"), [(40, []), (41, ["f"])])
 def test_the_last_line_that_is_allowed(lines: int, found: list[str]) -> None:
     assert find_long_functions("def f():\n" + "    pass\n" * (lines - 1)) == found
+
+
+def test_no_test_imports_another() -> None:
+    found = {str(path): find_imported_tests(path.read_text()) for path in find_files("tests")}
+    assert not {path: names for path, names in found.items() if names}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("from tests.builders.space import alarmed", []),
+        ("from other.test_space import alarmed", []),
+        ("from tests.unit.test_space import alarmed", ["tests.unit.test_space.alarmed"]),
+        ("import tests.unit.test_space", ["tests.unit.test_space"]),
+        ("from tests.unit import test_space", ["tests.unit.test_space"]),
+    ],
+)
+def test_an_imported_test_is_found(source: str, found: list[str]) -> None:
+    assert find_imported_tests(source) == found

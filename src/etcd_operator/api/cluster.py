@@ -18,7 +18,7 @@ from etcd_operator.api.maintenance import Maintenance, Precautions, Recovery
 from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.model import Model
 from etcd_operator.api.network import NetworkRules
-from etcd_operator.api.release import Release, parse_release
+from etcd_operator.api.release import Minor, Release, parse_minor, parse_release
 from etcd_operator.api.resources import Resources
 from etcd_operator.api.security import Security
 from etcd_operator.json_types import Json
@@ -276,9 +276,9 @@ class EtcdClusterSpec(Model):
         return parse_release(self.version) or (0, 0, 0)
 
     @property
-    def minor(self) -> tuple[int, int]:
+    def minor(self) -> Minor:
         """Major and minor version, e.g. (3, 5)."""
-        return self.release[:2]
+        return parse_minor(self.version)
 
 
 class Condition(Model):

@@ -84,6 +84,11 @@ def _parse_status(raw: Json) -> EtcdClusterStatus:
         return EtcdClusterStatus(**kept)
 
 
+def format_time(moment: datetime) -> str:
+    """Write a time as Kubernetes does."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def parse_time(text: str | None) -> datetime | None:
     """Parse an RFC 3339 time as Kubernetes writes it; None for none.
 

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 Release = tuple[int, int, int]
+Minor = tuple[int, int]
 
 # What follows the numbers is a pre-release, or a vendor's own count.
 _FORM: Final = re.compile(
@@ -21,3 +22,9 @@ def parse_release(text: str) -> Release | None:
     """Return a version such as `3.6.16` or `v3.6.16-1` as numbers, None if it is none."""
     found = _FORM.fullmatch(text)
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def parse_minor(text: str) -> Minor:
+    """Return the major and minor version, such as (3, 6); (0, 0) if the text is no version."""
+    release = parse_release(text)
+    return release[:2] if release else (0, 0)

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from docs.reliability import MODES, write_reliability
-from tests.e2e.test_injection import SAMPLE
 from tests.injection.__main__ import choose_runs, judge, main, read_options, references
 from tests.injection.boundaries import SIDES, Mode
 from tests.injection.record import Record
 from tests.injection.session import Outcome
-from tests.injection.stories import build_stories
+from tests.injection.stories import SAMPLE, build_stories
 
 DISTURBING = [mode for mode in Mode if mode is not Mode.NOTHING]
 

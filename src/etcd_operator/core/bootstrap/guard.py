@@ -28,7 +28,7 @@ def _refuse_open(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
     opens = any('initial-cluster-state: "new"' in text for text in data.values())
     if opens and ANNOTATION_RESTORE in snapshot.cluster.annotations:
         return "the cluster comes from a backup"
-    if opens and (_is_formed(snapshot) or find_restore_record(snapshot.cluster)):
+    if opens and (_may_be_formed(snapshot) or find_restore_record(snapshot.cluster)):
         return "the cluster was formed before"
     if opens and _has_served(snapshot):
         return "a member was Ready, so a majority has formed the cluster"
@@ -39,7 +39,7 @@ def _refuse_open(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
     return None
 
 
-def _is_formed(snapshot: Snapshot) -> bool:
+def _may_be_formed(snapshot: Snapshot) -> bool:
     """Whether an identity is on record, also one that nobody can read, or members have a leader.
 
     A lone member that waits for the others of its generation answers as well, without a leader.

@@ -23,10 +23,10 @@ from etcd_operator.core.reasons import attention, routine
 def _phase_when_stopped(snapshot: Snapshot) -> Phase:
     """A cluster that serves stays what it was; one that cannot be created has failed, for now."""
     before = snapshot.cluster.status.phase
-    return before if before and _is_formed(snapshot) else Phase.FAILED
+    return before if before and _has_identity(snapshot) else Phase.FAILED
 
 
-def _is_formed(snapshot: Snapshot) -> bool:
+def _has_identity(snapshot: Snapshot) -> bool:
     return snapshot.recorded_cluster_id is not None
 
 
@@ -131,7 +131,7 @@ def refuse_unreadable_records(snapshot: Snapshot) -> Decision | None:
 
 def refuse_foreign_disks(snapshot: Snapshot) -> Decision | None:
     """Never start a member on the disk of an earlier cluster of the same name."""
-    if _is_formed(snapshot) or snapshot.statefulset is not None:
+    if _has_identity(snapshot) or snapshot.statefulset is not None:
         return None
     uid = snapshot.naming.uid
     foreign = [claim.name for claim in snapshot.claims if claim.owner_uid != uid]

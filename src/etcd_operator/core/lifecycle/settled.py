@@ -24,7 +24,7 @@ def report_settled(snapshot: Snapshot) -> Decision:
         return Decision(
             reason=attention.MEMBERS_NOT_READY,
             message=f"Waiting for {names} to be ready.",
-            phase=_keep_phase(snapshot),
+            phase=_unsettled_phase(snapshot),
             requeue_after=1.0,
         )
     return Decision(
@@ -35,7 +35,7 @@ def report_settled(snapshot: Snapshot) -> Decision:
     )
 
 
-def _keep_phase(snapshot: Snapshot) -> Phase:
+def _unsettled_phase(snapshot: Snapshot) -> Phase:
     """A cluster that was changing is changing until all is well; a running one stays Running."""
     before = snapshot.cluster.status.phase
     if before in (Phase.CREATING, Phase.SCALING, Phase.UPGRADING):

@@ -23,7 +23,6 @@ _HOST: Final = re.compile(r"[a-z]+://(?:[^/@]*@)?([^/:@]{1,253})(?::[0-9]*)?(?:/
 FINALIZER: Final = "etcd.etcd.io/finalizer"
 # Kubernetes' own, of a deletion with --cascade=orphan.
 ORPHAN: Final = "orphan"
-FIELD_MANAGER: Final = "etcd-operator"
 
 LABEL_CLUSTER: Final = "etcd.etcd.io/cluster"
 LABEL_CLUSTER_UID: Final = "etcd.etcd.io/cluster-uid"

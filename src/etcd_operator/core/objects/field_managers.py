@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from etcd_operator.core.model.naming import FIELD_MANAGER
+from etcd_operator import FIELD_MANAGER
 from etcd_operator.core.objects.drift import Difference, Step
 from etcd_operator.json_types import Json
 

@@ -28,19 +28,19 @@ def wait_for_answers(snapshot: Snapshot) -> Decision | None:
         return Decision(
             reason=attention.AUTHENTICATION_REQUIRED,
             message=unheard.message,
-            phase=_keep_phase(snapshot),
+            phase=_phase_without_failure(snapshot),
             requeue_after=POD_START,
         )
     return Decision(
         reason=attention.OPERATOR_CANNOT_REACH,
         message=unheard.message,
-        phase=_keep_phase(snapshot),
+        phase=_phase_without_failure(snapshot),
         requeue_after=POD_START,
         passing=not _lasts(snapshot),
     )
 
 
-def _keep_phase(snapshot: Snapshot) -> Phase:
+def _phase_without_failure(snapshot: Snapshot) -> Phase:
     """The phase as it is shown: what nobody knows has not failed."""
     shown = snapshot.cluster.status.phase
     if shown is not None and shown is not Phase.FAILED:

@@ -69,7 +69,7 @@ def prepare_version(snapshot: Snapshot) -> Decision | None:
         return _tell(snapshot, f"{what}: the snapshots are written.", "")
     if asked or _are_written(snapshot):
         return _tell(snapshot, f"{what}: waiting until {obstacle.sentence}.")
-    if not _is_well(snapshot):
+    if not _can_change(snapshot):
         return _tell(snapshot, f"{what}: {_name_awaited(snapshot)}")
     return _tell(snapshot, f"{what}: {obstacle.sentence}.", DOWNGRADE_TARGET)
 
@@ -110,7 +110,7 @@ def _are_written(snapshot: Snapshot) -> bool:
     return wanted and record is not None and record.log >= DOWN_FROM
 
 
-def _is_well(snapshot: Snapshot) -> bool:
+def _can_change(snapshot: Snapshot) -> bool:
     """Whether etcd can change the version of the cluster.
 
     Its leader asks every member for its own version, learners too, and waits for the last answer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.bootstrap.gate_record import recorded_members
@@ -28,8 +28,9 @@ from etcd_operator.core.quorum_loss.approval import approved_request, find_recov
 from etcd_operator.core.quorum_loss.record import find_recovery
 from etcd_operator.core.reachability.unreachable import find_unreachable
 from etcd_operator.core.reasons import attention, routine, verdicts
-from etcd_operator.core.reasons.reason import Reason, given_by_kubernetes
+from etcd_operator.core.reasons.reason import given_by_kubernetes
 from etcd_operator.core.status.spec_warnings import find_spec_warnings
+from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.storage.deleted_claims import explain_going
 
 # A backup that has not begun so long after its time is not about to.
@@ -64,18 +65,6 @@ _AT_A_STAND: Final = frozenset(
         attention.OPERATOR_CANNOT_REACH,
     }
 )
-
-Truth = Literal["True", "False", "Unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A condition without its times."""
-
-    type: str
-    status: Truth
-    reason: Reason
-    message: str
 
 
 def judge(snapshot: Snapshot, decision: Decision) -> tuple[Verdict, ...]:

@@ -6,10 +6,10 @@ shown as known: a member that did not answer has no role.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
-from etcd_operator.api.cluster import CertificateView, Condition, EtcdClusterStatus, MemberView
+from etcd_operator.api.cluster import CertificateView, EtcdClusterStatus, MemberView
+from etcd_operator.api.parse import format_time
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.model.decision import Decision
@@ -19,7 +19,8 @@ from etcd_operator.core.model.numbers import read_identity
 from etcd_operator.core.model.ownership import NAMED, show_urls
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.quorum_loss.approval import find_recovered, spent_approvals
-from etcd_operator.core.status.conditions import Verdict, judge
+from etcd_operator.core.status.conditions import judge
+from etcd_operator.core.status.verdict import date_verdicts
 
 # The size in status follows the real one in steps, so that a busy cluster causes no writes.
 SIZE_STEP = 0.1
@@ -37,7 +38,9 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
     status = EtcdClusterStatus(
         phase=decision.phase,
         message=decision.message,
-        conditions=_date_conditions(snapshot, judge(snapshot, decision)),
+        conditions=date_verdicts(
+            judge(snapshot, decision), before.conditions, snapshot.now, snapshot.cluster.generation
+        ),
         members=shown,
         replicas=len(members),
         ready_replicas=sum(member.ready for member in members),
@@ -55,7 +58,7 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
     )
     if status == before:
         return before
-    return status.model_copy(update={"last_update_time": _format_time(snapshot.now)})
+    return status.model_copy(update={"last_update_time": format_time(snapshot.now)})
 
 
 def _keep_unreadable(before: EtcdClusterStatus) -> str:
@@ -71,7 +74,7 @@ def _disk_size(snapshot: Snapshot) -> str:
 
 def _view_certificates(snapshot: Snapshot) -> tuple[CertificateView, ...]:
     return tuple(
-        CertificateView(secret=name, not_after=_format_time(one.certificate.not_after))
+        CertificateView(secret=name, not_after=format_time(one.certificate.not_after))
         for name, one in sorted(snapshot.credentials.items())
         if one.certificate
     )
@@ -176,27 +179,3 @@ def _explain(snapshot: Snapshot, seat: Seat) -> str:
 
 def _step_size(size: int, shown: int) -> int:
     return shown if size and abs(size - shown) <= shown * SIZE_STEP else size
-
-
-def _date_conditions(snapshot: Snapshot, verdicts: tuple[Verdict, ...]) -> tuple[Condition, ...]:
-    before = {condition.type: condition for condition in snapshot.cluster.status.conditions}
-    now = _format_time(snapshot.now)
-    dated = []
-    for verdict in verdicts:
-        old = before.get(verdict.type)
-        same = old is not None and old.status == verdict.status
-        dated.append(
-            Condition(
-                type=verdict.type,
-                status=verdict.status,
-                reason=verdict.reason.name,
-                message=verdict.message,
-                last_transition_time=old.last_transition_time if old and same else now,
-                observed_generation=snapshot.cluster.generation,
-            )
-        )
-    return tuple(dated)
-
-
-def _format_time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

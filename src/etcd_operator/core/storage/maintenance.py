@@ -119,7 +119,11 @@ def report_alarms(snapshot: Snapshot) -> Decision | None:
 def defragment(snapshot: Snapshot) -> Decision | None:
     """Routine: the next member whose file has much unused space, while everything is well."""
     wanted = snapshot.cluster.spec.maintenance.defragmentation
-    if wanted is None or not _is_well(snapshot) or not _is_in_window(wanted, snapshot.now):
+    if (
+        wanted is None
+        or not _serves_without_alarms(snapshot)
+        or not _is_in_window(wanted, snapshot.now)
+    ):
         return None
     target = next((s for s in _order(snapshot) if _is_worth_it(s, wanted)), None)
     if target is None or target.member is None:
@@ -238,7 +242,7 @@ def _advise(snapshot: Snapshot) -> str:
     )
 
 
-def _is_well(snapshot: Snapshot) -> bool:
+def _serves_without_alarms(snapshot: Snapshot) -> bool:
     return all_serve(snapshot) and not snapshot.alarms
 
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from etcd_operator.api.cluster import Condition
 from etcd_operator.core.reasons import backups, restores, tasks
 from etcd_operator.core.reasons.reason import Reason
-from etcd_operator.core.status.conditions import Verdict
+from etcd_operator.core.status.verdict import Verdict, date_verdicts
 from etcd_operator.json_types import Json
 
 FIRST_RETRY: Final = timedelta(seconds=10)
@@ -98,17 +98,8 @@ def date_conditions(
 ) -> tuple[Condition, ...]:
     """Make conditions of verdicts; those whose status stays keep their time, others as before."""
     known = {condition.type: condition for condition in before}
-    for verdict in verdicts:
-        old = known.get(verdict.type)
-        same = old is not None and old.status == verdict.status
-        known[verdict.type] = Condition(
-            type=verdict.type,
-            status=verdict.status,
-            reason=verdict.reason.name,
-            message=verdict.message,
-            last_transition_time=old.last_transition_time if old and same else format_time(now),
-            observed_generation=generation,
-        )
+    dated = date_verdicts(verdicts, before, now, generation)
+    known |= {condition.type: condition for condition in dated}
     # Those of others stay, as far as there is room.
     new = {verdict.type for verdict in verdicts}
     others = [c for c in known.values() if c.type not in new][: MOST_CONDITIONS - len(new)]
@@ -131,8 +122,3 @@ def refuse(
         now,
         generation,
     )
-
-
-def format_time(moment: datetime) -> str:
-    """Write a time as Kubernetes does."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

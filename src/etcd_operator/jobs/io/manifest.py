@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from etcd_operator.api.release import Minor, parse_minor
 from etcd_operator.core.tasks.backup.manifest import ENCRYPTED_FORMAT, FORMAT
 from etcd_operator.errors import TaskError
 
@@ -52,10 +53,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     members: tuple[MemberRecord, ...] = ()
 
     @property
-    def minor(self) -> tuple[int, int]:
+    def minor(self) -> Minor:
         """Major and minor version of the etcd that made it."""
-        major, minor = self.etcd_version.split(".")[:2]
-        return int(major), int(minor)
+        return parse_minor(self.etcd_version)
 
 
 def write_manifest(manifest: Manifest) -> bytes:

@@ -23,6 +23,7 @@ from etcd_operator.runtime.engine.warnings import WarningReader
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.process.clock import Clock
+from etcd_operator.runtime.process.latest import Latest
 
 # Most Pods exist, run, and have their disks within these seconds.
 PATIENCE_SECONDS: Final = 5.0
@@ -49,10 +50,10 @@ class ClusterWarnings:
         self._reader = WarningReader(api, clock)
         self._clock = clock
         # By uid and ordinal: the Pods that were there, and what is waited for.
-        self._seen: dict[tuple[str, int], datetime] = {}
-        self._waits: dict[tuple[str, int], Wait] = {}
+        self._seen: Latest[tuple[str, int], datetime] = Latest(REMEMBERED)
+        self._waits: Latest[tuple[str, int], Wait] = Latest(REMEMBERED)
         # Why a Pod is missing of which no Event speaks, and when that was found.
-        self._silences: dict[tuple[str, int], tuple[float, PodProblem]] = {}
+        self._silences: Latest[tuple[str, int], tuple[float, PodProblem]] = Latest(REMEMBERED)
 
     async def look(self, snapshot: Snapshot, claims: Iterable[Claim]) -> tuple[ObjectWarning, ...]:
         """Return the warnings that stand, by ordinal."""
@@ -78,7 +79,7 @@ class ClusterWarnings:
         for ordinal in range(start, start + min(snapshot.replicas or 0, MOST_MEMBERS)):
             key = live.uid, ordinal
             if ordinal in there:
-                _remember(self._seen, key, now)
+                self._seen[key] = now
                 self._waits.pop(key, None)
                 continue
             wait = self._wait(key, self._seen.get(key))
@@ -106,7 +107,7 @@ class ClusterWarnings:
         if trouble is None or now - found >= SILENCE_SECONDS:
             why = await self._find_in_the_way(naming, ordinal)
             trouble = PodProblem(verdicts.POD_MISSING.name, why)
-            _remember(self._silences, key, (now, trouble))
+            self._silences[key] = (now, trouble)
         return trouble
 
     async def _find_in_the_way(self, naming: Naming, ordinal: int) -> str:
@@ -157,19 +158,11 @@ class ClusterWarnings:
 
     def _wait(self, key: tuple[str, int], left: datetime | None = None) -> Wait:
         if key not in self._waits:
-            _remember(self._waits, key, Wait(self._clock.monotonic(), left))
+            self._waits[key] = Wait(self._clock.monotonic(), left)
         return self._waits[key]
 
     def _lasts(self, wait: Wait, seconds: float) -> bool:
         return self._clock.monotonic() - wait.since >= seconds
-
-
-def _remember(known: dict[tuple[str, int], V], key: tuple[str, int], value: V) -> None:
-    """Store a value as the newest; the oldest go."""
-    known.pop(key, None)
-    known[key] = value
-    while len(known) > REMEMBERED:
-        del known[next(iter(known))]
 
 
 def _waits_for_size(claim: Claim) -> bool:

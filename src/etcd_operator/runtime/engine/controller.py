@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from etcd_operator.errors import KubeUnavailable, OperatorError
+from etcd_operator.errors import OperatorError, find_retry_after
 from etcd_operator.runtime.engine.reconciler import Requeue
 from etcd_operator.runtime.engine.workqueue import WorkQueue
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
@@ -103,7 +103,7 @@ class Controller:
                 wake = await self._reconcile(*key)
         except (OperatorError, TimeoutError) as error:
             log.warning("pass failed", cluster="/".join(key), error=repr(error)[:300])
-            wake = Requeue(_asked_to_wait(error), failure=True)
+            wake = Requeue(find_retry_after(error), failure=True)
         except Exception:
             log.exception("pass crashed", cluster="/".join(key))
             wake = Requeue(failure=True)
@@ -120,7 +120,3 @@ class Controller:
         pace = max(STEADY_SECONDS, STEADY_SECONDS_PER_CLUSTER * len(self._caches.roots))
         after = pace * (1 + self._random.random() / 10) if wake.after is None else wake.after
         self._queue.add_after(key, after)
-
-
-def _asked_to_wait(error: OperatorError | TimeoutError) -> float | None:
-    return error.retry_after if isinstance(error, KubeUnavailable) else None

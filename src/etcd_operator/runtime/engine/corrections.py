@@ -6,7 +6,6 @@ once, which changes nothing where nothing is to change, and corrects a few times
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +18,7 @@ from etcd_operator.core.objects.field_managers import find_manager
 from etcd_operator.errors import KubeError
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.process.clock import Clock
+from etcd_operator.runtime.process.latest import Latest
 
 Key = tuple[str, str]
 
@@ -68,7 +68,7 @@ class Corrections:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._clusters: OrderedDict[str, dict[Key, _Record]] = OrderedDict()
+        self._clusters: Latest[str, dict[Key, _Record]] = Latest(REMEMBERED)
 
     def look(self, cluster: str) -> dict[Key, UncorrectedDrift]:
         """Return what of a cluster's objects stays different."""
@@ -140,10 +140,7 @@ class Corrections:
 
     def _open(self, cluster: str, action: Action) -> _Record:
         """The record of this object for this manifest: another manifest begins anew."""
-        objects = self._clusters.setdefault(cluster, {})
-        self._clusters.move_to_end(cluster)
-        while len(self._clusters) > REMEMBERED:
-            self._clusters.popitem(last=False)
+        objects = self._clusters[cluster] = self._clusters.get(cluster, {})
         record = objects.get(_key(action))
         if record is None or record.fingerprint != _fingerprint(action):
             record = objects[_key(action)] = _Record(_fingerprint(action))

@@ -9,7 +9,6 @@ the world again and goes on from where it stands.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -34,10 +33,10 @@ from etcd_operator.errors import (
     EvictionRefused,
     Forbidden,
     Invalid,
-    KubeUnavailable,
     NotFound,
     OperatorError,
     Refusal,
+    find_retry_after,
 )
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.corrections import Corrections
@@ -48,6 +47,7 @@ from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
+from etcd_operator.runtime.process.latest import Latest
 from etcd_operator.runtime.process.metrics import Metrics
 
 log = structlog.get_logger("reconciler")
@@ -113,7 +113,7 @@ class Reconciler:
         self._corrections = corrections
         self._operators = operators
         self._turns = turns
-        self._last: OrderedDict[str, LastPass] = OrderedDict()
+        self._last: Latest[str, LastPass] = Latest(REMEMBERED)
 
     async def reconcile(self, namespace: str, name: str) -> Requeue:
         """Make one pass over a cluster; raises KubeError if it could not even look."""
@@ -234,16 +234,13 @@ class Reconciler:
         before = self._last.get(cluster.uid, LastPass())
         now = replace(_remember(outcome, before, late=late), unobserved=unobserved)
         self._last[cluster.uid] = now
-        self._last.move_to_end(cluster.uid)
-        while len(self._last) > REMEMBERED:
-            self._last.popitem(last=False)
         repeated = bool(outcome.done) and before.done == outcome.done
         error = outcome.error
         if now.refused:
             return Requeue(_slow_down(planned.decision.requeue_after, now.refusals))
         if error is not None:
             log.warning("stopped", cluster=_id(cluster), error=str(error)[:300])
-            return Requeue(_asked_to_wait(error), failure=True)
+            return Requeue(find_retry_after(error), failure=True)
         if outcome.vetoed or repeated:
             return Requeue(planned.decision.requeue_after, failure=True)
         if outcome.done:
@@ -358,10 +355,6 @@ def _explain_etcd(decision: Decision, error: EtcdRefused, action: Action | None)
             settled=False,
         )
     return decision
-
-
-def _asked_to_wait(error: OperatorError) -> float | None:
-    return error.retry_after if isinstance(error, KubeUnavailable) else None
 
 
 def _regarding(cluster: EtcdCluster) -> Regarding:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -23,10 +22,9 @@ from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
 from etcd_operator.runtime.process.clock import Clock
+from etcd_operator.runtime.process.latest import Latest
 
 log = structlog.get_logger("operators")
-
-T = TypeVar("T")
 
 REMEMBERED: Final = 10_000
 
@@ -43,11 +41,11 @@ class ServingOperators:
         self._clock = clock
         self._own = own
         # By uid: when this process asked, and whom it has named.
-        self._asked: OrderedDict[str, datetime] = OrderedDict()
-        self._told: OrderedDict[str, str] = OrderedDict()
+        self._asked: Latest[str, datetime] = Latest(REMEMBERED)
+        self._told: Latest[str, str] = Latest(REMEMBERED)
         # By uid: when a write was refused, and since when nobody is named any more.
-        self._refused: OrderedDict[str, datetime] = OrderedDict()
-        self._unnamed: OrderedDict[str, datetime] = OrderedDict()
+        self._refused: Latest[str, datetime] = Latest(REMEMBERED)
+        self._unnamed: Latest[str, datetime] = Latest(REMEMBERED)
 
     async def settle(self, cluster: EtcdCluster) -> EtcdCluster | None:
         """Return the EtcdCluster to serve, as it is now; None if another operator serves it."""
@@ -74,7 +72,7 @@ class ServingOperators:
             return False
         now = self._clock.now()
         if cluster.uid not in self._unnamed:
-            _remember(self._unnamed, cluster.uid, now)
+            self._unnamed[cluster.uid] = now
         return now - self._unnamed[cluster.uid] < ANSWER_WITHIN
 
     def _was_refused(self, cluster: EtcdCluster) -> bool:
@@ -84,7 +82,7 @@ class ServingOperators:
     async def _write(self, cluster: EtcdCluster, serving: Serving) -> bool:
         """Write onto the very object that was looked at: of two operators one comes too late."""
         if serving.asks:
-            _remember(self._asked, cluster.uid, self._clock.now())
+            self._asked[cluster.uid] = self._clock.now()
         metadata = {
             "uid": cluster.uid,
             "resourceVersion": cluster.resource_version,
@@ -98,7 +96,7 @@ class ServingOperators:
             return False  # it changed or went meanwhile, and the watch is about to tell
         except (Invalid, Forbidden) as error:
             # A policy against it: whoever served, or nobody, goes on as if alone.
-            _remember(self._refused, cluster.uid, self._clock.now())
+            self._refused[cluster.uid] = self._clock.now()
             log.warning("annotations refused", cluster=cluster.name, error=str(error)[:200])
             return True
         self._caches.observe(kube.CLUSTERS.name, answer)
@@ -107,7 +105,7 @@ class ServingOperators:
     def _tell(self, cluster: EtcdCluster, serving: Serving) -> None:
         if self._told.get(cluster.uid) == serving.namespace:
             return
-        _remember(self._told, cluster.uid, serving.namespace)
+        self._told[cluster.uid] = serving.namespace
         sentence = (
             f"The operator in namespace {serving.namespace} serves EtcdCluster {cluster.name}; "
             f"the one in namespace {self._own} leaves it alone. Uninstall one of them, or let "
@@ -116,10 +114,3 @@ class ServingOperators:
         log.warning(sentence, cluster=f"{cluster.namespace}/{cluster.name}")
         regarding = Regarding(cluster.namespace, cluster.name, cluster.uid)
         self._events.record(regarding, "Warning", events.SERVED_BY_ANOTHER.name, sentence)
-
-
-def _remember(known: OrderedDict[str, T], key: str, value: T) -> None:
-    known[key] = value
-    known.move_to_end(key)
-    while len(known) > REMEMBERED:
-        known.popitem(last=False)

@@ -10,6 +10,7 @@ from etcd_operator.errors import EtcdUnreachable
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.rpc import auth_pb2 as auth_pb2
 from etcd_operator.runtime.process.clock import Clock
+from etcd_operator.runtime.process.latest import Latest
 
 FRESH_SECONDS: Final = 60.0
 CALL_SECONDS: Final = 3.0
@@ -22,7 +23,7 @@ class AuthCache:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._known: dict[str, tuple[float, EtcdAuth]] = {}
+        self._known: Latest[str, tuple[float, EtcdAuth]] = Latest(REMEMBERED)
 
     async def look(self, uid: str, client: EtcdMemberClient) -> EtcdAuth:
         """Return what this cluster's etcd knows, at most a minute old."""
@@ -31,8 +32,6 @@ class AuthCache:
         if known is None or now - known[0] > FRESH_SECONDS:
             known = now, await read_auth(client)
             self._known[uid] = known
-            while len(self._known) > REMEMBERED:
-                del self._known[next(iter(self._known))]
         return known[1]
 
     async def change(self, uid: str, client: EtcdMemberClient, change: Change) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +19,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import EtcdError
 from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
 from etcd_operator.runtime.process.clock import Clock
+from etcd_operator.runtime.process.latest import Latest
 
 log = structlog.get_logger("comparison")
 
@@ -51,7 +51,7 @@ class Comparer:
     def __init__(self, etcd: EtcdPool, clock: Clock) -> None:
         self._etcd = etcd
         self._clock = clock
-        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._known: Latest[str, Known] = Latest(REMEMBERED)
         self._turn = asyncio.Semaphore(AT_ONCE)
 
     def look(self, snapshot: Snapshot) -> tuple[Comparison, ...]:
@@ -61,10 +61,8 @@ class Comparer:
         if known is None:
             # Not all clusters at the same time when the operator has started.
             wait = zlib.crc32(uid.encode()) % int(INTERVAL_SECONDS)
-            known = self._known[uid] = Known(now + wait)
-        self._known.move_to_end(uid)
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+            known = Known(now + wait)
+        self._known[uid] = known
         idle = known.task is None or known.task.done()
         is_due = now >= known.due or _is_old(known, snapshot)
         if idle and is_due and is_comparable(snapshot):

@@ -15,6 +15,7 @@ from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.naming import CLIENT_PORT
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.runtime.process.latest import Latest
 
 # Of more Pods than one operator can look after; those that are gone are forgotten in time.
 MOST_INTRODUCTIONS: Final = 50_000
@@ -43,7 +44,7 @@ class EtcdPool:
     def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
         self._idle_seconds = idle_seconds
         self._entries: OrderedDict[str, _Entry] = OrderedDict()  # the longest unused first
-        self._tls: dict[str, PeerTls] = {}
+        self._tls: Latest[str, PeerTls] = Latest(MOST_INTRODUCTIONS)
 
     def set_tls(self, address: str, tls: PeerTls | None) -> None:
         """Say how to speak with whoever is at an address from now on; None is plain text."""
@@ -51,8 +52,6 @@ class EtcdPool:
             self._tls.pop(address, None)
         else:
             self._tls[address] = tls
-            while len(self._tls) > MOST_INTRODUCTIONS:
-                del self._tls[next(iter(self._tls))]
 
     async def client(self, address: str) -> EtcdMemberClient:
         """Return the client of a member; `address` is host:port."""

@@ -16,6 +16,7 @@ from lightkube.config.client_adapter import AsyncClient, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.exceptions import ConfigError
 
+from etcd_operator import FIELD_MANAGER
 from etcd_operator.errors import (
     Conflict,
     EvictionRefused,
@@ -28,7 +29,6 @@ from etcd_operator.errors import (
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import PODS, Kind, WatchEvent
 
-FIELD_MANAGER: Final = "etcd-operator"
 PAGE_SIZE: Final = 500
 REQUEST_SECONDS: Final = 10.0
 # How the API server says that it refuses an eviction for a PodDisruptionBudget.

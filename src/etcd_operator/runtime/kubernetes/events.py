@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,6 +13,7 @@ import structlog
 from etcd_operator.errors import Conflict, KubeError, KubeUnavailable
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, EVENTS, KubeApi
 from etcd_operator.runtime.process.clock import Clock
+from etcd_operator.runtime.process.latest import Latest
 
 COMPONENT: Final = "etcd-operator"
 REPEAT_SECONDS: Final = 600.0
@@ -52,7 +52,7 @@ class EventRecorder:
         self._api = api
         self._clock = clock
         self._queue: asyncio.Queue[tuple[Sentence, str, dict[str, object]]] = asyncio.Queue(BACKLOG)
-        self._told: OrderedDict[Sentence, float] = OrderedDict()
+        self._told: Latest[Sentence, float] = Latest(REMEMBERED)
         self._count = 0
 
     def record(
@@ -76,9 +76,6 @@ class EventRecorder:
             log.warning("event dropped", reason=reason)
             return
         self._told[key] = now
-        self._told.move_to_end(key)
-        while len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
         body = self._build(regarding, kind, reason, message)
         self._queue.put_nowait((key, regarding.namespace, body))
 

@@ -24,6 +24,7 @@ from etcd_operator.errors import Forbidden, Gone, KubeError, KubeUnavailable, No
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from etcd_operator.runtime.process.clock import Clock, SystemClock
+from etcd_operator.runtime.process.latest import Latest
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -80,7 +81,7 @@ class Cache(Generic[T]):
         self._clock = clock or SystemClock()
         self._entries: dict[Key, Entry[T]] = {}
         self._by_cluster: dict[Key, set[str]] = {}
-        self._tombstones: dict[str, int] = {}
+        self._tombstones: Latest[str, int] = Latest(TOMBSTONES)
         self._listeners: list[Callable[[str, str], None]] = []
         self._waiting = set(self._namespaces)
         self.synced = asyncio.Event()
@@ -238,8 +239,6 @@ class Cache(Generic[T]):
             return
         known = entry.version + 1 if entry and entry.uid == uid else 0
         self._tombstones[uid] = max(version, known)
-        while len(self._tombstones) > TOMBSTONES:
-            del self._tombstones[next(iter(self._tombstones))]
         if entry and entry.uid == uid:
             self._drop((namespace, name), entry)
 

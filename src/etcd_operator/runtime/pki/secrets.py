@@ -31,6 +31,7 @@ from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.pki.identity import Identity
 from etcd_operator.runtime.process.clock import Clock
+from etcd_operator.runtime.process.latest import Latest
 
 # What works on certificates is imported where that is done: its library takes a tenth of the memory
 # of an operator whose clusters have none.
@@ -61,7 +62,7 @@ class CertificateSecrets:
     def __init__(self, api: KubeApi, clock: Clock) -> None:
         self._api = api
         self._clock = clock
-        self._known: dict[str, _Known] = {}
+        self._known: Latest[str, _Known] = Latest(REMEMBERED)
 
     async def look(
         self,
@@ -115,10 +116,7 @@ class CertificateSecrets:
             secrets = await asyncio.gather(*(self._get(naming.namespace, name) for name in some))
             for secret in filter(None, secrets):
                 self._store(known, naming, secret)
-        self._known.pop(naming.uid, None)
         self._known[naming.uid] = known
-        while len(self._known) > REMEMBERED:
-            del self._known[next(iter(self._known))]
         return known
 
     async def _get(self, namespace: str, name: str) -> Json | None:

@@ -21,7 +21,13 @@ from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.status.conditions import judge
 from etcd_operator.core.storage.maintenance import report_divergence
 from tests.builders.actions import Fires, Passes, briefs, flags
-from tests.builders.diverging import compared, differing
+from tests.builders.diverging import (
+    REMEDY,
+    asked,
+    compared,
+    differing,
+    replacement_on_record,
+)
 from tests.builders.lost_members import homeless
 from tests.builders.snapshots import (
     CLUSTER_ID,
@@ -41,11 +47,6 @@ from tests.builders.snapshots import (
 from tests.builders.space import alarmed, sized
 
 
-def asked(snapshot: Snapshot, ordinal: int) -> Snapshot:
-    """Somebody annotated a member's Pod."""
-    return change_pod(snapshot, ordinal, replace_asked=True)
-
-
 def replacement(ordinal: int, *before: str) -> tuple[str, ...]:
     """What replacing a member for its data takes: that it is on record comes first."""
     return (
@@ -58,23 +59,6 @@ def replacement(ordinal: int, *before: str) -> tuple[str, ...]:
     )
 
 
-def replacement_on_record(ordinal: int) -> tuple[str, ...]:
-    """What replacing a member takes that is on record already, or that somebody has asked for."""
-    return (
-        f"remove {ordinal}",
-        f"delete PersistentVolumeClaim data-db-{ordinal}",
-        f"add {ordinal}",
-        f"delete Pod db-{ordinal}",
-        "apply ConfigMap db-config",
-        f"label db-{ordinal} learner",
-    )
-
-
-REMEDY = (
-    " Nothing is removed until a person has decided who is right: make that member the leader with "
-    "`etcdctl move-leader`, then replace the others one by one with the annotation "
-    "etcd.etcd.io/replace-member=true on their Pods. If none is right, restore a backup in place."
-)
 WIPED = {
     "ready": False,
     "running": False,

@@ -15,11 +15,10 @@ from etcd_operator.core.plan.planner import choose_layout, plan, predict
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.storage.maintenance import report_alarms, report_divergence
 from tests.builders.actions import Fires, flags
-from tests.builders.diverging import compared, differing
+from tests.builders.diverging import REMEDY, asked, compared, differing, replacement_on_record
 from tests.builders.quorum_loss import with_note
 from tests.builders.snapshots import CLUSTER_ID, formed, led_by, member_id, settled
 from tests.builders.space import alarmed
-from tests.unit.core.consistency.test_divergence import REMEDY, asked, replacement_on_record
 
 
 def replaced_before(snapshot: Snapshot, ordinal: int) -> Snapshot:

@@ -13,7 +13,7 @@ from etcd_operator.core.membership.replace_stuck import replace_stuck_members
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention
-from tests.builders.diverging import differing
+from tests.builders.diverging import asked, differing
 from tests.builders.lost_members import homeless
 from tests.builders.snapshots import (
     change_claim,
@@ -23,7 +23,6 @@ from tests.builders.snapshots import (
     without_claims,
     without_pods,
 )
-from tests.unit.core.consistency.test_divergence import asked
 
 CORRUPT = {
     "ready": False,

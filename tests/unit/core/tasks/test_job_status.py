@@ -14,7 +14,7 @@ from etcd_operator.api.parse import parse_time
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.core.reasons import backups
 from etcd_operator.core.reasons.reason import Reason
-from etcd_operator.core.status.conditions import Verdict
+from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.tasks.backup import backup_planner as backup_planner
 from etcd_operator.core.tasks.decision import MOST_CONDITIONS, date_conditions
 from etcd_operator.core.tasks.jobs.status import (

@@ -13,10 +13,10 @@ from typing import Final
 from etcd_operator.api.backup import EtcdBackupSpec, EtcdBackupStatus, TaskPhase
 from etcd_operator.api.cluster import Condition
 from etcd_operator.api.job_template import check_job_template
-from etcd_operator.api.parse import parse_time
+from etcd_operator.api.parse import format_time, parse_time
 from etcd_operator.core.model.naming import ANNOTATION_BACKUP_FROM
 from etcd_operator.core.reasons import backups, tasks
-from etcd_operator.core.status.conditions import Verdict
+from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.tasks.backup.outcome import BackupView, absorb, sweep
 from etcd_operator.core.tasks.backup.schedule import find_schedule_problem, last_time, next_time
 from etcd_operator.core.tasks.consent import allows
@@ -26,7 +26,6 @@ from etcd_operator.core.tasks.decision import (
     TaskAction,
     TaskEvent,
     date_conditions,
-    format_time,
     seconds_until,
 )
 from etcd_operator.core.tasks.jobs.render import render_backup_job

@@ -8,16 +8,16 @@ from datetime import datetime, tzinfo
 
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupStatus, TaskPhase
 from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.parse import format_time
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.core.reasons import backups
-from etcd_operator.core.status.conditions import Verdict
+from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.tasks.decision import (
     DeleteJob,
     TaskAction,
     TaskEvent,
     date_conditions,
     find_block,
-    format_time,
     pause_after,
 )
 from etcd_operator.core.tasks.jobs.status import DEADLINE_EXCEEDED, Task, TaskPod, find_pod, newest

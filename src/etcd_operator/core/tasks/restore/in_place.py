@@ -12,7 +12,7 @@ from typing import Final
 
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import SIZES, EtcdCluster
-from etcd_operator.api.parse import parse_time
+from etcd_operator.api.parse import format_time, parse_time
 from etcd_operator.api.restore import EtcdRestoreSpec
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core.bootstrap.gate_record import (
@@ -30,7 +30,7 @@ from etcd_operator.core.in_place_restore.record import (
 )
 from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.reasons import restores
-from etcd_operator.core.status.conditions import Verdict
+from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.tasks.decision import (
     AnnotateCluster,
     CreateObject,
@@ -38,7 +38,6 @@ from etcd_operator.core.tasks.decision import (
     TaskAction,
     TaskEvent,
     date_conditions,
-    format_time,
     seconds_until,
 )
 from etcd_operator.core.tasks.jobs.render import render_check_job
@@ -51,7 +50,7 @@ from etcd_operator.core.tasks.restore.source import (
     find_source,
 )
 from etcd_operator.core.tasks.restore.steps import (
-    PRESENTLY,
+    NEXT_STEP,
     WAITING,
     RestoreDecision,
     TargetIdentity,
@@ -83,12 +82,12 @@ def continue_in_place(view: RestoreView, spec: EtcdRestoreSpec) -> RestoreDecisi
     if record is not None and not wished and record.stage is not Stage.SERVE:
         message = f"It is undone: {target.status.message}"
         status = show(view, TaskPhase.RUNNING, restores.UNDOING, message)
-        return RestoreDecision(status, delete_jobs(view), requeue_after=PRESENTLY)
+        return RestoreDecision(status, delete_jobs(view), requeue_after=NEXT_STEP)
     source = find_source(view, spec)
     if view.restore.status.source_url != source.url:
         status = show(view, TaskPhase.RUNNING, restores.RESTORING, f"Restoring {source.url}.")
         return RestoreDecision(
-            status.model_copy(update={"source_url": source.url}), requeue_after=PRESENTLY
+            status.model_copy(update={"source_url": source.url}), requeue_after=NEXT_STEP
         )
     if not wished and record is None:
         if not _is_verified(view):
@@ -99,7 +98,7 @@ def continue_in_place(view: RestoreView, spec: EtcdRestoreSpec) -> RestoreDecisi
         return _fill(view, spec, source, target, record)
     status = show(view, TaskPhase.RUNNING, restores.RESTORING, target.status.message)
     status = status.model_copy(update={"restored_cluster": target.name})
-    return RestoreDecision(status, delete_jobs(view), requeue_after=PRESENTLY)
+    return RestoreDecision(status, delete_jobs(view), requeue_after=NEXT_STEP)
 
 
 def undo_in_place(view: RestoreView) -> RestoreDecision:
@@ -120,7 +119,7 @@ def undo_in_place(view: RestoreView) -> RestoreDecision:
     status = show(
         view, TaskPhase.RUNNING, restores.UNDOING, f"It is undone: {target.status.message}"
     )
-    return RestoreDecision(status, actions, requeue_after=PRESENTLY)
+    return RestoreDecision(status, actions, requeue_after=NEXT_STEP)
 
 
 def _find_own_record(view: RestoreView) -> RestoreRecord | None:
@@ -243,7 +242,7 @@ def _request_restore(view: RestoreView, target: EtcdCluster, source: Source) -> 
     status = show(view, TaskPhase.RUNNING, restores.RESTORING, why)
     status = status.model_copy(update={"restored_cluster": target.name})
     actions = (*_hold(view, held=True), request, *delete_jobs(view))
-    return RestoreDecision(status, actions, requeue_after=PRESENTLY)
+    return RestoreDecision(status, actions, requeue_after=NEXT_STEP)
 
 
 # Afterwards
@@ -276,7 +275,7 @@ def _fill(
     mark = AnnotateCluster(target.name, target.uid, target.resource_version, marks, why)
     status = show(view, TaskPhase.RUNNING, restores.STARTING, f"{why} The members start.")
     known = {**know_result(view, status), "retry_time": None}
-    return RestoreDecision(status.model_copy(update=known), (mark,), requeue_after=PRESENTLY)
+    return RestoreDecision(status.model_copy(update=known), (mark,), requeue_after=NEXT_STEP)
 
 
 def _complete(view: RestoreView, target: EtcdCluster) -> RestoreDecision:

@@ -11,6 +11,7 @@ from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import GROUP, SIZES, VERSION, EtcdCluster, EtcdClusterSpec
 from etcd_operator.api.job_template import check_job_template
 from etcd_operator.api.metadata import InheritedMetadata
+from etcd_operator.api.parse import format_time
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec
 from etcd_operator.core.bootstrap.gate_record import (
     ANNOTATION_RESTORE,
@@ -19,7 +20,7 @@ from etcd_operator.core.bootstrap.gate_record import (
 )
 from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.reasons import restores
-from etcd_operator.core.tasks.decision import AnnotateCluster, CreateObject, TaskEvent, format_time
+from etcd_operator.core.tasks.decision import AnnotateCluster, CreateObject, TaskEvent
 from etcd_operator.core.tasks.restore.in_place import continue_in_place, undo_in_place
 from etcd_operator.core.tasks.restore.source import (
     RestoreView,
@@ -30,7 +31,7 @@ from etcd_operator.core.tasks.restore.source import (
     find_source,
 )
 from etcd_operator.core.tasks.restore.steps import (
-    PRESENTLY,
+    NEXT_STEP,
     WAITING,
     RestoreDecision,
     TargetIdentity,
@@ -185,7 +186,7 @@ def _release(
     shown = show(view, TaskPhase.RUNNING, restores.STARTING, f"{why} The members start.")
     known = know_result(view, view.restore.status)
     shown = shown.model_copy(update={**known, "retry_time": None})
-    return RestoreDecision(shown, (action,), requeue_after=PRESENTLY)
+    return RestoreDecision(shown, (action,), requeue_after=NEXT_STEP)
 
 
 def _await_cluster(view: RestoreView, target: EtcdCluster) -> RestoreDecision:
@@ -193,7 +194,7 @@ def _await_cluster(view: RestoreView, target: EtcdCluster) -> RestoreDecision:
     if not available:
         message = f"The disks are filled, and the members start: {target.status.message}"
         status = show(view, TaskPhase.RUNNING, restores.STARTING, message)
-        return RestoreDecision(status, delete_jobs(view), requeue_after=PRESENTLY)
+        return RestoreDecision(status, delete_jobs(view), requeue_after=NEXT_STEP)
     status = view.restore.status
     message = f"EtcdCluster {target.name} serves what {status.source_url} held."
     shown = show(view, TaskPhase.COMPLETED, restores.RESTORED, message)

@@ -7,20 +7,19 @@ from typing import Final
 
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import EtcdCluster
-from etcd_operator.api.parse import parse_time
+from etcd_operator.api.parse import format_time, parse_time
 from etcd_operator.api.restore import EtcdRestoreSpec, EtcdRestoreStatus
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.objects.statefulset import render_claim
 from etcd_operator.core.reasons import restores
 from etcd_operator.core.reasons.reason import Reason
-from etcd_operator.core.status.conditions import Verdict
+from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.tasks.decision import (
     CreateObject,
     DeleteJob,
     TaskAction,
     TaskEvent,
     date_conditions,
-    format_time,
     pause_after,
     seconds_until,
 )
@@ -36,7 +35,7 @@ from etcd_operator.core.tasks.restore.source import RestoreView, Source
 from etcd_operator.json_types import Json
 
 WAITING: Final = 5.0
-PRESENTLY: Final = 1.0
+NEXT_STEP: Final = 1.0  # what was asked of Kubernetes takes no longer
 
 
 @dataclass(frozen=True, slots=True)
