@@ -21,7 +21,7 @@ from etcd_operator.runtime.etcd.hash_compare import INTERVAL_SECONDS, Comparer
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from tests.builders.snapshots import NOW, new
 from tests.etcd.processes import NAMING, SECONDS, Site, eventually, formed
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
 
 pytestmark = pytest.mark.etcd
 

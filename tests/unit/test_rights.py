@@ -109,7 +109,7 @@ from tests.builders.snapshots import (
     pod,
     raw_cluster,
 )
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
 from tests.fakes.recording_api import RecordingApi, Right
 from tests.unit.deleted_kinds import find_deleted_kinds
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -11,17 +10,17 @@ from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.model.members import Member, MemberList, MemberStatus
 from etcd_operator.core.model.naming import LABEL_CLUSTER, LABEL_CLUSTER_UID
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.errors import EtcdRefused, EtcdUnreachable, KubeUnavailable, NotFound
+from etcd_operator.errors import EtcdRefused, EtcdUnreachable
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.pool import EtcdPool
-from etcd_operator.runtime.kubernetes.api import EVENTS, Kind, KubeApi
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from tests.builders.snapshots import NAMING, UID, answer, member, raw_cluster
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
+from tests.fakes.kubernetes import ApiServer, InMemoryApi
 
 MEMBERS = tuple(member(ordinal) for ordinal in range(3))
 
@@ -29,40 +28,6 @@ MEMBERS = tuple(member(ordinal) for ordinal in range(3))
 def now() -> float:
     """The virtual time."""
     return asyncio.get_running_loop().time()
-
-
-class StubApi:
-    """Has some objects, and remembers what it was asked for."""
-
-    def __init__(self) -> None:
-        self.objects: dict[tuple[str, str], Json] = {}
-        self.claims: list[Json] = []
-        self.events: dict[str, list[Json]] = {}  # by the uid of what they are about
-        self.asked: list[str] = []
-        self.away = False
-
-    async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
-        self.asked.append(f"get {kind.name} {name}")
-        if self.away:
-            raise KubeUnavailable("503")
-        if (kind.name, name) not in self.objects:
-            raise NotFound(f"{name} not found", 404)
-        return self.objects[kind.name, name]
-
-    async def list_pages(
-        self,
-        kind: Kind,
-        namespace: str | None,
-        label_selector: str = "",
-        *,
-        field_selector: str = "",
-    ) -> AsyncIterator[Json]:
-        self.asked.append(f"list {kind.name} {namespace}{label_selector}{field_selector}")
-        if kind is EVENTS:
-            yield {"items": self.events.get(field_selector.partition("=")[2], [])}
-            return
-        for item in self.claims:  # a page each
-            yield {"items": [item]}
 
 
 @dataclass
@@ -102,12 +67,13 @@ class Stage:
     """A Gatherer among stubs: an EtcdCluster, Pods with members in them, objects."""
 
     def __init__(self, **status: Any) -> None:
-        self.api = StubApi()
+        self.server = ApiServer(page_size=1)
+        self.server.version = 9  # later than what the caches are shown
         self.members: dict[str, StubMember] = {}
         self.discarded: list[str] = []
         self.introduced: dict[str, PeerTls | None] = {}
         self.cluster = parse_cluster({**raw_cluster({"size": 3}), "status": status})
-        api = cast(KubeApi, self.api)
+        api = InMemoryApi(self.server)
         self.caches = Caches(api)
         pool = cast(EtcdPool, self)
         clock = LoopClock()

@@ -30,13 +30,12 @@ from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
-from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.metrics import Metrics
 from tests.builders.snapshots import NAMING, answer, member, raw_cluster
-from tests.fakes.faulty_api import FAIR, Request, Weather, WeatheredApi
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
+from tests.fakes.kubernetes import FAIR, ApiServer, InMemoryApi, Request, Weather
 
 # Minutes of the loop's time are seconds of ours, but more on a busy machine.
 pytestmark = [pytest.mark.looptime, pytest.mark.timeout(180)]
@@ -120,9 +119,9 @@ class Stage:
     """The operator on an API server whose weather the test makes."""
 
     def __init__(self, members: int = 0) -> None:
-        self.server = WeatheredApi()
+        self.server = ApiServer()
         self.members = Members(members)
-        api, clock, metrics = cast(KubeApi, self.server), LoopClock(), Metrics()
+        api, clock, metrics = InMemoryApi(self.server), LoopClock(), Metrics()
         pool = cast(EtcdPool, self.members)
         self.caches = Caches(api)
         self.events = EventRecorder(api, clock)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import cast
 
 import pytest
 
@@ -16,14 +14,12 @@ from etcd_operator.core.model.naming import MOST_MEMBERS
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.status.report import report
-from etcd_operator.errors import NotFound
-from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.cluster_warnings import (
     PATIENCE_SECONDS,
     SILENCE_SECONDS,
     ClusterWarnings,
 )
-from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
+from etcd_operator.runtime.kubernetes.api import PODS
 from tests.builders.snapshots import (
     UID,
     begun,
@@ -36,7 +32,8 @@ from tests.builders.snapshots import (
     with_spec,
     without_pods,
 )
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
+from tests.fakes.kubernetes import ApiServer, InMemoryApi
 
 pytestmark = pytest.mark.looptime
 
@@ -44,43 +41,30 @@ SET_UID = "StatefulSet-db"
 REFUSED = 'create Pod db-2 in StatefulSet db failed error: pods "db-2" is forbidden: quota'
 
 
-class StubApi:
-    """Has Events by the uid of what they are about, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.events: dict[str, list[Json]] = {}
-        self.asked: list[str] = []
-        self.pods: set[str] = set()
-        self.read: list[str] = []
-
-    async def get(self, _kind: Kind, _namespace: str, name: str) -> Json:
-        """A Pod that no cache knows."""
-        self.read.append(name)
-        if name not in self.pods:
-            raise NotFound(name, 404)
-        return {"metadata": {"name": name}}
-
-    async def list_pages(
-        self, _kind: Kind, _namespace: str | None, *, field_selector: str
-    ) -> AsyncIterator[Json]:
-        uid = field_selector.removeprefix("involvedObject.uid=")
-        self.asked.append(uid)
-        yield {"items": self.events.get(uid, [])}
-
-
 class Watched:
     """A cluster that is looked at, and the Events that there are."""
 
     def __init__(self) -> None:
-        self.api = StubApi()
+        self.server = ApiServer()
         self.clock = LoopClock()
-        self.warnings = ClusterWarnings(cast(KubeApi, self.api), self.clock)
+        self.warnings = ClusterWarnings(InMemoryApi(self.server), self.clock)
 
     def warn(self, uid: str, reason: str, message: str) -> None:
         """Somebody warns now."""
         stamp = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         event = {"type": "Warning", "reason": reason, "message": message, "lastTimestamp": stamp}
-        self.api.events.setdefault(uid, []).append(event)
+        self.server.warn(uid, event)
+
+    @property
+    def asked(self) -> list[str]:
+        """The uids of what Events were asked about."""
+        lists = (r.name for r in self.server.requests if r.verb == "list")
+        return [name.partition("involvedObject.uid=")[2] for name in lists]
+
+    @property
+    def read(self) -> list[str]:
+        """The names of the objects that were read."""
+        return [r.name for r in self.server.requests if r.verb == "get"]
 
     async def look(self, scene: Snapshot) -> tuple[ObjectWarning, ...]:
         """One pass."""
@@ -122,7 +106,7 @@ async def test_nobody_is_asked_at_first_nor_while_all_is_well() -> None:
     await watched.look(without_pods(begun(3), 2))
     await watched.wait_for(formed(3), 60)
     await watched.wait_for(with_spec(without_pods(formed(3), 0, 1, 2), size=0), 1)
-    assert watched.api.asked == []
+    assert watched.asked == []
 
 
 async def test_a_wait_begins_anew_when_the_pod_was_there() -> None:
@@ -133,7 +117,7 @@ async def test_a_wait_begins_anew_when_the_pod_was_there() -> None:
     await watched.look(begun(3))
     await asyncio.sleep(2)
     await watched.look(missing)
-    assert watched.api.asked == []
+    assert watched.asked == []
 
 
 async def test_a_refusal_from_before_the_pod_was_there_is_over() -> None:
@@ -158,7 +142,7 @@ async def test_a_missing_pod_of_which_nobody_says_why_is_told_as_well() -> None:
 )
 async def test_a_pod_that_nobody_knows_by_its_labels_is_named() -> None:
     watched = Watched()
-    watched.api.pods.add("db-2")
+    watched.server.put(PODS, "db-2", namespace="team")
     scene = await watched.wait_for(without_pods(silent(formed(3), 2), 2), SILENCE_SECONDS)
     reason, message = degraded(scene)
     assert reason == "PodMissing"
@@ -166,10 +150,10 @@ async def test_a_pod_that_nobody_knows_by_its_labels_is_named() -> None:
     assert f"kubectl label pod db-2 --overwrite etcd.etcd.io/cluster-uid={UID}" in message
     assert not [a for a in plan(scene).actions if not isinstance(a, ApplyObject)]
     await watched.look(scene)
-    assert watched.api.read == ["db-2"], "no request at each pass"
+    assert watched.read == ["db-2"], "no request at each pass"
     await asyncio.sleep(SILENCE_SECONDS)
     await watched.look(scene)
-    assert watched.api.read == ["db-2", "db-2"]
+    assert watched.read == ["db-2", "db-2"]
 
 
 @pytest.mark.parametrize(
@@ -188,14 +172,14 @@ async def test_a_pod_that_does_not_start_is_told_in_the_words_of_the_kubelet(
     starting = change_pod(begun(3), 1, running=False)
     scene = await watched.wait_for(starting)
     assert degraded(scene) == (reason, f"Pod db-1: {reason}: {message}")
-    assert set(watched.api.asked) == {"pod-1"}
+    assert set(watched.asked) == {"pod-1"}
 
 
 async def test_a_pod_with_a_trouble_of_its_own_or_that_ends_is_not_asked_about() -> None:
     watched = Watched()
     pulling = change_pod(begun(3), 1, running=False, problem=PodProblem("ErrImagePull", "no"))
     await watched.wait_for(change_pod(pulling, 2, running=False, deleting=True))
-    assert watched.api.asked == []
+    assert watched.asked == []
 
 
 async def test_a_pod_that_no_scheduler_looks_at_is_told() -> None:
@@ -234,13 +218,13 @@ async def test_a_claim_without_a_volume_is_told_in_the_words_of_the_provisioner(
 async def test_a_claim_that_does_not_grow_is_asked_about(has: str, asked: bool) -> None:
     watched = Watched()
     await watched.wait_for(change_claim(formed(3), 2, requested="2Gi", capacity=has))
-    assert (watched.api.asked == ["claim-2"]) == asked
+    assert (watched.asked == ["claim-2"]) == asked
 
 
 async def test_of_a_cluster_that_goes_nothing_is_asked() -> None:
     watched = Watched()
     await watched.wait_for(with_cluster(without_pods(formed(3), 1), deleting=True))
-    assert watched.api.asked == []
+    assert watched.asked == []
 
 
 async def test_a_sentence_with_other_numbers_is_no_news() -> None:

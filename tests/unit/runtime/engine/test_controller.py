@@ -24,7 +24,8 @@ from etcd_operator.runtime.engine.reconciler import Requeue
 from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
 from etcd_operator.runtime.process.metrics import Metrics
 from tests.builders.snapshots import raw_cluster
-from tests.fakes.obedient_api import LoopClock, MemoryApi, MemoryServer
+from tests.fakes.clock import LoopClock
+from tests.fakes.kubernetes import InMemoryApi
 
 pytestmark = pytest.mark.looptime
 
@@ -51,7 +52,7 @@ class Stage:
         self.passes: list[tuple[float, str]] = []
         self.make_pass = make_pass
         self.metrics = Metrics()
-        self.caches = Caches(MemoryApi(MemoryServer()))
+        self.caches = Caches(InMemoryApi())
         self._version = 0
         for name in names:
             self.change(name)

@@ -10,11 +10,11 @@ from etcd_operator.core.plan.explain import explain
 from etcd_operator.errors import KubeUnavailable, NotFound
 from etcd_operator.runtime.engine.explain import ReadOnlyApi, WriteRefused, look_once
 from etcd_operator.runtime.etcd.pool import EtcdPool
-from etcd_operator.runtime.kubernetes.api import CLUSTERS, KubeApi
+from etcd_operator.runtime.kubernetes.api import CLUSTERS
 from etcd_operator.settings import read_settings
 from tests.builders.snapshots import NAMING, raw_cluster
-from tests.fakes.faulty_api import Weather, WeatheredApi
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
+from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
 
 pytestmark = pytest.mark.looptime
 
@@ -27,15 +27,15 @@ WRITES: dict[str, tuple[Any, ...]] = {
 }
 
 
-async def look(server: WeatheredApi, name: str = NAMING.name) -> Any:
+async def look(server: ApiServer, name: str = NAMING.name) -> Any:
     """Look at a cluster of which no member can be asked."""
-    api, pool = cast(KubeApi, server), cast(EtcdPool, None)
+    api, pool = InMemoryApi(server), cast(EtcdPool, None)
     return await look_once(api, pool, LoopClock(), read_settings({}), NAMING.namespace, name)
 
 
-def served() -> WeatheredApi:
+def served() -> ApiServer:
     """An API server with an EtcdCluster that nobody has looked at yet."""
-    server = WeatheredApi()
+    server = ApiServer()
     key = ("EtcdCluster", NAMING.namespace, NAMING.name)
     server.store("ADDED", key, raw_cluster({"size": 3}, finalizers=[]))
     return server
@@ -53,7 +53,7 @@ async def test_a_cluster_is_explained_without_a_write() -> None:
 
 async def test_what_is_not_there_is_said() -> None:
     with pytest.raises(NotFound):
-        await look(WeatheredApi(), "other")
+        await look(ApiServer(), "other")
 
 
 async def test_a_list_that_does_not_come_is_named() -> None:
@@ -66,7 +66,7 @@ async def test_a_list_that_does_not_come_is_named() -> None:
 @pytest.mark.parametrize("verb", WRITES)
 async def test_every_write_is_refused(verb: str) -> None:
     server = served()
-    api = ReadOnlyApi(cast(KubeApi, server))
+    api = ReadOnlyApi(InMemoryApi(server))
     with pytest.raises(WriteRefused):
         await getattr(api, verb)(*WRITES[verb])
     assert not server.requests

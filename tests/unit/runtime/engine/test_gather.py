@@ -17,9 +17,11 @@ from etcd_operator.runtime.engine.gather import child_names
 from etcd_operator.runtime.etcd import member_answers
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.member_answers import ASKED_FOR_LIST, PROBE_SECONDS
+from etcd_operator.runtime.kubernetes.api import CLAIMS, SERVICES
 from etcd_operator.runtime.pki.identity import Identity
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from tests.builders.snapshots import CLUSTER_ID, NAMING, member_id, raw_cluster
+from tests.fakes.kubernetes import Weather
 from tests.unit.runtime.engine.gather_harness import (
     MEMBERS,
     Stage,
@@ -218,7 +220,7 @@ async def test_objects_are_found_by_name() -> None:
     snapshot = await stage.gather()
     assert set(snapshot.children) == set(wanted)
     assert [claim.name for claim in snapshot.claims] == [NAMING.claim(0)]
-    assert stage.api.asked == [], "watches tell of everything that has our label"
+    assert stage.server.asked == [], "watches tell of everything that has our label"
 
 
 async def test_a_stranger_is_read_again() -> None:
@@ -226,9 +228,9 @@ async def test_a_stranger_is_read_again() -> None:
     stage = Stage()
     stage.show({"kind": "Service", "metadata": metadata(NAMING.client_service)})
     live = {"metadata": metadata(NAMING.client_service, version=6), "spec": {"changed": True}}
-    stage.api.objects["Service", NAMING.client_service] = live
+    stage.server.put(SERVICES, NAMING.client_service, live, NAMING.namespace)
     snapshot = await stage.gather()
-    assert stage.api.asked[0] == f"get Service {NAMING.client_service}"
+    assert stage.server.asked[0] == f"get Service {NAMING.client_service}"
     found = snapshot.child("Service", NAMING.client_service)
     assert found is not None
     assert found.body["spec"] == {"changed": True}
@@ -244,7 +246,7 @@ async def test_a_stranger_that_went_is_forgotten() -> None:
 async def test_a_stranger_that_cannot_be_read_stops_the_pass() -> None:
     stage = Stage()
     stage.show({"kind": "Service", "metadata": metadata(NAMING.client_service)})
-    stage.api.away = True
+    stage.server.change(Weather(error=lambda: KubeUnavailable("503")))
     with pytest.raises(KubeUnavailable):
         await stage.gather()
 
@@ -280,16 +282,19 @@ async def test_before_the_first_object_disks_without_a_label_are_looked_up() -> 
     stage.show(labelled("PersistentVolumeClaim", NAMING.claim(2)))
     foreign = ["data-db-client-0", "data-other-0", "db-0", "data-db-01", "data-db-x", "data-db-"]
     names = [NAMING.claim(0), NAMING.claim(7), *foreign]
-    stage.api.claims = [{"metadata": metadata(name)} for name in names]
+    for name in names:
+        stage.server.put(CLAIMS, name, {"metadata": metadata(name)}, NAMING.namespace)
     snapshot = await stage.gather()
     assert snapshot.unlabelled_claims == (NAMING.claim(0), NAMING.claim(7))
-    assert stage.api.asked == [f"list PersistentVolumeClaim {NAMING.namespace}"]
+    pages = [f"list PersistentVolumeClaim {NAMING.namespace}"] * len(names)
+    assert stage.server.asked == pages
 
 
 async def test_a_disk_that_no_watch_told_of_yet_is_found() -> None:
     """The StatefulSet controller may have made it a moment ago."""
     stage = Stage()
-    stage.api.claims = [labelled("PersistentVolumeClaim", NAMING.claim(0))]
+    claim = labelled("PersistentVolumeClaim", NAMING.claim(0))
+    stage.server.put(CLAIMS, NAMING.claim(0), claim, NAMING.namespace)
     snapshot = await stage.gather()
     assert [claim.name for claim in snapshot.claims] == [NAMING.claim(0)]
     assert snapshot.unlabelled_claims == ()
@@ -309,7 +314,7 @@ async def test_disks_are_not_looked_up_once_the_cluster_exists() -> None:
     for stage in (recorded, begun, going):
         snapshot = await stage.gather()
         assert snapshot.unlabelled_claims is None
-        assert stage.api.asked == []
+        assert stage.server.asked == []
 
 
 # What silent members have

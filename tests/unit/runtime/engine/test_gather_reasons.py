@@ -51,7 +51,8 @@ async def test_what_kubernetes_warns_of_is_gathered_while_a_pod_is_missing() -> 
     live["metadata"].update(uid="set", ownerReferences=[owner])
     stage.show({**live, "spec": {"replicas": 1}})
     text = "create Pod db-0 in StatefulSet db failed error: exceeded quota"
-    stage.api.events["set"] = [{"type": "Warning", "reason": "FailedCreate", "message": text}]
+    event = {"type": "Warning", "reason": "FailedCreate", "message": text}
+    stage.server.warn("set", event, namespace=NAMING.namespace)
     assert (await stage.gather()).warnings == ()
     await asyncio.sleep(PATIENCE_SECONDS)
     wanted = ObjectWarning("Pod db-0", 0, PodProblem("FailedCreate", text))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import cast
 
 import pytest
 
 from etcd_operator.core.model.live_objects import NodeState, PodProblem
-from etcd_operator.errors import Forbidden, NotFound
+from etcd_operator.errors import Forbidden
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.nodes import BELIEVED_SECONDS, HOSTNAME, NodeLookup
-from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
+from etcd_operator.runtime.kubernetes.api import NODES, VOLUMES
 from tests.builders.snapshots import claim, pod
 from tests.builders.volumes import bound_volume
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
+from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
 
 pytestmark = pytest.mark.looptime
 
@@ -33,38 +32,22 @@ def node(*, ready: str = "True", cordoned: bool = False) -> Json:
     return {"spec": {"unschedulable": cordoned}, "status": {"conditions": conditions}}
 
 
-class StubApi:
-    """Has nodes and volumes; remembers what it was asked."""
-
-    def __init__(self, nodes: dict[str, Json], volumes: dict[str, Json] | None = None) -> None:
-        self.nodes = nodes
-        self.volumes = volumes or {}
-        self.asked: list[str] = []
-        self.forbids = False
-
-    async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
-        self.asked.append(f"get {kind.plural} {name}")
-        if self.forbids:
-            raise Forbidden("no right", 403)
-        found = (self.nodes if kind.plural == "nodes" else self.volumes).get(name)
-        if found is None:
-            raise NotFound(name, 404)
-        return found
-
-    async def list_pages(
-        self, kind: Kind, _namespace: str | None, selector: str
-    ) -> AsyncIterator[Json]:
-        self.asked.append(f"list {kind.plural} {selector}")
-        name = selector.removeprefix(f"{HOSTNAME}=")
-        yield {"items": [self.nodes[name]] if name in self.nodes else []}
+def serve(nodes: dict[str, Json], volumes: dict[str, Json] | None = None) -> ApiServer:
+    """An API server with nodes and volumes by their names."""
+    server = ApiServer()
+    for name, body in nodes.items():
+        server.put(NODES, name, {**body, "metadata": {"labels": {HOSTNAME: name}}})
+    for name, body in (volumes or {}).items():
+        server.put(VOLUMES, name, body)
+    return server
 
 
 # Runs, on a node of its own.
 ELSEWHERE = pod(2, node="n9")
 
 
-def finder(api: StubApi) -> NodeLookup:
-    return NodeLookup(cast(KubeApi, api), LoopClock())
+def finder(server: ApiServer) -> NodeLookup:
+    return NodeLookup(InMemoryApi(server), LoopClock())
 
 
 @pytest.mark.parametrize(
@@ -79,7 +62,7 @@ def finder(api: StubApi) -> NodeLookup:
     ],
 )
 async def test_the_node_of_a_pod_that_cannot_end(nodes: dict[str, Json], host: NodeState) -> None:
-    assert await finder(StubApi(nodes)).find((ENDING, ELSEWHERE), ()) == {0: host}
+    assert await finder(serve(nodes)).find((ENDING, ELSEWHERE), ()) == {0: host}
 
 
 @pytest.mark.parametrize("nodes", [{}, {"another": node()}], ids=["none", "others"])
@@ -87,7 +70,7 @@ async def test_a_node_that_is_missing_proves_nothing_where_no_node_is_seen(
     nodes: dict[str, Json],
 ) -> None:
     """As in a virtual cluster: then the delay decides."""
-    api = StubApi(nodes, {"v": bound_volume("n1")})
+    api = serve(nodes, {"v": bound_volume("n1")})
     pods = (ENDING, WAITING, ELSEWHERE)
     assert await finder(api).find(pods, (claim(1, volume="v"),)) == {}
 
@@ -105,13 +88,13 @@ async def test_a_node_that_is_missing_proves_nothing_where_no_node_is_seen(
 async def test_the_node_of_a_disk(
     volume: Json, nodes: dict[str, Json], host: NodeState | None
 ) -> None:
-    api = StubApi(nodes, {"v": volume})
+    api = serve(nodes, {"v": volume})
     found = await finder(api).find((WAITING, ELSEWHERE), (claim(1, volume="v"),))
     assert found == ({1: host} if host else {})
 
 
 async def test_nobody_else_is_asked_about() -> None:
-    api = StubApi({})
+    api = serve({})
     others = (
         pod(0),
         pod(1, node="", problem=None),
@@ -123,16 +106,16 @@ async def test_nobody_else_is_asked_about() -> None:
 
 
 async def test_without_the_right_nothing_is_known() -> None:
-    api = StubApi({})
-    api.forbids = True
+    api = serve({})
+    api.change(Weather(error=lambda: Forbidden("no right", 403)))
     assert await finder(api).find((ENDING, WAITING), (claim(1, volume="v"),)) == {}
 
 
 async def test_an_answer_is_believed_for_a_while() -> None:
-    api = StubApi({"n1": node(), "n9": node()})
+    api = serve({"n1": node(), "n9": node()})
     found = finder(api)
     await found.find((ENDING, ELSEWHERE), ())
-    del api.nodes["n1"]
+    del api.objects["Node", "", "n1"]
     assert await found.find((ENDING, ELSEWHERE), ()) == {0: NodeState.UP}
     await asyncio.sleep(BELIEVED_SECONDS)
     assert await found.find((ENDING, ELSEWHERE), ()) == {0: NodeState.GONE}

@@ -16,7 +16,7 @@ from etcd_operator.runtime.engine.tasks import RestoreReconciler, TaskActionHand
 from etcd_operator.runtime.kubernetes.api import RESTORES, Kind, KubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.process.metrics import Metrics
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
 
 URL = "s3://b/prod/db/x.json"
 ACCESS = {"bucket": "b", "credentialsSecret": "keys"}

@@ -23,7 +23,7 @@ from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.process.metrics import Metrics
 from tests.builders.snapshots import raw_cluster
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
 
 EVENT: Json = {
     "type": "Warning",

@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from etcd_operator.core.model.live_objects import PodProblem
-from etcd_operator.errors import Forbidden, KubeUnavailable
+from etcd_operator.errors import Forbidden, KubeError, KubeUnavailable
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.warnings import BELIEVED_LONGEST, BELIEVED_SECONDS, WarningReader
-from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
+from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
 
 pytestmark = pytest.mark.looptime
 
 
 LATER = "2026-01-01T00:01:00Z"
 REFUSED = "create Pod db-0 in StatefulSet db failed error: pods is forbidden: exceeded quota"
-
-
-class StubApi:
-    """Has Events, and remembers what it was asked for."""
-
-    def __init__(self, *events: Json, error: Exception | None = None) -> None:
-        self.events = events
-        self.error = error
-        self.asked: list[str] = []
-
-    async def list_pages(
-        self, kind: Kind, namespace: str | None, *, field_selector: str
-    ) -> AsyncIterator[Json]:
-        self.asked.append(f"{kind.plural} {namespace} {field_selector}")
-        if self.error:
-            raise self.error
-        yield {"items": list(self.events)}
-        raise AssertionError("one page is enough")
 
 
 def event(second: int, message: str = REFUSED, *, type: str = "Warning", **more: Any) -> Json:  # noqa: A002 (the field's name)
@@ -48,10 +29,13 @@ def event(second: int, message: str = REFUSED, *, type: str = "Warning", **more:
     return {"type": type, "reason": reason, "message": message, "lastTimestamp": stamp, **more}
 
 
-def reader(*events: Json, error: Exception | None = None) -> tuple[WarningReader, StubApi]:
+def reader(*events: Json, error: KubeError | None = None) -> tuple[WarningReader, ApiServer]:
     """A reader, and what it asks."""
-    api = StubApi(*events, error=error)
-    return WarningReader(cast(KubeApi, api), LoopClock()), api
+    server = ApiServer()
+    server.warn("u1", *events)
+    if error:
+        server.change(Weather(error=lambda: error))
+    return WarningReader(InMemoryApi(server), LoopClock()), server
 
 
 @pytest.mark.parametrize(
@@ -79,7 +63,14 @@ async def test_the_newest_warning_stands_until_a_success(
     warnings, api = reader(*events)
     found = await warnings.find("team", "u1")
     assert found == (PodProblem("FailedCreate", said) if said else None)
-    assert api.asked == ["events team involvedObject.uid=u1"]
+    assert api.asked == ["list Event team involvedObject.uid=u1"]
+
+
+async def test_one_page_is_enough() -> None:
+    warnings, api = reader(event(1), event(2, "on the next page"))
+    api.page_size = 1
+    assert await warnings.find("team", "u1") == PodProblem("FailedCreate", REFUSED)
+    assert len(api.asked) == 1
 
 
 async def test_a_warning_about_another_pod_of_the_same_object_does_not_count() -> None:
@@ -109,7 +100,7 @@ async def test_an_answer_is_believed_for_a_while() -> None:
 
 
 @pytest.mark.parametrize("error", [Forbidden("no right", 403), KubeUnavailable("503")])
-async def test_without_an_answer_nothing_is_said(error: Exception) -> None:
+async def test_without_an_answer_nothing_is_said(error: KubeError) -> None:
     warnings, _ = reader(error=error)
     assert await warnings.find("team", "u1") is None
 
@@ -128,7 +119,7 @@ async def test_who_waits_for_long_is_asked_about_ever_more_seldom() -> None:
         await warnings.find("team", "u1")
         await asyncio.sleep(1)
     assert 6 <= len(api.asked) <= 9
-    api.events = (event(1), event(59, "news"))
+    api.warn("u1", event(59, "news"))
     await asyncio.sleep(BELIEVED_LONGEST)
     assert await warnings.find("team", "u1") == PodProblem("FailedCreate", "news")
     before = len(api.asked)

@@ -23,7 +23,7 @@ from etcd_operator.runtime.etcd.hash_compare import (
 )
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from tests.builders.snapshots import formed, member_id, silent, without_member
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
 
 pytestmark = pytest.mark.looptime
 

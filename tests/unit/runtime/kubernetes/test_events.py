@@ -18,16 +18,15 @@ from etcd_operator.runtime.kubernetes.events import (
     EventRecorder,
     Regarding,
 )
-from tests.fakes.obedient_api import LoopClock, MemoryApi, MemoryServer
+from tests.fakes.clock import LoopClock
+from tests.fakes.kubernetes import ApiServer, InMemoryApi
 
 pytestmark = pytest.mark.looptime
 
 DB = Regarding("team", "db", "u1")
 
 
-async def written(
-    server: MemoryServer, recorder: EventRecorder, *, seconds: float = 1
-) -> list[str]:
+async def written(server: ApiServer, recorder: EventRecorder, *, seconds: float = 1) -> list[str]:
     """Let the recorder write what it has; return all messages so far."""
     task = asyncio.create_task(recorder.run())
     await asyncio.sleep(seconds)
@@ -36,7 +35,7 @@ async def written(
     return [body["message"] for body in server.created]
 
 
-def failing(errors: Sequence[KubeError]) -> MemoryServer:
+def failing(errors: Sequence[KubeError]) -> ApiServer:
     """A server that answers its first requests with these."""
     left = list(errors)
 
@@ -45,12 +44,12 @@ def failing(errors: Sequence[KubeError]) -> MemoryServer:
             raise left.pop(0)
         return (0.0, 0.0)
 
-    return MemoryServer(weather)
+    return ApiServer(weather)
 
 
 async def test_an_event_is_about_the_cluster() -> None:
-    server = MemoryServer()
-    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    server = ApiServer()
+    recorder = EventRecorder(InMemoryApi(server), LoopClock())
     recorder.record(DB, "Warning", "NoQuorum", "No quorum.")
     await written(server, recorder)
     (event,) = server.created
@@ -72,8 +71,8 @@ async def test_an_event_is_about_the_cluster() -> None:
 
 
 async def test_a_repeated_sentence_is_told_once_in_a_while() -> None:
-    server = MemoryServer()
-    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    server = ApiServer()
+    recorder = EventRecorder(InMemoryApi(server), LoopClock())
     for _ in range(3):
         recorder.record(DB, "Normal", "Waiting", "Waiting.")
     assert await written(server, recorder) == ["Waiting."]
@@ -83,8 +82,8 @@ async def test_a_repeated_sentence_is_told_once_in_a_while() -> None:
 
 
 async def test_an_effect_is_told_every_time() -> None:
-    server = MemoryServer()
-    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    server = ApiServer()
+    recorder = EventRecorder(InMemoryApi(server), LoopClock())
     for _ in range(3):
         recorder.record(DB, "Normal", "DeletedPod", "Deleted.", always=True)
     assert await written(server, recorder) == ["Deleted."] * 3
@@ -92,8 +91,8 @@ async def test_an_effect_is_told_every_time() -> None:
 
 
 async def test_another_sentence_or_cluster_is_not_a_repetition() -> None:
-    server = MemoryServer()
-    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    server = ApiServer()
+    recorder = EventRecorder(InMemoryApi(server), LoopClock())
     recorder.record(DB, "Normal", "Waiting", "One.")
     recorder.record(DB, "Normal", "Waiting", "Two.")
     recorder.record(Regarding("team", "db", "u2"), "Normal", "Waiting", "One.")
@@ -102,14 +101,14 @@ async def test_another_sentence_or_cluster_is_not_a_repetition() -> None:
 
 async def test_an_event_is_written_when_the_api_server_is_back() -> None:
     server = failing([KubeUnavailable("503")] * 3)
-    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    recorder = EventRecorder(InMemoryApi(server), LoopClock())
     recorder.record(DB, "Normal", "A", "First.")
     recorder.record(DB, "Normal", "B", "Second.")
     assert await written(server, recorder, seconds=5) == ["First.", "Second."]
 
 
 async def test_one_that_was_written_without_an_answer_is_not_written_twice() -> None:
-    class Silent(MemoryApi):
+    class Silent(InMemoryApi):
         """Writes the first object, and its answer is lost."""
 
         lost = False
@@ -121,7 +120,7 @@ async def test_one_that_was_written_without_an_answer_is_not_written_twice() -> 
                 raise KubeUnavailable("connection reset")
             return answer
 
-    server = MemoryServer()
+    server = ApiServer()
     recorder = EventRecorder(Silent(server), LoopClock())
     recorder.record(DB, "Normal", "A", "First.")
     recorder.record(DB, "Normal", "B", "Second.")
@@ -130,7 +129,7 @@ async def test_one_that_was_written_without_an_answer_is_not_written_twice() -> 
 
 async def test_a_lost_event_does_not_stop_the_next() -> None:
     server = failing([KubeUnavailable("503")] * (len(RETRY_AFTER) + 1))
-    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    recorder = EventRecorder(InMemoryApi(server), LoopClock())
     recorder.record(DB, "Normal", "A", "Lost.")
     recorder.record(DB, "Normal", "B", "Kept.")
     assert await written(server, recorder, seconds=20) == ["Kept."]
@@ -148,7 +147,7 @@ async def test_a_lost_sentence_may_be_said_again_where_that_helps(
     error: KubeError, attempts: int, told: list[str]
 ) -> None:
     server = failing([error] * attempts)
-    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    recorder = EventRecorder(InMemoryApi(server), LoopClock())
     for _ in range(2):
         recorder.record(DB, "Warning", "A", "Lost.")
         seen = await written(server, recorder, seconds=20)
@@ -157,8 +156,8 @@ async def test_a_lost_sentence_may_be_said_again_where_that_helps(
 
 async def test_a_full_backlog_blocks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events_module, "BACKLOG", 5)
-    server = MemoryServer()
-    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    server = ApiServer()
+    recorder = EventRecorder(InMemoryApi(server), LoopClock())
     for number in range(50):
         recorder.record(DB, "Normal", "Many", f"{number}")
     assert await written(server, recorder) == ["0", "1", "2", "3", "4"]
@@ -168,15 +167,15 @@ async def test_a_full_backlog_blocks_nobody(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_long_messages_are_cut_to_what_the_server_takes() -> None:
-    server = MemoryServer()
-    recorder = EventRecorder(MemoryApi(server), LoopClock())
+    server = ApiServer()
+    recorder = EventRecorder(InMemoryApi(server), LoopClock())
     recorder.record(DB, "Normal", "Long", "x" * 5000)
     assert [len(message) for message in await written(server, recorder)] == [1000]
 
 
 async def test_what_is_remembered_is_small_and_enough_for_many_clusters() -> None:
     """A tenant may make a sentence of megabytes, and thousands of clusters can be ill at once."""
-    recorder = EventRecorder(MemoryApi(MemoryServer()), LoopClock())
+    recorder = EventRecorder(InMemoryApi(), LoopClock())
     for number in range(900):
         recorder.record(DB, "Warning", "Long", f"{number}" + "x" * 1_000_000)
     assert sum(len(repr(key)) for key in recorder._told) < 900 * 200

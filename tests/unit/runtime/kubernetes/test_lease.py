@@ -11,8 +11,10 @@ from datetime import timedelta
 import pytest
 
 from etcd_operator.errors import KubeUnavailable
+from etcd_operator.runtime.kubernetes.api import LEASES
 from etcd_operator.runtime.kubernetes.lease import LEASE_NAME, Election, Terms
-from tests.fakes.obedient_api import LoopClock, MemoryApi, MemoryServer
+from tests.fakes.clock import LoopClock
+from tests.fakes.kubernetes import ApiServer, InMemoryApi
 
 pytestmark = pytest.mark.looptime
 
@@ -29,7 +31,7 @@ def now() -> float:
 class Stage:
     """Replicas on one server, and who led when."""
 
-    server: MemoryServer = field(default_factory=MemoryServer)
+    server: ApiServer = field(default_factory=ApiServer)
     leading: set[str] = field(default_factory=set)
     history: list[tuple[float, str, str]] = field(default_factory=list)
     clocks: dict[str, LoopClock] = field(default_factory=dict)
@@ -52,7 +54,7 @@ class Stage:
     def election(self, who: str) -> Election:
         """This replica's candidacy."""
         clock = self.clocks.setdefault(who, LoopClock())
-        return Election(MemoryApi(self.server, who), clock, "system", who, TERMS)
+        return Election(InMemoryApi(self.server, who), clock, "system", who, TERMS)
 
     async def stand(self, who: str) -> None:
         """Stand for election again and again, as a restarted process would."""
@@ -82,7 +84,7 @@ async def test_one_of_two_leads_and_goes_on_leading() -> None:
     stage = Stage()
     await play(stage, "a", "b", seconds=120)
     assert stage.begun() == [(0.0, "a")]
-    assert stage.server.objects[LEASE_NAME]["spec"]["leaseTransitions"] == 0
+    assert stage.server.objects["Lease", "system", LEASE_NAME]["spec"]["leaseTransitions"] == 0
 
 
 async def test_a_graceful_stop_lets_the_other_take_over_at_once() -> None:
@@ -94,7 +96,7 @@ async def test_a_graceful_stop_lets_the_other_take_over_at_once() -> None:
     stopped = now()
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
-    assert stage.server.objects[LEASE_NAME]["spec"]["holderIdentity"] == ""
+    assert stage.server.objects["Lease", "system", LEASE_NAME]["spec"]["holderIdentity"] == ""
     await asyncio.sleep(TERMS.retry + 0.1)
     assert stage.begun()[1][1] == "b"
     assert stage.begun()[1][0] - stopped <= TERMS.retry
@@ -110,7 +112,7 @@ async def test_work_that_ends_by_itself_gives_the_lease_back() -> None:
 
     await stage.election("a").hold(work)
     assert now() == pytest.approx(30)
-    assert stage.server.objects[LEASE_NAME]["spec"]["holderIdentity"] == ""
+    assert stage.server.objects["Lease", "system", LEASE_NAME]["spec"]["holderIdentity"] == ""
 
 
 async def test_an_error_of_the_work_is_not_swallowed() -> None:
@@ -122,31 +124,23 @@ async def test_an_error_of_the_work_is_not_swallowed() -> None:
 
     with pytest.raises(ValueError, match="broken"):
         await stage.election("a").hold(work)
-    assert stage.server.objects[LEASE_NAME]["spec"]["holderIdentity"] == ""
+    assert stage.server.objects["Lease", "system", LEASE_NAME]["spec"]["holderIdentity"] == ""
 
 
 async def test_a_dead_leader_is_followed_after_its_lease() -> None:
     """The process is gone without a word: nobody releases anything."""
     stage = Stage()
-    stage.server.store(
-        LEASE_NAME,
-        {
-            "metadata": {"name": LEASE_NAME},
-            "spec": {"holderIdentity": "dead", "leaseDurationSeconds": 15},
-        },
-    )
+    spec = {"holderIdentity": "dead", "leaseDurationSeconds": 15}
+    stage.server.put(LEASES, LEASE_NAME, {"spec": spec}, "system")
     await play(stage, "b", seconds=30)
     ((began, _),) = stage.begun()
     assert TERMS.lease < began <= TERMS.lease + 2 * TERMS.retry
-    assert stage.server.objects[LEASE_NAME]["spec"]["leaseTransitions"] == 1
+    assert stage.server.objects["Lease", "system", LEASE_NAME]["spec"]["leaseTransitions"] == 1
 
 
 async def test_a_restarted_leader_goes_on_at_once() -> None:
     stage = Stage()
-    stage.server.store(
-        LEASE_NAME,
-        {"metadata": {"name": LEASE_NAME}, "spec": {"holderIdentity": "a"}},
-    )
+    stage.server.put(LEASES, LEASE_NAME, {"spec": {"holderIdentity": "a"}}, "system")
     await play(stage, "a", seconds=5)
     assert stage.begun() == [(0.0, "a")]
 
@@ -168,7 +162,7 @@ class Outage:
 
 @pytest.mark.parametrize("delay", [None, FOREVER, 9.0], ids=["fail", "hang", "slow"])
 async def test_a_cut_off_leader_stops_before_the_other_begins(delay: float | None) -> None:
-    stage = Stage(MemoryServer(Outage("a", 21.0, delay)))
+    stage = Stage(ApiServer(Outage("a", 21.0, delay)))
     await play(stage, "a", "b", seconds=200)
     ends = next(at for at, who, what in stage.history if (who, what) == ("a", "ends"))
     begins = next(at for at, who, what in stage.history if (who, what) == ("b", "begins"))
@@ -178,7 +172,7 @@ async def test_a_cut_off_leader_stops_before_the_other_begins(delay: float | Non
 
 
 async def test_a_server_that_is_away_lets_nobody_lead() -> None:
-    stage = Stage(MemoryServer(Outage("", 21.0, None)))
+    stage = Stage(ApiServer(Outage("", 21.0, None)))
     await play(stage, "a", "b", seconds=300)
     assert stage.history[-1][2] == "ends"
     assert stage.history[-1][0] <= 21.0 + TERMS.renew_deadline
@@ -190,7 +184,7 @@ async def test_a_renewal_that_took_effect_without_an_answer_is_not_believed() ->
     def weather(who: str, _: str) -> tuple[float, float]:
         return (0.0, FOREVER) if who == "a" and 21 < now() < 60 else (0.0, 0.0)
 
-    stage = Stage(MemoryServer(weather))
+    stage = Stage(ApiServer(weather))
     await play(stage, "a", "b", seconds=200)
     ends = next(at for at, who, what in stage.history if (who, what) == ("a", "ends"))
     assert ends <= 21.0 + TERMS.renew_deadline
@@ -207,7 +201,7 @@ async def test_the_term_counts_from_before_the_request_and_not_from_its_answer()
             return (0.0, 7.0 if verb == "patch" else 0.0)
         raise KubeUnavailable("503")
 
-    stage = Stage(MemoryServer(weather))
+    stage = Stage(ApiServer(weather))
     await play(stage, "a", "b", seconds=100)
     ends = next(at for at, who, what in stage.history if (who, what) == ("a", "ends"))
     assert ends <= 22.0 + TERMS.renew_deadline
@@ -251,13 +245,13 @@ async def test_never_two_at_the_same_time(seed: int) -> None:
         delays = {"hang": (FOREVER, 0.0), "slow before": (slow, 0.0), "slow after": (0.0, slow)}
         return delays.get(kind, (0.0, FOREVER))
 
-    stage = Stage(MemoryServer(weather))
+    stage = Stage(ApiServer(weather))
     await play(stage, "a", "b", "c", seconds=240)
     assert stage.history, "somebody must have led"
 
 
 async def test_two_candidates_on_a_fresh_cluster_create_one_lease() -> None:
-    stage = Stage(MemoryServer(lambda *_: (0.125, 0.125)))
+    stage = Stage(ApiServer(lambda *_: (0.125, 0.125)))
     await play(stage, "a", "b", "c", seconds=60)
     assert len(stage.begun()) == 1
     assert len(stage.server.created) == 1
@@ -280,7 +274,7 @@ async def test_a_rest_of_the_arithmetic_is_no_time_left(rest: float) -> None:
             raise KubeUnavailable("503")
         return (0.0, 0.0)
 
-    stage = Stage(MemoryServer(weather))
+    stage = Stage(ApiServer(weather))
     stage.clocks["a"] = Imprecise()
     await asyncio.wait_for(stage.election("a").hold(stage.work_of("a")), 60)
     assert stage.history[-1] == (TERMS.renew_deadline, "a", "ends")

@@ -17,7 +17,7 @@ from etcd_operator.runtime.kubernetes.api import CONFIG_MAPS
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
 from tests.fakes.http_api import LIST_FAULTS, WATCH_FAULTS, FakeApi, connect
-from tests.fakes.obedient_api import MemoryApi, MemoryServer
+from tests.fakes.kubernetes import InMemoryApi
 
 Store = Cache[tuple[str, int]]
 
@@ -173,7 +173,7 @@ async def test_a_server_that_asks_for_a_pause_gets_it(
     monkeypatch.setattr(cache_module, "LONGEST_ASKED", 60.0)
     tries: list[float] = []
 
-    class Busy(MemoryApi):
+    class Busy(InMemoryApi):
         """Has other things to do."""
 
         async def list_pages(self, *_: object, **__: object) -> AsyncIterator[Json]:
@@ -182,7 +182,7 @@ async def test_a_server_that_asks_for_a_pause_gets_it(
             raise KubeUnavailable("slow down", 429, retry_after=asked)
             yield {}
 
-    store: Store = Cache(Busy(MemoryServer()), CONFIG_MAPS, lambda _: ("", 0), lambda _: "db")
+    store: Store = Cache(Busy(), CONFIG_MAPS, lambda _: ("", 0), lambda _: "db")
     task = asyncio.create_task(store.run())
     await asyncio.sleep(waited * 2.5)
     task.cancel()
@@ -191,7 +191,7 @@ async def test_a_server_that_asks_for_a_pause_gets_it(
 
 
 async def test_an_answer_that_makes_no_sense_ends_nothing() -> None:
-    class Confused(MemoryApi):
+    class Confused(InMemoryApi):
         """Answers once with something that no API server would send."""
 
         pages: ClassVar[list[Json]] = [{}, {"metadata": {"resourceVersion": "7"}}]
@@ -200,7 +200,7 @@ async def test_an_answer_that_makes_no_sense_ends_nothing() -> None:
             """The next page."""
             yield self.pages.pop(0)
 
-    store: Store = Cache(Confused(MemoryServer()), CONFIG_MAPS, lambda _: ("", 0), lambda _: "db")
+    store: Store = Cache(Confused(), CONFIG_MAPS, lambda _: ("", 0), lambda _: "db")
     task = asyncio.create_task(store.run())
     await asyncio.wait_for(store.synced.wait(), 5)
     task.cancel()

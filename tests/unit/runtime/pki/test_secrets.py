@@ -21,7 +21,7 @@ from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from etcd_operator.runtime.pki.secrets import CertificateSecrets, read_credential
 from tests.builders.certificates import SECURE, to_secure
 from tests.builders.snapshots import UID
-from tests.fakes.obedient_api import LoopClock
+from tests.fakes.clock import LoopClock
 
 pytestmark = pytest.mark.looptime
 
