@@ -98,7 +98,7 @@ def change_after_change(**tls: Any) -> Start:
 
     def is_told_last(world: World, seen: Snapshot) -> bool:
         told = trust_of(world.gate).split(",")
-        return len(told) > len(all_trust(seen)) and plan(seen).rule != "certify"
+        return len(told) > len(all_trust(seen)) and plan(seen).rule != "manage_certificates"
 
     return change_again(is_told_last, **tls)
 
