@@ -67,6 +67,9 @@ class ApiServer:
         self.created: list[Json] = []
         self.requests: list[Request] = []
         self.effects: list[Request] = []
+        self.reads: list[Request] = []  # of single objects, as they were answered
+        self.sent: list[tuple[str, Json]] = []  # what wrote, in words, and what it said
+        self.delays: dict[str, float] = {}  # by the name of the object
         self.weather = FAIR
         self.pace = pace
         self.page_size = page_size
@@ -103,6 +106,8 @@ class ApiServer:
         old = self.objects.get(key)
         body = copy.deepcopy(body)
         body["kind"] = key[0]
+        if key[1]:
+            body["metadata"]["namespace"] = key[1]
         body["metadata"]["uid"] = (old or body)["metadata"].get("uid") or f"uid-{self.version}"
         body["metadata"]["resourceVersion"] = str(self.version)
         if event == "DELETED":
@@ -129,16 +134,20 @@ class InMemoryApi:
         self.server = server or ApiServer()
         self.who = who
 
-    async def _arrive(self, verb: str, kind: Kind, name: str = "") -> tuple[Request, float]:
+    async def _arrive(
+        self, verb: str, kind: Kind, name: str = "", body: Json | None = None
+    ) -> tuple[Request, float]:
         """Wait until the request takes effect; return how long its answer takes then."""
         server = self.server
         request = Request(asyncio.get_running_loop().time(), verb, kind.name, name)
         server.requests.append(request)
+        if body is not None:
+            server.sent.append((str(request), body))
         before, after = server.pace(self.who, verb)
         weather = server.weather
         if weather.only_writes and not request.writes:
             return request, after
-        await asyncio.sleep(before + weather.seconds)
+        await asyncio.sleep(before + weather.seconds + server.delays.get(name, 0.0))
         if weather.error and not weather.lost:
             raise weather.error()
         return request, after
@@ -162,7 +171,8 @@ class InMemoryApi:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Json:
         """Return one object."""
-        _, after = await self._arrive("get", kind, name)
+        request, after = await self._arrive("get", kind, name)
+        self.server.reads.append(request)
         found = copy.deepcopy(self.server.objects.get((kind.name, namespace, name)))
         await asyncio.sleep(after)
         if found is None:
@@ -217,7 +227,7 @@ class InMemoryApi:
     async def create(self, kind: Kind, namespace: str, body: Json) -> Json:
         """Create an object."""
         key = (kind.name, namespace, body["metadata"]["name"])
-        request = await self._arrive("create", kind, key[2])
+        request = await self._arrive("create", kind, key[2], body)
         if key in self.server.objects:
             raise Conflict(f"{key[2]} exists", 409)
         self.server.created.append(body)
@@ -227,7 +237,7 @@ class InMemoryApi:
         """Server-side apply of everything that the manifest says."""
         metadata = manifest["metadata"]
         key = (kind.name, metadata["namespace"], metadata["name"])
-        request = await self._arrive("apply", kind, key[2])
+        request = await self._arrive("apply", kind, key[2], manifest)
         live = self._insist(key, metadata.get("uid"), metadata.get("resourceVersion"))
         event = "MODIFIED" if live else "ADDED"
         return await self._answer(
@@ -238,12 +248,12 @@ class InMemoryApi:
         self, kind: Kind, namespace: str, name: str, patch: Json, *, subresource: str = ""
     ) -> Json:
         """Merge-patch an object or its status."""
-        request = await self._arrive("patch", kind, name)
+        request = await self._arrive("patch", kind, name, patch)
         metadata = patch["metadata"]
         key = (kind.name, namespace, name)
-        live = self._insist(key, metadata.get("uid"), metadata.get("resourceVersion"))
-        if live is None:
+        if key not in self.server.objects:
             raise NotFound(f"{name} not found", 404)
+        live = self._insist(key, metadata.get("uid"), metadata.get("resourceVersion"))
         changed = _merge(live, patch)
         return await self._answer(request, self.server.store("MODIFIED", key, changed))
 
@@ -263,7 +273,7 @@ class InMemoryApi:
         orphan: bool = False,
     ) -> Json:
         """Delete exactly the object with this uid."""
-        request = await self._arrive("delete", kind, name)
+        request = await self._arrive("delete", kind, name, {"uid": uid})
         key = (kind.name, namespace, name)
         if key not in self.server.objects:
             raise NotFound(f"{name} not found", 404)

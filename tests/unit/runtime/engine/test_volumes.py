@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
 from unittest.mock import AsyncMock
 
 import pytest
@@ -22,12 +21,13 @@ from etcd_operator.core.in_place_restore.record import (
     Stage,
 )
 from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED, ANNOTATION_RECLAIM
-from etcd_operator.errors import Conflict, Forbidden, NotFound
+from etcd_operator.errors import Conflict, Forbidden, KubeError, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
-from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
+from etcd_operator.runtime.kubernetes.api import CLAIMS, CLUSTERS, VOLUMES
 from tests.builders.snapshots import UID, formed
+from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
 
 DISK = QuarantineDisk("data-db-1", "claim-1", "v")
 BACK = RebindVolume("data-db-1", "claim-1", "v")
@@ -35,99 +35,80 @@ RELEASE = RestoreReclaimPolicy("data-db-1", "claim-1", "v")
 ASIDE = {ANNOTATION_QUARANTINED: "team/data-db-1", ANNOTATION_RECLAIM: "Delete"}
 
 
-class StubApi:
-    """Has one volume; remembers what was asked, in order."""
-
-    def __init__(
-        self,
-        claim_uid: str,
-        policy: str = "Delete",
-        marks: dict[str, str] | None = None,
-        namespace: str = "team",
-        claim: str = "data-db-1",
-    ) -> None:
-        self.volume: Json = {
-            "metadata": {"name": "v", "resourceVersion": "5", "annotations": marks or {}},
-            "spec": {
-                "claimRef": {"uid": claim_uid, "namespace": namespace, "name": claim},
-                "persistentVolumeReclaimPolicy": policy,
-                "accessModes": ["ReadWriteOnce"],
-                "capacity": {"storage": "2Gi"},
-                "storageClassName": "fast",
-            },
-        }
-        self.asked: list[tuple[str, Any]] = []
-        self.error: Exception | None = None
-
-    async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
-        if self.error:
-            raise self.error
-        if kind.plural != "persistentvolumes":
-            raise NotFound(name, 404)
-        return self.volume
-
-    async def merge_patch(self, kind: Kind, _namespace: str, name: str, patch: Json) -> Json:
-        self.asked.append((f"patch {kind.plural} {name}", patch))
-        return {**patch, "metadata": {"name": name, "namespace": "team", **patch["metadata"]}}
-
-    async def create(self, kind: Kind, _namespace: str, body: Json) -> Json:
-        self.asked.append((f"create {kind.plural} {body['metadata']['name']}", body))
-        metadata = {"uid": "again", "resourceVersion": "9", **body["metadata"]}
-        return {**body, "metadata": metadata}
-
-    async def delete(self, kind: Kind, _namespace: str, name: str, **preconditions: Any) -> Json:
-        self.asked.append((f"delete {kind.plural} {name}", preconditions["uid"]))
-        return {}
+def serve(
+    claim_uid: str,
+    policy: str = "Delete",
+    marks: dict[str, str] | None = None,
+    namespace: str = "team",
+    claim: str = "data-db-1",
+) -> ApiServer:
+    """An API server with one volume, the cluster, and its claim while the volume is bound."""
+    server = ApiServer()
+    volume: Json = {
+        "metadata": {"annotations": marks or {}},
+        "spec": {
+            "claimRef": {"uid": claim_uid, "namespace": namespace, "name": claim},
+            "persistentVolumeReclaimPolicy": policy,
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "2Gi"},
+            "storageClassName": "fast",
+        },
+    }
+    server.put(VOLUMES, "v", volume)
+    server.put(CLUSTERS, "db", {"metadata": {"uid": UID}}, "team")
+    if not marks:
+        server.put(CLAIMS, "data-db-1", {"metadata": {"uid": "claim-1"}}, "team")
+    return server
 
 
-async def perform(api: StubApi, action: Action) -> list[tuple[str, Any]]:
-    """Carry it out; returns what was asked."""
-    typed = cast(KubeApi, api)
-    performer = ActionHandlers(typed, Caches(typed), AsyncMock(), AsyncMock(), AsyncMock())
+async def perform(server: ApiServer, action: Action) -> list[tuple[str, Json]]:
+    """Carry it out; returns what was written."""
+    api = InMemoryApi(server)
+    performer = ActionHandlers(api, Caches(api), AsyncMock(), AsyncMock(), AsyncMock())
     await performer.perform(action, formed(3))
-    return api.asked
+    return server.sent
 
 
 async def test_the_volume_is_kept_before_the_claim_goes() -> None:
-    (first, patch), (second, uid) = await perform(StubApi("claim-1"), DISK)
-    assert (first, second, uid) == (
-        "patch persistentvolumes v",
-        "delete persistentvolumeclaims data-db-1",
+    (first, patch), (second, body) = await perform(serve("claim-1"), DISK)
+    assert (first, second, body["uid"]) == (
+        "patch PersistentVolume v",
+        "delete PersistentVolumeClaim data-db-1",
         "claim-1",
     )
     assert patch["spec"] == {"persistentVolumeReclaimPolicy": "Retain"}
-    assert patch["metadata"]["resourceVersion"] == "5"
+    assert patch["metadata"]["resourceVersion"] == "1"
     assert patch["metadata"]["annotations"] == ASIDE
 
 
 async def test_what_it_was_before_is_remembered_however_often_it_is_kept() -> None:
-    api = StubApi("claim-1", "Retain", ASIDE)
+    api = serve("claim-1", "Retain", ASIDE)
     ((_, patch),) = await perform(api, RetainVolume("data-db-1", "claim-1", "v"))
     assert patch["metadata"]["annotations"] == ASIDE
 
 
 @pytest.mark.parametrize(
     "api",
-    [StubApi("another"), StubApi("claim-1", namespace="team-b"), StubApi("claim-1", claim="x")],
+    [serve("another"), serve("claim-1", namespace="team-b"), serve("claim-1", claim="x")],
     ids=["another uid", "another namespace", "another name"],
 )
 @pytest.mark.parametrize("action", [DISK, RetainVolume("data-db-1", "claim-1", "v")])
-async def test_a_volume_of_another_claim_stays_as_it_is(action: Action, api: StubApi) -> None:
+async def test_a_volume_of_another_claim_stays_as_it_is(action: Action, api: ApiServer) -> None:
     with pytest.raises(Conflict, match="belongs to another claim"):
         await perform(api, action)
-    assert api.asked == []
+    assert api.sent == []
 
 
 async def test_a_claim_without_a_volume_just_goes() -> None:
-    asked = await perform(StubApi(""), QuarantineDisk("data-db-1", "claim-1", ""))
-    assert [what for what, _ in asked] == ["delete persistentvolumeclaims data-db-1"]
+    asked = await perform(serve(""), QuarantineDisk("data-db-1", "claim-1", ""))
+    assert [what for what, _ in asked] == ["delete PersistentVolumeClaim data-db-1"]
 
 
 async def test_a_volume_is_promised_before_its_claim_is_made() -> None:
-    (first, patch), (second, body) = await perform(StubApi("claim-1", "Retain", ASIDE), BACK)
+    (first, patch), (second, body) = await perform(serve("claim-1", "Retain", ASIDE), BACK)
     assert (first, second) == (
-        "patch persistentvolumes v",
-        "create persistentvolumeclaims data-db-1",
+        "patch PersistentVolume v",
+        "create PersistentVolumeClaim data-db-1",
     )
     assert patch["spec"] == {"claimRef": {"uid": None, "resourceVersion": None}}
     assert body["spec"] == {
@@ -141,34 +122,35 @@ async def test_a_volume_is_promised_before_its_claim_is_made() -> None:
 
 
 async def test_putting_back_goes_on_where_it_was_interrupted() -> None:
-    asked = await perform(StubApi("", "Retain", ASIDE), BACK)
-    assert [what for what, _ in asked] == ["create persistentvolumeclaims data-db-1"]
+    asked = await perform(serve("", "Retain", ASIDE), BACK)
+    assert [what for what, _ in asked] == ["create PersistentVolumeClaim data-db-1"]
 
 
 async def test_what_was_not_set_aside_is_not_put_back() -> None:
     with pytest.raises(Conflict, match="was not set aside"):
-        await perform(StubApi("claim-1"), BACK)
+        await perform(serve("claim-1"), BACK)
 
 
 async def test_a_released_volume_is_what_it_was_before() -> None:
-    ((_, patch),) = await perform(StubApi("claim-1", "Retain", ASIDE), RELEASE)
+    ((_, patch),) = await perform(serve("claim-1", "Retain", ASIDE), RELEASE)
     assert patch["spec"] == {"persistentVolumeReclaimPolicy": "Delete"}
     assert patch["metadata"]["annotations"] == dict.fromkeys(ASIDE)
 
 
 @pytest.mark.parametrize(
     "api",
-    [StubApi("another", "Retain", ASIDE), StubApi("claim-1", "Retain")],
+    [serve("another", "Retain", ASIDE), serve("claim-1", "Retain")],
     ids=["a person has made use of it", "it was released before"],
 )
-async def test_only_what_was_set_aside_is_released(api: StubApi) -> None:
+async def test_only_what_was_set_aside_is_released(api: ApiServer) -> None:
     assert await perform(api, RELEASE) == []
 
 
-def volume_of(namespace: str, name: str, marked: str) -> StubApi:
+def volume_of(namespace: str, name: str, marked: str) -> ApiServer:
     """A volume that was set aside, of which an edited record knows name and claim uid."""
-    api = StubApi("claim-1", "Retain", {**ASIDE, ANNOTATION_QUARANTINED: marked})
-    api.volume["spec"]["claimRef"].update(namespace=namespace, name=name)
+    api = serve("claim-1", "Retain", {**ASIDE, ANNOTATION_QUARANTINED: marked})
+    volume = api.objects["PersistentVolume", "", "v"]
+    volume["spec"]["claimRef"].update(namespace=namespace, name=name)
     return api
 
 
@@ -196,28 +178,28 @@ async def test_a_record_moves_no_volume_of_another_claim(
     api = volume_of(namespace, name, marked)
     with pytest.raises(Conflict, match="was not set aside"):
         await perform(api, BACK)
-    assert api.asked == []
+    assert api.sent == []
 
 
 @pytest.mark.parametrize("error", [NotFound("v", 404), Forbidden("no", 403)])
-async def test_a_volume_that_nobody_sees_needs_no_release(error: Exception) -> None:
-    api = StubApi("claim-1")
-    api.error = error
+async def test_a_volume_that_nobody_sees_needs_no_release(error: KubeError) -> None:
+    api = serve("claim-1")
+    api.change(Weather(error=lambda: error))
     assert await perform(api, RELEASE) == []
 
 
 async def test_the_record_and_its_end_are_written_onto_what_was_looked_at() -> None:
     following = RestoreRecord(Stage.FILL, "r", 1, 3, (0, 1, 2))
-    ((what, patch),) = await perform(StubApi(""), RecordRestore(following, UID, "7"))
-    assert what == "patch etcdclusters db"
+    ((what, patch),) = await perform(serve(""), RecordRestore(following, UID, "2"))
+    assert what == "patch EtcdCluster db"
     assert patch["metadata"] == {
         "uid": UID,
-        "resourceVersion": "7",
+        "resourceVersion": "2",
         "annotations": {ANNOTATION_RECORD: following.write()},
     }
-    ((_, over),) = await perform(StubApi(""), RecordRestore(None, UID, "7"))
+    ((_, over),) = await perform(serve(""), RecordRestore(None, UID, "2"))
     assert over["metadata"]["annotations"] == {ANNOTATION_RECORD: None, ANNOTATION_WISH: None}
-    ((_, undone),) = await perform(StubApi(""), RecordRestore(None, UID, "7", undone=True))
+    ((_, undone),) = await perform(serve(""), RecordRestore(None, UID, "2", undone=True))
     assert undone["metadata"]["annotations"] == {
         ANNOTATION_RECORD: None,
         ANNOTATION_WISH: None,

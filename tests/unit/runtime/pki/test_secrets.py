@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -14,71 +13,30 @@ from etcd_operator.core.certificates.wanted import used_secrets
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.errors import Conflict, NotFound
-from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.pool import EtcdPool
-from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from etcd_operator.runtime.pki.secrets import CertificateSecrets, read_credential
 from tests.builders.certificates import SECURE, to_secure
 from tests.builders.snapshots import UID
 from tests.fakes.clock import LoopClock
+from tests.fakes.kubernetes import ApiServer, InMemoryApi
 
 pytestmark = pytest.mark.looptime
 
 
-class SecretApi:
-    """An API server with Secrets alone."""
-
-    def __init__(self) -> None:
-        self.secrets: dict[str, Json] = {}
-        self.read: list[str] = []
-        self.slow = ""
-        self.patches: list[Json] = []
-
-    @property
-    def reads(self) -> int:
-        return len(self.read)
-
-    async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
-        assert kind.name == "Secret"
-        if name == self.slow:
-            await asyncio.sleep(1)
-        self.read.append(name)
-        if name not in self.secrets:
-            raise NotFound(name, 404)
-        return self.secrets[name]
-
-    async def create(self, _kind: Kind, _namespace: str, body: Json) -> Json:
-        name = body["metadata"]["name"]
-        if name in self.secrets:
-            raise Conflict(name, 409)
-        metadata = {**body["metadata"], "uid": f"uid-{name}", "resourceVersion": "1"}
-        self.secrets[name] = {**body, "metadata": metadata}
-        return self.secrets[name]
-
-    async def merge_patch(self, _kind: Kind, _namespace: str, name: str, patch: Json) -> Json:
-        self.patches.append(patch)
-        if name not in self.secrets:
-            raise NotFound(name, 404)
-        live = self.secrets[name]
-        for field in ("uid", "resourceVersion"):
-            if patch["metadata"][field] != live["metadata"][field]:
-                raise Conflict(name, 409)
-        version = str(int(live["metadata"]["resourceVersion"]) + 1)
-        metadata = {**live["metadata"], "resourceVersion": version}
-        data = {k: text for k, text in {**live["data"], **patch["data"]}.items() if text}
-        self.secrets[name] = {**live, "metadata": metadata, "data": data}
-        return self.secrets[name]
+@pytest.fixture
+def api() -> ApiServer:
+    return ApiServer()
 
 
 @pytest.fixture
-def api() -> SecretApi:
-    return SecretApi()
+def store(api: ApiServer) -> CertificateSecrets:
+    return CertificateSecrets(InMemoryApi(api), LoopClock())
 
 
-@pytest.fixture
-def store(api: SecretApi) -> CertificateSecrets:
-    return CertificateSecrets(cast(KubeApi, api), LoopClock())
+def secret(name: str) -> tuple[str, str, str]:
+    """Where the server has a Secret."""
+    return "Secret", SECURE.namespace, name
 
 
 def names(snapshot: Snapshot) -> tuple[str, ...]:
@@ -94,11 +52,11 @@ async def issue_all(store: CertificateSecrets, snapshot: Snapshot) -> dict[str, 
 
 
 async def test_a_plan_makes_secrets_that_the_next_plan_is_content_with(
-    api: SecretApi, store: CertificateSecrets
+    api: ApiServer, store: CertificateSecrets
 ) -> None:
     scene = to_secure(3)
     found = await issue_all(store, scene)
-    assert set(found) == set(names(scene)) == set(api.secrets)
+    assert set(found) == set(names(scene)) == {name for _, _, name in api.objects}
     assert {one.owner_uid for one in found.values()} == {UID}
     assert not any(one.problem for one in found.values())
     server, authority = found["db-server-tls"], found["db-client-ca"]
@@ -106,12 +64,12 @@ async def test_a_plan_makes_secrets_that_the_next_plan_is_content_with(
     assert authority.certificate
     assert server.certificate.issuer_key_id == authority.certificate.key_id
     assert server.trusted == authority.trusted
-    assert "client.key" in api.secrets["db-peer-tls"]["data"]
-    assert api.secrets["db-peer-tls"]["type"] == "kubernetes.io/tls"
+    assert "client.key" in api.objects[secret("db-peer-tls")]["data"]
+    assert api.objects[secret("db-peer-tls")]["type"] == "kubernetes.io/tls"
 
 
 async def test_secrets_carry_what_the_cluster_hands_down(
-    api: SecretApi, store: CertificateSecrets
+    api: ApiServer, store: CertificateSecrets
 ) -> None:
     naming = replace(
         to_secure().naming,
@@ -119,42 +77,44 @@ async def test_secrets_carry_what_the_cluster_hands_down(
         inherited_annotations=(("cost", "42"),),
     )
     await store.write(IssueAuthority("db-client-ca", "", "", 0, (), "why"), naming)
-    made = api.secrets["db-client-ca"]["metadata"]
+    made = api.objects[secret("db-client-ca")]["metadata"]
     assert made["labels"]["owner"] == "team-a"
     assert made["annotations"].items() >= {"cost": "42"}.items()
-    api.patches.clear()
-    await store.write(IssueAuthority("db-client-ca", made["uid"], "1", 0, (), "why"), naming)
-    assert api.patches[0]["metadata"]["labels"] == {"owner": "team-a"}
-    assert api.patches[0]["metadata"]["annotations"]["cost"] == "42"
+    api.sent.clear()
+    await store.write(
+        IssueAuthority("db-client-ca", made["uid"], made["resourceVersion"], 0, (), "why"), naming
+    )
+    assert api.sent[0][1]["metadata"]["labels"] == {"owner": "team-a"}
+    assert api.sent[0][1]["metadata"]["annotations"]["cost"] == "42"
 
 
 async def test_what_was_read_is_believed_for_a_while(
-    api: SecretApi, store: CertificateSecrets, monkeypatch: pytest.MonkeyPatch
+    api: ApiServer, store: CertificateSecrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = to_secure(3)
     clock = LoopClock()
     await issue_all(store, scene)
-    before = api.reads
+    before = len(api.reads)
     await store.look(SECURE, names(scene), force_refresh=True)
-    assert api.reads == before, "it is fresh"
+    assert len(api.reads) == before, "it is fresh"
     later = clock.monotonic() + 11
     monkeypatch.setattr(LoopClock, "monotonic", lambda _: later)
     await store.look(SECURE, names(scene))
-    assert api.reads == before, "nothing is wrong with the members"
+    assert len(api.reads) == before, "nothing is wrong with the members"
     await store.look(SECURE, names(scene), force_refresh=True)
-    assert api.reads == before + len(names(scene))
-    before = api.reads
+    assert len(api.reads) == before + len(names(scene))
+    before = len(api.reads)
     await store.look(SECURE, names(scene), revision_key="db-server 2")
-    assert api.reads == before + len(names(scene)), "somebody says that one was written"
+    assert len(api.reads) == before + len(names(scene)), "somebody says that one was written"
     await store.look(SECURE, names(scene), revision_key="db-server 2")
-    assert api.reads == before + len(names(scene))
-    del api.secrets["db-peer-tls"]
+    assert len(api.reads) == before + len(names(scene))
+    del api.objects[secret("db-peer-tls")]
     store.forget(UID)
     assert "db-peer-tls" not in await store.look(SECURE, names(scene))
 
 
 async def test_a_secret_that_changed_is_not_written_and_looked_at_again(
-    api: SecretApi, store: CertificateSecrets
+    api: ApiServer, store: CertificateSecrets
 ) -> None:
     scene = to_secure(3)
     found = await issue_all(store, scene)
@@ -162,18 +122,18 @@ async def test_a_secret_that_changed_is_not_written_and_looked_at_again(
     stale = ShareTrust("db-peer-tls", live.uid, "0", live.trusted, "")
     with pytest.raises(Conflict):
         await store.write(stale, SECURE)
-    before = api.reads
+    before = len(api.reads)
     await store.look(SECURE, names(scene))
-    assert api.reads > before
+    assert len(api.reads) > before
 
 
 async def test_a_secret_that_is_gone_is_looked_at_again(
-    api: SecretApi, store: CertificateSecrets
+    api: ApiServer, store: CertificateSecrets
 ) -> None:
     scene = to_secure(3)
     found = await issue_all(store, scene)
     live = found["db-peer-tls"]
-    del api.secrets["db-peer-tls"]
+    del api.objects[secret("db-peer-tls")]
     with pytest.raises(NotFound):
         await store.write(
             ShareTrust("db-peer-tls", live.uid, live.resource_version, live.trusted, ""), SECURE
@@ -182,22 +142,22 @@ async def test_a_secret_that_is_gone_is_looked_at_again(
 
 
 async def test_authorities_are_read_after_what_they_signed(
-    api: SecretApi, store: CertificateSecrets
+    api: ApiServer, store: CertificateSecrets
 ) -> None:
     """Else one of before might be taken for the word on a ca.crt that is newer."""
-    api.slow = "db-server-tls"
+    api.delays["db-server-tls"] = 1.0
     await store.look(SECURE, names(to_secure(3)))
-    assert set(api.read[-2:]) == {"db-client-ca", "db-peer-ca"}
-    assert len(api.read) == len(names(to_secure(3)))
+    assert {r.name for r in api.reads[-2:]} == {"db-client-ca", "db-peer-ca"}
+    assert len(api.reads) == len(names(to_secure(3)))
 
 
 async def test_nothing_is_signed_by_another_authority_than_was_looked_at(
-    api: SecretApi, store: CertificateSecrets
+    api: ApiServer, store: CertificateSecrets
 ) -> None:
     scene = to_secure(3)
     await issue_all(store, scene)
     action = next(a for a in plan(scene).actions if isinstance(a, IssueCertificate))
-    live = read_credential(api.secrets[action.leaf.secret])
+    live = read_credential(api.objects[secret(action.leaf.secret)])
     other = IssueCertificate(
         action.leaf, live.uid, live.resource_version, "other", action.lifetime, (), ""
     )
@@ -206,7 +166,7 @@ async def test_nothing_is_signed_by_another_authority_than_was_looked_at(
 
 
 async def test_the_key_of_before_signs_until_its_authority_is_trusted_no_more(
-    api: SecretApi, store: CertificateSecrets
+    api: ApiServer, store: CertificateSecrets
 ) -> None:
     scene = to_secure(3)
     first = (await issue_all(store, scene))["db-peer-ca"]
@@ -214,7 +174,7 @@ async def test_the_key_of_before_signs_until_its_authority_is_trusted_no_more(
     old = first.certificate.key_id
     anew = IssueAuthority(first.name, first.uid, first.resource_version, 1, first.trusted, "")
     await store.write(anew, SECURE)
-    second = read_credential(api.secrets["db-peer-ca"])
+    second = read_credential(api.objects[secret("db-peer-ca")])
     assert second.certificate
     assert second.certificate.key_id != old
     assert second.previous == first.certificate
@@ -225,10 +185,10 @@ async def test_the_key_of_before_signs_until_its_authority_is_trusted_no_more(
         if isinstance(a, IssueCertificate) and a.leaf.authority == "db-peer-ca"
     )
     for signer in (old, second.certificate.key_id):
-        live = read_credential(api.secrets["db-peer-tls"])
+        live = read_credential(api.objects[secret("db-peer-tls")])
         again = replace(leaf, uid=live.uid, resource_version=live.resource_version, signer=signer)
         await store.write(again, SECURE)
-        made = read_credential(api.secrets["db-peer-tls"])
+        made = read_credential(api.objects[secret("db-peer-tls")])
         assert made.certificate
         assert not made.problem
         assert made.certificate.issuer_key_id == signer
@@ -236,10 +196,10 @@ async def test_the_key_of_before_signs_until_its_authority_is_trusted_no_more(
     await store.write(
         ShareTrust("db-peer-ca", second.uid, second.resource_version, alone, ""), SECURE
     )
-    last = read_credential(api.secrets["db-peer-ca"])
+    last = read_credential(api.objects[secret("db-peer-ca")])
     assert last.previous is None
-    assert not any(key.startswith("previous") for key in api.secrets["db-peer-ca"]["data"])
-    live = read_credential(api.secrets["db-peer-tls"])
+    assert not any(key.startswith("previous") for key in api.objects[secret("db-peer-ca")]["data"])
+    live = read_credential(api.objects[secret("db-peer-tls")])
     with pytest.raises(Conflict):
         await store.write(
             replace(leaf, uid=live.uid, resource_version=live.resource_version, signer=old),
@@ -248,30 +208,30 @@ async def test_the_key_of_before_signs_until_its_authority_is_trusted_no_more(
 
 
 async def test_a_key_that_cannot_be_used_does_not_take_the_place_of_one_that_can(
-    api: SecretApi, store: CertificateSecrets
+    api: ApiServer, store: CertificateSecrets
 ) -> None:
     first = (await issue_all(store, to_secure(3)))["db-peer-ca"]
     await store.write(
         IssueAuthority(first.name, first.uid, first.resource_version, 1, first.trusted, ""), SECURE
     )
-    api.secrets["db-peer-ca"]["data"]["tls.key"] = base64.b64encode(b"edited").decode()
-    broken = read_credential(api.secrets["db-peer-ca"])
+    api.objects[secret("db-peer-ca")]["data"]["tls.key"] = base64.b64encode(b"edited").decode()
+    broken = read_credential(api.objects[secret("db-peer-ca")])
     assert (broken.certificate, broken.previous) == (None, first.certificate)
     await store.write(
         IssueAuthority(broken.name, broken.uid, broken.resource_version, 1, broken.trusted, ""),
         SECURE,
     )
-    assert read_credential(api.secrets["db-peer-ca"]).previous == first.certificate
+    assert read_credential(api.objects[secret("db-peer-ca")]).previous == first.certificate
 
 
 async def test_the_operator_shows_its_own_certificate_and_hides_its_key(
-    api: SecretApi, store: CertificateSecrets
+    api: ApiServer, store: CertificateSecrets
 ) -> None:
     assert store.identity(SECURE) is None
     await issue_all(store, to_secure(3))
     identity = store.identity(SECURE)
     assert identity
-    data = api.secrets["db-operator-tls"]["data"]
+    data = api.objects[secret("db-operator-tls")]["data"]
     assert base64.b64decode(data["tls.key"]).decode() == identity.key
     assert "PRIVATE" not in repr(identity)
     assert "PRIVATE" not in repr(PeerTls(identity, "db-0"))
