@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 from etcd_operator.api.parse import parse_cluster
-from etcd_operator.core.model.members import Member, MemberList, MemberStatus
+from etcd_operator.core.model.members import MemberStatus
 from etcd_operator.core.model.naming import LABEL_CLUSTER, LABEL_CLUSTER_UID
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.errors import EtcdRefused, EtcdUnreachable
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
-from etcd_operator.runtime.etcd.channel import PeerTls
-from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from tests.builders.snapshots import NAMING, UID, answer, member, raw_cluster
 from tests.fakes.clock import LoopClock
+from tests.fakes.etcd import FakeEtcd, FakeMember
 from tests.fakes.kubernetes import ApiServer, InMemoryApi
 
 MEMBERS = tuple(member(ordinal) for ordinal in range(3))
@@ -30,75 +28,27 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-@dataclass
-class StubMember:
-    """One member as whoever asks it finds it; None for an answer means that it hangs."""
-
-    address: str
-    says: MemberStatus | None
-    own_list: tuple[Member, ...] = MEMBERS
-    confirms: bool = True
-    lists: bool = True
-    refuses: EtcdRefused | None = None
-    refuses_list: EtcdRefused | None = None
-    asked: list[str] = field(default_factory=list)
-
-    async def status(self, *, timeout: float) -> MemberStatus:
-        self.asked.append("status")
-        if self.refuses:
-            raise self.refuses
-        return self.says or await self._hang(timeout)
-
-    async def member_list(self, *, linearizable: bool, timeout: float) -> MemberList:
-        self.asked.append("confirmed list" if linearizable else "own list")
-        if self.refuses_list:
-            raise self.refuses_list
-        if self.says is None or not self.lists or (linearizable and not self.confirms):
-            await self._hang(timeout)
-        assert self.says is not None
-        return MemberList(self.says.cluster_id, self.own_list, linearizable)
-
-    async def _hang(self, timeout: float) -> MemberStatus:
-        await asyncio.sleep(timeout)
-        raise EtcdUnreachable(f"{self.address}: no answer")
-
-
 class Stage:
     """A Gatherer among stubs: an EtcdCluster, Pods with members in them, objects."""
 
     def __init__(self, **status: Any) -> None:
         self.server = ApiServer(page_size=1)
         self.server.version = 9  # later than what the caches are shown
-        self.members: dict[str, StubMember] = {}
-        self.discarded: list[str] = []
-        self.introduced: dict[str, PeerTls | None] = {}
+        self.etcd = FakeEtcd()
+        self.etcd.lines = MEMBERS
         self.cluster = parse_cluster({**raw_cluster({"size": 3}), "status": status})
         api = InMemoryApi(self.server)
         self.caches = Caches(api)
-        pool = cast(EtcdPool, self)
+        pool = self.etcd.pool
         clock = LoopClock()
         store = CertificateSecrets(api, clock)
         access = AuthCache(clock)
         self.gatherer = Gatherer(api, self.caches, pool, clock, "cluster.local", store, access)
 
-    async def client(self, address: str) -> StubMember:
-        """As the pool."""
-        return self.members[address]
-
-    def set_tls(self, address: str, introduction: PeerTls | None) -> None:
-        """As the pool."""
-        self.introduced[address] = introduction
-
-    async def discard(self, address: str) -> None:
-        """As the pool."""
-        self.discarded.append(address)
-
-    def add(self, ordinal: int, says: MemberStatus | None, **changes: Any) -> StubMember:
-        """A running Pod with a member in it; the other fields are the stub's."""
+    def add(self, ordinal: int, says: MemberStatus | None, **changes: Any) -> FakeMember:
+        """A running Pod with a member in it; the other fields are the member's."""
         self.show(pod(ordinal))
-        address = f"10.0.0.{ordinal + 1}:2379"
-        self.members[address] = StubMember(address, says, **changes)
-        return self.members[address]
+        return self.etcd.add(ordinal, says, **changes)
 
     def show(self, raw: Json) -> None:
         """The watch brings an object."""

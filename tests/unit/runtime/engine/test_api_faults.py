@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002 (a stand-in has all arguments of what it stands for)
 """A slow or failing API server, for minutes: no wrong act, no hot loop, and recovery by itself.
 
 The whole operator but its process: caches, queue, passes, actions, events. Time is virtual.
@@ -11,13 +10,11 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
 
 import pytest
 
-from etcd_operator.core.model.members import Member, MemberList, MemberStatus
 from etcd_operator.core.model.naming import FINALIZER
-from etcd_operator.errors import Conflict, EtcdUnreachable, KubeUnavailable
+from etcd_operator.errors import Conflict, KubeUnavailable
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.controller import Controller
@@ -29,12 +26,12 @@ from etcd_operator.runtime.engine.reconciler import Reconciler
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
-from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.metrics import Metrics
-from tests.builders.snapshots import NAMING, answer, member, raw_cluster
+from tests.builders.snapshots import NAMING, raw_cluster
 from tests.fakes.clock import LoopClock
+from tests.fakes.etcd import FakeEtcd
 from tests.fakes.kubernetes import FAIR, ApiServer, InMemoryApi, Request, Weather
 
 # Minutes of the loop's time are seconds of ours, but more on a busy machine.
@@ -70,59 +67,14 @@ OBJECTS = {
 }
 
 
-class Members:
-    """An etcd cluster whose members all answer; as an EtcdPool. No member: none can be reached."""
-
-    def __init__(self, size: int) -> None:
-        self.lines = tuple(member(ordinal) for ordinal in range(size))
-        self.removed: list[int] = []
-
-    async def client(self, address: str) -> _Client:
-        return _Client(self, int(address.partition(":")[0].rpartition(".")[2]) - 1)
-
-    async def discard(self, address: str) -> None:
-        pass
-
-    def set_tls(self, address: str, introduction: None) -> None:
-        pass
-
-
-class _Client:
-    def __init__(self, members: Members, ordinal: int) -> None:
-        self.address = NAMING.member(ordinal)
-        self._members = members
-        self._ordinal = ordinal
-
-    async def status(self, *, timeout: float) -> MemberStatus:
-        status = answer(self._ordinal).status
-        if status is None or status.member_id not in {m.id for m in self._members.lines}:
-            raise EtcdUnreachable("it was removed")
-        return status
-
-    async def member_list(self, *, linearizable: bool, timeout: float) -> MemberList:
-        return MemberList((await self.status(timeout=timeout)).cluster_id, self.lines, linearizable)
-
-    @property
-    def lines(self) -> tuple[Member, ...]:
-        return self._members.lines
-
-    async def remove_member(self, member_id: int) -> None:
-        assert member_id in {m.id for m in self.lines}, "it is removed once"
-        self._members.lines = tuple(m for m in self.lines if m.id != member_id)
-        self._members.removed.append(member_id)
-
-    async def hash_kv(self, revision: int, *, member_id: int, timeout: float) -> tuple[int, int]:
-        return 7, 1
-
-
 class Stage:
     """The operator on an API server whose weather the test makes."""
 
     def __init__(self, members: int = 0) -> None:
         self.server = ApiServer()
-        self.members = Members(members)
+        self.members = FakeEtcd(members)
         api, clock, metrics = InMemoryApi(self.server), LoopClock(), Metrics()
-        pool = cast(EtcdPool, self.members)
+        pool = self.members.pool
         self.caches = Caches(api)
         self.events = EventRecorder(api, clock)
         secrets, access = CertificateSecrets(api, clock), AuthCache(clock)

@@ -25,7 +25,6 @@ from tests.fakes.kubernetes import Weather
 from tests.unit.runtime.engine.gather_harness import (
     MEMBERS,
     Stage,
-    StubMember,
     labelled,
     metadata,
     now,
@@ -58,16 +57,16 @@ async def test_the_channels_of_the_silent_are_made_anew() -> None:
     for ordinal in range(3):
         stage.add(ordinal, None if ordinal else says(0))
     await stage.gather()
-    assert sorted(stage.discarded) == ["10.0.0.2:2379", "10.0.0.3:2379"]
+    assert sorted(stage.etcd.discarded) == ["10.0.0.2:2379", "10.0.0.3:2379"]
 
 
 async def test_an_address_of_a_pod_that_had_tls_is_spoken_with_in_plain_text() -> None:
     """Addresses are used again: who was there before must not decide how members are asked."""
     stage = Stage()
-    stage.introduced["10.0.0.1:2379"] = PeerTls(Identity("roots", "certificate", "key"), "x")
+    stage.etcd.tls["10.0.0.1:2379"] = PeerTls(Identity("roots", "certificate", "key"), "x")
     stage.add(0, says(0))
     await stage.gather()
-    assert stage.introduced == {"10.0.0.1:2379": None}
+    assert stage.etcd.tls == {"10.0.0.1:2379": None}
 
 
 async def test_pods_without_a_process_or_an_address_are_not_asked() -> None:
@@ -94,7 +93,7 @@ async def test_pods_of_an_earlier_life_are_neither_seen_nor_asked() -> None:
 async def test_addresses_may_be_ipv6() -> None:
     stage = Stage()
     stage.show(pod(0, address="fd00::7"))
-    stage.members["[fd00::7]:2379"] = StubMember("", says(0))
+    stage.etcd.add(0, says(0), "[fd00::7]:2379")
     snapshot = await stage.gather()
     assert snapshot.probes[0].status is not None
 

@@ -31,7 +31,7 @@ async def test_a_member_that_wants_a_user_is_not_one_that_does_not_answer() -> N
     stage.add(0, None, refuses=refusal)
     probe = (await stage.gather()).probes[0]
     assert (probe.status, probe.error, probe.asks_for_user) == (None, str(refusal), True)
-    assert stage.discarded == []
+    assert stage.etcd.discarded == []
 
 
 async def test_a_list_that_only_users_see_is_noted() -> None:
