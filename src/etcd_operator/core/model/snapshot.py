@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.auth.state import EtcdAuth
@@ -46,7 +47,8 @@ class Seat:
         )
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, so that what every rule asks for is worked out once per snapshot.
+@dataclass(frozen=True)
 class Snapshot:
     """One cluster at one moment. `now` is the only clock that decisions may look at.
 
@@ -214,7 +216,7 @@ class Snapshot:
         gate = self.config_map
         return gate.annotations if gate and gate.owner_uid == self.naming.uid else {}
 
-    @property
+    @cached_property
     def ownership(self) -> Ownership:
         """The members that are the operator's, by ordinal, and those that are not."""
         answering = {
@@ -232,21 +234,23 @@ class Snapshot:
 
     def seats(self) -> tuple[Seat, ...]:
         """All ordinals that anything exists for, in order."""
+        return tuple(self._seats.values())
+
+    @cached_property
+    def _seats(self) -> Mapping[int, Seat]:
         members = self.ownership.own
         pods = {pod.ordinal: pod for pod in self.pods}
         claims = {claim.ordinal: claim for claim in self.claims}
         ordinals = sorted(members.keys() | pods.keys() | claims.keys())
-        return tuple(
-            Seat(o, members.get(o), pods.get(o), claims.get(o), self.probes.get(o))
+        return {
+            o: Seat(o, members.get(o), pods.get(o), claims.get(o), self.probes.get(o))
             for o in ordinals
-        )
+        }
 
     def seat(self, ordinal: int) -> Seat:
         """Objects and the member of one ordinal."""
-        for seat in self.seats():
-            if seat.ordinal == ordinal:
-                return seat
-        return Seat(ordinal, None, None, None, self.probes.get(ordinal))
+        seat = self._seats.get(ordinal)
+        return seat or Seat(ordinal, None, None, None, self.probes.get(ordinal))
 
     @property
     def leader_id(self) -> int:

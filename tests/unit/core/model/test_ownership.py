@@ -210,6 +210,15 @@ def test_the_record_is_lowered_when_the_members_beyond_are_gone() -> None:
     assert settled(without_member(scene, 3)).announced == 3
 
 
+def test_it_is_worked_out_once_for_each_snapshot() -> None:
+    """A plan asks for it some eighty times; a changed snapshot is another one."""
+    scene = formed(3)
+    assert scene.ownership is scene.ownership
+    assert scene.seats()[0] is scene.seat(0)
+    assert set(without_member(scene, 2).ownership.own) == {0, 1}
+    assert without_member(scene, 2).seat(2).member is None
+
+
 def test_without_a_quorum_the_record_stays() -> None:
     assert settled(silent(growing(3, 5), 0, 1)).announced == 5
     lost = settled(silent(without_child(growing(3, 5), "ConfigMap", "db-config"), 0, 1))
