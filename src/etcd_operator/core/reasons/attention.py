@@ -92,8 +92,9 @@ MEMBERS_NOT_READY: Final = Reason(
 )
 FOREIGN_MEMBER: Final = Reason(
     "ForeignMember",
-    "etcd has a member that the operator did not add, so the membership is not changed.",
-    "Remove it with etcdctl member remove, once it is known to be none of the cluster's.",
+    "etcd has a member that the operator did not add, or one of the cluster's with another peer "
+    "URL, so the membership is not changed.",
+    "Run the command of the message: member update for one of the cluster's, else member remove.",
     blocks=True,
 )
 CLUSTER_ID_MISMATCH: Final = Reason(

@@ -12,6 +12,7 @@ from etcd_operator.api.cluster import CertificateView, EtcdClusterStatus, Member
 from etcd_operator.api.parse import format_time
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.bootstrap.gate_record import recorded_members
+from etcd_operator.core.membership.foreign_members import find_moved
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import ROLE_VOTER
@@ -24,6 +25,8 @@ from etcd_operator.core.status.verdict import date_verdicts
 
 # The size in status follows the real one in steps, so that a busy cluster causes no writes.
 SIZE_STEP = 0.1
+_NOT_ADDED = "It was not added by the operator."
+_MOVED = "Its peer URL was changed by a client of etcd."
 
 
 def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
@@ -105,7 +108,7 @@ def _view_foreign(snapshot: Snapshot) -> tuple[MemberView, ...]:
             id=format_id(member.id),
             peer_url=show_urls(member),
             role="learner" if member.is_learner else "",
-            message="It was not added by the operator.",
+            message=_NOT_ADDED if find_moved(snapshot, member) is None else _MOVED,
         )
         for member in snapshot.ownership.foreign[:NAMED]
     )

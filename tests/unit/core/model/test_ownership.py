@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ from tests.builders.snapshots import (
     formed,
     growing,
     member,
+    member_id,
     settled,
     silent,
     with_learner,
@@ -58,11 +60,15 @@ URLS = (
 
 
 def by_hand(
-    snapshot: Snapshot, *urls: str, started: bool = False, learner: bool = True
+    snapshot: Snapshot,
+    *urls: str,
+    started: bool = False,
+    learner: bool = True,
+    name: str = "",
 ) -> Snapshot:
     """A client of etcd adds a member with these peer URLs."""
     clients = ("http://10.1.1.1:2379",) if started else ()
-    line = Member(0xF0 + len(snapshot.members), "", urls, clients, is_learner=learner)
+    line = Member(0xF0 + len(snapshot.members), name, urls, clients, is_learner=learner)
     return with_members(snapshot, *snapshot.members, line)
 
 
@@ -179,6 +185,53 @@ def test_nobody_is_told_to_remove_a_voter_whose_pod_is_away() -> None:
         "annotation back. Remove it with `etcdctl member remove` only if a client of etcd has "
         "added it. Nothing is changed until then."
     )
+
+
+def moved(snapshot: Snapshot, ordinal: int, *urls: str, **changes: Any) -> Snapshot:
+    """A client of etcd gives one of the cluster's members another peer URL."""
+    lines = {m.id: m for m in snapshot.members}
+    line = replace(lines[member_id(ordinal)], peer_urls=urls, **changes)
+    return with_members(snapshot, *{**lines, line.id: line}.values())
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [("http://evil:2380",), ("http://evil:2380", "http://db-7:2380"), (f"http://db-7.{HOST}",)],
+)
+@pytest.mark.parametrize("away", [(), (1,)], ids=["it answers", "its Pod is away"])
+@pytest.mark.situation(
+    "data",
+    "a client of etcd changes the peer URL of a member",
+    "the command that puts it back is named, and nobody is told to remove the member",
+)
+def test_a_voter_with_another_peer_url_is_to_get_its_own_again(
+    urls: tuple[str, ...], away: tuple[int, ...]
+) -> None:
+    scene = moved(silent(formed(3), *away), 1, *urls)
+    made = plan(scene)
+    assert (made.rule, made.actions) == ("refuse_foreign_members", ())
+    assert made.decision.message == (
+        f"Member {member_id(1):x} is db-1 of this cluster, but a client of etcd has changed its "
+        f"peer URL to {' '.join(urls)}. Put it back with `etcdctl member update "
+        f"{member_id(1):x} --peer-urls={NAMING.peer_url(1)}`, and do not remove the member. "
+        "Nothing is changed until then."
+    )
+    assert "peer URL" in report(scene, made.decision).members[-1].message
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        moved(silent(formed(3), 1), 1, "http://evil:2380", name="other"),
+        moved(silent(formed(3), 1), 1, "http://evil:2380", client_urls=()),
+        without_claims(moved(silent(formed(3), 1), 1, "http://evil:2380"), 1),
+        change_claim(moved(silent(formed(3), 1), 1, "http://evil:2380"), 1, owner_uid="another"),
+        by_hand(formed(3), "http://evil:2380", started=True, name="db-1"),
+    ],
+    ids=["another name", "it has not served", "no disk", "another's disk", "db-1 is there"],
+)
+def test_a_name_alone_makes_nobody_a_member(scene: Snapshot) -> None:
+    assert "`etcdctl member remove`" in plan(scene).decision.message
 
 
 @pytest.mark.parametrize(
