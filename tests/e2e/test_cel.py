@@ -76,6 +76,15 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
         ({"image": image}, "not the whole name of an image")
         for image in ("etcd", "localhost:5000/etcd", "etcd:", "Etcd:1", "etcd@sha256:12", "a b:1")
     ),
+    *(
+        ({"storage": {"volumeClaimTemplate": {"spec": claim}}}, "may start only on empty disks")
+        for claim in (
+            {"volumeName": "pv-1"},
+            {"dataSource": {"kind": "PersistentVolumeClaim", "name": "data-old-0"}},
+            {"dataSourceRef": {"kind": "VolumeSnapshot", "name": "old"}},
+        )
+    ),
+    ({"storage": {"volumeClaimTemplate": {"spec": {"volumeName": "", "selector": {}}}}}, None),
 ]
 
 

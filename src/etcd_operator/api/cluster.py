@@ -80,7 +80,8 @@ class Storage(Model):
         None,
         description=(
             "Base of the PersistentVolumeClaim template: labels, annotations, accessModes, "
-            "selector. Immutable once the StatefulSet exists."
+            "selector. No volumeName, dataSource or dataSourceRef: members start on empty disks. "
+            "Immutable once the StatefulSet exists."
         ),
     )
     retention_policy: RetentionPolicy = Field(

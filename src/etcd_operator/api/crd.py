@@ -36,6 +36,26 @@ COLUMNS: Final = (
     ("Message", "string", ".status.message", 1),
 )
 
+_FREE: Final[Json] = {"x-kubernetes-preserve-unknown-fields": True}
+_MAYBE_FREE: Final[Json] = {"type": "object", "nullable": True, **_FREE}
+# Rules see of an object of free form only the fields that are declared.
+_CLAIM_TEMPLATE: Final[Json] = {
+    "properties": {
+        "spec": {
+            **_MAYBE_FREE,
+            "properties": {
+                "volumeName": {"type": "string", "nullable": True},
+                "dataSource": _MAYBE_FREE,
+                "dataSourceRef": _MAYBE_FREE,
+            },
+        }
+    }
+}
+_SEEN_BY_RULES: Final[dict[str, Json]] = {
+    f"{spec}.storage.volumeClaimTemplate": _CLAIM_TEMPLATE
+    for spec in ("spec", "spec.clusterTemplate")
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:
@@ -236,7 +256,7 @@ class _Translator:
         values = schema.get("additionalProperties")
         if isinstance(values, dict) and values:
             return {"additionalProperties": self._translate(values, f"{path}.*")}
-        return {"x-kubernetes-preserve-unknown-fields": True}
+        return {**_FREE, **_SEEN_BY_RULES.get(path, {})}
 
     def _finish(self, made: Json, schema: Json, path: str) -> Json:
         if "description" in schema:

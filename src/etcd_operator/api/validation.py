@@ -37,6 +37,12 @@ SHORTEST_DELAY: Final = timedelta(seconds=10)
 TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 # On a Pod: replace this member now.
 ANNOTATION_REPLACE: Final = "etcd.etcd.io/replace-member"
+# What of a claim decides which data a new disk begins with: etcd would start with an earlier life.
+SOURCES_OF_DATA: Final = ("volumeName", "dataSource", "dataSourceRef")
+SOURCE_REMEDY: Final = (
+    "is not possible, because members may start only on empty disks: remove it, and start from "
+    "data with an EtcdRestore"
+)
 NAME_FORM: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -128,6 +134,12 @@ def _check_storage(spec: EtcdClusterSpec) -> Iterator[Problem]:
             f"spec.storage.size {spec.storage.size} is not a size: use a positive quantity such "
             "as 10Gi.",
         )
+    claim = (spec.storage.volume_claim_template or {}).get("spec")
+    given = claim if isinstance(claim, dict) else {}
+    for field in SOURCES_OF_DATA:
+        if given.get(field):
+            path = f"spec.storage.volumeClaimTemplate.spec.{field}"
+            yield Problem(path, f"{path} {SOURCE_REMEDY}.")
 
 
 def _check_maintenance(spec: EtcdClusterSpec) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ import pytest
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_cluster
-from etcd_operator.api.validation import IMAGE_REMEDY, find_problems
+from etcd_operator.api.validation import IMAGE_REMEDY, SOURCE_REMEDY, find_problems
 from etcd_operator.json_types import Json
 from tests.builders.snapshots import raw_cluster
 
@@ -93,6 +93,18 @@ BAD: list[tuple[Json, str, str]] = [
     *(
         ({"storage": {"size": size}}, "spec.storage.size", DISK.format(size))
         for size in ("ten", "10GiB", "", "0", "-1Gi", "10 Gi", "1e99999999")
+    ),
+    *(
+        (
+            {"storage": {"volumeClaimTemplate": {"spec": {field: value}}}},
+            f"spec.storage.volumeClaimTemplate.spec.{field}",
+            f"spec.storage.volumeClaimTemplate.spec.{field} {SOURCE_REMEDY}.",
+        )
+        for field, value in (
+            ("volumeName", "pv-1"),
+            ("dataSource", {"kind": "PersistentVolumeClaim", "name": "data-old-0"}),
+            ("dataSourceRef", {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot"}),
+        )
     ),
     *(
         ({"image": image}, "spec.image", f"spec.image {image} is {IMAGE_REMEDY}.")
@@ -179,6 +191,8 @@ GOOD: list[Json] = [
     ),
     *({"version": version} for version in ("3.5.0", "v3.5.21", "3.6.4", "v3.10.0")),
     {"storage": {"size": "1.5Gi"}},
+    {"storage": {"volumeClaimTemplate": {"spec": {"volumeName": "", "dataSource": None}}}},
+    {"storage": {"volumeClaimTemplate": {"spec": "of no use"}}},
     {"security": {}},
     {"security": {"tls": {"enabled": False}}},
     {"security": {"tls": {}}},

@@ -21,6 +21,8 @@ from etcd_operator.api.validation import (
     IMAGE_REMEDY,
     NAME_FORM,
     NAME_LENGTH,
+    SOURCE_REMEDY,
+    SOURCES_OF_DATA,
     TAGGED_VERSION,
     TIME_OF_DAY,
 )
@@ -239,6 +241,17 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             "isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))",
             _say("'size ' + string(self)", "not a size: use a positive quantity such as 10Gi"),
         )
+    ],
+    "spec.storage.volumeClaimTemplate": [
+        *(
+            _rule(f"!has(self.spec) || !has(self.spec.{field})", f"{field} {SOURCE_REMEDY}")
+            for field in SOURCES_OF_DATA
+            if field != "volumeName"
+        ),
+        _rule(
+            "!has(self.spec) || !has(self.spec.volumeName) || self.spec.volumeName == ''",
+            f"volumeName {SOURCE_REMEDY}",
+        ),
     ],
     "spec.recovery.memberReplacementDelay": [
         _rule(

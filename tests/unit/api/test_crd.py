@@ -1,0 +1,30 @@
+"""The CustomResourceDefinitions, as far as no server is needed to judge them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from etcd_operator.api.crd import DEFINITIONS, Definition, build_crd
+from etcd_operator.json_types import Json
+
+
+def free_forms(schema: Json) -> Iterator[Json]:
+    """Every object whose fields are the user's, and that rules look at."""
+    if "x-kubernetes-preserve-unknown-fields" in schema and "x-kubernetes-validations" in schema:
+        yield schema
+    for inner in schema.get("properties", {}).values():
+        yield from free_forms(inner)
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda d: d.plural)
+def test_rules_about_an_object_of_free_form_see_the_fields_that_they_name(
+    definition: Definition,
+) -> None:
+    """The API server refuses the whole definition otherwise."""
+    versions = build_crd(definition)["spec"]["versions"]
+    for schema in free_forms(versions[0]["schema"]["openAPIV3Schema"]):
+        assert all("self.spec" in rule["rule"] for rule in schema["x-kubernetes-validations"])
+        declared = schema["properties"]["spec"]["properties"]
+        assert {"volumeName", "dataSource", "dataSourceRef"} <= declared.keys()
