@@ -51,7 +51,8 @@ def test_a_member_removed_by_hand_between_others_comes_back_on_a_new_disk(cluste
     cluster.wait_running(3)
     cluster.put("key", "value")
     disks, old_id = cluster.uids("pvc"), cluster.member("c-1")["id"]
-    cluster.etcdctl("member", "remove", old_id)
+    # etcd refuses this until all have been connected for five seconds.
+    wait_until("etcd removes it", lambda: bool(cluster.etcdctl("member", "remove", old_id)))
     wait_until("it is announced again", lambda: bool(cluster.events("MemberAdded")), 60)
     cluster.wait_running(3, seconds=120)
     assert cluster.member("c-1")["id"] != old_id
