@@ -237,6 +237,13 @@ REFUSED_BY_KUBERNETES: Final = Reason(
     "Correct what the message says; the step is tried again at most 30 s later.",
     blocks=True,
 )
+KUBERNETES_UNAVAILABLE: Final = Reason(
+    "KubernetesUnavailable",
+    "For ten seconds or more, the API server, or an admission webhook that it asks, has given no "
+    "usable answer to a step.",
+    "Mend what the message names; the step is tried again until it is answered.",
+    blocks=True,
+)
 REFUSED_BY_ETCD: Final = Reason(
     "RefusedByEtcd",
     "etcd refuses a step; it is asked again.",

@@ -15,14 +15,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from etcd_operator.api.cluster import Condition, EtcdCluster, EtcdClusterStatus, Phase
-from etcd_operator.core.actions import Action, ApplyObject, EvictPod, SetFinalizer
-from etcd_operator.core.actions.sentences import describe
+from etcd_operator.core.actions import Action, ApplyObject, SetFinalizer
 from etcd_operator.core.consistency.divergence import suspect_ids
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.operator_upgrade import is_upgrade
 from etcd_operator.core.plan.planner import Plan, plan
-from etcd_operator.core.reachability.unreachable import explain_user
 from etcd_operator.core.reasons import attention
 from etcd_operator.core.required_backup.requirement import hold_upgrade
 from etcd_operator.core.status.conditions import WARNINGS
@@ -31,17 +29,19 @@ from etcd_operator.errors import (
     Conflict,
     EtcdRefused,
     EvictionRefused,
-    Forbidden,
-    Invalid,
+    KubeUnavailable,
     NotFound,
-    OperatorError,
-    Refusal,
     find_retry_after,
 )
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.corrections import Corrections
 from etcd_operator.runtime.engine.execute import Executor, Outcome
 from etcd_operator.runtime.engine.gather import Gatherer
+from etcd_operator.runtime.engine.refusals import (
+    explain_eviction,
+    explain_refusal,
+    explain_silence,
+)
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.kubernetes import api as kube
@@ -63,6 +63,8 @@ TOLD_FROM = 10
 LOOK_AT_CLAIM = 10.0
 # Kubernetes usually looks at a changed StatefulSet within milliseconds.
 UNOBSERVED_FOR = timedelta(seconds=10)
+# One lost answer, or an API server that restarts, is over before this.
+UNANSWERED_FOR = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class LastPass:
 
     `refusals` counts how often in a row etcd, or a PodDisruptionBudget, has refused the same kind
     of action; `unobserved` is since when all would be well but for a template that Kubernetes has
-    yet to look at.
+    yet to look at; `unanswered` is since when no pass has had a usable answer to what it wrote.
     """
 
     done: tuple[Action, ...] = ()
@@ -87,6 +89,7 @@ class LastPass:
     refused: str = ""
     refusals: int = 0
     unobserved: datetime | None = None
+    unanswered: datetime | None = None
 
 
 class Reconciler:
@@ -143,9 +146,13 @@ class Reconciler:
         unobserved = self._find_unobserved(planned, outcome, snapshot)
         decision = _choose_report(planned.decision, outcome, unobserved, snapshot)
         if decision is not None and self._count_refusals(cluster, outcome) >= TOLD_FROM:
-            decision = _explain_eviction(decision, outcome)
+            decision = explain_eviction(decision, outcome)
+        unanswered = self._find_unanswered(outcome, snapshot)
+        if decision is not None and unanswered and snapshot.now - unanswered >= UNANSWERED_FOR:
+            decision = explain_silence(decision, outcome)
         late = decision is not None and not await self._report(snapshot, decision)
-        return self._schedule(cluster, planned, outcome, late=late, unobserved=unobserved)
+        since = LastPass(unobserved=unobserved, unanswered=unanswered)
+        return self._schedule(cluster, planned, outcome, since, late=late)
 
     def _count_refusals(self, cluster: EtcdCluster, outcome: Outcome) -> int:
         return _remember(outcome, self._last.get(cluster.uid, LastPass()), late=False).refusals
@@ -178,6 +185,13 @@ class Reconciler:
             return None
         before = self._last.get(snapshot.naming.uid)
         return (before.unobserved if before else None) or snapshot.now
+
+    def _find_unanswered(self, outcome: Outcome, snapshot: Snapshot) -> datetime | None:
+        """Since when the API server, or a webhook that it asks, gives no usable answer."""
+        if not isinstance(outcome.error, KubeUnavailable):
+            return None
+        before = self._last.get(snapshot.naming.uid)
+        return (before.unanswered if before else None) or snapshot.now
 
     async def _report(self, snapshot: Snapshot, decision: Decision) -> bool:
         """Write the status if it changed; say what blocks or broke, and once what phase it is.
@@ -226,13 +240,17 @@ class Reconciler:
         cluster: EtcdCluster,
         planned: Plan,
         outcome: Outcome,
+        since: LastPass,
         *,
         late: bool,
-        unobserved: datetime | None,
     ) -> Requeue:
         """Go on at once while things move; the same again and again is no movement."""
         before = self._last.get(cluster.uid, LastPass())
-        now = replace(_remember(outcome, before, late=late), unobserved=unobserved)
+        now = replace(
+            _remember(outcome, before, late=late),
+            unobserved=since.unobserved,
+            unanswered=since.unanswered,
+        )
         self._last[cluster.uid] = now
         repeated = bool(outcome.done) and before.done == outcome.done
         error = outcome.error
@@ -293,68 +311,13 @@ def _choose_report(
     if any(isinstance(action, SetFinalizer) for action in outcome.done):
         return None  # it put the EtcdCluster into another version, or took it away
     if unobserved is None:
-        return _explain(decision, outcome)
+        return explain_refusal(decision, outcome)
     if snapshot.now - unobserved < UNOBSERVED_FOR:
         return None  # that the new spec was observed would look as if it were done
     message = "Kubernetes has not looked at the StatefulSet since it was changed."
     return replace(
         decision, reason=attention.STATEFULSET_NOT_OBSERVED, message=message, settled=False
     )
-
-
-def _explain(decision: Decision, outcome: Outcome) -> Decision:
-    """The decision, or what Kubernetes or etcd has against it where only the user can help."""
-    if isinstance(outcome.error, EtcdRefused):
-        return _explain_etcd(decision, outcome.error, outcome.stopped_at)
-    refusals: list[tuple[Action | None, OperatorError]] = list(outcome.refused)
-    if isinstance(outcome.error, Invalid | Forbidden):
-        refusals.append((outcome.stopped_at, outcome.error))
-    if not refusals:
-        return decision
-    action, error = refusals[0]
-    what = describe(action, "the cluster")[1] if action else ""
-    why = str(error)
-    if outcome.done and not decision.settled:
-        why += f" Meanwhile: {decision.message}"
-    return replace(
-        decision,
-        reason=attention.REFUSED_BY_KUBERNETES,
-        message=f"Kubernetes refuses the next step ({what.rstrip('.')}): {why}",
-        settled=False,
-    )
-
-
-def _explain_eviction(decision: Decision, outcome: Outcome) -> Decision:
-    """The decision, or which PodDisruptionBudget has been against it for a while."""
-    pod, error = outcome.stopped_at, outcome.error
-    if not isinstance(pod, EvictPod) or not isinstance(error, EvictionRefused):
-        return decision
-    return replace(
-        decision,
-        reason=attention.EVICTION_REFUSED,
-        message=f"{decision.message} Pod {pod.name} cannot be evicted: {error} It is tried again "
-        "until the PodDisruptionBudget allows it: see `kubectl get pdb`.",
-    )
-
-
-def _explain_etcd(decision: Decision, error: EtcdRefused, action: Action | None) -> Decision:
-    """The decision, or what etcd has against it."""
-    what = describe(action, "the cluster")[1] if action else ""
-    if error.refusal is Refusal.AUTHENTICATION:
-        return replace(
-            decision,
-            reason=attention.AUTHENTICATION_REQUIRED,
-            message=f"etcd refuses the next step ({what.rstrip('.')}). {explain_user(str(error))}",
-            settled=False,
-        )
-    if error.refusal is Refusal.OTHER:
-        return replace(
-            decision,
-            reason=attention.REFUSED_BY_ETCD,
-            message=f"etcd refuses the next step ({what.rstrip('.')}): {error}",
-            settled=False,
-        )
-    return decision
 
 
 def _regarding(cluster: EtcdCluster) -> Regarding:
