@@ -225,6 +225,13 @@ def _build_container(image: str, *, watch_own_namespace: bool) -> Json:
         "imagePullPolicy": "IfNotPresent",
         "env": environment,
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        # Liveness begins after it: on a starved node the process may need minutes to start.
+        "startupProbe": {
+            "httpGet": {"path": "/livez", "port": "http"},
+            "periodSeconds": 1,
+            "timeoutSeconds": 5,
+            "failureThreshold": 300,
+        },
         "livenessProbe": {
             "httpGet": {"path": "/livez", "port": "http"},
             "periodSeconds": 10,
