@@ -46,6 +46,20 @@ def no_room(target: Target) -> Iterator[None]:
         target.run("uncordon", *nodes)
 
 
+@contextmanager
+def no_pods_in(target: Target, namespace: str) -> Iterator[None]:
+    """Let a quota refuse new Pods of one namespace; the others go on."""
+    metadata, place = {"name": "no-pods", "namespace": namespace}, f"--namespace={namespace}"
+    kind = {"apiVersion": "v1", "kind": "ResourceQuota"}
+    target.apply({**kind, "metadata": metadata, "spec": {"hard": {"count/pods": "0"}}})
+    quota = ("resourcequota", metadata["name"], place)
+    try:
+        wait_until("it counts", lambda: "hard" in target.read("get", *quota)["status"])
+        yield
+    finally:
+        target.run("delete", *quota)
+
+
 def _is_refused_a_node(target: Target) -> bool:
     """Whether the scheduler has no node for a new Pod: it hears of a cordon some time later."""
     metadata = {"name": "looks-for-a-node", "namespace": "default"}
@@ -221,6 +235,11 @@ class Cluster:
         return self.etcdctl("get", key, "--print-value-only", endpoint=self.service).removesuffix(
             "\n"
         )
+
+    def read_keys(self, prefix: str) -> dict[str, str]:
+        """Read all keys with a prefix through the client Service, their values being one line."""
+        lines = self.etcdctl("get", prefix, "--prefix", endpoint=self.service).splitlines()
+        return dict(zip(lines[::2], lines[1::2], strict=True))
 
     def member_list(self) -> list[Json]:
         """The members as etcd has them, IDs as numbers."""

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import Target
-from tests.e2e.harness import Cluster, no_room, wait_until
+from tests.e2e.harness import Cluster, no_pods_in, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -47,11 +47,10 @@ def test_one_that_never_came_up(cluster: Cluster) -> None:
     assert_nothing_left(cluster)
 
 
-@pytest.mark.alone
 def test_one_without_quorum(target: Target, cluster: Cluster) -> None:
     cluster.create(size=3)
     cluster.wait_running(3)
-    with no_room(target):
+    with no_pods_in(target, cluster.namespace):
         cluster.kubectl("delete", "pod", "c-1", "c-2")
         cluster.wait_reason("QuorumHealthy", "MajorityLost")
         cluster.delete()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from deploy.target import Target
-from tests.e2e.harness import Cluster, no_room, wait_until
+from tests.e2e.harness import Cluster, no_pods_in, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -176,12 +176,11 @@ def test_all_pods_deleted_at_once(cluster: Cluster) -> None:
     assert cluster.read_key("key") == "value"
 
 
-@pytest.mark.alone
 def test_a_lost_majority_is_named_and_heals(target: Target, cluster: Cluster) -> None:
     cluster.create(size=3)
     cluster.wait_running(3)
     cluster.put("key", "value")
-    with no_room(target):
+    with no_pods_in(target, cluster.namespace):
         cluster.kubectl("delete", "pod", "c-1", "c-2")
         said = cluster.wait_reason("QuorumHealthy", "MajorityLost", 15)
         assert "c-1" in said
