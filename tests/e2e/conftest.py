@@ -88,6 +88,8 @@ def pytest_runtest_makereport(
     found = getattr(item, "funcargs", {})
     if report.failed and call.when == "call" and {"target", "namespace"} <= found.keys():
         target, namespace = found["target"], found["namespace"]
+        # The time of the test may be over while this is written: that would end the whole run.
+        item.ihook.pytest_timeout_cancel_timer(item=item)
         said = _write_report(target, namespace, report.longreprtext)
         report.sections.append(("what was there when it failed", said))
     return report
