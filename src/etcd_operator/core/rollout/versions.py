@@ -12,12 +12,10 @@ from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_settings
-from etcd_operator.api.release import SAFE_FOR_36, Release, parse_release
+from etcd_operator.api.release import SAFE_FOR_36, Minor, Release, parse_minor, parse_release
 from etcd_operator.core.model.members import MemberStatus
 from etcd_operator.core.model.naming import ANNOTATION_VERSION
 from etcd_operator.core.model.snapshot import Snapshot
-
-Minor = tuple[int, int]
 
 # The only step down that is carried out, and the target as etcd takes it.
 DOWN_FROM: Final = (3, 6)
@@ -107,9 +105,9 @@ def is_readable(snapshot: Snapshot) -> bool:
     then speaks and stores as 3.5 does.
     """
     told = statuses(snapshot)
-    newer = [s for s in told if (parse_release(s.version) or (0, 0, 0))[:2] == DOWN_FROM]
-    held = len(newer) < len(told) or all(_is(s.downgrade_target, DOWN_TO) for s in newer)
-    stored = all(_is(s.storage_version, DOWN_TO) for s in newer)
+    newer = [s for s in told if parse_minor(s.version) == DOWN_FROM]
+    held = len(newer) < len(told) or all(parse_minor(s.downgrade_target) == DOWN_TO for s in newer)
+    stored = all(parse_minor(s.storage_version) == DOWN_TO for s in newer)
     return bool(told) and all_answer(snapshot) and held and stored
 
 
@@ -134,11 +132,6 @@ def find_lie(snapshot: Snapshot) -> Lie | None:
         return None
     others = {name: ran for name, ran in found.items() if ran[:2] != claimed[:2]}
     return Lie(max(others.values()), tuple(others)) if others else None
-
-
-def _is(version: str, minor: Minor) -> bool:
-    release = parse_release(version)
-    return release is not None and release[:2] == minor
 
 
 def find_obstacle(snapshot: Snapshot) -> Obstacle | None:
@@ -193,9 +186,9 @@ def _is_log_new(snapshot: Snapshot, record: Record | None) -> bool:
     """Whether no entry of 3.5 is left, and nothing of what that took."""
     told = statuses(snapshot)
     settled = all(
-        not s.downgrade_target and _is(s.storage_version, DOWN_FROM)
+        not s.downgrade_target and parse_minor(s.storage_version) == DOWN_FROM
         for s in told
-        if _is(s.version, DOWN_FROM)
+        if parse_minor(s.version) == DOWN_FROM
     )
     return record is not None and record.log >= DOWN_FROM and settled and all_answer(snapshot)
 
