@@ -68,6 +68,7 @@ STRANGERS: Final = (
            "core/in_place_restore/guard.py",
            "_is_known",
            "(name, uid, volume) in known | back", "True"),
-    Mutant("forgets what was announced when it recovers", "core/quorum_loss/rule.py", "_layout",
+    Mutant("forgets what was announced when it recovers", "core/quorum_loss/steps.py",
+           "lay_out_recovery",
            "snapshot.announced", "0"),
 )  # fmt: skip

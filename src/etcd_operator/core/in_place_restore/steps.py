@@ -1,8 +1,9 @@
-"""Steps that stages of a restore in place share: to stop members, set disks aside, record."""
+"""What is done at the stages of a restore in place, and what several of them share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec, Phase
@@ -11,11 +12,17 @@ from etcd_operator.core.actions import (
     ApplyObject,
     DeleteObject,
     QuarantineDisk,
-    RecordRestore,
+    RestoreReclaimPolicy,
+    RetainVolume,
 )
 from etcd_operator.core.bootstrap.gate import Gate, Layout
 from etcd_operator.core.certificates.wanted import all_trust
-from etcd_operator.core.in_place_restore.record import OldDisk, RestoreRecord, find_restore_record
+from etcd_operator.core.in_place_restore.record import (
+    OldDisk,
+    RestoreRecord,
+    Stage,
+    find_restore_record,
+)
 from etcd_operator.core.model.decision import POD_START, Decision
 from etcd_operator.core.model.live_objects import Claim
 from etcd_operator.core.model.snapshot import Snapshot
@@ -24,6 +31,111 @@ from etcd_operator.core.reasons import routine
 from etcd_operator.core.rollout.versions import next_record
 
 WHY: Final = "a backup is restored in place"
+
+
+@dataclass(frozen=True, slots=True)
+class Restoring:
+    """The snapshot, and the record of the restore in place that is under way, if one is."""
+
+    snapshot: Snapshot
+    record: RestoreRecord | None
+
+    @property
+    def stage(self) -> Stage | None:
+        """How far it is; None if none is under way."""
+        return self.record.stage if self.record else None
+
+    @property
+    def restore(self) -> RestoreRecord:
+        """The record, at a stage that has one."""
+        if self.record is None:
+            raise ValueError("no restore in place is under way")
+        return self.record
+
+
+# What is done
+
+
+def go_on(_: Restoring) -> Decision:
+    """Nothing but the record of the next stage."""
+    return step("")
+
+
+def retain_volumes(view: Restoring) -> Decision:
+    """The volumes are retained: a missing right shows while the cluster still serves."""
+    kept = (RetainVolume(*name_disk(view.snapshot, d)) for d in find_disks(view) if d.volume)
+    return step("The disks are told to stay.", tuple(kept))
+
+
+def stop_members(view: Restoring) -> Decision:
+    """The StatefulSet runs no Pod."""
+    snapshot = view.snapshot
+    return step("The members stop.", stop_pods(snapshot), name_stuck(snapshot))
+
+
+def look_for_claims(_: Restoring) -> Decision:
+    """Claims are looked up before they count as all."""
+    return step("The members have stopped.")
+
+
+def set_aside(view: Restoring) -> Decision:
+    """The claims are deleted, their volumes stay."""
+    return step("The disks of the earlier cluster are set aside.", quarantine(find_claims(view)))
+
+
+def await_disks(view: Restoring) -> Decision:
+    """The EtcdRestore fills fresh disks."""
+    return step(f"The EtcdRestore fills {view.restore.size} fresh disks.")
+
+
+def record_cluster_id(_: Restoring) -> Decision:
+    """The new cluster ID is recorded, in the status and on the objects."""
+    said = step("The members serve, and their cluster ID is recorded.")
+    return replace(said, corrects_objects=True)
+
+
+def release_old_volumes(view: Restoring) -> Decision:
+    """The earlier volumes get the reclaim policy back that they had."""
+    freed = (
+        RestoreReclaimPolicy(*name_disk(view.snapshot, disk))
+        for disk in view.restore.disks
+        if disk.volume
+    )
+    return Decision(
+        reason=routine.RESTORED_IN_PLACE,
+        message="Every member of the restored cluster serves: the earlier disks are let go.",
+        phase=Phase.RESTORING,
+        actions=tuple(freed),
+        requeue_after=POD_START,
+    )
+
+
+# What stages share
+
+
+def find_disks(view: Restoring) -> tuple[OldDisk, ...]:
+    """The disks of the earlier cluster, as they are to be recorded now.
+
+    Before their claims go they are those that there are; while they go, those on record as well.
+    """
+    match view.stage:
+        case None | Stage.KEEP | Stage.STOP:
+            known = {}
+        case Stage.SET_ASIDE:
+            known = {disk.claim_uid: disk for disk in view.restore.disks}
+        case _:
+            return view.restore.disks
+    for claim in find_claims(view):
+        if not claim.deleting:
+            volume = "" if claim.lost else claim.volume
+            known[claim.uid] = OldDisk(claim.ordinal, claim.uid, volume)
+    return tuple(sorted(known.values(), key=lambda disk: (disk.ordinal, disk.claim_uid)))
+
+
+def find_claims(view: Restoring) -> list[Claim]:
+    """The claims of this cluster."""
+    snapshot = view.snapshot
+    return [claim for claim in snapshot.claims if claim.owner_uid == snapshot.naming.uid]
 
 
 def is_at_rest(snapshot: Snapshot) -> bool:
@@ -87,19 +199,6 @@ def name_stuck(snapshot: Snapshot) -> str:
         return ""
     names, nodes = ", ".join(p.name for p in late), ", ".join(sorted({p.node for p in late}))
     return f"Waiting for Pods {names} to end; if Node {nodes} is gone, delete it."
-
-
-def write_record(
-    snapshot: Snapshot, following: RestoreRecord | None, *, undone: bool = False
-) -> RecordRestore:
-    """The write of the record onto the EtcdCluster as it was looked at; None takes it off."""
-    cluster = snapshot.cluster
-    return RecordRestore(following, cluster.uid, cluster.resource_version, undone)
-
-
-def record_stage(snapshot: Snapshot, following: RestoreRecord) -> Decision:
-    """Nothing but the record of the next stage: whoever goes on from here sees it."""
-    return step("", (write_record(snapshot, following),))
 
 
 def step(message: str, actions: tuple[Action, ...] = (), waits: str = "") -> Decision:

@@ -9,6 +9,7 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ApplyObject
+from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.members import Member, MemberList
 from etcd_operator.core.model.naming import (
     ANNOTATION_ANNOUNCED,
@@ -16,9 +17,12 @@ from etcd_operator.core.model.naming import (
     ANNOTATION_SPENT,
 )
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.state_machine import Meanwhile, Transition
 from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.quorum_loss.machine import MACHINE
 from etcd_operator.core.quorum_loss.record import Stage, find_recovery
 from etcd_operator.core.quorum_loss.rule import recover_quorum
+from etcd_operator.core.quorum_loss.steps import Recovering
 from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.status.conditions import judge
 from etcd_operator.core.status.report import report
@@ -37,6 +41,7 @@ from tests.builders.quorum_loss import (
     says_empty,
     settled_again,
     started_again,
+    take_effect,
     with_note,
     with_standing,
 )
@@ -149,6 +154,16 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("quarantine data-db-1", "quarantine data-db-2"),
+        flags("no upkeep"),
+    ),
+    Fires(
+        "nothing of the others is left: that is recorded",
+        recover_quorum,
+        follow(without_pods(follow(isolating()), 1, 2)),
+        routine.RECOVERING_QUORUM,
+        KEPT,
+        Phase.FAILED,
+        ("apply ConfigMap db-config",),
         flags("no upkeep"),
     ),
     Fires(
@@ -350,3 +365,32 @@ def test_what_was_announced_stays_on_record_when_a_recovery_is_called_off() -> N
     assert planned.rule == "recover_quorum"
     (written,) = (a for a in planned.actions if isinstance(a, ApplyObject))
     assert written.manifest["metadata"]["annotations"][ANNOTATION_ANNOUNCED] == "5"
+
+
+def row_of(
+    snapshot: Snapshot,
+) -> Meanwhile[Recovering, Decision] | Transition[Recovering, Decision]:
+    """The row of the table that decides in this scene."""
+    view = Recovering(snapshot, find_recovery(snapshot))
+    row = MACHINE.find_row(view.stage, view)
+    assert row is not None
+    return row
+
+
+def test_every_row_of_the_table_decides_in_one_of_these_scenes() -> None:
+    refused = approve(lost(1, 2), "beef")
+    failed = without_claims(follow(forced()), 0)
+    taken = [row_of(scene) for scene in (refused, failed, *(row.scene for row in FIRES))]
+    assert [row for row in MACHINE.rows if row not in taken] == []
+
+
+@pytest.mark.parametrize("row", FIRES, ids=lambda row: row.title)
+def test_a_stage_is_recorded_by_its_transition_alone(row: Fires) -> None:
+    decided, recovery = row_of(row.scene), find_recovery(row.scene)
+    after = row.scene
+    for action in plan(row.scene).actions:
+        after = take_effect(after, action)
+    recorded = find_recovery(after)
+    followed = decided.to if isinstance(decided, Transition) else decided.stage
+    assert (recorded.stage if recorded else None) is followed
+    assert (recovery.stage if recovery else None) is decided.stage
