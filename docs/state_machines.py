@@ -13,6 +13,7 @@ from inspect import getdoc
 from textwrap import wrap
 from typing import Any, Final
 
+from etcd_operator.core.certificates import machine as certificates
 from etcd_operator.core.in_place_restore import machine as in_place_restore
 from etcd_operator.core.model.state_machine import Meanwhile, StateMachine, Transition, otherwise
 from etcd_operator.core.quorum_loss import machine as quorum_loss
@@ -55,6 +56,14 @@ PAGES: Final = (
         "majority](../how-to/lost-majority.md) and [decision "
         "9](../adr/0009-recovery-from-a-lost-majority.md).",
         quorum_loss.MACHINE,
+    ),
+    Page(
+        "Replacement of a CA",
+        "certificates",
+        "Nothing is recorded: the phase of each CA follows from what the Secrets hold. See "
+        "[Encrypt](../how-to/encrypt.md) and [decision "
+        "8](../adr/0008-certificates-in-secrets.md).",
+        certificates.MACHINE,
     ),
 )
 

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject, CertificateAction
-from etcd_operator.core.certificates.rule import is_retirement_due
+from etcd_operator.core.certificates.machine import is_retirement_due
 from etcd_operator.core.certificates.state import Certificate, Credential, Trusted, key_ids
 from etcd_operator.core.certificates.wanted import (
     CLIENT_TRUST_FILE,

@@ -1,15 +1,7 @@
 """Issue certificates, and let a new authority take the place of an old one.
 
-etcd loads its certificate for every connection, but whom it trusts only when it starts. So a
-certificate is renewed without a restart (`renew`), and an authority is replaced in three phases:
-
-    1. the new one is trusted beside the old one, which goes on signing; all members restart, one at
-       a time
-    2. certificates come from the new one, as soon as every member trusts it
-    3. the old one is trusted no more, when nobody shows a certificate of it, and its key goes; all
-       members restart
-
-The restarts are those of `roll`: whom the members trust is part of their template.
+A certificate is renewed without a restart (`renew`), an authority is replaced in the phases of
+`machine`.
 """
 
 from __future__ import annotations
@@ -25,17 +17,14 @@ from etcd_operator.core.actions import (
     ShareTrust,
 )
 from etcd_operator.core.certificates.cert_manager import find_credential_problem
-from etcd_operator.core.certificates.settings import tls_of
-from etcd_operator.core.certificates.signers import ca_overlap, choose_signer
-from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, Trusted, key_ids
+from etcd_operator.core.certificates.machine import MACHINE, Authority, find_phase
+from etcd_operator.core.certificates.signers import choose_signer
+from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, key_ids
 from etcd_operator.core.certificates.wanted import (
-    CLIENT_TRUST_FILE,
-    PEER_TRUST_FILE,
     PLAIN,
     describe_tls,
     leaf_lifetime,
     own_credentials,
-    port_of,
     trust_of,
     wanted_authorities,
     wanted_leaves,
@@ -128,80 +117,12 @@ def _phase(snapshot: Snapshot, otherwise: Phase) -> Phase:
 
 def _act_on_authorities(snapshot: Snapshot) -> Iterator[CertificateAction]:
     for name in wanted_authorities(snapshot):
-        live = snapshot.credentials.get(name)
-        if live and live.deleting:
+        view = Authority(snapshot, name)
+        if view.live and view.live.deleting:
             continue
-        if live is None or live.certificate is None:
-            yield _issue(snapshot, name, live, _remember(snapshot, name), "the cluster needs it")
-        elif not is_changing(live) and (why := _why_replace(snapshot, live)):
-            yield _issue(snapshot, name, live, live.trusted, why)
-        elif is_retirement_due(snapshot, name) and _nobody_shows_old(snapshot, name):
-            signer = tuple(t for t in live.trusted if t.key_id == live.certificate.key_id)
-            why = "nothing is signed by the authority of before any more"
-            yield ShareTrust(name, live.uid, live.resource_version, signer, why)
-
-
-def _issue(
-    snapshot: Snapshot, name: str, live: Credential | None, keep: tuple[Trusted, ...], why: str
-) -> IssueAuthority:
-    uid, version = (live.uid, live.resource_version) if live else ("", "")
-    return IssueAuthority(
-        name, uid, version, tls_of(snapshot.cluster.spec).ca_generation, keep, why
-    )
-
-
-def _remember(snapshot: Snapshot, name: str) -> tuple[Trusted, ...]:
-    """Authorities that members trust, by the gate and the leaves, where their Secret was lost."""
-    file = PEER_TRUST_FILE if name == snapshot.naming.peer_authority else CLIENT_TRUST_FILE
-    known = {one.key_id: one for one in snapshot.gate_trust.get(file, ())}
-    for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
-        live = snapshot.credentials.get(leaf.secret)
-        if leaf.authority == name and live:
-            known.update({one.key_id: one for one in live.trusted})
-    return tuple(known[key_id] for key_id in sorted(known))
-
-
-def _why_replace(snapshot: Snapshot, live: Credential) -> str:
-    if live.generation != tls_of(snapshot.cluster.spec).ca_generation:
-        return "spec.security.tls.caGeneration has changed"
-    if live.certificate and live.certificate.is_due(snapshot.now):
-        return "two thirds of its life are over"
-    return ""
-
-
-def is_changing(authority: Credential) -> bool:
-    """Whether an authority of before is trusted beside the new one, or its key is kept."""
-    return len(authority.trusted) > 1 or authority.previous is not None
-
-
-def is_retirement_due(snapshot: Snapshot, authority: str) -> bool:
-    """Whether all that an older authority signed was replaced long enough ago."""
-    live = snapshot.credentials.get(authority)
-    if live is None or live.certificate is None or not is_changing(live):
-        return False
-    for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
-        if leaf.authority != authority:
-            continue
-        one = snapshot.credentials.get(leaf.secret)
-        certificate = one.certificate if one else None
-        if certificate is None or certificate.issuer_key_id != live.certificate.key_id:
-            return False
-        if snapshot.now < certificate.made + ca_overlap(snapshot):
-            return False
-    return True
-
-
-def _nobody_shows_old(snapshot: Snapshot, authority: str) -> bool:
-    """Whether every member that runs was seen to use the new authority's certificate."""
-    port, live = port_of(snapshot, authority), snapshot.credentials[authority]
-    if port is None:
-        return True
-    signer = live.certificate.key_id if live.certificate else ""
-    return all(
-        snapshot.presented.get((pod.ordinal, port)) == signer
-        for pod in snapshot.pods
-        if pod.running
-    )
+        row = MACHINE.find_row(find_phase(view), view)
+        if row:
+            yield from row.do(view)
 
 
 def _act_on_leaves(snapshot: Snapshot) -> Iterator[CertificateAction]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.auth.state import EtcdAuth
 from etcd_operator.core.bootstrap.rule import must_see_claims
-from etcd_operator.core.certificates.rule import is_retirement_due
+from etcd_operator.core.certificates.machine import is_retirement_due
 from etcd_operator.core.certificates.state import Credential, Trusted, join_bundle
 from etcd_operator.core.certificates.wanted import (
     CLIENT_TRUST_FILE,

@@ -10,7 +10,7 @@ import pytest
 
 from etcd_operator.core import guards
 from etcd_operator.core.actions import IssueAuthority, IssueCertificate
-from etcd_operator.core.certificates.rule import is_retirement_due
+from etcd_operator.core.certificates.machine import is_retirement_due
 from etcd_operator.core.certificates.state import Credential, Leaf, Trusted
 from etcd_operator.core.certificates.wanted import wanted_leaves
 from etcd_operator.core.model.live_objects import PodProblem

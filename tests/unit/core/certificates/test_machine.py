@@ -1,0 +1,89 @@
+"""The phases of a CA: what Secrets hold tells the phase, and each row leads to the next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from etcd_operator.core.certificates.machine import MACHINE, Authority, CaPhase, find_phase
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.state_machine import Meanwhile
+from tests.builders.certificates import (
+    after_certificate,
+    authority_id,
+    issue_all,
+    later,
+    secured,
+    to_secure,
+    with_tls,
+    without_secret,
+)
+from tests.builders.snapshots import change_pod
+
+PEERS = {"clientTLSEnabled": False}
+NAME = "db-peer-ca"
+
+
+def told(snapshot: Snapshot) -> Snapshot:
+    """The gate tells whom to trust, and all members were restarted since."""
+    trusted = snapshot.credentials[NAME].trusted
+    snapshot = replace(snapshot, gate_trust={"peer-ca.crt": trusted})
+    for pod in snapshot.pods:
+        snapshot = change_pod(snapshot, pod.ordinal, trust=tuple(one.key_id for one in trusted))
+    return snapshot
+
+
+def shown(snapshot: Snapshot) -> Snapshot:
+    """Every member was seen to show a certificate of the newest authority."""
+    newest = authority_id(snapshot, NAME)
+    return replace(snapshot, presented={(pod.ordinal, 2380): newest for pod in snapshot.pods})
+
+
+ALONE = told(secured(3, **PEERS))
+WANTED = with_tls(ALONE, caGeneration=1, **PEERS)
+SPREAD = issue_all(WANTED)
+TRUSTED = later(told(SPREAD), 2)
+SIGN = issue_all(TRUSTED)
+OVER = later(shown(SIGN), 2)
+LOST = without_secret(ALONE, NAME)
+
+PHASES = (
+    (to_secure(3, **PEERS), CaPhase.MISSING, CaPhase.ALONE),
+    (LOST, CaPhase.MISSING, CaPhase.SPREAD),
+    (ALONE, CaPhase.ALONE, None),
+    (WANTED, CaPhase.ALONE, CaPhase.SPREAD),
+    (SPREAD, CaPhase.SPREAD, None),
+    (TRUSTED, CaPhase.SPREAD, CaPhase.SIGN),
+    (SIGN, CaPhase.SIGN, None),
+    (later(SIGN, 2), CaPhase.SIGN, None),
+    (OVER, CaPhase.SIGN, CaPhase.ALONE),
+)
+
+
+@pytest.mark.parametrize(("scene", "phase", "to"), PHASES)
+def test_each_row_leads_to_its_phase(scene: Snapshot, phase: CaPhase, to: CaPhase | None) -> None:
+    view = Authority(scene, NAME)
+    assert find_phase(view) is phase
+    row = MACHINE.find_row(phase, view)
+    if row is None:
+        assert to is None
+        return
+    assert not isinstance(row, Meanwhile)
+    assert row.to is to
+    after = scene
+    for action in row.do(view):
+        after = after_certificate(after, action)
+    if to is CaPhase.SIGN:
+        after = issue_all(after)
+    assert find_phase(Authority(after, NAME)) is to
+
+
+def test_every_row_of_the_table_decides_in_one_of_these_scenes() -> None:
+    taken = [MACHINE.find_row(phase, Authority(scene, NAME)) for scene, phase, _ in PHASES]
+    assert [row for row in MACHINE.rows if row not in taken] == []
+
+
+def test_no_certificate_comes_from_the_new_one_before_it_may_sign() -> None:
+    for scene in (SPREAD, later(SPREAD, 2)):
+        assert find_phase(Authority(issue_all(scene), NAME)) is CaPhase.SPREAD
