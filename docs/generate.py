@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Final
 
+from docs.alerts_page import write_monitoring
 from docs.fields import write_fields
 from docs.headline import write_headline
 from docs.metrics import write_metrics
@@ -33,6 +34,7 @@ def generate() -> dict[Path, str]:
         reference / "metrics.md": ("the metrics", write_metrics()),
         reference / "source-map.md": ("the modules", write_source_map()),
         reference / "state-machines.md": ("the tables", write_state_machines()),
+        HERE / "monitoring.md": ("deploy/alerts", write_monitoring()),
         HERE / "reliability.md": ("recorded runs", write_reliability()),
         HERE / "performance.md": ("recorded runs", write_performance()),
     }

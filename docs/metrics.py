@@ -8,18 +8,28 @@ from prometheus_client import Counter
 from prometheus_client.metrics import MetricWrapperBase
 
 from deploy.manifests import PORT
+from etcd_operator.runtime.process.cluster_series import CLUSTER, FAMILIES
 from etcd_operator.runtime.process.metrics import Metrics
 
-INTRODUCTION: Final = f"""\
+# tests/unit/runtime/process/test_metrics.py counts them.
+SERIES_OF_THREE: Final = 50
+
+INTRODUCTION: Final = """\
 # Metrics
 
-The operator serves these at `/metrics` on port {PORT}, in the text format of Prometheus, together
+The operator serves these at `/metrics` on port {port}, in the text format of Prometheus, together
 with the usual `process_*` and `python_*` metrics. Its Pods carry the annotations
 `prometheus.io/scrape` and `prometheus.io/port`.
 
-Both replicas serve metrics; only the one whose `etcd_operator_leading` is 1 makes passes, and only
-its figures about clusters are current. The members of a cluster serve etcd's own metrics over
-plain HTTP on port 2381 of their Pods.
+Both replicas serve metrics; only the one whose `etcd_operator_leading` is 1 makes passes, and it
+alone has series about clusters. When the Lease goes to the other replica, both may have them for
+one scrape interval: use `max by (namespace, cluster)` in your own rules, as [the alerts that are
+shipped](../monitoring.md) do. The members of a cluster serve etcd's own metrics over plain HTTP on
+port 2381 of their Pods.
+
+A cluster of three members with TLS and backups has about {cardinality} series, which go when it is
+deleted. Their number does not grow with time: the labels `reason`, `role`, `version` and `node`
+replace each other.
 
 | Metric | Type | Labels | Meaning |
 |---|---|---|---|
@@ -36,4 +46,7 @@ def write_metrics() -> str:
             labels = ", ".join(f"`{label}`" for label in metric._labelnames)
             cells = (f"`{name}`", described.type, labels, described.documentation)
             rows.append(f"| {' | '.join(cells)} |\n")
-    return INTRODUCTION + "".join(rows)
+    for family in FAMILIES:
+        labels = ", ".join(f"`{label}`" for label in (*CLUSTER, *family.labels))
+        rows.append(f"| `{family.metric}` | gauge | {labels} | {family.text} |\n")
+    return INTRODUCTION.format(port=PORT, cardinality=SERIES_OF_THREE) + "".join(rows)

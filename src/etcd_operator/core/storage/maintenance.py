@@ -208,7 +208,7 @@ def _has_room(snapshot: Snapshot) -> bool:
     if outdated or not _is_template_settled(snapshot):
         return False
     return all(
-        _status(seat).db_size < (1 - ROOM) * _quota(snapshot, _status(seat))
+        _status(seat).db_size < (1 - ROOM) * quota_of(snapshot, _status(seat))
         for seat in _order(snapshot)
     )
 
@@ -223,7 +223,8 @@ def _is_template_settled(snapshot: Snapshot) -> bool:
     return snapshot.statefulset_observed and (annotations or {}).get(ANNOTATION_CONFIG) == wanted
 
 
-def _quota(snapshot: Snapshot, status: MemberStatus) -> int:
+def quota_of(snapshot: Snapshot, status: MemberStatus) -> int:
+    """The size of its database at which a member refuses writes: it says so itself from 3.6 on."""
     config = snapshot.cluster.spec.etcd_config
     return status.db_size_quota or (config and config.quota_backend_bytes) or DEFAULT_QUOTA
 

@@ -73,6 +73,8 @@ class Controller:
     async def run(self) -> None:
         """Begin with a pass over every cluster, then follow the changes."""
         self._queue = WorkQueue()
+        kind = self._caches.roots.kind.name
+        self._metrics.queued.labels(kind).set_function(lambda: len(self._queue))
         self._leading = True
         try:
             for root in self._caches.roots.values():
@@ -83,7 +85,8 @@ class Controller:
         finally:
             self._leading = False
             # From here on the other replica knows better.
-            self._metrics.forget_clusters()
+            self._metrics.clusters.clear()
+            self._queue = WorkQueue()
 
     async def _work(self) -> None:
         while True:

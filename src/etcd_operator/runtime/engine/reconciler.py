@@ -16,7 +16,6 @@ import structlog
 
 from etcd_operator.api.cluster import Condition, EtcdCluster, EtcdClusterStatus, Phase
 from etcd_operator.core.actions import Action, ApplyObject, SetFinalizer
-from etcd_operator.core.consistency.divergence import suspect_ids
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.operator_upgrade import is_upgrade
@@ -47,6 +46,7 @@ from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
+from etcd_operator.runtime.process.cluster_series import measure
 from etcd_operator.runtime.process.latest import Latest
 from etcd_operator.runtime.process.metrics import Metrics
 
@@ -122,11 +122,11 @@ class Reconciler:
         """Make one pass over a cluster; raises KubeError if it could not even look."""
         cluster = self._caches.clusters.get(namespace, name)
         if cluster is None:
-            self._metrics.forget_cluster(namespace, name)
+            self._metrics.clusters.forget((namespace, name))
             return Requeue()
         cluster = await self._operators.settle(cluster)
         if cluster is None:
-            self._metrics.forget_cluster(namespace, name)
+            self._metrics.clusters.forget((namespace, name))
             return Requeue(LOOK_AT_CLAIM)
         gathered = await self._gatherer.gather(cluster)
         snapshot = hold_upgrade(replace(gathered, kept=self._corrections.look(cluster.uid)))
@@ -152,7 +152,10 @@ class Reconciler:
             decision = explain_silence(decision, outcome)
         late = decision is not None and not await self._report(snapshot, decision)
         since = LastPass(unobserved=unobserved, unanswered=unanswered)
-        return self._schedule(cluster, planned, outcome, since, late=late)
+        requeue = self._schedule(cluster, planned, outcome, since, late=late)
+        if not requeue.failure:
+            self._metrics.clusters.note_pass((namespace, name), snapshot.now.timestamp())
+        return requeue
 
     def _count_refusals(self, cluster: EtcdCluster, outcome: Outcome) -> int:
         return _remember(outcome, self._last.get(cluster.uid, LastPass()), late=False).refusals
@@ -200,10 +203,8 @@ class Reconciler:
         """
         cluster, regarding = snapshot.cluster, _regarding(snapshot.cluster)
         status = report(snapshot, decision)
-        self._metrics.show_cluster(cluster.namespace, cluster.name, cluster.spec.size, status)
-        self._metrics.show_comparison(
-            cluster.namespace, cluster.name, snapshot.compared, len(suspect_ids(snapshot))
-        )
+        key = (cluster.namespace, cluster.name)
+        self._metrics.clusters.show(key, measure(snapshot, status))
         bad = decision.blocked or status.phase is Phase.FAILED
         if bad:
             self._events.record(regarding, "Warning", decision.reason.name, decision.message)

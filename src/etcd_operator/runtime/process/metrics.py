@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from etcd_operator import __version__
 from etcd_operator.api.backup import EtcdBackupStatus
-from etcd_operator.api.cluster import EtcdClusterStatus, Phase
 from etcd_operator.api.parse import parse_time
-from etcd_operator.core.model.members import Comparison
+from etcd_operator.runtime.process.cluster_series import ClusterSeries
 
-_CLUSTER = ("namespace", "name")
+_BACKUP = ("namespace", "name", "cluster")
 _PASS_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 
 
@@ -51,31 +49,28 @@ class Metrics:
         self.leading = Gauge(
             "etcd_operator_leading", "Whether this replica acts.", registry=registry
         )
-        self._describe_clusters(registry)
+        self._describe_process(registry)
         self._describe_backups(registry)
+        self.clusters = ClusterSeries()
 
-    def _describe_clusters(self, registry: CollectorRegistry) -> None:
-        def gauge(name: str, text: str, labels: tuple[str, ...] = _CLUSTER) -> Gauge:
-            return Gauge(f"etcd_operator_cluster_{name}", text, labels, registry=registry)
-
-        self.members = gauge("members", "Members in etcd.")
-        self.ready = gauge("ready_members", "Members that serve and are Ready.")
-        self.wanted = gauge("size", "Members wanted.")
-        self.quorum = gauge("has_quorum", "Whether a majority of the voters answers.")
-        self.compared = gauge(
-            "last_comparison_timestamp_seconds",
-            "When the data of all members was last compared; 0 before the first time.",
+    def _describe_process(self, registry: CollectorRegistry) -> None:
+        self.queued = Gauge(
+            "etcd_operator_queued_passes",
+            "Objects that wait for a pass now, by kind.",
+            ("kind",),
+            registry=registry,
         )
-        self.differing = gauge(
-            "differing_members", "Members whose data is not, or may not be, that of the cluster."
+        self.build = Gauge(
+            "etcd_operator_build_info",
+            "1, with the version of the operator.",
+            ("version",),
+            registry=registry,
         )
-        self.phase = gauge("phase", "1 for the phase that the cluster is in.", (*_CLUSTER, "phase"))
+        self.build.labels(__version__).set(1)
 
     def _describe_backups(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, text: str) -> Gauge:
-            return Gauge(
-                f"etcd_operator_backup_{name}", text, (*_CLUSTER, "cluster"), registry=registry
-            )
+            return Gauge(f"etcd_operator_backup_{name}", text, _BACKUP, registry=registry)
 
         self.backup_time = gauge(
             "last_success_timestamp_seconds", "When the last good backup of an EtcdBackup ended."
@@ -127,50 +122,9 @@ class Metrics:
         """Count one request to the Kubernetes API."""
         self.api_requests.labels(verb, resource, str(code)).inc()
 
-    def show_cluster(self, namespace: str, name: str, size: int, status: EtcdClusterStatus) -> None:
-        """Show a cluster's state."""
-        self.members.labels(namespace, name).set(status.replicas)
-        self.ready.labels(namespace, name).set(status.ready_replicas)
-        self.wanted.labels(namespace, name).set(size)
-        has_quorum = any(
-            c.type == "QuorumHealthy" and c.status == "True" for c in status.conditions
-        )
-        self.quorum.labels(namespace, name).set(has_quorum)
-        for phase in Phase:
-            self.phase.labels(namespace, name, phase.value).set(phase is status.phase)
-
-    def show_comparison(
-        self, namespace: str, name: str, compared: Sequence[Comparison], differing: int
-    ) -> None:
-        """Show what comparing a cluster's members has found."""
-        last = compared[-1].at.timestamp() if compared else 0.0
-        self.compared.labels(namespace, name).set(last)
-        self.differing.labels(namespace, name).set(differing)
-
-    def forget_cluster(self, namespace: str, name: str) -> None:
-        """Remove a deleted cluster's series."""
-        for gauge in self._of_clusters():
-            gauge.remove_by_labels({"namespace": namespace, "name": name})
-
-    def forget_clusters(self) -> None:
-        """Remove the series of all clusters."""
-        for gauge in self._of_clusters():
-            gauge.clear()
-
-    def _of_clusters(self) -> tuple[Gauge, ...]:
-        return (
-            self.members,
-            self.ready,
-            self.wanted,
-            self.quorum,
-            self.compared,
-            self.differing,
-            self.phase,
-        )
-
     def expose(self) -> bytes:
         """Return everything in Prometheus' text format."""
-        return generate_latest(self.registry)
+        return generate_latest(self.registry) + self.clusters.expose().encode()
 
 
 def _seconds(text: str | None) -> float:

@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import pytest
 
-from etcd_operator.api.cluster import EtcdClusterStatus
 from etcd_operator.errors import KubeUnavailable
 from etcd_operator.runtime.engine import controller as controller_module
 from etcd_operator.runtime.engine.caches import Caches
@@ -22,6 +21,7 @@ from etcd_operator.runtime.engine.controller import (
 )
 from etcd_operator.runtime.engine.reconciler import Requeue
 from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
+from etcd_operator.runtime.process.cluster_series import Sample
 from etcd_operator.runtime.process.metrics import Metrics
 from tests.builders.snapshots import raw_cluster
 from tests.fakes.clock import LoopClock
@@ -371,6 +371,6 @@ async def test_only_the_leader_shows_clusters() -> None:
     """The one before would show for ever what it saw last."""
     stage = Stage("a")
     async with stage.lead():
-        stage.metrics.show_cluster("team", "a", 3, EtcdClusterStatus())
-        assert b'name="a"' in stage.metrics.expose()
-    assert b'name="a"' not in stage.metrics.expose()
+        stage.metrics.clusters.show(("team", "a"), (Sample("size", 3),))
+        assert b'cluster="a"' in stage.metrics.expose()
+    assert b'cluster="a"' not in stage.metrics.expose()

@@ -377,7 +377,7 @@ async def test_members_that_differ_are_a_warning_and_a_figure() -> None:
     said = "db-1 has other data than db-0, db-2, which agree, at revision 110."
     assert ("Warning", "DataDiffers", said) in stage.told
     text = stage.metrics.expose().decode()
-    labels = '{name="db",namespace="team"}'
+    labels = '{namespace="team",cluster="db"}'
     assert f"etcd_operator_cluster_differing_members{labels} 1.0" in text
     assert f"etcd_operator_cluster_last_comparison_timestamp_seconds{labels} 0.0" not in text
 
@@ -385,9 +385,8 @@ async def test_members_that_differ_are_a_warning_and_a_figure() -> None:
 async def test_a_cluster_that_is_gone_is_forgotten() -> None:
     stage = Stage(settled(formed(3)))
     await stage.make_pass()
-    assert (
-        b'etcd_operator_cluster_members{name="db",namespace="team"} 3.0' in stage.metrics.expose()
-    )
+    labels = b'{namespace="team",cluster="db"}'
+    assert b"etcd_operator_cluster_members%b 3.0" % labels in stage.metrics.expose()
     stage.caches.clusters.observe_deleted(NAMING.namespace, NAMING.name, UID)
     assert await stage.make_pass() == Requeue(None)
-    assert b'name="db"' not in stage.metrics.expose()
+    assert b'cluster="db"' not in stage.metrics.expose()

@@ -2,53 +2,182 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from docs.metrics import SERIES_OF_THREE
+from etcd_operator.api.backup import EtcdBackupSpec
 from etcd_operator.api.cluster import Phase
+from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.required_backup.state import BackupState
 from etcd_operator.core.status.report import report
+from etcd_operator.runtime.process.cluster_series import CLUSTER, ClusterSeries, Sample, measure
 from etcd_operator.runtime.process.metrics import Metrics
-from tests.builders.snapshots import formed, silent
+from tests.builders.snapshots import NOW, formed, silent
 
-LABELS = {"namespace": "team", "name": "db"}
+KEY = ("team", "db")
 
 
-def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+def show(metrics: Metrics, snapshot: Snapshot, name: str = "db") -> None:
+    """Show what a pass over this snapshot reports."""
+    status = report(snapshot, plan(snapshot).decision)
+    metrics.clusters.show(("team", name), measure(snapshot, status))
+
+
+def samples(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
+    """The samples of a family, by the values of the labels that are its own."""
+    return {
+        tuple(v for k, v in sample.labels.items() if k not in CLUSTER): sample.value
+        for family in text_string_to_metric_families(metrics.expose().decode())
+        for sample in family.samples
+        if sample.name == f"etcd_operator_cluster_{name}" and sample.labels["cluster"] == "db"
+    }
+
+
+def value(metrics: Metrics, name: str, *labels: str) -> float:
     """One sample of the cluster."""
-    return metrics.registry.get_sample_value(f"etcd_operator_{name}", {**LABELS, **labels})
+    return samples(metrics, name)[labels]
 
 
 def test_a_cluster_is_shown() -> None:
-    metrics, snapshot = Metrics(), silent(formed(5), 4)
-    metrics.show_cluster("team", "db", 5, report(snapshot, plan(snapshot).decision))
-    assert value(metrics, "cluster_members") == 5
-    assert value(metrics, "cluster_ready_members") == 4
-    assert value(metrics, "cluster_size") == 5
-    assert value(metrics, "cluster_has_quorum") == 1
-    shown = {phase: value(metrics, "cluster_phase", phase=phase) for phase in Phase}
-    assert shown == {phase: float(phase is Phase.RUNNING) for phase in Phase}
+    metrics = Metrics()
+    show(metrics, silent(formed(5), 4))
+    assert value(metrics, "members") == 5
+    assert value(metrics, "ready_members") == 4
+    assert value(metrics, "size") == 5
+    assert value(metrics, "has_quorum") == 1
+    assert (value(metrics, "voters"), value(metrics, "serving_voters")) == (5, 4)
+    assert value(metrics, "condition", "QuorumHealthy", "True", "MajorityAnswers") == 1
+    assert [value(metrics, "member_ready", f"db-{o}") for o in range(5)] == [1, 1, 1, 1, 0]
+    assert samples(metrics, "phase") == {
+        (phase.value,): float(phase is Phase.RUNNING) for phase in Phase
+    }
 
 
 def test_the_loss_of_the_quorum_is_shown() -> None:
-    metrics, snapshot = Metrics(), silent(formed(3), 1, 2)
-    metrics.show_cluster("team", "db", 3, report(snapshot, plan(snapshot).decision))
-    assert value(metrics, "cluster_has_quorum") == 0
-    assert value(metrics, "cluster_phase", phase="Running") == 1
+    metrics = Metrics()
+    show(metrics, silent(formed(3), 1, 2))
+    assert value(metrics, "has_quorum") == 0
+    assert value(metrics, "condition", "QuorumHealthy", "False", "MajorityLost") == 1
+    assert value(metrics, "phase", "Running") == 1
+
+
+def test_a_condition_has_one_reason_at_a_time() -> None:
+    metrics = Metrics()
+    for snapshot in (formed(3), silent(formed(3), 1, 2), formed(3)):
+        show(metrics, snapshot)
+    told = [labels for labels in samples(metrics, "condition") if labels[0] == "QuorumHealthy"]
+    assert told == [("QuorumHealthy", "True", "MajorityAnswers")]
+
+
+def test_databases_are_measured_against_the_quota_that_applies() -> None:
+    metrics = Metrics()
+    show(metrics, formed(3))
+    sizes = samples(metrics, "member_db_size_bytes")
+    assert sorted(sizes) == [("db-0",), ("db-1",), ("db-2",)]
+    assert value(metrics, "member_db_quota_bytes", "db-0") == 2 * 2**30
+    show(metrics, silent(formed(3), 2))
+    assert ("db-2",) not in samples(metrics, "member_db_size_bytes")
+
+
+def backup(age: timedelta, *, verify: bool) -> BackupState:
+    """A backup of the cluster that ended so long ago."""
+    spec = EtcdBackupSpec.model_validate(
+        {"clusterName": "db", "storageType": "S3", "verify": verify}
+    )
+    return BackupState(f"after-{age}", NOW - age, None, spec=spec)
+
+
+def test_a_backup_without_a_trial_is_no_proven_one() -> None:
+    metrics, hour = Metrics(), timedelta(hours=1)
+    show(metrics, formed(3))
+    assert not samples(metrics, "last_backup_timestamp_seconds")
+    backups = (backup(hour, verify=False), backup(3 * hour, verify=True))
+    show(metrics, replace(formed(3), backups=backups))
+    assert value(metrics, "last_backup_timestamp_seconds") == (NOW - hour).timestamp()
+    proven = value(metrics, "last_verified_backup_timestamp_seconds")
+    assert proven == (NOW - 3 * hour).timestamp()
+    show(metrics, replace(formed(3), backups=backups[:1]))
+    assert value(metrics, "last_verified_backup_timestamp_seconds") == 0
 
 
 def test_a_deleted_cluster_is_forgotten_and_no_other() -> None:
-    metrics, snapshot = Metrics(), formed(3)
-    status = report(snapshot, plan(snapshot).decision)
+    metrics = Metrics()
     for name in ("db", "db2"):
-        metrics.show_cluster("team", name, 3, status)
-    metrics.forget_cluster("team", "db")
+        show(metrics, formed(3), name)
+        metrics.clusters.note_pass(("team", name), 1.0)
+    metrics.clusters.forget(KEY)
     text = metrics.expose().decode()
-    assert 'name="db2"' in text
-    assert 'name="db"' not in text
+    assert 'cluster="db2"' in text
+    assert 'cluster="db"' not in text
+
+
+def test_a_pass_that_ends_after_its_cluster_shows_nothing() -> None:
+    series = ClusterSeries()
+    series.note_pass(KEY, 1.0)
+    assert 'cluster="db"' not in series.expose()
 
 
 def test_forgetting_twice_or_never_shown_is_harmless() -> None:
     metrics = Metrics()
-    metrics.forget_cluster("team", "db")
-    metrics.forget_cluster("team", "db")
+    metrics.clusters.forget(KEY)
+    metrics.clusters.forget(KEY)
+
+
+def test_values_of_labels_are_escaped() -> None:
+    metrics = Metrics()
+    odd = 'a"b\\c\nd'
+    metrics.clusters.show(KEY, (Sample("certificate_expiry_timestamp_seconds", 1.5, (odd,)),))
+    assert value(metrics, "certificate_expiry_timestamp_seconds", odd) == 1.5
+
+
+def test_the_number_of_series_of_a_cluster_is_as_documented() -> None:
+    metrics = Metrics()
+    show(metrics, replace(formed(3), backups=(backup(timedelta(0), verify=True),)))
+    metrics.clusters.note_pass(KEY, 1.0)
+    count = metrics.expose().decode().count('cluster="db"')
+    assert SERIES_OF_THREE - 10 < count <= SERIES_OF_THREE
+
+
+def test_five_hundred_clusters_are_scraped_within_fifty_milliseconds() -> None:
+    series, snapshot = ClusterSeries(), formed(3)
+    measured = measure(snapshot, report(snapshot, plan(snapshot).decision))
+    for number in range(500):
+        series.show(("team", f"db-{number}"), measured)
+        series.note_pass(("team", f"db-{number}"), 1.0)
+    taken = []
+    for _ in range(5):
+        begun = time.thread_time()
+        text = series.expose()
+        taken.append(time.thread_time() - begun)
+    assert text.count('cluster="db-499"') > 30
+    assert min(taken) < 0.05
+
+
+def test_a_scrape_while_clusters_come_and_go_is_whole() -> None:
+    """The HTTP server has a thread of its own."""
+    series, ended = ClusterSeries(), threading.Event()
+
+    def churn() -> None:
+        for number in range(20_000):
+            series.show(("team", f"db-{number % 50}"), (Sample("size", number),))
+            series.forget(("team", f"db-{(number + 7) % 50}"))
+        ended.set()
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    scrapes = 0
+    while not ended.is_set():
+        assert series.expose().endswith("gauge\n")
+        scrapes += 1
+    thread.join()
+    assert scrapes
 
 
 def test_requests_are_counted_by_verb_kind_and_code() -> None:
@@ -62,6 +191,6 @@ def test_requests_are_counted_by_verb_kind_and_code() -> None:
     assert sample == 2
 
 
-def test_the_process_is_measured() -> None:
-    text = Metrics().expose().decode()
-    assert "process_resident_memory_bytes" in text
+@pytest.mark.parametrize("name", ["process_resident_memory_bytes", "etcd_operator_build_info"])
+def test_the_process_is_measured(name: str) -> None:
+    assert name in Metrics().expose().decode()

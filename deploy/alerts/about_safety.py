@@ -1,0 +1,83 @@
+"""Alerts about what a cluster is brought back from, and about certificates."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.alerts.alert import NAMED, Alert, condition, of_cluster
+from etcd_operator.core.reasons import verdicts
+
+# Longer than the week that the sparsest usual schedule leaves between two backups.
+OLDEST_BACKUP: Final = 8 * 24 * 3600
+_VERIFIED: Final = of_cluster("last_verified_backup_timestamp_seconds")
+_SCHEDULED: Final = "max by (namespace, cluster) (etcd_operator_backup_next_timestamp_seconds) > 0"
+
+SAFETY_ALERTS: Final = (
+    Alert(
+        "EtcdBackupFailing",
+        "max by (namespace, name, cluster) (etcd_operator_backup_consecutive_failures) >= 2",
+        "5m",
+        "warning",
+        "Backups of an etcd cluster fail.",
+        "EtcdBackup {{ $labels.namespace }}/{{ $labels.name }} has failed {{ $value }} times in a "
+        "row.",
+    ),
+    Alert(
+        "EtcdBackupMissed",
+        condition("BackupHealthy", "False", verdicts.BACKUP_OVERDUE),
+        "10m",
+        "warning",
+        "A scheduled backup of an etcd cluster has not begun.",
+        f"A backup of {NAMED} did not begin at the time of its schedule.",
+    ),
+    Alert(
+        "EtcdBackupUnproven",
+        f"({of_cluster('last_backup_timestamp_seconds')} > 0) and ({_VERIFIED} == 0)",
+        "1h",
+        "warning",
+        "No backup of an etcd cluster was ever restored on trial.",
+        f"There are backups of {NAMED}, and none was verified.",
+    ),
+    Alert(
+        "EtcdBackupTooOld",
+        f"(time() - {_VERIFIED} > {OLDEST_BACKUP}) and ({_VERIFIED} > 0) "
+        f"and on (namespace, cluster) ({_SCHEDULED})",
+        "1h",
+        "critical",
+        "The newest verified backup of an etcd cluster is older than eight days.",
+        f"The newest verified backup of {NAMED} is {{{{ $value | humanizeDuration }}}} old.",
+    ),
+    Alert(
+        "EtcdRestoreStuck",
+        of_cluster("phase", '{phase="Restoring"}') + " == 1",
+        "2h",
+        "warning",
+        "A restore of an etcd cluster does not end.",
+        f"{NAMED} has been restoring for two hours.",
+    ),
+    Alert(
+        "EtcdCertificateNotRenewed",
+        condition(
+            "CertificatesValid",
+            "False",
+            verdicts.EXPIRING_SOON,
+            verdicts.RENEWAL_HELD,
+            verdicts.NOT_ISSUED,
+            verdicts.UNUSABLE,
+        ),
+        "30m",
+        "warning",
+        "A certificate of an etcd cluster is not renewed.",
+        f"A certificate of {NAMED} is about to expire, was not issued, or cannot be used.",
+    ),
+    Alert(
+        "EtcdCertificateExpired",
+        "max by (namespace, cluster, secret) "
+        "(etcd_operator_cluster_certificate_expiry_timestamp_seconds) - time() <= 0",
+        "0m",
+        "critical",
+        "A certificate of an etcd cluster has expired.",
+        f"The certificate in Secret {{{{ $labels.secret }}}} of {NAMED} has expired: connections "
+        "fail.",
+    ),
+)

@@ -1,0 +1,63 @@
+"""The page about monitoring: how to set it up, and the table of the alerts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.alerts import ALERTS
+
+INTRODUCTION: Final = """\
+# Monitoring
+
+[deploy/monitoring](../deploy/monitoring) has all that Prometheus needs: what to scrape, and
+{alerts} alerts. Each alert has a runbook, and a test in which it fires and one in which it is close
+to that and does not.
+
+## With the Prometheus operator
+
+```sh
+kubectl apply -f deploy/monitoring/pod-monitors.yaml -f deploy/monitoring/prometheus-rule.yaml
+```
+
+Your Prometheus has to select them: by the label `app.kubernetes.io/name: etcd-operator`, in the
+namespace `etcd-operator-system`. The PodMonitor of the members finds the Pods of the clusters in
+all namespaces; Prometheus needs the right to list Pods there.
+
+## Without it
+
+Add the entries of `deploy/monitoring/scrape-configs.yaml` to `scrape_configs`, and
+`deploy/monitoring/rules.yaml` to `rule_files`. The Pods of the operator have the annotations
+`prometheus.io/scrape` and `prometheus.io/port`; for members set them in
+`spec.podTemplate.annotations`. With annotations alone, alerts from etcd's own metrics lack the
+label `cluster`: the shipped configuration is the better way.
+
+## What to know
+
+* The operator's series name the cluster that they are about by `namespace` and `cluster`. Scrape it
+with `honor_labels: true`, as the shipped files do: else Prometheus replaces `namespace` by that of
+the operator.
+* Both replicas are scraped. The rules take the maximum over them, so nothing counts twice.
+* A cluster that is deleted takes its series with it. One that is stopped has no members that could
+be down, and its condition `QuorumHealthy` is `Unknown`: neither fires an alert.
+* With [spec.security.networkPolicy](how-to/network-policy.md) the port of the metrics stays open
+to everybody, also to Prometheus; it names no keys.
+* Annotations `runbook_url` are paths in this repository: have Alertmanager's templates put the
+address of your copy in front.
+* The thresholds for etcd's own metrics are those of etcd's mixin, whose 15 alerts all have their
+equivalent here. [The metrics of the operator](reference/metrics.md) are listed apart.
+
+## Alerts
+
+| Alert | Severity | For | What it says |
+|---|---|---|---|
+"""
+
+
+def write_monitoring() -> str:
+    """Return the page."""
+    rows = [
+        f"| [{alert.name}](runbooks/{alert.name}.md) | {alert.severity} | {alert.wait} "
+        f"| {alert.summary} |\n"
+        for alert in ALERTS
+    ]
+    return INTRODUCTION.format(alerts=len(ALERTS)) + "".join(rows)
