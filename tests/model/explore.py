@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
 
-from etcd_operator.core.actions.sentences import describe
 from tests.model import differing, disturbances, etcd, kubernetes, replacing
 from tests.model.invariants import judge_calm, judge_deed, judge_refusal, judge_report
 from tests.model.passes import Deed, Operator, Paused, Planned, end_pass, perform
@@ -274,7 +273,7 @@ class Explorer:
         paused: Paused | None = state.paused
         planned = paused.planned if paused else self.world.operator.plan(state)
         assert planned is not None, "there was a pass"
-        sentences = [describe(deed.action, NAME)[1] for deed in planned.deeds]
+        sentences = [deed.action.event(NAME).sentence for deed in planned.deeds]
         numbered = [f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)]
         return f"{label}{DETAIL}{planned.plan.rule}: {' '.join(numbered) or 'nothing to do'}"
 

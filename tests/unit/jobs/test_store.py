@@ -235,7 +235,7 @@ UNREACHABLE = "s3://b cannot be reached at https://s3: "
         (
             exceptions.GenericError("something\nelse"),
             AzureAccess(account="a"),
-            "s3://b answered with an error: something",
+            "Request to s3://b failed: something",
         ),
     ],
 )

@@ -28,16 +28,16 @@ class EtcdAuth:
 class Step(Enum):
     """Kinds of changes, as the sentence of the Event says them."""
 
-    ADD_ROLE = "made the role {subject}"
-    GRANT = "let the role {subject} {grant}"
-    REVOKE = "no longer let the role {subject} {grant}"
-    ADD_USER = "made the user {subject}"
-    GIVE_ROLE = "gave the user {subject} the role {role}"
-    TAKE_ROLE = "took the role {role} from the user {subject}"
-    ENABLE = "turned authentication on"
-    DISABLE = "turned authentication off"
-    DELETE_USER = "deleted the user {subject}"
-    DELETE_ROLE = "deleted the role {subject}"
+    ADD_ROLE = "Created the role {subject}"
+    GRANT = "Granted the role {subject} permission to {grant}"
+    REVOKE = "Revoked from the role {subject} the permission to {grant}"
+    ADD_USER = "Created the user {subject}"
+    GIVE_ROLE = "Granted the role {role} to the user {subject}"
+    TAKE_ROLE = "Revoked the role {role} from the user {subject}"
+    ENABLE = "Enabled authentication"
+    DISABLE = "Disabled authentication"
+    DELETE_USER = "Deleted the user {subject}"
+    DELETE_ROLE = "Deleted the role {subject}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Change:
 
     @property
     def sentence(self) -> str:
-        """The change, as a part of a sentence."""
+        """The change, as a sentence without its full stop."""
         return self.step.value.format(
             subject=self.subject, role=self.role, grant=_describe(self.grant)
         )

@@ -50,8 +50,8 @@ def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
     return Decision(
         reason=attention.TLS_IMMUTABLE,
         message=(
-            f"spec.security.tls cannot be turned on or off in a cluster that is there (TLS: "
-            f"{spoken}; wanted: {wanted}): set it back, or create another cluster and move the "
+            "spec.security.tls cannot be turned on or off on an existing cluster (current: "
+            f"{spoken}, requested: {wanted}): set it back, or create another cluster and move the "
             "data."
         ),
         phase=_phase(snapshot, Phase.FAILED),

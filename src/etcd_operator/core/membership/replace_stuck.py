@@ -138,7 +138,7 @@ def replace_stuck_members(snapshot: Snapshot) -> Decision | None:
 
 
 def release_stuck_pods(snapshot: Snapshot) -> Decision | None:
-    """Let go of Pods on lost nodes whose members left the cluster: nothing waits for them."""
+    """Pods on lost nodes whose members left are deleted by force: nothing waits for them."""
     left = [
         seat.pod
         for seat in snapshot.seats()
@@ -150,10 +150,10 @@ def release_stuck_pods(snapshot: Snapshot) -> Decision | None:
     ]
     if not left:
         return None
-    why = "its member left the cluster and its node does not answer"
+    why = "its node is not responding and its member was removed"
     return Decision(
         reason=routine.FORCE_DELETING_PODS,
-        message=f"Letting go of {', '.join(pod.name for pod in left)}: its node does not answer.",
+        message=f"Force-deleting Pod {', '.join(pod.name for pod in left)}: {why}.",
         phase=Phase.SCALING,
         actions=tuple(DeleteObject("Pod", pod.name, pod.uid, why, grace_seconds=0) for pod in left),
         requeue_after=POD_START,

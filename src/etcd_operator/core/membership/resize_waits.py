@@ -6,6 +6,8 @@ a change of authority and the users of etcd wait for none of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.consistency.divergence import suspect_ids
 from etcd_operator.core.membership.foreign_claims import foreign_claim
@@ -25,18 +27,27 @@ from etcd_operator.core.reasons.reason import Reason
 
 def wait_to_shrink(snapshot: Snapshot) -> Decision | None:
     """Say why nobody can leave, when nothing else can be done about it either."""
-    if all(seat.ordinal < snapshot.cluster.spec.size for seat in snapshot.seats() if seat.member):
+    size = snapshot.cluster.spec.size
+    leaving = [seat.ordinal for seat in snapshot.seats() if seat.member and seat.ordinal >= size]
+    if not leaving:
         return None
     doubtful = suspect_ids(snapshot)
     away = {seat.ordinal for seat in voters_not_serving(snapshot)}
     away |= {s.ordinal for s in snapshot.seats() if s.member and s.member.id in doubtful}
-    names = ", ".join(snapshot.naming.member(ordinal) for ordinal in sorted(away))
+    unhealthy = f"{_name(snapshot, away)} {'is' if len(away) == 1 else 'are'} unhealthy"
     return Decision(
         reason=attention.QUORUM_AT_RISK,
-        message=f"Not shrinking: while {names} cannot be counted on, the rest has no majority.",
+        message=(
+            f"Scale-in is waiting: removing {_name(snapshot, leaving)} would lose quorum while "
+            f"{unhealthy}."
+        ),
         phase=Phase.SCALING,
         requeue_after=POD_START,
     )
+
+
+def _name(snapshot: Snapshot, ordinals: Iterable[int]) -> str:
+    return ", ".join(snapshot.naming.member(ordinal) for ordinal in sorted(ordinals))
 
 
 def wait_to_grow(snapshot: Snapshot) -> Decision | None:

@@ -12,7 +12,6 @@ from typing import Final
 
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action
-from etcd_operator.core.actions.sentences import describe
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import RULES, Plan, plan, predict
@@ -74,7 +73,7 @@ def _judge(planned: Plan, snapshot: Snapshot) -> Iterator[Step]:
 
 
 def _describe(action: Action, snapshot: Snapshot, *, veto: str, reached: bool) -> Step:
-    reason, sentence = describe(action, snapshot.naming.name)
+    reason, sentence = action.event(snapshot.naming.name)
     return Step(type(action).__name__, reason, sentence, veto, reached)
 
 

@@ -78,7 +78,7 @@ def refuse(view: Recovering) -> Decision:
 def begin(view: Recovering) -> Decision:
     """Nothing but the record of the next stage."""
     others = find_untold(view.snapshot)
-    unknown = f"Nobody knows what {name_members(view.snapshot, others)} had." if others else ""
+    unknown = f"The last state of {name_members(view.snapshot, others)} is unknown." if others else ""
     return step(view, waits=unknown)
 
 
@@ -152,7 +152,7 @@ def step(view: Recovering, actions: tuple[Action, ...] = (), waits: str = "") ->
     name = view.snapshot.naming.member(recovery.ordinal)
     return Decision(
         reason=routine.RECOVERING_QUORUM,
-        message=f"Going on from member {name} at revision {recovery.revision}. {waits}".strip(),
+        message=f"Recovering from {name} at revision {recovery.revision}. {waits}".strip(),
         phase=Phase.FAILED,
         actions=actions,
         requeue_after=POD_START,

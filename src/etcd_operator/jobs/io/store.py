@@ -253,7 +253,7 @@ def explain(error: Exception, name: str, access: Access, key: str = "") -> str:
         return f"{name} cannot be reached at {where}: {why}"
     if "os error 28" in text or "No space left" in text:
         return f"The disk of {name} is full: enlarge it, or keep fewer backups."
-    return f"{name} answered with an error: {f'{code}: {said}' if code else _first_line(text)}"
+    return f"Request to {name} failed: {f'{code}: {said}' if code else _first_line(text)}"
 
 
 def _name_secret(access: Access) -> str:

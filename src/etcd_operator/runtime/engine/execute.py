@@ -13,7 +13,6 @@ import structlog
 
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject
-from etcd_operator.core.actions.sentences import describe
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import Plan, predict
@@ -166,14 +165,14 @@ class Executor:
         self._metrics.actions.labels(type(action).__name__, result).inc()
 
     def _tell(self, action: Action, snapshot: Snapshot) -> None:
-        reason, sentence = describe(action, snapshot.naming.name)
+        reason, sentence = action.event(snapshot.naming.name)
         log.info(sentence, cluster=_id(snapshot), reason=reason.name)
         self._events.record(_regarding(snapshot), "Normal", reason.name, sentence, always=True)
 
     def _tell_unanswered(self, action: Action, error: OperatorError, snapshot: Snapshot) -> None:
         """Say what may have taken effect: whether it did, only a later pass can see."""
         if _is_without_answer(error):
-            sentence = describe(action, snapshot.naming.name)[1].rstrip(".")
+            sentence = action.event(snapshot.naming.name).sentence.rstrip(".")
             message = f"There was no answer to this, so it may have happened: {sentence}. ({error})"
             self._events.record(
                 _regarding(snapshot),

@@ -149,7 +149,7 @@ class Reconciler:
             decision = explain_eviction(decision, outcome)
         unanswered = self._find_unanswered(outcome, snapshot)
         if decision is not None and unanswered and snapshot.now - unanswered >= UNANSWERED_FOR:
-            decision = explain_silence(decision, outcome)
+            decision = explain_silence(decision, outcome, cluster.name)
         late = decision is not None and not await self._report(snapshot, decision)
         since = LastPass(unobserved=unobserved, unanswered=unanswered)
         requeue = self._schedule(cluster, planned, outcome, since, late=late)
@@ -312,7 +312,7 @@ def _choose_report(
     if any(isinstance(action, SetFinalizer) for action in outcome.done):
         return None  # it put the EtcdCluster into another version, or took it away
     if unobserved is None:
-        return explain_refusal(decision, outcome)
+        return explain_refusal(decision, outcome, snapshot.naming.name)
     if snapshot.now - unobserved < UNOBSERVED_FOR:
         return None  # that the new spec was observed would look as if it were done
     message = "Kubernetes has not looked at the StatefulSet since it was changed."

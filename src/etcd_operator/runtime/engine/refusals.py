@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etcd_operator.core.actions import Action, EvictPod
-from etcd_operator.core.actions.sentences import describe
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.reachability.unreachable import explain_user
 from etcd_operator.core.reasons import attention
@@ -20,17 +19,17 @@ from etcd_operator.errors import (
 from etcd_operator.runtime.engine.execute import Outcome
 
 
-def explain_refusal(decision: Decision, outcome: Outcome) -> Decision:
+def explain_refusal(decision: Decision, outcome: Outcome, cluster: str) -> Decision:
     """The decision, or what Kubernetes or etcd has against it where only the user can help."""
     if isinstance(outcome.error, EtcdRefused):
-        return _explain_etcd(decision, outcome.error, outcome.stopped_at)
+        return _explain_etcd(decision, outcome.error, outcome.stopped_at, cluster)
     refusals: list[tuple[Action | None, OperatorError]] = list(outcome.refused)
     if isinstance(outcome.error, Invalid | Forbidden):
         refusals.append((outcome.stopped_at, outcome.error))
     if not refusals:
         return decision
     action, error = refusals[0]
-    what = describe(action, "the cluster")[1] if action else ""
+    what = action.event(cluster).sentence if action else ""
     why = str(error)
     if outcome.done and not decision.settled:
         why += f" Meanwhile: {decision.message}"
@@ -42,9 +41,9 @@ def explain_refusal(decision: Decision, outcome: Outcome) -> Decision:
     )
 
 
-def explain_silence(decision: Decision, outcome: Outcome) -> Decision:
+def explain_silence(decision: Decision, outcome: Outcome, cluster: str) -> Decision:
     """The decision, or what has been said for a while in place of a usable answer."""
-    what = describe(outcome.stopped_at, "the cluster")[1] if outcome.stopped_at else ""
+    what = outcome.stopped_at.event(cluster).sentence if outcome.stopped_at else ""
     return replace(
         decision,
         reason=attention.KUBERNETES_UNAVAILABLE,
@@ -67,9 +66,11 @@ def explain_eviction(decision: Decision, outcome: Outcome) -> Decision:
     )
 
 
-def _explain_etcd(decision: Decision, error: EtcdRefused, action: Action | None) -> Decision:
+def _explain_etcd(
+    decision: Decision, error: EtcdRefused, action: Action | None, cluster: str
+) -> Decision:
     """The decision, or what etcd has against it."""
-    what = describe(action, "the cluster")[1] if action else ""
+    what = action.event(cluster).sentence if action else ""
     if error.refusal is Refusal.AUTHENTICATION:
         return replace(
             decision,

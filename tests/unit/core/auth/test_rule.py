@@ -56,13 +56,13 @@ FIRES = (
         "Changing users and roles: 7 to go.",
         Phase.RUNNING,
         (
-            "made the role app",
-            "let the role app read and write '/app/' and a range from it on",
-            "made the user root",
-            "gave the user root the role root",
-            "made the user web",
-            "gave the user web the role app",
-            "turned authentication on",
+            "Created the role app",
+            "Granted the role app permission to read and write '/app/' and a range from it on",
+            "Created the user root",
+            "Granted the role root to the user root",
+            "Created the user web",
+            "Granted the role app to the user web",
+            "Enabled authentication",
         ),
     ),
     Fires(
@@ -73,11 +73,11 @@ FIRES = (
         "Changing users and roles: 5 to go.",
         Phase.RUNNING,
         (
-            "no longer let the role app read '/other'",
-            "let the role app read and write '/app/' and a range from it on",
-            "took the role old from the user web",
-            "deleted the user old",
-            "deleted the role old",
+            "Revoked from the role app the permission to read '/other'",
+            "Granted the role app permission to read and write '/app/' and a range from it on",
+            "Revoked the role old from the user web",
+            "Deleted the user old",
+            "Deleted the role old",
         ),
     ),
     Fires(
@@ -87,7 +87,7 @@ FIRES = (
         routine.SYNCING_AUTH,
         "Changing users and roles: 1 to go.",
         Phase.RUNNING,
-        ("turned authentication off",),
+        ("Disabled authentication",),
     ),
 )
 PASSES = (

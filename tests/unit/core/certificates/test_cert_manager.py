@@ -165,8 +165,8 @@ FIRES = (
         refuse_tls_switch,
         replace(with_spec(secured(), security={"tls": ISSUER}), cert_manager=True),
         attention.TLS_IMMUTABLE,
-        "spec.security.tls cannot be turned on or off in a cluster that is there (TLS: "
-        "client,peer; wanted: client,peer,issuer): set it back, or create another cluster and "
+        "spec.security.tls cannot be turned on or off on an existing cluster (current: "
+        "client,peer, requested: client,peer,issuer): set it back, or create another cluster and "
         "move the data.",
         Phase.RUNNING,
         (),

@@ -104,8 +104,8 @@ FIRES = (
         refuse_tls_switch,
         with_tls(formed(3)),
         attention.TLS_IMMUTABLE,
-        "spec.security.tls cannot be turned on or off in a cluster that is there (TLS: none; "
-        "wanted: client,peer): set it back, or create another cluster and move the data.",
+        "spec.security.tls cannot be turned on or off on an existing cluster (current: none, "
+        "requested: client,peer): set it back, or create another cluster and move the data.",
         Phase.RUNNING,
         (),
         flags("no upkeep", "blocked"),

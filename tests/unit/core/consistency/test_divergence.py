@@ -183,7 +183,8 @@ FIRES = (
         wait_to_shrink,
         with_spec(silent(differing("baa"), 1), size=1),
         attention.QUORUM_AT_RISK,
-        "Not shrinking: while db-0, db-1 cannot be counted on, the rest has no majority.",
+        "Scale-in is waiting: removing db-1, db-2 would lose quorum while db-0, db-1 are "
+        "unhealthy.",
         Phase.SCALING,
         ("apply ConfigMap db-config",),
     ),
@@ -213,7 +214,8 @@ FIRES = (
         wait_to_shrink,
         with_spec(alarmed(formed(3), "alarm:CORRUPT "), size=1),
         attention.QUORUM_AT_RISK,
-        "Not shrinking: while db-0, db-1, db-2 cannot be counted on, the rest has no majority.",
+        "Scale-in is waiting: removing db-1, db-2 would lose quorum while db-0, db-1, db-2 are "
+        "unhealthy.",
         Phase.SCALING,
     ),
 )

@@ -171,7 +171,7 @@ FIRES = (
         release_stuck_pods,
         ending(without_member(formed(3), 2), 2),
         routine.FORCE_DELETING_PODS,
-        "Letting go of db-2: its node does not answer.",
+        "Force-deleting Pod db-2: its node is not responding and its member was removed.",
         Phase.SCALING,
         (
             "apply ConfigMap db-config",

@@ -136,7 +136,7 @@ FIRES = (
         resize_waits.wait_to_shrink,
         silent(shrinking(3, 1), 0),
         attention.QUORUM_AT_RISK,
-        "Not shrinking: while db-0 cannot be counted on, the rest has no majority.",
+        "Scale-in is waiting: removing db-1, db-2 would lose quorum while db-0 is unhealthy.",
         Phase.SCALING,
     ),
     Fires(

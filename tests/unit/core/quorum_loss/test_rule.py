@@ -60,7 +60,7 @@ from tests.builders.snapshots import (
     without_pods,
 )
 
-KEPT = "Going on from member db-0 at revision 100."
+KEPT = "Recovering from db-0 at revision 100."
 
 AWAY = change_pod(approve(lost(1, 2)), 1, running=False, unready_since=NOW)
 NEVER_HAD_A_DISK = change_claim(change_pod(AWAY, 1, ever_ran=False), 1, bound=False)
@@ -71,7 +71,7 @@ FIRES = (
         recover_quorum,
         approve(lost(1, 2)),
         routine.RECOVERING_QUORUM,
-        f"{KEPT} Nobody knows what db-1, db-2 had.",
+        f"{KEPT} The last state of db-1, db-2 is unknown.",
         Phase.FAILED,
         ("apply ConfigMap db-config",),
         flags("no upkeep"),
@@ -81,7 +81,7 @@ FIRES = (
         recover_quorum,
         approve(lost(1, 2, 3, size=5, m0=95, m4=97)),
         routine.RECOVERING_QUORUM,
-        "Going on from member db-4 at revision 97. Nobody knows what db-1, db-2, db-3 had.",
+        "Recovering from db-4 at revision 97. The last state of db-1, db-2, db-3 is unknown.",
         Phase.FAILED,
         ("apply ConfigMap db-config",),
         flags("no upkeep"),
@@ -91,7 +91,7 @@ FIRES = (
         recover_quorum,
         approve(started_again(1, 3, size=5, m1=97, m3=98)),
         routine.RECOVERING_QUORUM,
-        "Going on from member db-3 at revision 98. Nobody knows what db-0, db-2, db-4 had.",
+        "Recovering from db-3 at revision 98. The last state of db-0, db-2, db-4 is unknown.",
         Phase.FAILED,
         ("apply ConfigMap db-config",),
         flags("no upkeep"),
@@ -101,7 +101,7 @@ FIRES = (
         recover_quorum,
         approve(with_standing(lost(0, 1, 2, 3, size=5, m4=97), 2, 99)),
         routine.RECOVERING_QUORUM,
-        "Going on from member db-2 at revision 99. Nobody knows what db-0, db-1, db-3 had.",
+        "Recovering from db-2 at revision 99. The last state of db-0, db-1, db-3 is unknown.",
         Phase.FAILED,
         ("apply ConfigMap db-config",),
         flags("no upkeep"),
@@ -121,7 +121,7 @@ FIRES = (
         recover_quorum,
         NEVER_HAD_A_DISK,
         routine.RECOVERING_QUORUM,
-        f"{KEPT} Nobody knows what db-1, db-2 had.",
+        f"{KEPT} The last state of db-1, db-2 is unknown.",
         Phase.FAILED,
         ("apply ConfigMap db-config",),
         flags("no upkeep"),

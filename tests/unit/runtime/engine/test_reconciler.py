@@ -15,7 +15,6 @@ from etcd_operator.core.actions import (
     RemoveMember,
     SetFinalizer,
 )
-from etcd_operator.core.actions.sentences import describe
 from etcd_operator.core.model.decision import ADD_WINDOW, LEARNER_SYNC
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import (
@@ -334,7 +333,7 @@ async def test_each_effect_is_an_event() -> None:
     assert effects[0] == ("Normal!", "MemberRemoved", "Removed member db-4 (a4).")
     assert effects == [
         ("Normal!", reason.name, sentence)
-        for reason, sentence in (describe(action, "db") for action in stage.performed)
+        for reason, sentence in (action.event("db") for action in stage.performed)
     ]
 
 

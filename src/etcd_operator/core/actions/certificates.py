@@ -1,0 +1,68 @@
+"""Actions on the Secrets that hold certificates.
+
+`uid` and `resource_version` are those of the Secret that was looked at, empty if there was none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from etcd_operator.core.actions.event import ActionEvent
+from etcd_operator.core.certificates.state import Leaf, Trusted
+from etcd_operator.core.reasons import events
+
+
+@dataclass(frozen=True, slots=True)
+class IssueAuthority:
+    """Issue a certificate authority into its Secret; `keep` stays trusted beside it."""
+
+    secret: str
+    uid: str
+    resource_version: str
+    generation: int
+    keep: tuple[Trusted, ...]
+    why: str
+
+    def event(self, cluster: str) -> ActionEvent:
+        """Return the reason and the sentence of the Event."""
+        sentence = f"Issued the certificate authority in Secret {self.secret}: {self.why}."
+        return ActionEvent(events.CA_ISSUED, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class IssueCertificate:
+    """Issue a certificate and put it into its Secret, with those who are `trusted`.
+
+    `signer` is the key ID that the authority must have (empty: any); `trusted` is empty for a
+    Secret that is to trust its authority alone.
+    """
+
+    leaf: Leaf
+    uid: str
+    resource_version: str
+    signer: str
+    lifetime: timedelta
+    trusted: tuple[Trusted, ...]
+    why: str
+
+    def event(self, cluster: str) -> ActionEvent:
+        """Return the reason and the sentence of the Event."""
+        sentence = f"Issued the certificate in Secret {self.leaf.secret}: {self.why}."
+        return ActionEvent(events.CERTIFICATE_ISSUED, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareTrust:
+    """Say in a Secret which authorities are trusted; its certificate stays."""
+
+    secret: str
+    uid: str
+    resource_version: str
+    trusted: tuple[Trusted, ...]
+    why: str
+
+    def event(self, cluster: str) -> ActionEvent:
+        """Return the reason and the sentence of the Event."""
+        sentence = f"Updated ca.crt in Secret {self.secret}: {self.why}."
+        return ActionEvent(events.CA_BUNDLE_UPDATED, sentence)

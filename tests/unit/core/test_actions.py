@@ -1,0 +1,124 @@
+"""The Event of every action: its registered reason and its sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, get_args
+
+import pytest
+
+from etcd_operator.core.actions import (
+    Action,
+    AddLearner,
+    ApplyObject,
+    ChangeAuth,
+    Compact,
+    Defragment,
+    DeleteObject,
+    DisarmAlarm,
+    EvictPod,
+    IssueAuthority,
+    IssueCertificate,
+    LabelPod,
+    MoveLeader,
+    PromoteMember,
+    QuarantineDisk,
+    RebindVolume,
+    RecordRestore,
+    RemoveMember,
+    RequestBackup,
+    ResizeClaim,
+    RestoreReclaimPolicy,
+    RetainVolume,
+    SetDowngrade,
+    SetFinalizer,
+    ShareTrust,
+)
+from etcd_operator.core.auth.state import Change, Grant, Step
+from etcd_operator.core.certificates.state import Leaf
+from etcd_operator.core.in_place_restore.record import RestoreRecord, Stage
+from etcd_operator.core.reasons import events
+from etcd_operator.core.reasons.reason import Reason
+
+UID, VERSION, CLUSTER = "u", "7", 0xC
+WHY = "the spec changed"
+RESTORE = RestoreRecord(Stage.STOP, "r", CLUSTER, 3, (0, 1, 2), (), "v3.6.1")
+LEAF = Leaf("db-client-tls", "db-client-ca", "db", ())
+APPLY = ApplyObject("Service", "db", "", "", WHY, {})
+GRANTED = Change(Step.GRANT, "app", grant=Grant("READWRITE", b"/app/", b"/app0"))
+
+ROWS: tuple[tuple[Any, Reason, str], ...] = (
+    (SetFinalizer(True, UID, VERSION), events.FINALIZER_ADDED,
+     "Added the finalizer to EtcdCluster db."),
+    (SetFinalizer(False, UID, VERSION), events.FINALIZER_REMOVED,
+     "Removed the finalizer from EtcdCluster db."),
+    (SetFinalizer(False, UID, VERSION, WHY), events.FINALIZER_REMOVED,
+     "Removed the finalizer from EtcdCluster db: the spec changed."),
+    (RecordRestore(RESTORE, UID, VERSION), events.RESTORE_STAGE,
+     f"The in-place restore of EtcdCluster db entered the stage {Stage.STOP.value}."),
+    (RecordRestore(None, UID, VERSION), events.RESTORE_ENDED,
+     "The in-place restore of EtcdCluster db is complete: every member serves."),
+    (RecordRestore(None, UID, VERSION, undone=True), events.RESTORE_ENDED,
+     "The in-place restore of EtcdCluster db was undone."),
+    (APPLY, events.CREATED["Service"], "Created Service db: the spec changed."),
+    (replace(APPLY, uid=UID), events.UPDATED["Service"], "Updated Service db: the spec changed."),
+    (DeleteObject("Pod", "db-1", UID, WHY), events.DELETED["Pod"],
+     "Deleted Pod db-1: the spec changed."),
+    (DeleteObject("Pod", "db-1", UID, WHY, grace_seconds=1), events.DELETED["Pod"],
+     "Deleted Pod db-1: the spec changed."),
+    (DeleteObject("Pod", "db-1", UID, WHY, grace_seconds=0), events.DELETED["Pod"],
+     "Force-deleted Pod db-1: the spec changed."),
+    (EvictPod("db-1", UID, WHY), events.EVICTED_POD, "Evicted Pod db-1: the spec changed."),
+    (LabelPod("db-1", UID, "voter"), events.POD_ROLE, "Labelled Pod db-1 as a voter."),
+    (LabelPod("db-1", UID, "", lost=True), events.POD_LABELLED,
+     "Restored the labels of Pod db-1 that its StatefulSet selects by."),
+    (RequestBackup("db-before", "before it becomes v3.6.1", {}), events.CREATED_ETCD_BACKUP,
+     "Created EtcdBackup db-before: before it becomes v3.6.1."),
+    (QuarantineDisk("data-db-0", UID, "pvc-1"), events.DISK_SET_ASIDE,
+     "Deleted PersistentVolumeClaim data-db-0; kept PersistentVolume pvc-1."),
+    (QuarantineDisk("data-db-0", UID, ""), events.DISK_SET_ASIDE,
+     "Deleted PersistentVolumeClaim data-db-0; it had no volume to keep."),
+    (RetainVolume("data-db-0", UID, "pvc-1"), events.VOLUME_RETAINED,
+     "Set the reclaim policy of PersistentVolume pvc-1 (claim data-db-0) to Retain."),
+    (RebindVolume("data-db-0", UID, "pvc-1"), events.VOLUME_REBOUND,
+     "Created PersistentVolumeClaim data-db-0 again, bound to PersistentVolume pvc-1."),
+    (RestoreReclaimPolicy("data-db-0", UID, "pvc-1"), events.RECLAIM_POLICY_RESTORED,
+     "Restored the reclaim policy of PersistentVolume pvc-1 (claim data-db-0)."),
+    (ResizeClaim("data-db-0", UID, "20Gi"), events.DISK_RESIZED,
+     "Requested 20Gi for PersistentVolumeClaim data-db-0."),
+    (AddLearner(2, "https://db-2", CLUSTER), events.MEMBER_ADDED,
+     "Added member db-2 as a learner."),
+    (PromoteMember(2, 0xA2, CLUSTER), events.MEMBER_PROMOTED,
+     "Promoted learner db-2 (a2) to voter."),
+    (RemoveMember(2, 0xA2, CLUSTER), events.MEMBER_REMOVED, "Removed member db-2 (a2)."),
+    (MoveLeader(2, 0xA2, 0, 0xA0, CLUSTER), events.LEADER_MOVED,
+     "Moved leadership from db-2 to db-0."),
+    (Compact(100, CLUSTER), events.COMPACTED,
+     "Compacted the history of keys up to revision 100."),
+    (Defragment(1, 0xA1, CLUSTER), events.DEFRAGMENTED, "Defragmented the database of db-1."),
+    (DisarmAlarm("NOSPACE", 0xA1, CLUSTER), events.ALARM_DISARMED,
+     "Disarmed the alarm NOSPACE of member a1."),
+    (SetDowngrade("3.5", CLUSTER), events.DOWNGRADE_ENABLED, "Enabled the etcd downgrade to 3.5."),
+    (SetDowngrade("", CLUSTER), events.DOWNGRADE_CANCELED, "Ended the etcd downgrade."),
+    (ChangeAuth(GRANTED, CLUSTER), events.AUTH_SYNCED,
+     "Granted the role app permission to read and write '/app/' and a range from it on."),
+    (ChangeAuth(Change(Step.TAKE_ROLE, "ann", "app"), CLUSTER), events.AUTH_SYNCED,
+     "Revoked the role app from the user ann."),
+    (ChangeAuth(Change(Step.ENABLE), CLUSTER), events.AUTH_SYNCED, "Enabled authentication."),
+    (IssueAuthority("db-client-ca", "", "", 1, (), WHY), events.CA_ISSUED,
+     "Issued the certificate authority in Secret db-client-ca: the spec changed."),
+    (IssueCertificate(LEAF, "", "", "", timedelta(days=90), (), WHY), events.CERTIFICATE_ISSUED,
+     "Issued the certificate in Secret db-client-tls: the spec changed."),
+    (ShareTrust("db-client-tls", UID, VERSION, (), WHY), events.CA_BUNDLE_UPDATED,
+     "Updated ca.crt in Secret db-client-tls: the spec changed."),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "reason", "sentence"), ROWS)
+def test_an_action_knows_its_event(action: Any, reason: Reason, sentence: str) -> None:
+    assert action.event("db") == (reason, sentence)
+
+
+def test_every_action_has_a_row() -> None:
+    assert {type(action) for action, _, _ in ROWS} == set(get_args(Action))
