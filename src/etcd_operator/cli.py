@@ -21,7 +21,12 @@ from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.engine.reconciler import Reconciler
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
-from etcd_operator.runtime.engine.task_caches import TaskCaches, WatchedBackups, WatchedRestores
+from etcd_operator.runtime.engine.task_caches import (
+    TaskCaches,
+    WatchedBackups,
+    WatchedClusters,
+    WatchedRestores,
+)
 from etcd_operator.runtime.engine.tasks import BackupReconciler, RestoreReconciler
 from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
@@ -56,10 +61,14 @@ class Operator:
         )
         self._tasks = TaskCaches(self._api, settings.namespaces)
         self._etcd = EtcdPool()
-        credentials, access = CertificateSecrets(self._api, clock), AuthCache(clock)
         self._events = EventRecorder(self._api, clock)
         self._health = HealthServer(settings.port, clock, self._why_not_ready, self._metrics.expose)
         self._election = Election(self._api, clock, settings.own_namespace, settings.identity)
+        self._controller = self._build_cluster_controller()
+
+    def _build_cluster_controller(self) -> Controller:
+        settings, clock = self._settings, self._clock
+        credentials, access = CertificateSecrets(self._api, clock), AuthCache(clock)
         corrections = Corrections(clock)
         performer = ActionHandlers(self._api, self._caches, self._etcd, credentials, access)
         reconciler = Reconciler(
@@ -83,8 +92,12 @@ class Operator:
             ServingOperators(self._api, self._caches, self._events, clock, settings.own_namespace),
             Turns(self._caches, clock, settings.upgrade_rolls),
         )
-        self._controller = Controller(
-            reconciler.reconcile, self._caches, self._metrics, clock, settings.workers
+        return Controller(
+            reconciler.reconcile,
+            WatchedClusters(self._tasks, self._caches),
+            self._metrics,
+            clock,
+            settings.workers,
         )
 
     async def run(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from etcd_operator.api.cluster import CertificateView, EtcdClusterStatus, MemberView
-from etcd_operator.api.parse import format_time
+from etcd_operator.api.parse import format_time, parse_time
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.membership.foreign_members import find_moved
@@ -55,7 +55,7 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
         certificates=_view_certificates(snapshot),
         last_recovery=" ".join(find_recovered(snapshot)).strip() or before.last_recovery,
         spent_approvals=spent_approvals(snapshot),
-        last_backup_time=before.last_backup_time,
+        last_backup_time=_find_last_backup(snapshot),
         last_update_time=before.last_update_time,
         observed_generation=snapshot.cluster.generation,
     )
@@ -67,6 +67,16 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
 def _keep_unreadable(before: EtcdClusterStatus) -> str:
     """Record that was edited: it counts as of an earlier life, as long as no other record does."""
     return before.cluster_id if read_identity(before.cluster_id) is None else ""
+
+
+def _find_last_backup(snapshot: Snapshot) -> str | None:
+    """When the newest backup was complete; it stays when the EtcdBackup is deleted."""
+    before = snapshot.cluster.status.last_backup_time
+    newest = max((b.last for b in snapshot.backups if b.last), default=None)
+    shown = parse_time(before)
+    if newest is None or (shown and shown >= newest):
+        return before
+    return format_time(newest)
 
 
 def _disk_size(snapshot: Snapshot) -> str:

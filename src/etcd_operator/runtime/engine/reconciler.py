@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from etcd_operator.api.cluster import Condition, EtcdCluster, EtcdClusterStatus, Phase
+from etcd_operator.api.cluster import Condition, EtcdCluster, Phase
 from etcd_operator.core.actions import Action, ApplyObject, SetFinalizer
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.snapshot import Snapshot
@@ -25,11 +25,9 @@ from etcd_operator.core.required_backup.requirement import hold_upgrade
 from etcd_operator.core.status.conditions import WARNINGS
 from etcd_operator.core.status.report import report
 from etcd_operator.errors import (
-    Conflict,
     EtcdRefused,
     EvictionRefused,
     KubeUnavailable,
-    NotFound,
     find_retry_after,
 )
 from etcd_operator.runtime.engine.caches import Caches
@@ -42,8 +40,8 @@ from etcd_operator.runtime.engine.refusals import (
     explain_silence,
 )
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
+from etcd_operator.runtime.engine.status_writer import StatusWriter
 from etcd_operator.runtime.engine.upgrade_turns import Turns
-from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
 from etcd_operator.runtime.process.cluster_series import measure
@@ -107,8 +105,8 @@ class Reconciler:
         operators: ServingOperators,
         turns: Turns,
     ) -> None:
-        self._api = api
         self._caches = caches
+        self._status = StatusWriter(api, caches.clusters)
         self._gatherer = gatherer
         self._executor = executor
         self._events = events
@@ -211,29 +209,12 @@ class Reconciler:
         for condition in status.conditions:
             if _is_warning(condition, snapshot, told=decision.reason.name if bad else ""):
                 self._events.record(regarding, "Warning", condition.reason, condition.message)
-        if status == cluster.status:
-            return True
-        if not await self._write_status(cluster, status):
+        if not await self._status.write(cluster, status):
             return False
         if status.phase is not cluster.status.phase and not bad:
             self._events.record(
                 regarding, "Normal", decision.reason.name, decision.message, always=True
             )
-        return True
-
-    async def _write_status(self, cluster: EtcdCluster, status: EtcdClusterStatus) -> bool:
-        """Return whether it was written onto the very object that was looked at."""
-        patch = {
-            "metadata": {"uid": cluster.uid, "resourceVersion": cluster.resource_version},
-            "status": status.model_dump(mode="json", by_alias=True),
-        }
-        try:
-            answer = await self._api.merge_patch(
-                kube.CLUSTERS, cluster.namespace, cluster.name, patch, subresource="status"
-            )
-        except (Conflict, NotFound):
-            return False  # it changed or went meanwhile, and the watch is about to tell
-        self._caches.observe(kube.CLUSTERS.name, answer)
         return True
 
     def _schedule(

@@ -102,6 +102,31 @@ class TaskCaches(CacheGroup):
 
 
 @dataclass(frozen=True, slots=True)
+class WatchedClusters:
+    """EtcdClusters, and all that a pass over one looks at."""
+
+    tasks: TaskCaches
+    clusters: Caches
+
+    @property
+    def roots(self) -> Cache[EtcdCluster]:
+        """What passes are made over."""
+        return self.clusters.clusters
+
+    def subscribe(self, listener: Listener) -> None:
+        """Tell of EtcdClusters, their objects, and the EtcdBackups that are about them."""
+        self.clusters.subscribe(listener)
+
+        def note(namespace: str, name: str) -> None:
+            backup = self.tasks.backups.get(namespace, name)
+            cluster = self.clusters.clusters.get(*backup.cluster_key) if backup else None
+            if cluster and may_back_up(cluster, namespace):
+                listener(cluster.namespace, cluster.name)
+
+        self.tasks.backups.subscribe(note)
+
+
+@dataclass(frozen=True, slots=True)
 class WatchedBackups:
     """EtcdBackups, and all that a pass over one looks at."""
 

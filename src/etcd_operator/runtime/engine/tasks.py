@@ -11,7 +11,6 @@ from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
-from pydantic import BaseModel
 
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupStatus, TaskPhase
 from etcd_operator.api.restore import EtcdRestore
@@ -21,7 +20,6 @@ from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.tasks.backup import backup_planner
 from etcd_operator.core.tasks.backup.backup_planner import BackupDecision
 from etcd_operator.core.tasks.backup.outcome import BackupView
-from etcd_operator.core.tasks.consent import may_back_up
 from etcd_operator.core.tasks.decision import (
     AnnotateCluster,
     CreateObject,
@@ -38,6 +36,7 @@ from etcd_operator.core.tasks.restore.steps import RestoreDecision
 from etcd_operator.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.reconciler import Requeue
+from etcd_operator.runtime.engine.status_writer import StatusWriter
 from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.engine.warnings import WarningReader
 from etcd_operator.runtime.kubernetes import api as kube
@@ -150,17 +149,17 @@ class _Passes:
         regarding = self._regarding(item)
         refused = await self._act(decision.actions, regarding)
         status = self._refuse(item, refused) if refused else decision.status
-        if not await self._write(cache, item, status, regarding):
+        if not await StatusWriter(self._api, cache).write(item, status):
             return Requeue(1.0)
         self._tell(decision.events, regarding)
-        await self._show(item, status)
+        self._show(item, status)
         if refused:
             return Requeue(failure=True)
         after = decision.requeue_after
         return Requeue(STEADY if after is None else min(after, STEADY))
 
-    async def _show(self, item: Any, status: Any) -> None:
-        """Show elsewhere what a written status says."""
+    def _show(self, item: Any, status: Any) -> None:
+        """Show in metrics what a written status says."""
 
     async def _act(self, actions: tuple[TaskAction, ...], regarding: Regarding) -> str | None:
         """Carry out the actions; returns what Kubernetes has against one, if only users can help.
@@ -217,23 +216,6 @@ class _Passes:
                 always=event.kind == "Normal",
             )
 
-    async def _write(
-        self, cache: Cache[Any], item: Any, status: BaseModel, regarding: Regarding
-    ) -> bool:
-        """Write a status that changed; returns False if the object has changed meanwhile."""
-        if status == item.status:
-            return True
-        metadata = {"uid": item.uid, "resourceVersion": item.resource_version}
-        patch = {"metadata": metadata, "status": status.model_dump(mode="json", by_alias=True)}
-        try:
-            answer = await self._api.merge_patch(
-                self.kind, regarding.namespace, regarding.name, patch, subresource="status"
-            )
-        except (Conflict, NotFound):
-            return False  # the watch is about to tell
-        cache.observe(answer)
-        return True
-
     def _refuse(self, item: Any, why: str) -> Any:
         """The status when an action was refused: as before, since the action did not happen."""
         now, known = self._clock.now(), item.status.conditions
@@ -267,8 +249,7 @@ class BackupReconciler(_Passes):
             return Requeue(STEADY)
         return await self._carry_out(self._tasks.backups, backup, backup_planner.decide(view))
 
-    async def _show(self, item: EtcdBackup, status: EtcdBackupStatus) -> None:
-        await self._tell_cluster(item, status.completion_time)
+    def _show(self, item: EtcdBackup, status: EtcdBackupStatus) -> None:
         self._metrics.show_backup(item.namespace, item.name, item.cluster_key[1], status)
 
     async def _look(self, backup: EtcdBackup) -> BackupView:
@@ -285,20 +266,6 @@ class BackupReconciler(_Passes):
             image=self._image,
             warnings=await self._read_warnings(namespace, backup.uid, tasks, pods),
         )
-
-    async def _tell_cluster(self, backup: EtcdBackup, completed: str | None) -> None:
-        """Show the time of the newest backup on the cluster itself."""
-        cluster = self._caches.clusters.get(*backup.cluster_key)
-        if cluster is None or not completed or not may_back_up(cluster, backup.namespace):
-            return
-        if (cluster.status.last_backup_time or "") >= completed:
-            return
-        patch = {"metadata": {"uid": cluster.uid}, "status": {"lastBackupTime": completed}}
-        with contextlib.suppress(Conflict, NotFound):
-            answer = await self._api.merge_patch(
-                kube.CLUSTERS, cluster.namespace, cluster.name, patch, subresource="status"
-            )
-            self._caches.observe(kube.CLUSTERS.name, answer)
 
 
 class RestoreReconciler(_Passes):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from etcd_operator.api.cluster import Condition, EtcdClusterStatus, MemberView, Phase
+from etcd_operator.api.parse import format_time
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.status.report import report
+from tests.builders.required_backups import NIGHTLY
 from tests.builders.snapshots import (
     DB_SIZE,
     NOW,
@@ -284,9 +286,28 @@ def test_the_cluster_id_is_recorded_as_soon_as_a_quorum_says_it() -> None:
     assert shown(silent(unrecorded, 0, 1)).cluster_id == ""
 
 
-def test_the_last_backup_is_somebody_elses_and_stays() -> None:
-    backed_up = with_status(formed(3), lastBackupTime=NOW_TEXT)
-    assert shown(backed_up).last_backup_time == NOW_TEXT
+EARLIER, LATER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "ended", "expected"),
+    [
+        (None, [], None),
+        (None, [None], None),
+        (None, [EARLIER, NOW, None], NOW_TEXT),
+        (NOW_TEXT, [], NOW_TEXT),  # the EtcdBackup was deleted
+        (NOW_TEXT, [EARLIER], NOW_TEXT),
+        (NOW_TEXT, [NOW, LATER], format_time(LATER)),
+        ("never", [NOW], NOW_TEXT),  # edited to what nobody can read
+        ("never", [], "never"),
+    ],
+)
+def test_the_newest_backup_is_shown_and_stays(
+    before: str | None, ended: list[datetime | None], expected: str | None
+) -> None:
+    backups = tuple(replace(NIGHTLY, last=moment) for moment in ended)
+    cluster = with_status(replace(formed(3), backups=backups), lastBackupTime=before)
+    assert shown(cluster).last_backup_time == expected
 
 
 def test_a_member_with_an_unlisted_id_is_not_invented() -> None:

@@ -1,0 +1,75 @@
+"""Writes of the status subresource: one writer for each kind, used only by its own passes.
+
+The status of an object is computed in full by the pass over it. So nothing else writes a part of
+it, and a write that lost a race is simply made again from what is there then.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.kubernetes.watch_cache import Cache
+
+
+class Reported(Protocol):
+    """An EtcdCluster, EtcdBackup or EtcdRestore as a pass looked at it."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        ...
+
+    @property
+    def uid(self) -> str:
+        """The uid, which no other object of the name has."""
+        ...
+
+    @property
+    def resource_version(self) -> str:
+        """The version that was looked at."""
+        ...
+
+    @property
+    def status(self) -> BaseModel:
+        """The status that it has."""
+        ...
+
+
+T = TypeVar("T", bound=Reported)
+
+
+class StatusWriter(Generic[T]):
+    """Writes the status of the objects that one cache holds."""
+
+    def __init__(self, api: KubeApi, cache: Cache[T]) -> None:
+        self._api = api
+        self._cache = cache
+
+    async def write(self, looked_at: T, status: BaseModel) -> bool:
+        """Write a status if it changed, onto exactly the object that was looked at.
+
+        Returns False if that has changed or gone meanwhile: its watch is about to tell.
+        """
+        if status == looked_at.status:
+            return True
+        fence = {"uid": looked_at.uid, "resourceVersion": looked_at.resource_version}
+        patch: dict[str, Any] = {
+            "metadata": fence,
+            "status": status.model_dump(mode="json", by_alias=True),
+        }
+        kind, namespace, name = self._cache.kind, looked_at.namespace, looked_at.name
+        try:
+            answer = await self._api.merge_patch(kind, namespace, name, patch, subresource="status")
+        except (Conflict, NotFound):
+            return False
+        self._cache.observe(answer)
+        return True

@@ -1,0 +1,60 @@
+"""Which passes an EtcdBackup that changes brings about."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.task_caches import TaskCaches, WatchedClusters
+from etcd_operator.runtime.kubernetes.api import CLUSTERS, KubeApi
+from tests.builders.snapshots import NAMING, raw_cluster
+
+Json = dict[str, Any]
+
+CONSENT = {"etcd.etcd.io/backup-from": "vault"}
+
+
+def backup(namespace: str, version: int, completed: str = "") -> Json:
+    """An EtcdBackup of the cluster of all scenes."""
+    return {
+        "metadata": {
+            "namespace": namespace, "name": "nightly", "uid": "b", "resourceVersion": str(version),
+        },
+        "spec": {
+            "clusterName": NAMING.name, "clusterNamespace": NAMING.namespace,
+            "storageType": "S3", "s3": {"bucket": "b"},
+        },
+        "status": {"completionTime": completed} if completed else {},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("namespace", "annotations", "expected"),
+    [
+        (NAMING.namespace, {}, [(NAMING.namespace, NAMING.name)]),
+        ("vault", CONSENT, [(NAMING.namespace, NAMING.name)]),
+        ("stranger", CONSENT, []),
+    ],
+)
+def test_a_backup_that_completes_brings_about_a_pass_over_its_cluster(
+    namespace: str, annotations: dict[str, str], expected: list[tuple[str, str]]
+) -> None:
+    api = cast(KubeApi, None)
+    tasks, clusters = TaskCaches(api), Caches(api)
+    clusters.observe(CLUSTERS.name, raw_cluster({"size": 3}, annotations=annotations))
+    tasks.backups.observe(backup(namespace, 5))
+    told: list[tuple[str, str]] = []
+    WatchedClusters(tasks, clusters).subscribe(lambda *about: told.append(about))
+    tasks.backups.observe(backup(namespace, 6, "2026-03-04T05:06:07Z"))
+    assert told == expected
+
+
+def test_an_object_of_a_cluster_brings_about_a_pass_over_it() -> None:
+    api = cast(KubeApi, None)
+    tasks, clusters = TaskCaches(api), Caches(api)
+    told: list[tuple[str, str]] = []
+    WatchedClusters(tasks, clusters).subscribe(lambda *about: told.append(about))
+    clusters.observe(CLUSTERS.name, raw_cluster({"size": 3}))
+    assert told == [(NAMING.namespace, NAMING.name)]
