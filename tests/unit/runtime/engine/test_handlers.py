@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from etcd_operator.core.actions import ApplyObject, DeleteObject, LabelPod, SetFinalizer
+from etcd_operator.core.actions import (
+    Action,
+    ApplyObject,
+    DeleteObject,
+    LabelPod,
+    SetFinalizer,
+)
 from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.model.parse import observe_child
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import Conflict, Invalid
 from etcd_operator.json_types import Json
-from etcd_operator.runtime.engine.handlers import ONLY_CREATE
+from etcd_operator.runtime.engine.handlers.kubernetes import ONLY_CREATE
 from etcd_operator.runtime.kubernetes.api import Kind
 from tests.builders.snapshots import NAMING, UID, formed, raw_cluster, with_cluster
 from tests.fakes.scripted_api import ScriptedApi, perform, raw
@@ -22,6 +28,11 @@ from tests.fakes.scripted_api import ScriptedApi, perform, raw
 @pytest.fixture
 def api() -> ScriptedApi:
     return ScriptedApi()
+
+
+def test_every_action_has_its_handler(api: ScriptedApi) -> None:
+    performer, _ = perform(api)
+    assert set(performer.table) == set(get_args(Action))
 
 
 async def test_a_pod_that_is_gone_with_its_deletion_is_not_believed_to_be_there(

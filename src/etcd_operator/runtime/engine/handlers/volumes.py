@@ -1,16 +1,15 @@
-"""Set disks aside and bring them back: a volume is told to stay before its claim may go."""
+"""Requests about disks: a volume that is set aside is kept before its claim may go."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import assert_never
 
 from etcd_operator.core.actions import (
     QuarantineDisk,
     RebindVolume,
+    ResizeClaim,
     RestoreReclaimPolicy,
     RetainVolume,
-    VolumeAction,
 )
 from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED, ANNOTATION_RECLAIM
 from etcd_operator.core.model.snapshot import Snapshot
@@ -18,6 +17,7 @@ from etcd_operator.core.objects.statefulset import render_claim
 from etcd_operator.errors import Conflict, Forbidden, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.handlers.table import Table
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 
@@ -29,24 +29,20 @@ class VolumeHandlers:
         self._api = api
         self._caches = caches
 
-    async def perform(self, action: VolumeAction, snapshot: Snapshot) -> None:
-        """Carry out one action; Conflict where a volume is not the one that was looked at."""
-        namespace = snapshot.naming.namespace
-        match action:
-            case RetainVolume():
-                await self._keep(action, namespace)
-            case QuarantineDisk():
-                if action.volume:
-                    await self._keep(action, namespace)
-                await self._delete_claim(action, namespace)
-            case RebindVolume():
-                await self._put_back(action, snapshot)
-            case RestoreReclaimPolicy():
-                await self._release(action, namespace)
-            case _:
-                assert_never(action)
+    @property
+    def table(self) -> Table:
+        """The handler of each action."""
+        return {
+            RetainVolume: self._retain,
+            QuarantineDisk: self._quarantine,
+            RebindVolume: self._rebind,
+            RestoreReclaimPolicy: self._restore_policy,
+            ResizeClaim: self._resize,
+        }
 
-    async def _keep(self, action: RetainVolume | QuarantineDisk, namespace: str) -> None:
+    async def _retain(self, action: RetainVolume | QuarantineDisk, snapshot: Snapshot) -> None:
+        """Set the reclaim policy; Conflict where a volume is not the one that was looked at."""
+        namespace = snapshot.naming.namespace
         volume = await self._api.get(kube.VOLUMES, "", action.volume)
         if not _is_of(volume, namespace, action.name) or _claim_uid(volume) != action.uid:
             raise Conflict(f"PersistentVolume {action.volume} belongs to another claim", 409)
@@ -61,13 +57,16 @@ class VolumeHandlers:
         }
         await self._patch(volume, marks, {"persistentVolumeReclaimPolicy": "Retain"})
 
-    async def _delete_claim(self, action: QuarantineDisk, namespace: str) -> None:
+    async def _quarantine(self, action: QuarantineDisk, snapshot: Snapshot) -> None:
+        namespace = snapshot.naming.namespace
+        if action.volume:
+            await self._retain(action, snapshot)
         with contextlib.suppress(NotFound):
             await self._api.delete(kube.CLAIMS, namespace, action.name, uid=action.uid)
         # The answer may be the claim as it was at its very end: only a new look tells.
         await self._caches.refresh(kube.CLAIMS.name, namespace, action.name, action.uid)
 
-    async def _put_back(self, action: RebindVolume, snapshot: Snapshot) -> None:
+    async def _rebind(self, action: RebindVolume, snapshot: Snapshot) -> None:
         """Promise the volume to the claim of this name, then make that claim."""
         naming = snapshot.naming
         volume = await self._api.get(kube.VOLUMES, "", action.volume)
@@ -96,12 +95,13 @@ class VolumeHandlers:
             raise
         self._caches.observe(kube.CLAIMS.name, answer)
 
-    async def _release(self, action: RestoreReclaimPolicy, namespace: str) -> None:
+    async def _restore_policy(self, action: RestoreReclaimPolicy, snapshot: Snapshot) -> None:
         """Give back the policy of before; a volume of which a person made use is left alone.
 
         So is one that was not set aside from this very claim: the name of the volume comes from a
         record that whoever may write the EtcdCluster may write, and may be another namespace's.
         """
+        namespace = snapshot.naming.namespace
         try:
             volume = await self._api.get(kube.VOLUMES, "", action.volume)
         except (NotFound, Forbidden):
@@ -112,6 +112,15 @@ class VolumeHandlers:
         marks = {ANNOTATION_QUARANTINED: None, ANNOTATION_RECLAIM: None}
         policy = known.get(ANNOTATION_RECLAIM, "Retain")
         await self._patch(volume, marks, {"persistentVolumeReclaimPolicy": policy})
+
+    async def _resize(self, action: ResizeClaim, snapshot: Snapshot) -> None:
+        patch = {
+            "metadata": {"uid": action.uid},
+            "spec": {"resources": {"requests": {"storage": action.size}}},
+        }
+        namespace = snapshot.naming.namespace
+        answer = await self._api.merge_patch(kube.CLAIMS, namespace, action.name, patch)
+        self._caches.observe(kube.CLAIMS.name, answer)
 
     async def _patch(self, volume: Json, marks: Json, spec: Json) -> None:
         """Change a volume exactly as it was looked at."""
