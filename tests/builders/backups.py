@@ -8,10 +8,10 @@ from typing import Any
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.parse_backup import parse_backup
+from etcd_operator.core.tasks.actions import CreateObject
 from etcd_operator.core.tasks.backup import backup_planner as backup_planner
 from etcd_operator.core.tasks.backup.backup_planner import BackupDecision
 from etcd_operator.core.tasks.backup.outcome import BackupView
-from etcd_operator.core.tasks.decision import CreateObject
 from etcd_operator.core.tasks.jobs.status import Task, TaskPod
 from etcd_operator.core.tasks.restore.steps import RestoreDecision
 from etcd_operator.json_types import Json

@@ -54,7 +54,7 @@ from etcd_operator.core.lifecycle.serving_operator import ANNOTATION_OPERATOR
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.core.objects.apply import correct_objects
 from etcd_operator.core.plan.planner import choose_layout, plan
-from etcd_operator.core.tasks.decision import (
+from etcd_operator.core.tasks.actions import (
     AnnotateCluster,
     CreateObject,
     DeleteJob,
@@ -68,15 +68,12 @@ from etcd_operator.runtime.engine.corrections import Corrections
 from etcd_operator.runtime.engine.execute import Executor
 from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.engine.handlers.tasks import TaskActionHandlers
 from etcd_operator.runtime.engine.nodes import NodeLookup
 from etcd_operator.runtime.engine.reconciler import Reconciler
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.task_caches import TaskCaches
-from etcd_operator.runtime.engine.tasks import (
-    BackupReconciler,
-    RestoreReconciler,
-    TaskActionHandlers,
-)
+from etcd_operator.runtime.engine.tasks import BackupReconciler, RestoreReconciler
 from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.engine.warnings import WarningReader
 from etcd_operator.runtime.etcd.auth_cache import AuthCache

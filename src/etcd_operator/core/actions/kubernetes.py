@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from etcd_operator.core.actions.event import ActionEvent
 from etcd_operator.core.in_place_restore.record import RestoreRecord
 from etcd_operator.core.reasons import events
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,9 @@ def refuse(view: Recovering) -> Decision:
 def begin(view: Recovering) -> Decision:
     """Nothing but the record of the next stage."""
     others = find_untold(view.snapshot)
-    unknown = f"The last state of {name_members(view.snapshot, others)} is unknown." if others else ""
+    unknown = (
+        f"The last state of {name_members(view.snapshot, others)} is unknown." if others else ""
+    )
     return step(view, waits=unknown)
 
 

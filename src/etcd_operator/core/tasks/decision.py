@@ -2,72 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Generic, Literal, TypeVar
+
+from pydantic import BaseModel
 
 from etcd_operator.api.cluster import Condition
-from etcd_operator.core.reasons import backups, restores, tasks
+from etcd_operator.core.reasons import backups, tasks
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.status.verdict import Verdict, date_verdicts
-from etcd_operator.json_types import Json
+from etcd_operator.core.tasks.actions import TaskAction
 
 FIRST_RETRY: Final = timedelta(seconds=10)
 MOST_CONDITIONS: Final = 8
 LONGEST_RETRY: Final = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class CreateObject:
-    """Create an object that must not exist; `why` is the sentence of the event."""
-
-    kind: str
-    manifest: Json = field(hash=False)
-    why: str = ""
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of the event."""
-        return tasks.CREATED[self.kind]
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteJob:
-    """Delete exactly this Job, and its Pods with it."""
-
-    name: str
-    uid: str
-
-
-@dataclass(frozen=True, slots=True)
-class AnnotateCluster:
-    """Put annotations on exactly this EtcdCluster, as it was looked at; None takes one off.
-
-    `reason` is that of the event.
-    """
-
-    name: str
-    uid: str
-    resource_version: str
-    annotations: Json = field(hash=False)
-    why: str = ""
-    reason: Reason = restores.DISKS_FILLED
-
-
-@dataclass(frozen=True, slots=True)
-class SetRestoreFinalizer:
-    """Put the finalizer on exactly this EtcdRestore, as it was looked at, or take it off.
-
-    `finalizers` are those that it is to have.
-    """
-
-    name: str
-    uid: str
-    resource_version: str
-    finalizers: tuple[str, ...]
-
-
-TaskAction = CreateObject | DeleteJob | AnnotateCluster | SetRestoreFinalizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +26,19 @@ class TaskEvent:
     kind: Literal["Normal", "Warning"]
     reason: Reason
     message: str
+
+
+Status = TypeVar("Status", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDecision(Generic[Status]):
+    """Actions in order, the status to show, events, and when to look again, in seconds."""
+
+    status: Status
+    actions: tuple[TaskAction, ...] = ()
+    events: tuple[TaskEvent, ...] = ()
+    requeue_after: float | None = None
 
 
 def pause_after(failures: int) -> timedelta:

@@ -29,6 +29,7 @@ from etcd_operator.errors import (
     KubeUnavailable,
     OperatorError,
 )
+from etcd_operator.runtime.engine.action_report import ActionReporter
 from etcd_operator.runtime.engine.caches import KINDS, Caches
 from etcd_operator.runtime.engine.corrections import Corrections
 from etcd_operator.runtime.engine.handlers import ActionHandlers
@@ -86,7 +87,7 @@ class Executor:
         self._caches = caches
         self._performer = performer
         self._events = events
-        self._metrics = metrics
+        self._reporter = ActionReporter(events, metrics)
         self._corrections = corrections
 
     async def carry_out(self, planned: Plan, snapshot: Snapshot) -> Outcome:
@@ -118,14 +119,14 @@ class Executor:
         """Take one step; returns the outcome if it was the last one."""
         veto = guards.refuse(action, run.snapshot)
         if veto is not None:
-            self._count(action, "vetoed")
+            self._reporter.count(action, "vetoed")
             log.warning("vetoed", cluster=_id(run.snapshot), action=str(action)[:300], why=veto)
             return run.end(action, vetoed=veto)
         try:
             await self._perform(action, run.snapshot)
         except (KubeError, EtcdError) as error:
             refused = isinstance(error, EtcdRefused | EvictionRefused)
-            self._count(action, "refused" if refused else "failed")
+            self._reporter.count(action, "refused" if refused else "failed")
             self._tell_unanswered(action, error, run.snapshot)
             if not isinstance(error, Invalid | Forbidden) or not is_correction(action):
                 return run.end(action, error=error)
@@ -133,7 +134,7 @@ class Executor:
             self._corrections.note_refusal(run.snapshot.naming.uid, action, error)
             run.refused.append((action, error))
             return None
-        self._count(action, "done")
+        self._reporter.count(action, "done")
         run.done.append(action)
         run.snapshot = predict(run.snapshot, (action,))
         return None
@@ -146,7 +147,7 @@ class Executor:
         after = self._find_live(action, snapshot)
         self._corrections.note_done(snapshot.naming.uid, action, before, after)
         if before is None or after is None or before.resource_version != after.resource_version:
-            self._tell(action, snapshot)
+            self._reporter.tell(action.event(snapshot.naming.name), _regarding(snapshot))
 
     def _find_live(self, action: Action, snapshot: Snapshot) -> Child | None:
         if not isinstance(action, ApplyObject):
@@ -160,14 +161,6 @@ class Executor:
         with contextlib.suppress(KubeError):
             live = await self._api.get(KINDS[action.kind], snapshot.naming.namespace, action.name)
             self._corrections.name_manager(snapshot.naming.uid, action, live)
-
-    def _count(self, action: Action, result: str) -> None:
-        self._metrics.actions.labels(type(action).__name__, result).inc()
-
-    def _tell(self, action: Action, snapshot: Snapshot) -> None:
-        reason, sentence = action.event(snapshot.naming.name)
-        log.info(sentence, cluster=_id(snapshot), reason=reason.name)
-        self._events.record(_regarding(snapshot), "Normal", reason.name, sentence, always=True)
 
     def _tell_unanswered(self, action: Action, error: OperatorError, snapshot: Snapshot) -> None:
         """Say what may have taken effect: whether it did, only a later pass can see."""

@@ -6,11 +6,12 @@ it, and a write that lost a race is simply made again from what is there then.
 
 from __future__ import annotations
 
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
 
@@ -62,7 +63,7 @@ class StatusWriter(Generic[T]):
         if status == looked_at.status:
             return True
         fence = {"uid": looked_at.uid, "resourceVersion": looked_at.resource_version}
-        patch: dict[str, Any] = {
+        patch: Json = {
             "metadata": fence,
             "status": status.model_dump(mode="json", by_alias=True),
         }

@@ -5,36 +5,26 @@ Nothing here reads a Secret or talks to a store: that is what the Jobs are for.
 
 from __future__ import annotations
 
-import contextlib
 from datetime import timedelta
-from typing import Any, Final, assert_never
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import structlog
 
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupStatus, TaskPhase
 from etcd_operator.api.restore import EtcdRestore
 from etcd_operator.core.lifecycle.serving_operator import is_served_by_another
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.core.model.naming import FINALIZER
+from etcd_operator.core.tasks.actions import TaskAction
 from etcd_operator.core.tasks.backup import backup_planner
-from etcd_operator.core.tasks.backup.backup_planner import BackupDecision
 from etcd_operator.core.tasks.backup.outcome import BackupView
-from etcd_operator.core.tasks.decision import (
-    AnnotateCluster,
-    CreateObject,
-    DeleteJob,
-    SetRestoreFinalizer,
-    TaskAction,
-    TaskEvent,
-    refuse,
-)
+from etcd_operator.core.tasks.decision import TaskDecision, TaskEvent, refuse
 from etcd_operator.core.tasks.jobs.status import Task, TaskPod, find_pod
 from etcd_operator.core.tasks.restore import restore_planner
 from etcd_operator.core.tasks.restore.source import RestoreView
-from etcd_operator.core.tasks.restore.steps import RestoreDecision
-from etcd_operator.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
+from etcd_operator.errors import Forbidden, Invalid, KubeError
+from etcd_operator.runtime.engine.action_report import ActionReporter
 from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.handlers.tasks import TaskActionHandlers
 from etcd_operator.runtime.engine.reconciler import Requeue
 from etcd_operator.runtime.engine.status_writer import StatusWriter
 from etcd_operator.runtime.engine.task_caches import TaskCaches
@@ -46,73 +36,10 @@ from etcd_operator.runtime.kubernetes.watch_cache import Cache
 from etcd_operator.runtime.process.clock import Clock
 from etcd_operator.runtime.process.metrics import Metrics
 
-Json = dict[str, Any]
-
-log = structlog.get_logger("backups")
-
 # Nothing is looked at less often than this, in seconds.
 STEADY: Final = 300.0
 # How long a Job may take to begin before its Events are read.
 PATIENCE: Final = timedelta(seconds=3)
-_CREATED: Final = {k.name: k for k in (kube.JOBS, kube.CLAIMS, kube.CLUSTERS)}
-
-
-class TaskActionHandlers:
-    """Carries out what was decided about backups and restores."""
-
-    def __init__(self, api: KubeApi, caches: Caches, tasks: TaskCaches) -> None:
-        self._api = api
-        self._caches = caches
-        self._tasks = tasks
-
-    async def perform(self, action: TaskAction, namespace: str) -> None:
-        """Carry out one action; raises KubeError, Conflict where the world has moved on."""
-        match action:
-            case CreateObject(kind=kind, manifest=manifest):
-                await self._create(_CREATED[kind], manifest)
-            case DeleteJob(name=name, uid=uid):
-                with contextlib.suppress(NotFound):
-                    await self._api.delete(kube.JOBS, namespace, name, uid=uid)
-                await self._tasks.jobs.refresh(namespace, name, uid)
-            case AnnotateCluster():
-                metadata = {
-                    "uid": action.uid,
-                    "resourceVersion": action.resource_version,
-                    "annotations": action.annotations,
-                }
-                answer = await self._api.merge_patch(
-                    kube.CLUSTERS, namespace, action.name, {"metadata": metadata}
-                )
-                self._caches.observe(kube.CLUSTERS.name, answer)
-            case SetRestoreFinalizer():
-                await self._hold(action, namespace)
-            case _:
-                assert_never(action)
-
-    async def _hold(self, action: SetRestoreFinalizer, namespace: str) -> None:
-        """Change the finalizers; what is seen of the EtcdRestore afterwards is up to its watch."""
-        metadata = {
-            "uid": action.uid,
-            "resourceVersion": action.resource_version,
-            "finalizers": list(action.finalizers),
-        }
-        with contextlib.suppress(NotFound):
-            await self._api.merge_patch(
-                kube.RESTORES, namespace, action.name, {"metadata": metadata}
-            )
-
-    async def _create(self, kind: Kind, manifest: Json) -> None:
-        namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        try:
-            answer = await self._api.create(kind, namespace, manifest)
-        except Conflict:
-            if kind is kube.JOBS:
-                await self._tasks.jobs.refresh(namespace, name)
-            raise
-        if kind is kube.JOBS:
-            self._tasks.jobs.observe(answer)
-        else:
-            self._caches.observe(kind.name, answer)
 
 
 class _Passes:
@@ -136,6 +63,7 @@ class _Passes:
         self._tasks = tasks
         self._events = events
         self._metrics = metrics
+        self._reporter = ActionReporter(events, metrics)
         self._clock = clock
         self._image = image
         self._own_namespace = own_namespace
@@ -143,7 +71,7 @@ class _Passes:
         self._reader = WarningReader(api, clock)
 
     async def _carry_out(
-        self, cache: Cache[Any], item: Any, decision: BackupDecision | RestoreDecision
+        self, cache: Cache[Any], item: Any, decision: TaskDecision[Any]
     ) -> Requeue:
         """Act on a decision, and write and tell what came of it; raises KubeError."""
         regarding = self._regarding(item)
@@ -170,17 +98,14 @@ class _Passes:
             try:
                 await self._performer.perform(action, regarding.namespace)
             except (Invalid, Forbidden) as error:
-                self._count(action, "failed")
+                self._reporter.count(action, "failed")
                 return f"Kubernetes refuses the next step: {error}"
             except KubeError:
-                self._count(action, "failed")
+                self._reporter.count(action, "failed")
                 raise
-            self._count(action, "done")
-            if isinstance(action, CreateObject | AnnotateCluster) and action.why:
-                log.info(action.why, about=f"{regarding.namespace}/{regarding.name}")
-                self._events.record(
-                    regarding, "Normal", action.reason.name, action.why, always=True
-                )
+            self._reporter.count(action, "done")
+            if action.event:
+                self._reporter.tell(action.event, regarding)
         return None
 
     async def _read_warnings(
@@ -202,9 +127,6 @@ class _Passes:
             if warning := await self._reader.find(namespace, about):
                 found[about] = warning
         return found
-
-    def _count(self, action: TaskAction, result: str) -> None:
-        self._metrics.actions.labels(type(action).__name__, result).inc()
 
     def _tell(self, told: tuple[TaskEvent, ...], regarding: Regarding) -> None:
         for event in told:

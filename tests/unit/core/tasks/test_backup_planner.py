@@ -12,9 +12,9 @@ import pytest
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.reasons import backups
+from etcd_operator.core.tasks.actions import DeleteJob
 from etcd_operator.core.tasks.backup import backup_planner as backup_planner
 from etcd_operator.core.tasks.backup.outcome import BackupView
-from etcd_operator.core.tasks.decision import DeleteJob
 from etcd_operator.core.tasks.jobs.status import observe_task, observe_task_pod
 from etcd_operator.json_types import Json
 from tests.builders.backups import (

@@ -20,7 +20,7 @@ from etcd_operator.core.in_place_restore.record import (
     Stage,
 )
 from etcd_operator.core.model.naming import FINALIZER
-from etcd_operator.core.tasks.decision import (
+from etcd_operator.core.tasks.actions import (
     AnnotateCluster,
     CreateObject,
     DeleteJob,

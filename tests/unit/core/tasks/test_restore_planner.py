@@ -11,7 +11,7 @@ import pytest
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_cluster
-from etcd_operator.core.tasks.decision import AnnotateCluster, CreateObject, DeleteJob
+from etcd_operator.core.tasks.actions import AnnotateCluster, CreateObject, DeleteJob
 from etcd_operator.core.tasks.restore import restore_planner as restore_planner
 from etcd_operator.core.tasks.restore.source import RestoreView
 from etcd_operator.json_types import Json

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import pytest
 
@@ -17,10 +17,14 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.model.parse import observe_child
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.tasks.actions import TaskAction
 from etcd_operator.errors import Conflict, Invalid
 from etcd_operator.json_types import Json
+from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers.kubernetes import ONLY_CREATE
-from etcd_operator.runtime.kubernetes.api import Kind
+from etcd_operator.runtime.engine.handlers.tasks import TaskActionHandlers
+from etcd_operator.runtime.engine.task_caches import TaskCaches
+from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from tests.builders.snapshots import NAMING, UID, formed, raw_cluster, with_cluster
 from tests.fakes.scripted_api import ScriptedApi, perform, raw
 
@@ -33,6 +37,9 @@ def api() -> ScriptedApi:
 def test_every_action_has_its_handler(api: ScriptedApi) -> None:
     performer, _ = perform(api)
     assert set(performer.table) == set(get_args(Action))
+    typed = cast(KubeApi, api)
+    tasks = TaskActionHandlers(typed, Caches(typed), TaskCaches(typed))
+    assert set(tasks.table) == set(get_args(TaskAction))
 
 
 async def test_a_pod_that_is_gone_with_its_deletion_is_not_believed_to_be_there(

@@ -7,12 +7,13 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from etcd_operator.core.tasks.decision import CreateObject
+from etcd_operator.core.tasks.actions import CreateObject
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine import tasks as backups_module
 from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.handlers.tasks import TaskActionHandlers
 from etcd_operator.runtime.engine.task_caches import TaskCaches
-from etcd_operator.runtime.engine.tasks import RestoreReconciler, TaskActionHandlers
+from etcd_operator.runtime.engine.tasks import RestoreReconciler
 from etcd_operator.runtime.kubernetes.api import RESTORES, Kind, KubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.process.metrics import Metrics

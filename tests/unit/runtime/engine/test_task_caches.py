@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.task_caches import TaskCaches, WatchedClusters
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, KubeApi
 from tests.builders.snapshots import NAMING, raw_cluster
-
-Json = dict[str, Any]
 
 CONSENT = {"etcd.etcd.io/backup-from": "vault"}
 

@@ -13,12 +13,9 @@ from etcd_operator.errors import Forbidden
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine import tasks as backups_module
 from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.handlers.tasks import TaskActionHandlers
 from etcd_operator.runtime.engine.task_caches import TaskCaches
-from etcd_operator.runtime.engine.tasks import (
-    BackupReconciler,
-    RestoreReconciler,
-    TaskActionHandlers,
-)
+from etcd_operator.runtime.engine.tasks import BackupReconciler, RestoreReconciler
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.process.metrics import Metrics

@@ -17,13 +17,12 @@ from etcd_operator.api.parse import format_time, parse_time
 from etcd_operator.core.model.naming import ANNOTATION_BACKUP_FROM
 from etcd_operator.core.reasons import backups, tasks
 from etcd_operator.core.status.verdict import Verdict
+from etcd_operator.core.tasks.actions import CreateObject, DeleteJob
 from etcd_operator.core.tasks.backup.outcome import BackupView, absorb, sweep
 from etcd_operator.core.tasks.backup.schedule import find_schedule_problem, last_time, next_time
 from etcd_operator.core.tasks.consent import allows
 from etcd_operator.core.tasks.decision import (
-    CreateObject,
-    DeleteJob,
-    TaskAction,
+    TaskDecision,
     TaskEvent,
     date_conditions,
     seconds_until,
@@ -39,13 +38,8 @@ _HELD_UP: Final = (backups.JOB_BLOCKED.name, tasks.REFUSED_BY_KUBERNETES.name)
 
 
 @dataclass(frozen=True, slots=True)
-class BackupDecision:
-    """Actions in order, the status to show, events, and when to look again, in seconds."""
-
-    status: EtcdBackupStatus
-    actions: tuple[TaskAction, ...] = ()
-    events: tuple[TaskEvent, ...] = ()
-    requeue_after: float | None = None
+class BackupDecision(TaskDecision[EtcdBackupStatus]):
+    """What to do about an EtcdBackup, and what to show."""
 
 
 def decide(view: BackupView) -> BackupDecision:

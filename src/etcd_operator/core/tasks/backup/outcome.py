@@ -12,14 +12,8 @@ from etcd_operator.api.parse import format_time
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.core.reasons import backups
 from etcd_operator.core.status.verdict import Verdict
-from etcd_operator.core.tasks.decision import (
-    DeleteJob,
-    TaskAction,
-    TaskEvent,
-    date_conditions,
-    find_block,
-    pause_after,
-)
+from etcd_operator.core.tasks.actions import DeleteJob, TaskAction
+from etcd_operator.core.tasks.decision import TaskEvent, date_conditions, find_block, pause_after
 from etcd_operator.core.tasks.jobs.status import DEADLINE_EXCEEDED, Task, TaskPod, find_pod, newest
 from etcd_operator.json_types import Json
 

@@ -31,15 +31,13 @@ from etcd_operator.core.in_place_restore.record import (
 from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.reasons import restores
 from etcd_operator.core.status.verdict import Verdict
-from etcd_operator.core.tasks.decision import (
+from etcd_operator.core.tasks.actions import (
     AnnotateCluster,
     CreateObject,
     SetRestoreFinalizer,
     TaskAction,
-    TaskEvent,
-    date_conditions,
-    seconds_until,
 )
+from etcd_operator.core.tasks.decision import TaskEvent, date_conditions, seconds_until
 from etcd_operator.core.tasks.jobs.render import render_check_job
 from etcd_operator.core.tasks.jobs.status import newest
 from etcd_operator.core.tasks.restore.source import (

@@ -20,7 +20,8 @@ from etcd_operator.core.bootstrap.gate_record import (
 )
 from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.reasons import restores
-from etcd_operator.core.tasks.decision import AnnotateCluster, CreateObject, TaskEvent
+from etcd_operator.core.tasks.actions import AnnotateCluster, CreateObject
+from etcd_operator.core.tasks.decision import TaskEvent
 from etcd_operator.core.tasks.restore.in_place import continue_in_place, undo_in_place
 from etcd_operator.core.tasks.restore.source import (
     RestoreView,

@@ -14,11 +14,9 @@ from etcd_operator.core.objects.statefulset import render_claim
 from etcd_operator.core.reasons import restores
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.status.verdict import Verdict
+from etcd_operator.core.tasks.actions import CreateObject, DeleteJob, TaskAction
 from etcd_operator.core.tasks.decision import (
-    CreateObject,
-    DeleteJob,
-    TaskAction,
-    TaskEvent,
+    TaskDecision,
     date_conditions,
     pause_after,
     seconds_until,
@@ -39,13 +37,8 @@ NEXT_STEP: Final = 1.0  # what was asked of Kubernetes takes no longer
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreDecision:
-    """Actions in order, the status to show, events, and when to look again, in seconds."""
-
-    status: EtcdRestoreStatus
-    actions: tuple[TaskAction, ...] = ()
-    events: tuple[TaskEvent, ...] = ()
-    requeue_after: float | None = None
+class RestoreDecision(TaskDecision[EtcdRestoreStatus]):
+    """What to do about an EtcdRestore, and what to show."""
 
 
 @dataclass(frozen=True, slots=True)

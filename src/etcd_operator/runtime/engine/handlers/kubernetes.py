@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from etcd_operator.core.actions import (
     ApplyObject,
@@ -21,12 +21,12 @@ from etcd_operator.core.model.naming import FINALIZER, LABEL_ROLE
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.drift import find_foreign
 from etcd_operator.errors import Conflict, Invalid, KubeError, NotFound
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import KINDS, Caches
 from etcd_operator.runtime.engine.handlers.table import Table
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 
-Json = dict[str, Any]
 Answer = TypeVar("Answer")
 
 # A server-side apply with a resourceVersion is refused when the object exists with another one,
