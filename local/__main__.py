@@ -49,16 +49,16 @@ def up(options: argparse.Namespace) -> None:
     progress = Progress()
     addresses = read_addresses(os.environ)
     wanted = cluster.describe(options.nodes, addresses, fast_faults=options.fast_faults)
-    stands = cluster.stands(wanted, PLACES, addresses)
-    if not stands:
+    running = cluster.is_running(wanted, PLACES, addresses)
+    if not running:
         with lock.changing(PLACES, progress):
             # Another `up` may have made it while this one waited.
-            stands = cluster.stands(wanted, PLACES, addresses)
-            if not stands:
+            running = cluster.is_running(wanted, PLACES, addresses)
+            if not running:
                 cluster.up(wanted, PLACES, network(), progress, essential=options.essential)
     if not options.essential:
         complete(options)
-    if stands:
+    if running:
         progress.say(f"cluster is up already: export KUBECONFIG={PLACES.kubeconfig}")
 
 

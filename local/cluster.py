@@ -1,4 +1,4 @@
-"""The cluster as a whole: what it is, whether it stands, how it comes and goes."""
+"""The cluster as a whole: what it is, whether it is running, how it comes and goes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def read_cluster(places: Places) -> Cluster:
         raise LocalError("the cluster is not up: run `python -m local up`") from None
 
 
-def stands(cluster: Cluster, places: Places, addresses: Addresses) -> bool:
+def is_running(cluster: Cluster, places: Places, addresses: Addresses) -> bool:
     """Tell whether this very cluster is up, with every process alive and every node Ready."""
     try:
         found = read_cluster(places)

@@ -24,12 +24,12 @@ def start(name: str, places: Places, network: Network, *, fast_faults: bool) -> 
 
 def keep(command: list[str], namespace: str, log: Path, record: Path) -> None:
     """Start a command in a network namespace, and somebody who restarts it."""
-    keeper = (sys.executable, "-m", "local.keeper")
-    processes.start([*entering(namespace), *keeper, *command], log, record, _ENVIRONMENT)
+    supervisor = (sys.executable, "-m", "local.supervisor")
+    processes.start([*entering(namespace), *supervisor, *command], log, record, _ENVIRONMENT)
 
 
 def stop(name: str, places: Places, *, kill: bool = False) -> None:
-    """Stop a component and its keeper: politely, or at once."""
+    """Stop a component and its supervisor: politely, or at once."""
     processes.stop(record_of(name, places), kill=kill)
 
 
@@ -39,5 +39,5 @@ def is_running(name: str, places: Places) -> bool:
 
 
 def record_of(name: str, places: Places) -> Path:
-    """Return where the component's keeper is recorded."""
+    """Return where the component's supervisor is recorded."""
     return places.records / f"{name}.json"

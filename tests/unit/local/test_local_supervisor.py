@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local import keeper, processes
+from local import processes, supervisor
 
 LIVE = "import os,sys,time; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n'); time.sleep(60)"
 
@@ -25,7 +25,7 @@ def test_what_ends_is_started_again_and_a_stop_is_the_end(tmp_path: Path) -> Non
     def lives() -> list[int]:
         return [int(line) for line in told.read_text().splitlines()] if told.exists() else []
 
-    command = [sys.executable, "-m", "local.keeper", sys.executable, "-c", LIVE, str(told)]
+    command = [sys.executable, "-m", "local.supervisor", sys.executable, "-c", LIVE, str(told)]
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     pid = processes.start(command, tmp_path / "x.log", record, environment)
     wait(lambda: len(lives()) == 1)
@@ -39,7 +39,7 @@ def test_what_ends_is_started_again_and_a_stop_is_the_end(tmp_path: Path) -> Non
 
 def test_a_kill_reaches_both_at_once(tmp_path: Path) -> None:
     told, record = tmp_path / "told", tmp_path / "x.json"
-    command = [sys.executable, "-m", "local.keeper", sys.executable, "-c", LIVE, str(told)]
+    command = [sys.executable, "-m", "local.supervisor", sys.executable, "-c", LIVE, str(told)]
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     pid = processes.start(command, tmp_path / "x.log", record, environment)
     wait(lambda: told.exists() and told.read_text().endswith("\n"))
@@ -49,7 +49,7 @@ def test_a_kill_reaches_both_at_once(tmp_path: Path) -> None:
 
 
 def test_one_that_never_lives_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "_RESTART_DELAY", 0.0)
+    monkeypatch.setattr(supervisor, "_RESTART_DELAY", 0.0)
     before = signal.getsignal(signal.SIGTERM)
-    assert keeper.keep([sys.executable, "-c", "raise SystemExit(3)"]) == 1
+    assert supervisor.keep([sys.executable, "-c", "raise SystemExit(3)"]) == 1
     assert signal.getsignal(signal.SIGTERM) == before

@@ -1,6 +1,6 @@
 """Keeps one component running, as systemd or a kubelet would on another machine.
 
-Started as `python -m local.keeper COMMAND...`. Components do end by themselves: an API server
+Started as `python -m local.supervisor COMMAND...`. Components do end by themselves: an API server
 does when what it must do at its start takes too long on a busy machine.
 """
 
