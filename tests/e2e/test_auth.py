@@ -47,7 +47,7 @@ def test_users_do_what_their_roles_allow_and_the_operator_goes_on(cluster: Clust
 
 def _is_on(cluster: Cluster) -> bool:
     said = [event["message"] for event in cluster.events("AuthSynced")]
-    return "Turned authentication on." in said
+    return "Enabled authentication." in said
 
 
 def _can_put(cluster: Cluster, key: str) -> bool:
