@@ -18,7 +18,7 @@ from local.programs import ESSENTIAL_ETCD
 
 NAMESPACE = "default"
 NAME = "demo"
-SPEC = {"size": 3, "version": ESSENTIAL_ETCD, "storage": {"size": "1Gi"}}
+SPEC = {"size": 3, "version": ESSENTIAL_ETCD, "storage": {"size": "4Gi"}}
 
 
 def main(words: list[str]) -> int:
