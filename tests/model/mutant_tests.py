@@ -146,7 +146,7 @@ def collect(action: Callable[[Collected], None], mutants: Sequence[Mutant]) -> b
     return plugin.called
 
 
-@dataclass
+@dataclass(eq=False)  # a plugin of pytest is known by its identity
 class _Watcher:
     """Remembers the first test that failed, and why."""
 
