@@ -39,7 +39,8 @@ class Mutant:
     @property
     def module_name(self) -> str:
         """The dotted name of the module."""
-        return ".".join(("etcd_operator", *Path(self.module).with_suffix("").parts))
+        name = ".".join(("etcd_operator", *Path(self.module).with_suffix("").parts))
+        return name.removesuffix(".__init__")
 
 
 def spoil(mutant: Mutant) -> ast.Module:
