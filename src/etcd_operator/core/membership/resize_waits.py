@@ -31,9 +31,9 @@ def wait_to_shrink(snapshot: Snapshot) -> Decision | None:
     leaving = [seat.ordinal for seat in snapshot.seats() if seat.member and seat.ordinal >= size]
     if not leaving:
         return None
-    doubtful = suspect_ids(snapshot)
+    suspects = suspect_ids(snapshot)
     away = {seat.ordinal for seat in voters_not_serving(snapshot)}
-    away |= {s.ordinal for s in snapshot.seats() if s.member and s.member.id in doubtful}
+    away |= {s.ordinal for s in snapshot.seats() if s.member and s.member.id in suspects}
     unhealthy = f"{_name(snapshot, away)} {'is' if len(away) == 1 else 'are'} unhealthy"
     return Decision(
         reason=attention.QUORUM_AT_RISK,
@@ -105,5 +105,7 @@ def _wait_for_disk(snapshot: Snapshot, ordinal: int) -> Decision:
     )
 
 
-def _not_yet(reason: Reason, message: str, wake_after: float) -> Decision:
-    return Decision(reason=reason, message=message, phase=Phase.SCALING, requeue_after=wake_after)
+def _not_yet(reason: Reason, message: str, requeue_after: float) -> Decision:
+    return Decision(
+        reason=reason, message=message, phase=Phase.SCALING, requeue_after=requeue_after
+    )

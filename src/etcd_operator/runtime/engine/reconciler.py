@@ -279,11 +279,11 @@ def _remember(outcome: Outcome, before: LastPass, *, late: bool) -> LastPass:
     return LastPass(outcome.done, late, refused, before.refusals + 1 if again else 1)
 
 
-def _slow_down(wake_after: float | None, refusals: int) -> float | None:
+def _slow_down(requeue_after: float | None, refusals: int) -> float | None:
     """The delay after so many refusals in a row: minutes are not spent at ten a second."""
-    if wake_after is None or refusals <= REFUSALS_AT_PACE:
-        return wake_after
-    return max(wake_after, min(wake_after * refusals / REFUSALS_AT_PACE, LONGEST_REFUSED))
+    if requeue_after is None or refusals <= REFUSALS_AT_PACE:
+        return requeue_after
+    return max(requeue_after, min(requeue_after * refusals / REFUSALS_AT_PACE, LONGEST_REFUSED))
 
 
 def _choose_report(

@@ -168,11 +168,11 @@ def at_rest(snapshot: Snapshot) -> Snapshot:
 
 
 def replan(
-    monkeypatch: pytest.MonkeyPatch, *actions: Action, wake_after: float | None = 3.0
+    monkeypatch: pytest.MonkeyPatch, *actions: Action, requeue_after: float | None = 3.0
 ) -> None:
     """Let the rules decide this, whatever they see."""
     decision = Decision(
-        Reason("Scripted", "As told."), "As told.", Phase.RUNNING, requeue_after=wake_after
+        Reason("Scripted", "As told."), "As told.", Phase.RUNNING, requeue_after=requeue_after
     )
     made = Plan(actions, decision, "scripted")
     monkeypatch.setattr(reconciler_module, "plan", lambda _: made)
