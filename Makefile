@@ -43,7 +43,11 @@ lock: ## Pin the newest versions that pyproject.toml allows
 		$$work/bin/pip install --quiet uv && \
 		$(call LOCK,$$work) --upgrade pyproject.toml --output-file requirements/operator.txt && \
 		$(call LOCK,$$work) --upgrade pyproject.toml --group dev \
-			--constraint requirements/operator.txt --output-file requirements/dev.txt
+			--constraint requirements/operator.txt --output-file requirements/dev.txt && \
+		$(call LOCK,$$work) --upgrade pyproject.toml --extra cli \
+			--constraint requirements/dev.txt --output-file requirements/cli.txt && \
+		$(call LOCK,$$work) --upgrade --group docs --group release \
+			--constraint requirements/dev.txt --output-file requirements/docs.txt
 
 .PHONY: up down kubeconfig logs
 up: venv ## Start the local Kubernetes (NODES=3 for three nodes)
