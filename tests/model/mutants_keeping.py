@@ -247,7 +247,7 @@ APPROVAL: Final = (
            "status.cluster_id == snapshot.recorded_cluster_id"),
     Mutant("guard: begins a recovery: from a learner by its metrics", "core/quorum_loss/guard.py",
            "_find_reach",
-           "progress is None or progress.is_learner", "standing is None"),
+           "progress is None or progress.is_learner", "progress is None"),
     Mutant("guard: begins a recovery: never, for a Pod that ended", "core/quorum_loss/guard.py",
            "_may_still_answer",
            "pod.termination_message and (not pod.running)", "False"),

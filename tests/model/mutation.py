@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -63,6 +66,45 @@ def is_in_body(mutant: Mutant) -> bool:
         return False
     body = ast.Module(body=function.body, type_ignores=[])
     return bool(list(_find_places(body, _read(mutant.replace))))
+
+
+def find_unknown_names(mutant: Mutant) -> list[str]:
+    """Names and attributes in the fault that stand for nothing: it would be noticed for that alone.
+
+    A name has to be the module's, a builtin or the function's own; an attribute one that is
+    mentioned anywhere in the operator.
+    """
+    table = symtable.symtable(ast.unparse(spoil(mutant)), mutant.module, "exec")
+    known = {
+        one.get_name()
+        for one in table.get_symbols()
+        if one.is_assigned() or one.is_imported() or one.is_namespace()
+    }
+    unknown = {name for name in _find_global_names(table) if name not in {*known, *dir(builtins)}}
+    new = {
+        node.attr
+        for part in _read(mutant.by)
+        for node in ast.walk(part)
+        if isinstance(node, ast.Attribute)
+    }
+    return sorted(unknown | (new - _find_attributes(SOURCES)))
+
+
+def _find_global_names(table: symtable.SymbolTable) -> Iterator[str]:
+    for one in table.get_symbols():
+        if one.is_global() and one.is_referenced():
+            yield one.get_name()
+    for inner in table.get_children():
+        yield from _find_global_names(inner)
+
+
+@cache
+def _find_attributes(folder: Path) -> frozenset[str]:
+    """Every attribute that the code in a folder reads or writes."""
+    trees = (ast.parse(path.read_text()) for path in folder.rglob("*.py"))
+    return frozenset(
+        node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+    )
 
 
 def _parse(mutant: Mutant) -> ast.Module:

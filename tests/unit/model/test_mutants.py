@@ -18,10 +18,11 @@ from tests.model.mutant_processes import Outcome, run_in_processes
 from tests.model.mutant_tests import rank_file
 from tests.model.mutants import BY_MODEL, BY_UNIT, SURVIVED, summarize
 from tests.model.mutants_list import MUTANTS
-from tests.model.mutation import Mutant, is_in_body, spoil
+from tests.model.mutation import Mutant, find_unknown_names, is_in_body, spoil
 from tests.model.probes import is_known
 
 MODULE = """
+from seats import call
 LIMITS = {"a": 1}
 
 def judge(x, y=0):
@@ -52,6 +53,24 @@ def test_its_syntax_is_in_one_place_and_what_becomes_of_it_is_python(mutant: Mut
     assert compile(spoilt, mutant.module, "exec")
     source = (mutation.SOURCES / mutant.module).read_text()
     assert ast.unparse(spoilt) != ast.unparse(ast.parse(source))
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_its_names_stand_for_something(mutant: Mutant) -> None:
+    assert find_unknown_names(mutant) == []
+
+
+@pytest.mark.parametrize(
+    ("by", "unknown"),
+    [
+        ("x.nowhere and len(y)", ["nowhere"]),
+        ("LIMITS and nobody(x, z)", ["nobody", "z"]),
+        ("all(each for each in x.z)", []),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_found(module: str, by: str, unknown: list[str]) -> None:
+    mutant = Mutant("", module, "judge", "call(x, name='a', other=y)", by)
+    assert find_unknown_names(mutant) == unknown
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

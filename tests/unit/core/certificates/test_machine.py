@@ -48,6 +48,15 @@ SIGN = issue_all(TRUSTED)
 OVER = later(shown(SIGN), 2)
 LOST = without_secret(ALONE, NAME)
 
+
+def without_old_trust(snapshot: Snapshot) -> Snapshot:
+    """Somebody took the CA of before out of ca.crt, and its key is in the Secret."""
+    live = snapshot.credentials[NAME]
+    newest = tuple(one for one in live.trusted if one.key_id == authority_id(snapshot, NAME))
+    edited = replace(live, trusted=newest)
+    return replace(snapshot, credentials={**snapshot.credentials, NAME: edited})
+
+
 PHASES = (
     (to_secure(3, **PEERS), CaPhase.MISSING, CaPhase.ALONE),
     (LOST, CaPhase.MISSING, CaPhase.SPREAD),
@@ -58,6 +67,8 @@ PHASES = (
     (SIGN, CaPhase.SIGN, None),
     (later(SIGN, 2), CaPhase.SIGN, None),
     (OVER, CaPhase.SIGN, CaPhase.ALONE),
+    (without_old_trust(SIGN), CaPhase.SIGN, None),
+    (without_old_trust(OVER), CaPhase.SIGN, CaPhase.ALONE),
 )
 
 
