@@ -17,6 +17,10 @@ _FORM: Final = re.compile(
 # from the other of two stores. Source: etcd's blog "Upgrade to v3.5.26 or later before v3.6".
 SAFE_FOR_36: Final[Release] = (3, 5, 26)
 
+# The only step down that is carried out.
+DOWN_FROM: Final[Minor] = (3, 6)
+DOWN_TO: Final[Minor] = (3, 5)
+
 
 def parse_release(text: str) -> Release | None:
     """Return a version such as `3.6.16` or `v3.6.16-1` as numbers, None if it is none."""

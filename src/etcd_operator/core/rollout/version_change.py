@@ -7,14 +7,13 @@ read. What forces the snapshots that 3.7 needs is the same, taken back when they
 from __future__ import annotations
 
 from etcd_operator.api.cluster import Phase
+from etcd_operator.api.release import DOWN_FROM, DOWN_TO
 from etcd_operator.core.actions import SetDowngrade
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.quorum import all_serve, serving_ids
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rollout.versions import (
-    DOWN_FROM,
-    DOWN_TO,
     DOWNGRADE_TARGET,
     find_lie,
     find_obstacle,

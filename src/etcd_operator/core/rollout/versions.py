@@ -12,14 +12,20 @@ from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_settings
-from etcd_operator.api.release import SAFE_FOR_36, Minor, Release, parse_minor, parse_release
+from etcd_operator.api.release import (
+    DOWN_FROM,
+    DOWN_TO,
+    SAFE_FOR_36,
+    Minor,
+    Release,
+    parse_minor,
+    parse_release,
+)
 from etcd_operator.core.model.members import MemberStatus
 from etcd_operator.core.model.naming import ANNOTATION_VERSION
 from etcd_operator.core.model.snapshot import Snapshot
 
-# The only step down that is carried out, and the target as etcd takes it.
-DOWN_FROM: Final = (3, 6)
-DOWN_TO: Final = (3, 5)
+# The target of the only step down, as etcd takes it.
 DOWNGRADE_TARGET: Final = "3.5"
 # This one cannot read what 3.5 has logged.
 FORGETFUL: Final = (3, 7)

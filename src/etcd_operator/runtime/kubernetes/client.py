@@ -61,8 +61,10 @@ class LightkubeApi:
         count: RequestCounter | None = None,
         *,
         watch_idle_seconds: float = WATCH_IDLE_SECONDS,
+        field_manager: str = FIELD_MANAGER,
     ) -> None:
         self._client = client
+        self._field_manager = field_manager
         self._count = count or (lambda *_: None)
         self._watch_idle_seconds = watch_idle_seconds
         self._random = random.Random()  # noqa: S311 (spreads watch time-outs, guards nothing)
@@ -158,7 +160,7 @@ class LightkubeApi:
             kind,
             kind.path(metadata["namespace"], metadata["name"]),
             params={
-                "fieldManager": FIELD_MANAGER,
+                "fieldManager": self._field_manager,
                 "force": "true",
                 "fieldValidation": "Strict",
             },
@@ -171,7 +173,7 @@ class LightkubeApi:
         """Merge-patch an object or its subresource."""
         path = kind.path(namespace, name, subresource)
         return await self._request(
-            "patch", kind, path, params={"fieldManager": FIELD_MANAGER}, body=patch
+            "patch", kind, path, params={"fieldManager": self._field_manager}, body=patch
         )
 
     async def delete(

@@ -1,0 +1,100 @@
+"""The command line of the plugin: its verbs in groups, each loaded when it is asked for.
+
+A verb is a function in a module of `verbs`, whose docstring is its help; an example stands in the
+table here, so that no verb is without one. Start-up is most of what a short command costs: nothing
+else is imported before the verb is known.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from etcd_operator import __version__
+
+
+class Verb(NamedTuple):
+    """A verb: the module and the function that it is, its group in the help, and examples."""
+
+    module: str
+    group: str
+    examples: tuple[str, ...]
+    function: str = ""
+
+
+READ: Final = "Look"
+DO: Final = "Do"
+REPAIR: Final = "Repair"
+ETCD: Final = "Use etcd"
+
+VERBS: Final[dict[str, Verb]] = {
+    "status": Verb("status", READ, ("status", "status db --watch", "status -A -o json")),
+}
+
+
+class VerbGroup(TyperGroup):
+    """The verbs, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (its overridden name)
+        """Names of the verbs, in the order of the help."""
+        return list(VERBS)
+
+    def get_command(
+        self,
+        ctx: Any,  # noqa: ARG002 (its overridden name)
+        cmd_name: str,
+    ) -> TyperCommand | None:
+        """Load one verb; None if there is none of the name."""
+        verb = VERBS.get(cmd_name)
+        return load_verb(cmd_name, verb) if verb else None
+
+
+def load_verb(name: str, verb: Verb) -> TyperCommand:
+    """Import a verb and make it a command, with its examples below its help."""
+    module = import_module(f"etcd_operator.plugin.verbs.{verb.module}")
+    function = getattr(module, verb.function or name.replace("-", "_"))
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    examples = "\n\n".join(f"  kubectl etcd {example}" for example in verb.examples)
+    single.command(name, epilog=f"Examples:\n\n{examples}", rich_help_panel=verb.group)(function)
+    command = typer.main.get_command(single)
+    if not isinstance(command, TyperCommand):
+        raise TypeError(f"{name} is no single command")
+    return command
+
+
+app = typer.Typer(
+    cls=VerbGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"kubectl-etcd {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def etcd(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """See what an etcd cluster does, and change it through the operator, with its guards."""
+
+
+def main() -> None:
+    """Run what was typed; exits with a code of `exits`."""
+    # kubectl runs `kubectl-etcd`; help and completion name what the user types.
+    name = Path(sys.argv[0]).name
+    own = "etcdop" if name == "etcdop" else "kubectl etcd"
+    completing = any(key.endswith("_COMPLETE") for key in os.environ)
+    app(prog_name=name if completing else own)

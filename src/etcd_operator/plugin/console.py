@@ -1,0 +1,96 @@
+"""What is printed: documents for programs, tables and sentences for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from etcd_operator.plugin.options import Output
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+# Of what is no terminal, such as a pipe or a file.
+WIDTH = 160
+
+
+def open_console() -> Console:
+    """Return the console for people; plain text where the output is no terminal."""
+    from rich.console import Console
+
+    return Console(
+        width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=False, markup=False
+    )
+
+
+def show(view: Any, output: Output, render: Callable[[Any], RenderableType]) -> None:
+    """Print a view as it was asked for."""
+    if output is Output.JSON:
+        sys.stdout.write(json.dumps(view, indent=2, ensure_ascii=False) + "\n")
+    elif output is Output.YAML:
+        import yaml
+
+        sys.stdout.write(yaml.safe_dump(view, sort_keys=False, allow_unicode=True))
+    else:
+        open_console().print(render(view))
+
+
+def say(sentence: str) -> None:
+    """Print one line for people."""
+    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.flush()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Return a table without lines, its heads in capitals as those of kubectl."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column.upper(), no_wrap=column not in ("message", "problem"))
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else str(cell) for cell in row))
+    return made
+
+
+def size(count: float | None) -> str:
+    """Return bytes as people write them: 12.5 MiB."""
+    if count is None:
+        return "?"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """Read a time of Kubernetes; None if there is none."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def ago(text: str | None, now: datetime) -> str:
+    """Return how long ago a time was, or how long it takes until then: 5m ago, in 3h."""
+    moment = parse_time(text)
+    if moment is None:
+        return ""
+    passed = now - moment
+    return f"in {length(-passed)}" if passed < timedelta() else f"{length(passed)} ago"
+
+
+def length(span: timedelta) -> str:
+    """Return a length of time in its largest unit, as kubectl's ages: 45s, 12m, 5h, 3d."""
+    seconds = int(span.total_seconds())
+    for limit, unit, name in ((120, 1, "s"), (7200, 60, "m"), (172800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds // unit}{name}"
+    return f"{seconds // 86400}d"

@@ -1,0 +1,40 @@
+"""Arguments and options that verbs have in common, each described once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Output(StrEnum):
+    """How what was read is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    YAML = "yaml"
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the EtcdCluster.")]
+AnyName = Annotated[
+    str, typer.Argument(metavar="[NAME]", help="Name of the EtcdCluster; all of them if left out.")
+]
+Context = Annotated[
+    str, typer.Option("--context", metavar="NAME", help="Context of your kubeconfig.")
+]
+Namespace = Annotated[
+    str,
+    typer.Option("--namespace", "-n", metavar="NAME", help="Namespace; by default the context's."),
+]
+AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
+Format = Annotated[
+    Output, typer.Option("--output", "-o", help="Text for people, or a document for programs.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", "-w", help="Show the progress until it is done, or cannot be.")
+]
+Timeout = Annotated[
+    int, typer.Option("--timeout", metavar="SECONDS", help="How long --wait waits.", min=1)
+]

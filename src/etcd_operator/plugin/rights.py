@@ -1,0 +1,52 @@
+"""Reads that a user may have no right for: what is missing is said, and the rest is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from etcd_operator.errors import Forbidden, KubeError
+from etcd_operator.json_types import Json
+from etcd_operator.plugin.clusters import list_all
+from etcd_operator.plugin.session import Session
+from etcd_operator.runtime.kubernetes.api import Kind
+
+T = TypeVar("T")
+
+
+class Gaps:
+    """What could not be read, each once: the right that is missing, or the error."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, None] = {}
+
+    @property
+    def sentences(self) -> list[str]:
+        """One sentence for each."""
+        return list(self._found)
+
+    async def attempt(self, right: str, work: Awaitable[T], otherwise: T) -> T:
+        """Await a read; without the right, or without an answer, say so and go on."""
+        try:
+            return await work
+        except Forbidden:
+            self._found[f"no right to {right}"] = None
+        except KubeError as error:
+            self._found[f"could not {right}: {error}"] = None
+        return otherwise
+
+    async def list_or_none(
+        self,
+        session: Session,
+        kind: Kind,
+        namespace: str | None,
+        selector: str = "",
+        fields: str = "",
+    ) -> list[Json]:
+        """List objects; without the right, say so and return none."""
+        place = f"in namespace {namespace}" if namespace else "in all namespaces"
+        return await self.attempt(
+            f"list {kind.plural} {place}",
+            list_all(session, kind, namespace, selector, fields),
+            [],
+        )

@@ -1,0 +1,192 @@
+"""Screens for people: a cluster, all clusters, and the parts that several verbs show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from etcd_operator.json_types import Json
+from etcd_operator.plugin.console import ago, size, table
+
+_COLOURS: Final = {
+    "Running": "green",
+    "Completed": "green",
+    "Failed": "bold red",
+    "Stopped": "dim",
+    "Deleting": "magenta",
+}
+EXPIRES_SOON: Final = 14
+_MEMBER_COLUMNS: Final = (
+    "member",
+    "role",
+    "ready",
+    "version",
+    "lag",
+    "in use / file / quota",
+    "disk",
+    "node",
+    "restarts",
+    "problem",
+)
+
+
+def render_clusters(rows: list[Json]) -> RenderableType:
+    """Render all clusters, one a line."""
+    if not rows:
+        return Text("No EtcdCluster here. -A looks in all namespaces.")
+    return table(
+        ("namespace", "name", "phase", "ready", "version", "reason", "message"),
+        (
+            (
+                row["namespace"],
+                row["name"],
+                phase(row),
+                f"{row['ready']}/{row['size']}",
+                row["version"] or row["wantedVersion"],
+                row["reason"],
+                row["message"],
+            )
+            for row in rows
+        ),
+    )
+
+
+def phase(row: Json) -> Text:
+    """Render a phase in the colour of how well it is."""
+    colour = _COLOURS.get(row["phase"], "yellow")
+    concerned = row.get("concerns") and colour == "green"
+    return Text(row["phase"] or "Unknown", style="yellow" if concerned else colour)
+
+
+def render_cluster(view: Json) -> RenderableType:
+    """Render everything about one cluster."""
+    return Group(*_cluster_parts(view))
+
+
+def _cluster_parts(view: Json) -> Iterator[RenderableType]:
+    yield Text.assemble(
+        (view["name"], "bold"),
+        f" in {view['namespace']}   ",
+        phase(view),
+        f"   {view['ready']} of {view['size']} ready   etcd {view['version'] or '?'}",
+        f"   cluster ID {view['clusterID'] or '?'}",
+    )
+    yield Text.assemble((view["reason"], "bold"), f": {view['message']}")
+    if not view["specSeen"]:
+        yield Text("The operator has not seen the last change of the spec yet.", style="yellow")
+    yield from (_condition(each) for each in view["conditions"] if not _is_quiet(each))
+    yield Text()
+    yield render_members(view["members"])
+    yield from _section("certificates", render_certificates(view["certificates"]))
+    yield from _section("backups", render_backups(view["backups"]))
+    if view["versionsThatMayFollow"]:
+        yield Text(f"\nVersions that may follow: {', '.join(view['versionsThatMayFollow'])}")
+    yield from _section("events", _render_events(view["events"]))
+    yield from render_missing(view["missing"])
+
+
+def _is_quiet(condition: Json) -> bool:
+    """Whether a condition says nothing that the first lines do not say."""
+    return bool(condition["good"]) or condition["type"] in ("Ready", "Progressing")
+
+
+def _condition(condition: Json) -> Text:
+    head = f"{condition['type']} is {condition['status']}, {condition['reason']}"
+    return Text.assemble((head, "red"), f": {condition['message']}")
+
+
+def _section(title: str, content: RenderableType | None) -> Iterator[RenderableType]:
+    if content is not None:
+        yield Text(f"\n{title.capitalize()}", style="bold")
+        yield content
+
+
+def render_members(members: list[Json]) -> RenderableType:
+    """Render the members of a cluster, one a line."""
+    if not members:
+        return Text("No members.")
+    return table(
+        _MEMBER_COLUMNS,
+        (
+            (
+                each["name"],
+                each["role"] or "?",
+                Text("yes", style="green") if each["ready"] else Text("no", style="red"),
+                each["version"] or "?",
+                "?" if each["revisionLag"] is None else each["revisionLag"],
+                f"{size(each['dbInUse'])} / {size(each['dbSize'])} / {size(each['dbQuota'])}",
+                each["disk"] or "?",
+                each["node"] or "?",
+                "?" if each["restarts"] is None else each["restarts"],
+                each["problem"],
+            )
+            for each in members
+        ),
+    )
+
+
+def render_certificates(certificates: list[Json]) -> RenderableType | None:
+    """Render certificates with the days that are left; None without any."""
+    if not certificates:
+        return None
+
+    def days(each: Json) -> Text:
+        left = each["daysLeft"]
+        style = "red" if left is None or left < EXPIRES_SOON else "green"
+        return Text("?" if left is None else str(left), style=style)
+
+    return table(
+        ("secret", "days left", "expires"),
+        ((each["secret"], days(each), each["notAfter"] or "?") for each in certificates),
+    )
+
+
+def render_backups(backups: list[Json]) -> RenderableType | None:
+    """Render EtcdBackups: when each last succeeded, and when it is next due; None without any."""
+    if not backups:
+        return None
+    now = datetime.now(UTC)
+    return table(
+        ("backup", "phase", "last complete", "verified", "size", "next", "message"),
+        (
+            (
+                each["name"],
+                Text(each["phase"] or "?", style=_COLOURS.get(each["phase"], "yellow")),
+                ago(each["lastComplete"], now) or "never",
+                {"True": "yes", "False": "no"}.get(each["verified"], ""),
+                size(each["size"]) if each["size"] else "",
+                "suspended" if each["suspended"] else ago(each["next"], now),
+                each["message"],
+            )
+            for each in backups
+        ),
+    )
+
+
+def _render_events(events: list[Json]) -> RenderableType | None:
+    if not events:
+        return None
+    now = datetime.now(UTC)
+    return table(
+        ("when", "type", "reason", "message"),
+        (
+            (
+                ago(each["time"], now),
+                Text(each["type"], style="" if each["type"] == "Normal" else "yellow"),
+                each["reason"],
+                each["message"],
+            )
+            for each in events
+        ),
+    )
+
+
+def render_missing(missing: list[str]) -> Iterator[RenderableType]:
+    """Render what could not be read, and why."""
+    if missing:
+        yield Text()
+        yield from (Text(f"Not shown: {sentence}", style="yellow") for sentence in missing)

@@ -1,0 +1,135 @@
+"""A session of one verb: where it works, with which connection, and how it ends.
+
+Everything that loads the client of Kubernetes is imported here when a verb runs, so that help and
+completion need none of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from etcd_operator.errors import (
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    KubeUnavailable,
+    NotFound,
+    OperatorError,
+)
+from etcd_operator.plugin.exits import Exit, PluginError
+
+if TYPE_CHECKING:
+    from etcd_operator.plugin.user_api import UserApi
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a verb works: a context, empty for the current one, and a namespace.
+
+    An empty namespace is that of the context; `everywhere` is all of them.
+    """
+
+    context: str = ""
+    namespace: str = ""
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A connection, and the namespace that is meant: None for all of them."""
+
+    api: UserApi
+    place: Place
+    home: str
+
+    @property
+    def namespace(self) -> str | None:
+        """Namespace of what is read; None for all of them."""
+        return None if self.place.everywhere else self.home
+
+    def kubectl(self, *words: str) -> list[str]:
+        """Return a command of kubectl for this context and namespace.
+
+        Raises PluginError if there is no kubectl.
+        """
+        program = shutil.which("kubectl")
+        if program is None:
+            raise PluginError("kubectl is not on PATH, and this verb runs it.", Exit.TOOL_MISSING)
+        context = [f"--context={self.place.context}"] if self.place.context else []
+        return [program, *context, f"--namespace={self.home}", *words]
+
+
+def connect(place: Place) -> Session:
+    """Connect as the user of the context; raises PluginError without a usable kubeconfig."""
+    from etcd_operator.plugin.kubeconfig import load_config
+    from etcd_operator.plugin.user_api import LightkubeUserApi
+
+    config = load_config(place.context)
+    return Session(LightkubeUserApi.connect(config), place, place.namespace or config.namespace)
+
+
+def run(place: Place, work: Callable[[Session], Awaitable[Exit | None]]) -> None:
+    """Run a verb to its end; an error is one sentence on stderr and the exit code."""
+    try:
+        code = asyncio.run(_work(place, work))
+    except OperatorError as error:
+        sys.stderr.write(f"{explain(error)}\n")
+        code = find_exit(error)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    raise typer.Exit(int(code))
+
+
+async def _work(place: Place, work: Callable[[Session], Awaitable[Exit | None]]) -> Exit:
+    session = connect(place)
+    try:
+        return await work(session) or Exit.DONE
+    finally:
+        await session.api.close()
+
+
+_EXITS: Sequence[tuple[type[OperatorError], Exit]] = (
+    (Forbidden, Exit.FORBIDDEN),
+    (NotFound, Exit.NOT_FOUND),
+    (Invalid, Exit.INVALID),
+    (Conflict, Exit.FAILED),
+    (KubeUnavailable, Exit.UNREACHABLE),
+    (Gone, Exit.UNREACHABLE),
+)
+
+
+def find_exit(error: OperatorError) -> Exit:
+    """Return the exit code for an error."""
+    if isinstance(error, PluginError):
+        return error.code
+    return next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.FAILED)
+
+
+def explain(error: OperatorError) -> str:
+    """Return the sentence for an error: what it means for the user, then the server's words."""
+    if isinstance(error, PluginError):
+        return str(error)
+    if isinstance(error, Forbidden):
+        return f"You do not have this right: {error}"
+    if isinstance(error, Invalid):
+        return f"The API server refuses it: {error}"
+    if isinstance(error, Conflict):
+        return f"Nothing was changed, because the object was changed meanwhile: {error}"
+    if isinstance(error, KubeUnavailable | Gone):
+        return f"The API server does not answer: {error}"
+    return str(error)
+
+
+async def gather(*works: Awaitable[T]) -> list[T]:
+    """Wait for all; the first error ends it."""
+    return list(await asyncio.gather(*works))

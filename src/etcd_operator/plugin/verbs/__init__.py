@@ -1,0 +1,1 @@
+"""The verbs of the kubectl plugin: one module each; `app` names them."""

@@ -1,0 +1,51 @@
+"""The plugin on a Kubernetes in memory: what is typed, what is printed, how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any, NamedTuple
+from unittest import mock
+
+from etcd_operator.plugin import session
+from etcd_operator.plugin.app import app
+from tests.fakes.kubernetes import ApiServer
+from tests.fakes.user_api import FakeUserApi
+
+
+class Ended(NamedTuple):
+    """How a command ended: its exit code, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def view(self) -> Any:
+        """What it printed as JSON."""
+        return json.loads(self.out)
+
+
+class Terminal:
+    """A terminal of a user of the Kubernetes in memory."""
+
+    def __init__(self) -> None:
+        self.server = ApiServer()
+        self.api = FakeUserApi(self.server)
+
+    def type(self, *words: str, answer: str = "") -> Ended:
+        """Run `kubectl etcd` with these words; `answer` is what is typed when it asks."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.object(session, "connect", self.api.session),
+            mock.patch.object(sys, "stdin", io.StringIO(answer)),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            try:
+                app(list(words), prog_name="kubectl etcd")
+            except SystemExit as end:
+                return Ended(int(end.code or 0), out.getvalue(), err.getvalue())
+        raise AssertionError("typer returned")
