@@ -119,7 +119,7 @@ mutants: venv ## Break each rule and guard; every one must be noticed
 etcd-test: venv ## Tests against real etcd processes on loopback; the model's etcd beside them
 	@$(PY) -m local build
 	@ETCD_BINARIES=$$($(PY) -m tests.etcd.binaries) $(PY) -m pytest -q -rPR -n 4 --reruns 1 \
-		tests/etcd tests/conformance tests/chaos tests/monitoring
+		tests/etcd tests/conformance tests/chaos tests/monitoring tests/charts tests/release
 
 ifdef TEST
 e2e: venv

@@ -8,6 +8,7 @@ from textwrap import fill
 from typing import Final
 
 from docs.alerts_page import write_monitoring
+from docs.chart_values import write_chart_values
 from docs.fields import write_fields
 from docs.headline import write_headline
 from docs.metrics import write_metrics
@@ -30,6 +31,7 @@ def generate() -> dict[Path, str]:
     reference = HERE / "reference"
     pages = {
         reference / "api.md": ("the models", write_fields()),
+        reference / "chart-values.md": ("the models of the values", write_chart_values()),
         reference / "events-and-conditions.md": ("core/reasons", write_reasons()),
         reference / "metrics.md": ("the metrics", write_metrics()),
         reference / "source-map.md": ("the modules", write_source_map()),

@@ -1,0 +1,1 @@
+"""The Helm charts: their values as models, and the files that are generated from those."""

@@ -1,0 +1,89 @@
+"""Generated files of the chart `etcd-operator`: all but its few templates.
+
+The templates are written by hand. A test renders them with Helm and compares the result with
+`deploy/install.yaml`, object by object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from deploy.charts.metadata import describe_chart
+from deploy.charts.operator_values import OperatorValues
+from deploy.charts.values_file import render_schema, render_values
+from deploy.manifests import CLUSTER_WIDE, LEASE_RULES, RULES, build_installation
+from deploy.monitoring_files import build_pod_monitors, build_rules
+from etcd_operator.api.crd import DEFINITIONS, build_crd
+from etcd_operator.json_types import Json
+
+Dump = Callable[[Any], str]
+
+CHART: Final = "etcd-operator"
+_OPEN: Final = "{{"
+# Between braces of Helm, a string that is two braces.
+_ESCAPED: Final = '{{ "{{" }}'
+_CONTAINER_PARTS: Final = ("ports", "startupProbe", "livenessProbe", "readinessProbe")
+
+
+def build_operator_chart(dump: Dump) -> dict[Path, str]:
+    """Return the text of each generated file by its path in the chart; `dump` writes YAML."""
+    templates = Path("templates")
+    return {
+        Path("Chart.yaml"): dump(describe_chart(CHART)),
+        Path("values.yaml"): render_values(OperatorValues),
+        Path("values.schema.json"): render_schema(OperatorValues, f"Values of {CHART}"),
+        Path("files/alerts.yaml"): dump(build_rules()),
+        templates / "_generated.tpl": _define_parts(dump),
+        **{
+            templates / "crds" / f"{kind.plural}.yaml": _template_crd(build_crd(kind), dump)
+            for kind in DEFINITIONS
+        },
+    }
+
+
+def _define_parts(dump: Dump) -> str:
+    """What the templates share with install.yaml."""
+    wide = [rule for rule in RULES if rule["resources"][0] in CLUSTER_WIDE]
+    parts = {
+        "rules": RULES,
+        "namespacedRules": [rule for rule in RULES if rule not in wide],
+        "clusterRules": wide,
+        "leaseRules": LEASE_RULES,
+        "container": {name: _find_container()[name] for name in _CONTAINER_PARTS},
+        "memberSelector": build_pod_monitors()[1]["spec"]["selector"],
+        "memberEndpoint": _find_member_endpoint(),
+    }
+    return "\n".join(
+        f'{{{{- define "etcd-operator.{name}" -}}}}\n{dump(part)}{{{{- end }}}}\n'
+        for name, part in parts.items()
+    )
+
+
+def _find_container() -> Json:
+    (deployment,) = (each for each in build_installation() if each["kind"] == "Deployment")
+    container: Json = deployment["spec"]["template"]["spec"]["containers"][0]
+    return container
+
+
+def _find_member_endpoint() -> Json:
+    """How members are scraped, but for the interval, which is a value."""
+    _, members = build_pod_monitors()
+    (endpoint,) = members["spec"]["podMetricsEndpoints"]
+    return {key: value for key, value in endpoint.items() if key != "interval"}
+
+
+def _template_crd(crd: Json, dump: Dump) -> str:
+    """A CRD with the labels and annotations of the release; its text is no template."""
+    head, metadata = {key: crd[key] for key in ("apiVersion", "kind")}, crd["metadata"]
+    rest = {key: value for key, value in crd.items() if key not in (*head, "metadata")}
+    return (
+        "{{- if .Values.crds.install }}\n"
+        f"{dump(head)}"
+        "metadata:\n"
+        f"  name: {metadata['name']}\n"
+        '{{- include "etcd-operator.crdMetadata" . | nindent 2 }}\n'
+        f"{dump(rest).replace(_OPEN, _ESCAPED)}"
+        "{{- end }}\n"
+    )

@@ -1,0 +1,91 @@
+"""Values of a chart in their three forms: `values.yaml`, `values.schema.json`, a table.
+
+A chart's values are a model; descriptions, defaults and what is refused are written there once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Any, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+
+from etcd_operator.json_types import Json
+
+_WIDTH: Final = 100
+
+
+class ChartValues(BaseModel):
+    """Values, or a part of them: unknown names are refused, names are in camelCase."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+def render_values(values: type[ChartValues]) -> str:
+    """Return `values.yaml`: every value with its default, below a comment that explains it."""
+    return "\n".join(_render(values(), depth=0))
+
+
+def _render(values: ChartValues, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    for name, field in type(values).model_fields.items():
+        value = getattr(values, name)
+        if depth == 0:
+            yield ""
+        for line in wrap(field.description or "", _WIDTH - len(indent) - 2):
+            yield f"{indent}# {line}"
+        if isinstance(value, ChartValues):
+            yield f"{indent}{_name(name, field)}:"
+            yield from _render(value, depth + 1)
+        else:
+            text = yaml.safe_dump({_name(name, field): value}, sort_keys=False, width=_WIDTH)
+            yield from (f"{indent}{line}" for line in text.splitlines())
+    if depth == 0:
+        yield ""
+
+
+def render_schema(values: type[ChartValues], title: str) -> str:
+    """Return `values.schema.json`, by which Helm refuses a value and names it."""
+    schema = values.model_json_schema(by_alias=True)
+    # Of charts that have this one as a part.
+    schema["properties"]["global"] = {"type": "object"}
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return json.dumps({**dialect, **_drop_titles(schema)}, indent=2, sort_keys=True) + "\n"
+
+
+def _drop_titles(schema: Any) -> Any:
+    """Without the titles, which only repeat names, and the defaults, which values.yaml has."""
+    if isinstance(schema, list):
+        return [_drop_titles(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {
+        key: each
+        for key, each in schema.items()
+        if not (key == "title" and isinstance(each, str)) and not _is_default(key, schema)
+    }
+    return {key: _drop_titles(each) for key, each in kept.items()}
+
+
+def _is_default(key: str, schema: Json) -> bool:
+    return key == "default" and bool({"type", "$ref", "anyOf", "enum"} & schema.keys())
+
+
+def list_values(values: type[ChartValues], prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    """Yield the path, the default and the description of every value."""
+    defaults = values()
+    for name, field in values.model_fields.items():
+        path, value = f"{prefix}{_name(name, field)}", getattr(defaults, name)
+        if isinstance(value, ChartValues):
+            yield from list_values(type(value), f"{path}.")
+        else:
+            yield path, value, field.description or ""
+
+
+def _name(name: str, field: FieldInfo) -> str:
+    return field.alias or name
