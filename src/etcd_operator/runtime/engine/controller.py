@@ -1,7 +1,8 @@
 """Turns changes into passes: the queue, its workers, and the steady pace at which all is well.
 
 Clusters never wait for each other: a pass that waits for a silent member holds one of many workers
-and nothing else.
+and nothing else. Where workers are short, what a person changed goes before what changed by itself,
+and that before looks at clusters of which nothing is known to have changed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import structlog
 
 from etcd_operator.errors import OperatorError, find_retry_after
 from etcd_operator.runtime.engine.reconciler import Requeue
-from etcd_operator.runtime.engine.workqueue import WorkQueue
+from etcd_operator.runtime.engine.workqueue import Urgency, WorkQueue
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
 from etcd_operator.runtime.process.clock import Clock
 from etcd_operator.runtime.process.metrics import Metrics
@@ -62,13 +63,20 @@ class Controller:
         self._clock = clock
         self._workers = workers
         self._queue: WorkQueue[Key] = WorkQueue()
+        # What a person wanted of each object when its last pass began.
+        self._requested: dict[Key, object] = {}
         self._leading = False
         self._random = random.Random()  # noqa: S311 (spreads the passes, guards nothing)
         caches.subscribe(self._note)
 
-    def _note(self, namespace: str, cluster: str) -> None:
+    def _note(self, namespace: str, name: str) -> None:
         if self._leading:
-            self._queue.add((namespace, cluster))
+            self._queue.add((namespace, name), self._find_urgency((namespace, name)))
+
+    def _find_urgency(self, key: Key) -> Urgency:
+        root = self._caches.roots.get(*key)
+        changed = root is not None and self._requested.get(key) != _request_of(root)
+        return Urgency.REQUESTED if changed else Urgency.CHANGED
 
     async def run(self) -> None:
         """Begin with a pass over every cluster, then follow the changes."""
@@ -78,7 +86,10 @@ class Controller:
         self._leading = True
         try:
             for root in self._caches.roots.values():
-                self._queue.add((root.namespace, root.name))
+                # The first pass over each; a person waits for those that changed meanwhile.
+                late = root.status.observed_generation != root.generation
+                urgency = Urgency.REQUESTED if late else Urgency.ROUTINE
+                self._queue.add((root.namespace, root.name), urgency)
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._workers):
                     group.create_task(self._work())
@@ -87,10 +98,12 @@ class Controller:
             # From here on the other replica knows better.
             self._metrics.clusters.clear()
             self._queue = WorkQueue()
+            self._requested.clear()
 
     async def _work(self) -> None:
         while True:
             key = await self._queue.get()
+            self._remember_request(key)
             started = self._clock.monotonic()
             try:
                 wake = await self._make_pass(key)
@@ -98,6 +111,13 @@ class Controller:
                 self._queue.done(key)
             self._metrics.pass_seconds.observe(self._clock.monotonic() - started)
             self._wake(key, wake)
+
+    def _remember_request(self, key: Key) -> None:
+        root = self._caches.roots.get(*key)
+        if root is None:
+            self._requested.pop(key, None)
+        else:
+            self._requested[key] = _request_of(root)
 
     async def _make_pass(self, key: Key) -> Requeue:
         """Make one pass; whatever goes wrong in it is this cluster's business alone."""
@@ -123,3 +143,8 @@ class Controller:
         pace = max(STEADY_SECONDS, STEADY_SECONDS_PER_CLUSTER * len(self._caches.roots))
         after = pace * (1 + self._random.random() / 10) if wake.after is None else wake.after
         self._queue.add_after(key, after)
+
+
+def _request_of(root: Any) -> object:
+    """Whatever of an object a person writes, to be compared: spec, deletion and annotations."""
+    return root.uid, root.generation, getattr(root, "annotations", None)

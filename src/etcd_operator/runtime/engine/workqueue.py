@@ -1,43 +1,67 @@
-"""Which clusters need a pass: coalescing, one pass per cluster at a time, back-off per cluster."""
+"""Keys that need a pass: coalescing, urgency, one pass per key at a time, back-off per key."""
 
 from __future__ import annotations
 
 import asyncio
+import enum
 import random
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
 FIRST_RETRY = 0.05
 LONGEST_RETRY = 30.0
+# One in so many keys handed out is that which waited longest, whatever its urgency: a flood of
+# changes delays the routine, and does not end it.
+FAIR_SHARE: Final = 4
+
+
+class Urgency(enum.IntEnum):
+    """Classes of keys that wait; a lower number is handed out first."""
+
+    REQUESTED = 0  # a person changed what is wanted, and looks at the screen
+    CHANGED = 1  # something about the object changed: a Pod, a claim, a Job
+    ROUTINE = 2  # a timer: nothing is known to have changed
 
 
 class WorkQueue(Generic[K]):
-    """Keys waiting for a worker, with the semantics of client-go's work queue.
+    """Keys waiting for a worker, with the semantics of client-go's work queue and an urgency.
 
-    A key added while it waits is not added twice; one added while it is worked on is handed out
-    again when that is done, and never to two workers at once.
+    A key added while it waits is not added twice, but moves up if it became more urgent; one added
+    while it is worked on is handed out again when that is done, and never to two workers at once.
     """
 
     def __init__(self, jitter: random.Random | None = None) -> None:
-        self._waiting: asyncio.Queue[K] = asyncio.Queue()
-        self._dirty: set[K] = set()
+        # By urgency, in order of arrival, with the time since when each waits.
+        self._waiting: dict[Urgency, dict[K, float]] = {urgency: {} for urgency in Urgency}
+        self._available = asyncio.Semaphore(0)  # one permit for each key that waits
+        self._handed_out = 0
+        self._dirty: dict[K, Urgency] = {}
         self._processing: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
         self._jitter = jitter or random.Random()  # noqa: S311 (spreads retries, guards nothing)
 
     def __len__(self) -> int:
-        return self._waiting.qsize()
+        return sum(len(keys) for keys in self._waiting.values())
 
-    def add(self, key: K) -> None:
+    def add(self, key: K, urgency: Urgency = Urgency.CHANGED) -> None:
         """Ask for a pass over this key, now."""
-        if key in self._dirty:
+        before = self._dirty.get(key)
+        if before is not None and before <= urgency:
             return
-        self._dirty.add(key)
-        if key not in self._processing:
-            self._waiting.put_nowait(key)
+        self._dirty[key] = urgency
+        if key in self._processing:
+            return
+        if before is None:
+            self._put(key, urgency)
+        else:
+            self._waiting[urgency][key] = self._waiting[before].pop(key)
+
+    def _put(self, key: K, urgency: Urgency) -> None:
+        self._waiting[urgency][key] = asyncio.get_running_loop().time()
+        self._available.release()
 
     def add_after(self, key: K, seconds: float) -> None:
         """Ask for a pass in some seconds; an earlier time replaces a later one."""
@@ -52,7 +76,7 @@ class WorkQueue(Generic[K]):
 
     def _fire(self, key: K) -> None:
         self._timers.pop(key, None)
-        self.add(key)
+        self.add(key, Urgency.ROUTINE)
 
     def retry(self, key: K, at_least: float = 0.0) -> float:
         """Ask again after a failure, later each time; returns the delay in seconds."""
@@ -70,8 +94,9 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> K:
         """Return the next key, to be given back with `done`."""
-        key = await self._waiting.get()
-        self._dirty.discard(key)
+        await self._available.acquire()
+        key = self._take()
+        del self._dirty[key]
         self._processing.add(key)
         timer = self._timers.pop(key, None)
         if timer is not None:
@@ -79,8 +104,19 @@ class WorkQueue(Generic[K]):
             timer.cancel()
         return key
 
+    def _take(self) -> K:
+        """Take out the key whose turn it is."""
+        self._handed_out += 1
+        heads = [(next(iter(keys)), keys) for keys in self._waiting.values() if keys]
+        if self._handed_out % FAIR_SHARE:
+            key, keys = heads[0]
+        else:
+            key, keys = min(heads, key=lambda head: head[1][head[0]])
+        del keys[key]
+        return key
+
     def done(self, key: K) -> None:
         """Give a key back; it is handed out again if it was added meanwhile."""
         self._processing.discard(key)
         if key in self._dirty:
-            self._waiting.put_nowait(key)
+            self._put(key, self._dirty[key])

@@ -65,11 +65,16 @@ class Stage:
         self.passes.append((now(), name))
         return await self.make_pass(name)
 
-    def change(self, name: str) -> None:
+    def change(self, name: str, *, generation: int = 1) -> None:
         """The watch tells of a new or changed EtcdCluster."""
         self._version += 1
-        version = str(self._version)
-        raw = raw_cluster(name=name, uid=f"uid-{name}", resourceVersion=version)
+        raw = raw_cluster(
+            name=name,
+            uid=f"uid-{name}",
+            resourceVersion=str(self._version),
+            generation=generation,
+        )
+        raw["status"] = {"observedGeneration": 1}
         self.caches.observe("EtcdCluster", raw)
 
     def remove(self, name: str) -> None:
@@ -192,6 +197,33 @@ async def test_a_cluster_is_never_in_two_passes() -> None:
             await asyncio.sleep(0.1)
             stage.change("a")
     assert stage.counted("failed") is None
+
+
+async def busy(_: str) -> Requeue:
+    """A pass that takes a while."""
+    await asyncio.sleep(0.1)
+    return Requeue(NEVER)
+
+
+async def test_what_a_person_changed_goes_first() -> None:
+    names = [f"c{number}" for number in range(9)]
+    stage = Stage(*names, make_pass=busy, workers=1)
+    async with stage.lead():
+        await asyncio.sleep(10)
+        for name in names[:-1]:
+            stage.change(name)
+        stage.change(names[-1], generation=2)
+        begun = now()
+        await asyncio.sleep(10)
+    assert stage.times(names[-1])[-1] == begun
+
+
+async def test_what_a_person_changed_while_nobody_led_goes_first() -> None:
+    names = [f"c{number}" for number in range(9)]
+    stage = Stage(*names, make_pass=busy, workers=1)
+    stage.change(names[-1], generation=2)
+    await stage.run(1)
+    assert stage.passes[0] == (0.0, names[-1])
 
 
 # Failures

@@ -11,7 +11,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from etcd_operator.runtime.engine.workqueue import FIRST_RETRY, LONGEST_RETRY, WorkQueue
+from etcd_operator.runtime.engine.workqueue import (
+    FAIR_SHARE,
+    FIRST_RETRY,
+    LONGEST_RETRY,
+    Urgency,
+    WorkQueue,
+)
 
 pytestmark = pytest.mark.looptime
 
@@ -119,6 +125,49 @@ async def test_no_key_is_lost_when_a_worker_is_cancelled() -> None:
     assert await asyncio.wait_for(queue.get(), 1) == "a"
 
 
+async def test_the_more_urgent_goes_first() -> None:
+    queue = Queue()
+    queue.add("routine", Urgency.ROUTINE)
+    queue.add("changed", Urgency.CHANGED)
+    queue.add("requested", Urgency.REQUESTED)
+    assert [await queue.get() for _ in range(3)] == ["requested", "changed", "routine"]
+
+
+async def test_a_waiting_key_moves_up_and_never_down() -> None:
+    queue = Queue()
+    queue.add("a", Urgency.ROUTINE)
+    queue.add("b", Urgency.CHANGED)
+    queue.add("a", Urgency.REQUESTED)
+    queue.add("a", Urgency.ROUTINE)
+    assert len(queue) == 2
+    assert [await queue.get(), await queue.get()] == ["a", "b"]
+    assert await empty(queue)
+
+
+async def test_what_became_urgent_while_worked_on_comes_back_as_urgent() -> None:
+    queue = Queue()
+    queue.add("a", Urgency.ROUTINE)
+    await queue.get()
+    queue.add("b", Urgency.CHANGED)
+    queue.add("a", Urgency.ROUTINE)
+    queue.add("a", Urgency.REQUESTED)
+    queue.done("a")
+    assert [await queue.get(), await queue.get()] == ["a", "b"]
+
+
+async def test_a_flood_of_changes_does_not_end_the_routine() -> None:
+    queue = Queue()
+    queue.add("routine", Urgency.ROUTINE)
+    await asyncio.sleep(1)
+    handed: list[str] = []
+    for number in range(3 * FAIR_SHARE):
+        queue.add(f"changed-{number}", Urgency.CHANGED)
+        queue.add(f"changed-{number}-too", Urgency.CHANGED)
+        handed.append(await queue.get())
+    assert "routine" in handed[:FAIR_SHARE]
+    assert handed.count("routine") == 1
+
+
 KEYS = st.sampled_from("abc")
 
 
@@ -155,10 +204,10 @@ class Machine(RuleBasedStateMachine):
             del self.due[key]
             self.asked.add(key)
 
-    @rule(key=KEYS)
-    def add(self, key: str) -> None:
+    @rule(key=KEYS, urgency=st.sampled_from(Urgency))
+    def add(self, key: str, urgency: Urgency) -> None:
         """Somebody asks for a pass."""
-        self.loop.run_until_complete(self._call(self.queue.add, key))
+        self.loop.run_until_complete(self._call(self.queue.add, key, urgency))
         self.asked.add(key)
 
     @rule(key=KEYS, seconds=st.integers(1, 20))
@@ -191,7 +240,7 @@ class Machine(RuleBasedStateMachine):
         """A worker is done with a key."""
         if key in self.working:
             self.working.discard(key)
-            self.queue.done(key)
+            self.loop.run_until_complete(self._call(self.queue.done, key))
 
     @invariant()
     def hands_out_exactly_what_may_be_worked_on(self) -> None:
