@@ -56,6 +56,10 @@ class Operator:
         self._clock = clock = SystemClock()
         self._metrics = Metrics()
         self._api = LightkubeApi.from_environment(self._metrics.count_request, context=context)
+        # Renewals of the Lease have a connection of their own: no crowd of passes is before them.
+        self._lease_api = LightkubeApi.from_environment(
+            self._metrics.count_request, context=context
+        )
         self._caches = Caches(
             self._api, settings.namespaces, assign_user_ids=settings.assign_user_ids
         )
@@ -63,7 +67,7 @@ class Operator:
         self._etcd = EtcdPool()
         self._events = EventRecorder(self._api, clock)
         self._health = HealthServer(settings.port, clock, self._why_not_ready, self._metrics.expose)
-        self._election = Election(self._api, clock, settings.own_namespace, settings.identity)
+        self._election = Election(self._lease_api, clock, settings.own_namespace, settings.identity)
         self._controller = self._build_cluster_controller()
 
     def _build_cluster_controller(self) -> Controller:
@@ -110,6 +114,7 @@ class Operator:
         finally:
             await self._etcd.close()
             await self._api.close()
+            await self._lease_api.close()
 
     async def _lead(self) -> None:
         await self._caches.wait_until_synced()

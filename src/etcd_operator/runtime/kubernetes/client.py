@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import httpx2
 import msgspec
-from lightkube.config.client_adapter import AsyncClient, ConnectionParams
+from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.exceptions import ConfigError
 
@@ -30,6 +30,9 @@ from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import PODS, Kind, WatchEvent
 
 PAGE_SIZE: Final = 500
+# Each watch of each namespace holds a connection: with httpx's own limit of 100, requests would
+# wait for ever from eight namespaces on. Requests are as many as there are workers.
+LIMITS: Final = httpx2.Limits(max_connections=None, max_keepalive_connections=64)
 REQUEST_SECONDS: Final = 10.0
 # How the API server says that it refuses an eviction for a PodDisruptionBudget.
 BUDGET: Final = "DisruptionBudget"
@@ -84,7 +87,7 @@ class LightkubeApi:
         if config is None:
             raise KubeUnavailable("no kubeconfig and no service account: set KUBECONFIG")
         parameters = ConnectionParams(timeout=httpx2.Timeout(REQUEST_SECONDS), trust_env=True)
-        return cls(AsyncClient(config, parameters), count)
+        return cls(httpx2.AsyncClient(**parameters.httpx_params(config), limits=LIMITS), count)
 
     async def close(self) -> None:
         """Close all connections."""

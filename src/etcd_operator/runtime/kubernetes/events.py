@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import zlib
+from collections import deque
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -20,7 +22,9 @@ REPEAT_SECONDS: Final = 600.0
 # All that can be wrong with thousands of clusters at once: what is forgotten is told again.
 REMEMBERED: Final = 50_000
 LONGEST_MESSAGE: Final = 1000
+# Events that wait in one lane, each of some 2 KiB, and how many lanes write at the same time.
 BACKLOG: Final = 1000
+LANES: Final = 8
 # Seconds before each further attempt: an API server that restarts takes less than their sum.
 # Longer, and what waits behind would be older than it is worth.
 RETRY_AFTER: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -41,8 +45,55 @@ class Regarding:
     kind: str = CLUSTERS.name
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Event that is to be written."""
+
+    sentence: Sentence
+    namespace: str
+    body: dict[str, object]
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether a person should look."""
+        return self.body["type"] == "Warning"
+
+
+class _Lane:
+    """Events of some objects, in the order in which they are to be written.
+
+    When it is full, the oldest that is no warning makes room: what went well can be seen elsewhere.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Waiting] = deque()
+        self._available = asyncio.Event()
+
+    def put(self, event: _Waiting) -> _Waiting | None:
+        """Append an event; returns the one that is dropped for it, which may be itself."""
+        dropped = self._make_room(event) if len(self._waiting) >= BACKLOG else None
+        if dropped is not event:
+            self._waiting.append(event)
+            self._available.set()
+        return dropped
+
+    def _make_room(self, event: _Waiting) -> _Waiting:
+        for index, waiting in enumerate(self._waiting):
+            if not waiting.is_warning:
+                del self._waiting[index]
+                return waiting
+        return event
+
+    async def get(self) -> _Waiting:
+        """Take the oldest out, once there is one."""
+        while not self._waiting:
+            self._available.clear()
+            await self._available.wait()
+        return self._waiting.popleft()
+
+
 class EventRecorder:
-    """Writes events in the background, in order.
+    """Writes events in the background, those of one object in order.
 
     The same sentence about the same object is not written again for ten minutes, unless it is
     about an effect (`always`): an effect that happens twice is two events.
@@ -51,7 +102,7 @@ class EventRecorder:
     def __init__(self, api: KubeApi, clock: Clock) -> None:
         self._api = api
         self._clock = clock
-        self._queue: asyncio.Queue[tuple[Sentence, str, dict[str, object]]] = asyncio.Queue(BACKLOG)
+        self._lanes = tuple(_Lane() for _ in range(LANES))
         self._told: Latest[Sentence, float] = Latest(REMEMBERED)
         self._count = 0
 
@@ -72,12 +123,13 @@ class EventRecorder:
         last = self._told.get(key)
         if last is not None and now - last < REPEAT_SECONDS and not always:
             return
-        if self._queue.full():
-            log.warning("event dropped", reason=reason)
-            return
         self._told[key] = now
         body = self._build(regarding, kind, reason, message)
-        self._queue.put_nowait((key, regarding.namespace, body))
+        lane = self._lanes[zlib.crc32(regarding.uid.encode()) % LANES]
+        dropped = lane.put(_Waiting(key, regarding.namespace, body))
+        if dropped is not None:
+            log.warning("event dropped", reason=dropped.body["reason"])
+            self._told.pop(dropped.sentence, None)  # whoever says it again is heard
 
     def _build(
         self, regarding: Regarding, kind: str, reason: str, message: str
@@ -112,14 +164,19 @@ class EventRecorder:
 
     async def run(self) -> None:
         """Write events until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes:
+                group.create_task(self._empty(lane))
+
+    async def _empty(self, lane: _Lane) -> None:
         while True:
-            key, namespace, body = await self._queue.get()
+            event = await lane.get()
             try:
-                await self._write(namespace, body)
+                await self._write(event.namespace, event.body)
             except KubeError as error:
-                log.warning("event lost", reason=body["reason"], error=str(error)[:200])
+                log.warning("event lost", reason=event.body["reason"], error=str(error)[:200])
                 if isinstance(error, KubeUnavailable):
-                    self._told.pop(key, None)  # whoever says it again is heard
+                    self._told.pop(event.sentence, None)  # whoever says it again is heard
 
     async def _write(self, namespace: str, body: dict[str, object]) -> None:
         """Create the event, again while the API server is away; raises KubeError."""

@@ -3,110 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
 
 from etcd_operator.errors import KubeUnavailable
 from etcd_operator.runtime.engine import controller as controller_module
-from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.controller import (
     PASS_SECONDS,
     STEADY_SECONDS,
     STEADY_SECONDS_PER_CLUSTER,
-    Controller,
     Key,
 )
 from etcd_operator.runtime.engine.reconciler import Requeue
 from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
 from etcd_operator.runtime.process.cluster_series import Sample
-from etcd_operator.runtime.process.metrics import Metrics
-from tests.builders.snapshots import raw_cluster
-from tests.fakes.clock import LoopClock
-from tests.fakes.kubernetes import InMemoryApi
+from tests.unit.runtime.engine.controller_harness import NEVER, Stage, now
 
 pytestmark = pytest.mark.looptime
 
-NEVER = 10_000.0  # seconds; longer than any test looks
 JITTER = 1.1  # a steady pace is spread by a tenth
-
-
-def now() -> float:
-    """The virtual time."""
-    return asyncio.get_running_loop().time()
-
-
-async def rest(_: str) -> Requeue:
-    """A pass that takes no time and wants no other."""
-    return Requeue(NEVER)
-
-
-class Stage:
-    """A Controller over some clusters, and when it began a pass over which."""
-
-    def __init__(
-        self, *names: str, make_pass: Callable[[str], Awaitable[Requeue]] = rest, workers: int = 4
-    ) -> None:
-        self.passes: list[tuple[float, str]] = []
-        self.make_pass = make_pass
-        self.metrics = Metrics()
-        self.caches = Caches(InMemoryApi())
-        self._version = 0
-        for name in names:
-            self.change(name)
-        self.controller = Controller(
-            self._reconcile, self.caches, self.metrics, LoopClock(), workers
-        )
-
-    async def _reconcile(self, namespace: str, name: str) -> Requeue:
-        assert namespace == "team"
-        self.passes.append((now(), name))
-        return await self.make_pass(name)
-
-    def change(self, name: str, *, generation: int = 1) -> None:
-        """The watch tells of a new or changed EtcdCluster."""
-        self._version += 1
-        raw = raw_cluster(
-            name=name,
-            uid=f"uid-{name}",
-            resourceVersion=str(self._version),
-            generation=generation,
-        )
-        raw["status"] = {"observedGeneration": 1}
-        self.caches.observe("EtcdCluster", raw)
-
-    def remove(self, name: str) -> None:
-        """The watch tells of its end."""
-        self.caches.clusters.observe_deleted("team", name, f"uid-{name}")
-
-    @asynccontextmanager
-    async def lead(self) -> AsyncIterator[None]:
-        """Make passes while inside."""
-        task = asyncio.create_task(self.controller.run())
-        await asyncio.sleep(0)
-        try:
-            yield
-            assert not task.done(), "nothing may end it but cancellation"
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def run(self, seconds: float) -> None:
-        """Lead for some time."""
-        async with self.lead():
-            await asyncio.sleep(seconds)
-
-    def times(self, name: str) -> list[float]:
-        """When passes over this cluster began."""
-        return [at for at, who in self.passes if who == name]
-
-    def counted(self, result: str) -> float | None:
-        """How many passes ended like this."""
-        return self.metrics.registry.get_sample_value(
-            "etcd_operator_passes_total", {"result": result}
-        )
 
 
 # Start and changes
@@ -197,33 +113,6 @@ async def test_a_cluster_is_never_in_two_passes() -> None:
             await asyncio.sleep(0.1)
             stage.change("a")
     assert stage.counted("failed") is None
-
-
-async def busy(_: str) -> Requeue:
-    """A pass that takes a while."""
-    await asyncio.sleep(0.1)
-    return Requeue(NEVER)
-
-
-async def test_what_a_person_changed_goes_first() -> None:
-    names = [f"c{number}" for number in range(9)]
-    stage = Stage(*names, make_pass=busy, workers=1)
-    async with stage.lead():
-        await asyncio.sleep(10)
-        for name in names[:-1]:
-            stage.change(name)
-        stage.change(names[-1], generation=2)
-        begun = now()
-        await asyncio.sleep(10)
-    assert stage.times(names[-1])[-1] == begun
-
-
-async def test_what_a_person_changed_while_nobody_led_goes_first() -> None:
-    names = [f"c{number}" for number in range(9)]
-    stage = Stage(*names, make_pass=busy, workers=1)
-    stage.change(names[-1], generation=2)
-    await stage.run(1)
-    assert stage.passes[0] == (0.0, names[-1])
 
 
 # Failures

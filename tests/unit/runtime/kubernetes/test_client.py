@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -345,3 +347,40 @@ def test_what_an_admission_webhook_says_is_cut(said: Any) -> None:
     made = translate_error(403, json.dumps({"kind": "Status", "message": said}).encode())
     assert isinstance(made, Forbidden)
     assert len(str(made)) <= 2000
+
+
+async def test_requests_do_not_wait_for_the_watches_of_many_namespaces(
+    server: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": server.url}}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    api = LightkubeApi.from_environment()
+
+    async def watch(number: int) -> None:
+        async for _ in api.watch(CONFIG_MAPS, f"team-{number}", "", "100"):
+            pass
+
+    watches = [asyncio.create_task(watch(number)) for number in range(150)]
+    try:
+        await wait_until(lambda: len(server.requests) == len(watches))
+        assert await asyncio.wait_for(api.create(CONFIG_MAPS, "team", manifest()), 5)
+    finally:
+        for task in watches:
+            task.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
+        await api.close()
+
+
+async def wait_until(reached: Callable[[], bool]) -> None:
+    """Wait for what another task does; raises TimeoutError."""
+    async with asyncio.timeout(10):
+        while not reached():
+            await asyncio.sleep(0.01)

@@ -1,0 +1,39 @@
+"""Which cluster goes first where workers are short."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from etcd_operator.runtime.engine.reconciler import Requeue
+from tests.unit.runtime.engine.controller_harness import NEVER, Stage, now
+
+pytestmark = pytest.mark.looptime
+
+
+async def busy(_: str) -> Requeue:
+    """A pass that takes a while."""
+    await asyncio.sleep(0.1)
+    return Requeue(NEVER)
+
+
+async def test_what_a_person_changed_goes_first() -> None:
+    names = [f"c{number}" for number in range(9)]
+    stage = Stage(*names, make_pass=busy, workers=1)
+    async with stage.lead():
+        await asyncio.sleep(10)
+        for name in names[:-1]:
+            stage.change(name)
+        stage.change(names[-1], generation=2)
+        begun = now()
+        await asyncio.sleep(10)
+    assert stage.times(names[-1])[-1] == begun
+
+
+async def test_what_a_person_changed_while_nobody_led_goes_first() -> None:
+    names = [f"c{number}" for number in range(9)]
+    stage = Stage(*names, make_pass=busy, workers=1)
+    stage.change(names[-1], generation=2)
+    await stage.run(1)
+    assert stage.passes[0] == (0.0, names[-1])
