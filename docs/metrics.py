@@ -10,6 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from deploy.manifests import PORT
 from etcd_operator.runtime.process.cluster_series import CLUSTER, FAMILIES
 from etcd_operator.runtime.process.metrics import Metrics
+from etcd_operator.runtime.process.task_series import BACKUP_FAMILIES, RESTORE_FAMILIES, TASK
 
 # tests/unit/runtime/process/test_metrics.py counts them.
 SERIES_OF_THREE: Final = 50
@@ -27,7 +28,9 @@ one scrape interval: use `max by (namespace, cluster)` in your own rules, as [th
 shipped](../monitoring.md) do. The members of a cluster serve etcd's own metrics over plain HTTP on
 port 2381 of their Pods.
 
-A cluster of three members with TLS and backups has about {cardinality} series, which go when it is
+A scrape of 500 clusters of three is 2.6 MiB and takes about 20 ms of CPU: measure yours with
+`python -m tests.perf.scrape --clusters 500`. A cluster of three members with TLS and backups has
+about {cardinality} series, which go when it is
 deleted. Their number does not grow with time: the labels `reason`, `role`, `version` and `node`
 replace each other.
 
@@ -46,7 +49,9 @@ def write_metrics() -> str:
             labels = ", ".join(f"`{label}`" for label in metric._labelnames)
             cells = (f"`{name}`", described.type, labels, described.documentation)
             rows.append(f"| {' | '.join(cells)} |\n")
-    for family in FAMILIES:
-        labels = ", ".join(f"`{label}`" for label in (*CLUSTER, *family.labels))
-        rows.append(f"| `{family.metric}` | gauge | {labels} | {family.text} |\n")
+    tasks = (*BACKUP_FAMILIES, *RESTORE_FAMILIES)
+    for names, families in ((CLUSTER, FAMILIES), (TASK, tasks)):
+        for family in families:
+            labels = ", ".join(f"`{label}`" for label in (*names, *family.labels))
+            rows.append(f"| `{family.metric}` | gauge | {labels} | {family.text} |\n")
     return INTRODUCTION.format(port=PORT, cardinality=SERIES_OF_THREE) + "".join(rows)

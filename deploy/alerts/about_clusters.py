@@ -14,6 +14,7 @@ from deploy.alerts.alert import (
     of_cluster,
     of_member,
 )
+from etcd_operator.api.release import TESTED_MINORS
 from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.reasons.registry import CLUSTER as CLUSTER_REASONS
 
@@ -25,6 +26,13 @@ _SIZE: Final = of_member("member_db_size_bytes")
 _QUOTA: Final = of_member("member_db_quota_bytes")
 _IN_USE: Final = of_member("member_db_in_use_bytes")
 _VOTERS: Final = of_cluster("voters")
+# The versions that the tests run with, those apart from which 3.6 cannot follow safely.
+_TESTED: Final = "|".join(f"{major}[.]{minor}" for major, minor in TESTED_MINORS)
+_UNSAFE: Final = "3[.]5[.]([0-9]|1[0-9]|2[0-5])"
+# Kubernetes' own; the name of a member's claim tells its cluster.
+_VOLUME: Final = "kubelet_volume_stats"
+_OF_CLAIM: Final = "data-(.+)-[0-9]+"
+_INFO: Final = f"max by ({MEMBER}, version) (etcd_operator_cluster_member_info"
 _NODES: Final = (
     f"count by ({CLUSTER}, node) (max by ({MEMBER}, node) "
     '(etcd_operator_cluster_member_info{role!="learner",node!=""}))'
@@ -43,6 +51,21 @@ _TOLD_ELSEWHERE: Final = frozenset(
 BLOCKING: Final = tuple(
     reason for reason in CLUSTER_REASONS if reason.blocks and reason not in _TOLD_ELSEWHERE
 )
+
+_CLAIM: Final = f"The disk {{{{ $labels.persistentvolumeclaim }}}} of {NAMED}"
+
+
+def _free_space() -> str:
+    """The part of each member's volume that is free, as its kubelet says."""
+
+    def of_claims(name: str) -> str:
+        series = f'{_VOLUME}_{name}{{persistentvolumeclaim=~"data-.+-[0-9]+"}}'
+        named = f'label_replace({series}, "cluster", "$1", "persistentvolumeclaim", "{_OF_CLAIM}")'
+        return f"max by ({CLUSTER}, persistentvolumeclaim) ({named})"
+
+    share = f"{of_claims('available_bytes')} / {of_claims('capacity_bytes')}"
+    return f"({share} and on ({CLUSTER}) {of_cluster('size')})"
+
 
 CLUSTER_ALERTS: Final = (
     Alert(
@@ -139,6 +162,22 @@ CLUSTER_ALERTS: Final = (
         f"{_MEMBER} uses {_PERCENT} of its quota; beyond it etcd refuses writes.",
     ),
     Alert(
+        "EtcdVolumeLow",
+        f"{_free_space()} < 0.2",
+        "10m",
+        "warning",
+        "A volume of etcd has less than a fifth left.",
+        f"{_CLAIM} has {_PERCENT} left.",
+    ),
+    Alert(
+        "EtcdVolumeAlmostFull",
+        f"{_free_space()} < 0.1",
+        "5m",
+        "critical",
+        "A volume of etcd is about to be full.",
+        f"{_CLAIM} has {_PERCENT} left; when it is full, its member ends.",
+    ),
+    Alert(
         "EtcdDatabaseGrowing",
         f"(max by ({MEMBER}) (predict_linear(etcd_operator_cluster_member_db_size_bytes[6h], "
         f"{FOUR_DAYS})) > {_QUOTA}) and ({_SIZE} / {_QUOTA} > 0.25)",
@@ -223,5 +262,15 @@ CLUSTER_ALERTS: Final = (
         "warning",
         "Members of an etcd cluster run different versions.",
         f"Members of {NAMED} have run {{{{ $value }}}} versions of etcd for two hours.",
+    ),
+    Alert(
+        "EtcdVersionUnsupported",
+        f'{_INFO}{{version!="",version!~"({_TESTED})[.].+"}}) == 1 '
+        f'or {_INFO}{{version=~"{_UNSAFE}"}}) == 1',
+        "1h",
+        "warning",
+        "A member of an etcd cluster runs a version that is not supported.",
+        f"{_MEMBER} runs etcd {{{{ $labels.version }}}}, which the operator is not tested with, or "
+        "which is no safe start for an upgrade to 3.6.",
     ),
 )

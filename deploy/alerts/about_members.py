@@ -9,6 +9,9 @@ from typing import Final
 
 from deploy.alerts.alert import CLUSTER, NAMED, POD, Alert, of_cluster, quantile_99
 
+# From 5000 on etcd answers "too many requests". Source: maxGapBetweenApplyAndCommitIndex of its
+# server/etcdserver/v3_server.go.
+FAR_BEHIND: Final = 2500
 _POD: Final = f"Member {{{{ $labels.pod }}}} of {NAMED}"
 _SECONDS: Final = "{{ $value | humanizeDuration }}"
 _FAILED: Final = (
@@ -55,6 +58,15 @@ MEMBER_ALERTS: Final = (
         "warning",
         "Proposals fail in an etcd cluster.",
         f"{_POD} fails {{{{ $value | humanize }}}} proposals a second.",
+    ),
+    Alert(
+        "EtcdApplyBehind",
+        f"max by ({POD}) (etcd_server_proposals_committed_total - "
+        f"etcd_server_proposals_applied_total) > {FAR_BEHIND}",
+        "5m",
+        "warning",
+        "A member of an etcd cluster falls behind.",
+        f"{_POD} has {{{{ $value }}}} entries committed and not applied.",
     ),
     Alert(
         "EtcdSlowFsync",

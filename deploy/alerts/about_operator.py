@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.alerts.alert import NAMED, Alert, of_cluster
+from deploy.alerts.alert import NAMED, Alert, of_cluster, quantile_99
 
 _LAST_PASS: Final = of_cluster("last_pass_timestamp_seconds")
+# Seconds; at the steady pace a cluster is looked at every second or, of 500, every ten.
+LATE: Final = 10
+_OLDEST: Final = "etcd_operator_queue_oldest_wait_seconds"
+_LATE: Final = quantile_99("etcd_operator_queue_wait_seconds", "namespace, kind")
 _REQUESTS: Final = "etcd_operator_kubernetes_requests_total"
 
 OPERATOR_ALERTS: Final = (
@@ -57,21 +61,21 @@ OPERATOR_ALERTS: Final = (
     ),
     Alert(
         "EtcdOperatorQueueLate",
-        "max by (namespace, kind) (etcd_operator_queued_passes) > 20",
+        f"({_LATE} > {LATE}) or (max by (namespace, kind) ({_OLDEST}) > {LATE})",
         "10m",
         "warning",
         "Passes of the etcd operator wait for a worker.",
-        "{{ $value }} objects of kind {{ $labels.kind }} wait for a pass.",
+        "Objects of kind {{ $labels.kind }} wait {{ $value | humanizeDuration }} for a pass.",
     ),
     Alert(
         "EtcdOperatorVetoes",
-        "sum by (namespace, action) "
-        '(increase(etcd_operator_actions_total{result="vetoed"}[15m])) > 0',
+        "sum by (namespace, guard, action) (increase(etcd_operator_vetoes_total[15m])) > 0",
         "15m",
         "warning",
         "A guard of the etcd operator keeps refusing an action.",
-        "A rule has asked for {{ $labels.action }} for more than 15 minutes, and a guard finds it "
-        "unsafe. Nothing unsafe was done; the cluster does not get on.",
+        "A rule has asked for {{ $labels.action }} for more than 15 minutes, and the guard "
+        "{{ $labels.guard }} finds it unsafe. Nothing unsafe was done; the cluster does not get "
+        "on.",
     ),
     Alert(
         "EtcdOperatorKubernetesErrors",

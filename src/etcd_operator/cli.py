@@ -160,7 +160,7 @@ class Operator:
                     group.create_task(controller.run())
         finally:
             self._metrics.leading.set(0)
-            self._metrics.forget_backups()
+            self._metrics.forget_tasks()
 
     def _why_not_ready(self) -> str | None:
         unsynced = [*self._caches.find_unsynced(), *self._tasks.find_unsynced()]

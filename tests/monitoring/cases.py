@@ -23,6 +23,8 @@ from tests.monitoring.series import (
     operator,
     rising,
     steady,
+    volume,
+    waits,
 )
 
 
@@ -69,7 +71,7 @@ _UNARY = {"grpc_service": "etcdserverpb.KV", "grpc_method": "Put", "grpc_type": 
 _BACKUP = {"namespace": "team", "name": "nightly", "cluster": "db"}
 _FAILURES = name("etcd_operator_backup_consecutive_failures", **_BACKUP)
 _DUE = name("etcd_operator_backup_next_timestamp_seconds", **_BACKUP)
-_VETOED = operator("actions_total", action="EvictPod", result="vetoed")
+_VETOED = operator("vetoes_total", guard="votes", action="EvictPod")
 _REFUSED = operator("kubernetes_requests_total", verb="patch", resource="pods", code="503")
 _ANSWERED = operator("kubernetes_requests_total", verb="get", resource="pods", code="404")
 _EXPIRY = cluster("certificate_expiry_timestamp_seconds", **SECRET)
@@ -89,8 +91,8 @@ OPERATOR_CASES: Final[Mapping[str, Case]] = {
     "EtcdClusterNotReconciled": Case(30, {_PASS: steady(0)}, {_PASS: "0x9 600+60x600"}),
     "EtcdOperatorQueueLate": Case(
         15,
-        {operator("queued_passes", kind="EtcdCluster"): steady(21)},
-        {operator("queued_passes", kind="EtcdCluster"): steady(20)},
+        waits(20),
+        {operator("queue_oldest_wait_seconds", kind="EtcdCluster"): "0x3 60x3 0x600", **waits(5)},
     ),
     "EtcdOperatorVetoes": Case(40, {_VETOED: rising(1)}, {_VETOED: "1x5 2x600"}),
     "EtcdOperatorKubernetesErrors": Case(40, {_REFUSED: rising(12)}, {_ANSWERED: rising(60)}),
@@ -176,6 +178,9 @@ CLUSTER_CASES: Final[Mapping[str, Case]] = {
         _condition("QuorumLossApproved", "True", "QuorumLossApproved"),
         _condition("QuorumLossApproved", "False", "ApprovalCarriedOut"),
     ),
+    "EtcdVolumeLow": Case(15, volume("data-db-0", 0.15), volume("data-postgres-0", 0.15)),
+    "EtcdVolumeAlmostFull": Case(10, volume("data-db-0", 0.05), volume("data-db-0", 0.15)),
+    "EtcdVersionUnsupported": Case(70, _info(version="3.5.25"), _info(version="3.5.26")),
     "EtcdVersionSkew": Case(130, _info(version="3.5.35"), _info(version="")),
 }
 
@@ -225,6 +230,11 @@ MEMBER_CASES: Final[Mapping[str, Case]] = {
         40,
         {member("etcd_server_proposals_failed_total", "db-0"): rising(360)},
         {member("etcd_server_proposals_failed_total", "db-0"): rising(240)},
+    ),
+    "EtcdApplyBehind": Case(
+        10,
+        {member("etcd_server_proposals_applied_total", "db-0"): rising(5000)},
+        {member("etcd_server_proposals_applied_total", "db-0"): rising(6000, -2000)},
     ),
     "EtcdSlowFsync": Case(20, _slow(_FSYNC, 0.5), _slow(_FSYNC, 0.25)),
     "EtcdVerySlowFsync": Case(20, _slow(_FSYNC, 2), _slow(_FSYNC, 0.5)),

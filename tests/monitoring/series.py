@@ -61,12 +61,33 @@ def bucket(histogram: str, pod: str, seconds: float, **labels: str) -> dict[str,
     } | {member(f"{histogram}_bucket", pod, le="+Inf", **labels): rising(600)}
 
 
+def waits(seconds: float) -> dict[str, str]:
+    """Return the histogram of the queue, all of whose objects wait about so long."""
+    histogram = "queue_wait_seconds_bucket"
+    return {
+        operator(histogram, kind="EtcdCluster", le=limit): rising(
+            600 if float(limit) > seconds else 0
+        )
+        for limit in ("0.01", "1", "10", "30", "+Inf")
+    }
+
+
+def volume(claim: str, free: float) -> dict[str, str]:
+    """Return what a kubelet says about the volume of a claim, of which so much is free."""
+    labels = {"namespace": "team", "persistentvolumeclaim": claim}
+    return {
+        name("kubelet_volume_stats_available_bytes", **labels): steady(free * 10 * GIB),
+        name("kubelet_volume_stats_capacity_bytes", **labels): steady(10 * GIB),
+    }
+
+
 def _rest_of_operator() -> Iterator[tuple[str, str]]:
     yield operator("passes_total", result="done"), rising(60)
     yield operator("passes_total", result="failed"), steady(0)
-    yield operator("queued_passes", kind="EtcdCluster"), steady(0)
+    yield operator("queue_oldest_wait_seconds", kind="EtcdCluster"), steady(0)
+    yield from waits(0.005).items()
     yield operator("actions_total", action="EvictPod", result="done"), steady(3)
-    yield operator("actions_total", action="EvictPod", result="vetoed"), steady(1)
+    yield operator("vetoes_total", guard="votes", action="EvictPod"), steady(1)
     yield (
         operator("kubernetes_requests_total", verb="patch", resource="pods", code="200"),
         rising(60),
@@ -92,6 +113,7 @@ def _rest_of_cluster() -> Iterator[tuple[str, str]]:
         yield cluster("member_db_size_bytes", member=pod), steady(GIB)
         yield cluster("member_db_in_use_bytes", member=pod), steady(GIB * 3 / 4)
         yield cluster("member_db_quota_bytes", member=pod), steady(2 * GIB)
+        yield from volume(f"data-{pod}", 0.8).items()
     backup = {"namespace": "team", "name": "nightly", "cluster": "db"}
     yield name("etcd_operator_backup_consecutive_failures", **backup), steady(0)
     yield name("etcd_operator_backup_next_timestamp_seconds", **backup), rising(60, 3600)
@@ -112,6 +134,8 @@ def _rest_of_members() -> Iterator[tuple[str, str]]:
         yield member("etcd_server_has_leader", pod), steady(1)
         yield member("etcd_server_leader_changes_seen_total", pod), steady(1)
         yield member("etcd_server_proposals_failed_total", pod), steady(0)
+        yield member("etcd_server_proposals_committed_total", pod), rising(6000)
+        yield member("etcd_server_proposals_applied_total", pod), rising(6000)
         handled = {"grpc_service": "etcdserverpb.KV", "grpc_method": "Put"}
         yield member("grpc_server_handled_total", pod, grpc_code="OK", **handled), rising(6000)
         yield from bucket("etcd_disk_wal_fsync_duration_seconds", pod, 0.005).items()

@@ -10,7 +10,7 @@ import yaml
 
 from deploy.__main__ import MONITORING
 from deploy.alerts import ALERTS
-from etcd_operator.runtime.process.metrics import Metrics
+from tests.builders import scrapes
 from tests.monitoring.cases import CASES, Case
 from tests.monitoring.promtool import provide_promtool, run
 from tests.monitoring.series import LONG, REST, Series, scrape
@@ -90,8 +90,5 @@ def test_nothing_fires_at_rest(promtool: Path, tmp_path: Path) -> None:
 
 
 def test_metrics_have_the_names_of_prometheus(promtool: Path) -> None:
-    metrics = Metrics()
-    metrics.passes.labels("done").inc()
-    metrics.actions.labels("EvictPod", "done").inc()
-    metrics.count_request("get", "pods", 200)
+    metrics = scrapes.build(clusters=2)
     assert run(promtool, "check", "metrics", stdin=metrics.expose().decode()) == ""

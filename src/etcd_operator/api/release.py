@@ -13,6 +13,9 @@ _FORM: Final = re.compile(
     r"v?([0-9]{1,4})[.]([0-9]{1,4})[.]([0-9]{1,4})(?:[-+][0-9A-Za-z.+_-]{1,100})?"
 )
 
+# The minor versions that the tests run with.
+TESTED_MINORS: Final[tuple[Minor, ...]] = ((3, 5), (3, 6), (3, 7))
+
 # Before this one of 3.5, members that were removed may come back with 3.6, which reads its members
 # from the other of two stores. Source: etcd's blog "Upgrade to v3.5.26 or later before v3.6".
 SAFE_FOR_36: Final[Release] = (3, 5, 26)

@@ -19,6 +19,8 @@ it takes from elsewhere are records that are read, not weighed: the size of the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import assert_never
 
 from etcd_operator.api.quantity import parse_quantity
@@ -26,6 +28,7 @@ from etcd_operator.core.actions import (
     Action,
     AddLearner,
     ApplyObject,
+    CertificateAction,
     ChangeAuth,
     Compact,
     Defragment,
@@ -79,55 +82,102 @@ from etcd_operator.core.quorum_loss.guard import is_approved, refuse_quarantine,
 from etcd_operator.core.required_backup.guard import refuse_request, refuse_without_backup
 from etcd_operator.core.rollout.guard import refuse_downgrade, refuse_unreadable
 
+# What is neither asked of etcd nor done to a volume.
+ObjectAction = (
+    ApplyObject
+    | CertificateAction
+    | DeleteObject
+    | EvictPod
+    | LabelPod
+    | RequestBackup
+    | SetFinalizer
+)
+Verdicts = Iterator[tuple[str, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Veto:
+    """Refusal of an action: which guard found it unsafe, and why."""
+
+    guard: str
+    why: str
+
 
 def refuse(action: Action, snapshot: Snapshot) -> str | None:
     """Return why the action must not happen in this snapshot; None if it may."""
-    outright = (
-        _refuse_foreign(action, snapshot)
-        or _refuse_orphan(action, snapshot)
-        or refuse_stranger(action, snapshot)
-        or refuse_without_backup(action, snapshot)
-    )
-    if outright is not None:
-        return outright
+    veto = judge(action, snapshot)
+    return veto.why if veto else None
+
+
+def judge(action: Action, snapshot: Snapshot) -> Veto | None:
+    """Return the refusal of the first guard that has one; None if the action may happen."""
+    for guard, why in _ask(action, snapshot):
+        if why is not None:
+            return Veto(guard, why)
+    return None
+
+
+def _ask(action: Action, snapshot: Snapshot) -> Verdicts:
+    """Yield each guard that the action concerns, by name; none is asked after a refusal."""
+    yield "ownership", _refuse_foreign(action, snapshot)
+    yield "orphan", _refuse_orphan(action, snapshot)
+    yield "names", refuse_stranger(action, snapshot)
+    yield "required-backup", refuse_without_backup(action, snapshot)
     if isinstance(action, EtcdAction | ChangeAuth):
-        return _refuse_identity(action, snapshot) or _refuse_within_etcd(action, snapshot)
-    if isinstance(action, VolumeAction | RecordRestore | ResizeClaim):
-        return _refuse_disk_change(action, snapshot)
-    match action:
-        case DeleteObject() | EvictPod():
-            return _refuse_deletion(action, snapshot)
-        case IssueAuthority() | IssueCertificate() | ShareTrust():
-            return refuse_certificate(action, snapshot)
-        case ApplyObject():
-            return _refuse_apply(action, snapshot)
-        case SetFinalizer():
-            return None if action.present else _refuse_release(snapshot)
-        case RequestBackup():
-            return refuse_request(action, snapshot)
-        case LabelPod():
-            return None
-    assert_never(action)
+        yield "identity", _refuse_identity(action, snapshot)
+        yield from _ask_within_etcd(action, snapshot)
+    elif isinstance(action, VolumeAction | RecordRestore | ResizeClaim):
+        yield from _ask_about_disk(action, snapshot)
+    else:
+        yield from _ask_about_object(action, snapshot)
 
 
-def _refuse_disk_change(
-    action: VolumeAction | RecordRestore | ResizeClaim, snapshot: Snapshot
-) -> str | None:
-    if isinstance(action, RecordRestore):
-        return refuse_record(action, snapshot)
-    if isinstance(action, ResizeClaim):
-        return _refuse_resize(action, snapshot)
-    if isinstance(action, QuarantineDisk) and find_restore_record(snapshot.cluster) is None:
-        return refuse_quarantine(action, snapshot)
-    return refuse_volume(action, snapshot)
-
-
-def _refuse_within_etcd(action: EtcdAction | ChangeAuth, snapshot: Snapshot) -> str | None:
+def _ask_within_etcd(action: EtcdAction | ChangeAuth, snapshot: Snapshot) -> Verdicts:
     if isinstance(action, ChangeAuth):
-        return refuse_auth_change(action, snapshot)
-    if isinstance(action, MaintenanceAction):
-        return _refuse_maintenance(action, snapshot)
-    return _refuse_membership(action, snapshot)
+        yield "authentication", refuse_auth_change(action, snapshot)
+    elif isinstance(action, MaintenanceAction):
+        yield "maintenance", _refuse_maintenance(action, snapshot)
+    else:
+        yield "membership", _refuse_membership(action, snapshot)
+
+
+def _ask_about_disk(
+    action: VolumeAction | RecordRestore | ResizeClaim, snapshot: Snapshot
+) -> Verdicts:
+    if isinstance(action, RecordRestore):
+        yield "in-place-restore", refuse_record(action, snapshot)
+    elif isinstance(action, ResizeClaim):
+        yield "resize", _refuse_resize(action, snapshot)
+    elif isinstance(action, QuarantineDisk) and find_restore_record(snapshot.cluster) is None:
+        yield "quarantine", refuse_quarantine(action, snapshot)
+    else:
+        yield "in-place-restore", refuse_volume(action, snapshot)
+
+
+def _ask_about_object(action: ObjectAction, snapshot: Snapshot) -> Verdicts:
+    match action:
+        case IssueAuthority() | IssueCertificate() | ShareTrust():
+            yield "certificate", refuse_certificate(action, snapshot)
+        case ApplyObject(kind="StatefulSet"):
+            yield "fewer-pods", _refuse_fewer_pods(action, snapshot)
+            yield "version", refuse_unreadable(action, snapshot)
+        case ApplyObject(kind="ConfigMap"):
+            yield "gate", refuse_gate(action, snapshot)
+            yield "quorum-loss", refuse_recovery(action, snapshot)
+        case EvictPod() | DeleteObject(kind="Pod"):
+            yield "votes", refuse_stop(action, snapshot)
+        case DeleteObject(kind="PersistentVolumeClaim"):
+            yield "disk", _refuse_disk(action, snapshot)
+        case DeleteObject():
+            yield "record", _refuse_deletion(action, snapshot)
+        case SetFinalizer():
+            yield "finalizer", None if action.present else _refuse_release(snapshot)
+        case RequestBackup():
+            yield "required-backup", refuse_request(action, snapshot)
+        case ApplyObject() | LabelPod():
+            return
+        case _:
+            assert_never(action)
 
 
 def _refuse_orphan(action: Action, snapshot: Snapshot) -> str | None:
@@ -147,22 +197,8 @@ def _refuse_foreign(action: Action, snapshot: Snapshot) -> str | None:
     return "it belongs to somebody else" if foreign else None
 
 
-def _refuse_apply(action: ApplyObject, snapshot: Snapshot) -> str | None:
-    if action.kind == "StatefulSet":
-        return _refuse_fewer_pods(action, snapshot) or refuse_unreadable(action, snapshot)
-    if action.kind == "ConfigMap":
-        return refuse_gate(action, snapshot) or refuse_recovery(action, snapshot)
-    return None
-
-
-def _refuse_deletion(action: DeleteObject | EvictPod, snapshot: Snapshot) -> str | None:
-    if isinstance(action, EvictPod):
-        return refuse_stop(action, snapshot)
+def _refuse_deletion(action: DeleteObject, snapshot: Snapshot) -> str | None:
     match action.kind:
-        case "Pod":
-            return refuse_stop(action, snapshot)
-        case "PersistentVolumeClaim":
-            return _refuse_disk(action, snapshot)
         case "NetworkPolicy":
             wanted = snapshot.cluster.spec.network_rules is not None
             return "the spec wants it" if wanted else None

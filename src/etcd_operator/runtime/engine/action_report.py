@@ -10,6 +10,7 @@ from typing import Literal
 import structlog
 
 from etcd_operator.core.actions import Action, ActionEvent
+from etcd_operator.core.guards import Veto
 from etcd_operator.core.tasks.actions import TaskAction
 from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
 from etcd_operator.runtime.process.metrics import Metrics
@@ -29,6 +30,11 @@ class ActionReporter:
     def count(self, action: Action | TaskAction, result: Result) -> None:
         """Count an action by its type and its result."""
         self._metrics.actions.labels(type(action).__name__, result).inc()
+
+    def count_veto(self, action: Action, veto: Veto) -> None:
+        """Count an action that a guard has refused, by its type and by the guard."""
+        self.count(action, "vetoed")
+        self._metrics.vetoes.labels(veto.guard, type(action).__name__).inc()
 
     def tell(self, event: ActionEvent, regarding: Regarding) -> None:
         """Record an Event about the object that the action was for: one for each effect."""

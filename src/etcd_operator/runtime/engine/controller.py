@@ -78,11 +78,17 @@ class Controller:
         changed = root is not None and self._requested.get(key) != _request_of(root)
         return Urgency.REQUESTED if changed else Urgency.CHANGED
 
+    def _oldest_wait(self) -> float:
+        return self._queue.oldest_wait()
+
     async def run(self) -> None:
         """Begin with a pass over every cluster, then follow the changes."""
-        self._queue = WorkQueue()
-        kind = self._caches.roots.kind.name
-        self._metrics.queued.labels(kind).set_function(lambda: len(self._queue))
+        kind, metrics = self._caches.roots.kind.name, self._metrics
+        self._queue = WorkQueue(
+            on_wait=metrics.queue_wait.labels(kind).observe, monotonic=self._clock.monotonic
+        )
+        metrics.queued.labels(kind).set_function(lambda: len(self._queue))
+        metrics.queue_oldest.labels(kind).set_function(self._oldest_wait)
         self._leading = True
         try:
             for root in self._caches.roots.values():

@@ -117,11 +117,17 @@ class Executor:
 
     async def _step(self, action: Action, run: _Run) -> Outcome | None:
         """Take one step; returns the outcome if it was the last one."""
-        veto = guards.refuse(action, run.snapshot)
+        veto = guards.judge(action, run.snapshot)
         if veto is not None:
-            self._reporter.count(action, "vetoed")
-            log.warning("vetoed", cluster=_id(run.snapshot), action=str(action)[:300], why=veto)
-            return run.end(action, vetoed=veto)
+            self._reporter.count_veto(action, veto)
+            log.warning(
+                "vetoed",
+                cluster=_id(run.snapshot),
+                action=str(action)[:300],
+                guard=veto.guard,
+                why=veto.why,
+            )
+            return run.end(action, vetoed=veto.why)
         try:
             await self._perform(action, run.snapshot)
         except (KubeError, EtcdError) as error:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupStatus, TaskPhase
-from etcd_operator.api.restore import EtcdRestore
+from etcd_operator.api.restore import EtcdRestore, EtcdRestoreStatus
 from etcd_operator.core.lifecycle.serving_operator import is_served_by_another
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.core.model.naming import FINALIZER
@@ -35,6 +35,7 @@ from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
 from etcd_operator.runtime.process.clock import Clock
 from etcd_operator.runtime.process.metrics import Metrics
+from etcd_operator.runtime.process.task_series import measure_backup, measure_restore
 
 # Nothing is looked at less often than this, in seconds.
 STEADY: Final = 300.0
@@ -163,16 +164,16 @@ class BackupReconciler(_Passes):
         """Make one pass; raises KubeError."""
         backup = self._tasks.backups.get(namespace, name)
         if backup is None or backup.deleting:
-            self._metrics.forget_backup(namespace, name)
+            self._metrics.backups.forget((namespace, name))
             return Requeue(STEADY)
         view = await self._look(backup)
         if is_served_by_another(view.cluster, self._own_namespace):
-            self._metrics.forget_backup(namespace, name)
+            self._metrics.backups.forget((namespace, name))
             return Requeue(STEADY)
         return await self._carry_out(self._tasks.backups, backup, backup_planner.decide(view))
 
     def _show(self, item: EtcdBackup, status: EtcdBackupStatus) -> None:
-        self._metrics.show_backup(item.namespace, item.name, item.cluster_key[1], status)
+        self._metrics.backups.show((item.namespace, item.name), measure_backup(item, status))
 
     async def _look(self, backup: EtcdBackup) -> BackupView:
         namespace, name = backup.namespace, backup.name
@@ -203,11 +204,16 @@ class RestoreReconciler(_Passes):
         """Make one pass; raises KubeError."""
         restore = self._tasks.restores.get(namespace, name)
         if restore is None or (restore.deleting and FINALIZER not in restore.finalizers):
+            self._metrics.restores.forget((namespace, name))
             return Requeue(STEADY)
         view = await self._look(restore)
         if is_served_by_another(view.target or view.original, self._own_namespace):
+            self._metrics.restores.forget((namespace, name))
             return Requeue(STEADY)
         return await self._carry_out(self._tasks.restores, restore, restore_planner.decide(view))
+
+    def _show(self, item: EtcdRestore, status: EtcdRestoreStatus) -> None:
+        self._metrics.restores.show((item.namespace, item.name), measure_restore(item, status))
 
     async def _look(self, restore: EtcdRestore) -> RestoreView:
         namespace, name = restore.namespace, restore.name

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import enum
 import random
-from collections.abc import Hashable
+import time
+from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -30,9 +31,17 @@ class WorkQueue(Generic[K]):
 
     A key added while it waits is not added twice, but moves up if it became more urgent; one added
     while it is worked on is handed out again when that is done, and never to two workers at once.
+    `on_wait` is told for how many seconds a key that is handed out has waited.
     """
 
-    def __init__(self, jitter: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        jitter: random.Random | None = None,
+        on_wait: Callable[[float], None] = lambda _: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._on_wait = on_wait
+        self._monotonic = monotonic
         # By urgency, in order of arrival, with the time since when each waits.
         self._waiting: dict[Urgency, dict[K, float]] = {urgency: {} for urgency in Urgency}
         self._available = asyncio.Semaphore(0)  # one permit for each key that waits
@@ -45,6 +54,11 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         return sum(len(keys) for keys in self._waiting.values())
+
+    def oldest_wait(self) -> float:
+        """Seconds that the first of the waiting keys has waited; any thread may ask."""
+        since = [begun for keys in self._waiting.values() for begun in list(keys.values())]
+        return self._monotonic() - min(since) if since else 0.0
 
     def add(self, key: K, urgency: Urgency = Urgency.CHANGED) -> None:
         """Ask for a pass over this key, now."""
@@ -60,7 +74,7 @@ class WorkQueue(Generic[K]):
             self._waiting[urgency][key] = self._waiting[before].pop(key)
 
     def _put(self, key: K, urgency: Urgency) -> None:
-        self._waiting[urgency][key] = asyncio.get_running_loop().time()
+        self._waiting[urgency][key] = self._monotonic()
         self._available.release()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -112,7 +126,7 @@ class WorkQueue(Generic[K]):
             key, keys = heads[0]
         else:
             key, keys = min(heads, key=lambda head: head[1][head[0]])
-        del keys[key]
+        self._on_wait(self._monotonic() - keys.pop(key))
         return key
 
     def done(self, key: K) -> None:

@@ -1,122 +1,85 @@
-"""Metrics of the operator itself and of each cluster."""
+"""Metrics of the operator itself, of each cluster, and of each backup and restore."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from etcd_operator import __version__
-from etcd_operator.api.backup import EtcdBackupStatus
-from etcd_operator.api.parse import parse_time
 from etcd_operator.runtime.process.cluster_series import ClusterSeries
+from etcd_operator.runtime.process.series import ObjectSeries
+from etcd_operator.runtime.process.task_series import BACKUP_FAMILIES, RESTORE_FAMILIES, TASK
 
-_BACKUP = ("namespace", "name", "cluster")
-_PASS_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+_PASS_SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+_WAIT_SECONDS: Final = (0.001, 0.01, 0.1, 1, 3, 10, 30, 100)
 
 
 class Metrics:
     """All metrics, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        self.api_requests = Counter(
-            "etcd_operator_kubernetes_requests",
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.api_requests = self._count(
+            "kubernetes_requests",
             "Requests to the Kubernetes API; code 0 means no answer.",
-            ("verb", "resource", "code"),
-            registry=registry,
+            "verb",
+            "resource",
+            "code",
         )
-        self.passes = Counter(
-            "etcd_operator_passes",
-            "Passes over a cluster by result.",
-            ("result",),
-            registry=registry,
-        )
+        self.passes = self._count("passes", "Passes over a cluster by result.", "result")
         self.pass_seconds = Histogram(
             "etcd_operator_pass_seconds",
             "Duration of a pass.",
             buckets=_PASS_SECONDS,
-            registry=registry,
+            registry=self.registry,
         )
-        self.actions = Counter(
-            "etcd_operator_actions",
+        self.actions = self._count(
+            "actions",
             "Actions by kind and result: done, vetoed by a guard, refused by etcd, failed.",
-            ("action", "result"),
-            registry=registry,
+            "action",
+            "result",
         )
-        self.leading = Gauge(
-            "etcd_operator_leading", "Whether this replica acts.", registry=registry
+        self.vetoes = self._count(
+            "vetoes", "Actions that a guard found unsafe, by guard and kind.", "guard", "action"
         )
-        self._describe_process(registry)
-        self._describe_backups(registry)
-        self.clusters = ClusterSeries()
-
-    def _describe_process(self, registry: CollectorRegistry) -> None:
-        self.queued = Gauge(
-            "etcd_operator_queued_passes",
-            "Objects that wait for a pass now, by kind.",
-            ("kind",),
-            registry=registry,
-        )
-        self.build = Gauge(
-            "etcd_operator_build_info",
-            "1, with the version of the operator.",
-            ("version",),
-            registry=registry,
-        )
+        self.leading = self._gauge("leading", "Whether this replica acts.")
+        self._describe_queue()
+        self.build = self._gauge("build_info", "1, with the version of the operator.", "version")
         self.build.labels(__version__).set(1)
+        self.clusters = ClusterSeries()
+        self.backups = ObjectSeries(BACKUP_FAMILIES, TASK)
+        self.restores = ObjectSeries(RESTORE_FAMILIES, TASK)
 
-    def _describe_backups(self, registry: CollectorRegistry) -> None:
-        def gauge(name: str, text: str) -> Gauge:
-            return Gauge(f"etcd_operator_backup_{name}", text, _BACKUP, registry=registry)
-
-        self.backup_time = gauge(
-            "last_success_timestamp_seconds", "When the last good backup of an EtcdBackup ended."
+    def _describe_queue(self) -> None:
+        self.queued = self._gauge(
+            "queued_passes", "Objects that wait for a pass now, by kind.", "kind"
         )
-        self.backup_next = gauge(
-            "next_timestamp_seconds", "When the next one is due; 0 without a schedule."
+        self.queue_oldest = self._gauge(
+            "queue_oldest_wait_seconds", "How long the first of them has waited.", "kind"
         )
-        self.backup_size = gauge("size_bytes", "Size of the last good backup in the store.")
-        self.backup_duration = gauge("duration_seconds", "How long the last good backup took.")
-        self.backup_failures = gauge(
-            "consecutive_failures", "Tries that failed since the last good backup."
-        )
-
-    def _backup_gauges(self) -> tuple[Gauge, ...]:
-        return (
-            self.backup_time,
-            self.backup_next,
-            self.backup_size,
-            self.backup_duration,
-            self.backup_failures,
+        self.queue_wait = Histogram(
+            "etcd_operator_queue_wait_seconds",
+            "How long an object waited for a worker, by kind.",
+            ("kind",),
+            buckets=_WAIT_SECONDS,
+            registry=self.registry,
         )
 
-    def show_backup(
-        self, namespace: str, name: str, cluster: str, status: EtcdBackupStatus
-    ) -> None:
-        """Show how an EtcdBackup stands."""
-        values = (
-            _seconds(status.completion_time),
-            _seconds(status.next_schedule_time),
-            status.backup_size,
-            status.duration_seconds,
-            status.consecutive_failures,
-        )
-        self.forget_backup(namespace, name)
-        for gauge, value in zip(self._backup_gauges(), values, strict=True):
-            gauge.labels(namespace, name, cluster).set(value)
+    def _count(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"etcd_operator_{name}", text, labels, registry=self.registry)
 
-    def forget_backup(self, namespace: str, name: str) -> None:
-        """Forget an EtcdBackup that is gone."""
-        for gauge in self._backup_gauges():
-            gauge.remove_by_labels({"namespace": namespace, "name": name})
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"etcd_operator_{name}", text, labels, registry=self.registry)
 
-    def forget_backups(self) -> None:
-        """Forget all of them: another replica knows better."""
-        for gauge in self._backup_gauges():
-            gauge.clear()
+    def forget_tasks(self) -> None:
+        """Forget all EtcdBackups and EtcdRestores: another replica knows better."""
+        self.backups.clear()
+        self.restores.clear()
 
     def count_request(self, verb: str, resource: str, code: int) -> None:
         """Count one request to the Kubernetes API."""
@@ -124,9 +87,6 @@ class Metrics:
 
     def expose(self) -> bytes:
         """Return everything in Prometheus' text format."""
-        return generate_latest(self.registry) + self.clusters.expose().encode()
-
-
-def _seconds(text: str | None) -> float:
-    moment = parse_time(text)
-    return moment.timestamp() if moment else 0.0
+        objects = (self.clusters, self.backups, self.restores)
+        text = "".join(series.expose() for series in objects)
+        return generate_latest(self.registry) + text.encode()

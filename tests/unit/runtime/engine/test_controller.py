@@ -17,7 +17,8 @@ from etcd_operator.runtime.engine.controller import (
 )
 from etcd_operator.runtime.engine.reconciler import Requeue
 from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
-from etcd_operator.runtime.process.cluster_series import Sample
+from etcd_operator.runtime.process.cluster_series import SIZE
+from etcd_operator.runtime.process.series import Sample
 from tests.unit.runtime.engine.controller_harness import NEVER, Stage, now
 
 pytestmark = pytest.mark.looptime
@@ -288,10 +289,27 @@ async def test_a_pass_ends_with_the_term() -> None:
     assert now() == pytest.approx(1)
 
 
+async def test_the_wait_for_a_worker_is_measured() -> None:
+    """One worker and passes of two seconds: the second cluster waits for that long."""
+
+    async def make_pass(_: str) -> Requeue:
+        await asyncio.sleep(2)
+        return Requeue()
+
+    stage = Stage("a", "b", make_pass=make_pass, workers=1)
+    read = stage.metrics.registry.get_sample_value
+    async with stage.lead():
+        await asyncio.sleep(1)
+        assert read("etcd_operator_queue_oldest_wait_seconds", {"kind": "EtcdCluster"}) == 1
+        await asyncio.sleep(2)
+        assert read("etcd_operator_queue_wait_seconds_sum", {"kind": "EtcdCluster"}) == 2
+    assert read("etcd_operator_queue_oldest_wait_seconds", {"kind": "EtcdCluster"}) == 0
+
+
 async def test_only_the_leader_shows_clusters() -> None:
     """The one before would show for ever what it saw last."""
     stage = Stage("a")
     async with stage.lead():
-        stage.metrics.clusters.show(("team", "a"), (Sample("size", 3),))
+        stage.metrics.clusters.show(("team", "a"), (Sample(SIZE, 3),))
         assert b'cluster="a"' in stage.metrics.expose()
     assert b'cluster="a"' not in stage.metrics.expose()

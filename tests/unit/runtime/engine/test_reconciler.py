@@ -103,6 +103,8 @@ async def test_a_veto_stops_the_pass_and_is_counted(monkeypatch: pytest.MonkeyPa
     assert await stage.make_pass() == Requeue(3.0, failure=True)
     assert stage.performed == [before]
     assert stage.counted() == {("LabelPod", "done"): 1, ("RemoveMember", "vetoed"): 1}
+    labels = {"guard": "membership", "action": "RemoveMember"}
+    assert stage.metrics.registry.get_sample_value("etcd_operator_vetoes_total", labels) == 1
     assert stage.written, "the status is told all the same"
 
 

@@ -254,3 +254,31 @@ class Machine(RuleBasedStateMachine):
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+
+
+async def test_the_wait_for_a_worker_is_told_and_that_of_the_oldest_known() -> None:
+    waits: list[float] = []
+    queue = WorkQueue[str](on_wait=waits.append, monotonic=now)
+    assert queue.oldest_wait() == 0
+    queue.add("a")
+    await asyncio.sleep(2)
+    queue.add("b")
+    await asyncio.sleep(1)
+    assert queue.oldest_wait() == 3
+    assert [await queue.get(), await queue.get()] == ["a", "b"]
+    assert waits == [3, 1]
+    assert queue.oldest_wait() == 0
+
+
+async def test_a_key_that_is_added_while_worked_on_waits_from_when_it_is_given_back() -> None:
+    waits: list[float] = []
+    queue = WorkQueue[str](on_wait=waits.append, monotonic=now)
+    queue.add("a")
+    key = await queue.get()
+    queue.add(key)
+    await asyncio.sleep(5)
+    assert queue.oldest_wait() == 0
+    queue.done(key)
+    await asyncio.sleep(1)
+    await queue.get()
+    assert waits == [0, 1]
