@@ -1,6 +1,8 @@
-"""Run every test level in order, say where it is, and leave no process behind.
+"""Run every test level, say where it is, and leave no process behind.
 
-`--all` adds the long forms: every mutant, transition, injection and ten minutes of chaos.
+The model computes and the tests on the real cluster mostly wait, so the model runs beside those, as
+whatever has time left. `--all` adds the long forms: every mutant, transition, injection and ten
+minutes of chaos.
 """
 
 from __future__ import annotations
@@ -11,31 +13,39 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO, Final
 
 from tests.reruns import REPORT
 
-LEVELS = ("check", "unit", "model", "etcd-test", "e2e")
-LONG = ("mutants", "transitions", "injection", "chaos")
+LEVELS: Final = ("check", "unit", "etcd-test", "e2e")
+BESIDE: Final = "model"  # begins with FROM, and ends before the next levels begin
+FROM: Final = "etcd-test"
+LONG: Final = ("mutants", "transitions", "injection", "chaos")
+MAKE: Final = ("make", "--no-print-directory")
+# Processes of different sessions share the processors between the sessions, and a session has a
+# nice value of its own.
+SESSION_NICE: Final = Path("/proc/self/autogroup")
 
 
 def main(words: Sequence[str] = ()) -> int:
     """Run the levels until one fails; returns the exit code."""
     named = bool(os.environ.get("CONTEXT"))
-    levels = (*LEVELS, *LONG) if "--all" in words else LEVELS
     minutes: dict[str, float] = {}
+    begun = time.monotonic()
     with tempfile.NamedTemporaryFile(prefix="reruns-", mode="r") as reruns:
         os.environ[REPORT] = reruns.name
-        failed = run_and_clean_up(levels, minutes, named=named)
+        failed = run_and_clean_up(LONG if "--all" in words else (), minutes, named=named)
         flaky = read_flaky(Path(reruns.name).read_text())
     for level, taken in minutes.items():
-        print(f"  {level:11} {taken:5.1f} min")
+        print(f"  {level:11} {taken:5.1f} min{' (beside others)' if level == BESIDE else ''}")
     for test in flaky:
         print(f"  flaky: {test}")
     ended = f"level {failed} failed after" if failed else "every level passed in"
-    print(f"=== {ended} {sum(minutes.values()):.1f} min", flush=True)
+    print(f"=== {ended} {(time.monotonic() - begun) / 60:.1f} min", flush=True)
     return 1 if failed else 0
 
 
@@ -44,27 +54,78 @@ def read_flaky(reruns: str) -> list[str]:
     return list(dict.fromkeys(reruns.splitlines()))
 
 
-def run_and_clean_up(levels: Sequence[str], minutes: dict[str, float], *, named: bool) -> str:
+def run_and_clean_up(long: Sequence[str], minutes: dict[str, float], *, named: bool) -> str:
     """Run the levels, then take the local cluster down; returns the level that failed."""
     try:
         with building_meanwhile():
-            return run_levels(levels, minutes)
+            return run_levels(LEVELS, minutes) or run_levels(long, minutes)
     finally:
         if not named and not os.environ.get("KEEP"):
-            subprocess.run(["make", "--no-print-directory", "down"], check=False)
+            subprocess.run([*MAKE, "down"], check=False)
 
 
 def run_levels(levels: Sequence[str], minutes: dict[str, float]) -> str:
     """Run the levels, and note how long each took; returns the one that failed, or nothing."""
-    for number, level in enumerate(levels, start=1):
-        elapsed = sum(minutes.values())
-        print(f"\n=== [{elapsed:4.1f} min] level {number} of {len(levels)}: {level}", flush=True)
-        begun = time.monotonic()
-        result = subprocess.run(["make", "--no-print-directory", level], check=False)
-        minutes[level] = (time.monotonic() - begun) / 60
-        if result.returncode != 0:
-            return level
-    return ""
+    with contextlib.ExitStack() as stack:
+        beside: LevelBeside | None = None
+        for number, level in enumerate(levels, start=1):
+            if level == FROM:
+                beside = stack.enter_context(LevelBeside.begin(BESIDE))
+            print(f"\n=== level {number} of {len(levels)}: {level}", flush=True)
+            begun = time.monotonic()
+            result = subprocess.run([*MAKE, level], check=False)
+            minutes[level] = (time.monotonic() - begun) / 60
+            if result.returncode != 0:
+                return level
+        return beside.finish(minutes) if beside else ""
+
+
+class LevelBeside:
+    """A level that runs while others do, and whose output is shown when it has ended."""
+
+    def __init__(self, level: str, output: IO[bytes]) -> None:
+        self.level = level
+        self._output = output
+        self._begun = self._ended = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.levels", "--beside", level],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._waiting = threading.Thread(target=self._wait, daemon=True)
+        self._waiting.start()
+
+    @classmethod
+    @contextlib.contextmanager
+    def begin(cls, level: str) -> Iterator[LevelBeside]:
+        """Begin a level; at the end it is stopped if it still runs."""
+        with tempfile.TemporaryFile() as output:
+            beside = cls(level, output)
+            try:
+                yield beside
+            finally:
+                end_session(beside._process)
+
+    def finish(self, minutes: dict[str, float]) -> str:
+        """Wait for its end and show its output; returns the level's name if it failed."""
+        print(f"\n=== level {self.level}, which ran beside the others", flush=True)
+        self._waiting.join()
+        minutes[self.level] = (self._ended - self._begun) / 60
+        self._output.seek(0)
+        print(self._output.read().decode(errors="replace"), flush=True)
+        return self.level if self._process.returncode else ""
+
+    def _wait(self) -> None:
+        self._process.wait()
+        self._ended = time.monotonic()
+
+
+def run_beside(level: str) -> int:
+    """Run a level on what processor time others leave; returns its exit code."""
+    with contextlib.suppress(OSError):  # a kernel without such groups, where nice alone counts
+        SESSION_NICE.write_text("19")
+    return subprocess.run(["nice", "-n", "19", *MAKE, level], check=False).returncode
 
 
 @contextlib.contextmanager
@@ -80,11 +141,18 @@ def building_meanwhile() -> Iterator[None]:
     try:
         yield
     finally:
-        if building.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(building.pid, signal.SIGTERM)
-        building.wait()
+        end_session(building)
+
+
+def end_session(process: subprocess.Popen[bytes]) -> None:
+    """Stop a process and all that it started, unless it has ended."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+    process.wait()
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--beside"]:
+        sys.exit(run_beside(sys.argv[2]))
     sys.exit(main(sys.argv[1:]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str, failing: str = "") -> list
 def test_every_level_is_a_target_of_the_makefile(monkeypatch: pytest.MonkeyPatch) -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
     usual, everything = run(monkeypatch), run(monkeypatch, "--all")
-    assert set(everything) <= targets
+    assert {*everything, levels.BESIDE} <= targets
+    assert levels.FROM in usual
     assert everything[: len(usual)] == usual
     assert set(everything) - set(usual) == {"mutants", "transitions", "injection", "chaos"}
 
@@ -49,7 +51,54 @@ def test_minutes_and_repeated_tests_are_listed_once(
     said = capsys.readouterr().out
     assert "unit          1.0 min" in said
     assert said.count("flaky: tests/e2e/test_a.py::test_b") == 1
-    assert "level unit failed after 5.0 min" in said
+    assert "level unit failed after 0.0 min" in said
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `make` that writes down what it makes, and fails where a file says so."""
+    log = tmp_path / "made"
+    script = tmp_path / "make"
+    script.write_text(
+        f'#!/bin/sh\necho "$2" >> {log}\necho "output of $2"\ntest ! -e {tmp_path}/bad-$2\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(levels, "MAKE", (str(script), "--no-print-directory"))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return tmp_path
+
+
+def test_the_model_runs_beside_the_others_and_is_shown(
+    made: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    minutes: dict[str, float] = {}
+    assert levels.run_levels(levels.LEVELS, minutes) == ""
+    assert set(minutes) == {*levels.LEVELS, levels.BESIDE}
+    assert sorted((made / "made").read_text().split()) == sorted(minutes)
+    assert "output of model" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("bad", [*levels.LEVELS, levels.BESIDE])
+def test_a_level_that_fails_is_named(made: Path, bad: str) -> None:
+    (made / f"bad-{bad}").touch()
+    assert levels.run_levels(levels.LEVELS, {}) == bad
+
+
+def test_a_level_that_runs_beside_is_stopped_when_another_fails(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (made / "make").write_text(
+        f"#!/bin/sh\necho $$ > {made}/$2.pid\n"
+        f'test "$2" = model && exec sleep 600\n'
+        f"while test ! -s {made}/model.pid; do sleep 0.01; done\nfalse\n"
+    )
+    assert levels.run_levels((levels.FROM,), {}) == levels.FROM
+    stopped = Path(f"/proc/{(made / 'model.pid').read_text().strip()}")
+    for _ in range(500):  # it was told to end with the session's first process
+        if not stopped.exists():
+            return
+        time.sleep(0.01)
+    pytest.fail("the level still runs")
 
 
 @pytest.mark.parametrize(("outcome", "noted"), [("rerun", "a::b\n"), ("failed", "")])
