@@ -16,10 +16,8 @@ from etcd_operator.errors import Conflict, KubeError, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import CLAIMS, PODS, STATEFUL_SETS
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
-from tests.builders.snapshots import formed
-from tests.conformance.objects import build_performer
-from tests.model import kubernetes
-from tests.model.world import (
+from etcd_operator.simulation import kubernetes
+from etcd_operator.simulation.world import (
     CONTROLLED,
     NAME,
     NO_STATUS,
@@ -30,6 +28,8 @@ from tests.model.world import (
     empty_world,
     put,
 )
+from tests.builders.snapshots import formed
+from tests.conformance.objects import build_performer
 
 LIFE: Final = 1
 ELSE: Final = 77  # a uid that nothing has

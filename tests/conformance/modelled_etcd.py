@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from etcd_operator.core.model.naming import ROLE_VOTER
-from tests.model import etcd, membership
-from tests.model.membership import Change
-from tests.model.world import (
+from etcd_operator.simulation import etcd, membership
+from etcd_operator.simulation.membership import Change
+from etcd_operator.simulation.world import (
     CONTROLLED,
     RUNNING,
     WAITING,

@@ -26,9 +26,8 @@ from etcd_operator.runtime.kubernetes.api import CLUSTERS, CONFIG_MAPS, Kind
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import SystemClock
-from tests.builders.snapshots import formed
-from tests.model import kubernetes
-from tests.model.world import (
+from etcd_operator.simulation import kubernetes
+from etcd_operator.simulation.world import (
     CONFIG_MAP,
     NO_STATUS,
     Child,
@@ -38,6 +37,7 @@ from tests.model.world import (
     Told,
     empty_world,
 )
+from tests.builders.snapshots import formed
 
 LIFE: Final = 1
 NOTHING_TOLD: Final = Told(0, "")  # by the status of a StatefulSet

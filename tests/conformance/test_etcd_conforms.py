@@ -15,11 +15,11 @@ from typing import Final
 
 import pytest
 
+from etcd_operator.simulation.membership import NOT_YET
 from tests.conformance.modelled_etcd import WIDTH, ModelledEtcd
 from tests.conformance.real_etcd import RealEtcd, wait_for_leader
 from tests.etcd.conftest import find_binary
 from tests.etcd.processes import Site
-from tests.model.membership import NOT_YET
 
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(300)]
 

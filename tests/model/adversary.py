@@ -27,11 +27,11 @@ from etcd_operator.core.bootstrap.gate import Gate, Layout
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.cluster_objects import render_config_map
 from etcd_operator.core.objects.statefulset import render_statefulset
+from etcd_operator.simulation.passes import Deed, Planned, handle
+from etcd_operator.simulation.world import State
 from tests.model.explore import Counterexample, Explorer, Result, World
 from tests.model.invariants import judge_deed
-from tests.model.passes import Deed, Planned, handle
 from tests.model.scenario import Scenario
-from tests.model.world import State
 
 # Of a disk that has 10Gi and asks for more, less than it asks for.
 BETWEEN: Final = "15Gi"

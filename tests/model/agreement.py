@@ -10,11 +10,12 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from etcd_operator.core.actions import MoveLeader, PromoteMember, RemoveMember
-from tests.model.differing import agreed, differ_again, differed, held
-from tests.model.observation import Seen
-from tests.model.passes import Deed, Planned
-from tests.model.snapshots import Specs
-from tests.model.world import Etcd, Line, State
+from etcd_operator.simulation.membership import differed
+from etcd_operator.simulation.observation import Seen
+from etcd_operator.simulation.passes import Deed, Planned
+from etcd_operator.simulation.snapshots import Specs
+from etcd_operator.simulation.world import Etcd, Line, State
+from tests.model.differing import agreed, differ_again, held
 
 LOST_MAJORITY: Final = "of members that differ, those that agree are no majority any more"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.model.naming import ANNOTATION_RECOVERY
-from tests.model.passes import Deed, Planned
-from tests.model.snapshots import Specs
-from tests.model.world import CONFIG_MAP, State
+from etcd_operator.simulation.passes import Deed, Planned
+from etcd_operator.simulation.snapshots import Specs
+from etcd_operator.simulation.world import CONFIG_MAP, State
 
 
 def is_fresh(before: State, after: State, deed: Deed, planned: Planned, specs: Specs) -> str | None:

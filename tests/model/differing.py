@@ -14,8 +14,9 @@ from typing import Final
 
 from etcd_operator.core.consistency.divergence import is_comparable
 from etcd_operator.core.model.snapshot import Snapshot
-from tests.model import etcd
-from tests.model.world import CONFIG_MAP, Etcd, Line, State, put
+from etcd_operator.simulation import etcd
+from etcd_operator.simulation.membership import differed
+from etcd_operator.simulation.world import Etcd, Line, State, put
 
 Step = tuple[str, State]
 
@@ -86,14 +87,6 @@ def agreed(state: State, members: Etcd) -> int | None:
     """What a majority of the voters holds; None if there is no such majority."""
     holders = Counter(held(state, line) for line in members.voters)
     return next((v for v, n in holders.items() if n * 2 > len(members.voters)), None)
-
-
-def differed(state: State) -> dict[int, int]:
-    """The record of the gate: whose data differed, by ordinal."""
-    gate = state.children[CONFIG_MAP]
-    told = gate.manifest.annotations.get("etcd.etcd.io/differed", "") if gate else ""
-    entries = (entry.split("/") for entry in told.split())
-    return {int(ordinal): int(identity, 16) for ordinal, identity in entries}
 
 
 def differ_again(state: State) -> bool:

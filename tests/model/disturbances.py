@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tests.model import differing, etcd, kubernetes, replacing, strangers
-from tests.model.world import (
+from etcd_operator.simulation import etcd, kubernetes, replacing
+from etcd_operator.simulation.world import (
     CONFIG_MAP,
     CRASHED,
     LIVE,
@@ -20,6 +20,7 @@ from tests.model.world import (
     View,
     put,
 )
+from tests.model import differing, strangers
 
 Step = tuple[str, State]
 Fault = Callable[[State], Iterator[Step]]

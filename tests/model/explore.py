@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
 
-from tests.model import differing, disturbances, etcd, kubernetes, replacing
+from etcd_operator.simulation import etcd, kubernetes, replacing
+from etcd_operator.simulation.passes import Deed, Operator, Paused, Planned, end_pass, perform
+from etcd_operator.simulation.world import NAME, State, empty_world, forget_uids
+from tests.model import differing, disturbances
 from tests.model.invariants import judge_calm, judge_deed, judge_refusal, judge_report
-from tests.model.passes import Deed, Operator, Paused, Planned, end_pass, perform
 from tests.model.rest import judge_rest
 from tests.model.scenario import Scenario
-from tests.model.world import NAME, State, empty_world, forget_uids
 
 # Between a step, which a replay looks for, and what only the reader needs to know of it.
 DETAIL: Final = "  -- "

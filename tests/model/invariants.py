@@ -21,11 +21,20 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.in_place_restore.record import Stage, read_record
 from etcd_operator.core.model.naming import ANNOTATION_CLUSTER_ID
 from etcd_operator.core.reasons import attention, routine
-from tests.model import agreement, approvals, etcd, kubernetes, replacing, strangers
-from tests.model.membership import NOT_YET
-from tests.model.passes import Deed, Planned
-from tests.model.snapshots import Specs
-from tests.model.world import CONFIG_MAP, DANGLING, SLOT_OF, STATEFUL_SET, Line, State, put
+from etcd_operator.simulation import etcd, kubernetes, replacing
+from etcd_operator.simulation.membership import NOT_YET
+from etcd_operator.simulation.passes import Deed, Planned
+from etcd_operator.simulation.snapshots import Specs
+from etcd_operator.simulation.world import (
+    CONFIG_MAP,
+    DANGLING,
+    SLOT_OF,
+    STATEFUL_SET,
+    Line,
+    State,
+    put,
+)
+from tests.model import agreement, approvals, strangers
 
 Judgement = Callable[[State, State, Deed, Planned, Specs], str | None]
 

@@ -7,10 +7,11 @@ from typing import Final
 
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.status.report import report
-from tests.model import agreement, etcd, strangers
-from tests.model.passes import Operator, Planned
+from etcd_operator.simulation import etcd
+from etcd_operator.simulation.passes import Operator, Planned
+from etcd_operator.simulation.world import CONFIG_MAP, STATEFUL_SET, State
+from tests.model import agreement, strangers
 from tests.model.scenario import is_broken
-from tests.model.world import CONFIG_MAP, STATEFUL_SET, State
 
 Verdict = tuple[str, str | None]
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec, RetentionPolicy, Storage
 from etcd_operator.api.maintenance import QuorumLoss, Recovery
 from etcd_operator.api.resources import Resources
-
-# Limits in a template that make its processes crash, or keep its Pods from being Ready.
-CRASHING: Final = '"memory": "1Mi"'
-NEVER_READY: Final = '"cpu": "1m"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from etcd_operator.core.model.naming import (
     ANNOTATION_FINGERPRINT,
     ANNOTATION_MEMBERS,
 )
-from tests.model.passes import Deed, Planned
-from tests.model.snapshots import Specs
-from tests.model.world import (
+from etcd_operator.simulation.passes import Deed, Planned
+from etcd_operator.simulation.snapshots import Specs
+from etcd_operator.simulation.world import (
     CONFIG_MAP,
     NAME,
     NAMESPACE,

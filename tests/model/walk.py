@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import random
 
+from etcd_operator.simulation.world import State
 from tests.model.explore import Counterexample, Edge, Result, World
 from tests.model.rest import judge_rest
 from tests.model.scenario import Scenario
-from tests.model.world import State
 
 
 def walk(scenario: Scenario, *, walks: int, steps: int, seed: int) -> Result:

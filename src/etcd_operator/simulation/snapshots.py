@@ -37,9 +37,9 @@ from etcd_operator.core.model.members import (
 from etcd_operator.core.model.naming import FINALIZER, FORCED, Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import routine
-from tests.model.kubernetes import child_revision, claim_revision
-from tests.model.observation import NO_ANSWER, Answer, Seen
-from tests.model.world import (
+from etcd_operator.simulation.kubernetes import child_revision, claim_revision
+from etcd_operator.simulation.observation import NO_ANSWER, Answer, Seen
+from etcd_operator.simulation.world import (
     CRASHED,
     NAME,
     NAMESPACE,

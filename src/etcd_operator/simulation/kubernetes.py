@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.model.naming import ROLE_VOTER
-from tests.model import etcd, replacing
-from tests.model.world import (
+from etcd_operator.simulation import etcd, replacing
+from etcd_operator.simulation.world import (
     BUDGET,
     CONFIG_MAP,
     CONTROLLED,

@@ -45,10 +45,10 @@ from etcd_operator.core.plan.planner import Plan, plan, predict
 from etcd_operator.core.reasons import routine
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.status.report import report
-from tests.model import kubernetes, membership, replacing
-from tests.model.observation import Seen, see
-from tests.model.snapshots import Specs, build_snapshot
-from tests.model.world import SLOT_OF, Manifest, State, Status
+from etcd_operator.simulation import kubernetes, membership, replacing
+from etcd_operator.simulation.observation import Seen, see
+from etcd_operator.simulation.snapshots import Specs, build_snapshot
+from etcd_operator.simulation.world import SLOT_OF, Manifest, State, Status
 
 Outcome = tuple[State, str | None]
 

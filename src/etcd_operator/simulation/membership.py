@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.model.differing import differed
-from tests.model.etcd import disk_at, is_up, member_id, settle_leader, voters_up
-from tests.model.world import Etcd, Line, State, put
+from etcd_operator.simulation.etcd import disk_at, is_up, member_id, settle_leader, voters_up
+from etcd_operator.simulation.world import CONFIG_MAP, Etcd, Line, State, put
 
 # Refusals that say "not yet": a pass that meets one tries again later.
 NOT_YET: Final = ("unhealthy cluster", "learner is not in sync", "no leader")
@@ -47,6 +46,14 @@ def _free_id(state: State, etcd: Etcd, ordinal: int) -> int:
     while member_id(etcd.life, ordinal, generation) in used:
         generation += 1
     return member_id(etcd.life, ordinal, generation)
+
+
+def differed(state: State) -> dict[int, int]:
+    """The record of the gate: whose data differed, by ordinal."""
+    gate = state.children[CONFIG_MAP]
+    told = gate.manifest.annotations.get("etcd.etcd.io/differed", "") if gate else ""
+    entries = (entry.split("/") for entry in told.split())
+    return {int(ordinal): int(identity, 16) for ordinal, identity in entries}
 
 
 def promote(state: State, identity: int) -> Change:

@@ -8,8 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etcd_operator.core.in_place_restore.record import Stage, read_record
-from tests.model import etcd, kubernetes
-from tests.model.world import NAME, Claim, Cluster, Disk, Etcd, Line, Shelved, State, put
+from etcd_operator.simulation import etcd, kubernetes
+from etcd_operator.simulation.world import (
+    NAME,
+    Claim,
+    Cluster,
+    Disk,
+    Etcd,
+    Line,
+    Shelved,
+    State,
+    put,
+)
 
 Step = tuple[str, State]
 Change = tuple[State, str | None]

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from tests.model.etcd import has_majority, is_up, runs
-from tests.model.kubernetes import cluster_revision, is_ready, pod_revision, tell
-from tests.model.world import RUNNING, Child, Cluster, Hashes, Line, Pod, State, Stranger, Told
+from etcd_operator.simulation.etcd import has_majority, is_up, runs
+from etcd_operator.simulation.kubernetes import cluster_revision, is_ready, pod_revision, tell
+from etcd_operator.simulation.world import (
+    RUNNING,
+    Child,
+    Cluster,
+    Hashes,
+    Line,
+    Pod,
+    State,
+    Stranger,
+    Told,
+)
 
 
 class Answer(NamedTuple):

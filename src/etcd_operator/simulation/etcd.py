@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from etcd_operator.core.model.naming import FORCED
-from tests.model import replacing
-from tests.model.scenario import CRASHING, NEVER_READY
-from tests.model.world import (
+from etcd_operator.simulation import replacing
+from etcd_operator.simulation.world import (
     CONFIG_MAP,
     COUNTED_RESTARTS,
     CRASHED,
@@ -28,6 +27,10 @@ from tests.model.world import (
     State,
     put,
 )
+
+# Limits in a template that make its processes crash, or keep its Pods from being Ready.
+CRASHING: Final = '"memory": "1Mi"'
+NEVER_READY: Final = '"cpu": "1m"'
 
 # What members made of the log by a defect that whoever applies it again does not have.
 DEFECT: Final = 99

@@ -1,0 +1,1 @@
+"""A modelled Kubernetes and etcd, in which the real planner makes passes: pure values."""
