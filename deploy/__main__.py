@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from deploy.charts.operator_chart import CHART, build_operator_chart
+from deploy.dashboards import FLEET, ONE_CLUSTER
+from deploy.dashboards.grafana import write
 from deploy.manifests import build_installation, build_namespaced_installation
 from deploy.monitoring_files import (
     build_pod_monitors,
@@ -41,6 +43,8 @@ def generate() -> dict[Path, str]:
         **{HERE / "crds" / f"{kind.plural}.yaml": _dump([build_crd(kind)]) for kind in DEFINITIONS},
         HERE / "install.yaml": _dump(build_installation()),
         HERE / "install-namespaced.yaml": _dump(build_namespaced_installation()),
+        MONITORING / "dashboards" / "fleet.json": write(FLEET),
+        MONITORING / "dashboards" / "cluster.json": write(ONE_CLUSTER),
         MONITORING / "rules.yaml": _dump([build_rules()], RULES),
         MONITORING / "prometheus-rule.yaml": _dump([build_prometheus_rule()], RULES),
         MONITORING / "pod-monitors.yaml": _dump(build_pod_monitors(), SCRAPING),

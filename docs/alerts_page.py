@@ -31,6 +31,14 @@ Add the entries of `deploy/monitoring/scrape-configs.yaml` to `scrape_configs`, 
 `spec.podTemplate.annotations`. With annotations alone, alerts from etcd's own metrics lack the
 label `cluster`: the shipped configuration is the better way.
 
+## Dashboards
+
+Import `deploy/monitoring/dashboards/fleet.json` and `cluster.json` into Grafana. The first is about
+all clusters: health, versions and changes, backups and certificates, capacity, and the operator
+itself. The second is about one of them, which you choose: leader, latency, traffic, database,
+members, and what the operator is doing, which is marked in every panel. They need series of the
+operator, of the members and, for the room on disks, of the kubelets.
+
 ## What to know
 
 * The operator's series name the cluster that they are about by `namespace` and `cluster`. Scrape it
