@@ -106,7 +106,7 @@ E2E_ENV = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)"
 E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 	--reruns 1 -r fER
 
-.PHONY: unit model etcd-test e2e test test-all test-fast
+.PHONY: unit model etcd-test olm e2e test test-all test-fast
 unit: venv ## Unit tests
 	@$(PY) -m pytest -q -n auto --dist worksteal tests/unit
 
@@ -120,6 +120,9 @@ etcd-test: venv ## Tests against real etcd processes on loopback; the model's et
 	@$(PY) -m local build
 	@ETCD_BINARIES=$$($(PY) -m tests.etcd.binaries) $(PY) -m pytest -q -rPR -n 4 --reruns 1 \
 		tests/etcd tests/conformance tests/chaos tests/monitoring tests/charts tests/release
+
+olm: venv ## Have opm render and validate the bundle for the Operator Lifecycle Manager
+	@$(PY) -m pytest -q tests/olm
 
 ifdef TEST
 e2e: venv

@@ -25,7 +25,7 @@ from local.components import NETWORK_POLICIES, full_name
 from local.errors import LocalError
 from local.network import Network
 from local.packages import install_missing
-from local.places import read_places
+from local.places import PROJECT, read_places
 from local.programs import (
     all_programs,
     etcd,
@@ -126,7 +126,7 @@ def make_image(options: argparse.Namespace) -> None:
             build.build_all([object_store()], PLACES, progress)
             archives = [images.object_store_archive(PLACES)]
         else:
-            archives = [operator_image.build_image(options.tag, PLACES, progress)]
+            archives = [operator_image.build_image(options.tag, PLACES, progress, options.source)]
     for archive in archives:
         if PLACES.state.exists():
             cluster.load(archive, PLACES, progress)
@@ -234,6 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     add_image = add("image", make_image)
     add_image.add_argument("which", choices=["etcd", "object-store", "operator"])
     add_image.add_argument("--tag", default="etcd-operator:local", help="the operator image's name")
+    add_image.add_argument("--source", type=Path, default=PROJECT, help="the tree to build it from")
     add("load", load).add_argument("archive", type=Path)
     add_node = add("node", change_node)
     add_node.add_argument("what", choices=["kill", "start", "partition", "heal"])

@@ -21,27 +21,27 @@ _ARCHIVES_KEPT = 4
 _IMAGES_KEPT = 40
 
 
-def build_image(tag: str, places: Places, progress: Progress) -> Path:
-    """Return the archive of the operator's image, built if its content is new."""
-    if not (PROJECT / "Dockerfile").exists():
-        raise LocalError(f"{PROJECT / 'Dockerfile'} is missing: it says how to build the operator")
+def build_image(tag: str, places: Places, progress: Progress, source: Path = PROJECT) -> Path:
+    """Return the archive of the image of the operator in `source`, built if its content is new."""
+    if not (source / "Dockerfile").exists():
+        raise LocalError(f"{source / 'Dockerfile'} is missing: it says how to build the operator")
     base = base_archive(places, progress)
     name = canonical(tag)
-    target = places.images / f"operator-{_digest(name, base)}.tar"
+    target = places.images / f"operator-{_digest(name, base, source)}.tar"
     if not target.exists():
         progress.say("building the operator's image, about 30 s the first time, then 8 s")
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as work:
             result = Path(work) / target.name
-            _build(name, base, places.cache / "buildah", result)
+            _build(name, base, places.cache / "buildah", result, source)
             result.rename(target)
         _forget_old(target)
         progress.say("built the operator's image")
     return target
 
 
-def _digest(name: str, base: Path) -> str:
+def _digest(name: str, base: Path, source: Path) -> str:
     inputs = ("Dockerfile", "requirements/operator.txt", "src", "pyproject.toml")
-    content = digest_paths([PROJECT / path for path in inputs], PROJECT)
+    content = digest_paths([source / path for path in inputs], source)
     return digest_texts([name, base.name, content])
 
 
@@ -51,7 +51,7 @@ def _forget_old(newest: Path) -> None:
         archive.unlink()
 
 
-def _build(name: str, base: Path, work: Path, result: Path) -> None:
+def _build(name: str, base: Path, work: Path, result: Path, source: Path) -> None:
     """Build with the layers of earlier builds; a failure makes the next one start without."""
     # The mount namespace takes every mount of the storage along when a step ends.
     buildah = ["unshare", "--mount", "buildah", "--root", str(work / base.stem)]
@@ -60,7 +60,7 @@ def _build(name: str, base: Path, work: Path, result: Path) -> None:
     try:
         if _must_start_anew(buildah):
             shutil.rmtree(work, ignore_errors=True)
-        _run_steps(buildah, name, base, work, result)
+        _run_steps(buildah, name, base, work, result, source)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -71,7 +71,9 @@ def _must_start_anew(buildah: list[str]) -> bool:
     return len(known) > _IMAGES_KEPT
 
 
-def _run_steps(buildah: list[str], name: str, base: Path, work: Path, result: Path) -> None:
+def _run_steps(
+    buildah: list[str], name: str, base: Path, work: Path, result: Path, source: Path
+) -> None:
     """Pull, build, push.
 
     `chroot` isolation needs neither a runtime nor a network namespace: its steps install from
@@ -85,7 +87,7 @@ def _run_steps(buildah: list[str], name: str, base: Path, work: Path, result: Pa
     options = ["--quiet", "--isolation=chroot", "--pull-never", "--timestamp=0", "--format=docker"]
     options += ["--layers", f"--build-arg=BASE={BASE}", f"--tag={name}", *policy]
     options += _pip_volumes(work)
-    run(*buildah, "build", *options, "--file", PROJECT / "Dockerfile", PROJECT)
+    run(*buildah, "build", *options, "--file", source / "Dockerfile", source)
     run(*buildah, "push", "--quiet", *policy, name, f"docker-archive:{result}:{name}")
 
 

@@ -97,6 +97,20 @@ def object_store() -> Program:
     )
 
 
+def opm() -> Program:
+    """The tool for catalogs of the Operator Lifecycle Manager; it reads databases by a C library.
+
+    No cluster and no test of every day needs it.
+    """
+    return Program(
+        "opm",
+        TREE / "opm",
+        {"opm": "github.com/operator-framework/operator-registry/cmd/opm"},
+        seconds=200,
+        settings={"CGO_ENABLED": "1"},
+    )
+
+
 def network_policies() -> Program:
     """What enforces NetworkPolicies on a node.
 

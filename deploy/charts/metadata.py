@@ -12,8 +12,8 @@ from etcd_operator.api.cluster import GROUP, VERSION
 from etcd_operator.api.crd import DEFINITIONS
 from etcd_operator.json_types import Json
 
-# The rules of the CRDs use quantities, which the API server knows since 1.29.
-KUBERNETES: Final = ">=1.29.0-0"
+# The rules of the CRDs use quantities, which the API server knows since then.
+MINIMUM_KUBERNETES: Final = "1.29.0"
 _DESCRIPTIONS: Final = {
     "etcd-operator": "Runs etcd clusters: creates, scales, upgrades, repairs, backs up, restores.",
     "etcd-cluster": "An etcd cluster of the etcd-operator, by values in the manner of Bitnami's.",
@@ -30,7 +30,7 @@ def describe_chart(name: str) -> Json:
         "type": "application",
         "version": __version__,
         "appVersion": __version__,
-        "kubeVersion": KUBERNETES,
+        "kubeVersion": f">={MINIMUM_KUBERNETES}-0",
         "keywords": ["etcd", "operator", "database", "key-value"],
         "annotations": {
             "artifacthub.io/license": "Apache-2.0",

@@ -20,6 +20,7 @@ from etcd_operator.api.validation import find_problems
 from etcd_operator.core.bootstrap.gate import Gate
 from etcd_operator.core.plan import planner as planner
 from etcd_operator.json_types import Json
+from tests.builders.schema import find_unknown
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDERS = ("deploy", "docs", "local", "src", "tests")
@@ -157,14 +158,3 @@ def test_examples_can_be_applied(example: Json) -> None:
     assert find_problems(cluster) == ()
     schema = build_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     assert list(find_unknown(example["spec"], schema["properties"]["spec"], "spec")) == []
-
-
-def find_unknown(value: Any, schema: Json, path: str) -> Iterator[str]:
-    """Yield the fields that the API server would drop."""
-    if not isinstance(value, dict) or "properties" not in schema:
-        return
-    for name, inner in value.items():
-        if name not in schema["properties"]:
-            yield f"{path}.{name}"
-        else:
-            yield from find_unknown(inner, schema["properties"][name], f"{path}.{name}")

@@ -1,0 +1,245 @@
+"""Values of the chart `etcd-cluster`: those of Bitnami's etcd chart, as far as they have a meaning.
+
+Each says which field of the EtcdCluster it becomes. Values of Bitnami that have no meaning here are
+listed too, with what to do in their place: the chart refuses them with that sentence.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from deploy.charts.values_file import ChartValues, becomes, refused
+from etcd_operator.json_types import Json
+from local.programs import ESSENTIAL_ETCD
+
+Labels = dict[str, str]
+Size = Annotated[int, Field(ge=0, le=9)]
+Keep = Literal["Delete", "Retain"]
+
+
+class ImageValues(ChartValues):
+    """The image of etcd; its tag is the version."""
+
+    registry: str = becomes("quay.io", "repository", "Registry.")
+    repository: str = becomes("coreos/etcd", "repository", "Repository.")
+    tag: str = becomes(
+        ESSENTIAL_ETCD, "version", "Version of etcd: the whole tag, such as v3.6.16."
+    )
+    digest: str = becomes("", "image", "Digest; `tag` still says which version of etcd it is.")
+    pull_secrets: list[str] = becomes([], "podTemplate.imagePullSecrets", "Names of Secrets.")
+
+
+class RbacValues(ChartValues):
+    """Users and roles of etcd."""
+
+    create: bool = becomes(
+        default=False,
+        field="security.auth.enabled",
+        text="Whether etcd's authentication is on; needs auth.client.secureTransport.",
+    )
+    roles: list[Json] = becomes([], "security.auth.roles", "Roles, as in the EtcdCluster.")
+    users: list[Json] = becomes([], "security.auth.users", "Users, as in the EtcdCluster.")
+    root_password: Any = refused("users are known by client certificates: see auth.rbac.users")
+    existing_secret: Any = refused("users are known by client certificates: see auth.rbac.users")
+
+
+class ClientValues(ChartValues):
+    """TLS for clients."""
+
+    secure_transport: bool = becomes(
+        default=False,
+        field="security.tls.clientTLSEnabled",
+        text="Whether clients use TLS, with certificates on both sides.",
+    )
+    use_auto_tls: bool = becomes(
+        default=True,
+        field="security.tls.autoTLS",
+        text="Whether the operator issues the server certificate, from a CA of the cluster.",
+        alias="useAutoTLS",
+    )
+    existing_secret: str = becomes(
+        "", "security.tls.certificateSecret", "Secret with your own tls.crt and tls.key."
+    )
+    enable_authentication: Any = refused("clients always show a certificate where TLS is on")
+
+
+class PeerValues(ChartValues):
+    """TLS between members."""
+
+    secure_transport: bool = becomes(
+        default=False,
+        field="security.tls.peerTLSEnabled",
+        text="Whether members use TLS, with certificates that the operator issues.",
+    )
+    use_auto_tls: Any = refused(
+        "the operator issues the certificates of members itself", alias="useAutoTLS"
+    )
+    existing_secret: Any = refused("the operator issues the certificates of members itself")
+
+
+class AuthValues(ChartValues):
+    """TLS, users, roles."""
+
+    rbac: RbacValues = Field(RbacValues(), description="Users and roles of etcd.")
+    client: ClientValues = Field(ClientValues(), description="TLS for clients.")
+    peer: PeerValues = Field(PeerValues(), description="TLS between members.")
+    token: Any = refused("etcd's simple tokens are used: remove it")
+
+
+class PersistenceValues(ChartValues):
+    """The disk of each member."""
+
+    enabled: Literal[True] = becomes(
+        default=True, field="storage", text="Members always have disks: true is the only value."
+    )
+    storage_class: str = becomes("", "storage.storageClassName", "StorageClass.")
+    size: str = becomes("8Gi", "storage.size", "Size; it can be increased.")
+    access_modes: list[str] = becomes([], "storage.volumeClaimTemplate", "Access modes.")
+    labels: Labels = becomes({}, "storage.volumeClaimTemplate", "Labels for the claims.")
+    annotations: Labels = becomes({}, "storage.volumeClaimTemplate", "Annotations for the claims.")
+    selector: Json = becomes({}, "storage.volumeClaimTemplate", "Selector of volumes.")
+
+
+class RetentionValues(ChartValues):
+    """What happens to disks."""
+
+    when_deleted: Keep = becomes(
+        "Retain", "storage.retentionPolicy.whenDeleted", "When the release is uninstalled."
+    )
+    when_scaled: Keep = becomes(
+        "Delete", "storage.retentionPolicy.whenScaled", "When the cluster is scaled in."
+    )
+    enabled: Any = refused("it always counts: set whenDeleted and whenScaled")
+
+
+class PolicyValues(ChartValues):
+    """The NetworkPolicy of the members."""
+
+    enabled: bool = becomes(
+        default=False, field="security.networkPolicy.enabled", text="Whether there is one."
+    )
+    allow_external: bool = becomes(
+        default=True,
+        field="security.networkPolicy.clientFrom",
+        text="Whether Pods of every namespace may connect; else those of the namespace.",
+    )
+
+
+class DefragmentationValues(ChartValues):
+    """Routine defragmentation."""
+
+    enabled: bool = becomes(
+        default=False,
+        field="maintenance.defragmentation",
+        text="Whether members with much unused space are defragmented, one at a time.",
+    )
+    window: Json = becomes(
+        {}, "maintenance.defragmentation.window", "Time of day, as in the EtcdCluster."
+    )
+    cronjob: Any = refused("set defrag.window to the time of day at which it may run")
+
+
+class CronValues(ChartValues):
+    """When backups are taken."""
+
+    schedule: str = becomes("*/30 * * * *", "EtcdBackup schedule", "As in a CronJob.")
+    snapshot_history_limit: int = Field(
+        1,
+        ge=1,
+        le=100000,
+        description="How many backups are kept.",
+        json_schema_extra={"becomes": "EtcdBackup retentionPolicy.maxBackups"},
+    )
+
+
+class RecoveryValues(ChartValues):
+    """An EtcdBackup of the cluster."""
+
+    enabled: bool = becomes(default=False, field="EtcdBackup", text="Whether there is one.")
+    cronjob: CronValues = Field(CronValues(), description="When backups are taken.")
+    storage: Json = becomes(
+        {},
+        "EtcdBackup",
+        "storageType with s3, gcs, azure or local, as in the EtcdBackup; required.",
+    )
+    pvc: Any = refused("name a claim in disasterRecovery.storage: {storageType: Local, local: …}")
+
+
+class ClusterValues(ChartValues):
+    """All values of the chart."""
+
+    fullname_override: str = becomes("", "metadata.name", "Name; that of the release if empty.")
+    common_labels: Labels = becomes({}, "inheritedMetadata.labels", "Labels for every object.")
+    common_annotations: Labels = becomes(
+        {}, "inheritedMetadata.annotations", "Annotations for every object."
+    )
+    replica_count: Size = becomes(3, "size", "Number of members: 1, 3, 5, 7 or 9; 0 stops it.")
+    image: ImageValues = Field(ImageValues(), description="Image of etcd.")
+    auth: AuthValues = Field(AuthValues(), description="TLS, users, roles.")
+    persistence: PersistenceValues = Field(PersistenceValues(), description="Disk of each member.")
+    persistent_volume_claim_retention_policy: RetentionValues = Field(
+        RetentionValues(), description="What happens to disks that are no longer needed."
+    )
+    resources: Json = becomes({}, "resources", "Requests and limits of each member.")
+    auto_compaction_mode: Literal["", "periodic", "revision"] = becomes(
+        "", "etcdConfig.autoCompactionMode", "By age or by number."
+    )
+    auto_compaction_retention: str = becomes(
+        "", "etcdConfig.autoCompactionRetention", "How much history is kept, e.g. 1h."
+    )
+    log_level: str = becomes("", "etcdConfig.logLevel", "Log level of etcd.")
+    etcd_config: Json = becomes(
+        {}, "etcdConfig", "Further options, as in the EtcdCluster: quotaBackendBytes, extraArgs, …"
+    )
+    pod_labels: Labels = becomes({}, "podTemplate.labels", "Labels for the Pods.")
+    pod_annotations: Labels = becomes({}, "podTemplate.annotations", "Annotations for the Pods.")
+    node_selector: Labels = becomes({}, "podTemplate.nodeSelector", "Labels of the nodes.")
+    tolerations: list[Json] = becomes([], "podTemplate.tolerations", "Taints that are tolerated.")
+    affinity: Json = becomes(
+        {}, "podTemplate.affinity", "Affinity; if empty, members prefer different nodes."
+    )
+    topology_spread_constraints: list[Json] = becomes(
+        [], "podTemplate.topologySpreadConstraints", "How members spread."
+    )
+    priority_class_name: str = becomes("", "podTemplate.priorityClassName", "PriorityClass.")
+    pod_security_context: Json = becomes(
+        {}, "podTemplate.securityContext", "Fields in place of the restricted defaults."
+    )
+    network_policy: PolicyValues = Field(PolicyValues(), description="NetworkPolicy of members.")
+    defrag: DefragmentationValues = Field(
+        DefragmentationValues(), description="Routine defragmentation."
+    )
+    disaster_recovery: RecoveryValues = Field(RecoveryValues(), description="Scheduled backups.")
+
+    architecture: Any = refused("remove it")
+    args: Any = refused("set options of etcd in etcdConfig.extraArgs")
+    cluster_domain: Any = refused("the operator finds the domain: remove it")
+    command: Any = refused("the operator starts etcd: remove it")
+    configuration: Any = refused("set options of etcd in etcdConfig")
+    container_ports: Any = refused("members listen on 2379, 2380 and, for metrics, 2381")
+    diagnostic_mode: Any = refused("remove it, and see docs/how-to/troubleshoot.md")
+    existing_configmap: Any = refused("set options of etcd in etcdConfig")
+    extra_deploy: Any = refused("apply other objects by themselves")
+    extra_env_vars: Any = refused("set ETCD_QUOTA_BACKEND_BYTES and others in etcdConfig")
+    extra_volumes: Any = refused("members have no further volumes: remove it")
+    init_containers: Any = refused("members have no further containers: remove it")
+    initial_cluster_state: Any = refused("the operator decides it: remove it")
+    lifecycle_hooks: Any = refused("the operator adds and removes members: remove it")
+    liveness_probe: Any = refused("the operator sets the probes: remove it")
+    metrics: Any = refused("members serve metrics on port 2381: docs/monitoring.md has monitors")
+    name_override: Any = refused("use fullnameOverride")
+    pdb: Any = refused("every cluster has a PodDisruptionBudget for its quorum: remove it")
+    pod_management_policy: Any = refused("the operator orders the members: remove it")
+    pre_upgrade_job: Any = refused("the operator changes the membership: remove it")
+    readiness_probe: Any = refused("the operator sets the probes: remove it")
+    remove_member_on_container_termination: Any = refused("members leave only by replicaCount")
+    resources_preset: Any = refused("use resources")
+    service: Any = refused("clients use the Service NAME-client; make another one beside it")
+    service_account: Any = refused("members need no rights: remove it")
+    sidecars: Any = refused("members have no further containers: remove it")
+    start_from_snapshot: Any = refused("make an EtcdRestore: docs/how-to/restore.md")
+    startup_probe: Any = refused("the operator sets the probes: remove it")
+    update_strategy: Any = refused("the operator rolls the members, the leader last: remove it")
+    volume_permissions: Any = refused("disks belong to the group of the Pods: remove it")

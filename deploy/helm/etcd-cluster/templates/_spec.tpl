@@ -1,0 +1,98 @@
+{{- define "etcd-cluster.storage" -}}
+size: {{ .Values.persistence.size }}
+{{- with .Values.persistence.storageClass }}
+storageClassName: {{ . }}
+{{- end }}
+retentionPolicy:
+  {{- pick .Values.persistentVolumeClaimRetentionPolicy "whenDeleted" "whenScaled" | toYaml | nindent 2 }}
+{{- $metadata := dict }}
+{{- $spec := dict }}
+{{- with .Values.persistence }}
+{{- range $name := list "labels" "annotations" }}
+{{- with get $.Values.persistence $name }}{{ $_ := set $metadata $name . }}{{ end }}
+{{- end }}
+{{- range $name := list "accessModes" "selector" }}
+{{- with get $.Values.persistence $name }}{{ $_ := set $spec $name . }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if or $metadata $spec }}
+volumeClaimTemplate:
+  {{- with $metadata }}
+  metadata:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $spec }}
+  spec:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "etcd-cluster.security" -}}
+{{- $client := .Values.auth.client }}
+{{- $peer := .Values.auth.peer }}
+{{- $rbac := .Values.auth.rbac }}
+{{- $policy := .Values.networkPolicy }}
+{{- if or $client.secureTransport $peer.secureTransport $policy.enabled }}
+security:
+  {{- if or $client.secureTransport $peer.secureTransport }}
+  tls:
+    clientTLSEnabled: {{ $client.secureTransport }}
+    peerTLSEnabled: {{ $peer.secureTransport }}
+    {{- if $client.existingSecret }}
+    autoTLS: false
+    certificateSecret: {{ $client.existingSecret }}
+    {{- else }}
+    autoTLS: {{ $client.useAutoTLS }}
+    {{- end }}
+  {{- end }}
+  {{- if $rbac.create }}
+  auth:
+    enabled: true
+    {{- pick $rbac "roles" "users" | toYaml | nindent 4 }}
+  {{- end }}
+  {{- if $policy.enabled }}
+  networkPolicy:
+    enabled: true
+    {{- if $policy.allowExternal }}
+    clientFrom:
+      - namespaceSelector: {}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "etcd-cluster.podTemplate" -}}
+{{- $names := dict "podLabels" "labels" "podAnnotations" "annotations" "podSecurityContext" "securityContext" }}
+{{- range $name := list "podLabels" "podAnnotations" "podSecurityContext" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" }}
+{{- with get $.Values $name }}
+{{ get $names $name | default $name }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "etcd-cluster.inherited" -}}
+{{- with .Values.commonLabels }}
+labels:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "etcd-cluster.options" -}}
+{{- $options := deepCopy .Values.etcdConfig }}
+{{- range $name := list "autoCompactionMode" "autoCompactionRetention" "logLevel" }}
+{{- with get $.Values $name }}{{ $_ := set $options $name . }}{{ end }}
+{{- end }}
+{{- toYaml $options }}
+{{- end }}

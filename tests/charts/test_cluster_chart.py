@@ -1,0 +1,155 @@
+"""The chart of a cluster: values in the manner of Bitnami become an EtcdCluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deploy.charts.cluster_values import ClusterValues
+from deploy.charts.values_file import list_values, read_extra
+from etcd_operator.api.crd import BACKUP, CLUSTER, build_crd
+from etcd_operator.api.parse import parse_cluster
+from etcd_operator.api.parse_backup import parse_backup
+from etcd_operator.api.validation import find_problems
+from etcd_operator.json_types import Json
+from tests.builders.schema import find_unknown
+from tests.charts.rendering import CHARTS, HelmError, pick, render, run_helm
+
+CHART = "etcd-cluster"
+REFUSED = [path for path, _, field in list_values(ClusterValues) if read_extra(field, "refused")]
+BUCKET = {"storageType": "S3", "s3": {"bucket": "backups", "credentialsSecret": "s3"}}
+
+
+def spec_of(values: Json) -> Json:
+    """The spec of the EtcdCluster, which the API understands whole."""
+    cluster = pick(render(CHART, values), "EtcdCluster")
+    schema = build_crd(CLUSTER)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert list(find_unknown(cluster["spec"], schema["properties"]["spec"], "spec")) == []
+    parsed = parse_cluster({**cluster, "metadata": {**cluster["metadata"], "uid": "1"}})
+    assert parsed.flaws == ()
+    assert find_problems(parsed) == ()
+    spec: Json = cluster["spec"]
+    return spec
+
+
+def test_lint_finds_nothing() -> None:
+    assert "0 chart(s) failed" in run_helm("lint", "--strict", str(CHARTS / CHART))
+
+
+def test_the_release_names_a_cluster_of_three_that_keeps_its_disks() -> None:
+    (cluster,) = render(CHART, namespace="prod")
+    assert (cluster["kind"], cluster["metadata"]["name"]) == ("EtcdCluster", "r")
+    assert cluster["metadata"]["namespace"] == "prod"
+    spec = spec_of({})
+    assert (spec["size"], spec["repository"]) == (3, "quay.io/coreos/etcd")
+    assert spec["storage"]["retentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Delete"}
+    assert spec.keys() == {"size", "version", "repository", "storage"}
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "wanted"),
+    [
+        ({"replicaCount": 5}, "size", 5),
+        ({"image": {"registry": "r.io", "repository": "a/etcd"}}, "repository", "r.io/a/etcd"),
+        ({"image": {"tag": "3.5.35"}}, "version", "3.5.35"),
+        ({"persistence": {"size": "20Gi"}}, "storage.size", "20Gi"),
+        ({"persistence": {"storageClass": "fast"}}, "storage.storageClassName", "fast"),
+        (
+            {"persistence": {"labels": {"a": "b"}, "accessModes": ["ReadWriteOnce"]}},
+            "storage.volumeClaimTemplate",
+            {"metadata": {"labels": {"a": "b"}}, "spec": {"accessModes": ["ReadWriteOnce"]}},
+        ),
+        (
+            {"auth": {"client": {"secureTransport": True}}},
+            "security.tls",
+            {"clientTLSEnabled": True, "peerTLSEnabled": False, "autoTLS": True},
+        ),
+        (
+            {"auth": {"client": {"secureTransport": True, "existingSecret": "mine"}}},
+            "security.tls.certificateSecret",
+            "mine",
+        ),
+        (
+            {"auth": {"client": {"secureTransport": True}, "rbac": {"create": True}}},
+            "security.auth",
+            {"enabled": True, "roles": [], "users": []},
+        ),
+        (
+            {"networkPolicy": {"enabled": True}},
+            "security.networkPolicy",
+            {"enabled": True, "clientFrom": [{"namespaceSelector": {}}]},
+        ),
+        (
+            {"networkPolicy": {"enabled": True, "allowExternal": False}},
+            "security.networkPolicy",
+            {"enabled": True},
+        ),
+        ({"podLabels": {"a": "b"}}, "podTemplate.labels", {"a": "b"}),
+        ({"nodeSelector": {"a": "b"}}, "podTemplate.nodeSelector", {"a": "b"}),
+        ({"image": {"pullSecrets": ["s"]}}, "podTemplate.imagePullSecrets", [{"name": "s"}]),
+        ({"commonLabels": {"team": "x"}}, "inheritedMetadata.labels", {"team": "x"}),
+        (
+            {"autoCompactionRetention": "2h", "etcdConfig": {"quotaBackendBytes": 4294967296}},
+            "etcdConfig",
+            {"autoCompactionRetention": "2h", "quotaBackendBytes": 4294967296},
+        ),
+        ({"defrag": {"enabled": True}}, "maintenance.defragmentation", {}),
+        (
+            {"defrag": {"enabled": True, "window": {"start": "02:00"}}},
+            "maintenance.defragmentation.window.start",
+            "02:00",
+        ),
+        ({"resources": {"limits": {"memory": "1Gi"}}}, "resources.limits.memory", "1Gi"),
+    ],
+)
+def test_values_become_fields(values: Json, field: str, wanted: Any) -> None:
+    found: Any = spec_of(values)
+    for name in field.split("."):
+        found = found[name]
+    assert found == wanted
+
+
+def test_an_image_by_digest() -> None:
+    digest = "sha256:" + "a" * 64
+    spec = spec_of({"image": {"digest": digest}})
+    assert spec["image"] == f"quay.io/coreos/etcd@{digest}"
+    assert spec["version"].startswith("v3.")
+
+
+def test_disaster_recovery_is_an_etcd_backup() -> None:
+    values = {"disasterRecovery": {"enabled": True, "storage": BUCKET}}
+    backup = pick(render(CHART, values), "EtcdBackup")
+    schema = build_crd(BACKUP)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert list(find_unknown(backup["spec"], schema["properties"]["spec"], "spec")) == []
+    parsed = parse_backup({**backup, "metadata": {**backup["metadata"], "uid": "1"}})
+    assert parsed.flaws == ()
+    assert backup["spec"]["clusterName"] == "r"
+    assert backup["spec"]["retentionPolicy"] == {"maxBackups": 1}
+
+
+@pytest.mark.parametrize("path", REFUSED)
+def test_what_has_no_meaning_is_refused_with_a_remedy(path: str) -> None:
+    value: Any = {"enabled": True}
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    with pytest.raises(HelmError) as refused:
+        render(CHART, value)
+    assert f"the value {path} of Bitnami's chart has no meaning here: " in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"image": {"tag": "3.6.4-debian-12-r0"}}, "3.6.4-debian-12-r0 is not a version of etcd"),
+        ({"auth": {"rbac": {"create": True}}}, "set auth.client.secureTransport"),
+        ({"disasterRecovery": {"enabled": True}}, "disasterRecovery.storage is empty"),
+        ({"replicaCount": "3"}, "at '/replicaCount': got string, want integer"),
+        ({"persistence": {"enabled": False}}, "at '/persistence/enabled': value must be true"),
+        ({"replicas": 3}, "additional properties 'replicas' not allowed"),
+    ],
+)
+def test_what_cannot_be_is_refused(values: Json, said: str) -> None:
+    with pytest.raises(HelmError) as refused:
+        render(CHART, values)
+    assert said in str(refused.value)
