@@ -21,6 +21,7 @@ from etcd_operator.core.model.naming import ANNOTATION_ANNOUNCED, FINALIZER, ROL
 from etcd_operator.core.model.parse import observe_child
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.apply import correct_objects
+from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.plan.planner import choose_layout
 from etcd_operator.json_types import Json
 from tests.builders.built_once import built_once
@@ -334,7 +335,7 @@ def change_child(snapshot: Snapshot, kind: str, name: str, **changes: Any) -> Sn
 def settled(snapshot: Snapshot) -> Snapshot:
     """Let the corrections of our own objects take effect, as Kubernetes would."""
     for _ in range(5):
-        actions = correct_objects(snapshot, choose_layout(snapshot))
+        actions = correct_objects(with_effective_spec(snapshot), choose_layout(snapshot))
         if not actions:
             return snapshot
         for action in actions:

@@ -63,7 +63,7 @@ CERTIFICATES: Final = (
     Mutant("certificates: writes a Secret twice", "core/plan/planner.py", "_renew_first",
            "each.leaf.secret not in issued", ""),
     Mutant("certificates: renews while it is paused", "core/certificates/renewal.py", "renew",
-           "snapshot.cluster.spec.paused", "False"),
+           "snapshot.spec.paused", "False"),
     Mutant("certificates: renews for nothing", "core/certificates/renewal.py", "_renew",
            "signer is None or not prolongs(snapshot, certificate, signer)", "signer is None"),
     Mutant("certificates: does not wait for clients", "core/certificates/signers.py",
@@ -130,6 +130,6 @@ CERTIFICATES: Final = (
            "names = certificate.names", ""),
     Mutant("certificates: renews for as long as its signer left it", "core/certificates/signers.py",
            "_lifetime",
-           "max(certificate.lifetime, leaf_lifetime(snapshot.cluster.spec))",
+           "max(certificate.lifetime, leaf_lifetime(snapshot.spec))",
            "certificate.lifetime"),
 )  # fmt: skip

@@ -292,7 +292,4 @@ REPLACEMENT: Final = (
     Mutant("takes a cluster with a stranger for the restored one",
            "core/in_place_restore/machine.py", "_all_serve",
            "serve and len(snapshot.members) == snapshot.replicas", "serve"),
-    Mutant("puts the disks of before back under the next version", "core/in_place_restore/steps.py",
-           "spec_of_before",
-           "spec.at_version(ran, snapshot.kept_image)", "spec"),
 )  # fmt: skip

@@ -28,7 +28,7 @@ UNHEARD: Final = (
            "child))"),
     Mutant("calls a majority lost that does not answer", "core/reachability/rule.py",
            "wait_for_answers",
-           "snapshot.cluster.spec.size == 0", "snapshot.cluster.spec.size >= 0",
+           "snapshot.spec.size == 0", "snapshot.spec.size >= 0",
            ("shut out at rest",)),
     Mutant("takes Pods of dead nodes for a majority", "core/reachability/unreachable.py",
            "find_unreachable",

@@ -69,8 +69,8 @@ class Planned:
 
     def __init__(self, seen: Seen, specs: Specs) -> None:
         self.seen = seen
-        self.snapshot = build_snapshot(seen, specs)
-        self.plan: Plan = plan(self.snapshot)
+        self.plan: Plan = plan(build_snapshot(seen, specs))
+        self.snapshot = self.plan.snapshot
         limit = 8 if specs[seen.cluster.spec].minor >= (3, 6) else 1
         self.deeds = tuple(_weigh(self.snapshot, self.plan.actions, limit))
         self.stale = frozenset(_find_stale(seen, specs))

@@ -44,7 +44,7 @@ def find_changes(snapshot: Snapshot) -> tuple[Change, ...]:
 
     Everything is there before anybody is asked for it, and nothing is deleted before that.
     """
-    security, known = snapshot.cluster.spec.security, snapshot.access
+    security, known = snapshot.spec.security, snapshot.access
     if security is None or security.auth is None or known is None:
         return ()
     wanted = wanted_auth(security.auth)

@@ -78,7 +78,7 @@ def lay_out_bootstrap(snapshot: Snapshot, members: int) -> Layout:
     an EtcdRestore filled them: they hold the cluster already; and once a Pod was Ready: then a
     majority has formed it, whether or not the operator can ask.
     """
-    stopped = snapshot.cluster.spec.size == 0
+    stopped = snapshot.spec.size == 0
     earlier_life = bool(snapshot.claims) and recorded_bootstrap(snapshot) is None
     # A restored disk needs no file to start from; one that lost its data must not begin anew.
     restore = find_restore_record(snapshot.cluster)
@@ -106,7 +106,7 @@ def lay_out(snapshot: Snapshot, cluster_id: int) -> Layout:
     return Layout(
         gates=(Gate.CLOSED,) * min(highest, MOST_MEMBERS),
         listed=recorded,
-        replicas=0 if snapshot.cluster.spec.size == 0 else replicas,
+        replicas=0 if snapshot.spec.size == 0 else replicas,
         cluster_id=cluster_id,
         bootstrap=None,
         confirmed=False,
@@ -123,7 +123,7 @@ def _from_members(snapshot: Snapshot, cluster_id: int) -> Layout:
     return Layout(
         gates=gates,
         listed=tuple(sorted(by_ordinal)),
-        replicas=0 if snapshot.cluster.spec.size == 0 else highest,
+        replicas=0 if snapshot.spec.size == 0 else highest,
         cluster_id=cluster_id,
         bootstrap=None,
         recovered=" ".join(find_recovered(snapshot)).strip(),
@@ -141,7 +141,7 @@ def _next_announced(snapshot: Snapshot, members: int) -> int:
     is. It is lowered only when the members beyond are gone; and beside a foreign member nothing is
     announced, for that one might be taken for ours.
     """
-    size = snapshot.cluster.spec.size
+    size = snapshot.spec.size
     if snapshot.ownership.foreign:
         return snapshot.announced
     beyond = announced_beyond(snapshot.gate_annotations)

@@ -32,7 +32,7 @@ from etcd_operator.core.reasons import attention, routine
 def wait_uncreated(snapshot: Snapshot) -> Decision | None:
     """Size 0 from the beginning: nothing to run, and nothing to keep."""
     begun = recorded_bootstrap(snapshot) is not None or snapshot.claims
-    if snapshot.recorded_cluster_id is not None or snapshot.cluster.spec.size != 0 or begun:
+    if snapshot.recorded_cluster_id is not None or snapshot.spec.size != 0 or begun:
         return None
     return Decision(
         reason=routine.STOPPED,
@@ -88,7 +88,7 @@ def restart_bootstrap(snapshot: Snapshot) -> Decision | None:
     write can have been acknowledged.
     """
     begun = recorded_bootstrap(snapshot)
-    if _is_formed(snapshot) or begun is None or snapshot.cluster.spec.size == 0:
+    if _is_formed(snapshot) or begun is None or snapshot.spec.size == 0:
         return None
     if find_restore_record(snapshot.cluster):
         return None  # what is on the disks comes from a backup
@@ -118,7 +118,7 @@ def _begin_anew(snapshot: Snapshot, begun: int, why: str) -> Iterator[Action]:
     live = snapshot.statefulset
     if live and not live.deleting and snapshot.replicas:
         layout = replace(lay_out_bootstrap(snapshot, begun), replicas=0)
-        manifest = render_statefulset(snapshot.cluster.spec, snapshot.naming, layout, live.body)
+        manifest = render_statefulset(snapshot.rendered_spec, snapshot.naming, layout, live.body)
         yield ApplyObject(live.kind, live.name, live.uid, live.resource_version, why, manifest)
     if not snapshot.starts_nothing or snapshot.pods:
         return
@@ -154,11 +154,11 @@ def _is_growing(snapshot: Snapshot) -> bool:
     if not snapshot.quorum_confirmed:
         return False
     taken = {snapshot.naming.ordinal_of_peer(member.peer_urls) for member in snapshot.members}
-    return not set(range(snapshot.cluster.spec.size)) <= taken
+    return not set(range(snapshot.spec.size)) <= taken
 
 
 def _changed_since(snapshot: Snapshot, begun: int) -> str | None:
-    spec = snapshot.cluster.spec
+    spec = snapshot.spec
     if spec.size != begun:
         return f"spec.size was changed from {begun} to {spec.size}"
     live = snapshot.statefulset
@@ -184,10 +184,10 @@ def bootstrap(snapshot: Snapshot) -> Decision | None:
     if _is_formed(snapshot):
         return None
     begun = recorded_bootstrap(snapshot)
-    size = snapshot.cluster.spec.size if begun is None else begun
+    size = snapshot.spec.size if begun is None else begun
     answering = sum(1 for probe in snapshot.probes.values() if probe.status)
     running = sum(pod.running for pod in snapshot.pods)
-    if snapshot.cluster.spec.size == 0:
+    if snapshot.spec.size == 0:
         return _stop_unformed(snapshot)
     return Decision(
         reason=routine.BOOTSTRAPPING,

@@ -15,7 +15,7 @@ NOT_INSTALLED = (
 
 def find_issuing_problem(snapshot: Snapshot) -> str | None:
     """Return why cert-manager has not issued something, in one sentence; None if it has."""
-    spec = snapshot.cluster.spec
+    spec = snapshot.spec
     issuer = issuer_of(spec)
     if issuer is None:
         return None

@@ -15,7 +15,7 @@ from etcd_operator.json_types import Json
 
 def render_certificates(snapshot: Snapshot) -> list[Json]:
     """Render them; none where the operator or the user sees to certificates."""
-    spec, naming = snapshot.cluster.spec, snapshot.naming
+    spec, naming = snapshot.spec, snapshot.naming
     lifetime = tls_of(spec).certificate_lifetime
     issuer = tls_of(spec).issuer_ref
     if issuer is None:

@@ -24,7 +24,7 @@ def request_from_cert_manager(snapshot: Snapshot) -> Decision | None:
         action = apply_if_needed(snapshot, manifest, live)
         if action is not None:
             actions.append(action)
-    if issuer_of(snapshot.cluster.spec) is None:
+    if issuer_of(snapshot.spec) is None:
         for live in snapshot.certificates:
             why = "the spec names no issuer"
             actions.append(DeleteObject("Certificate", live.name, live.uid, why))

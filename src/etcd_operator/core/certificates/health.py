@@ -27,7 +27,7 @@ _RESTART = (
 def find_held_renewals(snapshot: Snapshot) -> tuple[str, ...]:
     """Certificates that the operator would issue or renew now, and why it cannot."""
     said = []
-    for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
+    for leaf in wanted_leaves(snapshot.spec, snapshot.naming):
         live = snapshot.credentials.get(leaf.secret)
         certificate = live.certificate if live else None
         if certificate and not certificate.is_due(snapshot.now):
@@ -42,7 +42,7 @@ def find_held_renewals(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _why_held(snapshot: Snapshot, leaf: Leaf, certificate: Certificate | None) -> str:
-    if snapshot.cluster.spec.paused:
+    if snapshot.spec.paused:
         return "spec.paused is true."
     authority, signer = snapshot.credentials.get(leaf.authority), choose_signer(snapshot, leaf)
     if authority is None or (signer and certificate is None):
@@ -81,7 +81,7 @@ _TRUST = "Put the authority that follows it into ca.crt beside it."
 
 def _find_expiring_trust(snapshot: Snapshot, live: Credential) -> Iterator[str]:
     """The authorities that others bring along: they end as silently as certificates do."""
-    if live.name not in users_secrets(snapshot.cluster.spec, snapshot.naming):
+    if live.name not in users_secrets(snapshot.spec, snapshot.naming):
         return
     signer = live.certificate.issuer_key_id if live.certificate else ""
     last = max((one.not_after for one in live.trusted), default=None)
@@ -93,7 +93,7 @@ def _find_expiring_trust(snapshot: Snapshot, live: Credential) -> Iterator[str]:
 
 
 def _say_remedy(snapshot: Snapshot, name: str) -> str:
-    spec, naming = snapshot.cluster.spec, snapshot.naming
+    spec, naming = snapshot.spec, snapshot.naming
     issued = {leaf.secret: one for one, leaf in issued_leaves(spec, naming).items()}
     if name in issued:
         return f"cert-manager has not renewed it: `kubectl describe certificate {issued[name]}`."

@@ -56,7 +56,7 @@ class Authority:
     @property
     def leaves(self) -> tuple[Leaf, ...]:
         """The certificates that it is to sign."""
-        leaves = wanted_leaves(self.snapshot.cluster.spec, self.snapshot.naming)
+        leaves = wanted_leaves(self.snapshot.spec, self.snapshot.naming)
         return tuple(leaf for leaf in leaves if leaf.authority == self.name)
 
 
@@ -105,7 +105,7 @@ def _why_replace(view: Authority) -> str:
     snapshot, live = view.snapshot, view.live
     if live is None:
         return ""
-    if live.generation != tls_of(snapshot.cluster.spec).ca_generation:
+    if live.generation != tls_of(snapshot.spec).ca_generation:
         return "spec.security.tls.caGeneration has changed"
     if live.certificate and live.certificate.is_due(snapshot.now):
         return "two thirds of its life are over"
@@ -122,7 +122,7 @@ def is_retirement_due(snapshot: Snapshot, authority: str) -> bool:
     live = snapshot.credentials.get(authority)
     if live is None or live.certificate is None or not is_changing(live):
         return False
-    for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
+    for leaf in wanted_leaves(snapshot.spec, snapshot.naming):
         if leaf.authority != authority:
             continue
         one = snapshot.credentials.get(leaf.secret)
@@ -151,7 +151,7 @@ def _remember(snapshot: Snapshot, name: str) -> tuple[Trusted, ...]:
     """Authorities that members trust, by the gate and the leaves, where their Secret was lost."""
     file = PEER_TRUST_FILE if name == snapshot.naming.peer_authority else CLIENT_TRUST_FILE
     known = {one.key_id: one for one in snapshot.gate_trust.get(file, ())}
-    for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
+    for leaf in wanted_leaves(snapshot.spec, snapshot.naming):
         live = snapshot.credentials.get(leaf.secret)
         if leaf.authority == name and live:
             known.update({one.key_id: one for one in live.trusted})
@@ -179,7 +179,7 @@ def issue_beside(view: Authority) -> tuple[CertificateAction, ...]:
 def _issue(view: Authority, keep: tuple[Trusted, ...], why: str) -> tuple[CertificateAction, ...]:
     live = view.live
     uid, version = (live.uid, live.resource_version) if live else ("", "")
-    generation = tls_of(view.snapshot.cluster.spec).ca_generation
+    generation = tls_of(view.snapshot.spec).ca_generation
     return (IssueAuthority(view.name, uid, version, generation, keep, why),)
 
 

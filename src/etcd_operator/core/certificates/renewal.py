@@ -18,9 +18,9 @@ from etcd_operator.core.model.snapshot import Snapshot
 
 def renew(snapshot: Snapshot) -> tuple[IssueCertificate, ...]:
     """Issue anew what is due or has expired, by an authority that every member trusts."""
-    if snapshot.cluster.spec.paused:
+    if snapshot.spec.paused:
         return ()
-    leaves = wanted_leaves(snapshot.cluster.spec, snapshot.naming)
+    leaves = wanted_leaves(snapshot.spec, snapshot.naming)
     renewals = (_renew(snapshot, leaf) for leaf in leaves)
     return tuple(filter(None, renewals))
 

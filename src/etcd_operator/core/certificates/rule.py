@@ -44,7 +44,7 @@ def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
     if gate is None or gate.owner_uid != naming.uid:
         return None
     spoken = gate.annotations.get(ANNOTATION_TLS, PLAIN)
-    wanted = describe_tls(snapshot.cluster.spec)
+    wanted = describe_tls(snapshot.spec)
     if spoken == wanted:
         return None
     return Decision(
@@ -126,8 +126,8 @@ def _act_on_authorities(snapshot: Snapshot) -> Iterator[CertificateAction]:
 
 
 def _act_on_leaves(snapshot: Snapshot) -> Iterator[CertificateAction]:
-    lifetime = leaf_lifetime(snapshot.cluster.spec)
-    for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming):
+    lifetime = leaf_lifetime(snapshot.spec)
+    for leaf in wanted_leaves(snapshot.spec, snapshot.naming):
         live, authority = (snapshot.credentials.get(name) for name in (leaf.secret, leaf.authority))
         trusted = trust_of(snapshot, leaf.authority)
         if live and live.deleting:

@@ -18,7 +18,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 
 def ca_overlap(snapshot: Snapshot) -> timedelta:
     """How long clients have to load a new authority before it is used."""
-    return tls_of(snapshot.cluster.spec).ca_overlap.length
+    return tls_of(snapshot.spec).ca_overlap.length
 
 
 def choose_signer(snapshot: Snapshot, leaf: Leaf) -> Certificate | None:
@@ -78,4 +78,4 @@ def prolongs(snapshot: Snapshot, certificate: Certificate, signer: Certificate) 
 
 def _lifetime(snapshot: Snapshot, certificate: Certificate) -> timedelta:
     """As the spec has it, but never less than before: the end of its signer may have cut it off."""
-    return max(certificate.lifetime, leaf_lifetime(snapshot.cluster.spec))
+    return max(certificate.lifetime, leaf_lifetime(snapshot.spec))

@@ -50,7 +50,7 @@ def leaf_lifetime(spec: EtcdClusterSpec) -> timedelta:
 
 def wanted_authorities(snapshot: Snapshot) -> tuple[str, ...]:
     """The Secrets of the authorities that the cluster needs."""
-    spec, naming = snapshot.cluster.spec, snapshot.naming
+    spec, naming = snapshot.spec, snapshot.naming
     wanted = {naming.client_authority: spec.client_tls, naming.peer_authority: spec.peer_tls}
     return tuple(name for name, needed in wanted.items() if needed)
 
@@ -187,7 +187,7 @@ def trust_of(snapshot: Snapshot, authority: str) -> tuple[Trusted, ...]:
 
 def all_trust(snapshot: Snapshot) -> tuple[str, ...]:
     """The key IDs of every authority that a member started now would trust."""
-    spec = snapshot.cluster.spec
+    spec = snapshot.spec
     return key_ids(
         (client_trust(snapshot) if spec.client_tls else ())
         + (peer_trust(snapshot) if spec.peer_tls else ())
@@ -196,10 +196,10 @@ def all_trust(snapshot: Snapshot) -> tuple[str, ...]:
 
 def _users_trust(snapshot: Snapshot) -> tuple[Trusted, ...] | None:
     """The authorities of the user, or of cert-manager's issuer; None if no Secret tells them."""
-    names = users_secrets(snapshot.cluster.spec, snapshot.naming)
+    names = users_secrets(snapshot.spec, snapshot.naming)
     if not names:
         return ()
-    issued = issuer_of(snapshot.cluster.spec) and not tls_of(snapshot.cluster.spec).ca_secret
+    issued = issuer_of(snapshot.spec) and not tls_of(snapshot.spec).ca_secret
     holders = [snapshot.credentials.get(name) for name in (names if issued else names[-1:])]
     told = [one for holder in holders if holder and not holder.problem for one in holder.trusted]
     return tuple({one.key_id: one for one in told}.values()) or None
@@ -207,8 +207,8 @@ def _users_trust(snapshot: Snapshot) -> tuple[Trusted, ...] | None:
 
 def find_users_problem(snapshot: Snapshot) -> str | None:
     """Return what is wrong with the Secrets that others write, in one sentence."""
-    tls = tls_of(snapshot.cluster.spec)
-    names = users_secrets(snapshot.cluster.spec, snapshot.naming)
+    tls = tls_of(snapshot.spec)
+    names = users_secrets(snapshot.spec, snapshot.naming)
     for name in names:
         where = f"Secret {name}, {_say_whose(name, tls)},"
         live = snapshot.credentials.get(name)
@@ -236,7 +236,7 @@ def _say_whose(name: str, tls: Tls) -> str:
 
 def _find_server_problem(snapshot: Snapshot, name: str | None) -> str | None:
     live = snapshot.credentials.get(name or "")
-    if name is None or live is None or not snapshot.cluster.spec.client_tls:
+    if name is None or live is None or not snapshot.spec.client_tls:
         return None
     certificate = live.certificate
     if certificate is None:
@@ -245,10 +245,10 @@ def _find_server_problem(snapshot: Snapshot, name: str | None) -> str | None:
         return f"The certificate in Secret {name} has expired: put a new one there."
     if not certificate.server:
         return f"The certificate in Secret {name} is not for servers: it needs that extended usage."
-    if dials_itself(snapshot.cluster.spec) and (why := _why_no_gateway(snapshot, certificate)):
+    if dials_itself(snapshot.spec) and (why := _why_no_gateway(snapshot, certificate)):
         return f"The certificate in Secret {name} {why}"
     naming = snapshot.naming
-    for ordinal in range(snapshot.cluster.spec.size):
+    for ordinal in range(snapshot.spec.size):
         if not covers(certificate, naming.host(ordinal)):
             return (
                 f"The certificate in Secret {name} is not for {naming.host(ordinal)}: it needs "
@@ -260,7 +260,7 @@ def _find_server_problem(snapshot: Snapshot, name: str | None) -> str | None:
 def _why_no_gateway(snapshot: Snapshot, certificate: Certificate) -> str:
     """Why etcd's JSON gateway cannot, or must not, show the certificate of the server."""
     field = "spec.etcdConfig.enableGRPCGateway"
-    security = snapshot.cluster.spec.security
+    security = snapshot.spec.security
     if not certificate.client:
         return f"is not for clients, which {field} needs: it needs that extended usage as well."
     if security and security.auth and security.auth.enabled and certificate.common_name:
@@ -278,7 +278,7 @@ def covers(certificate: Certificate, host: str) -> bool:
 
 def own_credentials(snapshot: Snapshot) -> Iterator[Credential]:
     """Secrets that the operator writes, as far as they exist."""
-    users = users_secrets(snapshot.cluster.spec, snapshot.naming)
+    users = users_secrets(snapshot.spec, snapshot.naming)
     return (one for name, one in snapshot.credentials.items() if name not in users)
 
 
@@ -286,7 +286,7 @@ def port_of(snapshot: Snapshot, authority: str) -> int | None:
     """The port at which members show what this authority signed; None if they show it nowhere."""
     if authority == snapshot.naming.peer_authority:
         return PEER_PORT
-    theirs = tls_of(snapshot.cluster.spec).certificate_secret or issuer_of(snapshot.cluster.spec)
+    theirs = tls_of(snapshot.spec).certificate_secret or issuer_of(snapshot.spec)
     return None if theirs else CLIENT_PORT
 
 

@@ -200,10 +200,10 @@ def _refuse_foreign(action: Action, snapshot: Snapshot) -> str | None:
 def _refuse_deletion(action: DeleteObject, snapshot: Snapshot) -> str | None:
     match action.kind:
         case "NetworkPolicy":
-            wanted = snapshot.cluster.spec.network_rules is not None
+            wanted = snapshot.spec.network_rules is not None
             return "the spec wants it" if wanted else None
         case "Certificate":
-            return "the spec wants it" if issuer_of(snapshot.cluster.spec) else None
+            return "the spec wants it" if issuer_of(snapshot.spec) else None
         case "StatefulSet" if action.orphan:
             return None if snapshot.quorum_confirmed else "no quorum has confirmed the member list"
         case _:
@@ -272,7 +272,7 @@ def _refuse_disk(action: DeleteObject, snapshot: Snapshot) -> str | None:
         return "it is not there any more"
     if claim.owner_uid != snapshot.naming.uid:
         return "it belongs to another cluster"
-    policy = snapshot.cluster.spec.storage.retention_policy
+    policy = snapshot.spec.storage.retention_policy
     if snapshot.cluster.deleting:
         return "the retention policy keeps it" if policy.when_deleted == "Retain" else None
     if is_before_service(snapshot):
@@ -303,7 +303,7 @@ def _is_replaced(ordinal: int, snapshot: Snapshot) -> bool:
 
     When a cluster shrinks, the spec does not; and of one that grows later it has no Pod yet.
     """
-    return ordinal < min(snapshot.cluster.spec.size, snapshot.replicas or 0)
+    return ordinal < min(snapshot.spec.size, snapshot.replicas or 0)
 
 
 def _refuse_removal_of_record(snapshot: Snapshot) -> str | None:
@@ -333,7 +333,7 @@ def _refuse_release(snapshot: Snapshot) -> str | None:
         return None
     uid = snapshot.naming.uid
     live = snapshot.statefulset
-    keeps_disks = snapshot.cluster.spec.storage.retention_policy.when_deleted == "Retain"
+    keeps_disks = snapshot.spec.storage.retention_policy.when_deleted == "Retain"
     disks = not keeps_disks and any(claim.owner_uid == uid for claim in snapshot.claims)
     if snapshot.pods or disks or (live and live.owner_uid == uid):
         return "something of it is left"
@@ -349,7 +349,7 @@ def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
         running &= {snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members}
     if after == 0 and any(c.deleting and c.ordinal in running for c in snapshot.claims):
         return "a disk that is being deleted would go with its Pod"
-    if snapshot.cluster.spec.size == 0:
+    if snapshot.spec.size == 0:
         return None
     if may_stop_all(snapshot):
         return None

@@ -27,7 +27,7 @@ from etcd_operator.core.storage.deleted_claims import would_lose_data
 def is_wanted(view: Restoring) -> bool:
     """Whether an EtcdRestore wants to replace what the cluster holds, and nothing is in its way."""
     snapshot = view.snapshot
-    wanted = find_restore_request(snapshot.cluster) and snapshot.cluster.spec.size
+    wanted = find_restore_request(snapshot.cluster) and snapshot.spec.size
     if not wanted or snapshot.recorded_cluster_id is None or find_recovery(snapshot):
         return False
     # Of a claim that is being deleted its member gets a new disk first, or a person has to decide.

@@ -69,7 +69,7 @@ def _begin(snapshot: Snapshot) -> RestoreRecord:
         stage=Stage.KEEP,
         restore=find_restore_request(snapshot.cluster),
         cluster_id=cluster_id,
-        size=snapshot.cluster.spec.size,
+        size=snapshot.spec.size,
         members=lay_out(snapshot, cluster_id).listed,
         version=snapshot.template_version,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from etcd_operator.api.cluster import EtcdClusterSpec, Phase
+from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import (
     Action,
     ApplyObject,
@@ -149,20 +149,13 @@ def stop_pods(snapshot: Snapshot) -> tuple[Action, ...]:
     if live is None or restore is None:
         left = (pod for pod in snapshot.pods if not pod.deleting)
         return tuple(DeleteObject("Pod", pod.name, pod.uid, WHY) for pod in left)
-    spec, naming = spec_of_before(snapshot, restore), snapshot.naming
+    spec, naming = snapshot.rendered_spec, snapshot.naming
     layout, trust = lay_out_at_rest(snapshot, restore), ",".join(all_trust(snapshot))
     manifest = render_statefulset(spec, naming, layout, live.body, trust)
     if live.deleting or not snapshot.replicas:
         return ()
     version = live.resource_version
     return (ApplyObject(live.kind, live.name, live.uid, version, WHY, manifest),)
-
-
-def spec_of_before(snapshot: Snapshot, restore: RestoreRecord) -> EtcdClusterSpec:
-    """The spec with the version that can read the disks of before, should they come back."""
-    spec = snapshot.cluster.spec
-    ran = restore.version or spec.version
-    return spec.at_version(ran, snapshot.kept_image)
 
 
 def lay_out_at_rest(snapshot: Snapshot, restore: RestoreRecord) -> Layout:

@@ -19,7 +19,6 @@ from etcd_operator.core.in_place_restore.steps import (
     name_disk,
     name_stuck,
     quarantine,
-    spec_of_before,
     step,
     stop_pods,
 )
@@ -131,8 +130,8 @@ def is_recorded(snapshot: Snapshot, cluster_id: int) -> bool:
 def write_records(view: Restoring) -> tuple[Action, ...]:
     """Say whose disks these are, as before: everyone's gate is closed, and nothing runs yet."""
     snapshot, restore = view.snapshot, view.restore
-    layout, naming = lay_out_at_rest(snapshot, restore), snapshot.naming
-    spec = spec_of_before(snapshot, restore)
+    layout = lay_out_at_rest(snapshot, restore)
+    spec, naming = snapshot.rendered_spec, snapshot.naming
     files, trust = render_trust(snapshot), ",".join(all_trust(snapshot))
     live = snapshot.statefulset
     wanted = [

@@ -97,7 +97,7 @@ def _find_left(snapshot: Snapshot) -> Iterator[Left]:
 
 
 def _keeps_disks(snapshot: Snapshot) -> bool:
-    return snapshot.cluster.spec.storage.retention_policy.when_deleted == "Retain"
+    return snapshot.spec.storage.retention_policy.when_deleted == "Retain"
 
 
 def _delete(snapshot: Snapshot, left: Left) -> DeleteObject:

@@ -16,7 +16,7 @@ from etcd_operator.core.storage.deleted_claims import find_going
 
 def stop(snapshot: Snapshot) -> Decision | None:
     """Run no Pod while the size is 0."""
-    if snapshot.cluster.spec.size != 0:
+    if snapshot.spec.size != 0:
         return None
     going = find_going(snapshot)
     if going and snapshot.replicas:

@@ -45,7 +45,7 @@ def refuse_invalid_spec(snapshot: Snapshot) -> Decision | None:
 
 def pause(snapshot: Snapshot) -> Decision | None:
     """Leave everything as it is while the user says so; status goes on."""
-    if not snapshot.cluster.spec.paused:
+    if not snapshot.spec.paused:
         return None
     return Decision(
         reason=attention.PAUSED,
@@ -111,8 +111,8 @@ def _explain_foreign(foreign: list[Child], snapshot: Snapshot) -> str:
 def _is_wanted(child: Child, snapshot: Snapshot) -> bool:
     """Somebody else's NetworkPolicy or Certificate is no obstacle where we want none."""
     if child.kind == "NetworkPolicy":
-        return snapshot.cluster.spec.network_rules is not None
-    return child.kind != "Certificate" or issuer_of(snapshot.cluster.spec) is not None
+        return snapshot.spec.network_rules is not None
+    return child.kind != "Certificate" or issuer_of(snapshot.spec) is not None
 
 
 def refuse_unreadable_records(snapshot: Snapshot) -> Decision | None:

@@ -11,7 +11,7 @@ from etcd_operator.core.reasons import attention, routine
 
 def report_settled(snapshot: Snapshot) -> Decision:
     """The cluster has the members it should have; some of them may be away."""
-    size = snapshot.cluster.spec.size
+    size = snapshot.spec.size
     away = voters_not_serving(snapshot)
     unready = [
         seat.ordinal

@@ -11,7 +11,7 @@ from etcd_operator.core.model.snapshot import Seat, Snapshot
 
 def find_left_disks(snapshot: Snapshot) -> list[Seat]:
     """The seats of removed members whose disks are to go, or are going."""
-    if snapshot.cluster.spec.storage.retention_policy.when_scaled == "Retain":
+    if snapshot.spec.storage.retention_policy.when_scaled == "Retain":
         return []
     return [
         seat
@@ -52,7 +52,7 @@ def may_announce_next(snapshot: Snapshot) -> bool:
 def find_missing(snapshot: Snapshot) -> list[int]:
     """The ordinals below the size that are no member's, the lowest first."""
     taken = {seat.ordinal for seat in snapshot.seats() if seat.member}
-    return [ordinal for ordinal in range(snapshot.cluster.spec.size) if ordinal not in taken]
+    return [ordinal for ordinal in range(snapshot.spec.size) if ordinal not in taken]
 
 
 def is_within(snapshot: Snapshot, ordinal: int) -> bool:

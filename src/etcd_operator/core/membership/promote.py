@@ -28,7 +28,7 @@ def promote(snapshot: Snapshot) -> Decision | None:
     accepts it at once, while after the promotion the two voters would have to be connected for
     five seconds before etcd lets them add another.
     """
-    size = snapshot.cluster.spec.size
+    size = snapshot.spec.size
     cluster_id = snapshot.live_cluster_id
     if may_announce_next(snapshot):
         return None

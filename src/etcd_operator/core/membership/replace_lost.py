@@ -50,7 +50,7 @@ def _choose(snapshot: Snapshot) -> Seat | None:
     silent = [s for s in snapshot.seats() if s.member and not s.serves(cluster_id)]
     joining = [s for s in silent if s.member and s.member.is_learner]
     for seat in joining or silent:
-        if seat.member is None or seat.ordinal >= snapshot.cluster.spec.size:
+        if seat.member is None or seat.ordinal >= snapshot.spec.size:
             continue
         disk = classify_disk(seat)
         waits = disk is Disk.EMPTY and not seat.member.started  # it only has to be started again

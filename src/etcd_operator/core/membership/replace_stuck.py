@@ -230,7 +230,7 @@ def _find_stuck(snapshot: Snapshot) -> list[tuple[Seat, Stuck]]:
 
     One with wrong data before the cluster grows: whoever joins might learn from it.
     """
-    size, serving = snapshot.cluster.spec.size, serving_ids(snapshot)
+    size, serving = snapshot.spec.size, serving_ids(snapshot)
     corrupt = corrupt_ids(snapshot)
     members = [seat for seat in snapshot.seats() if seat.member]
     joining = [seat for seat in members if seat.member and seat.member.is_learner]
@@ -266,4 +266,4 @@ def _replace(snapshot: Snapshot, seat: Seat, why: str) -> tuple[Action, ...]:
 
 
 def _delay(snapshot: Snapshot) -> timedelta:
-    return snapshot.cluster.spec.recovery.member_replacement_delay.length
+    return snapshot.spec.recovery.member_replacement_delay.length

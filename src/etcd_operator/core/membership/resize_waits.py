@@ -27,7 +27,7 @@ from etcd_operator.core.reasons.reason import Reason
 
 def wait_to_shrink(snapshot: Snapshot) -> Decision | None:
     """Say why nobody can leave, when nothing else can be done about it either."""
-    size = snapshot.cluster.spec.size
+    size = snapshot.spec.size
     leaving = [seat.ordinal for seat in snapshot.seats() if seat.member and seat.ordinal >= size]
     if not leaving:
         return None
@@ -91,7 +91,7 @@ def _refuse_foreign_claim(name: str) -> Decision:
 
 def _wait_for_disk(snapshot: Snapshot, ordinal: int) -> Decision:
     claim = snapshot.seat(ordinal).claim
-    retained = snapshot.cluster.spec.storage.retention_policy.when_scaled == "Retain"
+    retained = snapshot.spec.storage.retention_policy.when_scaled == "Retain"
     if claim and not claim.deleting and retained:
         return _not_yet(
             attention.RETAINED_DISK_EXISTS,

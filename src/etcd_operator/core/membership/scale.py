@@ -69,7 +69,7 @@ def shrink(snapshot: Snapshot) -> Decision | None:
     Without a silent voter the rest is safer than before; so those that serve can follow. Members
     with wrong data count as silent here: the rest must have a majority of others.
     """
-    size = snapshot.cluster.spec.size
+    size = snapshot.spec.size
     serving = serving_ids(snapshot) - suspect_ids(snapshot)
     staying = [s for s in snapshot.seats() if s.member and not s.member.is_learner]
     staying = [s for s in staying if s.ordinal < size]
@@ -163,7 +163,7 @@ def grow(snapshot: Snapshot) -> Decision | None:
     One after the other, also where etcd takes several: a joiner resolves the names of all members
     before it starts, and a name that is not there yet costs it thirty seconds.
     """
-    size = snapshot.cluster.spec.size
+    size = snapshot.spec.size
     missing = find_missing(snapshot)
     if not missing:
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
 from etcd_operator.core.auth.state import EtcdAuth
 from etcd_operator.core.certificates.state import Credential, Trusted
 from etcd_operator.core.in_place_restore.record import find_restore_record
@@ -47,6 +47,20 @@ class Seat:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class EffectiveSpec:
+    """The spec as it counts in this pass: the user's, or the same with another version.
+
+    `held_version` is the tag of a version that the user asks for and that waits for a backup, until
+    which `spec` has the one of before; empty if none waits. `rendered` is what objects are rendered
+    from: where the version of `spec` cannot follow what members run, it has theirs.
+    """
+
+    spec: EtcdClusterSpec
+    rendered: EtcdClusterSpec
+    held_version: str = ""
+
+
 # Without slots, so that what every rule asks for is worked out once per snapshot.
 @dataclass(frozen=True)
 class Snapshot:
@@ -62,8 +76,7 @@ class Snapshot:
     is whom members were told to trust, by file. `presented` is which authority signed what a member
     shows at a port, asked only when it matters. `access` is None while nobody was asked for users.
     `cert_manager` says whether Kubernetes knows the Certificates of cert-manager.
-    `held_version` is the tag of a version that the spec asks for and that waits for a backup: until
-    then `cluster.spec` has the one of before; empty if none waits.
+    `effective` is None until the planner has worked out which spec counts: see `spec`.
     `compared` are the last comparisons of what members hold, the newest last.
     `warnings` are those of Kubernetes about what members wait for, asked only while they do.
     `kept` is what of our objects stays different, `upgrade_waits` why a new template of ours waits.
@@ -88,10 +101,25 @@ class Snapshot:
     backups: tuple[BackupState, ...] = ()
     operator_namespace: str = "etcd-operator-system"
     cert_manager: bool = False
-    held_version: str = ""
+    effective: EffectiveSpec | None = None
     warnings: tuple[ObjectWarning, ...] = ()
     kept: Mapping[tuple[str, str], UncorrectedDrift] = field(default_factory=dict)
     upgrade_waits: str = ""
+
+    @property
+    def spec(self) -> EtcdClusterSpec:
+        """The effective spec: what rules, guards and the status go by."""
+        return self.effective.spec if self.effective else self.cluster.spec
+
+    @property
+    def rendered_spec(self) -> EtcdClusterSpec:
+        """The effective spec, with a version that members can run now."""
+        return self.effective.rendered if self.effective else self.cluster.spec
+
+    @property
+    def held_version(self) -> str:
+        """The tag of the version that waits for the backup before the upgrade; empty if none."""
+        return self.effective.held_version if self.effective else ""
 
     def child(self, kind: str, name: str) -> Child | None:
         """The live object of this kind and name, ours or not."""

@@ -26,7 +26,6 @@ from etcd_operator.core.objects.network_policy import render_network_policy
 from etcd_operator.core.objects.operator_upgrade import is_upgrade
 from etcd_operator.core.objects.statefulset import render_statefulset
 from etcd_operator.core.objects.tls import render_trust
-from etcd_operator.core.rollout.versions import settle_spec
 from etcd_operator.json_types import Json
 
 
@@ -47,7 +46,7 @@ def correct_objects(snapshot: Snapshot, layout: Layout) -> list[Action]:
 
 def _remove_unwanted(snapshot: Snapshot) -> list[Action]:
     live = snapshot.child("NetworkPolicy", snapshot.naming.network_policy)
-    if live is None or live.deleting or snapshot.cluster.spec.network_rules is not None:
+    if live is None or live.deleting or snapshot.spec.network_rules is not None:
         return []
     if live.owner_uid != snapshot.naming.uid:
         return []
@@ -55,7 +54,7 @@ def _remove_unwanted(snapshot: Snapshot) -> list[Action]:
 
 
 def _render_all(snapshot: Snapshot, layout: Layout) -> list[Json]:
-    spec, naming = settle_spec(snapshot), snapshot.naming
+    spec, naming = snapshot.rendered_spec, snapshot.naming
     live = snapshot.statefulset
     manifests = [render_peer_service(naming), render_client_service(naming)]
     policy = render_network_policy(snapshot)

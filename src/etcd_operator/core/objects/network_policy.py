@@ -27,7 +27,7 @@ def render_network_policy(snapshot: Snapshot) -> Json | None:
     Every field is as the API server keeps it, so that the live spec can be compared as a whole: a
     port that somebody added would open what is to be closed.
     """
-    wishes = snapshot.cluster.spec.network_rules
+    wishes = snapshot.spec.network_rules
     if wishes is None:
         return None
     naming = snapshot.naming

@@ -52,7 +52,7 @@ def render_transport(spec: EtcdClusterSpec) -> Json:
 
 def render_trust(snapshot: Snapshot) -> dict[str, str]:
     """Render the files that say whom members trust, by name."""
-    spec, files = snapshot.cluster.spec, {}
+    spec, files = snapshot.spec, {}
     if spec.client_tls:
         files[CLIENT_TRUST_FILE] = join_bundle(client_trust(snapshot))
     if spec.peer_tls:

@@ -14,6 +14,7 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import Action
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.plan.planner import RULES, Plan, plan, predict
 from etcd_operator.core.reasons.reason import Reason
 
@@ -50,7 +51,7 @@ class Verdict:
 def explain(snapshot: Snapshot) -> tuple[Verdict, ...]:
     """Return what each rule of the table says, in the table's order."""
     planned = plan(snapshot)
-    steps = tuple(_judge(planned, snapshot))
+    steps = tuple(_judge(planned))
     says = VETOED if any(step.veto for step in steps) else DECIDES
     verdicts, decided = [], False
     for rule in RULES:
@@ -62,9 +63,9 @@ def explain(snapshot: Snapshot) -> tuple[Verdict, ...]:
     return tuple(verdicts)
 
 
-def _judge(planned: Plan, snapshot: Snapshot) -> Iterator[Step]:
+def _judge(planned: Plan) -> Iterator[Step]:
     """Ask the guards about each action, on the snapshot as the actions before have made it."""
-    stopped = False
+    snapshot, stopped = planned.snapshot, False
     for action in planned.actions:
         veto = "" if stopped else guards.refuse(action, snapshot) or ""
         yield _describe(action, snapshot, veto=veto, reached=not stopped)
@@ -79,6 +80,7 @@ def _describe(action: Action, snapshot: Snapshot, *, veto: str, reached: bool) -
 
 def render(snapshot: Snapshot) -> Iterator[str]:
     """Yield the lines of an explanation, for a terminal."""
+    snapshot = with_effective_spec(snapshot)
     verdicts = explain(snapshot)
     yield from _render_snapshot(snapshot)
     width = max(len(verdict.rule) for verdict in verdicts)
@@ -96,9 +98,11 @@ def render(snapshot: Snapshot) -> Iterator[str]:
 
 def _render_snapshot(snapshot: Snapshot) -> Iterator[str]:
     """Head of the explanation: the cluster, and the members that did not answer."""
-    spec, naming = snapshot.cluster.spec, snapshot.naming
+    spec, naming = snapshot.spec, snapshot.naming
     phase = snapshot.cluster.status.phase or "none"
-    yield f"EtcdCluster {naming.namespace}/{naming.name}: size {spec.size}, version {spec.tag}"
+    asked = snapshot.cluster.spec.tag
+    version = spec.tag if spec.tag == asked else f"{spec.tag} for now, {asked} asked for"
+    yield f"EtcdCluster {naming.namespace}/{naming.name}: size {spec.size}, version {version}"
     yield f"status.phase {phase}; member list {_describe_members(snapshot)}"
     silent = {o: probe.error for o, probe in snapshot.probes.items() if probe.error}
     for ordinal, error in sorted(silent.items()):

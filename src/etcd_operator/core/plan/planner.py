@@ -8,7 +8,7 @@ where things stand and goes on from there. At the fixpoint it is empty.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from etcd_operator.core.actions import (
@@ -42,6 +42,7 @@ from etcd_operator.core.model.decision import Decision, Rule
 from etcd_operator.core.model.members import Member, MemberList
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.apply import correct_objects
+from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.quorum_loss.rule import recover_quorum
 from etcd_operator.core.reachability import rule as reachability
 from etcd_operator.core.required_backup import rule as required_backup
@@ -119,20 +120,27 @@ RULES: Final[tuple[Rule, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All actions in order, and the decision that explains them."""
+    """All actions in order, and the decision that explains them.
+
+    `snapshot` is what was decided about, with its effective spec: what guards judge by, and what
+    the status is of.
+    """
 
     actions: tuple[Action, ...]
     decision: Decision
     rule: str
+    snapshot: Snapshot = field(compare=False, repr=False)
 
 
 def plan(snapshot: Snapshot) -> Plan:
-    """Return what to do for this snapshot. Total: `steady.rest` always has something to say."""
+    """Return what to do for this snapshot. Total: `report_settled` always has something to say."""
+    snapshot = with_effective_spec(snapshot)
     for rule in RULES:
         decision = rule(snapshot)
         if decision is not None:
             actions = _compose(snapshot, decision)
-            return Plan((*_renew_first(snapshot, actions), *actions), decision, rule.__name__)
+            actions = (*_renew_first(snapshot, actions), *actions)
+            return Plan(actions, decision, rule.__name__, snapshot)
     raise AssertionError("the last rule always decides")
 
 
@@ -178,7 +186,7 @@ def choose_layout(snapshot: Snapshot) -> Layout:
     if cluster_id is not None:
         return lay_out(snapshot, cluster_id)
     begun = recorded_bootstrap(snapshot)
-    return lay_out_bootstrap(snapshot, snapshot.cluster.spec.size if begun is None else begun)
+    return lay_out_bootstrap(snapshot, snapshot.spec.size if begun is None else begun)
 
 
 def predict(snapshot: Snapshot, actions: tuple[Action, ...]) -> Snapshot:
@@ -202,6 +210,5 @@ def predict(snapshot: Snapshot, actions: tuple[Action, ...]) -> Snapshot:
     if members == before:
         return snapshot
     known = snapshot.membership
-    return replace(
-        snapshot, membership=MemberList(known.cluster_id, tuple(members), known.linearizable)
-    )
+    after = MemberList(known.cluster_id, tuple(members), known.linearizable)
+    return with_effective_spec(replace(snapshot, membership=after))

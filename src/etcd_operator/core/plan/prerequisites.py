@@ -52,6 +52,6 @@ def _needs(action: Action, refused: Action, snapshot: Snapshot) -> bool:
             return gate or (pods and ordinal >= (snapshot.replicas or 0))
         case RemoveMember(ordinal=ordinal):
             # One that is replaced needs its gate again; one that leaves, fewer Pods.
-            return gate or (pods and ordinal >= snapshot.cluster.spec.size)
+            return gate or (pods and ordinal >= snapshot.spec.size)
         case _:
             return False

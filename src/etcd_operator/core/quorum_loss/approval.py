@@ -39,7 +39,7 @@ _Spent = dict[str, tuple[int, frozenset[int]]]
 
 def approved_request(snapshot: Snapshot) -> str | None:
     """The approval in the spec, spent or not, as `<cluster ID>/<revision>`."""
-    wanted = snapshot.cluster.spec.recovery.quorum_loss
+    wanted = snapshot.spec.recovery.quorum_loss
     if wanted is None:
         return None
     return f"{wanted.cluster_id.lower()}/{wanted.accepted_revision}"

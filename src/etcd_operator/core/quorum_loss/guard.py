@@ -53,7 +53,7 @@ def refuse_recovery(action: ApplyObject, snapshot: Snapshot) -> str | None:
 
 
 def _refuse_approval(request: str, snapshot: Snapshot) -> str | None:
-    wanted = snapshot.cluster.spec.recovery.quorum_loss
+    wanted = snapshot.spec.recovery.quorum_loss
     if wanted is None or request != f"{wanted.cluster_id.lower()}/{wanted.accepted_revision}":
         return "the spec does not approve it"
     if not is_for(request, snapshot):
@@ -126,7 +126,7 @@ def _may_still_answer(claim: Claim, snapshot: Snapshot) -> bool:
 
 
 def _delay(snapshot: Snapshot) -> timedelta:
-    return snapshot.cluster.spec.recovery.member_replacement_delay.length
+    return snapshot.spec.recovery.member_replacement_delay.length
 
 
 def _find_reach(probe: Probe, snapshot: Snapshot) -> _Reach | None:

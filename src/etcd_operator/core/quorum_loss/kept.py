@@ -102,7 +102,7 @@ def _wait_for_word(snapshot: Snapshot, untold: list[Seat]) -> str:
             f"{name_members(snapshot, ready)} does not answer but is Ready, so a majority may "
             "serve clients where the operator does not reach it"
         )
-    delay = snapshot.cluster.spec.recovery.member_replacement_delay.length
+    delay = snapshot.spec.recovery.member_replacement_delay.length
     until = {seat.ordinal: _away_since(seat, snapshot) + delay for seat in untold}
     late = [s for s in untold if _has_data(s) and until[s.ordinal] > snapshot.now]
     if not late:
@@ -146,7 +146,7 @@ def has_majority(snapshot: Snapshot) -> bool:
     if voters:
         return has_quorum(voters, running)
     # Nobody is left who would tell the list.
-    return len(running) * 2 > max(len(snapshot.seats()), snapshot.cluster.spec.size)
+    return len(running) * 2 > max(len(snapshot.seats()), snapshot.spec.size)
 
 
 def name_members(snapshot: Snapshot, seats: list[Seat]) -> str:

@@ -44,6 +44,6 @@ def _record(view: Recovering, to: Enum | None) -> ApplyObject:
         layout = replace(layout, recovered=f"{recovery.request} {recovery.revision}")
     gate = snapshot.config_map
     files, trust = render_trust(snapshot), ",".join(all_trust(snapshot))
-    manifest = render_config_map(snapshot.cluster.spec, snapshot.naming, layout, files, trust)
+    manifest = render_config_map(snapshot.rendered_spec, snapshot.naming, layout, files, trust)
     uid, version = (gate.uid, gate.resource_version) if gate else ("", "")
     return ApplyObject("ConfigMap", snapshot.naming.config_map, uid, version, WHY, manifest)

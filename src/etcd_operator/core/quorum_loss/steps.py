@@ -179,7 +179,7 @@ def run_alone(view: Recovering) -> tuple[Action, ...]:
     """Let the StatefulSet run the kept ordinal only, in the way that the stage calls for."""
     snapshot = view.snapshot
     live, layout = snapshot.statefulset, lay_out_recovery(snapshot, view.recovery)
-    spec, naming, trust = snapshot.cluster.spec, snapshot.naming, ",".join(all_trust(snapshot))
+    spec, naming, trust = snapshot.rendered_spec, snapshot.naming, ",".join(all_trust(snapshot))
     manifest = render_statefulset(spec, naming, layout, live.body if live else None, trust)
     if live is not None and (live.deleting or not find_wrong(snapshot, manifest, live)):
         return ()

@@ -22,7 +22,7 @@ def wait_for_answers(snapshot: Snapshot) -> Decision | None:
     Our own objects are corrected all the same, and Kubernetes makes missing Pods anew.
     """
     unheard = find_unreachable(snapshot)
-    if unheard is None or snapshot.cluster.spec.size == 0:
+    if unheard is None or snapshot.spec.size == 0:
         return None
     if unheard.asks_for_user:
         return Decision(

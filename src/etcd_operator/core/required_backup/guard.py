@@ -19,7 +19,7 @@ def refuse_without_backup(action: Action, snapshot: Snapshot) -> str | None:
     """Return why an action may not happen without the backup before it; None if it may."""
     if snapshot.recorded_cluster_id is None or is_orphaning(snapshot):
         return None  # what is left behind is not lost
-    wishes = snapshot.cluster.spec.backup
+    wishes = snapshot.spec.backup
     if snapshot.cluster.deleting:
         lets_go = isinstance(action, SetFinalizer) and not action.present
         destroys = isinstance(action, DeleteObject | QuarantineDisk)

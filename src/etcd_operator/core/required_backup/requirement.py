@@ -9,13 +9,12 @@ is not about the data of now.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Final
 
 from etcd_operator.api.backup import EtcdBackupSpec
 from etcd_operator.api.cluster import GROUP, VERSION
 from etcd_operator.api.release import parse_release
-from etcd_operator.api.validation import VERSION_FORM, find_problems
+from etcd_operator.api.validation import VERSION_FORM
 from etcd_operator.core.model.naming import LABEL_MANAGED_BY, MANAGED_BY
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.required_backup.state import BackupState
@@ -73,24 +72,20 @@ def waits_for_deletion(snapshot: Snapshot) -> bool:
     return bool(asked and left) and formed and not is_taken(snapshot, DELETION)
 
 
-def hold_upgrade(snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot with the version of before, until the backup before it is taken.
+def find_version_to_keep(snapshot: Snapshot) -> str:
+    """Return the tag to stay with until the backup before the upgrade is taken; empty for none.
 
     All else goes on as if nobody had asked for another version: members heal, join and leave.
     """
     cluster = snapshot.cluster
-    wanted, running = cluster.spec.tag, _find_version(snapshot)
     if (
         not cluster.spec.backup.before_upgrade
         or cluster.deleting
         or snapshot.recorded_cluster_id is None
-        or running in ("", wanted)
-        or find_problems(cluster)
-        or is_taken(snapshot, wanted)
     ):
-        return snapshot
-    held = cluster.spec.at_version(running, snapshot.kept_image)
-    return replace(snapshot, cluster=replace(cluster, spec=held), held_version=wanted)
+        return ""
+    wanted, running = cluster.spec.tag, _find_version(snapshot)
+    return "" if running == wanted or is_taken(snapshot, wanted) else running
 
 
 def _find_version(snapshot: Snapshot) -> str:

@@ -31,7 +31,7 @@ def back_up_before_deletion(snapshot: Snapshot) -> Decision | None:
     """Delete nothing before the backup that `spec.backup.beforeDeletion` asks for."""
     if not waits_for_deletion(snapshot):
         return None
-    template = snapshot.cluster.spec.backup.before_deletion
+    template = snapshot.spec.backup.before_deletion
     said, blocked = _explain(snapshot, DELETION, template, "spec.backup.beforeDeletion")
     actions = _request(snapshot, DELETION, template)
     lost = snapshot.statefulset is None
@@ -53,7 +53,7 @@ def back_up_before_upgrade(snapshot: Snapshot) -> Decision | None:
     version = snapshot.held_version
     if not version:
         return None
-    template = snapshot.cluster.spec.backup.before_upgrade
+    template = snapshot.spec.backup.before_upgrade
     said, blocked = _explain(snapshot, version, template, "spec.backup.beforeUpgrade")
     actions = _request(snapshot, version, template)
     return Decision(

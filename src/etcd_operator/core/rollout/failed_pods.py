@@ -40,7 +40,7 @@ STALE: Final = (
 
 def replace_failed_pods(snapshot: Snapshot) -> Decision | None:
     """Replace outdated Pods whose process does not run, and learners that cannot join."""
-    if snapshot.cluster.spec.size == 0:
+    if snapshot.spec.size == 0:
         return None
     failed = [
         pod
@@ -57,7 +57,7 @@ def replace_unready_pods(snapshot: Snapshot) -> Decision | None:
     Nobody serves, by what the kubelets say as well; so nobody loses anything. One at a time, and
     the next when those with the template of now have had the time to start: they may be enough.
     """
-    if snapshot.quorum_confirmed or snapshot.cluster.spec.size == 0 or _may_serve(snapshot):
+    if snapshot.quorum_confirmed or snapshot.spec.size == 0 or _may_serve(snapshot):
         return None
     unready = [
         pod
@@ -80,7 +80,7 @@ def reschedule_pods(snapshot: Snapshot) -> Decision | None:
     not when one goes that did not want to be beside the waiting one: that takes it five minutes.
     """
     waiting = [pod for pod in snapshot.pods if _waits_for_replaced(snapshot, pod)]
-    if not waiting or snapshot.cluster.spec.size == 0:
+    if not waiting or snapshot.spec.size == 0:
         return None
     return Decision(
         reason=routine.RESCHEDULING_PODS,

@@ -45,7 +45,7 @@ def roll(snapshot: Snapshot) -> Decision | None:
     progress = f"{done} of {len(voters)} members are up to date"
     target = _choose(snapshot, voters, outdated)
     actions = _replace(snapshot, target) if target else ()
-    if target and not actions and len(voters) != snapshot.cluster.spec.size:
+    if target and not actions and len(voters) != snapshot.spec.size:
         return None  # too few to stop one: what the change of size waits for says more
     if target is None or not actions:
         awaited = _name_awaited(snapshot, voters)

@@ -30,7 +30,7 @@ def refuse_image(snapshot: Snapshot) -> Decision | None:
     lie = find_lie(snapshot)
     if lie is None or snapshot.recorded_cluster_id is None:
         return None
-    spec, runs = snapshot.cluster.spec, ".".join(map(str, lie.release))
+    spec, runs = snapshot.spec, ".".join(map(str, lie.release))
     verb = "run" if len(lie.members) > 1 else "runs"
     return Decision(
         reason=attention.VERSION_DIFFERS,
@@ -46,7 +46,7 @@ def refuse_image(snapshot: Snapshot) -> Decision | None:
 
 def refuse_version(snapshot: Snapshot) -> Decision | None:
     """Roll nothing to a version that cannot follow the one that members run."""
-    obstacle = find_obstacle(snapshot)
+    obstacle = find_obstacle(snapshot, snapshot.spec)
     if obstacle is None or obstacle.preparable:
         return None
     return Decision(
@@ -59,10 +59,10 @@ def refuse_version(snapshot: Snapshot) -> Decision | None:
 
 def prepare_version(snapshot: Snapshot) -> Decision | None:
     """Have etcd make its disks ready for the version, while every member serves."""
-    obstacle = find_obstacle(snapshot)
+    obstacle = find_obstacle(snapshot, snapshot.spec)
     if obstacle is None:
         return None
-    what = f"Preparing for {snapshot.cluster.spec.tag}"
+    what = f"Preparing for {snapshot.spec.tag}"
     asked = any(status.downgrade_target for status in statuses(snapshot))
     if asked and _is_enough(snapshot):
         return _tell(snapshot, f"{what}: the snapshots are written.", "")
@@ -76,11 +76,11 @@ def prepare_version(snapshot: Snapshot) -> Decision | None:
 def end_downgrade(snapshot: Snapshot) -> Decision | None:
     """End a downgrade that the spec does not ask for: it went back, or somebody else began it."""
     asked = any(status.downgrade_target for status in statuses(snapshot))
-    if not asked or snapshot.cluster.spec.minor == DOWN_TO:
+    if not asked or snapshot.spec.minor == DOWN_TO:
         return None
     return Decision(
         reason=routine.ENDING_DOWNGRADE,
-        message=f"Ending the downgrade: spec.version is {snapshot.cluster.spec.version}.",
+        message=f"Ending the downgrade: spec.version is {snapshot.spec.version}.",
         phase=Phase.UPGRADING,
         actions=(SetDowngrade("", snapshot.live_cluster_id),),
         requeue_after=POD_START,
@@ -100,12 +100,12 @@ def _tell(snapshot: Snapshot, message: str, target: str | None = None) -> Decisi
 
 def _is_enough(snapshot: Snapshot) -> bool:
     """Whether the downgrade has served its end: it was there for the snapshots alone."""
-    return snapshot.cluster.spec.minor > DOWN_TO and _are_written(snapshot)
+    return snapshot.spec.minor > DOWN_TO and _are_written(snapshot)
 
 
 def _are_written(snapshot: Snapshot) -> bool:
     record = read_record(snapshot)
-    wanted = snapshot.cluster.spec.minor > DOWN_TO
+    wanted = snapshot.spec.minor > DOWN_TO
     return wanted and record is not None and record.log >= DOWN_FROM
 
 

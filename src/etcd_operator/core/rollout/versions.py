@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
-from etcd_operator.api.etcd_settings import check_settings
 from etcd_operator.api.release import (
     DOWN_FROM,
     DOWN_TO,
@@ -140,9 +139,9 @@ def find_lie(snapshot: Snapshot) -> Lie | None:
     return Lie(max(others.values()), tuple(others)) if others else None
 
 
-def find_obstacle(snapshot: Snapshot) -> Obstacle | None:
+def find_obstacle(snapshot: Snapshot, spec: EtcdClusterSpec) -> Obstacle | None:
     """Return why the spec's version cannot follow what members run or ran; None if it can."""
-    spec, record = snapshot.cluster.spec, read_record(snapshot)
+    record = read_record(snapshot)
     seen = _running(snapshot)
     if record and not all_answer(snapshot):
         seen.append(record.release)
@@ -203,28 +202,13 @@ def _name(release: Release) -> str:
     return ".".join(map(str, release))
 
 
-def settle_spec(snapshot: Snapshot) -> EtcdClusterSpec:
-    """Return the spec as far as it can be carried out now: with a version that may run."""
-    spec = snapshot.cluster.spec
-    if find_obstacle(snapshot) is None:
-        return spec
+def find_version_before(snapshot: Snapshot, spec: EtcdClusterSpec) -> str:
+    """Return the version to stay with while the spec's cannot follow; empty if it can."""
+    if find_obstacle(snapshot, spec) is None:
+        return ""
     record, kept = read_record(snapshot), snapshot.template_version
     if lie := find_lie(snapshot):
         kept = _name(lie.release)
     if parse_release(kept) is None and record:
         kept = _name(record.release)
-    release = parse_release(kept)
-    if release is None:
-        return spec
-    config = spec.etcd_config
-    if config and config.extra_args:
-        # Settings that only the wanted version knows would keep this one from starting.
-        unknown = {path for path, _ in check_settings(config.extra_args, release[1])}
-        known = {
-            name: text
-            for name, text in config.extra_args.items()
-            if not any(path.endswith(f".{name}") for path in unknown)
-        }
-        config = config.model_copy(update={"extra_args": known})
-    held = spec.at_version(kept, snapshot.kept_image)
-    return held.model_copy(update={"etcd_config": config})
+    return kept if parse_release(kept) else ""

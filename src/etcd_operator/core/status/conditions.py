@@ -271,7 +271,7 @@ def _judge_approval(snapshot: Snapshot, _: Decision) -> Verdict | None:
 
 def _judge_paused(snapshot: Snapshot, _: Decision) -> Verdict:
     """Paused: the user asked for no changes."""
-    if snapshot.cluster.spec.paused:
+    if snapshot.spec.paused:
         return Verdict(
             "Paused", "True", verdicts.PAUSED_BY_USER, "Nothing is changed: spec.paused is true."
         )
@@ -291,7 +291,7 @@ def _judge_spec(snapshot: Snapshot, _: Decision) -> Verdict | None:
 
 def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
     """CertificatesValid: every certificate can be used and is not about to expire; TLS only."""
-    if not snapshot.credentials and not issuer_of(snapshot.cluster.spec):
+    if not snapshot.credentials and not issuer_of(snapshot.spec):
         return None
     kind, now = "CertificatesValid", snapshot.now
     unissued = find_issuing_problem(snapshot)

@@ -94,7 +94,7 @@ def _view_certificates(snapshot: Snapshot) -> tuple[CertificateView, ...]:
 
 
 def _view_members(snapshot: Snapshot) -> tuple[MemberView, ...]:
-    if snapshot.cluster.spec.size == 0 and not snapshot.pods:
+    if snapshot.spec.size == 0 and not snapshot.pods:
         return ()
     if snapshot.membership is None:
         # Nobody answers: show who is missing rather than nothing, each with its own trouble.

@@ -33,7 +33,7 @@ class SpecWarning(NamedTuple):
 
 def find_spec_warnings(snapshot: Snapshot) -> list[SpecWarning]:
     """Return what is to be said of the spec, the worst first."""
-    spec = snapshot.cluster.spec
+    spec = snapshot.spec
     found = (_compare_with_disk(snapshot, spec), _compare_with_memory(snapshot, spec))
     return [warning for warning in found if warning]
 

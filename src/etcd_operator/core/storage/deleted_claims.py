@@ -39,7 +39,7 @@ def explain_going(snapshot: Snapshot) -> str:
     claims = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in going)
     pods = ", ".join(snapshot.naming.member(seat.ordinal) for seat in going)
     what = f"PersistentVolumeClaim {claims} is being deleted: its data goes when Pod {pods} ends."
-    if snapshot.cluster.spec.size <= 1:
+    if snapshot.spec.size <= 1:
         return (
             f"{what} Keep the Pod running, and set spec.size to 3: then others have the data, and "
             "the member gets a new disk. Then set it back."

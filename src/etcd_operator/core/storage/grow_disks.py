@@ -24,7 +24,7 @@ from etcd_operator.core.reasons import routine
 
 def grow_disks(snapshot: Snapshot) -> Decision | None:
     """Take the next step towards disks of the wanted size."""
-    size = wanted_storage(snapshot.cluster.spec)
+    size = wanted_storage(snapshot.spec)
     disks = [
         seat.claim
         for seat in snapshot.seats()
@@ -56,9 +56,9 @@ def grow_full_disks(snapshot: Snapshot) -> Decision | None:
     """
     if snapshot.quorum_confirmed:
         return None
-    if snapshot.cluster.spec.size == 0:
+    if snapshot.spec.size == 0:
         return None
-    size, ours = wanted_storage(snapshot.cluster.spec), set(recorded_members(snapshot))
+    size, ours = wanted_storage(snapshot.spec), set(recorded_members(snapshot))
     small = [
         claim
         for claim in snapshot.claims

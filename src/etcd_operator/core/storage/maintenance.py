@@ -77,7 +77,7 @@ def report_divergence(snapshot: Snapshot) -> Decision | None:
 def free_space(snapshot: Snapshot) -> Decision | None:
     """The quota is used up: remove history, defragment, take the alarm back; one step a pass."""
     full = sorted(member for alarm, member in snapshot.alarms if alarm == NO_SPACE)
-    allowed = snapshot.cluster.spec.maintenance.free_space == "Automatic"
+    allowed = snapshot.spec.maintenance.free_space == "Automatic"
     if not full or not allowed or voters_not_serving(snapshot):
         return None
     actions = _make_room(snapshot)
@@ -118,7 +118,7 @@ def report_alarms(snapshot: Snapshot) -> Decision | None:
 
 def defragment(snapshot: Snapshot) -> Decision | None:
     """Routine: the next member whose file has much unused space, while everything is well."""
-    wanted = snapshot.cluster.spec.maintenance.defragmentation
+    wanted = snapshot.spec.maintenance.defragmentation
     if (
         wanted is None
         or not _serves_without_alarms(snapshot)
@@ -218,19 +218,19 @@ def _is_template_settled(snapshot: Snapshot) -> bool:
     live = snapshot.statefulset
     body = live.body if live else {}
     annotations = body.get("spec", {}).get("template", {}).get("metadata", {}).get("annotations")
-    tuning = render_tuning(snapshot.cluster.spec)
+    tuning = render_tuning(snapshot.spec)
     wanted = fingerprint(tuning) if tuning else None
     return snapshot.statefulset_observed and (annotations or {}).get(ANNOTATION_CONFIG) == wanted
 
 
 def quota_of(snapshot: Snapshot, status: MemberStatus) -> int:
     """The size of its database at which a member refuses writes: it says so itself from 3.6 on."""
-    config = snapshot.cluster.spec.etcd_config
+    config = snapshot.spec.etcd_config
     return status.db_size_quota or (config and config.quota_backend_bytes) or DEFAULT_QUOTA
 
 
 def _advise(snapshot: Snapshot) -> str:
-    if snapshot.cluster.spec.maintenance.free_space == "Never":
+    if snapshot.spec.maintenance.free_space == "Never":
         return (
             "Compact, defragment and disarm the alarm with etcdctl, or set "
             "spec.maintenance.freeSpace to Automatic."

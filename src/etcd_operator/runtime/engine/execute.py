@@ -90,9 +90,9 @@ class Executor:
         self._reporter = ActionReporter(events, metrics)
         self._corrections = corrections
 
-    async def carry_out(self, planned: Plan, snapshot: Snapshot) -> Outcome:
+    async def carry_out(self, planned: Plan) -> Outcome:
         """Carry out a plan; never raises a KubeError or EtcdError, but says what stopped it."""
-        run = _Run(snapshot)
+        run = _Run(planned.snapshot)
         for action in planned.actions:
             needed = self._find_obstacle(action, run)
             if needed is not None:

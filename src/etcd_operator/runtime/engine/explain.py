@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from typing import Any, Never
 
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.required_backup.requirement import hold_upgrade
 from etcd_operator.errors import KubeUnavailable, NotFound, OperatorError
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
@@ -110,7 +109,7 @@ async def look_once(
             tasks.backups_of,
             settings.own_namespace,
         )
-        return hold_upgrade(await gatherer.gather(cluster))
+        return await gatherer.gather(cluster)
     finally:
         for task in following:
             task.cancel()

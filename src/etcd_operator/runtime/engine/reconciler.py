@@ -21,7 +21,6 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.operator_upgrade import is_upgrade
 from etcd_operator.core.plan.planner import Plan, plan
 from etcd_operator.core.reasons import attention
-from etcd_operator.core.required_backup.requirement import hold_upgrade
 from etcd_operator.core.status.conditions import WARNINGS
 from etcd_operator.core.status.report import report
 from etcd_operator.errors import (
@@ -127,10 +126,11 @@ class Reconciler:
             self._metrics.clusters.forget((namespace, name))
             return Requeue(LOOK_AT_CLAIM)
         gathered = await self._gatherer.gather(cluster)
-        snapshot = hold_upgrade(replace(gathered, kept=self._corrections.look(cluster.uid)))
-        snapshot, planned = self._take_turn(snapshot, plan(snapshot))
-        outcome = await self._executor.carry_out(planned, snapshot)
-        if (upgrade := _find_upgrade(planned, snapshot)) and upgrade not in outcome.done:
+        known = replace(gathered, kept=self._corrections.look(cluster.uid))
+        planned = self._take_turn(plan(known))
+        snapshot = planned.snapshot
+        outcome = await self._executor.carry_out(planned)
+        if (upgrade := _find_upgrade(planned)) and upgrade not in outcome.done:
             self._turns.give_back(namespace, name)
         log.debug(
             "pass",
@@ -158,14 +158,11 @@ class Reconciler:
     def _count_refusals(self, cluster: EtcdCluster, outcome: Outcome) -> int:
         return _remember(outcome, self._last.get(cluster.uid, LastPass()), late=False).refusals
 
-    def _take_turn(self, snapshot: Snapshot, planned: Plan) -> tuple[Snapshot, Plan]:
+    def _take_turn(self, planned: Plan) -> Plan:
         """Let what only a new version of the operator rolls wait until it is its turn."""
-        naming, rolls = snapshot.naming, _find_upgrade(planned, snapshot)
+        naming, rolls = planned.snapshot.naming, _find_upgrade(planned)
         waits = self._turns.take(naming.namespace, naming.name) if rolls else ""
-        if not waits:
-            return snapshot, planned
-        snapshot = replace(snapshot, upgrade_waits=waits)
-        return snapshot, plan(snapshot)
+        return plan(replace(planned.snapshot, upgrade_waits=waits)) if waits else planned
 
     def _find_unobserved(
         self, planned: Plan, outcome: Outcome, snapshot: Snapshot
@@ -249,9 +246,9 @@ class Reconciler:
         return Requeue(planned.decision.requeue_after, failure=late and before.late)
 
 
-def _find_upgrade(planned: Plan, snapshot: Snapshot) -> ApplyObject | None:
+def _find_upgrade(planned: Plan) -> ApplyObject | None:
     """The write of a template that only a new version of the operator rolls, if there is one."""
-    live = snapshot.statefulset
+    live = planned.snapshot.statefulset
     for action in planned.actions:
         if live and isinstance(action, ApplyObject) and action.kind == "StatefulSet":
             return action if is_upgrade(action.manifest, live.body) else None

@@ -21,7 +21,6 @@ from etcd_operator.core.plan.planner import choose_layout, plan
 from etcd_operator.core.quorum_loss.approval import find_request
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.reasons.reason import Reason
-from etcd_operator.core.required_backup.requirement import hold_upgrade
 from etcd_operator.core.status.report import report
 from tests.builders.snapshots import (
     begun,
@@ -71,8 +70,8 @@ def last_record(text: str) -> Snapshot:
 
 def survive(snapshot: Snapshot) -> Reason:
     """Everything that a pass does with a snapshot; returns the reason."""
-    snapshot = hold_upgrade(snapshot)
     made = plan(snapshot)
+    snapshot = made.snapshot
     status = report(snapshot, made.decision)
     known = any(snapshot.cluster_id_records)
     opening = [action for action in made.actions if 'initial-cluster-state: "new"' in str(action)]

@@ -13,11 +13,11 @@ from etcd_operator.core.actions import ApplyObject, DeleteObject, RequestBackup,
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.lifecycle import delete as delete
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention
 from etcd_operator.core.required_backup import rule as required_backup
 from etcd_operator.core.required_backup.guard import refuse_without_backup
-from etcd_operator.core.required_backup.requirement import hold_upgrade
 from etcd_operator.core.required_backup.state import BackupState
 from tests.builders.actions import Fires, Passes, brief, briefs, flags
 from tests.builders.required_backups import NIGHTLY, leaving, pending, protected, taken, upgrading
@@ -42,7 +42,7 @@ from tests.builders.snapshots import (
 
 def held(*backups: BackupState) -> Snapshot:
     """The same, as the rules see it."""
-    return hold_upgrade(upgrading(*backups))
+    return with_effective_spec(upgrading(*backups))
 
 
 def absent(snapshot: Snapshot) -> Snapshot:
@@ -168,7 +168,7 @@ PASSES = (
     Passes(
         "no other version",
         required_backup.back_up_before_upgrade,
-        hold_upgrade(protected(formed(3))),
+        with_effective_spec(protected(formed(3))),
     ),
     Passes("the backup is taken", required_backup.back_up_before_upgrade, held(taken("v3.5.35"))),
     Passes(
@@ -214,7 +214,7 @@ def test_passes(row: Passes) -> None:
 
 
 def version_of(snapshot: Snapshot) -> str:
-    return snapshot.cluster.spec.tag
+    return snapshot.spec.tag
 
 
 def test_the_version_is_held_until_the_backup_is_taken() -> None:
@@ -226,7 +226,7 @@ def test_the_version_is_held_until_the_backup_is_taken() -> None:
 
 
 def test_members_are_healed_and_scaled_while_an_upgrade_waits() -> None:
-    grown = hold_upgrade(with_spec(upgrading(), size=5))
+    grown = with_effective_spec(with_spec(upgrading(), size=5))
     assert plan(grown).rule == "grow"
     assert plan(outdated(held(), 2)).rule == "roll"
 
@@ -234,7 +234,7 @@ def test_members_are_healed_and_scaled_while_an_upgrade_waits() -> None:
 def test_what_is_under_way_is_not_held() -> None:
     """One member runs the new version: it was begun with its backup, or before the wish."""
     begun = replace(upgrading(), probes={**upgrading().probes, 2: answer(2, version="3.5.35")})
-    assert hold_upgrade(begun).held_version == ""
+    assert with_effective_spec(begun).held_version == ""
 
 
 def test_a_template_that_somebody_edited_is_no_upgrade() -> None:
@@ -242,26 +242,26 @@ def test_a_template_that_somebody_edited_is_no_upgrade() -> None:
     container = {"name": "etcd", "image": "quay.io/coreos/etcd:v3.5.99"}
     body["spec"] = {**body["spec"], "template": {"spec": {"containers": [container]}}}
     edited = change_child(protected(formed(3)), "StatefulSet", "db", body=body)
-    assert hold_upgrade(edited).held_version == ""
+    assert with_effective_spec(edited).held_version == ""
 
 
 def test_a_stopped_cluster_starts_with_the_version_of_its_template() -> None:
     stopped = silent(without_pods(upgrading(), 0, 1, 2), 0, 1, 2)
-    assert version_of(hold_upgrade(stopped)) == "v3.5.21"
+    assert version_of(with_effective_spec(stopped)) == "v3.5.21"
 
 
 def test_a_version_that_never_ran_is_taken_back_at_once() -> None:
     """Of one member, whose Pod has no image: there is nobody to take a backup from."""
     stuck = change_pod(formed(1, version="v3.5.99"), 0, running=False, ever_ran=False, ready=False)
     stuck = protected(silent(stuck, 0))
-    taken_back = hold_upgrade(with_spec(stuck, version="v3.5.35"))
+    taken_back = with_effective_spec(with_spec(stuck, version="v3.5.35"))
     assert (version_of(taken_back), taken_back.held_version) == ("v3.5.35", "")
     changes = [a for a in plan(taken_back).actions if isinstance(a, ApplyObject)]
     assert [refuse(change, taken_back) for change in changes if change.kind == "StatefulSet"] == [
         None
     ]
     crashing = change_pod(stuck, 0, ever_ran=True)
-    assert hold_upgrade(with_spec(crashing, version="v3.5.35")).held_version == "v3.5.35"
+    assert with_effective_spec(with_spec(crashing, version="v3.5.35")).held_version == "v3.5.35"
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,8 @@ def test_a_version_that_never_ran_is_taken_back_at_once() -> None:
     ids=["not formed", "being deleted", "no version"],
 )
 def test_what_is_not_held(scene: Snapshot) -> None:
-    assert hold_upgrade(scene) == scene
+    seen = with_effective_spec(scene)
+    assert (seen.spec, seen.held_version) == (scene.cluster.spec, "")
 
 
 def requested(snapshot: Snapshot) -> RequestBackup:

@@ -174,5 +174,6 @@ def replan(
     decision = Decision(
         Reason("Scripted", "As told."), "As told.", Phase.RUNNING, requeue_after=requeue_after
     )
-    made = Plan(actions, decision, "scripted")
-    monkeypatch.setattr(reconciler_module, "plan", lambda _: made)
+    monkeypatch.setattr(
+        reconciler_module, "plan", lambda seen: Plan(actions, decision, "scripted", seen)
+    )

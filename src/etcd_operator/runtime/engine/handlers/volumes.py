@@ -75,7 +75,7 @@ class VolumeHandlers:
         if _claim_uid(volume) == action.uid:
             await self._patch(volume, {}, {"claimRef": {"uid": None, "resourceVersion": None}})
         spec = volume["spec"]
-        usual = render_claim(snapshot.cluster.spec, naming)["metadata"]
+        usual = render_claim(snapshot.spec, naming)["metadata"]
         manifest = {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",

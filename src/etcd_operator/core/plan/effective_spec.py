@@ -1,0 +1,71 @@
+"""Effective spec: the one answer to which version counts now, for rules, objects and the status.
+
+The user's spec counts, but for its version, which the first of these may replace: a restore in
+place that can still be undone has that of the disks that would come back; an upgrade that waits for
+a backup has that of before. Objects, beyond that, have a version that can follow what members run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.etcd_settings import check_settings
+from etcd_operator.api.release import parse_release
+from etcd_operator.api.validation import find_problems
+from etcd_operator.core.in_place_restore.record import find_restore_record
+from etcd_operator.core.model.snapshot import EffectiveSpec, Snapshot
+from etcd_operator.core.required_backup.requirement import find_version_to_keep
+from etcd_operator.core.rollout.versions import find_version_before
+
+
+def with_effective_spec(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot with its effective spec, found anew from all else that it says."""
+    return replace(snapshot, effective=find_effective_spec(snapshot))
+
+
+def find_effective_spec(snapshot: Snapshot) -> EffectiveSpec:
+    """Return the spec that counts for this snapshot; of the user's nothing changes but versions.
+
+    A spec that cannot be carried out is held by nothing: it is refused in its own words.
+    """
+    asked = snapshot.cluster.spec
+    restored, kept = _find_version_restored(snapshot), find_version_to_keep(snapshot)
+    if (restored or kept) and find_problems(snapshot.cluster):
+        restored = kept = ""
+    if restored:
+        before = _at_version(snapshot, asked, restored)
+        return EffectiveSpec(before, before)
+    spec = _at_version(snapshot, asked, kept)
+    rendered = _at_version(snapshot, spec, find_version_before(snapshot, spec))
+    return EffectiveSpec(spec, rendered, held_version=asked.tag if kept else "")
+
+
+def _find_version_restored(snapshot: Snapshot) -> str:
+    """The version of the etcd cluster whose disks would come back; empty if none would."""
+    restore = find_restore_record(snapshot.cluster)
+    if restore is None or restore.retired is not None:
+        return ""
+    # Without a record of it, what the user asks for may be what ran.
+    return restore.version if parse_release(restore.version) else snapshot.cluster.spec.version
+
+
+def _at_version(snapshot: Snapshot, spec: EtcdClusterSpec, version: str) -> EtcdClusterSpec:
+    """The spec with this version, and without settings that only the version it asks for knows.
+
+    Those would keep the members of this version from starting.
+    """
+    release = parse_release(version)
+    if release is None or release == spec.release:
+        return spec
+    config = spec.etcd_config
+    if config and config.extra_args:
+        unknown = {path for path, _ in check_settings(config.extra_args, release[1])}
+        known = {
+            name: text
+            for name, text in config.extra_args.items()
+            if not any(path.endswith(f".{name}") for path in unknown)
+        }
+        config = config.model_copy(update={"extra_args": known})
+    held = spec.at_version(version, snapshot.kept_image)
+    return held.model_copy(update={"etcd_config": config})
