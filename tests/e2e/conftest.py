@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,11 @@ from deploy.installer import ensure_installed
 from deploy.manifests import NAMESPACE
 from deploy.target import PROJECT, Target, TargetError, find_target
 from tests.e2e.harness import Cluster
-from tests.injection.session import own_namespace
+from tests.injection.session import create_namespace, own_namespace
 
 REPORT = Path(os.environ.get("E2E_REPORT", "/tmp/etcd-operator-e2e"))  # noqa: S108 (a report)
+
+REMOVED_AT_A_TIME = 4
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,16 +42,54 @@ def target() -> Target:
     return found
 
 
+@pytest.fixture(scope="session")
+def removals(target: Target) -> Iterator[Removals]:
+    """What is removed while the next tests run; all of it has to be gone at the end."""
+    with ThreadPoolExecutor(REMOVED_AT_A_TIME) as pool:
+        removals = Removals(target, pool)
+        yield removals
+        removals.finish()
+
+
+class Removals:
+    """Namespaces of tests that have ended: their EtcdClusters go first, then they do."""
+
+    def __init__(self, target: Target, pool: ThreadPoolExecutor) -> None:
+        self._target = target
+        self._pool = pool
+        self._begun: list[Future[None]] = []
+
+    def begin(self, namespace: str) -> None:
+        """Remove a namespace, without waiting for it."""
+        self._begun.append(self._pool.submit(self._remove, namespace))
+
+    def finish(self) -> None:
+        """Wait for all of them; raises TargetError for one whose EtcdClusters did not go."""
+        begun, self._begun = self._begun, []
+        for removal in begun:
+            removal.result()
+
+    def _remove(self, namespace: str) -> None:
+        try:
+            self._target.run("delete", "etcd", "--all", f"--namespace={namespace}", "--wait=true")
+        finally:
+            self._target.run("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
+
+
 @pytest.fixture
-def namespace(request: pytest.FixtureRequest, target: Target) -> Iterator[str]:
+def namespace(request: pytest.FixtureRequest, target: Target, removals: Removals) -> Iterator[str]:
     """A fresh namespace that enforces restricted Pod Security; another one for each try."""
+    if request.node.get_closest_marker("alone"):
+        removals.finish()
     each = f"{request.node.nodeid} {getattr(request.node, 'execution_count', 1)}"
     unique = hashlib.sha256(each.encode()).hexdigest()[:5]
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:36].strip("-")
     name = f"e2e-{unique}-{words}"
-    with own_namespace(target, name):
+    create_namespace(target, name)
+    try:
         yield name
-        target.run("delete", "etcd", "--all", f"--namespace={name}", "--wait=true")
+    finally:
+        removals.begin(name)
 
 
 @pytest.fixture

@@ -61,12 +61,17 @@ def installed_operator_away(target: Target) -> Iterator[None]:
         target.run("rollout", "status", f"deployment/{NAME}", place, "--timeout=90s")
 
 
-@contextlib.contextmanager
-def own_namespace(target: Target, name: str) -> Iterator[str]:
-    """A namespace that enforces restricted Pod Security, removed afterwards."""
+def create_namespace(target: Target, name: str) -> None:
+    """Create a namespace that enforces restricted Pod Security."""
     label = {"pod-security.kubernetes.io/enforce": "restricted"}
     metadata = {"name": name, "labels": label}
     target.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+
+
+@contextlib.contextmanager
+def own_namespace(target: Target, name: str) -> Iterator[str]:
+    """A namespace that enforces restricted Pod Security, removed afterwards."""
+    create_namespace(target, name)
     try:
         yield name
     finally:
