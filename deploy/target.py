@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy import reading
 from local.digests import digest_paths
 
 Json = dict[str, Any]
@@ -28,11 +29,15 @@ class TargetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A reachable cluster; `kubectl` are the words that every call begins with."""
+    """A reachable cluster; `kubectl` are the words that every call begins with.
+
+    `kubeconfig` is that of the local cluster: how to reach any other is kubectl's business.
+    """
 
     name: str
     kubectl: tuple[str, ...]
     is_local: bool
+    kubeconfig: str = ""
 
     def run(self, *words: str, stdin: str | None = None, seconds: float = 120.0) -> str:
         """Run kubectl; raises TargetError with what it said."""
@@ -52,7 +57,16 @@ class Target:
         return result.stdout
 
     def read(self, *words: str, empty: Json | None = None) -> Json:
-        """Run kubectl and parse its JSON; `empty` stands for no answer at all."""
+        """Return what kubectl would print as JSON; `empty` stands for no answer at all.
+
+        Raises TargetError. What this process can read by itself needs no kubectl.
+        """
+        request = reading.parse(words) if self.kubeconfig else None
+        if request is not None:
+            try:
+                return reading.read(self.kubeconfig, request)
+            except reading.ReadError as error:
+                raise TargetError(str(error)) from error
         said = self.run(*words, "--output=json")
         if not said.strip() and empty is not None:
             return empty
@@ -74,7 +88,9 @@ def find_target(context: str) -> Target:
         return Target(context, ("kubectl", f"--context={context}"), is_local=False)
     path = ask_local("kubeconfig")
     kubectl = str(Path(ask_local("path")) / "kubectl")
-    return Target("the local cluster", (kubectl, f"--kubeconfig={path}"), is_local=True)
+    return Target(
+        "the local cluster", (kubectl, f"--kubeconfig={path}"), is_local=True, kubeconfig=path
+    )
 
 
 def provide_image(target: Target, image: str) -> str:
