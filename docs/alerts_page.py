@@ -39,6 +39,25 @@ itself. The second is about one of them, which you choose: leader, latency, traf
 members, and what the operator is doing, which is marked in every panel. They need series of the
 operator, of the members and, for the room on disks, of the kubelets.
 
+## The log
+
+The operator writes one JSON object per line. [log-schema.json](reference/log-schema.json) is the
+schema of them all, and every line that the tests see is checked with it. Each decision that differs
+from the one before is one line with `event: decision`: cluster, pass, rule, reason, phase, message,
+the number of actions that took effect, and the seconds since the pass began. Each action is another
+line with the sentence of its Event. All lines of one pass have the same `pass`.
+
+`LOG_LEVEL` is the level of the process. To see more of one cluster, say for a support case:
+
+```sh
+kubectl annotate etcdcluster db etcd.etcd.io/log-level=debug
+kubectl -n etcd-operator-system logs deployment/etcd-operator --tail=-1 | grep default/db
+```
+
+At `debug` each pass is a line, with the members that did not answer. The annotation can only ask
+for more lines than `LOG_LEVEL`, and other values than debug, info, warning and error are ignored:
+whoever may write an EtcdCluster hides nothing from those who run the operator.
+
 ## What to know
 
 * The operator's series name the cluster that they are about by `namespace` and `cluster`. Scrape it

@@ -11,6 +11,7 @@ from docs.alerts_page import write_monitoring
 from docs.chart_values import write_chart_values
 from docs.fields import write_fields
 from docs.headline import write_headline
+from docs.log_schema import write_log_schema
 from docs.metrics import write_metrics
 from docs.performance import write_performance
 from docs.reasons import write_reasons
@@ -43,6 +44,7 @@ def generate() -> dict[Path, str]:
     texts = {
         path: HEADER.format(source=source) + fold(text) for path, (source, text) in pages.items()
     }
+    texts[reference / "log-schema.json"] = write_log_schema()
     record = HERE / "pictures" / "demo.txt"
     texts[record.with_suffix(".svg")] = draw_terminal(record.read_text(), "make demo")
     readme = HERE.parent / "README.md"

@@ -76,6 +76,9 @@ ANNOTATION_CA_GENERATION: Final = "etcd.etcd.io/ca-generation"
 # On the EtcdCluster: the namespaces whose EtcdBackups may read it, with commas between; * for all.
 ANNOTATION_BACKUP_FROM: Final = "etcd.etcd.io/backup-from"
 
+# On an EtcdCluster or EtcdBackup: from which level on the operator logs about it.
+ANNOTATION_LOG_LEVEL: Final = "etcd.etcd.io/log-level"
+
 # On the Pod template: what the members' configuration means beyond membership.
 ANNOTATION_CONFIG: Final = "etcd.etcd.io/config"
 

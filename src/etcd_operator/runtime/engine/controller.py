@@ -18,6 +18,7 @@ from etcd_operator.errors import OperatorError, find_retry_after
 from etcd_operator.runtime.engine.reconciler import Requeue
 from etcd_operator.runtime.engine.workqueue import Urgency, WorkQueue
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
+from etcd_operator.runtime.process import logs
 from etcd_operator.runtime.process.clock import Clock
 from etcd_operator.runtime.process.metrics import Metrics
 
@@ -127,14 +128,20 @@ class Controller:
 
     async def _make_pass(self, key: Key) -> Requeue:
         """Make one pass; whatever goes wrong in it is this cluster's business alone."""
+        root = self._caches.roots.get(*key)
+        annotations = getattr(root, "annotations", {})
+        with logs.in_pass(self._caches.roots.kind.name, key, annotations, self._clock):
+            return await self._try_pass(key)
+
+    async def _try_pass(self, key: Key) -> Requeue:
         try:
             async with asyncio.timeout(PASS_SECONDS):
                 wake = await self._reconcile(*key)
         except (OperatorError, TimeoutError) as error:
-            log.warning("pass failed", cluster="/".join(key), error=repr(error)[:300])
+            log.warning("pass failed", error=repr(error)[:300])
             wake = Requeue(find_retry_after(error), failure=True)
         except Exception:
-            log.exception("pass crashed", cluster="/".join(key))
+            log.exception("pass crashed")
             wake = Requeue(failure=True)
         self._metrics.passes.labels("failed" if wake.failure else "done").inc()
         return wake

@@ -31,6 +31,7 @@ from etcd_operator.errors import (
 )
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.corrections import Corrections
+from etcd_operator.runtime.engine.decision_log import DecisionLog
 from etcd_operator.runtime.engine.execute import Executor, Outcome
 from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.engine.refusals import (
@@ -114,6 +115,7 @@ class Reconciler:
         self._operators = operators
         self._turns = turns
         self._last: Latest[str, LastPass] = Latest(REMEMBERED)
+        self._decisions = DecisionLog(REMEMBERED)
 
     async def reconcile(self, namespace: str, name: str) -> Requeue:
         """Make one pass over a cluster; raises KubeError if it could not even look."""
@@ -132,15 +134,6 @@ class Reconciler:
         outcome = await self._executor.carry_out(planned)
         if (upgrade := _find_upgrade(planned)) and upgrade not in outcome.done:
             self._turns.give_back(namespace, name)
-        log.debug(
-            "pass",
-            cluster=_id(cluster),
-            rule=planned.rule,
-            reason=planned.decision.reason.name,
-            done=len(outcome.done),
-            stopped=outcome.vetoed or str(outcome.error or ""),
-            silent={o: p.error for o, p in snapshot.probes.items() if p.error},
-        )
         unobserved = self._find_unobserved(planned, outcome, snapshot)
         decision = _choose_report(planned.decision, outcome, unobserved, snapshot)
         if decision is not None and self._count_refusals(cluster, outcome) >= TOLD_FROM:
@@ -148,6 +141,7 @@ class Reconciler:
         unanswered = self._find_unanswered(outcome, snapshot)
         if decision is not None and unanswered and snapshot.now - unanswered >= UNANSWERED_FOR:
             decision = explain_silence(decision, outcome, cluster.name)
+        self._decisions.note(planned, decision or planned.decision, outcome, snapshot)
         late = decision is not None and not await self._report(snapshot, decision)
         since = LastPass(unobserved=unobserved, unanswered=unanswered)
         requeue = self._schedule(cluster, planned, outcome, since, late=late)

@@ -97,7 +97,8 @@ class ServingOperators:
         except (Invalid, Forbidden) as error:
             # A policy against it: whoever served, or nobody, goes on as if alone.
             self._refused[cluster.uid] = self._clock.now()
-            log.warning("annotations refused", cluster=cluster.name, error=str(error)[:200])
+            name = f"{cluster.namespace}/{cluster.name}"
+            log.warning("annotations refused", cluster=name, error=str(error)[:200])
             return True
         self._caches.observe(kube.CLUSTERS.name, answer)
         return True

@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import structlog
+
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupStatus, TaskPhase
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreStatus
 from etcd_operator.core.lifecycle.serving_operator import is_served_by_another
@@ -36,6 +38,8 @@ from etcd_operator.runtime.kubernetes.watch_cache import Cache
 from etcd_operator.runtime.process.clock import Clock
 from etcd_operator.runtime.process.metrics import Metrics
 from etcd_operator.runtime.process.task_series import measure_backup, measure_restore
+
+log = structlog.get_logger("tasks")
 
 # Nothing is looked at less often than this, in seconds.
 STEADY: Final = 300.0
@@ -82,10 +86,24 @@ class _Passes:
             return Requeue(1.0)
         self._tell(decision.events, regarding)
         self._show(item, status)
+        self._note(item, status)
         if refused:
             return Requeue(failure=True)
         after = decision.requeue_after
         return Requeue(STEADY if after is None else min(after, STEADY))
+
+    def _note(self, item: Any, status: Any) -> None:
+        """Log what was decided, where it is another decision than the one reported before."""
+        before, phase = item.status, status.phase
+        if (before.phase, before.message) != (phase, status.message):
+            about = self.kind.name.removeprefix("Etcd").lower()  # backup or restore
+            log.info(
+                "decision",
+                **{about: f"{item.namespace}/{item.name}"},
+                reason=status.conditions[0].reason if status.conditions else "",
+                phase=phase.value if phase else "",
+                message=status.message,
+            )
 
     def _show(self, item: Any, status: Any) -> None:
         """Show in metrics what a written status says."""

@@ -76,7 +76,8 @@ class Comparer:
             try:
                 found = await self._hash_all(snapshot)
             except EtcdError as error:
-                log.info("not compared", cluster=snapshot.naming.name, error=str(error)[:200])
+                name = f"{snapshot.naming.namespace}/{snapshot.naming.name}"
+                log.info("not compared", cluster=name, error=str(error)[:200])
                 found = None
         before = known.compared[-1:] if found else known.compared
         known.compared = (*before, found) if found else before

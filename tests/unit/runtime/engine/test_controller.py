@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
 
 from etcd_operator.errors import KubeUnavailable
-from etcd_operator.runtime.engine import controller as controller_module
 from etcd_operator.runtime.engine.controller import (
     PASS_SECONDS,
     STEADY_SECONDS,
@@ -19,6 +19,7 @@ from etcd_operator.runtime.engine.reconciler import Requeue
 from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
 from etcd_operator.runtime.process.cluster_series import SIZE
 from etcd_operator.runtime.process.series import Sample
+from tests.builders.log_lines import logging_at, read_lines
 from tests.unit.runtime.engine.controller_harness import NEVER, Stage, now
 
 pytestmark = pytest.mark.looptime
@@ -120,25 +121,18 @@ async def test_a_cluster_is_never_in_two_passes() -> None:
 
 
 @pytest.fixture
-def crashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def find_crashes(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[str]]]:
     """Which clusters' passes were logged as crashed, with their traceback."""
-    logged: list[str] = []
 
-    class Log:
-        """Takes what the controller logs."""
+    def find() -> list[str]:
+        lines = read_lines(capsys.readouterr().out)
+        return [line["cluster"] for line in lines if line.get("exception")]
 
-        def exception(self, _: str, cluster: str) -> None:
-            """A crash."""
-            logged.append(cluster)
-
-        def warning(self, *_: object, **__: object) -> None:
-            """A failure that was foreseen."""
-
-    monkeypatch.setattr(controller_module, "log", Log())
-    return logged
+    with logging_at("warning"):
+        yield find
 
 
-async def test_a_crash_is_one_clusters_business(crashes: list[str]) -> None:
+async def test_a_crash_is_one_clusters_business(find_crashes: Callable[[], list[str]]) -> None:
     async def make_pass(name: str) -> Requeue:
         if name == "bad":
             raise ValueError("a mistake of ours")
@@ -147,11 +141,14 @@ async def test_a_crash_is_one_clusters_business(crashes: list[str]) -> None:
     stage = Stage("bad", "good", make_pass=make_pass, workers=1)
     await stage.run(10.5)
     assert len(stage.times("good")) == 11
+    crashes = find_crashes()
     assert crashes == ["team/bad"] * len(stage.times("bad"))
     assert stage.counted("failed") == len(crashes)
 
 
-async def test_failures_back_off_and_a_success_ends_that(crashes: list[str]) -> None:
+async def test_failures_back_off_and_a_success_ends_that(
+    find_crashes: Callable[[], list[str]],
+) -> None:
     broken = True
 
     async def make_pass(_: str) -> Requeue:
@@ -175,17 +172,17 @@ async def test_failures_back_off_and_a_success_ends_that(crashes: list[str]) -> 
     assert len(gaps) >= 7
     first, second = [at for at in stage.times("a") if at >= mended]
     assert second - first <= FIRST_RETRY * 1.51
-    assert crashes
+    assert find_crashes()
 
 
-async def test_a_foreseen_failure_is_no_crash(crashes: list[str]) -> None:
+async def test_a_foreseen_failure_is_no_crash(find_crashes: Callable[[], list[str]]) -> None:
     async def make_pass(_: str) -> Requeue:
         raise KubeUnavailable("503", 503)
 
     stage = Stage("a", make_pass=make_pass)
     await stage.run(2)
     assert len(stage.times("a")) > 3
-    assert crashes == []
+    assert find_crashes() == []
 
 
 async def test_whoever_is_told_to_wait_waits() -> None:
@@ -206,7 +203,7 @@ async def test_whoever_is_told_to_wait_waits() -> None:
     assert stage.times("a") == [0.0, 7.0, 16.0]
 
 
-async def test_a_pass_that_hangs_is_given_up(crashes: list[str]) -> None:
+async def test_a_pass_that_hangs_is_given_up(find_crashes: Callable[[], list[str]]) -> None:
     async def make_pass(_: str) -> Requeue:
         await asyncio.sleep(NEVER)
         return Requeue()
@@ -215,7 +212,7 @@ async def test_a_pass_that_hangs_is_given_up(crashes: list[str]) -> None:
     await stage.run(PASS_SECONDS + 1)
     assert stage.times("a")[1] >= PASS_SECONDS + FIRST_RETRY
     assert stage.counted("failed") == 1
-    assert crashes == []
+    assert find_crashes() == []
 
 
 # Pace

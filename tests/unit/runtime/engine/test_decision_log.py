@@ -1,0 +1,35 @@
+"""What the log says of passes: a line for each decision that changed, and no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.builders.log_lines import logging_at, read_lines
+from tests.builders.snapshots import formed, silent
+from tests.unit.runtime.engine.reconciler_harness import Stage, at_rest
+
+
+def decisions(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines about decisions."""
+    return [line for line in read_lines(capsys.readouterr().out) if line["event"] == "decision"]
+
+
+async def test_a_decision_is_one_line_until_it_is_another(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stage = Stage(at_rest(formed(3)))
+    with logging_at("debug"):
+        for _ in range(3):
+            await stage.make_pass()
+    (first,) = decisions(capsys)
+    assert (first["cluster"], first["rule"]) == ("team/db", "report_settled")
+    assert (first["reason"], first["phase"], first["done"]) == ("Healthy", "Running", 0)
+    stage.snapshot = at_rest(silent(formed(3), 1, 2))
+    with logging_at("debug"):
+        for _ in range(2):
+            await stage.make_pass()
+    (second,) = decisions(capsys)
+    assert (second["rule"], second["reason"]) == ("wait_for_quorum", "NoQuorum")
+    assert second["message"]
