@@ -35,6 +35,34 @@ ETCD: Final = "Use etcd"
 
 VERBS: Final[dict[str, Verb]] = {
     "status": Verb("status", READ, ("status", "status db --watch", "status -A -o json")),
+    "logs": Verb("logs", READ, ("logs db", "logs db --follow --tail=100")),
+    "top": Verb("etcd", READ, ("top db", "top db --depth=2 -o json")),
+    "certificates": Verb("certificates", READ, ("certificates db", "certificates -A")),
+    "backups": Verb("backups", READ, ("backups db", "backups -A -o yaml")),
+    "report": Verb("report", READ, ("report db", "report db -o db.zip")),
+    "etcdctl": Verb(
+        "etcd", ETCD, ("etcdctl db -- get /app/ --prefix", "etcdctl db --user=web -- put /app/a 1")
+    ),
+    "shell": Verb("etcd", ETCD, ("shell db",)),
+    "connect": Verb("etcd", ETCD, ("connect db --directory=certificates --port=12379",)),
+    "snapshot": Verb("etcd", ETCD, ("snapshot save db db.snapshot",)),
+    "scale": Verb("size", DO, ("scale db 5", "scale db 3 --yes --wait")),
+    "upgrade": Verb("roll", DO, ("upgrade db", "upgrade db --to=v3.6.16 --wait")),
+    "restart": Verb("roll", DO, ("restart db --wait",)),
+    "pause": Verb("pause", DO, ("pause db",)),
+    "resume": Verb("pause", DO, ("resume db --wait",)),
+    "stop": Verb("size", DO, ("stop db --wait",)),
+    "start": Verb("size", DO, ("start db --wait",)),
+    "backup": Verb("backups", DO, ("backup db --wait", "backup db --like=nightly --name=now")),
+    "restore": Verb(
+        "backups", DO, ("restore nightly --to=db-copy", "restore nightly --in-place=db --wait")
+    ),
+    "replace": Verb("members", REPAIR, ("replace db-1 --wait",)),
+    "move-leader": Verb("members", REPAIR, ("move-leader db --to=db-1 --wait",)),
+    "defrag": Verb("members", REPAIR, ("defrag db --wait",)),
+    "renew-certificates": Verb("certificates", REPAIR, ("renew-certificates db --wait",)),
+    "rotate-ca": Verb("certificates", REPAIR, ("rotate-ca db",)),
+    "recover": Verb("recover", REPAIR, ("recover db --wait",)),
 }
 
 

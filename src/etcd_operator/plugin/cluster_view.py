@@ -75,7 +75,7 @@ async def describe(session: Session, name: str) -> Json:
         "clusterID": status_of(cluster).get("clusterID", ""),
         "conditions": [_describe_condition(c) for c in conditions_of(cluster).values()],
         "members": _describe_members(cluster, pods, claims, metrics),
-        "certificates": _describe_certificates(cluster),
+        "certificates": describe_certificates(cluster),
         "backups": [describe_backup(b) for b in backups if _is_of(b, cluster)],
         "versionsThatMayFollow": _find_versions(members_of(cluster)),
         "events": _describe_events(events),
@@ -162,7 +162,8 @@ def _describe_pod(pod: Json | None) -> Json:
     return {"node": pod["spec"].get("nodeName", ""), "restarts": restarts}
 
 
-def _describe_certificates(cluster: Json) -> list[Json]:
+def describe_certificates(cluster: Json) -> list[Json]:
+    """Return the certificates of a cluster with the days that are left, the next to end first."""
     now = datetime.now(UTC)
     found = []
     for each in status_of(cluster).get("certificates") or ():

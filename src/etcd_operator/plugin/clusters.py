@@ -32,6 +32,13 @@ async def find_cluster(session: Session, name: str) -> Json:
     return await find_object(session, CLUSTERS, name)
 
 
+async def select_clusters(session: Session, name: str) -> list[Json]:
+    """Return the named EtcdCluster, or all of them."""
+    if name:
+        return [await find_cluster(session, name)]
+    return await list_all(session, CLUSTERS, session.namespace)
+
+
 async def find_object(session: Session, kind: Kind, name: str) -> Json:
     """Return an object by name; raises PluginError with the nearest names if there is none."""
     try:

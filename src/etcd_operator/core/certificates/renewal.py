@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from etcd_operator.core.actions import IssueCertificate
 from etcd_operator.core.certificates.signers import _lifetime, choose_signer, prolongs
-from etcd_operator.core.certificates.state import Leaf
+from etcd_operator.core.certificates.state import Certificate, Credential, Leaf
 from etcd_operator.core.certificates.wanted import trust_of, wanted_leaves
+from etcd_operator.core.model.requests import find_renewal_time
 from etcd_operator.core.model.snapshot import Snapshot
 
 
@@ -30,7 +31,7 @@ def _renew(snapshot: Snapshot, leaf: Leaf) -> IssueCertificate | None:
     if live is None or live.deleting or live.problem or live.owner_uid != snapshot.naming.uid:
         return None
     certificate = live.certificate
-    if certificate is None or not certificate.is_due(snapshot.now):
+    if certificate is None or not (certificate.is_due(snapshot.now) or _is_asked(snapshot, live)):
         return None
     signer = choose_signer(snapshot, leaf)
     if signer is None or not prolongs(snapshot, certificate, signer):
@@ -41,7 +42,6 @@ def _renew(snapshot: Snapshot, leaf: Leaf) -> IssueCertificate | None:
         names=certificate.names,
         dials_itself=leaf.server and certificate.client,
     )
-    why = "it has expired" if certificate.not_after <= snapshot.now else "it is due"
     return IssueCertificate(
         same,
         live.uid,
@@ -49,5 +49,17 @@ def _renew(snapshot: Snapshot, leaf: Leaf) -> IssueCertificate | None:
         signer.key_id,
         _lifetime(snapshot, certificate),
         trust_of(snapshot, leaf.authority),
-        why,
+        _why(snapshot, certificate),
     )
+
+
+def _is_asked(snapshot: Snapshot, live: Credential) -> bool:
+    """Whether somebody has asked for a renewal since this certificate was issued."""
+    asked = find_renewal_time(snapshot.cluster.annotations, snapshot.now)
+    return bool(asked and live.certificate and live.certificate.made < asked)
+
+
+def _why(snapshot: Snapshot, certificate: Certificate) -> str:
+    if certificate.not_after <= snapshot.now:
+        return "it has expired"
+    return "it is due" if certificate.is_due(snapshot.now) else "that was asked for"

@@ -37,6 +37,7 @@ from etcd_operator.core.membership import promote as promote
 from etcd_operator.core.membership import replace_stuck as replace_stuck
 from etcd_operator.core.membership import resize_waits as resize_waits
 from etcd_operator.core.membership import scale
+from etcd_operator.core.membership.move_leader import move_leader
 from etcd_operator.core.membership.replace_lost import replace_lost_members
 from etcd_operator.core.model.decision import Decision, Rule
 from etcd_operator.core.model.members import Member, MemberList
@@ -113,6 +114,7 @@ RULES: Final[tuple[Rule, ...]] = (
     resize_waits.wait_for_left_disks,
     promote.report_late_learners,
     maintenance.report_alarms,
+    move_leader,
     maintenance.defragment,
     settled.report_settled,
 )

@@ -89,6 +89,7 @@ FREEING_SPACE: Final = Reason(
     "FreeingSpace", "The quota is exceeded: etcd is compacted, defragmented and disarmed."
 )
 DEFRAGMENTING: Final = Reason("Defragmenting", "A database with much unused space is defragmented.")
+MOVING_LEADER: Final = Reason("MovingLeader", "Somebody asked that another member leads.")
 SYNCING_AUTH: Final = Reason("SyncingAuth", "etcd's users and roles become those of the spec.")
 
 # Certificates, and other kinds

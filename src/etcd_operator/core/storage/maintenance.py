@@ -26,6 +26,7 @@ from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decisio
 from etcd_operator.core.model.members import CORRUPT, NO_SPACE, MemberStatus
 from etcd_operator.core.model.naming import ANNOTATION_CONFIG
 from etcd_operator.core.model.quorum import all_serve, serving_ids, voters_not_serving
+from etcd_operator.core.model.requests import is_defragmentation_asked
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.objects.etcd_config import render_tuning
 from etcd_operator.core.objects.metadata import fingerprint
@@ -117,15 +118,13 @@ def report_alarms(snapshot: Snapshot) -> Decision | None:
 
 
 def defragment(snapshot: Snapshot) -> Decision | None:
-    """Routine: the next member whose file has much unused space, while everything is well."""
-    wanted = snapshot.spec.maintenance.defragmentation
-    if (
-        wanted is None
-        or not _serves_without_alarms(snapshot)
-        or not _is_in_window(wanted, snapshot.now)
-    ):
+    """The next member whose file has much unused space, while everything is well.
+
+    By routine, or because somebody asked for it within the last hour.
+    """
+    if not _serves_without_alarms(snapshot):
         return None
-    target = next((s for s in _order(snapshot) if _is_worth_it(s, wanted)), None)
+    target = next((seat for seat in _order(snapshot) if _is_worth_it(snapshot, seat)), None)
     if target is None or target.member is None:
         return None
     name = snapshot.naming.member(target.ordinal)
@@ -247,9 +246,15 @@ def _serves_without_alarms(snapshot: Snapshot) -> bool:
     return all_serve(snapshot) and not snapshot.alarms
 
 
-def _is_worth_it(seat: Seat, routine: Defragmentation) -> bool:
+def _is_worth_it(snapshot: Snapshot, seat: Seat) -> bool:
+    status, unused = _status(seat), _unused(seat)
+    if is_defragmentation_asked(snapshot.cluster.annotations, snapshot.now):
+        return status.db_size >= SMALLEST and unused >= ROOM
+    routine = snapshot.spec.maintenance.defragmentation
+    if routine is None or not _is_in_window(routine, snapshot.now):
+        return False
     smallest = max(int(parse_quantity(routine.minimum_size)), SMALLEST)
-    return _status(seat).db_size >= smallest and _unused(seat) * 100 >= routine.unused_percent
+    return status.db_size >= smallest and unused * 100 >= routine.unused_percent
 
 
 def _is_in_window(routine: Defragmentation, now: datetime) -> bool:

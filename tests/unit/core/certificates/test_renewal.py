@@ -14,6 +14,7 @@ from etcd_operator.core.certificates.machine import is_retirement_due
 from etcd_operator.core.certificates.state import Credential, Leaf, Trusted
 from etcd_operator.core.certificates.wanted import wanted_leaves
 from etcd_operator.core.model.live_objects import PodProblem
+from etcd_operator.core.model.requests import ANNOTATION_RENEW, write_time
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.plan.prerequisites import is_correction
@@ -350,3 +351,27 @@ def test_the_authority_of_the_user_is_told_before_it_ends() -> None:
     reason, message = verdict(scene)
     assert reason == verdicts.EXPIRING_SOON
     assert "an authority in ca.crt of mine on 2027-03-04" in message
+
+
+def asked(snapshot: Snapshot, at: datetime) -> Snapshot:
+    """Somebody asks for certificates that were issued after this time."""
+    return with_cluster(snapshot, annotations={ANNOTATION_RENEW: write_time(at)})
+
+
+def test_what_somebody_asks_for_is_renewed_once() -> None:
+    snapshot = later(secured(), 1)
+    assert renewals(snapshot) == {}
+    request = asked(snapshot, snapshot.now)
+    leaves = {leaf.secret for leaf in wanted_leaves(snapshot.cluster.spec, snapshot.naming)}
+    assert renewals(request).keys() == leaves
+    issuing = [a for a in plan(request).actions if isinstance(a, IssueCertificate)]
+    assert {action.why for action in issuing} == {"that was asked for"}
+    for action in issuing:
+        request = after_certificate(request, action)
+    assert renewals(request) == {}
+
+
+@pytest.mark.parametrize("minutes", [-120, 5], ids=["before they were issued", "not yet"])
+def test_what_is_asked_for_another_time_is_not_renewed(minutes: float) -> None:
+    snapshot = later(secured(), 1)
+    assert renewals(asked(snapshot, snapshot.now + timedelta(minutes=minutes))) == {}

@@ -11,11 +11,13 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Compact, Defragment, DisarmAlarm
+from etcd_operator.core.model.requests import ANNOTATION_DEFRAGMENT, write_time
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.status.conditions import judge
 from etcd_operator.core.storage.maintenance import (
+    SMALLEST,
     defragment,
     disarm_corrupt,
     free_space,
@@ -33,6 +35,7 @@ from tests.builders.snapshots import (
     member_id,
     outdated,
     silent,
+    with_cluster,
     with_spec,
 )
 from tests.builders.space import alarmed, sized
@@ -63,6 +66,12 @@ def busy(snapshot: Snapshot, *ordinals: int) -> Snapshot:
         for o, p in snapshot.probes.items()
     }
     return replace(snapshot, probes=probes)
+
+
+def asked(snapshot: Snapshot, minutes: float = 10) -> Snapshot:
+    """Somebody has asked for a defragmentation so many minutes ago."""
+    request = {ANNOTATION_DEFRAGMENT: write_time(NOW - timedelta(minutes=minutes))}
+    return with_cluster(snapshot, annotations=request)
 
 
 FREEING = "etcd refuses writes, because its quota is used up: making room."
@@ -198,6 +207,15 @@ FIRES = (
         ("lead 1>0", "defragment 1"),
     ),
     Fires(
+        "on request, whatever the routine is, and whatever the window",
+        defragment,
+        asked(wasteful(formed(3), 0, 2)),
+        routine.DEFRAGMENTING,
+        "Defragmenting db-2: much of its database file is unused.",
+        Phase.RUNNING,
+        ("defragment 2",),
+    ),
+    Fires(
         "routine: a cluster of one",
         defragment,
         wasteful(formed(1, maintenance=ROUTINE), 0),
@@ -229,6 +247,15 @@ PASSES = (
     Passes("nobody knows whose data it is", disarm_corrupt, alarmed(formed(3), "alarm:CORRUPT ")),
     Passes("routine is not wanted", defragment, wasteful(formed(3), 1)),
     Passes("nothing to gain", defragment, formed(3, maintenance=ROUTINE)),
+    Passes("nothing to gain on request", defragment, asked(formed(3))),
+    Passes("a request of an hour ago", defragment, asked(wasteful(formed(3), 1), 60)),
+    Passes("a request by a clock that is far ahead", defragment, asked(wasteful(formed(3), 1), -6)),
+    Passes(
+        "a file that every defragmentation leaves like that",
+        defragment,
+        asked(sized(formed(3), 1, db_size=SMALLEST - 1, db_size_in_use=SMALLEST // 2)),
+    ),
+    Passes("a member is away on request", defragment, silent(asked(wasteful(formed(3), 1)), 2)),
     Passes(
         "too small", defragment, wasteful(formed(3, maintenance={"defragmentation": {}}), 1)
     ),

@@ -1,0 +1,121 @@
+"""A support bundle: everything about a cluster that the user may read, in one zip file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zipfile
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from etcd_operator import __version__
+from etcd_operator.json_types import Json
+from etcd_operator.plugin.cluster_view import METRICS_PORT, describe
+from etcd_operator.plugin.clusters import find_cluster, selector_of
+from etcd_operator.plugin.log_lines import Source
+from etcd_operator.plugin.log_sources import find_sources
+from etcd_operator.plugin.redaction import Redaction
+from etcd_operator.plugin.rights import Gaps
+from etcd_operator.plugin.session import Session
+from etcd_operator.runtime.kubernetes import api as kube
+from etcd_operator.runtime.kubernetes.api import Kind
+
+LOG_LINES: Final = 5000
+_OWNED: Final = (
+    kube.STATEFUL_SETS,
+    kube.PODS,
+    kube.CLAIMS,
+    kube.SERVICES,
+    kube.CONFIG_MAPS,
+    kube.DISRUPTION_BUDGETS,
+    kube.NETWORK_POLICIES,
+    kube.JOBS,
+)
+_OF_THE_NAMESPACE: Final = (kube.BACKUPS, kube.RESTORES, kube.EVENTS)
+
+
+async def collect(session: Session, name: str) -> tuple[dict[str, str], Gaps]:
+    """Return the files of a bundle by name, redacted, and what could not be read."""
+    cluster, gaps = await find_cluster(session, name), Gaps()
+    place = cluster["metadata"]["namespace"]
+    secrets = await gaps.list_or_none(session, kube.SECRETS, place)
+    redaction = Redaction(secrets)
+    files = {
+        "cluster.json": _dump(redaction, cluster),
+        "status.json": _dump(redaction, await describe(session, name)),
+    }
+    own = [s for s in secrets if _belongs(s, name)]
+    files["objects/secrets.json"] = _dump(redaction, own)
+    for kind in (*_OWNED, *_OF_THE_NAMESPACE):
+        selector = selector_of(cluster) if kind in _OWNED else ""
+        found = await gaps.list_or_none(session, kind, place, selector)
+        files[f"objects/{kind.plural}.json"] = _dump(redaction, [_name(kind, o) for o in found])
+    files |= await _read_texts(session, gaps, redaction, cluster)
+    about = {"plugin": __version__, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+    files["about.json"] = json.dumps({**about, "notRead": gaps.sentences}, indent=2)
+    return files, gaps
+
+
+def _belongs(secret: Json, name: str) -> bool:
+    labels = secret["metadata"].get("labels") or {}
+    return bool(labels.get("etcd.etcd.io/cluster") == name)
+
+
+def _name(kind: Kind, body: Json) -> Json:
+    """An object as a manifest names it: a list leaves out of what kind its items are."""
+    return {"apiVersion": kind.api_version, "kind": kind.name, **body}
+
+
+async def _read_texts(
+    session: Session, gaps: Gaps, redaction: Redaction, cluster: Json
+) -> dict[str, str]:
+    """Return logs of the members and the operator, of now and before, and the members' metrics."""
+    wanted: list[tuple[str, Awaitable[str]]] = []
+    for source in await find_sources(session, gaps, cluster):
+        who = "operator" if source.about else "members"
+        wanted.append((f"logs/{who}/{source.pod}.log", _read_log(session, gaps, source)))
+        if not source.about:
+            path = kube.PODS.path(source.namespace, f"{source.pod}:{METRICS_PORT}", "proxy")
+            right = f"get pods/proxy of {source.pod}"
+            read = gaps.attempt(right, session.api.read_text(f"{path}/metrics", {}), "")
+            wanted.append((f"metrics/{source.pod}.txt", read))
+    texts = await asyncio.gather(*(work for _, work in wanted))
+    named = zip((file for file, _ in wanted), texts, strict=True)
+    return {file: redaction.clean_text(text) for file, text in named if text}
+
+
+async def _read_log(session: Session, gaps: Gaps, source: Source) -> str:
+    path = kube.PODS.path(source.namespace, source.pod, "log")
+    options = {"container": source.container, "timestamps": "true", "tailLines": str(LOG_LINES)}
+    read = session.api.read_text(path, options)
+    return await gaps.attempt(f"get pods/log of {source.pod}", read, "")
+
+
+def _dump(redaction: Redaction, tree: Json | list[Json]) -> str:
+    cleaned = redaction.clean(_without_managed_fields(tree))
+    return json.dumps(cleaned, indent=2, ensure_ascii=False)
+
+
+def _without_managed_fields(tree: Json | list[Json]) -> Json | list[Json]:
+    """Drop who wrote which field: long, and of no use to a reader."""
+    if isinstance(tree, list):
+        return [_strip(each) for each in tree]
+    return _strip(tree)
+
+
+def _strip(body: Json) -> Json:
+    metadata = body.get("metadata")
+    if not isinstance(metadata, dict):
+        return body
+    return {**body, "metadata": {k: v for k, v in metadata.items() if k != "managedFields"}}
+
+
+def write_bundle(path: Path, files: dict[str, str], say: Callable[[str], None]) -> None:
+    """Write the files as a zip that only the user can read; raises OSError."""
+    path.touch(mode=0o600)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, text in sorted(files.items()):
+            bundle.writestr(name, text)
+    say(f"Wrote {path}: {len(files)} files, {path.stat().st_size} bytes, secrets redacted.")

@@ -1,0 +1,163 @@
+"""etcdctl against a cluster: in a member where nothing is encrypted, else through a port-forward.
+
+The image of the members has etcdctl and no shell, and members hold no client certificate. So with
+TLS the Secret of a client is read with the user's rights, and a local etcdctl uses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from etcd_operator.json_types import Json
+from etcd_operator.plugin.clusters import find_object, members_of
+from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.session import Session
+from etcd_operator.runtime.kubernetes.api import SECRETS
+
+CLIENT_PORT: Final = 2379
+FILES: Final = {"ca.crt": "ETCDCTL_CACERT", "tls.crt": "ETCDCTL_CERT", "tls.key": "ETCDCTL_KEY"}
+_FORWARDING: Final = re.compile(r"Forwarding from 127\.0\.0\.1:([0-9]+)")
+FORWARD_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Etcdctl:
+    """A command that is etcdctl for one cluster, and the environment that it needs."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    async def run(self, *words: str) -> Exit:
+        """Run it on the user's terminal; returns the exit code."""
+        process = await asyncio.create_subprocess_exec(
+            *self.command, *words, env={**os.environ, **self.environment}
+        )
+        return Exit.DONE if await process.wait() == 0 else Exit.FAILED
+
+    async def read(self, *words: str) -> str:
+        """Return what it prints; raises PluginError with what it says when it fails."""
+        process = await asyncio.create_subprocess_exec(
+            *self.command,
+            *words,
+            env={**os.environ, **self.environment},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        if process.returncode != 0:
+            lines = err.decode(errors="replace").strip().splitlines()
+            raise PluginError(f"etcdctl: {lines[-1] if lines else 'it failed'}", Exit.FAILED)
+        return out.decode(errors="replace")
+
+
+def has_client_tls(cluster: Json) -> bool:
+    """Whether clients speak TLS with the members."""
+    tls = (cluster["spec"].get("security") or {}).get("tls")
+    if tls is None:
+        return False
+    return bool(tls.get("enabled", True) and tls.get("clientTLSEnabled", True))
+
+
+def choose_secret(cluster: Json, user: str) -> str:
+    """Return the Secret with the client certificate: of a user, of root with users, or of all."""
+    name = cluster["metadata"]["name"]
+    if user:
+        return f"{name}-user-{user}"
+    auth = (cluster["spec"].get("security") or {}).get("auth")
+    if auth is None or auth.get("enabled") is False:
+        return f"{name}-client-tls"
+    roots = [
+        each["name"] for each in auth.get("users") or () if "root" in (each.get("roles") or ())
+    ]
+    return f"{name}-user-{roots[0]}" if roots else f"{name}-operator-tls"
+
+
+def choose_member(cluster: Json, wanted: str = "") -> str:
+    """Return the member to ask: the wanted one, or the first that serves."""
+    names = [member["name"] for member in members_of(cluster)]
+    if wanted and wanted not in names:
+        raise PluginError(f"There is no member {wanted}: {', '.join(names)}.", Exit.NOT_FOUND)
+    serving = [member["name"] for member in members_of(cluster) if member.get("ready")]
+    found = [wanted] if wanted else serving or names
+    if not found:
+        name = cluster["metadata"]["name"]
+        raise PluginError(f"EtcdCluster {name} has no member to ask.", Exit.FAILED)
+    return found[0]
+
+
+@asynccontextmanager
+async def open_etcdctl(
+    session: Session, cluster: Json, *, user: str = "", member: str = "", local: bool = False
+) -> AsyncIterator[Etcdctl]:
+    """Yield etcdctl for a cluster; `local` has it run here, so that it can write files."""
+    asked = choose_member(cluster, member)
+    if not local and not has_client_tls(cluster):
+        words = ("exec", "--stdin", asked, "--container=etcd", "--", "etcdctl")
+        yield Etcdctl(tuple(session.kubectl(*words)))
+        return
+    program = shutil.which("etcdctl")
+    if program is None:
+        why = "it writes here" if not has_client_tls(cluster) else "the cluster speaks TLS"
+        raise PluginError(f"etcdctl is not on PATH, and is needed: {why}.", Exit.TOOL_MISSING)
+    with tempfile.TemporaryDirectory(prefix="kubectl-etcd-") as folder:
+        environment = await write_client_files(session, cluster, user, Path(folder))
+        async with forward(session, asked) as port:
+            scheme = "https" if has_client_tls(cluster) else "http"
+            endpoint = {"ETCDCTL_ENDPOINTS": f"{scheme}://127.0.0.1:{port}"}
+            yield Etcdctl((program,), environment | endpoint)
+
+
+async def write_client_files(
+    session: Session, cluster: Json, user: str, folder: Path
+) -> dict[str, str]:
+    """Write the client certificate for the user alone; returns the environment of etcdctl."""
+    if not has_client_tls(cluster):
+        return {}
+    secret = await find_object(session, SECRETS, choose_secret(cluster, user))
+    data, environment = secret.get("data") or {}, {}
+    for name, variable in FILES.items():
+        path = folder / name
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(base64.b64decode(data.get(name, "")))
+        environment[variable] = str(path)
+    return environment
+
+
+@asynccontextmanager
+async def forward(session: Session, pod: str, local_port: int = 0) -> AsyncIterator[int]:
+    """Forward a local port to a member's port for clients; yields the port."""
+    ports = f"{local_port or ''}:{CLIENT_PORT}"
+    command: Sequence[str] = session.kubectl("port-forward", f"pod/{pod}", ports)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield await asyncio.wait_for(_read_port(process), FORWARD_SECONDS)
+    except TimeoutError:
+        raise PluginError(f"No port-forward to Pod {pod}.", Exit.UNREACHABLE) from None
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _read_port(process: asyncio.subprocess.Process) -> int:
+    assert process.stdout and process.stderr  # noqa: S101, PT018 (narrowing: both are pipes)
+    line = (await process.stdout.readline()).decode()
+    found = _FORWARDING.match(line)
+    if found is None:
+        said = (await process.stderr.read()).decode().strip()
+        code = Exit.FORBIDDEN if "forbidden" in said.lower() else Exit.UNREACHABLE
+        raise PluginError(f"No port-forward: {said or line.strip()}", code)
+    return int(found[1])

@@ -1,0 +1,93 @@
+"""Log lines of members and of the operator, made alike: time, source, level, sentence, details."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from etcd_operator.json_types import Json
+from etcd_operator.plugin.session import Session
+from etcd_operator.runtime.kubernetes.api import PODS
+
+# What a line is made of already, and what nobody reads: where in the source it was written.
+_HEAD: Final = frozenset({"level", "ts", "msg", "caller", "timestamp", "event", "logger"})
+STYLES: Final = {"warn": "yellow", "warning": "yellow", "error": "red", "fatal": "bold red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A container whose log is read; `about` keeps only the operator's lines about that cluster."""
+
+    namespace: str
+    pod: str
+    container: str
+    about: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a log."""
+
+    time: str
+    source: str
+    level: str
+    text: str
+
+
+def parse_line(source: Source, raw: str) -> Line | None:
+    """Read a line that begins with the time of Kubernetes; None for one about something else."""
+    moment, _, text = raw.partition(" ")
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        return None if source.about else Line(moment, source.pod, "", text)
+    if source.about and not _is_about(said, source.about):
+        return None
+    sentence = str(said.get("msg") or said.get("event") or "")
+    details = " ".join(f"{key}={_write(said[key])}" for key in said if key not in _HEAD)
+    level = str(said.get("level", ""))
+    return Line(moment, source.pod, level, f"{sentence}  {details}".rstrip())
+
+
+def _is_about(said: Json, cluster: tuple[str, str]) -> bool:
+    namespace, name = cluster
+    told = said.get("cluster")
+    return told == f"{namespace}/{name}" or (told == name and said.get("namespace") == namespace)
+
+
+def _write(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+async def read_lines(session: Session, source: Source, tail: int) -> list[Line]:
+    """Return the last lines of a log; raises the errors of `errors`."""
+    text = await session.api.read_text(_path(source), _parameters(source, tail, follow=False))
+    return list(_parse(source, text.splitlines()))
+
+
+async def follow_lines(session: Session, source: Source, tail: int) -> AsyncIterator[Line]:
+    """Yield the last lines of a log and all that follow, until its container ends."""
+    parameters = _parameters(source, tail, follow=True)
+    async for raw in session.api.stream_lines(_path(source), parameters):
+        for line in _parse(source, [raw]):
+            yield line
+
+
+def _parse(source: Source, raws: list[str]) -> Iterator[Line]:
+    for raw in raws:
+        line = parse_line(source, raw)
+        if line is not None:
+            yield line
+
+
+def _path(source: Source) -> str:
+    return PODS.path(source.namespace, source.pod, "log")
+
+
+def _parameters(source: Source, tail: int, *, follow: bool) -> dict[str, str]:
+    wanted = {"container": source.container, "timestamps": "true", "tailLines": str(tail)}
+    return wanted | ({"follow": "true"} if follow else {})

@@ -1,0 +1,39 @@
+"""Pods whose logs are about a cluster: its members', and the operator's that serves it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from etcd_operator.json_types import Json
+from etcd_operator.plugin.clusters import selector_of
+from etcd_operator.plugin.log_lines import Source
+from etcd_operator.plugin.rights import Gaps
+from etcd_operator.plugin.session import Session
+from etcd_operator.runtime.kubernetes.api import PODS
+
+# As `core/lifecycle/serving_operator.py` writes it: the namespace of the operator that serves.
+ANNOTATION_OPERATOR: Final = "etcd.etcd.io/operator"
+OPERATOR_SELECTOR: Final = "app.kubernetes.io/name=etcd-operator"
+
+
+async def find_sources(session: Session, gaps: Gaps, cluster: Json) -> list[Source]:
+    """Return the containers to read; what may not be listed is left out, and said."""
+    metadata = cluster["metadata"]
+    pods = await gaps.list_or_none(session, PODS, metadata["namespace"], selector_of(cluster))
+    found = [_source(pod) for pod in pods if _has_etcd(pod)]
+    home = (metadata.get("annotations") or {}).get(ANNOTATION_OPERATOR)
+    if home:
+        operators = await gaps.list_or_none(session, PODS, home, OPERATOR_SELECTOR)
+        about = (metadata["namespace"], metadata["name"])
+        found += [_source(pod, about) for pod in operators]
+    return found
+
+
+def _has_etcd(pod: Json) -> bool:
+    return any(each["name"] == "etcd" for each in pod["spec"].get("containers") or ())
+
+
+def _source(pod: Json, about: tuple[str, str] | None = None) -> Source:
+    metadata, containers = pod["metadata"], pod["spec"].get("containers") or [{"name": ""}]
+    container = "etcd" if about is None else containers[0]["name"]
+    return Source(metadata["namespace"], metadata["name"], container, about)

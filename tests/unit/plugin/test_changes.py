@@ -1,0 +1,274 @@
+"""What each verb writes, and that nothing is written that was not agreed to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from etcd_operator.errors import Conflict, Forbidden, Invalid
+from etcd_operator.runtime.kubernetes.api import BACKUPS, CLAIMS, CLUSTERS
+from tests.builders.plugin import Terminal
+from tests.fakes.kubernetes import Weather
+from tests.fakes.user_api import NAMESPACE, put_cluster, put_pods
+
+LABEL = {"labels": {"etcd.etcd.io/cluster": "db"}}
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    terminal = Terminal()
+    put_cluster(terminal.server)
+    put_pods(terminal.server)
+    for ordinal in range(3):
+        terminal.server.put(CLAIMS, f"data-db-{ordinal}", {"metadata": LABEL}, NAMESPACE)
+    return terminal
+
+
+def set_spec(terminal: Terminal, **spec: Any) -> None:
+    cluster = terminal.server.objects["EtcdCluster", NAMESPACE, "db"]
+    terminal.server.put(CLUSTERS, "db", {**cluster, "spec": {**cluster["spec"], **spec}}, NAMESPACE)
+
+
+def written(terminal: Terminal) -> list[Any]:
+    return [body for said, body in terminal.server.sent if not said.startswith(("get", "list"))]
+
+
+TLS: dict[str, Any] = {"security": {"tls": {"caGeneration": 4}}}
+
+
+@pytest.mark.parametrize(
+    ("words", "before", "spec"),
+    [
+        (("scale", "db", "5"), {}, {"size": 5}),
+        (("scale", "db", "1", "--yes"), {}, {"size": 1}),
+        (("stop", "db", "--yes"), {}, {"size": 0}),
+        (("start", "db"), {"size": 0}, {"size": 3}),
+        (("start", "db", "--size=1"), {"size": 0}, {"size": 1}),
+        (("pause", "db"), {}, {"paused": True}),
+        (("resume", "db"), {"paused": True}, {"paused": False}),
+        (("upgrade", "db", "--to=v3.7.0", "-y"), {}, {"version": "v3.7.0"}),
+        (("rotate-ca", "db", "--yes"), TLS, {"security": {"tls": {"caGeneration": 5}}}),
+    ],
+)
+def test_a_verb_writes_one_part_of_the_spec(
+    terminal: Terminal, words: Sequence[str], before: dict[str, Any], spec: dict[str, Any]
+) -> None:
+    set_spec(terminal, **before)
+    uid = terminal.server.objects["EtcdCluster", NAMESPACE, "db"]["metadata"]["uid"]
+    ended = terminal.type(*words)
+    assert (ended.code, ended.out[-2:]) == (0, ".\n"), ended
+    assert written(terminal) == [{"spec": spec, "metadata": {"uid": uid}}]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("scale", "db", "1"),
+        ("stop", "db"),
+        ("restart", "db"),
+        ("upgrade", "db", "--to=v3.7.0"),
+        ("replace", "db-1"),
+        ("defrag", "db"),
+        ("rotate-ca", "db"),
+        ("restore", "nightly", "--in-place=db"),
+        ("recover", "db", "--accepted-revision=7"),
+    ],
+)
+@pytest.mark.parametrize("answer", ["", "n\n", "what\n"])
+def test_what_stops_or_deletes_or_may_lose_is_asked_for_first(
+    terminal: Terminal, words: Sequence[str], answer: str
+) -> None:
+    set_spec(terminal, **TLS)
+    terminal.server.put(BACKUPS, "nightly", {"spec": {"clusterName": "db"}}, NAMESPACE)
+    if words[0] == "recover":
+        lost = {"type": "QuorumHealthy", "status": "False", "reason": "MajorityLost"}
+        put_cluster(terminal.server, conditions=[lost])
+    ended = terminal.type(*words, answer=answer)
+    assert ended.code == 7, ended
+    assert "Nothing was changed" in ended.err
+    assert written(terminal) == []
+
+
+@pytest.mark.parametrize("answer", ["y\n", "YES\n"])
+def test_a_yes_goes_on(terminal: Terminal, answer: str) -> None:
+    ended = terminal.type("scale", "db", "1", answer=answer)
+    assert ended.code == 0
+    assert "db-1, db-2 leave EtcdCluster db" in ended.err
+    assert "their disks are deleted" in ended.err
+
+
+def test_growth_asks_for_nothing(terminal: Terminal) -> None:
+    ended = terminal.type("scale", "db", "5")
+    assert ended == (0, "spec.size of EtcdCluster db is 5; it was 3.\n", "")
+
+
+def test_restart_is_another_annotation_of_the_template(terminal: Terminal) -> None:
+    assert terminal.type("restart", "db", "--yes").code == 0
+    (patch,) = written(terminal)
+    (key,) = patch["spec"]["podTemplate"]["annotations"]
+    assert key == "kubectl.kubernetes.io/restartedAt"
+
+
+def test_replace_annotates_exactly_the_pod_that_was_looked_at(terminal: Terminal) -> None:
+    assert terminal.type("replace", "db-1", "--yes").code == 0
+    uid = terminal.server.objects["Pod", NAMESPACE, "db-1"]["metadata"]["uid"]
+    annotations = {"etcd.etcd.io/replace-member": "true"}
+    assert written(terminal) == [{"metadata": {"uid": uid, "annotations": annotations}}]
+    unknown = terminal.type("replace", "db-7", "--yes")
+    assert (unknown.code, unknown.err) == (
+        3,
+        "Namespace team has no Pod db-7 of an etcd cluster. There is db-0, db-1, db-2.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "begins"),
+    [
+        (("move-leader", "db", "--to=db-1"), "etcd.etcd.io/move-leader", "db-1 2"),
+        (("defrag", "db", "--yes"), "etcd.etcd.io/defragment", "2"),
+        (("renew-certificates", "db"), "etcd.etcd.io/renew-certificates", "2"),
+    ],
+)
+def test_what_is_asked_once_is_an_annotation(
+    terminal: Terminal, words: Sequence[str], key: str, begins: str
+) -> None:
+    set_spec(terminal, **TLS)
+    assert terminal.type(*words).code == 0
+    (patch,) = written(terminal)
+    assert patch["metadata"]["annotations"][key].startswith(begins)
+    assert "spec" not in patch
+
+
+def test_only_a_voter_can_be_asked_to_lead(terminal: Terminal) -> None:
+    ended = terminal.type("move-leader", "db", "--to=db-9")
+    assert ended.code == 3
+    assert "db-0, db-1, db-2" in ended.err
+
+
+@pytest.mark.parametrize("verb", ["renew-certificates", "rotate-ca"])
+def test_a_cluster_without_tls_has_no_certificates(terminal: Terminal, verb: str) -> None:
+    ended = terminal.type(verb, "db")
+    assert (ended.code, written(terminal)) == (1, [])
+    assert "without TLS" in ended.err
+
+
+def test_upgrade_without_a_version_only_checks(terminal: Terminal) -> None:
+    ended = terminal.type("upgrade", "db")
+    assert (ended.code, written(terminal)) == (0, [])
+    assert "Versions that may follow: 3.5.x, 3.6.x, 3.7.x" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [("v3.8.0", "cannot follow what members run"), ("three", "is no version of etcd")],
+)
+def test_upgrade_refuses_a_version_before_it_asks(
+    terminal: Terminal, version: str, said: str
+) -> None:
+    ended = terminal.type("upgrade", "db", f"--to={version}", "--yes")
+    assert (ended.code, written(terminal)) == (9, [])
+    assert said in ended.err
+
+
+def test_upgrade_of_a_cluster_that_is_not_well_asks_even_with_yes(terminal: Terminal) -> None:
+    bad = {"type": "Degraded", "status": "True", "reason": "Alarm", "message": "NOSPACE"}
+    put_cluster(terminal.server, conditions=[bad])
+    ended = terminal.type("upgrade", "db", "--to=v3.7.0", "--yes")
+    assert (ended.code, written(terminal)) == (7, [])
+    assert "Check: Degraded is True: NOSPACE" in ended.out
+
+
+def test_start_of_a_running_cluster_changes_nothing(terminal: Terminal) -> None:
+    assert terminal.type("start", "db").code == 1
+    assert written(terminal) == []
+
+
+def test_backup_uses_the_store_of_the_only_schedule(terminal: Terminal) -> None:
+    spec = {"clusterName": "db", "storageType": "S3", "s3": {"bucket": "b"}}
+    schedule = {"schedule": "@daily", "retentionPolicy": {"maxBackups": 3}, "suspend": True}
+    terminal.server.put(BACKUPS, "nightly", {"spec": {**spec, **schedule}}, NAMESPACE)
+    terminal.server.put(BACKUPS, "by-hand", {"spec": spec}, NAMESPACE)
+    ended = terminal.type("backup", "db", "--name=now")
+    assert ended.out == "Created EtcdBackup now, with the store of nightly.\n"
+    assert terminal.server.objects["EtcdBackup", NAMESPACE, "now"]["spec"] == spec
+    assert terminal.type("backup", "db", "--like=ngihtly").err.endswith("There is nightly.\n")
+
+
+def test_backup_without_any_store_says_so(terminal: Terminal) -> None:
+    ended = terminal.type("backup", "db")
+    assert (ended.code, written(terminal)) == (3, [])
+    assert "no EtcdBackup that says where to" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "name"),
+    [(("--to=copy",), "New", "copy"), (("--in-place=db", "--yes"), "Replace", "db")],
+)
+def test_restore_creates_an_object(
+    terminal: Terminal, words: Sequence[str], kind: str, name: str
+) -> None:
+    terminal.server.put(BACKUPS, "nightly", {"spec": {"clusterName": "db"}}, NAMESPACE)
+    assert terminal.type("restore", "nightly", *words).code == 0
+    (created,) = terminal.server.find("EtcdRestore")
+    spec = {"backupName": "nightly", "clusterName": name, "restoreType": kind}
+    assert created["spec"] == spec
+
+
+@pytest.mark.parametrize("words", [(), ("--to=a", "--in-place=b")])
+def test_restore_has_one_target(terminal: Terminal, words: Sequence[str]) -> None:
+    assert terminal.type("restore", "nightly", *words).code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (Forbidden('User "jo" cannot patch resource "etcdclusters"', 403), 5, "cannot patch"),
+        (Invalid("spec.size 2 is even", 422), 9, "The API server refuses it: spec.size 2 is even"),
+        (Conflict("it is another one", 409), 1, "Nothing was changed"),
+    ],
+)
+def test_a_refused_change_is_one_sentence_and_its_exit_code(
+    terminal: Terminal, error: Exception, code: int, said: str
+) -> None:
+    def fail() -> Any:
+        return error
+
+    terminal.server.change(Weather(error=fail, only_writes=True))
+    ended = terminal.type("scale", "db", "5")
+    assert (ended.code, ended.out) == (code, "")
+    assert said in ended.err
+
+
+def lose_majority(terminal: Terminal) -> None:
+    lost = {"type": "QuorumHealthy", "status": "False", "reason": "MajorityLost"}
+    put_cluster(terminal.server, conditions=[lost])
+    for ordinal, revision in ((0, 41), (2, 42)):
+        terminal.api.metrics(f"db-{ordinal}", etcd_debugging_mvcc_current_revision=revision)
+
+
+def test_recover_shows_every_revision_and_writes_the_approval(terminal: Terminal) -> None:
+    lose_majority(terminal)
+    ended = terminal.type("recover", "db", answer="db\n")
+    assert ended.code == 0
+    lines = [line.split() for line in ended.out.splitlines()]
+    assert lines[1:4] == [["db-0", "41"], ["db-1", "unknown"], ["db-2", "42"]]
+    (patch,) = written(terminal)
+    approval = {"clusterID": "8e9e05c52164694d", "acceptedRevision": 42}
+    assert patch["spec"] == {"recovery": {"quorumLoss": approval}}
+
+
+def test_recover_takes_no_yes_but_the_name_of_the_cluster(terminal: Terminal) -> None:
+    lose_majority(terminal)
+    assert terminal.type("recover", "db", "--yes").code == 2
+    assert terminal.type("recover", "db", "--approve=other").code == 7
+    assert terminal.type("recover", "db", answer="y\n").code == 7
+    assert written(terminal) == []
+    assert terminal.type("recover", "db", "--approve=db").code == 0
+
+
+def test_recover_of_a_cluster_with_its_majority_is_refused(terminal: Terminal) -> None:
+    ended = terminal.type("recover", "db", answer="db\n")
+    assert (ended.code, written(terminal)) == (1, [])
+    assert "has not lost its majority" in ended.err
