@@ -78,6 +78,10 @@ demo: venv ## Everything from nothing: Kubernetes, operator, a cluster of three,
 demo-backup: venv ## A cluster that is written, backed up, lost with its disks, restored and read
 	@$(PY) -m demo --backup --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)" --nodes $(NODES)
 
+.PHONY: plugin
+plugin: venv ## Build the kubectl plugin as one file, and its krew manifest, in build/plugin
+	@$(PY) -m deploy.plugin
+
 .PHONY: generate check lint types imports generated
 generate: venv ## Write the CRD, the manifests and the reference documents
 	@$(PY) -m deploy

@@ -87,7 +87,9 @@ def load_verb(name: str, verb: Verb) -> TyperCommand:
     """Import a verb and make it a command, with its examples below its help."""
     module = import_module(f"etcd_operator.plugin.verbs.{verb.module}")
     function = getattr(module, verb.function or name.replace("-", "_"))
-    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    single = typer.Typer(
+        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
     examples = "\n\n".join(f"  kubectl etcd {example}" for example in verb.examples)
     single.command(name, epilog=f"Examples:\n\n{examples}", rich_help_panel=verb.group)(function)
     command = typer.main.get_command(single)
@@ -99,6 +101,7 @@ def load_verb(name: str, verb: Verb) -> TyperCommand:
 app = typer.Typer(
     cls=VerbGroup,
     no_args_is_help=True,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -25,10 +25,17 @@ def load_config(context: str) -> SingleConfig:
     try:
         files = [KubeConfig.from_file(path) for path in _find_files()]
         if not files:
-            return _with_user(KubeConfig.from_service_account().get())
+            return _with_user(_find_service_account())
         return _with_user(_merge(files, context))
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise PluginError(f"No connection to Kubernetes: {error}.", Exit.UNREACHABLE) from error
+
+
+def _find_service_account() -> SingleConfig | None:
+    try:
+        return KubeConfig.from_service_account().get()
+    except ConfigError:
+        return None
 
 
 def _find_files() -> list[Path]:

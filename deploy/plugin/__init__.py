@@ -1,0 +1,1 @@
+"""The kubectl plugin as one executable file, and the manifest for krew."""

@@ -1,0 +1,62 @@
+"""Start of the executable file: unpacks it once into the user's cache, and runs it from there.
+
+Compiled modules cannot be imported from a zip, and Python would compile the others anew at each
+start. So the first start unpacks, and every later one finds modules that are compiled. The folder
+is named by the digest of the content: another version has another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+# Written by `archive.build`.
+DIGEST = "@DIGEST@"
+TAG = "@TAG@"
+
+
+def find_folder() -> Path:
+    """Return where the content is, or is to be."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "kubectl-etcd" / DIGEST
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Unpack the content unless it is there; returns where it is."""
+    if folder.is_dir():
+        return folder
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=folder.parent))
+    except OSError:
+        # No home that can be written, as in a container: it is unpacked for this start alone.
+        folder = beside = Path(tempfile.mkdtemp())
+    with zipfile.ZipFile(archive) as outer, outer.open("site.zip") as inner:
+        zipfile.ZipFile(inner).extractall(beside)
+    with contextlib.suppress(OSError):  # another start was faster
+        beside.rename(folder)
+    return folder
+
+
+def start() -> int:
+    """Run the plugin; returns an exit code only if it cannot run here."""
+    running = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    if running != TAG:
+        sys.stderr.write(
+            f"This kubectl-etcd is built for {TAG}, and runs with {running}: use that Python, or "
+            "install it with `pipx install etcd-operator[cli]`.\n"
+        )
+        return 10
+    sys.path.insert(0, str(unpack(Path(sys.argv[0]).resolve(), find_folder())))
+    from etcd_operator.plugin.app import main
+
+    main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(start())
