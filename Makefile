@@ -103,6 +103,25 @@ generated: venv
 
 check: lint types imports generated ## Lint, types, import contracts, generated files
 
+# The site and the bill of materials are made with tools of their own, beside the pinned ones.
+DOCS_KEY := $(shell { cat requirements/docs.txt; $(PYTHON) --version; } 2>&1 | sha256sum | cut -c1-16)
+DOCS_VENV := $(ETCD_OPERATOR_CACHE)/venv-docs-$(DOCS_KEY)
+$(DOCS_VENV)/complete: requirements/docs.txt
+	@mkdir -p $(dir $(DOCS_VENV))
+	@flock $(DOCS_VENV).lock bash -c 'test -e $@ && exit 0; echo "Installing the tools of the documentation" && \
+		rm -rf $(DOCS_VENV) && $(PYTHON) -m venv $(DOCS_VENV) && $(DOCS_VENV)/bin/pip install --quiet \
+		--require-hashes --requirement requirements/docs.txt && touch $@'
+
+.PHONY: docs sbom
+docs: venv $(DOCS_VENV)/complete ## Build the documentation site, strictly: build/docs/site
+	@$(PY) -m docs.site
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet --strict --config-file build/docs/mkdocs.yml
+
+sbom: $(DOCS_VENV)/complete ## Write the bill of materials of the operator's image: build/sbom.json
+	@mkdir -p build
+	@$(DOCS_VENV)/bin/cyclonedx-py requirements requirements/operator.txt --pyproject pyproject.toml \
+		--mc-type application --output-reproducible --of JSON --output-file build/sbom.json
+
 # Members wait for the kubelet most of the time: several tests share two cores.
 E2E_AT_A_TIME ?= 3
 # A test that fails is tried once more; -r lists it as rerun, so that it gets mended.

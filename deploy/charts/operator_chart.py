@@ -13,6 +13,8 @@ from typing import Any, Final
 from deploy.charts.metadata import describe_chart
 from deploy.charts.operator_values import OperatorValues
 from deploy.charts.values_file import render_schema, render_values
+from deploy.dashboards import FLEET, ONE_CLUSTER
+from deploy.dashboards.grafana import write
 from deploy.manifests import CLUSTER_WIDE, LEASE_RULES, RULES, build_installation
 from deploy.monitoring_files import build_pod_monitors, build_rules
 from etcd_operator.api.crd import DEFINITIONS, build_crd
@@ -35,6 +37,8 @@ def build_operator_chart(dump: Dump) -> dict[Path, str]:
         Path("values.yaml"): render_values(OperatorValues),
         Path("values.schema.json"): render_schema(OperatorValues, f"Values of {CHART}"),
         Path("files/alerts.yaml"): dump(build_rules()),
+        Path("files/dashboards/fleet.json"): write(FLEET),
+        Path("files/dashboards/cluster.json"): write(ONE_CLUSTER),
         templates / "_generated.tpl": _define_parts(dump),
         **{
             templates / "crds" / f"{kind.plural}.yaml": _template_crd(build_crd(kind), dump)

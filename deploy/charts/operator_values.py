@@ -135,6 +135,16 @@ class RuleValues(ChartValues):
     labels: Labels = Field({}, description="Labels by which your Prometheus selects it.")
 
 
+class DashboardValues(ChartValues):
+    """The dashboards of deploy/monitoring."""
+
+    enabled: bool = Field(default=False, description="Whether they are made.")
+    labels: Labels = Field(
+        {"grafana_dashboard": "1"}, description="Labels by which Grafana's sidecar finds them."
+    )
+    annotations: Labels = Field({}, description="Annotations, e.g. the folder in Grafana.")
+
+
 class MonitoringValues(ChartValues):
     """What the Prometheus operator is told."""
 
@@ -153,6 +163,9 @@ class MonitoringValues(ChartValues):
     )
     prometheus_rule: RuleValues = Field(
         RuleValues(), description="PrometheusRule with all alerts, each with its runbook."
+    )
+    dashboards: DashboardValues = Field(
+        DashboardValues(), description="ConfigMaps with the dashboards, for Grafana's sidecar."
     )
 
 

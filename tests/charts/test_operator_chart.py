@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.__main__ import MONITORING
 from deploy.manifests import (
     CLUSTER_WIDE,
     LABELS,
@@ -182,6 +183,18 @@ def test_monitors_and_alerts_are_those_of_deploy_monitoring() -> None:
     assert [each["port"] for each in monitor["spec"]["endpoints"]] == ["http"]
     ports = pod_of({})["containers"][0]["ports"]
     assert service["spec"]["ports"][0]["targetPort"] in [port["name"] for port in ports]
+
+
+def test_dashboards_are_those_of_deploy_monitoring() -> None:
+    dashboards = {"enabled": True, "labels": {"find": "me"}, "annotations": {"folder": "etcd"}}
+    rendered = render(CHART, {"monitoring": {"dashboards": dashboards}})
+    maps = [each for each in rendered if each["kind"] == "ConfigMap"]
+    found = {name: text for each in maps for name, text in each["data"].items()}
+    written = MONITORING / "dashboards"
+    assert found == {path.name: path.read_text() for path in written.glob("*.json")}
+    assert len(found) == len(maps) >= 2
+    assert all(each["metadata"]["labels"]["find"] == "me" for each in maps)
+    assert all(each["metadata"]["annotations"] == {"folder": "etcd"} for each in maps)
 
 
 def test_members_of_the_served_namespaces_are_scraped() -> None:

@@ -41,7 +41,14 @@ def test_every_level_is_a_target_of_the_makefile(monkeypatch: pytest.MonkeyPatch
     assert {*everything, levels.BESIDE} <= targets
     assert levels.FROM in usual
     assert everything[: len(usual)] == usual
-    assert set(everything) - set(usual) == {"olm", "mutants", "transitions", "injection", "chaos"}
+    assert set(everything) - set(usual) == {
+        "docs",
+        "olm",
+        "mutants",
+        "transitions",
+        "injection",
+        "chaos",
+    }
 
 
 def test_minutes_and_repeated_tests_are_listed_once(
