@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from deploy.alerts import GROUPS
 from deploy.alerts.alert import Alert
+from deploy.alerts.pace import SHIPPED, Pace
 from deploy.manifests import LABELS, NAME, NAMESPACE, PORT
 from etcd_operator.core.model.naming import (
     LABEL_CLUSTER,
@@ -26,11 +27,11 @@ MEMBERS: Final = f"{NAME}-members"
 _POD: Final = "__meta_kubernetes_pod_"
 
 
-def build_rules() -> Json:
+def build_rules(pace: Pace = SHIPPED) -> Json:
     """Rules as Prometheus reads them: `rule_files`."""
     return {
         "groups": [
-            {"name": group, "rules": [_build_rule(alert) for alert in alerts]}
+            {"name": group, "rules": [_build_rule(pace.change(alert)) for alert in alerts]}
             for group, alerts in GROUPS.items()
         ]
     }
@@ -77,12 +78,12 @@ def build_pod_monitors() -> list[Json]:
     return [_custom("PodMonitor", NAME, operator), _custom("PodMonitor", MEMBERS, members)]
 
 
-def build_scrape_configs() -> Json:
+def build_scrape_configs(interval: str = INTERVAL) -> Json:
     """The same Pods, for the configuration of Prometheus."""
     operator = {
         "job_name": NAME,
         "honor_labels": True,
-        "scrape_interval": INTERVAL,
+        "scrape_interval": interval,
         "kubernetes_sd_configs": [{"role": "pod", "namespaces": {"names": [NAMESPACE]}}],
         "relabel_configs": [
             *(_keep(_label(label), value) for label, value in LABELS.items()),
@@ -92,7 +93,7 @@ def build_scrape_configs() -> Json:
     }
     members = {
         "job_name": MEMBERS,
-        "scrape_interval": INTERVAL,
+        "scrape_interval": interval,
         "kubernetes_sd_configs": [{"role": "pod"}],
         "relabel_configs": [
             _keep(_label(LABEL_MANAGED_BY), MANAGED_BY),

@@ -35,6 +35,7 @@ from local.programs import (
     object_store,
 )
 from local.progress import Progress
+from local.prometheus_image import prometheus_archive
 
 PLACES = read_places(os.environ)
 
@@ -125,6 +126,8 @@ def make_image(options: argparse.Namespace) -> None:
         elif options.which == "object-store":
             build.build_all([object_store()], PLACES, progress)
             archives = [images.object_store_archive(PLACES)]
+        elif options.which == "prometheus":
+            archives = [prometheus_archive(PLACES, progress)]
         else:
             archives = [operator_image.build_image(options.tag, PLACES, progress, options.source)]
     for archive in archives:
@@ -232,7 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     add_logs.add_argument("--collect", type=Path, metavar="DIR")
     add("build", build_programs)
     add_image = add("image", make_image)
-    add_image.add_argument("which", choices=["etcd", "object-store", "operator"])
+    add_image.add_argument("which", choices=["etcd", "object-store", "operator", "prometheus"])
     add_image.add_argument("--tag", default="etcd-operator:local", help="the operator image's name")
     add_image.add_argument("--source", type=Path, default=PROJECT, help="the tree to build it from")
     add("load", load).add_argument("archive", type=Path)

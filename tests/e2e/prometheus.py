@@ -1,0 +1,292 @@
+"""A real Prometheus with its Alertmanager, and a receiver of what that delivers, in one Pod.
+
+Rules and scrape configurations are the shipped ones, at a pace. Kubelets are scraped as well, as
+most installations do; the shipped files leave that to them.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from deploy.alerts.pace import SHIPPED, Pace
+from deploy.manifests import NAME as OPERATOR
+from deploy.manifests import NAMESPACE as OPERATOR_NAMESPACE
+from deploy.monitoring_files import INTERVAL, build_rules, build_scrape_configs
+from deploy.target import Target, ask_local
+from etcd_operator.json_types import Json
+from local.prometheus_image import PROMETHEUS_IMAGE
+from tests.e2e.harness import wait_until
+from tests.e2e.prometheus_sidecar import PORT as SIDECAR
+from tests.injection.session import own_namespace
+
+NAME: Final = "prometheus"
+SERVER: Final = 9090
+ALERTMANAGER: Final = 9093
+_TOKEN: Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+_SIDECAR: Final = (Path(__file__).parent / "prometheus_sidecar.py").read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A delivered notification about one alert; `received` is the receiver's clock."""
+
+    alert: str
+    labels: dict[str, str]
+    firing: bool
+    received: float
+    runbook: str = ""
+
+    def is_about(self, alert: str, labels: dict[str, str]) -> bool:
+        """Whether it is one of this alert, with at least these labels."""
+        return self.alert == alert and labels.items() <= self.labels.items()
+
+
+@dataclass
+class Prometheus:
+    """The Pod, asked through the API server's proxy: that works wherever kubectl does."""
+
+    target: Target
+    namespace: str
+    _known: list[Notice] = field(default_factory=list)
+
+    def query(self, expression: str) -> list[Json]:
+        """Return the samples that an expression has now."""
+        words = urllib.parse.urlencode({"query": expression})
+        answer = json.loads(self.ask(SERVER, f"api/v1/query?{words}"))
+        found: list[Json] = answer["data"]["result"]
+        return found
+
+    def ask(self, port: int, path: str) -> str:
+        """Return what one of the three programs answers."""
+        pod = f"/api/v1/namespaces/{self.namespace}/pods/{NAME}:{port}/proxy/{path}"
+        return self.target.run("get", "--raw", pod)
+
+    def notices(self) -> list[Notice]:
+        """Return all that was delivered, oldest first."""
+        return [
+            Notice(
+                each["labels"]["alertname"],
+                each["labels"],
+                each["status"] == "firing",
+                each["received"],
+                each["annotations"].get("runbook_url", ""),
+            )
+            for each in json.loads(self.ask(SIDECAR, ""))
+        ]
+
+    def firing(self, labels: dict[str, str] | None = None) -> set[str]:
+        """Return the names of the alerts with these labels that fire now, by Prometheus itself."""
+        active = json.loads(self.ask(SERVER, "api/v1/alerts"))["data"]["alerts"]
+        return {
+            each["labels"]["alertname"]
+            for each in active
+            if each["state"] == "firing" and (labels or {}).items() <= each["labels"].items()
+        }
+
+    def wait_fired(
+        self, alert: str, labels: dict[str, str], since: float, seconds: float = 90.0
+    ) -> Notice:
+        """Wait until the receiver was told, after a time, that an alert fires."""
+        return self._wait(alert, labels, since, seconds, firing=True)
+
+    def wait_cleared(
+        self, alert: str, labels: dict[str, str], since: float, seconds: float = 90.0
+    ) -> Notice:
+        """Wait until the receiver was told, after a time, that it does no more for any member."""
+        notice = self._wait(alert, labels, since, seconds, firing=False)
+        wait_until(f"{alert} is quiet", lambda: alert not in self.firing(labels), seconds)
+        return notice
+
+    def _wait(
+        self, alert: str, labels: dict[str, str], since: float, seconds: float, *, firing: bool
+    ) -> Notice:
+        found: list[Notice] = []
+
+        def told() -> bool:
+            found[:] = [
+                notice
+                for notice in self.notices()
+                if notice.is_about(alert, labels)
+                and notice.firing is firing
+                and notice.received >= since
+            ]
+            return bool(found)
+
+        wait_until(f"{alert} {'fires' if firing else 'clears'}", told, seconds)
+        return found[0]
+
+    def clock(self) -> float:
+        """Return the time as the receiver has it: this machine's, in the local cluster."""
+        return time.time()
+
+
+@contextmanager
+def running(
+    target: Target, name: str, pace: Pace = SHIPPED, interval: str = INTERVAL
+) -> Iterator[Prometheus]:
+    """Run it in a namespace of its own; the local cluster is given its image."""
+    ask_local("image", "prometheus")
+    with own_namespace(target, name):
+        rights = _rights(name)
+        try:
+            target.apply(*rights, _configuration(name, pace, interval), _pod(target, name))
+            target.run("wait", f"pod/{NAME}", f"--namespace={name}", "--for=condition=Ready")
+            prometheus = Prometheus(target, name)
+            wait_until(
+                "the operator is scraped", lambda: bool(prometheus.query("etcd_operator_leading"))
+            )
+            yield prometheus
+        finally:
+            for each in rights[1:]:
+                target.run("delete", each["kind"], each["metadata"]["name"], "--ignore-not-found")
+
+
+def _configuration(namespace: str, pace: Pace, interval: str) -> Json:
+    scraped = [*build_scrape_configs(interval)["scrape_configs"], _kubelets()]
+    server = {
+        "global": {"scrape_interval": interval, "evaluation_interval": interval},
+        "rule_files": ["/etc/monitoring/rules.yaml"],
+        "alerting": {
+            "alertmanagers": [{"static_configs": [{"targets": [f"localhost:{ALERTMANAGER}"]}]}]
+        },
+        "scrape_configs": [_discover_over_http(config, interval) for config in scraped],
+    }
+    route = {"receiver": "test", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s"}
+    url = f"http://localhost:{SIDECAR}/"
+    alertmanager = {
+        "route": {**route, "repeat_interval": "24h"},
+        "receivers": [
+            {"name": "test", "webhook_configs": [{"url": url, "send_resolved": True}]},
+        ],
+    }
+    files = {
+        "prometheus.yaml": server,
+        "rules.yaml": build_rules(pace),
+        "alertmanager.yaml": alertmanager,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": NAME, "namespace": namespace},
+        "data": {path: yaml.safe_dump(content) for path, content in files.items()},
+    }
+
+
+def _discover_over_http(config: Json, interval: str) -> Json:
+    """Return the configuration with the sidecar in place of discovery by Kubernetes."""
+    role = config["kubernetes_sd_configs"][0]["role"]
+    url = f"http://localhost:{SIDECAR}/{role}s"
+    rest = {key: value for key, value in config.items() if key != "kubernetes_sd_configs"}
+    return {**rest, "http_sd_configs": [{"url": url, "refresh_interval": interval}]}
+
+
+def _kubelets() -> Json:
+    return {
+        "job_name": "kubelet",
+        "scheme": "https",
+        "tls_config": {"insecure_skip_verify": True},
+        "authorization": {"credentials_file": _TOKEN},
+        "kubernetes_sd_configs": [{"role": "node"}],
+    }
+
+
+def _rights(namespace: str) -> list[Json]:
+    authority = "rbac.authorization.k8s.io"
+    reads = ["get", "list", "watch"]
+    name = f"{NAME}-{namespace}"
+    subject = {"kind": "ServiceAccount", "name": NAME, "namespace": namespace}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": NAME, "namespace": namespace},
+        },
+        {
+            "apiVersion": f"{authority}/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": name},
+            "rules": [
+                {"apiGroups": [""], "resources": ["pods", "nodes"], "verbs": reads},
+                {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]},
+            ],
+        },
+        {
+            "apiVersion": f"{authority}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": authority, "kind": "ClusterRole", "name": name},
+            "subjects": [subject],
+        },
+    ]
+
+
+def _pod(target: Target, namespace: str) -> Json:
+    place = f"--namespace={OPERATOR_NAMESPACE}"
+    deployment = target.read("get", "deployment", OPERATOR, place)
+    operator_image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    server = [
+        "prometheus",
+        "--config.file=/etc/monitoring/prometheus.yaml",
+        "--storage.tsdb.path=/data/prometheus",
+    ]
+    alertmanager = [
+        "prometheus-alertmanager",
+        "--config.file=/etc/monitoring/alertmanager.yaml",
+        "--storage.path=/data/alertmanager",
+        "--cluster.listen-address=",
+    ]
+    python = ["/opt/operator/bin/python", "-c", _SIDECAR]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": NAME, "namespace": namespace},
+        "spec": {
+            "serviceAccountName": NAME,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65532,
+                "fsGroup": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                _container("server", PROMETHEUS_IMAGE, server, SERVER, "/-/ready"),
+                _container(
+                    "alertmanager", PROMETHEUS_IMAGE, alertmanager, ALERTMANAGER, "/-/ready"
+                ),
+                _container("sidecar", operator_image, python, SIDECAR, "/"),
+            ],
+            "volumes": [
+                {"name": "configuration", "configMap": {"name": NAME}},
+                {"name": "data", "emptyDir": {}},
+            ],
+        },
+    }
+
+
+def _container(name: str, image: str, command: list[str], port: int, ready: str) -> Json:
+    confined: dict[str, Any] = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": command,
+        "readinessProbe": {"httpGet": {"path": ready, "port": port}, "periodSeconds": 1},
+        "volumeMounts": [
+            {"name": "configuration", "mountPath": "/etc/monitoring"},
+            {"name": "data", "mountPath": "/data"},
+        ],
+        "securityContext": confined,
+    }
