@@ -7,7 +7,7 @@ labels are honored; members get the same two from the metadata of their Pods.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from deploy.alerts import GROUPS
 from deploy.alerts.alert import Alert
@@ -19,8 +19,7 @@ from etcd_operator.core.model.naming import (
     MANAGED_BY,
     METRICS_PORT,
 )
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 INTERVAL: Final = "30s"
 MEMBERS: Final = f"{NAME}-members"

@@ -12,12 +12,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deploy import reading
+from etcd_operator.json_types import Json
 from local.digests import digest_paths
-
-Json = dict[str, Any]
 
 PROJECT = Path(__file__).resolve().parent.parent
 IMAGE_INPUTS = ("Dockerfile", "requirements/operator.txt", "src")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api.crd import BACKUP, RESTORE, Definition, build_crd
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 INTRODUCTION: Final = """\
 # API reference

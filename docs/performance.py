@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 RESULTS: Final = Path(__file__).parent / "results" / "bench.json"
 BACKUPS: Final = Path(__file__).parent / "results" / "bench-backup.json"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from docs.situations import find_situations, write_situations
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 RESULTS: Final = Path(__file__).parent / "results"
 CHAOS: Final = RESULTS / "chaos.json"

@@ -23,9 +23,8 @@ from etcd_operator.runtime.engine.reconciler import Reconciler
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.task_caches import (
     TaskCaches,
-    WatchedBackups,
     WatchedClusters,
-    WatchedRestores,
+    WatchedTasks,
 )
 from etcd_operator.runtime.engine.tasks import BackupReconciler, RestoreReconciler
 from etcd_operator.runtime.engine.upgrade_turns import Turns
@@ -138,14 +137,14 @@ class Operator:
         return [
             Controller(
                 backups.reconcile,
-                WatchedBackups(self._tasks, self._caches),
+                WatchedTasks(self._tasks.backups, self._tasks, self._caches),
                 self._metrics,
                 self._clock,
                 TASK_WORKERS,
             ),
             Controller(
                 restores.reconcile,
-                WatchedRestores(self._tasks, self._caches),
+                WatchedTasks(self._tasks.restores, self._tasks, self._caches),
                 self._metrics,
                 self._clock,
                 TASK_WORKERS,

@@ -149,3 +149,8 @@ class EtcdRestore:
     created: datetime | None = None
     finalizers: tuple[str, ...] = ()
     flaws: tuple[str, ...] = ()
+
+    @property
+    def cluster_key(self) -> tuple[str, str]:
+        """Namespace and name of the EtcdCluster that it makes, or restores in place."""
+        return self.namespace, self.spec.cluster_name if self.spec else ""

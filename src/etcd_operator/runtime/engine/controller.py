@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 
 from etcd_operator.errors import OperatorError, find_retry_after
-from etcd_operator.runtime.engine.reconciler import Requeue
 from etcd_operator.runtime.engine.workqueue import Urgency, WorkQueue
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
 from etcd_operator.runtime.process import logs
@@ -32,6 +32,14 @@ Key = tuple[str, str]
 STEADY_SECONDS = 1.0
 STEADY_SECONDS_PER_CLUSTER = 0.02
 PASS_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """When to look again: `after` seconds (None: at the steady pace), or after a `failure`."""
+
+    after: float | None = None
+    failure: bool = False
 
 
 class Watched(Protocol):

@@ -30,6 +30,7 @@ from etcd_operator.errors import (
     find_retry_after,
 )
 from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.controller import Requeue
 from etcd_operator.runtime.engine.corrections import Corrections
 from etcd_operator.runtime.engine.decision_log import DecisionLog
 from etcd_operator.runtime.engine.execute import Executor, Outcome
@@ -63,14 +64,6 @@ LOOK_AT_CLAIM = 10.0
 UNOBSERVED_FOR = timedelta(seconds=10)
 # One lost answer, or an API server that restarts, is over before this.
 UNANSWERED_FOR = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Requeue:
-    """When to look again: `after` seconds (None: at the steady pace), or after a `failure`."""
-
-    after: float | None = None
-    failure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

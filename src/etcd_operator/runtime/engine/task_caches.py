@@ -73,6 +73,17 @@ class TaskCaches(CacheGroup):
         """The Pods of those."""
         return tuple(self.pods.in_cluster(namespace, f"{kind}/{name}"))
 
+    def subscribe_to_jobs(self, kind: str, listener: Listener) -> None:
+        """Call `listener(namespace, name)` when a Job of such an object, or its Pod, changes."""
+
+        def note(namespace: str, owner: str) -> None:
+            owner_kind, _, name = owner.partition("/")
+            if owner_kind == kind:
+                listener(namespace, name)
+
+        self.jobs.subscribe(note)
+        self.pods.subscribe(note)
+
     def backups_of(self, cluster: EtcdCluster) -> tuple[BackupState, ...]:
         """How the EtcdBackups of one EtcdCluster stand, by name: those that it allows.
 
@@ -127,52 +138,22 @@ class WatchedClusters:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedBackups:
-    """EtcdBackups, and all that a pass over one looks at."""
+class WatchedTasks:
+    """EtcdBackups or EtcdRestores, and all that a pass over one looks at."""
 
+    roots: Cache[EtcdBackup] | Cache[EtcdRestore]
     tasks: TaskCaches
     clusters: Caches
 
-    @property
-    def roots(self) -> Cache[EtcdBackup]:
-        """The objects that passes are made over."""
-        return self.tasks.backups
-
     def subscribe(self, listener: Listener) -> None:
-        """Tell of EtcdBackups, their Jobs, and the EtcdClusters that they are about."""
-        self.tasks.backups.subscribe(listener)
-        _subscribe_to_tasks(self.tasks, kube.BACKUPS.name, listener)
+        """Tell of them, their Jobs, and the EtcdClusters that they are about."""
+        self.roots.subscribe(listener)
+        self.tasks.subscribe_to_jobs(self.roots.kind.name, listener)
 
         def note(namespace: str, cluster: str) -> None:
-            for backup in self.tasks.backups.values():
-                if backup.cluster_key == (namespace, cluster):
-                    listener(backup.namespace, backup.name)
-
-        self.clusters.clusters.subscribe(note)
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedRestores:
-    """EtcdRestores, and all that a pass over one looks at."""
-
-    tasks: TaskCaches
-    clusters: Caches
-
-    @property
-    def roots(self) -> Cache[EtcdRestore]:
-        """The objects that passes are made over."""
-        return self.tasks.restores
-
-    def subscribe(self, listener: Listener) -> None:
-        """Tell of EtcdRestores, their Jobs, and the EtcdClusters that they make."""
-        self.tasks.restores.subscribe(listener)
-        _subscribe_to_tasks(self.tasks, kube.RESTORES.name, listener)
-
-        def note(namespace: str, cluster: str) -> None:
-            for restore in self.tasks.restores.values():
-                spec = restore.spec
-                if restore.namespace == namespace and spec and spec.cluster_name == cluster:
-                    listener(restore.namespace, restore.name)
+            for task in self.roots.values():
+                if task.cluster_key == (namespace, cluster):
+                    listener(task.namespace, task.name)
 
         self.clusters.clusters.subscribe(note)
 
@@ -181,13 +162,3 @@ def _is_verified_backup(backup: EtcdBackup) -> bool:
     """Whether what it was made for is complete and verified."""
     verified = any(c.type == "Verified" and c.status == "True" for c in backup.status.conditions)
     return backup.status.phase is TaskPhase.COMPLETED and verified
-
-
-def _subscribe_to_tasks(tasks: TaskCaches, kind: str, listener: Listener) -> None:
-    def note(namespace: str, owner: str) -> None:
-        owner_kind, _, name = owner.partition("/")
-        if owner_kind == kind:
-            listener(namespace, name)
-
-    tasks.jobs.subscribe(note)
-    tasks.pods.subscribe(note)

@@ -26,8 +26,8 @@ from etcd_operator.core.tasks.restore.source import RestoreView
 from etcd_operator.errors import Forbidden, Invalid, KubeError
 from etcd_operator.runtime.engine.action_report import ActionReporter
 from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.controller import Requeue
 from etcd_operator.runtime.engine.handlers.tasks import TaskActionHandlers
-from etcd_operator.runtime.engine.reconciler import Requeue
 from etcd_operator.runtime.engine.status_writer import StatusWriter
 from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.engine.warnings import WarningReader

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from etcd_operator.runtime.engine.caches import Caches
-from etcd_operator.runtime.engine.controller import Controller
-from etcd_operator.runtime.engine.reconciler import Requeue
+from etcd_operator.runtime.engine.controller import Controller, Requeue
 from etcd_operator.runtime.process.metrics import Metrics
 from tests.builders.snapshots import raw_cluster
 from tests.fakes.clock import LoopClock

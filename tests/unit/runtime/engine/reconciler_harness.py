@@ -18,11 +18,12 @@ from etcd_operator.errors import OperatorError
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine import reconciler as reconciler_module
 from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.controller import Requeue
 from etcd_operator.runtime.engine.corrections import Corrections
 from etcd_operator.runtime.engine.execute import Executor
 from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.engine.handlers import ActionHandlers
-from etcd_operator.runtime.engine.reconciler import Reconciler, Requeue
+from etcd_operator.runtime.engine.reconciler import Reconciler
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, Kind, KubeApi

@@ -14,8 +14,8 @@ from etcd_operator.runtime.engine.controller import (
     STEADY_SECONDS,
     STEADY_SECONDS_PER_CLUSTER,
     Key,
+    Requeue,
 )
-from etcd_operator.runtime.engine.reconciler import Requeue
 from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
 from etcd_operator.runtime.process.cluster_series import SIZE
 from etcd_operator.runtime.process.series import Sample

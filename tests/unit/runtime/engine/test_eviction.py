@@ -10,7 +10,8 @@ from etcd_operator.core.actions import EvictPod
 from etcd_operator.core.model.decision import POD_START
 from etcd_operator.errors import Conflict, EvictionRefused, KubeUnavailable, NotFound
 from etcd_operator.json_types import Json
-from etcd_operator.runtime.engine.reconciler import TOLD_FROM, Requeue
+from etcd_operator.runtime.engine.controller import Requeue
+from etcd_operator.runtime.engine.reconciler import TOLD_FROM
 from etcd_operator.runtime.kubernetes.client import LightkubeApi, translate_error
 from tests.builders.snapshots import NAMING, formed, outdated
 from tests.fakes.scripted_api import ScriptedApi, perform, raw

@@ -29,7 +29,8 @@ from etcd_operator.errors import (
     Refusal,
 )
 from etcd_operator.runtime.engine import reconciler as reconciler_module
-from etcd_operator.runtime.engine.reconciler import REFUSALS_AT_PACE, Requeue
+from etcd_operator.runtime.engine.controller import Requeue
+from etcd_operator.runtime.engine.reconciler import REFUSALS_AT_PACE
 from etcd_operator.runtime.kubernetes.api import CLUSTERS
 from tests.builders.actions import brief
 from tests.builders.diverging import differing

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from etcd_operator.runtime.engine.reconciler import Requeue
+from etcd_operator.runtime.engine.controller import Requeue
 from tests.unit.runtime.engine.controller_harness import NEVER, Stage, now
 
 pytestmark = pytest.mark.looptime
