@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import httpx2
 from lightkube.config.client_adapter import Client, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 SECONDS: Final = 30.0
 # A connection that was kept open, and that the server has closed meanwhile, is opened once more.
