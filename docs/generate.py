@@ -14,6 +14,7 @@ from docs.headline import write_headline
 from docs.log_schema import write_log_schema
 from docs.metrics import write_metrics
 from docs.performance import write_performance
+from docs.plugin_page import write_plugin
 from docs.reasons import write_reasons
 from docs.reliability import write_reliability
 from docs.source_map import write_source_map
@@ -35,6 +36,7 @@ def generate() -> dict[Path, str]:
         reference / "chart-values.md": ("the models of the values", write_chart_values()),
         reference / "events-and-conditions.md": ("core/reasons", write_reasons()),
         reference / "metrics.md": ("the metrics", write_metrics()),
+        reference / "plugin.md": ("the verbs", write_plugin()),
         reference / "source-map.md": ("the modules", write_source_map()),
         reference / "state-machines.md": ("the tables", write_state_machines()),
         HERE / "monitoring.md": ("deploy/alerts", write_monitoring()),

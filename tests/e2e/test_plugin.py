@@ -1,0 +1,289 @@
+"""Each verb of the kubectl plugin on the real cluster, as a person types it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.plugin.archive import build
+from deploy.target import PROJECT, Target
+from etcd_operator.json_types import Json
+from tests.e2e.harness import Cluster, no_pods_in, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A terminal of a person: `kubectl etcd …` with the plugin on PATH."""
+
+    namespace: str
+    environment: dict[str, str]
+
+    def run(self, *words: str, answer: str = "", code: int = 0) -> str:
+        """Type a command; returns what it printed, its sentences for people last."""
+        command = ["kubectl", "etcd", *words[:1], f"--namespace={self.namespace}", *words[1:]]
+        ended = subprocess.run(
+            command,
+            input=answer,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+            env=self.environment,
+        )
+        assert ended.returncode == code, (words, ended.returncode, ended.stdout, ended.stderr)
+        return ended.stdout + ended.stderr
+
+    def view(self, *words: str) -> Any:
+        """Type a command that reads; returns its document."""
+        return json.loads(self.run(*words, "--output=json"))
+
+    def talk(self, words: list[str], *lines: tuple[str, str]) -> str:
+        """Type a live command on a real terminal: wait for a text, then type a line, and so on."""
+        command = ["kubectl", "etcd", *words, f"--namespace={self.namespace}"]
+        leader, follower = pty.openpty()
+        process = subprocess.Popen(
+            command, stdin=follower, stdout=follower, stderr=follower, env=self.environment
+        )
+        os.close(follower)
+        seen, said = "", ""
+        try:
+            for text, line in lines:
+                seen = read_until(leader, text)
+                said += seen
+                os.write(leader, line.encode())
+            said += read_until(leader, "")
+            process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
+            os.close(leader)
+        return said
+
+
+def read_until(leader: int, text: str) -> str:
+    """Read what a terminal shows until a text is there, or without one until it closes."""
+    shown, begun = "", time.monotonic()
+    while not text or text not in shown:
+        assert time.monotonic() - begun < 60, f"{text} is not in: {shown}"
+        if not select.select([leader], [], [], 1)[0]:
+            continue
+        try:
+            data = os.read(leader, 4096)
+        except OSError:  # the other side has closed
+            data = b""
+        if not data:
+            assert not text, f"{text} is not in: {shown}"
+            break
+        shown += ANSI.sub("", data.decode(errors="replace"))
+    return shown
+
+
+@pytest.fixture
+def shell(target: Target, namespace: str, tmp_path: Path) -> Shell:
+    """The plugin as it is delivered, beside the kubectl of the cluster."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    build(tools / "kubectl-etcd", PROJECT / "src")
+    (tools / "python3").symlink_to(sys.executable)
+    program = Path(shutil.which(target.kubectl[0]) or target.kubectl[0])
+    path = f"{tools}:{program.parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "XDG_CACHE_HOME": str(tmp_path), "COLUMNS": "160"}
+    for word in target.kubectl[1:]:
+        if word.startswith("--kubeconfig="):
+            environment["KUBECONFIG"] = word.partition("=")[2]
+        if word.startswith("--context="):
+            kubeconfig = tmp_path / "kubeconfig"
+            kubeconfig.write_text(target.run("config", "view", "--minify", "--flatten", "--raw"))
+            environment["KUBECONFIG"] = str(kubeconfig)
+    return Shell(namespace, environment)
+
+
+def roles(view: Json) -> dict[str, str]:
+    return {member["name"]: member["role"] for member in view["members"]}
+
+
+def test_each_verb_as_a_person_types_it(cluster: Cluster, shell: Shell, tmp_path: Path) -> None:
+    cluster.create(size=1, version="v3.6.16")
+    cluster.wait_running(1)
+    grown = shell.run("scale", "c", "3", "--wait")
+    assert "spec.size of EtcdCluster c is 3; it was 1." in grown
+    assert "3/3  Healthy" in grown
+    look(shell)
+    use_etcd(shell, tmp_path)
+    change(shell)
+    repair(cluster, shell)
+    report(cluster, shell, tmp_path)
+    shrink_and_stop(shell)
+
+
+def look(shell: Shell) -> None:
+    view = shell.view("status", "c")
+    assert (view["phase"], view["ready"], view["missing"]) == ("Running", 3, [])
+    assert sorted(roles(view).values()) == ["follower", "follower", "leader"]
+    for member in view["members"]:
+        assert member["dbSize"] >= member["dbInUse"] > 0
+        assert member["dbQuota"] == 2 * 2**30
+        assert member["disk"]
+        assert member["node"]
+        assert member["revisionLag"] is not None
+    assert [row["name"] for row in shell.view("status")] == ["c"]
+    assert "c-0" in shell.run("logs", "c", "--tail=5")
+    assert "No certificates" in shell.run("certificates", "c")
+    assert shell.run("status", "cc", code=3).endswith("There is c.\n")
+    # On a terminal it stays, and draws again; Ctrl-C is how it ends.
+    assert "Healthy" in shell.talk(["status", "c", "--watch"], ("Events", "\x03"))
+
+
+def use_etcd(shell: Shell, tmp_path: Path) -> None:
+    assert shell.run("etcdctl", "c", "--", "put", "/app/a", "1").strip() == "OK"
+    said = shell.talk(["shell", "c"], ("c> ", "get /app/a --print-value-only\n"), ("\n1", "exit\n"))
+    assert "Error" not in said
+    assert {"prefix": "/app/", "keys": 1, "sampled": 1, "aboutBytes": 7} in shell.view("top", "c")[
+        "prefixes"
+    ]
+    if shutil.which("etcdctl", path=shell.environment["PATH"]):
+        saved = tmp_path / "snapshot.db"
+        shell.run("snapshot", "save", "c", str(saved))
+        assert saved.stat().st_size > 16384
+        shell.run("snapshot", "save", "c", str(saved), code=2)
+
+
+def change(shell: Shell) -> None:
+    before = roles(shell.view("status", "c"))
+    follower = next(name for name, role in before.items() if role == "follower")
+    shell.run("move-leader", "c", f"--to={follower}", "--wait")
+    assert roles(shell.view("status", "c"))[follower] == "leader"
+    shell.run("pause", "c", "--wait")
+    assert shell.view("status", "c")["paused"] is True
+    shell.run("resume", "c", "--wait")
+    said = shell.run("restart", "c", "--yes", "--wait")
+    assert "Rolling" in said
+    assert "3/3  Healthy" in said
+    assert "Versions that may follow: 3.5.x, 3.6.x, 3.7.x" in shell.run("upgrade", "c")
+    shell.run("upgrade", "c", "--to=v9.9.9", "--yes", code=9)
+
+
+def repair(cluster: Cluster, shell: Shell) -> None:
+    shell.run("defrag", "c", "--yes", "--wait")
+    before = cluster.member("c-1")["id"]
+    shell.run("replace", "c-1", "--yes", "--wait")
+    assert cluster.member("c-1")["id"] != before
+    assert "has not lost its majority" in shell.run("recover", "c", "--approve=c", code=1)
+
+
+def report(cluster: Cluster, shell: Shell, tmp_path: Path) -> None:
+    bundle = tmp_path / "c.zip"
+    shell.run("report", "c", f"--output={bundle}")
+    with zipfile.ZipFile(bundle) as opened:
+        names = set(opened.namelist())
+    assert {"cluster.json", "status.json", "objects/pods.json", "about.json"} <= names
+    assert {f"logs/members/c-{n}.log" for n in range(3)} <= names
+    assert {f"metrics/c-{n}.txt" for n in range(3)} <= names
+
+
+def shrink_and_stop(shell: Shell) -> None:
+    assert "Nothing was changed" in shell.run("scale", "c", "1", answer="n\n", code=7)
+    shell.run("scale", "c", "1", "--wait", answer="y\n")
+    assert "Stopped" in shell.run("stop", "c", "--yes", "--wait")
+    assert "1/1  Healthy" in shell.run("start", "c", "--wait")
+    kept = shell.run("etcdctl", "c", "--", "get", "/app/a", "--print-value-only")
+    assert kept.strip() == "1"
+
+
+def find_secrets(cluster: Cluster) -> list[bytes]:
+    """Every line of every Secret of the namespace that is a secret, and its form in base64."""
+    words = set()
+    for secret in cluster.read("get", "secrets")["items"]:
+        for encoded in secret["data"].values():
+            lines = base64.b64decode(encoded).splitlines()
+            words |= {encoded.encode(), *(line for line in lines if b"-----" not in line)}
+    return [word for word in words if len(word) >= 16]
+
+
+def test_certificates_backups_and_no_secret_in_a_report(
+    cluster: Cluster, shell: Shell, tmp_path: Path
+) -> None:
+    user = {"name": "web", "roles": ["root"]}
+    cluster.create(size=1, version="v3.6.16", security={"tls": {}, "auth": {"users": [user]}})
+    archive = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "archive", "namespace": cluster.namespace},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
+    to_disk = {
+        "apiVersion": "etcd.etcd.io/v1alpha1",
+        "kind": "EtcdBackup",
+        "metadata": {"name": "nightly", "namespace": cluster.namespace},
+        "spec": {
+            "clusterName": "c",
+            "storageType": "Local",
+            "local": {"claimName": "archive"},
+            "schedule": "0 0 1 1 *",
+        },
+    }
+    cluster.target.apply(archive, to_disk)
+    cluster.wait_running(1)
+    days = shell.view("certificates", "c")
+    assert {row["secret"] for row in days} >= {"c-client-tls", "c-server-tls"}
+    before = {row["secret"]: row["notAfter"] for row in days}
+    shell.run("renew-certificates", "c", "--wait")
+    after = {row["secret"]: row["notAfter"] for row in shell.view("certificates", "c")}
+    assert after["c-client-tls"] > before["c-client-tls"]
+    if shutil.which("etcdctl", path=shell.environment["PATH"]):
+        assert shell.run("etcdctl", "c", "--", "put", "a", "1").strip() == "OK"
+        assert "web" in shell.run("etcdctl", "c", "--user=web", "--", "user", "list")
+    shell.run("backup", "c", "--name=now", "--wait")
+    rows = {row["name"]: row for row in shell.view("backups", "c")}
+    assert (rows["now"]["phase"], rows["now"]["verified"]) == ("Completed", "True")
+    shell.run("restore", "now", "--to=copy", "--wait")
+    bundle = tmp_path / "c.zip"
+    shell.run("report", "c", f"--output={bundle}")
+    with zipfile.ZipFile(bundle) as opened:
+        texts = {name: opened.read(name) for name in opened.namelist()}
+    secrets = find_secrets(cluster)
+    assert len(secrets) > 50
+    found = [(name, word) for name, text in texts.items() for word in secrets if word in text]
+    assert found == []
+    assert b"c-server-tls" in texts["objects/secrets.json"]
+
+
+def test_recovery_is_approved_with_the_name_of_the_cluster(cluster: Cluster, shell: Shell) -> None:
+    cluster.create(size=3, version="v3.6.16", recovery={"memberReplacementDelay": "10s"})
+    cluster.wait_running(3)
+    cluster.put("a", "1")
+    with no_pods_in(cluster.target, cluster.namespace):
+        cluster.kubectl("delete", "pod", "c-1", "c-2")
+        cluster.kubectl("delete", "pvc", "data-c-1", "data-c-2")
+        wait_until(
+            "the majority is lost",
+            lambda: cluster.condition("QuorumHealthy")["status"] == "False",
+        )
+        said = shell.talk(["recover", "c"], ("to go on: ", "c\n"))
+        assert re.search(r"c-0 +[0-9]+", said), said
+        assert re.search(r"c-1 +unknown", said), said
+        assert "approves revision" in said
+    cluster.wait_running(3, 180)
+    assert cluster.read_key("a") == "1"
+    assert cluster.condition("DataLossPossible")["status"] == "True"

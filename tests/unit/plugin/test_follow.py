@@ -1,0 +1,132 @@
+"""Progress until the verdict: what is printed, and how each way ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from etcd_operator.errors import KubeUnavailable, NotFound
+from etcd_operator.json_types import Json
+from etcd_operator.plugin import follow
+from etcd_operator.plugin.clusters import conditions_of
+from tests.builders.plugin import Ended, Terminal
+from tests.fakes.kubernetes import InMemoryApi
+from tests.fakes.user_api import NAMESPACE, put_cluster
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    for name, seconds in (("LOOK_AGAIN", 0.001), ("PATIENCE", 0.05), ("BLOCKED_FOR", 0.02)):
+        monkeypatch.setattr(follow, name, seconds)
+    terminal = Terminal()
+    put_cluster(terminal.server)
+    return terminal
+
+
+def says(reason: str, *, ready: bool = False, message: str = "so", **status: Any) -> Json:
+    """Status of a cluster that the operator has looked at."""
+    condition = {"type": "Ready", "status": str(ready), "reason": reason, "message": message}
+    return {"conditions": [condition], "message": message, "observedGeneration": 2, **status}
+
+
+def play(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, *steps: Json | Exception
+) -> Callable[..., Ended]:
+    """Let each look at the cluster after the change find the next of these statuses."""
+    left: Iterator[Json | Exception] = iter(steps)
+    last: list[Json | Exception] = []
+    get = InMemoryApi.get
+
+    async def look(api: InMemoryApi, kind: Any, namespace: str, name: str) -> Json:
+        found = await get(api, kind, namespace, name)
+        if not terminal.server.sent:
+            return found
+        last[:] = [next(left, last[0] if last else steps[-1])]
+        if isinstance(last[0], Exception):
+            raise last[0]
+        found["metadata"]["generation"] = 2
+        return {**found, "status": last[0]}
+
+    monkeypatch.setattr(InMemoryApi, "get", look)
+    return terminal.type
+
+
+def test_each_change_of_the_verdict_is_one_line_and_the_end_is_reached(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    growing = says("ScalingOut", message="Adding db-3.", phase="Scaling", readyReplicas=3)
+    steps = (growing, growing, says("Healthy", ready=True, phase="Running", readyReplicas=5))
+    ended = play(terminal, monkeypatch, *steps)("scale", "db", "5", "--wait")
+    assert ended.code == 0
+    lines = [" ".join(line.split()[1:]) for line in ended.out.splitlines()[1:]]
+    assert lines == ["Scaling 3/5 ScalingOut: Adding db-3.", "Running 5/5 Healthy: so"]
+
+
+def test_a_status_of_before_the_change_counts_for_nothing(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = says("Healthy", ready=True, observedGeneration=1)
+    steps = (old, old, says("ScalingOut"), says("Healthy", ready=True))
+    ended = play(terminal, monkeypatch, *steps)("scale", "db", "5", "--wait")
+    assert ended.code == 0
+    assert "ScalingOut" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("steps", "code", "said"),
+    [
+        ([says("InvalidSpec", message="size is even")], 1, "It does not go on: "),
+        ([{}], 4, "No operator has looked at EtcdCluster db"),
+        ([NotFound("gone", 404)], 1, "EtcdCluster db was deleted meanwhile."),
+        ([KubeUnavailable("reset")], 6, "The API server does not answer: reset"),
+    ],
+)
+def test_what_does_not_go_on_ends_with_a_sentence(
+    terminal: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[Json | Exception],
+    code: int,
+    said: str,
+) -> None:
+    ended = play(terminal, monkeypatch, *steps)("scale", "db", "5", "--wait")
+    assert ended.code == code
+    assert said in ended.err
+
+
+def test_a_connection_that_comes_back_is_no_end(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = (KubeUnavailable("reset"), says("Healthy", ready=True))
+    assert play(terminal, monkeypatch, *steps)("scale", "db", "5", "--wait").code == 0
+
+
+def test_a_reason_that_blocks_for_a_moment_is_no_end(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "BLOCKED_FOR", 5.0)
+    steps = (says("InvalidSpec"), says("Healthy", ready=True))
+    assert play(terminal, monkeypatch, *steps)("scale", "db", "5", "--wait").code == 0
+
+
+def test_the_time_to_wait_is_bounded(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("scale", "db", "5", "--wait", "--timeout=1")
+    ended = play(terminal, monkeypatch, says("ScalingOut"))(*words)
+    assert ended.code == 8
+    assert "the operator goes on" in ended.err
+
+
+def test_stop_waits_for_the_phase(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = (says("Stopping", phase="Scaling"), says("Stopped", phase="Stopped"))
+    assert play(terminal, monkeypatch, *steps)("stop", "db", "--yes", "--wait").code == 0
+
+
+def test_what_blocks_is_what_the_registry_says() -> None:
+    blocked = {"metadata": {"name": "db"}, "status": says("InvalidSpec")}
+    busy = {"metadata": {"name": "db"}, "status": says("ScalingOut")}
+    goal = follow.cluster_goal()
+    assert goal.fails(blocked)
+    assert not goal.fails(busy)
+    assert conditions_of(busy)["Ready"]["reason"] == "ScalingOut"
+    assert NAMESPACE

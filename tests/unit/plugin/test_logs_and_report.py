@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import base64
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from etcd_operator.json_types import Json
+from etcd_operator.plugin.log_lines import Line, Source, parse_line
+from etcd_operator.plugin.redaction import REDACTED, Redaction
+from etcd_operator.runtime.kubernetes.api import CLUSTERS, CONFIG_MAPS, EVENTS, PODS, SECRETS
+from tests.builders.plugin import Terminal
+from tests.fakes.user_api import NAMESPACE, put_cluster, put_pods
+
+MEMBER = Source(NAMESPACE, "db-0", "etcd")
+OPERATOR = Source("system", "etcd-operator-1", "operator", (NAMESPACE, "db"))
+LINES = "MHcCAQEEIJ0ap8XoFbqz1\nSecondLineOfTheKey77"
+KEY = f"-----BEGIN EC PRIVATE KEY-----\n{LINES}\n-----END EC PRIVATE KEY-----\n"
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJlLW9mLWl0"
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    terminal = Terminal()
+    cluster = put_cluster(terminal.server)
+    cluster["metadata"]["annotations"] = {"etcd.etcd.io/operator": "system"}
+    terminal.server.put(CLUSTERS, "db", cluster, NAMESPACE)
+    put_pods(terminal.server)
+    labels = {"labels": {"app.kubernetes.io/name": "etcd-operator"}}
+    operator = {"metadata": labels, "spec": {"containers": [{"name": "operator"}]}}
+    terminal.server.put(PODS, "etcd-operator-1", operator, "system")
+    said = {"level": "warn", "ts": "x", "msg": "slow fdatasync", "took": "2s"}
+    log_of(terminal, NAMESPACE, "db-0", f"2026-11-28T17:00:02.5Z {json.dumps(said)}")
+    log_of(terminal, NAMESPACE, "db-1", "2026-11-28T17:00:01.5Z not json")
+    log_of(terminal, NAMESPACE, "db-2", "")
+    about = {"event": "ScalingOut", "level": "info", "cluster": f"{NAMESPACE}/db"}
+    other = {"event": "Healthy", "level": "info", "cluster": f"{NAMESPACE}/other"}
+    lines = (f"2026-11-28T17:00:0{n}Z {json.dumps(each)}" for n, each in enumerate((about, other)))
+    log_of(terminal, "system", "etcd-operator-1", "\n".join(lines))
+    return terminal
+
+
+def log_of(terminal: Terminal, namespace: str, pod: str, text: str) -> None:
+    terminal.api.texts[PODS.path(namespace, pod, "log")] = text
+
+
+@pytest.mark.parametrize(
+    ("source", "raw", "line"),
+    [
+        (MEMBER, 't {"level":"info","msg":"ok","caller":"x.go:1","n":3}', ("info", "ok  n=3")),
+        (MEMBER, "t panic: no", ("", "panic: no")),
+        (MEMBER, "t [1, 2]", ("", "[1, 2]")),
+        (OPERATOR, 't {"event":"a","cluster":"team/db"}', ("", "a  cluster=team/db")),
+        (OPERATOR, 't {"event":"a","cluster":"team/db2"}', None),
+        (OPERATOR, 't {"event":"a"}', None),
+        (OPERATOR, "t Traceback", None),
+    ],
+)
+def test_lines_are_made_alike(source: Source, raw: str, line: tuple[str, str] | None) -> None:
+    wanted = Line("t", source.pod, *line) if line else None
+    assert parse_line(source, raw) == wanted
+
+
+@pytest.mark.parametrize("follow", [(), ("--follow",)])
+def test_logs_of_members_and_of_the_operator_are_one_stream(
+    terminal: Terminal, follow: tuple[str, ...]
+) -> None:
+    ended = terminal.type("logs", "db", *follow)
+    assert ended.code == 0
+    assert "slow fdatasync  took=2s" in ended.out
+    assert "not json" in ended.out
+    assert "ScalingOut" in ended.out
+    assert "Healthy" not in ended.out
+    if not follow:
+        shown = [line.split()[0] for line in ended.out.splitlines()]
+        assert shown == sorted(shown)
+
+
+def test_logs_without_the_right_name_it(terminal: Terminal) -> None:
+    terminal.api.denied.add(("get", "log"))
+    ended = terminal.type("logs", "db")
+    assert ended.code == 0
+    assert "Not shown: no right to get pods/log of db-0" in ended.out
+
+
+def put_secret(terminal: Terminal, name: str, **data: str) -> None:
+    encoded = {
+        key.replace("_", "."): base64.b64encode(v.encode()).decode() for key, v in data.items()
+    }
+    labels = {"labels": {"etcd.etcd.io/cluster": "db"}}
+    terminal.server.put(SECRETS, name, {"metadata": labels, "data": encoded}, NAMESPACE)
+
+
+def bundle_of(terminal: Terminal, folder: Path) -> dict[str, str]:
+    path = folder / "db.zip"
+    ended = terminal.type("report", "db", f"--output={path}")
+    assert ended.code == 0, ended
+    assert path.stat().st_mode & 0o077 == 0
+    with zipfile.ZipFile(path) as opened:
+        return {name: opened.read(name).decode() for name in opened.namelist()}
+
+
+def test_no_secret_of_the_cluster_is_anywhere_in_a_report(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    put_secret(terminal, "db-server-tls", tls_key=KEY, tls_crt="certificate of it")
+    put_secret(terminal, "s3", key="correct horse battery")
+    leaks = f"said {KEY} and correct horse battery and {TOKEN}"
+    label = {"labels": {"etcd.etcd.io/cluster": "db"}}
+    terminal.server.put(
+        CONFIG_MAPS, "db-config", {"metadata": label, "data": {"a": leaks}}, NAMESPACE
+    )
+    terminal.server.put(EVENTS, "e", {"message": leaks}, NAMESPACE)
+    log_of(terminal, NAMESPACE, "db-1", leaks)
+    files = bundle_of(terminal, tmp_path)
+    everything = "".join(files.values())
+    words = [
+        "correct horse",
+        "MHcCAQEEIJ0ap8XoFbqz1",
+        "SecondLineOfTheKey77",
+        TOKEN,
+        "certificate of",
+    ]
+    words += [base64.b64encode(text.encode()).decode() for text in (KEY, "correct horse battery")]
+    assert [word for word in words if word in everything] == []
+    assert REDACTED in files["logs/members/db-1.log"]
+    secrets: list[Json] = json.loads(files["objects/secrets.json"])
+    assert secrets[0]["data"] == {"tls.crt": REDACTED, "tls.key": REDACTED}
+
+
+def test_a_report_has_what_can_be_read_and_says_what_cannot(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    terminal.api.denied |= {("list", "secrets"), ("get", "proxy")}
+    files = bundle_of(terminal, tmp_path)
+    assert {"cluster.json", "status.json", "objects/pods.json", "about.json"} <= files.keys()
+    assert "ScalingOut" in files["logs/operator/etcd-operator-1.log"]
+    not_read = json.loads(files["about.json"])["notRead"]
+    assert "no right to list secrets in namespace team" in not_read
+    assert "no right to get pods/proxy of db-0" in not_read
+    assert terminal.type("report", "db", f"--output={tmp_path / 'db.zip'}").code == 2
+
+
+def test_what_looks_like_a_secret_is_taken_out_without_knowing_it() -> None:
+    clean = Redaction([]).clean
+    assert clean({"env": [{"name": "DB_PASSWORD", "value": "x"}]}) == {
+        "env": [{"name": "DB_PASSWORD", "value": REDACTED}]
+    }
+    assert clean({"password": "x", "passwordSecret": "s3"}) == {
+        "password": REDACTED,
+        "passwordSecret": "s3",
+    }
+    assert KEY.splitlines()[1] not in clean([f"a {KEY}"])[0]
+    assert clean({"kind": "Secret", "stringData": {"a": "b"}})["stringData"] == {"a": REDACTED}
+    assert clean({"size": 3, "on": True, "none": None}) == {"size": 3, "on": True, "none": None}
