@@ -112,15 +112,21 @@ $(DOCS_VENV)/complete: requirements/docs.txt
 		rm -rf $(DOCS_VENV) && $(PYTHON) -m venv $(DOCS_VENV) && $(DOCS_VENV)/bin/pip install --quiet \
 		--require-hashes --requirement requirements/docs.txt && touch $@'
 
-.PHONY: docs sbom
+.PHONY: docs docs-publish sbom
 docs: venv $(DOCS_VENV)/complete ## Build the documentation site, strictly: build/docs/site
 	@$(PY) -m docs.site
 	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet --strict --config-file build/docs/mkdocs.yml
 
-sbom: $(DOCS_VENV)/complete ## Write the bill of materials of the operator's image: build/sbom.json
+# VERSION=0.1.0 becomes the latest one on the branch gh-pages.
+docs-publish: docs
+	@PATH=$(DOCS_VENV)/bin:$$PATH mike deploy --push --update-aliases --config-file build/docs/mkdocs.yml $(VERSION) latest
+	@PATH=$(DOCS_VENV)/bin:$$PATH mike set-default --push --config-file build/docs/mkdocs.yml latest
+
+sbom: venv $(DOCS_VENV)/complete ## Write the bill of materials of the operator's image: build/sbom.json
 	@mkdir -p build
-	@$(DOCS_VENV)/bin/cyclonedx-py requirements requirements/operator.txt --pyproject pyproject.toml \
+	@PYTHONWARNINGS=ignore $(DOCS_VENV)/bin/cyclonedx-py requirements requirements/operator.txt --pyproject pyproject.toml \
 		--mc-type application --output-reproducible --of JSON --output-file build/sbom.json
+	@$(PY) -m deploy.sbom build/sbom.json
 
 # Members wait for the kubelet most of the time: several tests share two cores.
 E2E_AT_A_TIME ?= 3
@@ -129,7 +135,7 @@ E2E_ENV = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)"
 E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 	--reruns 1 -r fER
 
-.PHONY: unit model etcd-test olm e2e test test-all test-fast
+.PHONY: unit model etcd-test olm upgrade e2e test test-all test-fast
 unit: venv ## Unit tests
 	@$(PY) -m pytest -q -n auto --dist worksteal tests/unit
 
@@ -147,6 +153,11 @@ etcd-test: venv ## Tests against real etcd processes on loopback; the model's et
 olm: venv ## Have opm render and validate the bundle for the Operator Lifecycle Manager
 	@$(PY) -m pytest -q tests/olm
 
+# PREVIOUS=revision names the release to come from; by default it is the newest tag.
+upgrade: venv ## From the previous release of the operator to this one and back, on the local cluster
+	@$(PY) -m local up --nodes $(NODES)
+	@PREVIOUS="$(PREVIOUS)" $(PY) -m pytest -v -r fE tests/e2e/test_operator_upgrade.py
+
 ifdef TEST
 e2e: venv
 	@$(if $(CONTEXT),,$(PY) -m local complete)
@@ -156,7 +167,7 @@ e2e: venv ## Tests on the real cluster, or TEST=test_scale.py::test_one_nine_one
 	@$(if $(CONTEXT),,$(PY) -m local up --nodes $(NODES))
 	@$(PY) -m deploy.installer --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)"
 	@$(E2E) -n $(E2E_AT_A_TIME) --dist worksteal -m "e2e and not alone" tests/e2e
-	@E2E_COMPLETE=1 $(E2E) -m "e2e and alone" tests/e2e
+	@E2E_COMPLETE=1 $(E2E) -m "e2e and alone and not long" tests/e2e
 endif
 
 # The checks run beside the unit tests; what each of them says is kept together.

@@ -47,11 +47,11 @@ _EXAMPLES: Final = (
 )
 
 
-def build_bundle() -> dict[Path, Json]:
+def build_bundle(image: str = IMAGE) -> dict[Path, Json]:
     """Return the documents of the bundle by their path in it."""
     manifests = Path("manifests")
     return {
-        manifests / f"{NAME}.clusterserviceversion.yaml": build_service_version(),
+        manifests / f"{NAME}.clusterserviceversion.yaml": build_service_version(image),
         **{manifests / f"{kind.plural}.yaml": build_crd(kind) for kind in DEFINITIONS},
         Path("metadata/annotations.yaml"): {"annotations": build_annotations()},
     }

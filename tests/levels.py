@@ -24,7 +24,7 @@ from tests.reruns import REPORT
 LEVELS: Final = ("check", "unit", "etcd-test", "e2e")
 BESIDE: Final = "model"  # begins with FROM, and ends before the next levels begin
 FROM: Final = "etcd-test"
-LONG: Final = ("docs", "olm", "mutants", "transitions", "injection", "chaos")
+LONG: Final = ("docs", "sbom", "olm", "upgrade", "mutants", "transitions", "injection", "chaos")
 MAKE: Final = ("make", "--no-print-directory")
 # Processes of different sessions share the processors between the sessions, and a session has a
 # nice value of its own.

@@ -43,7 +43,9 @@ def test_every_level_is_a_target_of_the_makefile(monkeypatch: pytest.MonkeyPatch
     assert everything[: len(usual)] == usual
     assert set(everything) - set(usual) == {
         "docs",
+        "sbom",
         "olm",
+        "upgrade",
         "mutants",
         "transitions",
         "injection",

@@ -1,0 +1,72 @@
+"""The files of a release name the released image by its digest, and nothing else changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy.manifests import IMAGE
+from deploy.release import HERE, MANIFESTS, check_tag, main, write_release
+from etcd_operator import __version__
+
+DIGEST = "sha256:" + "a" * 64
+RELEASED = f"registry.example.com/etcd-operator@{DIGEST}"
+WORKFLOWS = HERE.parent / ".github" / "workflows"
+
+
+def test_every_file_names_the_released_image(tmp_path: Path) -> None:
+    assert main(["--image", RELEASED, str(tmp_path)]) == 0
+    for name in MANIFESTS:
+        text = (tmp_path / name).read_text()
+        assert (
+            text.replace(f"image: {RELEASED}\n", f"image: {IMAGE}\n") == (HERE / name).read_text()
+        )
+        assert text.count(RELEASED) == 1
+    chart = tmp_path / "charts" / "etcd-operator"
+    values = yaml.safe_load((chart / "values.yaml").read_text())["image"]
+    assert f"{values['repository']}@{values['digest']}" == RELEASED
+    assert RELEASED in (chart / "Chart.yaml").read_text()
+    (version,) = (tmp_path / "bundle").rglob("*.clusterserviceversion.yaml")
+    assert version.read_text().count(RELEASED) == 2
+    assert (tmp_path / "charts" / "etcd-cluster" / "Chart.yaml").exists()
+    named = [path for path in tmp_path.rglob("*.yaml") if f"{IMAGE}\n" in path.read_text()]
+    assert named == []
+
+
+@pytest.mark.parametrize("image", ["etcd-operator:0.1.0", "x@sha256:12", f"@{DIGEST}"])
+def test_an_image_without_a_digest_is_refused(image: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has no digest"):
+        write_release(image, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_tag_is_the_version() -> None:
+    check_tag(f"v{__version__}")
+    with pytest.raises(ValueError, match=r"tag v9\.9\.9 is not v"):
+        check_tag("v9.9.9")
+    assert main(["--tag", "v9.9.9"]) == 1
+
+
+def test_the_version_stands_in_one_place() -> None:
+    """Every file that names the version is generated from it, or says how to use a release."""
+    charts = [yaml.safe_load(p.read_text()) for p in (HERE / "helm").glob("*/Chart.yaml")]
+    assert {chart["version"] for chart in charts} == {__version__}
+    assert {chart["appVersion"] for chart in charts} == {__version__}
+    for name in MANIFESTS:
+        assert f"image: etcd-operator:{__version__}\n" in (HERE / name).read_text()
+
+
+def test_the_workflow_calls_what_there_is() -> None:
+    workflow = yaml.safe_load((WORKFLOWS / "release.yaml").read_text())
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = "\n".join(step.get("run", "") for step in steps)
+    makefile = (HERE.parent / "Makefile").read_text()
+    for line in commands.splitlines():
+        if line.startswith("make "):
+            assert f"\n{line.split()[1]}: " in makefile
+    assert "python -m deploy.release" in commands
+    assert "platforms: linux/amd64,linux/arm64" in (WORKFLOWS / "release.yaml").read_text()
+    for job in workflow["jobs"].values():
+        assert set(job["permissions"]) <= {"contents", "packages", "id-token", "attestations"}
