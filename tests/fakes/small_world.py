@@ -91,7 +91,7 @@ def running(world: Snapshot) -> set[int]:
 
 def ordinal_of(line: Member) -> int:
     """The ordinal of a member; all are ours here."""
-    ordinal = NAMING.ordinal_of_peer(line.peer_urls)
+    ordinal = NAMING.ordinal_of_member(line)
     assert ordinal is not None
     return ordinal
 

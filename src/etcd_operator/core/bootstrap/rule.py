@@ -153,7 +153,7 @@ def _is_growing(snapshot: Snapshot) -> bool:
     """Whether a member may be announced: it would get whatever claim has the name of its disk."""
     if not snapshot.quorum_confirmed:
         return False
-    taken = {snapshot.naming.ordinal_of_peer(member.peer_urls) for member in snapshot.members}
+    taken = {snapshot.naming.ordinal_of_member(member) for member in snapshot.members}
     return not set(range(snapshot.spec.size)) <= taken
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from etcd_operator.api.release import parse_release
 from etcd_operator.core.consistency.record import (
     find_replaced_in_vain,
     recorded_differed,
@@ -50,13 +49,10 @@ def is_comparable(snapshot: Snapshot) -> bool:
         return False
     if any(alarm == CORRUPT for alarm, _ in snapshot.alarms):
         return False
-    versions = {probe.status.version for probe in snapshot.probes.values() if probe.status}
-    return len(versions) == 1 and _hashes_alike(versions.pop())
-
-
-def _hashes_alike(version: str) -> bool:
-    release = parse_release(version.partition("-")[0])
-    return release is not None and release >= COMPARABLE_SINCE
+    told = [probe.status for probe in snapshot.probes.values() if probe.status]
+    alike = len({status.version for status in told}) == 1
+    releases = {status.release for status in told}
+    return alike and all(one is not None and one >= COMPARABLE_SINCE for one in releases)
 
 
 def find_divergence(snapshot: Snapshot) -> Divergence | None:

@@ -44,7 +44,7 @@ def _find_again(known: Mapping[int, int], snapshot: Snapshot) -> int | None:
     differing = {voter for voter, value in known.items() if value != most[0][0]}
     differing |= {member for alarm, member in snapshot.alarms if alarm == CORRUPT}
     for member in snapshot.members:
-        ordinal = snapshot.naming.ordinal_of_peer(member.peer_urls)
+        ordinal = snapshot.naming.ordinal_of_member(member)
         recorded = member.id if ordinal is None else record.get(ordinal, member.id)
         if member.id in differing and recorded != member.id:
             return member.id
@@ -59,4 +59,4 @@ def _is_asked(member_id: int, snapshot: Snapshot) -> bool:
 
 
 def _is_pod_of(ordinal: int, member: Member, snapshot: Snapshot) -> bool:
-    return snapshot.naming.ordinal_of_peer(member.peer_urls) == ordinal
+    return snapshot.naming.ordinal_of_member(member) == ordinal

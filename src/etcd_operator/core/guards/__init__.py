@@ -346,7 +346,7 @@ def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
         return None
     running = {pod.ordinal for pod in snapshot.pods if pod.ever_ran and not pod.deleting}
     if snapshot.quorum_confirmed:  # of whom left etcd there is nothing to lose
-        running &= {snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members}
+        running &= {snapshot.naming.ordinal_of_member(m) for m in snapshot.members}
     if after == 0 and any(c.deleting and c.ordinal in running for c in snapshot.claims):
         return "a disk that is being deleted would go with its Pod"
     if snapshot.spec.size == 0:
@@ -359,6 +359,6 @@ def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
         if action.manifest["spec"].get("ordinals") and is_approved(snapshot):
             return None
         return "no quorum has confirmed who may stop"
-    kept = [snapshot.naming.ordinal_of_peer(m.peer_urls) for m in snapshot.members]
+    kept = [snapshot.naming.ordinal_of_member(m) for m in snapshot.members]
     stopped = [ordinal for ordinal in kept if ordinal is not None and after <= ordinal < before]
     return f"member {stopped[0]} still belongs to the cluster" if stopped else None

@@ -77,7 +77,7 @@ def _refuse_more_pods(spec: Json, snapshot: Snapshot) -> str | None:
         return f"no cluster has more than {MOST_MEMBERS} members"
     if not snapshot.quorum_confirmed or spec.get("ordinals"):
         return None
-    known = {snapshot.naming.ordinal_of_peer(member.peer_urls) for member in snapshot.members}
+    known = {snapshot.naming.ordinal_of_member(member) for member in snapshot.members}
     last = after - 1
     announced = last in known and last < snapshot.announced
     return None if announced else f"member {last} was not announced"

@@ -84,8 +84,8 @@ def refuse_stop(action: DeleteObject | EvictPod, snapshot: Snapshot) -> str | No
 
 def members_at(ordinal: int, snapshot: Snapshot) -> list[Member]:
     """Every member at the host of an ordinal: a client of etcd may have added another one there."""
-    find = snapshot.naming.ordinal_of_peer
-    return [member for member in snapshot.members if find(member.peer_urls) == ordinal]
+    find = snapshot.naming.ordinal_of_member
+    return [member for member in snapshot.members if find(member) == ordinal]
 
 
 def _refuse_lost_disk(pod: Pod, snapshot: Snapshot) -> str | None:
@@ -93,9 +93,7 @@ def _refuse_lost_disk(pod: Pod, snapshot: Snapshot) -> str | None:
     if not any(c.deleting for c in snapshot.claims if c.ordinal == pod.ordinal):
         return None
     by_id = {m.id: m for m in snapshot.members}
-    members = [
-        m for m in by_id.values() if snapshot.naming.ordinal_of_peer(m.peer_urls) == pod.ordinal
-    ]
+    members = [m for m in by_id.values() if snapshot.naming.ordinal_of_member(m) == pod.ordinal]
     if not snapshot.quorum_confirmed:
         return "its disk is being deleted and would go with it"
     if not members or members[0].is_learner:
@@ -110,12 +108,12 @@ def refuse_loss_of_disks(member_id: int, snapshot: Snapshot) -> str | None:
     going = {claim.ordinal for claim in snapshot.claims if claim.deleting}
     voters = {m.id: m for m in snapshot.members if not m.is_learner}
     leaving = voters.pop(member_id, None)
-    ordinals = {snapshot.naming.ordinal_of_peer(m.peer_urls) for m in voters.values()}
+    ordinals = {snapshot.naming.ordinal_of_member(m) for m in voters.values()}
     if leaving is None or not ordinals & going:
         return None
     if len(voters) + 1 < len(snapshot.members):
         return "disks are being deleted, and another member has yet to get its vote"
-    sound = snapshot.naming.ordinal_of_peer(leaving.peer_urls) not in going
+    sound = snapshot.naming.ordinal_of_member(leaving) not in going
     return (
         "only disks that are being deleted would be left" if sound and ordinals <= going else None
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from etcd_operator.api.release import parse_minor
 from etcd_operator.core.membership.foreign_claims import foreign_claim
 from etcd_operator.core.model.members import Member
 from etcd_operator.core.model.quorum import voters_not_serving
@@ -76,7 +75,7 @@ def _takes_several_learners(snapshot: Snapshot) -> bool:
     for seat in snapshot.seats():
         if seat.member and not seat.member.is_learner:
             status = seat.probe.status if seat.probe else None
-            if status is None or parse_minor(status.version) < (3, 6):
+            if status is None or status.minor < (3, 6):
                 return False
     return True
 

@@ -12,8 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from etcd_operator.api.release import Minor, Release, parse_minor, parse_release
+
 # How etcd lists an active alarm among the errors of a status: Go's text form of an AlarmMember.
 _ALARM: Final = re.compile("(?:memberID:([0-9]{1,20}) )?alarm:([A-Z]{1,32})")
+
+# The host of a URL. Longer than a DNS name none can be.
+_LONGEST_URL: Final = 300
+_HOST: Final = re.compile(r"[a-z]+://(?:[^/@]*@)?([^/:@]{1,253})(?::[0-9]*)?(?:/.*)?")
 
 NO_SPACE: Final = "NOSPACE"
 CORRUPT: Final = "CORRUPT"
@@ -25,7 +31,8 @@ class Member:
 
     A member publishes its name and client URLs when it first serves. A member of a static
     bootstrap has its name in the list from the beginning, so only `client_urls` tells whether it
-    ever started.
+    ever started. `peer_hosts` are the hosts of its peer URLs, in lower case; empty where an URL has
+    none that could be a DNS name.
     """
 
     id: int
@@ -33,6 +40,11 @@ class Member:
     peer_urls: tuple[str, ...]
     client_urls: tuple[str, ...] = ()
     is_learner: bool = False
+    peer_hosts: tuple[str, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Parse the URLs, once."""
+        object.__setattr__(self, "peer_hosts", tuple(map(_read_host, self.peer_urls)))
 
     @property
     def started(self) -> bool:
@@ -60,6 +72,8 @@ class MemberStatus:
     `db_size_quota` is the largest size before writes are refused; 0 before 3.6, which does not say.
     `storage_version` is the version that can read its disk, such as 3.5.0, and `downgrade_target`
     the version that the cluster is being downgraded to; empty before 3.6 and while there is none.
+    `release`, `minor`, `storage_minor` and `downgrade_minor` are these versions as numbers: None or
+    (0, 0) where a text is no version.
     """
 
     member_id: int
@@ -77,6 +91,17 @@ class MemberStatus:
     db_size_quota: int = 0
     storage_version: str = ""
     downgrade_target: str = ""
+    release: Release | None = field(init=False, compare=False, repr=False)
+    minor: Minor = field(init=False, compare=False, repr=False)
+    storage_minor: Minor = field(init=False, compare=False, repr=False)
+    downgrade_minor: Minor = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Parse the versions, once."""
+        object.__setattr__(self, "release", parse_release(self.version))
+        object.__setattr__(self, "minor", parse_minor(self.version))
+        object.__setattr__(self, "storage_minor", parse_minor(self.storage_version))
+        object.__setattr__(self, "downgrade_minor", parse_minor(self.downgrade_target))
 
     @property
     def alarms(self) -> frozenset[tuple[str, int]]:
@@ -113,6 +138,11 @@ class Comparison:
     at: datetime
     revision: int
     hashes: Mapping[int, int] = field(hash=False)
+
+
+def _read_host(url: str) -> str:
+    found = _HOST.fullmatch(url.lower()) if len(url) <= _LONGEST_URL else None
+    return found[1] if found else ""
 
 
 def format_id(identifier: int) -> str:

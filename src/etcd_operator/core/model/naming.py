@@ -6,19 +6,16 @@ operators) can never create the same thing twice: the API server catches the dup
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from etcd_operator.api.cluster import SIZES, EtcdCluster
 from etcd_operator.api.metadata import InheritedMetadata
+from etcd_operator.core.model.members import Member
 
 # The largest cluster has so many members: no member has a higher ordinal than the last of these.
 MOST_MEMBERS: Final = SIZES[-1]
 _ORDINALS: Final = {str(ordinal): ordinal for ordinal in range(MOST_MEMBERS)}
-# The host of a URL. Longer than a DNS name none can be.
-_LONGEST_URL: Final = 300
-_HOST: Final = re.compile(r"[a-z]+://(?:[^/@]*@)?([^/:@]{1,253})(?::[0-9]*)?(?:/.*)?")
 
 FINALIZER: Final = "etcd.etcd.io/finalizer"
 # Kubernetes' own, of a deletion with --cascade=orphan.
@@ -235,15 +232,14 @@ class Naming:
         """Where clients reach a member."""
         return f"{_scheme(self.client_tls)}://{self.host(ordinal)}:{CLIENT_PORT}"
 
-    def ordinal_of_peer(self, peer_urls: tuple[str, ...]) -> int | None:
-        """The ordinal of which these peer URLs name the host, however they spell it; or None.
+    def ordinal_of_member(self, member: Member) -> int | None:
+        """The ordinal of which a member's peer URLs name the host, however they spell it; or None.
 
         Only the host's first two labels count, so a changed cluster domain loses nobody. Whether
         the member is the operator's is another question: see `ownership`.
         """
-        for url in peer_urls:
-            found = _HOST.fullmatch(url.lower()) if len(url) <= _LONGEST_URL else None
-            first, _, rest = found[1].partition(".") if found else ("", "", "")
+        for host in member.peer_hosts:
+            first, _, rest = host.partition(".")
             if rest == self.peer_service or rest.startswith(f"{self.peer_service}."):
                 return ordinal_of_pod(first, self.name)
         return None

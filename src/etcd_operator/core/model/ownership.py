@@ -62,7 +62,7 @@ def sort_members(
     """
     claims: dict[int, list[Member]] = {}
     for member in members:
-        ordinal = naming.ordinal_of_peer(member.peer_urls)
+        ordinal = naming.ordinal_of_member(member)
         if ordinal is None:
             continue
         if ordinal < announced or answering.get(ordinal) == member.id:

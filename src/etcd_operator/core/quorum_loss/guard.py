@@ -114,8 +114,8 @@ def _may_still_answer(claim: Claim, snapshot: Snapshot) -> bool:
     if claim.deleting or not claim.bound:
         return False
     pod = next((pod for pod in snapshot.pods if pod.ordinal == claim.ordinal), None)
-    learners = (m.peer_urls for m in snapshot.members if m.is_learner)
-    if claim.ordinal in map(snapshot.naming.ordinal_of_peer, learners):
+    learners = (member for member in snapshot.members if member.is_learner)
+    if claim.ordinal in map(snapshot.naming.ordinal_of_member, learners):
         return False
     since = _find_loss(snapshot)
     if pod is not None and not pod.deleting:

@@ -17,7 +17,7 @@ def refuse_downgrade(action: SetDowngrade, snapshot: Snapshot) -> str | None:
     for member in snapshot.members:
         if member.is_learner or member.id not in told:
             return "a member is joining or does not answer"
-        if parse_minor(told[member.id].version) != (major, minor + 1):
+        if told[member.id].minor != (major, minor + 1):
             return f"a member runs {told[member.id].version}"
     return None
 
@@ -30,10 +30,7 @@ def refuse_unreadable(action: ApplyObject, snapshot: Snapshot) -> str | None:
         return None
     for ordinal, probe in snapshot.probes.items():
         status = probe.status
-        if (
-            status
-            and min(parse_minor(status.version), parse_minor(status.storage_version)) > wanted
-        ):
+        if status and min(status.minor, status.storage_minor) > wanted:
             name = snapshot.naming.member(ordinal)
             return f"the disk of {name} can be read by {status.storage_version} or later only"
     return None

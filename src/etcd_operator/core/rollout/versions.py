@@ -17,7 +17,6 @@ from etcd_operator.api.release import (
     SAFE_FOR_36,
     Minor,
     Release,
-    parse_minor,
     parse_release,
 )
 from etcd_operator.core.model.members import MemberStatus
@@ -73,7 +72,7 @@ def statuses(snapshot: Snapshot) -> tuple[MemberStatus, ...]:
 
 def _running(snapshot: Snapshot) -> list[Release]:
     """Versions of the members that answer."""
-    return [r for r in (parse_release(s.version) for s in statuses(snapshot)) if r]
+    return [s.release for s in statuses(snapshot) if s.release]
 
 
 def all_answer(snapshot: Snapshot) -> bool:
@@ -110,9 +109,9 @@ def is_readable(snapshot: Snapshot) -> bool:
     then speaks and stores as 3.5 does.
     """
     told = statuses(snapshot)
-    newer = [s for s in told if parse_minor(s.version) == DOWN_FROM]
-    held = len(newer) < len(told) or all(parse_minor(s.downgrade_target) == DOWN_TO for s in newer)
-    stored = all(parse_minor(s.storage_version) == DOWN_TO for s in newer)
+    newer = [s for s in told if s.minor == DOWN_FROM]
+    held = len(newer) < len(told) or all(s.downgrade_minor == DOWN_TO for s in newer)
+    stored = all(s.storage_minor == DOWN_TO for s in newer)
     return bool(told) and all_answer(snapshot) and held and stored
 
 
@@ -130,7 +129,7 @@ def find_lie(snapshot: Snapshot) -> Lie | None:
     found: dict[str, Release] = {}
     for seat in snapshot.seats():
         status = seat.probe.status if seat.probe else None
-        ran = parse_release(status.version) if status and seat.member else None
+        ran = status.release if status and seat.member else None
         if ran and seat.pod and status in statuses(snapshot) and snapshot.is_current(seat.pod):
             found[seat.pod.name] = ran
     if claimed is None:
@@ -191,9 +190,9 @@ def _is_log_new(snapshot: Snapshot, record: Record | None) -> bool:
     """Whether no entry of 3.5 is left, and nothing of what that took."""
     told = statuses(snapshot)
     settled = all(
-        not s.downgrade_target and parse_minor(s.storage_version) == DOWN_FROM
+        not s.downgrade_target and s.storage_minor == DOWN_FROM
         for s in told
-        if parse_minor(s.version) == DOWN_FROM
+        if s.minor == DOWN_FROM
     )
     return record is not None and record.log >= DOWN_FROM and settled and all_answer(snapshot)
 

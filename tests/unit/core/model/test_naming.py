@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etcd_operator.core.model.members import Member
 from etcd_operator.core.model.naming import MOST_MEMBERS, Naming, ordinal_of_claim, ordinal_of_pod
 from tests.builders.snapshots import NAMING, UID
 
@@ -26,6 +27,11 @@ def test_the_token_is_unique_to_this_life_of_the_cluster() -> None:
     assert Naming("team", "db", "other").token != NAMING.token
 
 
+def at(peer_url: str) -> Member:
+    """A member with this peer URL."""
+    return Member(7, "", (peer_url,))
+
+
 @given(
     ordinal=st.integers(0, MOST_MEMBERS - 1),
     name=st.from_regex(r"[a-z]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True),
@@ -34,7 +40,7 @@ def test_ordinals_are_read_back(ordinal: int, name: str) -> None:
     naming = Naming("team", name, UID)
     assert ordinal_of_pod(naming.member(ordinal), name) == ordinal
     assert ordinal_of_claim(naming.claim(ordinal), name) == ordinal
-    assert naming.ordinal_of_peer((naming.peer_url(ordinal),)) == ordinal
+    assert naming.ordinal_of_member(at(naming.peer_url(ordinal))) == ordinal
 
 
 HOSTILE = (
@@ -54,14 +60,14 @@ def test_only_the_whole_name_of_a_member_has_an_ordinal(tail: str) -> None:
     assert ordinal_of_pod(f"db{tail}", "db") is None
     assert ordinal_of_claim(f"data-db{tail}", "db") is None
     url = f"http://db{tail}.db-peer.team.svc.cluster.local:2380"
-    assert NAMING.ordinal_of_peer((url,)) is None
+    assert NAMING.ordinal_of_member(at(url)) is None
 
 
 def test_a_pod_is_no_claim_and_a_claim_no_pod() -> None:
     """Nor is a member of the cluster `data-db` one of `db`."""
     assert ordinal_of_pod("data-db-1", "db") is None
     assert ordinal_of_claim("db-1", "db") is None
-    assert NAMING.ordinal_of_peer(("http://data-db-1.db-peer:2380",)) is None
+    assert NAMING.ordinal_of_member(at("http://data-db-1.db-peer:2380")) is None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +88,7 @@ def test_a_pod_is_no_claim_and_a_claim_no_pod() -> None:
 )
 def test_members_are_known_by_their_peer_url(url: str, ordinal: int | None) -> None:
     """A changed cluster domain loses nobody; an address or another cluster's name is no member."""
-    assert NAMING.ordinal_of_peer((url,)) == ordinal
+    assert NAMING.ordinal_of_member(at(url)) == ordinal
 
 
 def test_the_selector_never_matches_an_earlier_life() -> None:

@@ -123,7 +123,7 @@ def test_prediction_follows_each_membership_change() -> None:
         RemoveMember(0, member_id(0), CLUSTER_ID),
     )
     after = predict(learner, changes)
-    known = [(NAMING.ordinal_of_peer(m.peer_urls), m.is_learner) for m in after.members]
+    known = [(NAMING.ordinal_of_member(m), m.is_learner) for m in after.members]
     assert known == [(1, False), (2, False), (3, False), (4, True)]
     assert predict(learner, ()) is learner
 
