@@ -25,6 +25,7 @@ from etcd_operator.simulation.world import (
     Line,
     Pod,
     State,
+    life_of,
     put,
 )
 
@@ -42,8 +43,7 @@ class Unsafe(Exception):
 
 def cluster_id(file: File) -> int:
     """A bootstrap's cluster ID: a function of token and list."""
-    life = int(file.token.rpartition("-")[2])
-    return life * 0x10000 + sum(1 << ordinal for ordinal in file.listed)
+    return life_of(file.token) * 0x10000 + sum(1 << ordinal for ordinal in file.listed)
 
 
 def member_id(life: int, ordinal: int, generation: int = 0) -> int:
@@ -196,7 +196,7 @@ def _open_empty_disk(state: State, ordinal: int, file: File) -> Disk | None:
 
 
 def _bootstrap(state: State, ordinal: int, file: File) -> Disk:
-    identity, life = cluster_id(file), int(file.token.rpartition("-")[2])
+    identity, life = cluster_id(file), life_of(file.token)
     etcd = state.etcd
     if etcd is not None and etcd.life == life:
         if etcd.cluster != identity:

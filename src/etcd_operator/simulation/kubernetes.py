@@ -90,7 +90,7 @@ def apply(
             return state, CONFLICT
         if live.manifest.storage != manifest.storage:
             return state, INVALID  # the claim template of a StatefulSet never changes
-        live = live._replace(manifest=manifest)
+        live = live._replace(manifest=manifest.over(live.manifest))
     state = state._replace(children=put(state.children, slot, live))
     return (_show_gate(state) if slot == CONFIG_MAP else state), None
 
@@ -324,7 +324,7 @@ def _collector_steps(state: State) -> Iterator[tuple[str, State]]:
 
 def _kubelet_steps(state: State, ordinal: int, pod: Pod) -> Iterator[tuple[str, State]]:
     claim = state.claims[ordinal]
-    if claim is None or claim.deleting or claim.lost or not pod.mounts:
+    if claim is None or claim.deleting or claim.lost or not pod.mounts or pod.stuck:
         return
     verb = "restarts" if pod.process == CRASHED else "starts"
     for version, file in enumerate(pod.mounts):

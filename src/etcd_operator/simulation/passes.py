@@ -48,7 +48,7 @@ from etcd_operator.core.status.report import report
 from etcd_operator.simulation import kubernetes, membership, replacing
 from etcd_operator.simulation.observation import Seen, see
 from etcd_operator.simulation.snapshots import Specs, build_snapshot
-from etcd_operator.simulation.world import SLOT_OF, Manifest, State, Status
+from etcd_operator.simulation.world import Manifest, State, Status, find_slot, life_of
 
 Outcome = tuple[State, str | None]
 
@@ -62,17 +62,30 @@ class Deed(NamedTuple):
     window: bool  # etcd may refuse it for five seconds
 
 
+# How an action is carried out on what a pass has seen; etcd takes at most so many learners.
+Handler = Callable[[Action, Snapshot, int], Callable[[State], Outcome]]
+
+
 class Planned:
-    """What a pass that sees this does. Equal sights share one Planned."""
+    """What a pass that sees this does. Equal sights share one Planned.
+
+    `snapshot` and `handler` are those of a real cluster; scenarios have the world's own.
+    """
 
     __slots__ = ("deeds", "plan", "remembered_ids", "seen", "snapshot", "stale", "status")
 
-    def __init__(self, seen: Seen, specs: Specs) -> None:
+    def __init__(
+        self,
+        seen: Seen,
+        specs: Specs,
+        snapshot: Snapshot | None = None,
+        handler: Handler | None = None,
+    ) -> None:
         self.seen = seen
-        self.plan: Plan = plan(build_snapshot(seen, specs))
+        self.plan: Plan = plan(snapshot or build_snapshot(seen, specs))
         self.snapshot = self.plan.snapshot
         limit = 8 if specs[seen.cluster.spec].minor >= (3, 6) else 1
-        self.deeds = tuple(_weigh(self.snapshot, self.plan.actions, limit))
+        self.deeds = tuple(_weigh(self.snapshot, self.plan.actions, limit, handler or handle))
         self.stale = frozenset(_find_stale(seen, specs))
         approves = any(spec.recovery.quorum_loss for spec in specs)
         self.status = _abstract(self.snapshot, self.plan, approves=approves)
@@ -152,12 +165,14 @@ def _abstract(snapshot: Snapshot, planned: Plan, *, approves: bool) -> Status:
     return Status(phase, status.cluster_id, starting, status.last_recovery, *told)
 
 
-def _weigh(snapshot: Snapshot, actions: tuple[Action, ...], limit: int) -> Iterator[Deed]:
+def _weigh(
+    snapshot: Snapshot, actions: tuple[Action, ...], limit: int, handler: Handler
+) -> Iterator[Deed]:
     current = snapshot
     for action in actions:
         window = isinstance(action, AddLearner | RemoveMember)
         veto = guards.refuse(action, current)
-        yield Deed(action, veto, handle(action, current, limit), window)
+        yield Deed(action, veto, handler(action, current, limit), window)
         current = predict(current, (action,))
 
 
@@ -167,14 +182,14 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
         case AddLearner() | PromoteMember() | RemoveMember() | MoveLeader() | DisarmAlarm():
             return _member_handler(action, snapshot, limit)
         case ApplyObject():
-            return _apply_handler(action)
+            return _apply_handler(action, snapshot)
         case DeleteObject() | EvictPod():
             return _delete_handler(action, snapshot)
         case LabelPod(name=name, uid=uid, role=role):
             place, number = _ordinal(snapshot, name), _number(uid)
             return lambda state: kubernetes.label_pod(state, place, number, role)
         case SetFinalizer(present=present, resource_version=revision, uid=uid):
-            life = _number(uid)
+            life = life_of(uid)
             return lambda state: kubernetes.set_finalizer(state, life, revision, present=present)
         case (
             QuarantineDisk()
@@ -197,7 +212,7 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
 
 def _record_handler(action: RecordRestore) -> Callable[[State], Outcome]:
     following, revision, undone = action.following, action.resource_version, action.undone
-    life, text = _number(action.uid), following.write() if following else ""
+    life, text = life_of(action.uid), following.write() if following else ""
     return lambda state: replacing.record(state, life, revision, text, undone=undone)
 
 
@@ -220,11 +235,11 @@ def _replacement_handler(
             return lambda state: replacing.release(state, place, number, which)
 
 
-def _apply_handler(action: ApplyObject) -> Callable[[State], Outcome]:
-    slot = SLOT_OF[action.kind, action.name]
+def _apply_handler(action: ApplyObject, snapshot: Snapshot) -> Callable[[State], Outcome]:
+    slot = _slot(action, snapshot)
     manifest = Manifest.of(action.manifest)
     uid = _number(action.uid) if action.uid else None
-    life = _number(action.manifest["metadata"]["ownerReferences"][0]["uid"])
+    life = life_of(action.manifest["metadata"]["ownerReferences"][0]["uid"])
     revision = action.resource_version
     return lambda state: kubernetes.apply(state, slot, uid, revision, manifest, life)
 
@@ -244,7 +259,7 @@ def _delete_handler(
     if action.kind == "PersistentVolumeClaim":
         place = _ordinal(snapshot, action.name)
         return lambda state: kubernetes.delete_claim(state, place, uid, revision)
-    slot = SLOT_OF[action.kind, action.name]
+    slot = _slot(action, snapshot)
     orphan = action.orphan
     return lambda state: kubernetes.delete_child(state, slot, uid, revision=revision, orphan=orphan)
 
@@ -282,6 +297,12 @@ def _ordinal(snapshot: Snapshot, name: str) -> int:
     ordinal = next((one for one in found if one is not None), None)
     assert ordinal is not None
     return ordinal
+
+
+def _slot(action: ApplyObject | DeleteObject, snapshot: Snapshot) -> int:
+    slot = find_slot(action.kind, action.name, snapshot.naming.name)
+    assert slot is not None
+    return slot
 
 
 def _number(uid: str) -> int:

@@ -9,11 +9,15 @@ ordinal with the lowest number that nobody remembers.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, FORCED
+from etcd_operator.core.model.template import read_version
+from etcd_operator.core.objects.drift import find_drift
 from etcd_operator.json_types import Json
 
 NAMESPACE: Final = "default"
@@ -32,6 +36,10 @@ SLOTS: Final = (
     ("PodDisruptionBudget", NAME),
 )
 SLOT_OF: Final = {key: slot for slot, key in enumerate(SLOTS)}
+
+# A real uid stands for the first life of its name.
+FIRST_LIFE: Final = 1
+_LIFE: Final = re.compile(r"life-([0-9]{1,9})$")
 
 WAITING: Final = 0  # the Pod exists, its process was never started
 RUNNING: Final = 1
@@ -64,13 +72,14 @@ class File(NamedTuple):
 class Manifest:
     """One rendered object; equal manifests are the same Python object."""
 
-    __slots__ = ("body", "files", "index", "replicas", "revision", "start", "storage")
+    __slots__ = ("body", "exact", "files", "index", "replicas", "revision", "start", "storage")
 
     _known: Final[dict[str, Manifest]] = {}
 
     def __init__(self, body: Json, index: int) -> None:
         self.body = body
         self.index = index
+        self.exact = False  # the revision says all of the template, not only what scenarios change
         self.files = tuple(_read_files(body)) if body["kind"] == "ConfigMap" else ()
         spec = body.get("spec", {}) if body["kind"] == "StatefulSet" else {}
         self.replicas: int = spec.get("replicas", 0)
@@ -88,6 +97,38 @@ class Manifest:
             found = cls._known[key] = Manifest(body, len(cls._known) + 1)
         return found
 
+    @classmethod
+    def observe(cls, body: Json) -> Manifest:
+        """Return the manifest of a live object: its template is known by Kubernetes' own hash."""
+        key = f"{body['kind']}/{body['metadata']['name']}/live {len(cls._known)}"
+        found = cls._known[key] = Manifest(body, len(cls._known) + 1)
+        told = (body.get("status") or {}).get("updateRevision", "")
+        if body["kind"] == "StatefulSet":
+            found.exact = True
+            found.revision = f"{read_version(body).removeprefix('v')} {told}"
+        return found
+
+    def exactly(self) -> Manifest:
+        """Return it with a revision that changes with whatever changes in the template."""
+        if self.body["kind"] == "StatefulSet" and not self.exact:
+            text = json.dumps(self.body["spec"]["template"], sort_keys=True)
+            told = hashlib.sha256(text.encode()).hexdigest()[:10]
+            mark = FORCED if self.revision.endswith(FORCED) else ""
+            self.revision = f"{read_version(self.body).removeprefix('v')} {told}{mark}"
+            self.exact = True
+        return self
+
+    def over(self, live: Manifest) -> Manifest:
+        """Return what applying it over a live object makes: defaults do not change a template."""
+        if not live.exact or not self.exact or self.revision == live.revision:
+            return self
+        spec = {"template": self.body["spec"]["template"]}
+        if find_drift({"kind": "StatefulSet", "spec": spec}, live.body) is not None:
+            return self
+        same = Manifest(self.body, self.index)
+        same.exact, same.revision = True, live.revision
+        return same
+
     def runs(self, ordinal: int) -> bool:
         """Whether this StatefulSet runs a Pod of this ordinal."""
         return self.start <= ordinal < self.start + self.replicas
@@ -102,8 +143,21 @@ class Manifest:
         return f"<{self.body['kind']} {self.index}>"
 
 
+def life_of(uid: str) -> int:
+    """Which life of its name an EtcdCluster's uid, or a token that ends with it, stands for."""
+    found = _LIFE.search(uid)
+    return int(found[1]) if found else FIRST_LIFE
+
+
+def find_slot(kind: str, name: str, cluster: str) -> int | None:
+    """The place of a rendered object of a cluster; None for one that scenarios do not have."""
+    return SLOT_OF.get((kind, f"{NAME}{name.removeprefix(cluster)}"))
+
+
 def _read_files(body: Json) -> Iterator[File]:
-    for text in body["data"].values():
+    for file, text in sorted((body.get("data") or {}).items()):
+        if not file.endswith(".yaml"):
+            continue  # the authorities that members trust
         settings = {}
         for line in text.splitlines():
             key, _, value = line.partition(": ")
@@ -186,7 +240,7 @@ class Pod(NamedTuple):
 
     `mounts` are the versions of its configuration file that it may still read, oldest first: a
     mounted ConfigMap lags, but is never older than what was read before. `lost`: its node does
-    not answer, so it neither runs nor ends.
+    not answer, so it neither runs nor ends. `stuck`: it does not start, whatever its gate says.
     """
 
     uid: int
@@ -201,6 +255,7 @@ class Pod(NamedTuple):
     termination_message: str
     mounts: tuple[File | None, ...]
     lost: bool = False
+    stuck: bool = False
 
 
 class Child(NamedTuple):
@@ -323,7 +378,7 @@ class State(NamedTuple):
     the number of faults that may still happen. `shelf` are the volumes that a restore in place has
     set aside, `former` is the membership of before. `compared` are the last comparisons that the
     operator has in memory, as far as they showed a difference. `shut_out`: members serve, and
-    do not answer the operator.
+    do not answer the operator. `beyond` is what scenarios do not have and a real cluster does.
     """
 
     cluster: Cluster | None
@@ -341,6 +396,7 @@ class State(NamedTuple):
     former: Etcd | None = None
     compared: tuple[Hashes, ...] = ()
     shut_out: bool = False
+    beyond: Any = None
 
     @property
     def statefulset(self) -> Child | None:

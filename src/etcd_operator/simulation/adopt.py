@@ -1,0 +1,216 @@
+"""Begin a simulation with a real cluster: a State from a Snapshot.
+
+What no pass can see is taken to be as it should be: every disk holds the data of the member that
+etcd lists for it, and the caches are up to date.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
+from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
+from etcd_operator.core.model import live_objects
+from etcd_operator.core.model.members import CORRUPT, NO_SPACE, Member
+from etcd_operator.core.model.naming import FINALIZER, FORCED
+from etcd_operator.core.model.snapshot import Seat, Snapshot
+from etcd_operator.simulation import etcd
+from etcd_operator.simulation.origin import FIRST_UID, Beyond, Origin
+from etcd_operator.simulation.world import (
+    CONTROLLED,
+    COUNTED_RESTARTS,
+    CRASHED,
+    FIRST_LIFE,
+    RUNNING,
+    SAYS_EMPTY,
+    SLOTS,
+    WAITING,
+    Child,
+    Claim,
+    Cluster,
+    Disk,
+    Etcd,
+    Line,
+    Manifest,
+    Marks,
+    Pod,
+    State,
+    Status,
+    Stranger,
+    empty_world,
+    find_slot,
+    put,
+)
+
+FOREIGN_LIFE: Final = 0
+
+
+def adopt(origin: Origin) -> State:
+    """Return the state of the world in which a pass sees this snapshot."""
+    snapshot = origin.snapshot
+    seats = snapshot.seats()
+    highest = max((seat.ordinal + 1 for seat in seats), default=0)
+    width = max(1, highest, snapshot.replicas or 0, *(spec.size for spec in origin.specs))
+    state = empty_world(width, 0)._replace(
+        cluster=_adopt_cluster(snapshot), children=_adopt_children(snapshot)
+    )
+    state = state._replace(etcd=_adopt_etcd(snapshot))
+    for seat in seats:
+        state = _adopt_seat(state, snapshot, seat)
+    return etcd.settle_leader(state._replace(beyond=_adopt_beyond(snapshot)))
+
+
+def _adopt_cluster(snapshot: Snapshot) -> Cluster:
+    cluster, status = snapshot.cluster, snapshot.cluster.status
+    lost = any(c.type == "QuorumHealthy" and c.status == "False" for c in status.conditions)
+    annotations = cluster.annotations
+    marks = Marks(
+        wish=ANNOTATION_WISH in annotations,
+        record=annotations.get(ANNOTATION_RECORD, ""),
+        filled=ANNOTATION_RESTORED in annotations,
+    )
+    told = Status(
+        str(status.phase or ""),
+        status.cluster_id,
+        starting=False,
+        recovered=status.last_recovery,
+        lost=lost,
+        spent=status.spent_approvals,
+    )
+    return Cluster(FIRST_LIFE, 0, cluster.deleting, FINALIZER in cluster.finalizers, told, marks)
+
+
+def _adopt_children(snapshot: Snapshot) -> tuple[Child | None, ...]:
+    children: tuple[Child | None, ...] = (None,) * len(SLOTS)
+    for (kind, name), child in snapshot.children.items():
+        slot = find_slot(kind, name, snapshot.naming.name)
+        if slot is not None:
+            life = FIRST_LIFE if child.owner_uid == snapshot.naming.uid else FOREIGN_LIFE
+            body = {**child.body, "kind": kind}
+            children = put(children, slot, Child(FIRST_UID, life, Manifest.observe(body)))
+    return children
+
+
+def _adopt_beyond(snapshot: Snapshot) -> Beyond:
+    kept = {
+        key: child
+        for key, child in snapshot.children.items()
+        if find_slot(*key, snapshot.naming.name) is None
+    }
+    targets = (p.status.downgrade_target for p in snapshot.probes.values() if p.status)
+    return Beyond(
+        now=snapshot.now,
+        status=snapshot.cluster.status,
+        children=kept,
+        credentials=dict(snapshot.credentials),
+        gate_trust=dict(snapshot.gate_trust),
+        access=snapshot.access,
+        backups=snapshot.backups,
+        downgrade=".".join(next(filter(None, targets), "").split(".")[:2]),
+        no_space=any(alarm == NO_SPACE for alarm, _ in snapshot.alarms),
+        compacted=snapshot.compacted,
+    )
+
+
+def _adopt_etcd(snapshot: Snapshot) -> Etcd | None:
+    """Return the membership; of a cluster that runs no Pod, as its status has it."""
+    identity = snapshot.live_cluster_id or snapshot.recorded_cluster_id
+    if identity is None:
+        return None
+    own = snapshot.ownership.own
+    if snapshot.membership is None:
+        return Etcd(FIRST_LIFE, identity, _recall_members(snapshot), -1)
+    lines = tuple(_adopt_line(ordinal, member) for ordinal, member in sorted(own.items()))
+    leader = next((o for o, member in own.items() if member.id == snapshot.leader_id), -1)
+    alarms = tuple(sorted(member for alarm, member in snapshot.alarms if alarm == CORRUPT))
+    foreign = tuple(
+        Stranger(member.id, member.peer_urls[0] if member.peer_urls else "")
+        for member in snapshot.ownership.foreign
+    )
+    return Etcd(FIRST_LIFE, identity, lines, leader, alarms, foreign)
+
+
+def _adopt_line(ordinal: int, member: Member) -> Line:
+    return Line(ordinal, member.id, member.is_learner, member.started)
+
+
+def _recall_members(snapshot: Snapshot) -> tuple[Line, ...]:
+    """Return the members that the status shows, else one for each disk."""
+    shown = {view.name: view for view in snapshot.cluster.status.members}
+    lines = []
+    for claim in sorted(snapshot.claims, key=lambda each: each.ordinal):
+        view = shown.get(snapshot.naming.member(claim.ordinal))
+        identity = etcd.member_id(FIRST_LIFE, claim.ordinal)
+        if view is not None and view.id:
+            identity = int(view.id, 16)
+        learner = view is not None and view.role == "learner"
+        if claim.ordinal >= 0 and claim.owner_uid == snapshot.naming.uid:
+            lines.append(Line(claim.ordinal, identity, learner, started=True))
+    return tuple(lines)
+
+
+def _adopt_seat(state: State, snapshot: Snapshot, seat: Seat) -> State:
+    if seat.ordinal < 0:
+        return state  # a copy of a member's Pod or disk
+    pod = seat.pod and _adopt_pod(state, snapshot, seat, seat.pod)
+    claim = seat.claim and _adopt_claim(state, snapshot, seat, seat.claim)
+    return state._replace(
+        pods=put(state.pods, seat.ordinal, pod), claims=put(state.claims, seat.ordinal, claim)
+    )
+
+
+def _adopt_pod(state: State, snapshot: Snapshot, seat: Seat, pod: live_objects.Pod) -> Pod:
+    status = seat.probe.status if seat.probe else None
+    answers = status is not None and pod.running
+    # A Pod with a problem of its own, and a process that does not answer, stay as they are.
+    stuck = (pod.running and not answers) or (pod.problem is not None and not pod.running)
+    version = status.version if status else snapshot.template_version.removeprefix("v")
+    revision = f"{version} {pod.revision}{FORCED if pod.forced else ''}"
+    stopped = CRASHED if pod.ever_ran else WAITING
+    file = etcd.current_file(state, seat.ordinal, revision)
+    return Pod(
+        uid=FIRST_UID,
+        life=FIRST_LIFE,
+        revision=revision,
+        owner=CONTROLLED,
+        deleting=pod.deleting,
+        role=pod.role,
+        process=RUNNING if answers else stopped,
+        restarts=min(pod.restarts, COUNTED_RESTARTS),
+        ever_ran=pod.ever_ran,
+        termination_message=pod.termination_message,
+        mounts=(file,),
+        lost=_is_lost(snapshot, seat.ordinal),
+        stuck=stuck,
+    )
+
+
+def _is_lost(snapshot: Snapshot, ordinal: int) -> bool:
+    down = (live_objects.NodeState.DOWN, live_objects.NodeState.GONE)
+    return snapshot.nodes.get(ordinal) in down
+
+
+def _adopt_claim(state: State, snapshot: Snapshot, seat: Seat, claim: live_objects.Claim) -> Claim:
+    ours = claim.owner_uid == snapshot.naming.uid
+    return Claim(
+        uid=FIRST_UID,
+        life=FIRST_LIFE if ours else FOREIGN_LIFE,
+        bound=claim.bound,
+        deleting=claim.deleting,
+        disk=_find_disk(state, seat) if claim.bound else None,
+        lost=claim.lost or _is_lost(snapshot, seat.ordinal),
+        asked=claim.requested,
+        has=claim.capacity,
+    )
+
+
+def _find_disk(state: State, seat: Seat) -> Disk | None:
+    """What is on a disk: of a member that never served, and where etcd said so, nothing."""
+    members = state.etcd
+    line = members.line(seat.ordinal) if members else None
+    if members is None or line is None:
+        return None
+    said_empty = seat.pod is not None and SAYS_EMPTY in seat.pod.termination_message
+    if said_empty or not line.started:
+        return None
+    return Disk(members.cluster, line.id, (), synced=not line.learner)

@@ -1,0 +1,78 @@
+"""A change that a preview begins with: another spec, a deletion, members to replace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.parse import parse_cluster
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.errors import OperatorError
+from etcd_operator.json_types import Json
+
+DEEPEST: Final = 16
+
+
+class ChangeError(OperatorError):
+    """A change that names no field of the spec, or gives it no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a user would do: `cluster` is the EtcdCluster as changed, None if it stays.
+
+    `deleted`: the EtcdCluster is deleted; `replaced` are the members whose Pods get the annotation
+    that asks for their replacement.
+    """
+
+    cluster: EtcdCluster | None = None
+    deleted: bool = False
+    replaced: tuple[str, ...] = ()
+
+
+NO_CHANGE: Final = Change()
+
+
+def set_fields(spec: Json, assignments: Mapping[str, Any]) -> Json:
+    """Return a copy of a spec with fields set by path, such as spec.size or storage.size.
+
+    Raises ChangeError for a path through a value that has no fields.
+    """
+    changed = deepcopy(spec)
+    for path, value in assignments.items():
+        parts = path.removeprefix("spec.").split(".")
+        if not all(parts) or len(parts) > DEEPEST:
+            raise ChangeError(f"{path} is no path of a field: write spec.size=5, for example.")
+        here = changed
+        for part in parts[:-1]:
+            here = here.setdefault(part, {})
+            if not isinstance(here, dict):
+                raise ChangeError(f"{path}: {part} has no fields, its value is {here!r}.")
+        here[parts[-1]] = value
+    return changed
+
+
+def change_spec(cluster: EtcdCluster, spec: Json) -> EtcdCluster:
+    """Return an EtcdCluster with another spec; what cannot be understood are its flaws."""
+    metadata = {
+        "namespace": cluster.namespace,
+        "name": cluster.name,
+        "uid": cluster.uid,
+        "generation": cluster.generation + 1,
+    }
+    parsed = parse_cluster({"metadata": metadata, "spec": spec})
+    return replace(cluster, spec=parsed.spec, flaws=parsed.flaws, generation=parsed.generation)
+
+
+def replace_members(snapshot: Snapshot, names: tuple[str, ...]) -> Snapshot:
+    """Return the snapshot in which somebody has asked to replace these members."""
+    missing = set(names) - {pod.name for pod in snapshot.pods}
+    if missing:
+        raise ChangeError(f"There is no member {', '.join(sorted(missing))}.")
+    pods = tuple(
+        replace(pod, replace_asked=pod.replace_asked or pod.name in names) for pod in snapshot.pods
+    )
+    return replace(snapshot, pods=pods)

@@ -1,0 +1,243 @@
+"""Actions that no scenario has, carried out on a simulated real cluster.
+
+Certificates are issued and backups succeed at once; databases shrink to what is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from etcd_operator.core.actions import (
+    Action,
+    ApplyObject,
+    ChangeAuth,
+    Compact,
+    Defragment,
+    DeleteObject,
+    DisarmAlarm,
+    IssueAuthority,
+    IssueCertificate,
+    RequestBackup,
+    SetDowngrade,
+    ShareTrust,
+)
+from etcd_operator.core.auth.state import Change, EtcdAuth, Step
+from etcd_operator.core.certificates.state import (
+    AUTHORITY_LIFETIME,
+    CLOCK_SKEW,
+    Certificate,
+    Credential,
+    Trusted,
+)
+from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, PEER_TRUST_FILE
+from etcd_operator.core.model.live_objects import Child
+from etcd_operator.core.model.members import NO_SPACE
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.required_backup.requirement import ANNOTATION_BEFORE
+from etcd_operator.core.required_backup.state import BackupState
+from etcd_operator.json_types import Json
+from etcd_operator.simulation import passes
+from etcd_operator.simulation.origin import Beyond
+from etcd_operator.simulation.world import Manifest, State, find_slot
+
+Perform = Callable[[State], passes.Outcome]
+Edit = Callable[[Beyond], Beyond]
+
+TRUST_FILES: Final = (CLIENT_TRUST_FILE, PEER_TRUST_FILE)
+
+
+def handle_real(action: Action, snapshot: Snapshot, limit: int) -> Perform:
+    """Return how an action on a real cluster is carried out in the modelled world."""
+    edit = _find_edit(action, snapshot)
+    if edit is not None:
+        return lambda state: (state._replace(beyond=edit(state.beyond)), None)
+    if isinstance(action, ApplyObject):
+        Manifest.of(action.manifest).exactly()
+    perform = passes.handle(action, snapshot, limit)
+    if isinstance(action, ApplyObject) and action.kind == "ConfigMap":
+        return _with_trust(perform, action.manifest, snapshot)
+    return perform
+
+
+def _find_edit(action: Action, snapshot: Snapshot) -> Edit | None:
+    """Return how what no scenario has becomes another; None for what the world carries out."""
+    match action:
+        case ApplyObject() | DeleteObject():
+            return _edit_child(action, snapshot)
+        case Compact():
+            return lambda beyond: replace(beyond, compacted=True)
+        case Defragment(ordinal=ordinal):
+            return _edit_database(ordinal, snapshot)
+        case DisarmAlarm(alarm=alarm) if alarm == NO_SPACE:
+            return lambda beyond: replace(beyond, no_space=False)
+        case SetDowngrade(target=target):
+            return lambda beyond: replace(beyond, downgrade=target)
+        case ChangeAuth(change=change):
+            return lambda beyond: replace(beyond, access=change_auth(beyond.access, change))
+        case RequestBackup():
+            return _edit_backups(action)
+        case IssueAuthority() | IssueCertificate() | ShareTrust():
+            return _edit_credentials(action, snapshot.naming.uid)
+        case _:
+            return None
+
+
+def _edit_child(action: ApplyObject | DeleteObject, snapshot: Snapshot) -> Edit | None:
+    key = (action.kind, action.name)
+    if find_slot(*key, snapshot.naming.name) is not None:
+        return None
+    if isinstance(action, DeleteObject):
+        if action.kind in ("Pod", "PersistentVolumeClaim"):
+            return None
+        left = {k: v for k, v in snapshot.children.items() if k != key}
+        return lambda beyond: replace(beyond, children=_keep_beyond(left, snapshot))
+    body, uid = action.manifest, action.uid or f"new-{action.name}"
+    made = Child(action.kind, action.name, uid, snapshot.naming.uid, "1", body=body)
+    return lambda beyond: replace(beyond, children={**beyond.children, key: made})
+
+
+def _keep_beyond(
+    children: Mapping[tuple[str, str], Child], snapshot: Snapshot
+) -> dict[tuple[str, str], Child]:
+    name = snapshot.naming.name
+    return {key: child for key, child in children.items() if find_slot(*key, name) is None}
+
+
+def _edit_database(ordinal: int, snapshot: Snapshot) -> Edit:
+    status = snapshot.probes[ordinal].status if ordinal in snapshot.probes else None
+    used = status.db_size_in_use if status else 0
+    return lambda beyond: replace(beyond, database_sizes={**beyond.database_sizes, ordinal: used})
+
+
+def _edit_backups(action: RequestBackup) -> Edit:
+    annotations = action.manifest["metadata"].get("annotations") or {}
+
+    def edit(beyond: Beyond) -> Beyond:
+        made = BackupState(
+            name=action.name,
+            last=beyond.now,
+            due=None,
+            created=beyond.now,
+            mark=annotations.get(ANNOTATION_BEFORE, ""),
+            verified=True,
+        )
+        return replace(beyond, backups=(*beyond.backups, made))
+
+    return edit
+
+
+def _edit_credentials(action: IssueAuthority | IssueCertificate | ShareTrust, owner: str) -> Edit:
+    def edit(beyond: Beyond) -> Beyond:
+        made = replace(_issue(action, beyond), owner_uid=owner)
+        return replace(beyond, credentials={**beyond.credentials, made.name: made})
+
+    return edit
+
+
+def _issue(action: IssueAuthority | IssueCertificate | ShareTrust, beyond: Beyond) -> Credential:
+    if isinstance(action, IssueCertificate):
+        return _issue_leaf(action, beyond)
+    name = action.secret
+    before = beyond.credentials.get(name)
+    count = int(before.resource_version or 0) + 1 if before and _is_count(before) else 1
+    if isinstance(action, ShareTrust):
+        assert before is not None
+        return replace(before, trusted=action.trusted, resource_version=f"{count}")
+    own = f"{name}-{count}"
+    lasts = beyond.now + AUTHORITY_LIFETIME
+    certificate = Certificate(own, own, beyond.now - CLOCK_SKEW, lasts)
+    trusted = Trusted(own, f"simulated authority {own}", lasts, beyond.now - CLOCK_SKEW)
+    return Credential(
+        name,
+        before.uid if before else f"new-{name}",
+        "",
+        f"{count}",
+        certificate,
+        (*action.keep, trusted),
+        generation=action.generation,
+        previous=before.certificate if before and action.keep else None,
+    )
+
+
+def _is_count(credential: Credential) -> bool:
+    return credential.resource_version.isdecimal()
+
+
+def _issue_leaf(action: IssueCertificate, beyond: Beyond) -> Credential:
+    leaf = action.leaf
+    before, authority = (beyond.credentials.get(each) for each in (leaf.secret, leaf.authority))
+    signer = action.signer
+    if not signer and authority and authority.certificate:
+        signer = authority.certificate.key_id
+    count = int(before.resource_version) + 1 if before and _is_count(before) else 1
+    certificate = Certificate(
+        f"{leaf.secret}-{count}",
+        signer,
+        beyond.now - CLOCK_SKEW,
+        beyond.now + action.lifetime,
+        leaf.common_name,
+        leaf.names,
+        server=leaf.server,
+        client=leaf.client,
+    )
+    own = authority.trusted if authority else ()
+    trusted = action.trusted or tuple(t for t in own if t.key_id == signer) or own
+    return Credential(
+        leaf.secret, before.uid if before else f"new-{leaf.secret}", "", f"{count}",
+        certificate, trusted,
+    )  # fmt: skip
+
+
+def _with_trust(perform: Perform, manifest: Json, snapshot: Snapshot) -> Perform:
+    """Have members be told whom to trust by the gate that is written."""
+    known = {
+        one.key_id: one
+        for trusted in (
+            *(each.trusted for each in snapshot.credentials.values()),
+            *snapshot.gate_trust.values(),
+        )
+        for one in trusted
+    }
+    data = manifest.get("data") or {}
+    told = {
+        file: tuple(one for one in known.values() if one.pem.strip() in data[file])
+        for file in TRUST_FILES
+        if file in data
+    }
+
+    def perform_and_tell(state: State) -> passes.Outcome:
+        after, error = perform(state)
+        if error is None:
+            after = after._replace(beyond=replace(after.beyond, gate_trust=told))
+        return after, error
+
+    return perform_and_tell
+
+
+def change_auth(access: EtcdAuth | None, change: Change) -> EtcdAuth:
+    """Return users and roles after one step."""
+    known = access or EtcdAuth()
+    users, roles = dict(known.users), dict(known.roles)
+    subject, grants = change.subject, frozenset(filter(None, (change.grant,)))
+    match change.step:
+        case Step.ADD_ROLE:
+            roles[subject] = frozenset()
+        case Step.GRANT:
+            roles[subject] = roles.get(subject, frozenset()) | grants
+        case Step.REVOKE:
+            roles[subject] = roles.get(subject, frozenset()) - grants
+        case Step.ADD_USER:
+            users[subject] = frozenset()
+        case Step.GIVE_ROLE:
+            users[subject] = users.get(subject, frozenset()) | {change.role}
+        case Step.TAKE_ROLE:
+            users[subject] = users.get(subject, frozenset()) - {change.role}
+        case Step.DELETE_USER:
+            users.pop(subject, None)
+        case Step.DELETE_ROLE:
+            roles.pop(subject, None)
+        case Step.ENABLE | Step.DISABLE:
+            return replace(known, enabled=change.step is Step.ENABLE)
+    return EtcdAuth(known.enabled, users, roles)

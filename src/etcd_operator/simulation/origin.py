@@ -1,0 +1,54 @@
+"""The real cluster that a simulation begins with, and what of it scenarios of tests do not have.
+
+A scenario of the model tests knows ordinals, lives and sizes, so that few states are different
+ones. A real cluster has names, certificates, users, databases and a time besides: they stand in
+`Beyond`, at the end of a `State`, and change by the actions on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from etcd_operator.api.cluster import EtcdClusterStatus
+from etcd_operator.core.auth.state import EtcdAuth
+from etcd_operator.core.certificates.state import Credential, Trusted
+from etcd_operator.core.model.live_objects import Child
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.required_backup.state import BackupState
+from etcd_operator.simulation.snapshots import Specs
+
+# Pods, claims and objects that were there at the beginning; what the simulation makes has uid 0.
+FIRST_UID: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What was observed, and the specs: as observed, then as changed."""
+
+    snapshot: Snapshot
+    specs: Specs
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What scenarios do not have. `now` is the time that passes see.
+
+    `children` are the objects that no scenario has, such as a NetworkPolicy. `database_sizes` are
+    those of members that were defragmented, in bytes by ordinal; `downgrade` is the target of
+    etcd's downgrade, empty for none; `no_space` says whether etcd's alarm about its quota is on.
+    """
+
+    now: datetime
+    status: EtcdClusterStatus
+    children: Mapping[tuple[str, str], Child] = field(default_factory=dict)
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
+    gate_trust: Mapping[str, tuple[Trusted, ...]] = field(default_factory=dict)
+    access: EtcdAuth | None = None
+    backups: tuple[BackupState, ...] = ()
+    database_sizes: Mapping[int, int] = field(default_factory=dict)
+    downgrade: str = ""
+    no_space: bool = False
+    compacted: bool | None = None

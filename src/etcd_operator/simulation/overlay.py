@@ -1,0 +1,221 @@
+"""Give what a pass sees in the modelled world the names and the values of the real cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.release import parse_release
+from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
+from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
+from etcd_operator.core.model.live_objects import Child, Claim, Pod, Probe
+from etcd_operator.core.model.members import NO_SPACE, Member, MemberList, MemberStatus
+from etcd_operator.core.model.naming import ANNOTATION_TRUST, FINALIZER, Naming
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.simulation.observation import Seen
+from etcd_operator.simulation.origin import FIRST_UID, Beyond, Origin
+from etcd_operator.simulation.snapshots import NOW, build_snapshot
+from etcd_operator.simulation.world import FIRST_LIFE, Line, State, life_of
+
+# A Pod that is stopped ends in time.
+GRACE: Final = timedelta(minutes=1)
+
+
+def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
+    """Return the snapshot that a pass over the real cluster would have."""
+    beyond: Beyond = state.beyond
+    real = origin.snapshot
+    cluster = _cluster(seen, beyond, origin)
+    naming = Naming.of(cluster, real.naming.domain)
+    model = build_snapshot(seen, origin.specs)
+    children = {**beyond.children, **_children(model, beyond, naming)}
+    template = _template_trust(children.get(("StatefulSet", naming.statefulset)))
+    return replace(
+        real,
+        cluster=cluster,
+        naming=naming,
+        now=beyond.now,
+        children=children,
+        pods=tuple(_pod(pod, state, real, naming, template) for pod in model.pods),
+        claims=tuple(_claim(claim, real, naming) for claim in model.claims),
+        membership=_membership(seen, model, real, naming),
+        probes={o: _probe(o, p, state, real) for o, p in model.probes.items()}
+        | _silent(state, real),
+        unlabelled_claims=model.unlabelled_claims if not real.unlabelled_claims
+        else real.unlabelled_claims,
+        nodes={**{pod.ordinal: real.nodes[pod.ordinal] for pod in model.pods
+                  if pod.ordinal in real.nodes and pod.uid.endswith(f"-{FIRST_UID}")}},
+        credentials=beyond.credentials,
+        gate_trust=beyond.gate_trust,
+        access=beyond.access,
+        backups=beyond.backups,
+        compacted=beyond.compacted,
+        effective=None,
+    )  # fmt: skip
+
+
+def _cluster(seen: Seen, beyond: Beyond, origin: Origin) -> EtcdCluster:
+    real, now = origin.snapshot.cluster, seen.cluster
+    others = tuple(f for f in real.finalizers if f != FINALIZER)
+    managed = (ANNOTATION_WISH, ANNOTATION_RECORD)
+    annotations = {k: v for k, v in real.annotations.items() if k not in managed}
+    if now.marks.wish:
+        annotations[ANNOTATION_WISH] = real.annotations.get(ANNOTATION_WISH, "restore")
+    if now.marks.record:
+        annotations[ANNOTATION_RECORD] = now.marks.record
+    if now.marks.filled and ANNOTATION_RESTORED not in annotations:
+        annotations[ANNOTATION_RESTORED] = real.annotations.get(ANNOTATION_WISH, "restore")
+    return replace(
+        real,
+        resource_version=seen.cluster_revision,
+        generation=real.generation + now.spec,
+        deleting=now.deleting,
+        finalizers=(*others, FINALIZER) if now.finalizer else others,
+        annotations=annotations,
+        spec=origin.specs[now.spec],
+        status=beyond.status,
+        flaws=real.flaws if now.spec == 0 else (),
+    )
+
+
+def _children(model: Snapshot, beyond: Beyond, naming: Naming) -> dict[tuple[str, str], Child]:
+    found = {}
+    for (kind, modelled), child in model.children.items():
+        name = f"{naming.name}{modelled.removeprefix(model.naming.name)}"
+        ours = bool(child.owner_uid) and life_of(child.owner_uid) == FIRST_LIFE
+        written = child.written and _shift(child.written, beyond)
+        owner = naming.uid if ours else "another"
+        found[kind, name] = replace(child, name=name, owner_uid=owner, written=written)
+    return found
+
+
+def _shift(moment: datetime, beyond: Beyond) -> datetime:
+    """A time of the modelled world, as long before now as it is there."""
+    return beyond.now + (moment - NOW)
+
+
+def _template_trust(statefulset: Child | None) -> tuple[str, ...]:
+    template = statefulset.body.get("spec", {}).get("template", {}) if statefulset else {}
+    annotations: Mapping[str, str] = template.get("metadata", {}).get("annotations") or {}
+    return tuple(filter(None, annotations.get(ANNOTATION_TRUST, "").split(",")))
+
+
+def _pod(pod: Pod, state: State, real: Snapshot, naming: Naming, trust: tuple[str, ...]) -> Pod:
+    modelled = state.pods[pod.ordinal]
+    before = next((each for each in real.pods if each.ordinal == pod.ordinal), None)
+    if before is None or modelled is None or modelled.uid != FIRST_UID:
+        return _new_pod(pod, state.beyond, naming, trust)
+    told = replace(
+        before,
+        uid=pod.uid,
+        resource_version=pod.resource_version,
+        role=pod.role,
+        deleting=pod.deleting,
+        revision=pod.revision,
+        ends_by=before.ends_by or (state.beyond.now + GRACE if pod.deleting else None),
+    )
+    if modelled.stuck:
+        return told
+    return replace(
+        told,
+        running=pod.running,
+        ever_ran=pod.ever_ran,
+        ready=pod.ready,
+        was_ready=before.was_ready or pod.ready,
+        restarts=max(before.restarts, pod.restarts),
+        problem=None if pod.running else pod.problem,
+        unready_since=before.unready_since or (None if pod.ready else real.now),
+        termination_message=pod.termination_message,
+    )
+
+
+def _new_pod(pod: Pod, beyond: Beyond, naming: Naming, trust: tuple[str, ...]) -> Pod:
+    return replace(
+        pod,
+        name=naming.member(pod.ordinal),
+        owner_uid=naming.uid,
+        trust=trust,
+        created=pod.created and _shift(pod.created, beyond),
+        unready_since=pod.unready_since and _shift(pod.unready_since, beyond),
+        ends_by=pod.ends_by and beyond.now + GRACE,
+    )
+
+
+def _claim(claim: Claim, real: Snapshot, naming: Naming) -> Claim:
+    before = next((each for each in real.claims if each.ordinal == claim.ordinal), None)
+    ours = life_of(claim.owner_uid) == FIRST_LIFE
+    owner = naming.uid if ours or before is None else before.owner_uid
+    named = replace(claim, name=naming.claim(claim.ordinal), owner_uid=owner)
+    if before is None or not claim.uid.endswith(f"-{FIRST_UID}"):
+        wanted = real.cluster.spec.storage.storage_class_name or ""
+        return replace(named, storage_class=before.storage_class if before else wanted)
+    return replace(
+        named,
+        storage_class=before.storage_class,
+        created=before.created,
+        lost=before.lost,
+        finalizers=before.finalizers,
+    )
+
+
+def _membership(seen: Seen, model: Snapshot, real: Snapshot, naming: Naming) -> MemberList | None:
+    told = seen.membership
+    if told is None or model.membership is None:
+        return None
+    known = {member.id: member for member in real.members}
+    foreign = tuple(known[each.id] for each in told.foreign if each.id in known)
+    lines = tuple(_member(line, known.get(line.id), naming) for line in told.lines)
+    return MemberList(told.cluster, (*lines, *foreign), told.linearizable)
+
+
+def _member(line: Line, known: Member | None, naming: Naming) -> Member:
+    urls = (naming.client_url(line.ordinal),) if line.started else ()
+    if known is not None:
+        return replace(
+            known, is_learner=line.learner, client_urls=known.client_urls or urls,
+            name=known.name or (naming.member(line.ordinal) if line.started else ""),
+        )  # fmt: skip
+    name = naming.member(line.ordinal) if line.started else ""
+    return Member(line.id, name, (naming.peer_url(line.ordinal),), urls, line.learner)
+
+
+def _silent(state: State, real: Snapshot) -> dict[int, Probe]:
+    """Answers of members that stay as they are: those that run, and do not answer."""
+    return {
+        ordinal: real.probes[ordinal]
+        for ordinal, pod in enumerate(state.pods)
+        if pod is not None and pod.uid == FIRST_UID and pod.stuck and ordinal in real.probes
+    }
+
+
+def _probe(ordinal: int, probe: Probe, state: State, real: Snapshot) -> Probe:
+    told = probe.status
+    if told is None:
+        return probe
+    answers = [p.status for p in real.probes.values() if p.status]
+    before = next((each for each in answers if each.member_id == told.member_id), None)
+    like = before or max(answers, key=lambda each: each.raft_applied_index, default=None)
+    return replace(probe, status=_status(ordinal, told, like, state) if like else told)
+
+
+def _status(ordinal: int, told: MemberStatus, like: MemberStatus, state: State) -> MemberStatus:
+    beyond: Beyond = state.beyond
+    alarms = tuple(e for e in like.errors if NO_SPACE in e) if beyond.no_space else ()
+    speaks = (parse_release(told.version) or (0, 0, 0))[:2] >= (3, 6)
+    storage = f"{beyond.downgrade}.0" if beyond.downgrade else like.storage_version
+    return replace(
+        told,
+        db_size=beyond.database_sizes.get(ordinal, like.db_size),
+        db_size_in_use=like.db_size_in_use,
+        db_size_quota=like.db_size_quota if speaks else 0,
+        revision=like.revision,
+        raft_term=like.raft_term,
+        raft_index=like.raft_index,
+        raft_applied_index=like.raft_index,
+        errors=(*told.errors, *alarms),
+        storage_version=storage if speaks else "",
+        downgrade_target=storage if beyond.downgrade and speaks else "",
+    )

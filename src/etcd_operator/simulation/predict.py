@@ -1,0 +1,301 @@
+"""Preview of what the operator would do for a cluster, to the end.
+
+The real planner and the real guards make passes in the modelled Kubernetes and etcd, which begin
+as the cluster was observed. The operator is taken to be quicker than everything else: it makes
+passes until one has nothing to do, then one thing happens in Kubernetes or etcd, and so on until
+nothing happens any more. What may happen in several orders, such as which member is elected,
+happens in one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.core.actions import Action, DeleteObject, EvictPod, QuarantineDisk
+from etcd_operator.core.model.decision import Decision
+from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.status.report import report
+from etcd_operator.simulation import etcd, kubernetes, replacing
+from etcd_operator.simulation.adopt import adopt
+from etcd_operator.simulation.change import NO_CHANGE, Change, replace_members
+from etcd_operator.simulation.estimate import estimate
+from etcd_operator.simulation.extras import handle_real
+from etcd_operator.simulation.observation import see
+from etcd_operator.simulation.origin import FIRST_UID, Origin
+from etcd_operator.simulation.overlay import see_real
+from etcd_operator.simulation.passes import Deed, Planned, end_pass, perform
+from etcd_operator.simulation.world import State
+
+MOST_PASSES: Final = 400
+MOST_EVENTS: Final = 2000
+# The longest that is waited at once for what only time changes: the delay of a replacement.
+PATIENCE: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedStep:
+    """An action of the operator: in which pass, by which rule, and what a guard says to it.
+
+    `reason` is that of the rule's decision; `pod` and `disk` are the names of a Pod that restarts
+    or ends, and of a disk whose data goes, empty if none does.
+    """
+
+    number: int
+    rule: str
+    reason: str
+    action: str
+    sentence: str
+    veto: str = ""
+    pod: str = ""
+    disk: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What the operator waits for between two steps, in its own words."""
+
+    number: int
+    rule: str
+    reason: str
+    sentence: str
+    seconds: float = 0.0
+
+
+Entry = PredictedStep | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Steps and waits in order, and where the cluster comes to rest.
+
+    `ends` is "settled", "waiting", "person", "gone", "vetoed", "cycle" or "bound". `seconds` is an
+    estimate: see `estimate`. `restarts` are the Pods of now that end, in order.
+    """
+
+    entries: tuple[Entry, ...]
+    ends: str
+    reason: str
+    sentence: str
+    seconds: float
+    restarts: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> tuple[PredictedStep, ...]:
+        """The actions, in order."""
+        return tuple(entry for entry in self.entries if isinstance(entry, PredictedStep))
+
+    @property
+    def disks(self) -> tuple[str, ...]:
+        """The disks whose data goes, in order."""
+        return tuple(dict.fromkeys(step.disk for step in self.steps if step.disk))
+
+
+ASSUMED: Final = (
+    "New Pods start and become Ready, new disks are bound, and nothing else fails meanwhile.",
+    "Every disk holds the data of the member that etcd lists for it.",
+)
+
+
+def predict(snapshot: Snapshot, change: Change = NO_CHANGE) -> Prediction:
+    """Return what the operator does for this snapshot after a change, until it rests."""
+    snapshot = replace_members(snapshot, change.replaced)
+    specs: tuple[EtcdClusterSpec, ...] = (snapshot.cluster.spec,)
+    if change.cluster is not None:
+        specs = (*specs, change.cluster.spec)
+    simulation = Simulation(Origin(snapshot, specs), change)
+    return simulation.run()
+
+
+@dataclass(slots=True)
+class Simulation:
+    """One run from an observed cluster to its rest."""
+
+    origin: Origin
+    change: Change
+    entries: list[Entry] = field(default_factory=list)
+    passes: int = 0
+    waited: float = 0.0
+    ended: dict[str, None] = field(default_factory=dict)
+    _visited: list[State] = field(default_factory=list)
+
+    def run(self) -> Prediction:
+        """Make passes until nothing happens any more, or a bound is reached."""
+        state = self._begin()
+        for _ in range(MOST_EVENTS):
+            self._note_ended(state)
+            if state.cluster is None:
+                return self._end("gone", None)
+            planned = self._plan(state)
+            following, stopped = self._pass(state, planned)
+            if stopped or self.passes >= MOST_PASSES:
+                return self._end(stopped or "bound", planned.plan.decision, stopped)
+            if following is None:
+                following = self._happen(state) or self._wait(state, planned)
+            if following is None:
+                return self._end(_judge(planned.plan.decision), planned.plan.decision)
+            state = following
+        return self._end("bound", None)
+
+    def _begin(self) -> State:
+        state = adopt(self.origin)
+        cluster = state.cluster
+        assert cluster is not None
+        changed = cluster._replace(
+            spec=len(self.origin.specs) - 1, deleting=cluster.deleting or self.change.deleted
+        )
+        state = state._replace(cluster=changed)
+        if self.change.deleted and not cluster.finalizer:
+            return state._replace(cluster=None)
+        return state
+
+    def _plan(self, state: State) -> Planned:
+        seen = see(state, looked_up=True)
+        assert seen is not None
+        snapshot = see_real(seen, state, self.origin)
+        if self.change.cluster is not None:
+            flawed = replace(snapshot.cluster, flaws=self.change.cluster.flaws)
+            snapshot = replace(snapshot, cluster=flawed)
+        return Planned(seen, self.origin.specs, snapshot, handle_real)
+
+    def _pass(self, state: State, planned: Planned) -> tuple[State | None, str]:
+        """Return the state after a pass that did something, else None; and why it cannot go on."""
+        if not planned.deeds:
+            return self._report(state, planned, []), ""
+        if state in self._visited:
+            return None, "cycle"
+        self._visited.append(state)
+        self.passes += 1
+        done: list[Deed] = []
+        before = state
+        for deed in planned.deeds:
+            after, error = (state, deed.veto) if deed.veto else perform(state, deed)
+            if error is not None and not deed.veto and after == state:
+                break  # etcd or Kubernetes says: not yet
+            self.entries.append(self._describe(planned, deed))
+            if deed.veto:
+                return None, "vetoed"
+            done.append(deed)
+            state = after
+        moved = self._report(state, planned, done) or state
+        return (moved if moved != before else None), ""
+
+    def _report(self, state: State, planned: Planned, done: list[Deed]) -> State | None:
+        """Write the status; None if it says the same."""
+        ended = end_pass(state, planned, done)
+        status = report(planned.snapshot, planned.plan.decision)
+        if ended.beyond.status != status:
+            ended = ended._replace(beyond=replace(ended.beyond, status=status))
+        same = ended._replace(beyond=state.beyond) == state
+        return None if same and not done else ended
+
+    def _describe(self, planned: Planned, deed: Deed) -> PredictedStep:
+        name = self.origin.snapshot.naming.name
+        action, decision = deed.action, planned.plan.decision
+        return PredictedStep(
+            self.passes,
+            planned.plan.rule,
+            decision.reason.name,
+            type(action).__name__,
+            action.event(name).sentence,
+            deed.veto or "",
+            _find_pod(action, name),
+            _find_disk(action, name),
+        )
+
+    def _happen(self, state: State) -> State | None:
+        """The next thing that happens in Kubernetes or etcd."""
+        for _, following in _environment(_read_newest(state)):
+            if following != state:
+                return following
+        return None
+
+    def _note_ended(self, state: State) -> None:
+        for pod in self.origin.snapshot.pods:
+            now = state.pods[pod.ordinal] if pod.ordinal >= 0 else None
+            ends = now is None or now.uid != FIRST_UID or now.deleting
+            if pod.ordinal >= 0 and ends and not pod.deleting:
+                self.ended[pod.name] = None
+
+    def _wait(self, state: State, planned: Planned) -> State | None:
+        """Let time pass, where that changes what the operator does."""
+        decision = planned.plan.decision
+        if decision.settled or decision.blocked or decision.requeue_after is None:
+            return None
+        later = state.beyond.now + PATIENCE
+        waited = state._replace(beyond=replace(state.beyond, now=later))
+        if not self._plan(waited).deeds:
+            return None
+        delay = self.origin.specs[-1].recovery.member_replacement_delay.length.total_seconds()
+        self.entries.append(
+            Wait(self.passes, planned.plan.rule, decision.reason.name, decision.message, delay)
+        )
+        self.waited += delay
+        return waited
+
+    def _end(self, ends: str, decision: Decision | None, cause: str = "") -> Prediction:
+        sentence = decision.message if decision else "The EtcdCluster is gone."
+        if cause == "cycle":
+            sentence = f"The same steps come again and again: {sentence}"
+        if ends == "bound":
+            sentence = f"It did not come to rest within {MOST_PASSES} passes."
+        return Prediction(
+            tuple(self.entries),
+            ends,
+            decision.reason.name if decision else "",
+            sentence,
+            self._estimate(),
+            tuple(self.ended),
+            ASSUMED,
+        )
+
+    def _estimate(self) -> float:
+        kinds = []
+        steps = [each for each in self.entries if isinstance(each, PredictedStep)]
+        for step in steps:
+            stops = step.action == "DeleteObject" and step.pod
+            kinds.append("DeletePod" if stops else step.action)
+        if any("StatefulSet" in step.sentence and "Created" in step.sentence for step in steps):
+            kinds.append("Start")
+        return estimate(kinds, waits=self.waited, one_learner=self.origin.specs[-1].minor < (3, 6))
+
+
+def _judge(decision: Decision) -> str:
+    if decision.settled:
+        return "settled"
+    return "person" if decision.blocked else "waiting"
+
+
+def _environment(state: State) -> Iterator[tuple[str, State]]:
+    """What Kubernetes, an EtcdRestore and etcd do by themselves."""
+    yield from kubernetes.kubernetes_steps(state)
+    yield from replacing.restore_steps(state)
+    yield from replacing.return_steps(state)
+    yield from etcd.process_steps(state)
+
+
+def _read_newest(state: State) -> State:
+    """Let every process read the newest version of its file."""
+    pods = tuple(pod and pod._replace(mounts=pod.mounts[-1:]) for pod in state.pods)
+    return state._replace(pods=pods)
+
+
+def _find_pod(action: Action, cluster: str) -> str:
+    match action:
+        case EvictPod(name=name) | DeleteObject(kind="Pod", name=name):
+            return name if ordinal_of_pod(name, cluster) is not None else ""
+        case _:
+            return ""
+
+
+def _find_disk(action: Action, cluster: str) -> str:
+    match action:
+        case QuarantineDisk(name=name) | DeleteObject(kind="PersistentVolumeClaim", name=name):
+            return name if ordinal_of_claim(name, cluster) is not None else ""
+        case _:
+            return ""

@@ -1,0 +1,149 @@
+"""Previews of what the operator would do, from observed clusters to their rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.simulation.change import NO_CHANGE, Change, change_spec, set_fields
+from etcd_operator.simulation.predict import Prediction, predict
+from tests.builders import snapshots
+from tests.builders.snapshots import formed, new, pod
+
+
+def change(snapshot: Snapshot, **fields: Any) -> Change:
+    """The change of a user who sets fields of the spec; dots are written as two underscores."""
+    raw = snapshot.cluster.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    paths = {name.replace("__", "."): value for name, value in fields.items()}
+    return Change(cluster=change_spec(snapshot.cluster, set_fields(raw, paths)))
+
+
+def count(found: Prediction, action: str) -> int:
+    """How many actions of a kind are previewed."""
+    return sum(step.action == action for step in found.steps)
+
+
+def test_a_settled_cluster_is_left_alone() -> None:
+    found = predict(formed(3))
+    assert found.entries == ()
+    assert (found.ends, found.reason, found.seconds) == ("settled", "Healthy", 0.0)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_a_new_cluster_comes_up(size: int) -> None:
+    found = predict(new(size))
+    assert found.ends == "settled"
+    created = [step.sentence.split()[2].rstrip(":") for step in found.steps if step.sentence[:7] == "Created"]
+    assert created == ["db-peer", "db-client", "db-config", "db", "db"]
+    assert not found.restarts
+    assert not found.disks
+
+
+@pytest.mark.parametrize("version", ["3.5.26", "3.6.16"])
+def test_growing_adds_and_promotes_each_member(version: str) -> None:
+    snapshot = formed(3, version=version)
+    found = predict(snapshot, change(snapshot, size=5))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert count(found, "AddLearner") == count(found, "PromoteMember") == 2
+    assert not found.restarts
+    assert not found.disks
+
+
+def test_shrinking_names_the_pods_and_the_disks_that_go() -> None:
+    snapshot = formed(5)
+    found = predict(snapshot, change(snapshot, size=3))
+    assert found.ends == "settled"
+    assert count(found, "RemoveMember") == 2
+    assert sorted(found.restarts) == ["db-3", "db-4"]
+    assert sorted(found.disks) == ["data-db-3", "data-db-4"]
+
+
+def test_retained_disks_do_not_go() -> None:
+    snapshot = formed(5, storage={"retentionPolicy": {"whenScaled": "Retain"}})
+    found = predict(snapshot, change(snapshot, size=3))
+    assert found.ends == "settled"
+    assert not found.disks
+
+
+def test_an_upgrade_restarts_every_pod_and_the_leader_last() -> None:
+    snapshot = formed(3, version="3.6.10")
+    found = predict(snapshot, change(snapshot, version="3.6.16"))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert found.restarts == ("db-2", "db-1", "db-0")
+    assert count(found, "MoveLeader") == 1
+    assert not found.disks
+
+
+def test_a_downgrade_prepares_the_disks_first() -> None:
+    snapshot = formed(3, version="3.6.10")
+    found = predict(snapshot, change(snapshot, version="3.5.26"))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert found.steps[0].sentence == "Enabled the etcd downgrade to 3.5."
+    assert found.restarts == ("db-2", "db-1", "db-0")
+
+
+def test_a_stop_ends_every_pod_and_keeps_the_disks() -> None:
+    snapshot = formed(3)
+    found = predict(snapshot, change(snapshot, size=0))
+    assert (found.ends, found.reason) == ("settled", "Stopped")
+    assert found.restarts == ("db-0", "db-1", "db-2")
+    assert not found.disks
+
+
+def test_a_deletion_names_all_disks() -> None:
+    found = predict(formed(3), Change(deleted=True))
+    assert found.ends == "gone"
+    assert found.disks == ("data-db-0", "data-db-1", "data-db-2")
+
+
+def test_a_replacement_deletes_one_disk_and_adds_the_member_again() -> None:
+    found = predict(formed(3), Change(replaced=("db-1",)))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert found.restarts == ("db-1",)
+    assert found.disks == ("data-db-1",)
+    assert count(found, "PromoteMember") == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"size": 2}, "spec.size 2 is not possible"),
+        ({"size": "many"}, "spec.size cannot be 'many'"),
+        ({"version": "3.8.1"}, "3.8.1"),
+    ],
+)
+def test_a_refused_spec_has_its_sentence(fields: dict[str, Any], sentence: str) -> None:
+    snapshot = formed(3)
+    found = predict(snapshot, change(snapshot, **fields))
+    assert found.ends == "person"
+    assert sentence in found.sentence
+    assert not found.steps
+
+
+def test_a_member_that_does_not_answer_stays_so_and_holds_up_a_roll() -> None:
+    snapshot = snapshots.silent(formed(3, version="3.6.10"), 1)
+    pods = tuple(replace(each, ready=each.ordinal != 1) for each in snapshot.pods)
+    snapshot = replace(snapshot, pods=pods)
+    found = predict(snapshot, change(snapshot, resources={"limits": {"memory": "1Gi"}}))
+    assert found.ends in ("person", "waiting")
+    assert "db-1" in found.sentence
+    assert not {"db-0", "db-2"} & set(found.restarts)
+
+
+def test_a_lost_majority_is_waited_for() -> None:
+    snapshot = snapshots.silent(formed(3), 1, 2)
+    pods = tuple(pod(o, ready=o == 0, running=True) for o in range(3))
+    found = predict(replace(snapshot, pods=pods), NO_CHANGE)
+    assert (found.ends, found.reason) == ("waiting", "NoQuorum")
+    assert not found.steps
+
+
+def test_tls_is_issued_before_the_first_member() -> None:
+    snapshot = new(3, security={"tls": {"client": {}, "peer": {}}})
+    found = predict(snapshot)
+    issued = count(found, "IssueAuthority") + count(found, "IssueCertificate")
+    assert issued
+    assert (found.ends, found.reason) == ("settled", "Healthy")
