@@ -36,7 +36,8 @@ def test_a_settled_cluster_is_left_alone() -> None:
 def test_a_new_cluster_comes_up(size: int) -> None:
     found = predict(new(size))
     assert found.ends == "settled"
-    created = [step.sentence.split()[2].rstrip(":") for step in found.steps if step.sentence[:7] == "Created"]
+    made = (step.sentence for step in found.steps if step.sentence.startswith("Created"))
+    created = [sentence.split()[2].rstrip(":") for sentence in made]
     assert created == ["db-peer", "db-client", "db-config", "db", "db"]
     assert not found.restarts
     assert not found.disks
