@@ -25,7 +25,8 @@ from etcd_operator.json_types import Json
 
 # Mappings whose keys are no texts are lists of pairs.
 _PAIRS: Final = {"children", "presented", "kept", "probes", "nodes"}
-_OWN: Final = {"cluster", "access"}
+# Written in a form of their own; the effective spec is worked out again.
+_OWN: Final = {"cluster", "access", "effective"}
 
 
 class UnreadableSnapshot(ValueError):
