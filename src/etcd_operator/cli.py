@@ -19,6 +19,7 @@ from etcd_operator.runtime.engine.corrections import Corrections
 from etcd_operator.runtime.engine.execute import Executor
 from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.engine.pass_recorder import PassRecorder
 from etcd_operator.runtime.engine.reconciler import Reconciler
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.task_caches import (
@@ -39,6 +40,7 @@ from etcd_operator.runtime.process.clock import SystemClock
 from etcd_operator.runtime.process.health import HealthServer
 from etcd_operator.runtime.process.metrics import Metrics
 from etcd_operator.runtime.process.own_image import find_own_image
+from etcd_operator.runtime.process.recordings import RecordingServer
 from etcd_operator.settings import Settings, read_settings
 
 log = structlog.get_logger("operator")
@@ -66,6 +68,8 @@ class Operator:
         self._etcd = EtcdPool()
         self._events = EventRecorder(self._api, clock)
         self._health = HealthServer(settings.port, clock, self._why_not_ready, self._metrics.expose)
+        self._recorder = PassRecorder()
+        self._recordings = RecordingServer(settings.recording_port, self._recorder.read)
         self._election = Election(self._lease_api, clock, settings.own_namespace, settings.identity)
         self._controller = self._build_cluster_controller()
 
@@ -94,6 +98,7 @@ class Operator:
             corrections,
             ServingOperators(self._api, self._caches, self._events, clock, settings.own_namespace),
             Turns(self._caches, clock, settings.upgrade_rolls),
+            self._recorder,
         )
         return Controller(
             reconciler.reconcile,
@@ -107,7 +112,8 @@ class Operator:
         """Run until cancelled; the Lease is given back on the way out."""
         try:
             async with asyncio.TaskGroup() as group:
-                for part in (self._caches, self._tasks, self._events, self._health):
+                parts = (self._caches, self._tasks, self._events, self._health, self._recordings)
+                for part in parts:
                     group.create_task(part.run())
                 group.create_task(self._lead())
         finally:

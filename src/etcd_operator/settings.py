@@ -32,6 +32,7 @@ class Settings:
     image: str = ""
     upgrade_rolls: int = 2
     assign_user_ids: bool = True
+    recording_port: int = 8082
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -51,6 +52,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         image=environment.get("OPERATOR_IMAGE", ""),
         upgrade_rolls=_read_number(environment, "UPGRADE_ROLLS", 2),
         assign_user_ids=_read_switch(environment, "ASSIGN_USER_IDS", default=True),
+        recording_port=_read_number(environment, "RECORDING_PORT", 8082),
     )
 
 

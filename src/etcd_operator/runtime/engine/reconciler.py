@@ -35,6 +35,7 @@ from etcd_operator.runtime.engine.corrections import Corrections
 from etcd_operator.runtime.engine.decision_log import DecisionLog
 from etcd_operator.runtime.engine.execute import Executor, Outcome
 from etcd_operator.runtime.engine.gather import Gatherer
+from etcd_operator.runtime.engine.pass_recorder import PassRecorder
 from etcd_operator.runtime.engine.refusals import (
     explain_eviction,
     explain_refusal,
@@ -97,6 +98,7 @@ class Reconciler:
         corrections: Corrections,
         operators: ServingOperators,
         turns: Turns,
+        recorder: PassRecorder | None = None,
     ) -> None:
         self._caches = caches
         self._status = StatusWriter(api, caches.clusters)
@@ -107,6 +109,7 @@ class Reconciler:
         self._corrections = corrections
         self._operators = operators
         self._turns = turns
+        self._recorder = recorder or PassRecorder()
         self._last: Latest[str, LastPass] = Latest(REMEMBERED)
         self._decisions = DecisionLog(REMEMBERED)
 
@@ -115,6 +118,7 @@ class Reconciler:
         cluster = self._caches.clusters.get(namespace, name)
         if cluster is None:
             self._metrics.clusters.forget((namespace, name))
+            self._recorder.forget((namespace, name))
             return Requeue()
         cluster = await self._operators.settle(cluster)
         if cluster is None:
@@ -127,6 +131,7 @@ class Reconciler:
         outcome = await self._executor.carry_out(planned)
         if (upgrade := _find_upgrade(planned)) and upgrade not in outcome.done:
             self._turns.give_back(namespace, name)
+        self._recorder.record((namespace, name), planned, outcome)
         unobserved = self._find_unobserved(planned, outcome, snapshot)
         decision = _choose_report(planned.decision, outcome, unobserved, snapshot)
         if decision is not None and self._count_refusals(cluster, outcome) >= TOLD_FROM:

@@ -26,13 +26,13 @@ HEARTBEAT_SECONDS = 1.0
 STALE_SECONDS = 20.0
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    """A server at every address of its family."""
+class ThreadingServer(ThreadingMixIn, WSGIServer):
+    """A server with a thread for each request."""
 
     daemon_threads = True
 
 
-class _DualStackServer(_Server):
+class _DualStackServer(ThreadingServer):
     """A server at every address of IPv6 and IPv4: Pods may have either."""
 
     address_family = socket.AF_INET6
@@ -45,7 +45,9 @@ class _DualStackServer(_Server):
         self.setup_environ()
 
 
-class _Handler(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
+    """A request that may take ten seconds, and is not logged."""
+
     timeout = 10.0
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
@@ -84,11 +86,11 @@ class HealthServer:
     def _bind(self) -> WSGIServer:
         """Listen; only at IPv4 where the node's kernel was started without IPv6."""
         try:
-            return make_server("", self._port, self._answer, _DualStackServer, _Handler)
+            return make_server("", self._port, self._answer, _DualStackServer, QuietHandler)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise
-            return make_server("", self._port, self._answer, _Server, _Handler)
+            return make_server("", self._port, self._answer, ThreadingServer, QuietHandler)
 
     def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         pages = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}

@@ -22,6 +22,7 @@ from etcd_operator.runtime.engine.corrections import Corrections
 from etcd_operator.runtime.engine.execute import Executor
 from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.engine.pass_recorder import PassRecorder
 from etcd_operator.runtime.engine.reconciler import Reconciler
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.upgrade_turns import Turns
@@ -83,6 +84,7 @@ class Stage:
         corrections = Corrections(clock)
         executor = Executor(api, self.caches, performer, self.events, metrics, corrections)
         operators = ServingOperators(api, self.caches, self.events, clock, "etcd-operator-system")
+        self.recorder = PassRecorder()
         made = Reconciler(
             api,
             self.caches,
@@ -93,6 +95,7 @@ class Stage:
             corrections,
             operators,
             Turns(self.caches, clock, 2),
+            self.recorder,
         )
         self.controller = Controller(made.reconcile, self.caches, metrics, clock, workers=4)
 

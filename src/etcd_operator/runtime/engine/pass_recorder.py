@@ -1,0 +1,106 @@
+"""Recorder of passes: the last ones of each cluster, for people who ask what happened.
+
+What a pass saw is kept as it is, for the last pass alone: it costs nothing, for a pass has it
+anyway. A pass that did something, or decided otherwise than the one before, is written and
+compressed. Both are bounded, in number and in bytes, and live in the memory of the process only.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from etcd_operator import __version__
+from etcd_operator.core.plan.planner import Plan
+from etcd_operator.core.recording.recorded_pass import (
+    RecordedPass,
+    write_pass,
+    write_recording,
+)
+from etcd_operator.json_types import Json
+from etcd_operator.runtime.engine.execute import Outcome
+from etcd_operator.runtime.process.latest import Latest
+
+MOST_CLUSTERS: Final = 1000
+MOST_PASSES: Final = 50
+# Compressed, of one cluster: a pass over three members takes about 6 KiB.
+MOST_BYTES: Final = 256 * 1024
+# Of all clusters together.
+MOST_BYTES_IN_ALL: Final = 32 * 1024 * 1024
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Track:
+    """What is kept of one cluster: compressed passes, oldest first, and the last pass."""
+
+    written: deque[bytes] = field(default_factory=deque)
+    last: RecordedPass | None = None
+    last_is_written: bool = False
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.written))
+
+
+class PassRecorder:
+    """Remembers passes. Written by the event loop, read by the thread of a server."""
+
+    def __init__(
+        self, most_bytes: int = MOST_BYTES, most_bytes_in_all: int = MOST_BYTES_IN_ALL
+    ) -> None:
+        self._most_bytes = most_bytes
+        self._most_in_all = most_bytes_in_all
+        self._tracks: Latest[Key, _Track] = Latest(MOST_CLUSTERS)
+        self._lock = threading.Lock()
+
+    def record(self, key: Key, planned: Plan, outcome: Outcome) -> None:
+        """Record a pass over the cluster with this namespace and name."""
+        stopped = outcome.vetoed or str(outcome.error or "")
+        made = RecordedPass.of(planned.snapshot, planned, len(outcome.done), stopped)
+        with self._lock:
+            track = self._tracks.get(key) or _Track()
+            self._tracks[key] = track
+            before = track.last
+            same = before is not None and _decision(before) == _decision(made)
+            track.last, track.last_is_written = made, bool(made.actions) or not same
+            if track.last_is_written:
+                track.written.append(_pack(made))
+                self._forget_oldest(track)
+
+    def _forget_oldest(self, track: _Track) -> None:
+        while len(track.written) > MOST_PASSES or track.size > self._most_bytes:
+            track.written.popleft()
+        while sum(each.size for each in self._tracks.values()) > self._most_in_all:
+            self._tracks.popitem(last=False)
+
+    def forget(self, key: Key) -> None:
+        """Forget a cluster that is gone."""
+        with self._lock:
+            self._tracks.pop(key, None)
+
+    def read(self, namespace: str, name: str) -> Json | None:
+        """Return the recording of a cluster, its last pass at the end; None if there is none."""
+        with self._lock:
+            track = self._tracks.get((namespace, name))
+            if track is None or track.last is None:
+                return None
+            packed = list(track.written)
+            last = None if track.last_is_written and packed else track.last
+        passes = [json.loads(zlib.decompress(each)) for each in packed]
+        if last is not None:
+            passes.append(write_pass(last))
+        return write_recording(__version__, passes)
+
+
+def _decision(recorded: RecordedPass) -> tuple[str, str, str]:
+    return recorded.rule, recorded.reason, recorded.message
+
+
+def _pack(recorded: RecordedPass) -> bytes:
+    return zlib.compress(json.dumps(write_pass(recorded), separators=(",", ":")).encode())

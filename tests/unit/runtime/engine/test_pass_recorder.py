@@ -1,0 +1,98 @@
+"""Recorder of passes: what it keeps, its bounds, and that no Secret's content is in it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from dataclasses import replace
+
+import pytest
+
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.recording.recorded_pass import read_recording, replay
+from etcd_operator.runtime.engine.execute import Outcome
+from etcd_operator.runtime.engine.pass_recorder import MOST_PASSES, PassRecorder
+from tests.builders.snapshots import NAMING, formed, new, raw_cluster, with_spec
+from tests.unit.runtime.engine.test_api_faults import Stage
+
+KEY = (NAMING.namespace, NAMING.name)
+
+
+def record(recorder: PassRecorder, snapshot: Snapshot, name: str = NAMING.name) -> None:
+    """Record a pass that carried out its whole plan."""
+    planned = plan(snapshot)
+    recorder.record((NAMING.namespace, name), planned, Outcome(planned.actions))
+
+
+def test_a_pass_at_rest_is_kept_once_and_the_last_one_is_the_newest() -> None:
+    recorder = PassRecorder()
+    for revision in range(5):
+        record(recorder, with_cluster_version(formed(3), str(revision)))
+    recording = recorder.read(*KEY)
+    assert recording is not None
+    passes = read_recording(recording)
+    assert [each.snapshot.cluster.resource_version for each in passes] == ["0", "4"]
+
+
+def with_cluster_version(snapshot: Snapshot, version: str) -> Snapshot:
+    """The same, of another resourceVersion."""
+    return replace(snapshot, cluster=replace(snapshot.cluster, resource_version=version))
+
+
+def test_passes_that_act_are_kept_up_to_a_number() -> None:
+    recorder = PassRecorder()
+    for _ in range(MOST_PASSES + 7):
+        record(recorder, with_spec(formed(3), size=5))
+    recording = recorder.read(*KEY)
+    assert recording is not None
+    assert len(recording["passes"]) == MOST_PASSES
+    assert list(replay(read_recording(recording))) == []
+
+
+def test_one_cluster_has_so_many_bytes() -> None:
+    recorder = PassRecorder(most_bytes=10_000)
+    for _ in range(20):
+        record(recorder, new(3))
+    recording = recorder.read(*KEY)
+    assert recording is not None
+    assert 0 < len(recording["passes"]) < 20
+
+
+def test_all_clusters_together_have_so_many_bytes_and_the_oldest_goes() -> None:
+    recorder = PassRecorder(most_bytes_in_all=5_000)
+    for number in range(20):
+        record(recorder, new(3), f"db-{number}")
+    assert recorder.read(NAMING.namespace, "db-0") is None
+    assert recorder.read(NAMING.namespace, "db-19") is not None
+
+
+def test_a_cluster_that_is_gone_is_forgotten() -> None:
+    recorder = PassRecorder()
+    record(recorder, formed(3))
+    recorder.forget(KEY)
+    assert recorder.read(*KEY) is None
+
+
+@pytest.mark.looptime
+async def test_no_content_of_a_secret_is_in_it() -> None:
+    stage = Stage()
+    spec = {"size": 3, "security": {"tls": {"client": {}, "peer": {}}}}
+    async with stage.run():
+        stage.write("EtcdCluster", raw_cluster(spec, finalizers=[]))
+        await asyncio.sleep(30)
+    secrets = stage.server.find("Secret")
+    assert len(secrets) >= 4
+    recording = stage.recorder.read(*KEY)
+    assert recording is not None
+    assert len(recording["passes"]) > 1
+    text = json.dumps(recording)
+    for secret in secrets:
+        for key, value in secret["data"].items():
+            decoded = base64.b64decode(value).decode()
+            assert value not in text, key
+            if "PRIVATE" in decoded:
+                body = "".join(decoded.splitlines()[1:-1])
+                assert body[:40] not in text.replace("\\n", "")
+                assert "PRIVATE KEY" not in text
