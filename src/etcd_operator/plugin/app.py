@@ -35,6 +35,13 @@ ETCD: Final = "Use etcd"
 
 VERBS: Final[dict[str, Verb]] = {
     "status": Verb("status", READ, ("status", "status db --watch", "status -A -o json")),
+    "plan": Verb(
+        "plan",
+        READ,
+        ("plan db", "plan db --set spec.size=5", "plan -f db.yaml", "plan db --delete"),
+    ),
+    "record": Verb("record", READ, ("record db --to db.json",)),
+    "replay": Verb("record", READ, ("replay db.json",), function="replay"),
     "logs": Verb("logs", READ, ("logs db", "logs db --follow --tail=100")),
     "top": Verb("etcd", READ, ("top db", "top db --depth=2 -o json")),
     "certificates": Verb("certificates", READ, ("certificates db", "certificates -A")),

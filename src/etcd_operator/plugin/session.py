@@ -90,6 +90,16 @@ def run(place: Place, work: Callable[[Session], Awaitable[Exit | None]]) -> None
     raise typer.Exit(int(code))
 
 
+def run_offline(work: Callable[[], Exit]) -> None:
+    """Run a verb that needs no connection; an error is one sentence on stderr and the exit code."""
+    try:
+        code = work()
+    except OperatorError as error:
+        sys.stderr.write(f"{explain(error)}\n")
+        code = find_exit(error)
+    raise typer.Exit(int(code))
+
+
 async def _work(place: Place, work: Callable[[Session], Awaitable[Exit | None]]) -> Exit:
     session = connect(place)
     try:

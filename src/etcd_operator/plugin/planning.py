@@ -1,0 +1,139 @@
+"""The change that `plan` previews, from what was typed, and the snapshot that it begins with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from etcd_operator.api.parse import parse_cluster
+from etcd_operator.core.model.naming import Naming
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan import explain
+from etcd_operator.errors import OperatorError
+from etcd_operator.json_types import Json
+from etcd_operator.plugin import recordings
+from etcd_operator.plugin.clusters import find_cluster
+from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.observation import observe
+from etcd_operator.plugin.session import Session
+from etcd_operator.simulation.change import (
+    Change,
+    ChangeError,
+    change_spec,
+    replace_members,
+    set_fields,
+)
+
+NEW_UID = "00000000-0000-4000-8000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was typed: a name, a manifest's file, fields to set, a deletion, members to replace."""
+
+    name: str
+    manifest: Path | None
+    assignments: tuple[str, ...]
+    deleted: bool
+    replaced: tuple[str, ...]
+
+
+async def prepare(own: Session, wanted: Wanted) -> tuple[Snapshot, Change, tuple[str, ...]]:
+    """Return the snapshot to begin with, the change, and what was assumed.
+
+    Raises PluginError for what cannot be read or does not fit.
+    """
+    name = wanted.name or (_read_manifest(wanted.manifest)["metadata"]["name"]
+                           if wanted.manifest else "")  # fmt: skip
+    if not name:
+        raise PluginError("Name an EtcdCluster, or a manifest with -f.", Exit.USAGE)
+    try:
+        raw = await find_cluster(own, name)
+    except PluginError as error:
+        if error.code is not Exit.NOT_FOUND or wanted.manifest is None:
+            raise
+        return _begin_new(wanted.manifest, own.home), Change(), ("The cluster does not exist yet.",)
+    last, why_not = None, ""
+    try:
+        document = await recordings.fetch(own, raw)
+        last = recordings.read_passes(document, "The operator's answer")[-1]
+    except OperatorError as error:
+        why_not = str(error).rstrip(".")
+    observed = await observe(own, name, last, why_not)
+    return observed.snapshot, find_change(wanted, observed.snapshot), observed.assumptions
+
+
+def find_change(wanted: Wanted, snapshot: Snapshot) -> Change:
+    """Return the change that was asked for; raises PluginError for one that cannot be read."""
+    cluster = snapshot.cluster
+    spec: Json = cluster.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    try:
+        if wanted.manifest is not None:
+            spec = _read_manifest(wanted.manifest).get("spec") or {}
+        spec = set_fields(spec, dict(_read_assignment(each) for each in wanted.assignments))
+        replace_members(snapshot, wanted.replaced)
+    except ChangeError as error:
+        raise PluginError(str(error), Exit.USAGE) from error
+    changed = bool(wanted.manifest or wanted.assignments)
+    after = change_spec(cluster, spec) if changed else None
+    return Change(after, wanted.deleted, wanted.replaced)
+
+
+def _read_assignment(text: str) -> tuple[str, Any]:
+    path, sign, value = text.partition("=")
+    if not sign or not path:
+        raise PluginError(f"--set {text} is not of the form spec.size=5.", Exit.USAGE)
+    try:
+        return path, yaml.safe_load(value)
+    except yaml.YAMLError:
+        return path, value
+
+
+def _read_manifest(path: Path) -> Json:
+    """Read the one EtcdCluster of a file."""
+    try:
+        documents = list(yaml.safe_load_all(path.read_text()))
+    except OSError as error:
+        raise PluginError(f"{path} cannot be read: {error.strerror}.", Exit.NOT_FOUND) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PluginError(f"{path} is no YAML: {str(error)[:200]}", Exit.USAGE) from error
+    found = [each for each in documents
+             if isinstance(each, dict) and each.get("kind") == "EtcdCluster"]  # fmt: skip
+    if len(found) != 1:
+        raise PluginError(f"{path} has {len(found)} EtcdClusters, and one is needed.", Exit.USAGE)
+    manifest: Json = found[0]
+    if not (manifest.get("metadata") or {}).get("name"):
+        raise PluginError(f"{path}: its EtcdCluster has no metadata.name.", Exit.USAGE)
+    return manifest
+
+
+def _begin_new(path: Path, namespace: str) -> Snapshot:
+    """The snapshot of a cluster that was just created."""
+    raw = _read_manifest(path)
+    metadata = {"namespace": namespace, **raw["metadata"], "uid": NEW_UID, "generation": 1}
+    cluster = parse_cluster({**raw, "metadata": metadata})
+    naming = Naming.of(cluster, "cluster.local")
+    return Snapshot(cluster=cluster, naming=naming, now=datetime.now(UTC), unlabelled_claims=())
+
+
+def explain_rules(snapshot: Snapshot, change: Change) -> list[Json]:
+    """Return what each rule says of the cluster after the change, before the first step."""
+    if change.cluster is not None:
+        cluster = replace(snapshot.cluster, spec=change.cluster.spec, flaws=change.cluster.flaws)
+        snapshot = replace(snapshot, cluster=cluster)
+    if change.deleted:
+        snapshot = replace(snapshot, cluster=replace(snapshot.cluster, deleting=True))
+    snapshot = replace_members(snapshot, change.replaced)
+    return [
+        {
+            "rule": verdict.rule,
+            "says": verdict.says,
+            "reason": verdict.decision.reason.name if verdict.decision else "",
+            "message": verdict.decision.message if verdict.decision else "",
+        }
+        for verdict in explain.explain(snapshot)
+    ]

@@ -1,0 +1,108 @@
+"""`plan`: what the operator would do now, or after a change, to the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from etcd_operator.plugin import console, session
+from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.options import Context, Format, Namespace, Output
+from etcd_operator.plugin.session import Place, Session
+
+if TYPE_CHECKING:
+    from etcd_operator.core.model.snapshot import Snapshot
+    from etcd_operator.simulation.change import Change
+
+Name = Annotated[
+    str, typer.Argument(metavar="[NAME]", help="Name of the EtcdCluster; that of the manifest.")
+]
+
+
+def plan(
+    name: Name = "",
+    manifest: Annotated[
+        str, typer.Option("--filename", "-f", metavar="FILE", help="The EtcdCluster as changed.")
+    ] = "",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="A field as changed: spec.size=5."),
+    ] = None,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="As if the EtcdCluster was deleted.")
+    ] = False,
+    replaced: Annotated[
+        list[str] | None,
+        typer.Option("--replace", metavar="MEMBER", help="As if its replacement was asked for."),
+    ] = None,
+    source: Annotated[
+        str, typer.Option("--from", metavar="FILE", help="A recording in place of the cluster.")
+    ] = "",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of each rule why it passed or decided.")
+    ] = False,
+    context: Context = "",
+    namespace: Namespace = "",
+    output: Format = Output.TEXT,
+) -> None:
+    """Show what the operator would do to the end, now or after a change; nothing is changed.
+
+    The steps are those of the operator's own planner, made in a model of Kubernetes and etcd that
+    begins as your cluster is: with what guards refuse, which Pods restart, which disks are deleted,
+    and what needs a person. With -f alone, of a cluster that does not exist: how it would come up.
+    """
+    from etcd_operator.plugin.planning import Wanted
+
+    wanted = Wanted(
+        name, Path(manifest) if manifest else None, tuple(assignments or ()), delete,
+        tuple(replaced or ()),
+    )  # fmt: skip
+    if source:
+        session.run_offline(lambda: _plan_offline(wanted, Path(source), output, explain=explain))
+    else:
+        place = Place(context, namespace)
+        session.run(place, lambda own: _plan(own, wanted, output, explain=explain))
+
+
+async def _plan(own: Session, wanted: Any, output: Output, *, explain: bool) -> Exit:
+    from etcd_operator.plugin import planning
+
+    snapshot, change, assumptions = await planning.prepare(own, wanted)
+    return _show(snapshot, change, assumptions, output, explain=explain)
+
+
+def _plan_offline(wanted: Any, source: Path, output: Output, *, explain: bool) -> Exit:
+    from etcd_operator.plugin import planning, recordings
+
+    passes = recordings.read_passes(recordings.read_file(source), str(source))
+    snapshot = passes[-1].snapshot
+    if wanted.name and wanted.name != snapshot.cluster.name:
+        raise PluginError(
+            f"{source} is a recording of {snapshot.cluster.name}, not of {wanted.name}.",
+            Exit.NOT_FOUND,
+        )
+    change = planning.find_change(wanted, snapshot)
+    when = snapshot.now.strftime("%Y-%m-%d %H:%M:%SZ")
+    assumptions = (f"The cluster is as {source} has it, of {when}.",)
+    return _show(snapshot, change, assumptions, output, explain=explain)
+
+
+def _show(
+    snapshot: Snapshot,
+    change: Change,
+    assumptions: tuple[str, ...],
+    output: Output,
+    *,
+    explain: bool,
+) -> Exit:
+    from etcd_operator.plugin import planning, preview
+    from etcd_operator.simulation.predict import predict
+
+    found = predict(snapshot, change)
+    view = preview.describe(found, assumptions)
+    if explain:
+        view["rules"] = planning.explain_rules(snapshot, change)
+    console.show(view, output, preview.render)
+    return Exit.FAILED if found.ends in ("person", "vetoed", "cycle", "bound") else Exit.DONE

@@ -1,0 +1,105 @@
+"""Compares what was previewed with what the operator then did, as it recorded it.
+
+The order within a pass may be another, and so may the member IDs that etcd gives. Corrections of
+objects follow what is seen when: how often the gate is written depends on how quickly Pods start,
+so of those only which objects are written counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest import mock
+
+from etcd_operator.core.recording.recorded_pass import RecordedPass
+from etcd_operator.plugin import recordings, session
+from etcd_operator.plugin.clusters import find_cluster
+from etcd_operator.plugin.planning import Wanted, prepare
+from etcd_operator.plugin.session import Place, Session
+from etcd_operator.simulation.predict import Prediction, predict
+from tests.e2e.harness import Cluster, wait_until
+
+# Written as often as there is something new to write.
+_CORRECTIONS = ("Updated ", "Labelled ")
+
+
+@dataclass(slots=True)
+class Previewed:
+    """A preview, and what the operator did after it."""
+
+    expected: Prediction
+    done: list[str] = field(default_factory=list)
+
+    def differences(self) -> list[str]:
+        """What was previewed and not done, or done and not previewed."""
+        expected = count_effects(step.sentence for step in self.expected.steps)
+        done = count_effects(self.done)
+        missing = [f"not done: {each}" for each in (expected - done).elements()]
+        return missing + [f"not previewed: {each}" for each in (done - expected).elements()]
+
+
+def count_effects(sentences: Iterator[str] | list[str]) -> Counter[str]:
+    """Count effects: without member IDs, and a correction of an object once."""
+    plain = [re.sub(r" \([0-9a-f]+\)", "", sentence) for sentence in sentences]
+    once = {text for text in plain if text.startswith(_CORRECTIONS)}
+    return Counter([*(t for t in plain if not t.startswith(_CORRECTIONS)), *sorted(once)])
+
+
+def connect(cluster: Cluster) -> Session:
+    """A session of the plugin on the cluster under test."""
+    with mock.patch.dict("os.environ", KUBECONFIG=cluster.target.kubeconfig):
+        return session.connect(Place(namespace=cluster.namespace))
+
+
+def read_passes(cluster: Cluster) -> tuple[RecordedPass, ...]:
+    """The passes that the operator has recorded."""
+
+    async def read() -> tuple[RecordedPass, ...]:
+        own = connect(cluster)
+        try:
+            document = await recordings.fetch(own, await find_cluster(own, cluster.name))
+            return recordings.read_passes(document, "the operator's answer")
+        finally:
+            await own.api.close()
+
+    return asyncio.run(read())
+
+
+def preview(cluster: Cluster, wanted: Wanted) -> Prediction:
+    """What `kubectl etcd plan` finds."""
+
+    async def find() -> Prediction:
+        own = connect(cluster)
+        try:
+            snapshot, change, _ = await prepare(own, wanted)
+            return predict(snapshot, change)
+        finally:
+            await own.api.close()
+
+    return asyncio.run(find())
+
+
+@contextlib.contextmanager
+def previewed(
+    cluster: Cluster,
+    *assignments: str,
+    manifest: Path | None = None,
+    deleted: bool = False,
+    replaced: tuple[str, ...] = (),
+) -> Iterator[Previewed]:
+    """Preview a change, let the block make it and wait for its end, and note what was done."""
+    before = len(read_passes(cluster))
+    last = read_passes(cluster)[-1].snapshot.now
+    found = Previewed(preview(cluster, Wanted(cluster.name, manifest, assignments, deleted,
+                                              replaced)))  # fmt: skip
+    assert before, "a cluster that rests has at least one pass"
+    yield found
+    wait_until("a pass without actions", lambda: not read_passes(cluster)[-1].actions, 30)
+    for each in read_passes(cluster):
+        if each.snapshot.now > last:
+            found.done += each.actions[: each.done]
