@@ -1,0 +1,153 @@
+"""`plan`, `record` and `replay` on a Kubernetes in memory, and offline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.recording.recorded_pass import RecordedPass, write_pass, write_recording
+from etcd_operator.plugin import recordings
+from etcd_operator.plugin.exits import Exit, PluginError
+from tests.builders.plugin import Terminal
+from tests.builders.snapshots import formed
+from tests.fakes.user_api import put_cluster
+
+MANIFEST = """
+apiVersion: etcd.etcd.io/v1alpha1
+kind: EtcdCluster
+metadata: {name: fresh}
+spec: {size: 3, version: 3.6.16}
+"""
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """A recording of one pass over a cluster of three."""
+    snapshot = formed(3, version="3.6.10")
+    made = write_pass(RecordedPass.of(snapshot, plan(snapshot), 0, ""))
+    path = tmp_path / "db.json"
+    path.write_text(json.dumps(write_recording("0.1.0", [made])))
+    return path
+
+
+def offline(recording: Path, *words: str) -> dict[str, Any]:
+    """The preview from a recording."""
+    ended = Terminal().type("plan", "--from", str(recording), *words, "-o", "json")
+    view: dict[str, Any] = ended.view
+    return view
+
+
+def test_a_preview_from_a_file_needs_no_cluster(recording: Path) -> None:
+    view = offline(recording, "--set", "spec.size=5")
+    assert (view["ends"], view["reason"]) == ("settled", "Healthy")
+    assert [s["action"] for s in view["steps"]].count("AddLearner") == 2
+    assert view["seconds"] > 0
+    assert str(recording) in view["assumptions"][0]
+
+
+def test_fields_are_set_by_path(recording: Path) -> None:
+    view = offline(recording, "--set", "spec.version=3.6.16")
+    assert view["podsThatEnd"] == ["db-2", "db-1", "db-0"]
+    assert view["disksThatGo"] == []
+
+
+def test_a_deletion_names_the_disks(recording: Path) -> None:
+    assert offline(recording, "--delete")["disksThatGo"] == [f"data-db-{o}" for o in range(3)]
+
+
+def test_each_rule_says_why(recording: Path) -> None:
+    rules = offline(recording, "--set", "size=5", "--explain")["rules"]
+    deciding = [rule for rule in rules if rule["says"] == "decides"]
+    assert [rule["rule"] for rule in deciding] == ["grow"]
+    assert rules[0]["says"] == "nothing"
+    assert rules[-1]["says"] == "not asked"
+
+
+def test_a_refused_spec_is_said_and_the_code_is_not_zero(recording: Path) -> None:
+    ended = Terminal().type("plan", "--from", str(recording), "--set", "size=2")
+    assert ended.code == Exit.FAILED
+    assert "spec.size 2 is not possible" in " ".join(ended.out.split())
+    assert "Nothing would be done." in ended.out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("--set", "size"), Exit.USAGE, "not of the form spec.size=5"),
+        (("--set", "size.a=1"), Exit.USAGE, "size has no fields"),
+        (("--replace", "db-7"), Exit.USAGE, "There is no member db-7"),
+        (("other",), Exit.NOT_FOUND, "is a recording of db, not of other"),
+        (("-f", "/nowhere.yaml"), Exit.NOT_FOUND, "/nowhere.yaml cannot be read"),
+    ],
+)
+def test_bad_input_has_a_sentence(
+    recording: Path, words: tuple[str, ...], code: Exit, sentence: str
+) -> None:
+    ended = Terminal().type("plan", "--from", str(recording), *words)
+    assert ended.code == code
+    assert sentence in ended.err
+
+
+def test_a_manifest_of_a_cluster_that_does_not_exist(tmp_path: Path) -> None:
+    path = tmp_path / "fresh.yaml"
+    path.write_text(MANIFEST)
+    view = Terminal().type("plan", "-f", str(path), "-o", "json").view
+    assert view["ends"] == "settled"
+    assert view["assumptions"][0] == "The cluster does not exist yet."
+    assert any(step["step"].startswith("Created StatefulSet fresh") for step in view["steps"])
+
+
+def test_without_the_operator_members_are_those_of_the_status() -> None:
+    terminal = Terminal()
+    put_cluster(terminal.server)
+    refused = PluginError("You may not forward a port.", Exit.FORBIDDEN)
+    with mock.patch.object(recordings, "fetch", side_effect=refused):
+        view = terminal.type("plan", "db", "-o", "json").view
+    assert "You may not forward a port" in view["assumptions"][0]
+
+
+def test_this_version_decides_alike(recording: Path) -> None:
+    ended = Terminal().type("replay", str(recording))
+    assert ended.code == Exit.DONE
+    assert "decides alike in all 1 passes" in ended.out
+
+
+def test_the_first_difference_ends_a_replay(recording: Path) -> None:
+    document = json.loads(recording.read_text())
+    document["passes"][0]["reason"] = "Paused"
+    recording.write_text(json.dumps(document))
+    ended = Terminal().type("replay", str(recording))
+    assert ended.code == Exit.FAILED
+    assert "Pass 1 would be another now, in its reason" in ended.out
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}", "[" * 100_000, '{"format": "x"}'])
+def test_a_file_that_is_no_recording(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    ended = Terminal().type("replay", str(path))
+    assert ended.code == Exit.FAILED
+    assert "is not usable" in ended.err
+
+
+def test_a_recording_is_written_to_a_file(recording: Path, tmp_path: Path) -> None:
+    terminal = Terminal()
+    put_cluster(terminal.server)
+    document = json.loads(recording.read_text())
+    with mock.patch.object(recordings, "fetch", return_value=document):
+        ended = terminal.type("record", "db", "--to", str(tmp_path / "new.json"))
+    assert ended.code == Exit.DONE
+    assert json.loads((tmp_path / "new.json").read_text()) == document
+
+
+def test_no_lease_is_no_operator() -> None:
+    terminal = Terminal()
+    put_cluster(terminal.server)
+    ended = terminal.type("record", "db")
+    assert ended.code == Exit.NO_OPERATOR
+    assert "etcd-operator" in ended.err
