@@ -17,13 +17,13 @@ from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import CLAIMS, PODS, STATEFUL_SETS
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
 from etcd_operator.simulation import kubernetes
+from etcd_operator.simulation.manifest import Manifest
 from etcd_operator.simulation.world import (
     CONTROLLED,
     NAME,
     NO_STATUS,
     STATEFUL_SET,
     Cluster,
-    Manifest,
     State,
     empty_world,
     put,

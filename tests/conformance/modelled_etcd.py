@@ -6,6 +6,7 @@ from typing import Final
 
 from etcd_operator.core.model.naming import ROLE_VOTER
 from etcd_operator.simulation import etcd, membership
+from etcd_operator.simulation.manifest import File
 from etcd_operator.simulation.membership import Change
 from etcd_operator.simulation.world import (
     CONTROLLED,
@@ -14,7 +15,6 @@ from etcd_operator.simulation.world import (
     Claim,
     Disk,
     Etcd,
-    File,
     Line,
     Pod,
     State,

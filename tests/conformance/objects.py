@@ -27,12 +27,12 @@ from etcd_operator.runtime.kubernetes.client import LightkubeApi
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import SystemClock
 from etcd_operator.simulation import kubernetes
+from etcd_operator.simulation.manifest import Manifest
 from etcd_operator.simulation.world import (
     CONFIG_MAP,
     NO_STATUS,
     Child,
     Cluster,
-    Manifest,
     State,
     Told,
     empty_world,

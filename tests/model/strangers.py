@@ -17,6 +17,7 @@ from etcd_operator.core.model.naming import (
     ANNOTATION_FINGERPRINT,
     ANNOTATION_MEMBERS,
 )
+from etcd_operator.simulation.manifest import Manifest
 from etcd_operator.simulation.passes import Deed, Planned
 from etcd_operator.simulation.snapshots import Specs
 from etcd_operator.simulation.world import (
@@ -25,7 +26,6 @@ from etcd_operator.simulation.world import (
     NAMESPACE,
     STATEFUL_SET,
     Child,
-    Manifest,
     State,
     Stranger,
     put,

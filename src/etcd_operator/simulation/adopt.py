@@ -15,12 +15,12 @@ from etcd_operator.core.model.members import CORRUPT, NO_SPACE, Member
 from etcd_operator.core.model.naming import FINALIZER, FORCED
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.simulation import etcd
+from etcd_operator.simulation.manifest import FIRST_LIFE, Manifest
 from etcd_operator.simulation.origin import FIRST_UID, Beyond, Origin
 from etcd_operator.simulation.world import (
     CONTROLLED,
     COUNTED_RESTARTS,
     CRASHED,
-    FIRST_LIFE,
     RUNNING,
     SAYS_EMPTY,
     SLOTS,
@@ -31,7 +31,6 @@ from etcd_operator.simulation.world import (
     Disk,
     Etcd,
     Line,
-    Manifest,
     Marks,
     Pod,
     State,

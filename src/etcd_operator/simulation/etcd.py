@@ -11,6 +11,7 @@ from typing import Final
 
 from etcd_operator.core.model.naming import FORCED
 from etcd_operator.simulation import replacing
+from etcd_operator.simulation.manifest import File, life_of
 from etcd_operator.simulation.world import (
     CONFIG_MAP,
     COUNTED_RESTARTS,
@@ -21,11 +22,9 @@ from etcd_operator.simulation.world import (
     Claim,
     Disk,
     Etcd,
-    File,
     Line,
     Pod,
     State,
-    life_of,
     put,
 )
 

@@ -39,8 +39,9 @@ from etcd_operator.core.required_backup.requirement import ANNOTATION_BEFORE
 from etcd_operator.core.required_backup.state import BackupState
 from etcd_operator.json_types import Json
 from etcd_operator.simulation import passes
+from etcd_operator.simulation.manifest import Manifest
 from etcd_operator.simulation.origin import Beyond
-from etcd_operator.simulation.world import Manifest, State, find_slot
+from etcd_operator.simulation.world import State, find_slot
 
 Perform = Callable[[State], passes.Outcome]
 Edit = Callable[[Beyond], Beyond]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.model.naming import ROLE_VOTER
 from etcd_operator.simulation import etcd, replacing
+from etcd_operator.simulation.manifest import File, Manifest
 from etcd_operator.simulation.world import (
     BUDGET,
     CONFIG_MAP,
@@ -20,8 +21,6 @@ from etcd_operator.simulation.world import (
     Child,
     Claim,
     Cluster,
-    File,
-    Manifest,
     Pod,
     State,
     Told,

@@ -15,10 +15,11 @@ from etcd_operator.core.model.live_objects import Child, Claim, Pod, Probe
 from etcd_operator.core.model.members import NO_SPACE, Member, MemberList, MemberStatus
 from etcd_operator.core.model.naming import ANNOTATION_TRUST, FINALIZER, Naming
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.simulation.manifest import FIRST_LIFE, life_of
 from etcd_operator.simulation.observation import Seen
 from etcd_operator.simulation.origin import FIRST_UID, Beyond, Origin
 from etcd_operator.simulation.snapshots import NOW, build_snapshot
-from etcd_operator.simulation.world import FIRST_LIFE, Line, State, life_of
+from etcd_operator.simulation.world import Line, State
 
 # A Pod that is stopped ends in time.
 GRACE: Final = timedelta(minutes=1)

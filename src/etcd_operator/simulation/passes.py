@@ -46,9 +46,10 @@ from etcd_operator.core.reasons import routine
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.status.report import report
 from etcd_operator.simulation import kubernetes, membership, replacing
+from etcd_operator.simulation.manifest import Manifest, life_of
 from etcd_operator.simulation.observation import Seen, see
 from etcd_operator.simulation.snapshots import Specs, build_snapshot
-from etcd_operator.simulation.world import Manifest, State, Status, find_slot, life_of
+from etcd_operator.simulation.world import State, Status, find_slot
 
 Outcome = tuple[State, str | None]
 

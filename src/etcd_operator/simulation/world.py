@@ -9,16 +9,9 @@ ordinal with the lowest number that nobody remembers.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, FORCED
-from etcd_operator.core.model.template import read_version
-from etcd_operator.core.objects.drift import find_drift
-from etcd_operator.json_types import Json
+from etcd_operator.simulation.manifest import File, Manifest
 
 NAMESPACE: Final = "default"
 NAME: Final = "demo"
@@ -37,10 +30,6 @@ SLOTS: Final = (
 )
 SLOT_OF: Final = {key: slot for slot, key in enumerate(SLOTS)}
 
-# A real uid stands for the first life of its name.
-FIRST_LIFE: Final = 1
-_LIFE: Final = re.compile(r"life-([0-9]{1,9})$")
-
 WAITING: Final = 0  # the Pod exists, its process was never started
 RUNNING: Final = 1
 CRASHED: Final = 2
@@ -57,131 +46,9 @@ ORPHANED: Final = 2  # nobody owns it: a StatefulSet with its labels adopts it
 COUNTED_RESTARTS: Final = 2
 
 
-class File(NamedTuple):
-    """What one member's configuration file says: the gate of that member.
-
-    `forced` is the member that it makes a cluster of its own, whatever is on its disk; -1: none.
-    """
-
-    new: bool
-    listed: tuple[int, ...]
-    token: str
-    forced: int = -1
-
-
-class Manifest:
-    """One rendered object; equal manifests are the same Python object."""
-
-    __slots__ = ("body", "exact", "files", "index", "replicas", "revision", "start", "storage")
-
-    _known: Final[dict[str, Manifest]] = {}
-
-    def __init__(self, body: Json, index: int) -> None:
-        self.body = body
-        self.index = index
-        self.exact = False  # the revision says all of the template, not only what scenarios change
-        self.files = tuple(_read_files(body)) if body["kind"] == "ConfigMap" else ()
-        spec = body.get("spec", {}) if body["kind"] == "StatefulSet" else {}
-        self.replicas: int = spec.get("replicas", 0)
-        self.start: int = spec.get("ordinals", {}).get("start", 0)
-        self.revision = _revision_of(spec["template"]) if spec else ""
-        self.storage = _storage_of(spec["volumeClaimTemplates"]) if spec else ""
-
-    @classmethod
-    def of(cls, body: Json) -> Manifest:
-        """Return the one Manifest of this content; the fingerprint is a hash of all of it."""
-        mark = body["metadata"]["annotations"][ANNOTATION_FINGERPRINT]
-        key = f"{body['kind']}/{body['metadata']['name']}/{mark}"
-        found = cls._known.get(key)
-        if found is None:
-            found = cls._known[key] = Manifest(body, len(cls._known) + 1)
-        return found
-
-    @classmethod
-    def observe(cls, body: Json) -> Manifest:
-        """Return the manifest of a live object: its template is known by Kubernetes' own hash."""
-        key = f"{body['kind']}/{body['metadata']['name']}/live {len(cls._known)}"
-        found = cls._known[key] = Manifest(body, len(cls._known) + 1)
-        told = (body.get("status") or {}).get("updateRevision", "")
-        if body["kind"] == "StatefulSet":
-            found.exact = True
-            found.revision = f"{read_version(body).removeprefix('v')} {told}"
-        return found
-
-    def exactly(self) -> Manifest:
-        """Return it with a revision that changes with whatever changes in the template."""
-        if self.body["kind"] == "StatefulSet" and not self.exact:
-            text = json.dumps(self.body["spec"]["template"], sort_keys=True)
-            told = hashlib.sha256(text.encode()).hexdigest()[:10]
-            mark = FORCED if self.revision.endswith(FORCED) else ""
-            self.revision = f"{read_version(self.body).removeprefix('v')} {told}{mark}"
-            self.exact = True
-        return self
-
-    def over(self, live: Manifest) -> Manifest:
-        """Return what applying it over a live object makes: defaults do not change a template."""
-        if not live.exact or not self.exact or self.revision == live.revision:
-            return self
-        spec = {"template": self.body["spec"]["template"]}
-        if find_drift({"kind": "StatefulSet", "spec": spec}, live.body) is not None:
-            return self
-        same = Manifest(self.body, self.index)
-        same.exact, same.revision = True, live.revision
-        return same
-
-    def runs(self, ordinal: int) -> bool:
-        """Whether this StatefulSet runs a Pod of this ordinal."""
-        return self.start <= ordinal < self.start + self.replicas
-
-    @property
-    def annotations(self) -> dict[str, str]:
-        """The annotations, in which the operator keeps what must survive the loss of status."""
-        annotations: dict[str, str] = self.body["metadata"]["annotations"]
-        return annotations
-
-    def __repr__(self) -> str:
-        return f"<{self.body['kind']} {self.index}>"
-
-
-def life_of(uid: str) -> int:
-    """Which life of its name an EtcdCluster's uid, or a token that ends with it, stands for."""
-    found = _LIFE.search(uid)
-    return int(found[1]) if found else FIRST_LIFE
-
-
 def find_slot(kind: str, name: str, cluster: str) -> int | None:
     """The place of a rendered object of a cluster; None for one that scenarios do not have."""
     return SLOT_OF.get((kind, f"{NAME}{name.removeprefix(cluster)}"))
-
-
-def _read_files(body: Json) -> Iterator[File]:
-    for file, text in sorted((body.get("data") or {}).items()):
-        if not file.endswith(".yaml"):
-            continue  # the authorities that members trust
-        settings = {}
-        for line in text.splitlines():
-            key, _, value = line.partition(": ")
-            settings[key] = json.loads(value)
-        members = settings["initial-cluster"].split(",")
-        listed = tuple(sorted(int(m.partition("=")[0].rpartition("-")[2]) for m in members))
-        new = settings["initial-cluster-state"] == "new"
-        name = settings["name"]
-        forced = int(name.rpartition("-")[2]) if settings.get("force-new-cluster") else -1
-        yield File(new, listed, settings["initial-cluster-token"], forced)
-
-
-def _revision_of(template: Json) -> str:
-    """The version that Pods of this template run, and a mark for everything else in it."""
-    container = template["spec"]["containers"][0]
-    version: str = container["image"].rpartition(":v")[2]
-    mark = FORCED if any(FORCED in word for word in container.get("args", ())) else ""
-    return f"{version} {json.dumps(container['resources'], sort_keys=True)}{mark}"
-
-
-def _storage_of(templates: list[Json]) -> str:
-    """The size that new disks are asked to have."""
-    size: str = templates[0]["spec"]["resources"]["requests"]["storage"]
-    return size
 
 
 class Line(NamedTuple):

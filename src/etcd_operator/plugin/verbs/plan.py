@@ -19,30 +19,34 @@ if TYPE_CHECKING:
 Name = Annotated[
     str, typer.Argument(metavar="[NAME]", help="Name of the EtcdCluster; that of the manifest.")
 ]
+Manifest = Annotated[
+    str, typer.Option("--filename", "-f", metavar="FILE", help="The EtcdCluster as changed.")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="A field as changed: spec.size=5."),
+]
+Delete = Annotated[bool, typer.Option("--delete", help="As if the EtcdCluster was deleted.")]
+Replaced = Annotated[
+    list[str] | None,
+    typer.Option("--replace", metavar="MEMBER", help="As if its replacement was asked for."),
+]
+Source = Annotated[
+    str, typer.Option("--from", metavar="FILE", help="A recording in place of the cluster.")
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Say of each rule whether it passed or decided.")
+]
 
 
 def plan(
     name: Name = "",
-    manifest: Annotated[
-        str, typer.Option("--filename", "-f", metavar="FILE", help="The EtcdCluster as changed.")
-    ] = "",
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="A field as changed: spec.size=5."),
-    ] = None,
-    delete: Annotated[
-        bool, typer.Option("--delete", help="As if the EtcdCluster was deleted.")
-    ] = False,
-    replaced: Annotated[
-        list[str] | None,
-        typer.Option("--replace", metavar="MEMBER", help="As if its replacement was asked for."),
-    ] = None,
-    source: Annotated[
-        str, typer.Option("--from", metavar="FILE", help="A recording in place of the cluster.")
-    ] = "",
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Say of each rule why it passed or decided.")
-    ] = False,
+    manifest: Manifest = "",
+    assignments: Assignments = None,
+    delete: Delete = False,
+    replaced: Replaced = None,
+    source: Source = "",
+    explain: Explain = False,
     context: Context = "",
     namespace: Namespace = "",
     output: Format = Output.TEXT,

@@ -8,32 +8,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.errors import Conflict, KubeUnavailable
 from etcd_operator.json_types import Json
-from etcd_operator.runtime.engine.caches import Caches
-from etcd_operator.runtime.engine.controller import Controller
-from etcd_operator.runtime.engine.corrections import Corrections
-from etcd_operator.runtime.engine.execute import Executor
-from etcd_operator.runtime.engine.gather import Gatherer
-from etcd_operator.runtime.engine.handlers import ActionHandlers
-from etcd_operator.runtime.engine.pass_recorder import PassRecorder
-from etcd_operator.runtime.engine.reconciler import Reconciler
-from etcd_operator.runtime.engine.serving_operators import ServingOperators
-from etcd_operator.runtime.engine.upgrade_turns import Turns
-from etcd_operator.runtime.etcd.auth_cache import AuthCache
-from etcd_operator.runtime.kubernetes.events import EventRecorder
-from etcd_operator.runtime.pki.secrets import CertificateSecrets
-from etcd_operator.runtime.process.metrics import Metrics
-from tests.builders.snapshots import NAMING, raw_cluster
-from tests.fakes.clock import LoopClock
-from tests.fakes.etcd import FakeEtcd
-from tests.fakes.kubernetes import FAIR, ApiServer, InMemoryApi, Request, Weather
+from tests.builders.snapshots import NAMING
+from tests.fakes.kubernetes import FAIR, Request, Weather
+from tests.unit.runtime.engine.api_harness import OBJECTS, Stage, pod_of
 
 # Minutes of the loop's time are seconds of ours, but more on a busy machine.
 pytestmark = [pytest.mark.looptime, pytest.mark.timeout(180)]
@@ -59,128 +42,6 @@ STORMS = {
     "500": BROKEN,
     "answers lost": LOST,
 }
-OBJECTS = {
-    ("ConfigMap", "db-config"),
-    ("PodDisruptionBudget", "db"),
-    ("Service", "db-client"),
-    ("Service", "db-peer"),
-    ("StatefulSet", "db"),
-}
-
-
-class Stage:
-    """The operator on an API server whose weather the test makes."""
-
-    def __init__(self, members: int = 0) -> None:
-        self.server = ApiServer()
-        self.members = FakeEtcd(members)
-        api, clock, metrics = InMemoryApi(self.server), LoopClock(), Metrics()
-        pool = self.members.pool
-        self.caches = Caches(api)
-        self.events = EventRecorder(api, clock)
-        secrets, access = CertificateSecrets(api, clock), AuthCache(clock)
-        gatherer = Gatherer(api, self.caches, pool, clock, "cluster.local", secrets, access)
-        performer = ActionHandlers(api, self.caches, pool, secrets, access)
-        corrections = Corrections(clock)
-        executor = Executor(api, self.caches, performer, self.events, metrics, corrections)
-        operators = ServingOperators(api, self.caches, self.events, clock, "etcd-operator-system")
-        self.recorder = PassRecorder()
-        made = Reconciler(
-            api,
-            self.caches,
-            gatherer,
-            executor,
-            self.events,
-            metrics,
-            corrections,
-            operators,
-            Turns(self.caches, clock, 2),
-            self.recorder,
-        )
-        self.controller = Controller(made.reconcile, self.caches, metrics, clock, workers=4)
-
-    @asynccontextmanager
-    async def run(self) -> AsyncIterator[None]:
-        """Run the operator while inside."""
-        parts = [self.caches.run(), self.events.run(), self.controller.run()]
-        tasks = [asyncio.create_task(part) for part in parts]
-        await self.caches.wait_until_synced()
-        await asyncio.sleep(1)  # every watch is open
-        try:
-            yield
-            assert not [task for task in tasks if task.done()], "nothing may end it"
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    def write(self, kind: str, body: Json) -> None:
-        """Somebody else creates or changes an object."""
-        key = (kind, NAMING.namespace, body["metadata"]["name"])
-        self.server.store("MODIFIED" if key in self.server.objects else "ADDED", key, body)
-
-    def ask_for(self, size: int) -> None:
-        """The user creates the EtcdCluster or changes its size."""
-        live = self.server.objects.get(("EtcdCluster", NAMING.namespace, NAMING.name))
-        fresh = raw_cluster({"size": size}, finalizers=[])
-        self.write("EtcdCluster", {**live, "spec": fresh["spec"]} if live else fresh)
-
-    def start_pods(self, *ordinals: int) -> None:
-        """The StatefulSet's Pods run, each with its disk, and are Ready."""
-        for ordinal in ordinals:
-            self.write("Pod", _pod(ordinal))
-            self.write("PersistentVolumeClaim", _claim(ordinal))
-
-    def stop_pods(self, *ordinals: int) -> None:
-        """These Pods end."""
-        for ordinal in ordinals:
-            key = ("Pod", NAMING.namespace, NAMING.member(ordinal))
-            self.server.store("DELETED", key, self.server.objects[key])
-
-    def names(self) -> set[tuple[str, str]]:
-        """Kind and name of all objects that the operator renders."""
-        keys = self.server.objects
-        return {(kind, name) for kind, _, name in keys if (kind, name) in OBJECTS}
-
-    def effects(self, *verbs: str) -> Counter[tuple[str, str]]:
-        """What took effect, by kind and name, but for events."""
-        done = [r for r in self.server.effects if r.verb in verbs and r.kind != "Event"]
-        return Counter((r.kind, r.name) for r in done)
-
-    def replicas(self) -> int:
-        """How many Pods the StatefulSet runs."""
-        (live,) = self.server.find("StatefulSet")
-        return int(live["spec"]["replicas"])
-
-    def since(self, begun: float, *, writes: bool) -> list[Request]:
-        """The requests since a moment."""
-        return [r for r in self.server.requests if r.at >= begun and r.writes is writes]
-
-
-def _labels() -> Json:
-    return {**NAMING.labels(), "etcd.etcd.io/role": "voter"}
-
-
-def _pod(ordinal: int) -> Json:
-    name = NAMING.member(ordinal)
-    return {
-        "metadata": {"name": name, "namespace": NAMING.namespace, "labels": _labels()},
-        "spec": {"nodeName": "n"},
-        "status": {
-            "phase": "Running",
-            "podIP": f"10.0.0.{ordinal + 1}",
-            "conditions": [{"type": "Ready", "status": "True"}],
-            "containerStatuses": [{"name": "etcd", "state": {"running": {}}}],
-        },
-    }
-
-
-def _claim(ordinal: int) -> Json:
-    name = NAMING.claim(ordinal)
-    return {
-        "metadata": {"name": name, "namespace": NAMING.namespace, "labels": _labels()},
-        "status": {"phase": "Bound"},
-    }
 
 
 def now() -> float:
@@ -286,7 +147,7 @@ async def test_a_status_that_is_refused_again_and_again_is_not_written_every_sec
         await asyncio.sleep(20)
         begun = now()
         stage.server.change(CONFLICTS)
-        ill = _pod(1)
+        ill = pod_of(1)
         ill["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
         stage.write("Pod", ill)
         await asyncio.sleep(STORM_SECONDS)
