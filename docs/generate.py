@@ -47,8 +47,9 @@ def generate() -> dict[Path, str]:
         path: HEADER.format(source=source) + fold(text) for path, (source, text) in pages.items()
     }
     texts[reference / "log-schema.json"] = write_log_schema()
-    record = HERE / "pictures" / "demo.txt"
-    texts[record.with_suffix(".svg")] = draw_terminal(record.read_text(), "make demo")
+    for name, title in (("demo", "make demo"), ("status", "kubectl etcd status")):
+        record = HERE / "pictures" / f"{name}.txt"
+        texts[record.with_suffix(".svg")] = draw_terminal(record.read_text(), title)
     readme = HERE.parent / "README.md"
     return texts | {readme: write_headline(readme.read_text())}
 

@@ -57,7 +57,9 @@ class Shell:
 
     def talk(self, words: list[str], *lines: tuple[str, str]) -> str:
         """Type a live command on a real terminal: wait for a text, then type a line, and so on."""
-        command = ["kubectl", "etcd", *words, f"--namespace={self.namespace}"]
+        # A terminal of its own, in a session of its own: Ctrl-C comes from there.
+        program = ["setsid", "--ctty", "kubectl", "etcd"]
+        command = [*program, *words, f"--namespace={self.namespace}"]
         leader, follower = pty.openpty()
         process = subprocess.Popen(
             command, stdin=follower, stdout=follower, stderr=follower, env=self.environment

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.console import say
-from etcd_operator.plugin.exits import Exit
+from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.follow import Goal, cluster_goal, follow
 from etcd_operator.plugin.session import Session
 from etcd_operator.runtime.kubernetes.api import CLUSTERS
@@ -16,8 +16,30 @@ DEFAULT_TIMEOUT: Final = 600
 
 
 async def change_spec(session: Session, cluster: Json, **fields: Any) -> Json:
-    """Merge fields into the spec of exactly this EtcdCluster; returns it as it is then."""
-    return await _patch(session, cluster, {"spec": fields})
+    """Merge fields into the spec of exactly this EtcdCluster; returns it as it is then.
+
+    Raises PluginError if Kubernetes dropped one: its kind is that of another version.
+    """
+    written = await _patch(session, cluster, {"spec": fields})
+    if lost := find_lost(fields, written["spec"]):
+        raise PluginError(
+            f"Kubernetes does not know spec.{lost}: the operator is of another version than this "
+            "plugin. Apply its CustomResourceDefinitions, or use the plugin of its version.",
+            Exit.NO_OPERATOR,
+        )
+    return written
+
+
+def find_lost(wanted: Json, found: Json, path: str = "") -> str:
+    """Return the path of the first field that is not as it was written; empty if all are."""
+    for key, value in wanted.items():
+        here = f"{path}.{key}".lstrip(".")
+        if isinstance(value, dict) and isinstance(found.get(key), dict):
+            if lost := find_lost(value, found[key], here):
+                return lost
+        elif found.get(key) != value:
+            return here
+    return ""
 
 
 async def annotate(session: Session, cluster: Json, key: str, value: str) -> Json:

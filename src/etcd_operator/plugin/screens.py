@@ -30,7 +30,6 @@ _MEMBER_COLUMNS: Final = (
     "disk",
     "node",
     "restarts",
-    "problem",
 )
 
 
@@ -106,26 +105,26 @@ def _section(title: str, content: RenderableType | None) -> Iterator[RenderableT
 
 
 def render_members(members: list[Json]) -> RenderableType:
-    """Render the members of a cluster, one a line."""
+    """Render the members of a cluster, one a line; their problems only where there are any."""
     if not members:
         return Text("No members.")
-    return table(
-        _MEMBER_COLUMNS,
-        (
-            (
-                each["name"],
-                each["role"] or "?",
-                Text("yes", style="green") if each["ready"] else Text("no", style="red"),
-                each["version"] or "?",
-                "?" if each["revisionLag"] is None else each["revisionLag"],
-                f"{size(each['dbInUse'])} / {size(each['dbSize'])} / {size(each['dbQuota'])}",
-                each["disk"] or "?",
-                each["node"] or "?",
-                "?" if each["restarts"] is None else each["restarts"],
-                each["problem"],
-            )
-            for each in members
-        ),
+    troubled = any(each["problem"] for each in members)
+    columns = (*_MEMBER_COLUMNS, "problem") if troubled else _MEMBER_COLUMNS
+    return table(columns, (_member(each)[: len(columns)] for each in members))
+
+
+def _member(each: Json) -> tuple[object, ...]:
+    return (
+        each["name"],
+        each["role"] or "?",
+        Text("yes", style="green") if each["ready"] else Text("no", style="red"),
+        each["version"] or "?",
+        "?" if each["revisionLag"] is None else each["revisionLag"],
+        f"{size(each['dbInUse'])} / {size(each['dbSize'])} / {size(each['dbQuota'])}",
+        each["disk"] or "?",
+        each["node"] or "?",
+        "?" if each["restarts"] is None else each["restarts"],
+        each["problem"],
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from etcd_operator.errors import Conflict, Forbidden, Invalid
+from etcd_operator.json_types import Json
+from etcd_operator.plugin.change import find_lost
 from etcd_operator.runtime.kubernetes.api import BACKUPS, CLAIMS, CLUSTERS
 from tests.builders.plugin import Terminal
 from tests.fakes.kubernetes import Weather
@@ -22,8 +24,17 @@ def terminal() -> Terminal:
     put_cluster(terminal.server)
     put_pods(terminal.server)
     for ordinal in range(3):
+        put_sizes(terminal, ordinal, 2**21, 2**20)
         terminal.server.put(CLAIMS, f"data-db-{ordinal}", {"metadata": LABEL}, NAMESPACE)
     return terminal
+
+
+def put_sizes(terminal: Terminal, ordinal: int, size: int, in_use: int) -> None:
+    terminal.api.metrics(
+        f"db-{ordinal}",
+        etcd_mvcc_db_total_size_in_bytes=size,
+        etcd_mvcc_db_total_size_in_use_in_bytes=in_use,
+    )
 
 
 def set_spec(terminal: Terminal, **spec: Any) -> None:
@@ -141,6 +152,25 @@ def test_what_is_asked_once_is_an_annotation(
     assert "spec" not in patch
 
 
+def test_defrag_names_those_that_it_makes_smaller_and_asks_for_nothing_else(
+    terminal: Terminal,
+) -> None:
+    put_sizes(terminal, 1, 2**21, 2**21)
+    assert "db-0, db-2 of EtcdCluster db" in terminal.type("defrag", "db").err
+    for ordinal in (0, 2):
+        put_sizes(terminal, ordinal, 2**20 - 1, 2**10)
+    ended = terminal.type("defrag", "db", "--wait")
+    assert (ended.code, written(terminal)) == (0, [])
+    assert "nothing to give back" in ended.out
+
+
+def test_defrag_without_the_right_to_see_changes_nothing(terminal: Terminal) -> None:
+    terminal.api.denied.add(("get", "proxy"))
+    ended = terminal.type("defrag", "db", "--yes")
+    assert (ended.code, written(terminal)) == (5, [])
+    assert "no right to get pods/proxy" in ended.err
+
+
 def test_only_a_voter_can_be_asked_to_lead(terminal: Terminal) -> None:
     ended = terminal.type("move-leader", "db", "--to=db-9")
     assert ended.code == 3
@@ -239,6 +269,31 @@ def test_a_refused_change_is_one_sentence_and_its_exit_code(
     ended = terminal.type("scale", "db", "5")
     assert (ended.code, ended.out) == (code, "")
     assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "lost"),
+    [
+        ({"size": 5}, {"size": 5, "version": "v3.6.16"}, ""),
+        ({"size": 5}, {"size": 3}, "size"),
+        ({"recovery": {"quorumLoss": {"a": 1}}}, {"recovery": {}}, "recovery.quorumLoss"),
+        ({"security": {"tls": {"x": 1}}}, {"security": {"tls": {"x": 1, "y": 2}}}, ""),
+    ],
+)
+def test_what_kubernetes_dropped_is_found(wanted: Json, found: Json, lost: str) -> None:
+    assert find_lost(wanted, found) == lost
+
+
+def test_a_kind_of_another_version_is_told(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def prune(api: Any, kind: Any, namespace: str, name: str, patch: Json) -> Json:
+        return dict(terminal.server.objects["EtcdCluster", namespace, name])
+
+    monkeypatch.setattr(type(terminal.api), "merge_patch", prune)
+    ended = terminal.type("pause", "db")
+    assert ended.code == 4
+    assert "Kubernetes does not know spec.paused" in ended.err
 
 
 def lose_majority(terminal: Terminal) -> None:

@@ -17,6 +17,11 @@ ANNOTATION_DEFRAGMENT: Final = "etcd.etcd.io/defragment"
 # The member that is to lead, and when that was asked for: `db-1 2026-11-28T17:00:00Z`.
 ANNOTATION_MOVE_LEADER: Final = "etcd.etcd.io/move-leader"
 
+# Below this a file is mostly the pages that every database has.
+SMALLEST_FILE: Final = 2**20
+# Less than this part of a file is left unused by every defragmentation.
+WORTH_IT: Final = 0.1
+
 DEFRAGMENT_WITHIN: Final = timedelta(hours=1)
 MOVE_LEADER_WITHIN: Final = timedelta(minutes=5)
 # The clock of the person may be ahead.
@@ -40,6 +45,11 @@ def read_time(text: str) -> datetime | None:
 def is_defragmentation_asked(annotations: Mapping[str, str], now: datetime) -> bool:
     """Whether somebody has asked for a defragmentation within the last hour."""
     return _is_recent(annotations.get(ANNOTATION_DEFRAGMENT, ""), now, DEFRAGMENT_WITHIN)
+
+
+def is_worth_defragmenting(size: int, in_use: int) -> bool:
+    """Whether a defragmentation on request makes a file smaller; sizes are in bytes."""
+    return size >= SMALLEST_FILE and size - in_use >= WORTH_IT * size
 
 
 def find_wanted_leader(annotations: Mapping[str, str], now: datetime) -> str:

@@ -26,7 +26,11 @@ from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decisio
 from etcd_operator.core.model.members import CORRUPT, NO_SPACE, MemberStatus
 from etcd_operator.core.model.naming import ANNOTATION_CONFIG
 from etcd_operator.core.model.quorum import all_serve, serving_ids, voters_not_serving
-from etcd_operator.core.model.requests import is_defragmentation_asked
+from etcd_operator.core.model.requests import (
+    SMALLEST_FILE,
+    is_defragmentation_asked,
+    is_worth_defragmenting,
+)
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.objects.etcd_config import render_tuning
 from etcd_operator.core.objects.metadata import fingerprint
@@ -37,8 +41,6 @@ from etcd_operator.core.rollout.outdated import is_outdated
 DEFAULT_QUOTA: Final = 2 * 2**30
 # The alarm comes back with the next write unless there is some room.
 ROOM: Final = 0.1
-# Below this a file is mostly the pages that every database has.
-SMALLEST: Final = 2**20
 
 
 def disarm_corrupt(snapshot: Snapshot) -> Decision | None:
@@ -247,14 +249,14 @@ def _serves_without_alarms(snapshot: Snapshot) -> bool:
 
 
 def _is_worth_it(snapshot: Snapshot, seat: Seat) -> bool:
-    status, unused = _status(seat), _unused(seat)
+    status = _status(seat)
     if is_defragmentation_asked(snapshot.cluster.annotations, snapshot.now):
-        return status.db_size >= SMALLEST and unused >= ROOM
+        return is_worth_defragmenting(status.db_size, status.db_size_in_use)
     routine = snapshot.spec.maintenance.defragmentation
     if routine is None or not _is_in_window(routine, snapshot.now):
         return False
-    smallest = max(int(parse_quantity(routine.minimum_size)), SMALLEST)
-    return status.db_size >= smallest and unused * 100 >= routine.unused_percent
+    smallest = max(int(parse_quantity(routine.minimum_size)), SMALLEST_FILE)
+    return status.db_size >= smallest and _unused(seat) * 100 >= routine.unused_percent
 
 
 def _is_in_window(routine: Defragmentation, now: datetime) -> bool:

@@ -76,21 +76,36 @@ def renew_certificates(
 async def _renew(own: Session, name: str, *, wait: bool, timeout: float) -> Exit:
     from etcd_operator.core.model.requests import ANNOTATION_RENEW, write_time
     from etcd_operator.plugin.change import annotate, end
-    from etcd_operator.plugin.clusters import find_cluster, status_of
+    from etcd_operator.plugin.clusters import find_cluster
 
     cluster = await find_cluster(own, name)
     _insist_on_tls(cluster)
-    before = {c["secret"]: c.get("notAfter") for c in status_of(cluster).get("certificates") or ()}
+    before = _read_ends(cluster)
+    others = _secrets_of_others(cluster)
     moment = write_time(datetime.now(UTC))
     written = await annotate(own, cluster, ANNOTATION_RENEW, moment)
 
     def is_reached(live: Json) -> bool:
-        shown = {c["secret"]: c.get("notAfter") for c in status_of(live).get("certificates") or ()}
-        own_leaves = [secret for secret in before if not secret.endswith("-ca")]
-        return bool(shown) and all(shown.get(secret) != before[secret] for secret in own_leaves)
+        now = _read_ends(live)
+        return all(now.get(each) != before[each] for each in before if each not in others)
 
     done = f"EtcdCluster {name} has the annotation {ANNOTATION_RENEW}={moment}."
     return await end(own, written, done, wait=wait, timeout=timeout, is_reached=is_reached)
+
+
+def _read_ends(cluster: Json) -> dict[str, str]:
+    """Return when each certificate ends that is none of an authority, by Secret."""
+    from etcd_operator.plugin.clusters import status_of
+
+    shown = status_of(cluster).get("certificates") or ()
+    return {c["secret"]: c.get("notAfter") for c in shown if not c["secret"].endswith("-ca")}
+
+
+def _secrets_of_others(cluster: Json) -> set[str]:
+    """Return the Secrets that the user, or cert-manager, writes: no request reaches them."""
+    name, tls = cluster["metadata"]["name"], cluster["spec"]["security"]["tls"]
+    issued = {f"{name}-server-tls", f"{name}-client-tls"} if tls.get("issuerRef") else set()
+    return issued | {tls.get("certificateSecret") or ""}
 
 
 def rotate_ca(

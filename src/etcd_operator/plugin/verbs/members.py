@@ -9,7 +9,7 @@ import typer
 
 from etcd_operator.errors import NotFound
 from etcd_operator.json_types import Json
-from etcd_operator.plugin import session
+from etcd_operator.plugin import console, session
 from etcd_operator.plugin.ask import confirm
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import Context, Name, Namespace, Timeout, Wait, Yes
@@ -133,15 +133,47 @@ def defrag(
 async def _defrag(own: Session, name: str, *, yes: bool, wait: bool, timeout: float) -> Exit:
     from etcd_operator.core.model.requests import ANNOTATION_DEFRAGMENT, write_time
     from etcd_operator.plugin.change import annotate, end
-    from etcd_operator.plugin.clusters import find_cluster
+    from etcd_operator.plugin.clusters import find_cluster, members_of
 
     cluster = await find_cluster(own, name)
+    wasteful = await _find_wasteful(own, cluster)
+    if not wasteful:
+        console.say("No member has 1 MiB or more, and a tenth of it unused: nothing to give back.")
+        return Exit.DONE
     confirm(
-        f"Each member of EtcdCluster {name} with a tenth or more unused in its file is "
-        "defragmented, one at a time, the leader last. A member serves nobody meanwhile.",
+        f"{', '.join(wasteful)} of EtcdCluster {name}: defragmented one at a time, the leader "
+        "last. A member serves nobody meanwhile.",
         yes=yes,
     )
     moment = write_time(datetime.now(UTC))
     written = await annotate(own, cluster, ANNOTATION_DEFRAGMENT, moment)
+
+    def has_shrunk(live: Json) -> bool:
+        sizes = {member["name"]: member.get("dbSize", 0) for member in members_of(live)}
+        return all(sizes.get(each, 0) < before for each, before in wasteful.items())
+
     done = f"EtcdCluster {name} has the annotation {ANNOTATION_DEFRAGMENT}={moment}."
-    return await end(own, written, done, wait=wait, timeout=timeout)
+    return await end(own, written, done, wait=wait, timeout=timeout, is_reached=has_shrunk)
+
+
+async def _find_wasteful(own: Session, cluster: Json) -> dict[str, int]:
+    """Return the members that a defragmentation makes smaller, with the sizes of their files.
+
+    Raises PluginError if the metrics of a member cannot be read.
+    """
+    from etcd_operator.core.model.requests import is_worth_defragmenting
+    from etcd_operator.plugin.cluster_view import read_metrics
+    from etcd_operator.plugin.clusters import list_all, selector_of
+    from etcd_operator.plugin.rights import Gaps
+    from etcd_operator.runtime.kubernetes.api import PODS
+
+    gaps = Gaps()
+    pods = await list_all(own, PODS, own.home, selector_of(cluster))
+    metrics = await read_metrics(own, gaps, pods)
+    if gaps.sentences:
+        raise PluginError(f"Nothing was changed: {gaps.sentences[0]}.", Exit.FORBIDDEN)
+    return {
+        name: each["dbSize"]
+        for name, each in metrics.items()
+        if is_worth_defragmenting(each["dbSize"], each["dbInUse"])
+    }

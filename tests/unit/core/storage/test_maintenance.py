@@ -11,13 +11,12 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Compact, Defragment, DisarmAlarm
-from etcd_operator.core.model.requests import ANNOTATION_DEFRAGMENT, write_time
+from etcd_operator.core.model.requests import ANNOTATION_DEFRAGMENT, SMALLEST_FILE, write_time
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.status.conditions import judge
 from etcd_operator.core.storage.maintenance import (
-    SMALLEST,
     defragment,
     disarm_corrupt,
     free_space,
@@ -253,7 +252,7 @@ PASSES = (
     Passes(
         "a file that every defragmentation leaves like that",
         defragment,
-        asked(sized(formed(3), 1, db_size=SMALLEST - 1, db_size_in_use=SMALLEST // 2)),
+        asked(sized(formed(3), 1, db_size=SMALLEST_FILE - 1, db_size_in_use=SMALLEST_FILE // 2)),
     ),
     Passes("a member is away on request", defragment, silent(asked(wasteful(formed(3), 1)), 2)),
     Passes(
