@@ -15,7 +15,7 @@ from deploy.target import PROJECT, Target, ask_local
 COMMIT: Final = "246b9f0a68ad613098d4f77acf4310d50deae477"
 
 
-def find_previous() -> str:
+def find_previous(tree: Path = PROJECT) -> str:
     """Return a revision of git.
 
     `PREVIOUS` names one. In a clone without the history of that time it is the oldest commit that
@@ -23,21 +23,22 @@ def find_previous() -> str:
     """
     named = os.environ.get("PREVIOUS")
     if named:
-        return _git("rev-parse", "--verify", f"{named}^{{commit}}")
-    tags = _git("tag", "--merged=HEAD^", "--sort=-v:refname", "v*") if _has("HEAD^") else ""
+        return _git(tree, "rev-parse", "--verify", f"{named}^{{commit}}")
+    merged = ("tag", "--merged=HEAD^", "--sort=-v:refname", "v*")
+    tags = _git(tree, *merged) if _has(tree, "HEAD^") else ""
     for revision in (*tags.split(), COMMIT):
-        if _has(revision):
+        if _has(tree, revision):
             return revision
-    return _git("rev-list", "--max-parents=0", "HEAD").split()[0]
+    return _git(tree, "rev-list", "--max-parents=0", "HEAD").split()[0]
 
 
-def _has(revision: str) -> bool:
+def _has(tree: Path, revision: str) -> bool:
     words = ["git", "cat-file", "-e", f"{revision}^{{commit}}"]
-    return subprocess.run(words, cwd=PROJECT, capture_output=True, check=False).returncode == 0
+    return subprocess.run(words, cwd=tree, capture_output=True, check=False).returncode == 0
 
 
-def _git(*words: str) -> str:
-    result = subprocess.run(["git", *words], cwd=PROJECT, capture_output=True, check=True)
+def _git(tree: Path, *words: str) -> str:
+    result = subprocess.run(["git", *words], cwd=tree, capture_output=True, check=True)
     return result.stdout.decode().strip()
 
 
