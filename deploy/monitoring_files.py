@@ -18,12 +18,15 @@ from etcd_operator.core.model.naming import (
     LABEL_MANAGED_BY,
     MANAGED_BY,
     METRICS_PORT,
+    Naming,
 )
 from etcd_operator.json_types import Json
 
 INTERVAL: Final = "30s"
 MEMBERS: Final = f"{NAME}-members"
+SERVICE: Final = f"{NAME}-metrics"
 _POD: Final = "__meta_kubernetes_pod_"
+_SERVICE: Final = "__meta_kubernetes_service_"
 
 
 def build_rules(pace: Pace = SHIPPED) -> Json:
@@ -77,6 +80,38 @@ def build_pod_monitors() -> list[Json]:
     return [_custom("PodMonitor", NAME, operator), _custom("PodMonitor", MEMBERS, members)]
 
 
+def build_service_monitors() -> list[Json]:
+    """The same by Services: that of the peers lists every Pod, one for the operator is added."""
+    ports = [{"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}]
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": SERVICE, "namespace": NAMESPACE, "labels": dict(LABELS)},
+        "spec": {"clusterIP": "None", "selector": dict(LABELS), "ports": ports},
+    }
+    operator = {
+        "selector": {"matchLabels": dict(LABELS)},
+        "endpoints": [{"port": "http", "interval": INTERVAL, "honorLabels": True}],
+    }
+    endpoint = {
+        "port": "metrics",
+        "interval": INTERVAL,
+        "relabelings": [
+            {"sourceLabels": [_label(LABEL_CLUSTER, _SERVICE)], "targetLabel": "cluster"}
+        ],
+    }
+    members = {
+        "namespaceSelector": {"any": True},
+        "selector": {
+            "matchLabels": {LABEL_MANAGED_BY: MANAGED_BY, "app.kubernetes.io/component": "peer"},
+            "matchExpressions": [{"key": LABEL_CLUSTER, "operator": "Exists"}],
+        },
+        "endpoints": [endpoint],
+    }
+    monitors = [_custom("ServiceMonitor", NAME, operator)]
+    return [service, *monitors, _custom("ServiceMonitor", MEMBERS, members)]
+
+
 def build_scrape_configs(interval: str = INTERVAL) -> Json:
     """The same Pods, for the configuration of Prometheus."""
     operator = {
@@ -105,6 +140,36 @@ def build_scrape_configs(interval: str = INTERVAL) -> Json:
     return {"scrape_configs": [operator, members]}
 
 
+def build_secure_pod_monitor() -> Json:
+    """Example for the EtcdCluster db in default, with TLS: the port for clients has metrics too.
+
+    At the port for metrics etcd would ask the kubelet's probes for a certificate, which it has not.
+    """
+    naming = Naming("default", "db", "")
+
+    def of_secret(key: str) -> Json:
+        return {"name": naming.client_secret, "key": key}
+
+    endpoint = {
+        "port": "client",
+        "scheme": "https",
+        "interval": INTERVAL,
+        "tlsConfig": {
+            "serverName": naming.client_service,
+            "ca": {"secret": of_secret("ca.crt")},
+            "cert": {"secret": of_secret("tls.crt")},
+            "keySecret": of_secret("tls.key"),
+        },
+        "relabelings": [{"sourceLabels": [_label(LABEL_CLUSTER)], "targetLabel": "cluster"}],
+    }
+    selector = {"matchLabels": dict(naming.selector)}
+    monitor = _custom(
+        "PodMonitor", "etcd-db", {"selector": selector, "podMetricsEndpoints": [endpoint]}
+    )
+    monitor["metadata"]["namespace"] = naming.namespace
+    return monitor
+
+
 def _custom(kind: str, name: str, spec: Json) -> Json:
     metadata = {"name": name, "namespace": NAMESPACE, "labels": dict(LABELS)}
     return {
@@ -115,9 +180,9 @@ def _custom(kind: str, name: str, spec: Json) -> Json:
     }
 
 
-def _label(name: str) -> str:
-    """The name under which Prometheus finds a label of a Pod."""
-    return f"{_POD}label_{name.replace('.', '_').replace('/', '_').replace('-', '_')}"
+def _label(name: str, source: str = _POD) -> str:
+    """The name under which Prometheus finds a label of a Pod, or of a Service."""
+    return f"{source}label_{name.replace('.', '_').replace('/', '_').replace('-', '_')}"
 
 
 def _keep(source: str, value: str) -> Json:

@@ -23,6 +23,10 @@ Your Prometheus has to select them: by the label `app.kubernetes.io/name: etcd-o
 namespace `etcd-operator-system`. The PodMonitor of the members finds the Pods of the clusters in
 all namespaces; Prometheus needs the right to list Pods there.
 
+Where only ServiceMonitors are wanted, take `service-monitors.yaml` instead of `pod-monitors.yaml`:
+it adds a Service for the operator, and finds members by the port `metrics` of the Service
+`CLUSTER-peer`. Take one of the two: with both, every series is there twice.
+
 ## Without it
 
 Add the entries of `deploy/monitoring/scrape-configs.yaml` to `scrape_configs`, and
@@ -30,6 +34,23 @@ Add the entries of `deploy/monitoring/scrape-configs.yaml` to `scrape_configs`, 
 `prometheus.io/scrape` and `prometheus.io/port`; for members set them in
 `spec.podTemplate.annotations`. With annotations alone, alerts from etcd's own metrics lack the
 label `cluster`: the shipped configuration is the better way.
+
+## Metrics of members with TLS
+
+Port 2381 speaks plain HTTP, also in clusters with TLS: at a port for metrics, etcd would ask the
+kubelet's probes for a client certificate, and the kubelet has none. It shows no keys. With TLS, the
+port for clients has the same metrics, for whoever shows a certificate:
+`deploy/monitoring/pod-monitor-tls.yaml` is an example, for the EtcdCluster `db` in `default`, which
+uses the Secret `db-client-tls`. Each cluster has a CA of its own, so each needs such a PodMonitor.
+
+## kube-state-metrics
+
+`deploy/monitoring/kube-state-metrics.yaml` is a configuration for
+`--custom-resource-state-config-file`. With it, kube-state-metrics shows what the status of each
+EtcdCluster, EtcdBackup and EtcdRestore says: `etcdcluster_status_phase`,
+`etcdcluster_status_condition`, `etcdbackup_status_last_completion_time` and more. It needs `list`
+and `watch` for these kinds. No alert depends on it; it tells what the objects say while the
+operator is down.
 
 ## Dashboards
 

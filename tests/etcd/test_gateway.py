@@ -53,6 +53,17 @@ async def put(site: Site, shown: KeyPair | None = None, **headers: str | None) -
         return await client.post(url, json=PUT)
 
 
+async def read_metrics(site: Site, shown: KeyPair | None) -> httpx2.Response:
+    """Scrape the port for clients with TLS, as somebody or as nobody."""
+    trusted = ssl.create_default_context(cadata=AUTHORITY.certificate)
+    if shown:
+        place = site.root / "scraping.pem"
+        place.write_text(shown.certificate + shown.key)
+        trusted.load_cert_chain(place)
+    async with httpx2.AsyncClient(verify=trusted, trust_env=False) as client:
+        return await client.get(f"https://{site.address(0)}:{CLIENT_PORT}/metrics")
+
+
 def issue(name: str) -> KeyPair:
     """A client's certificate."""
     return issue_certificate(AUTHORITY, name, NOW, LIFE, server=False)
@@ -122,6 +133,19 @@ async def test_with_tls_it_is_off_else(site: Site, root: EtcdMemberClient) -> No
     await site.start(0)
     await eventually(lambda: root.put(b"k", b"v"))
     assert (await put(site, issue("client"))).status_code == 404
+
+
+async def test_metrics_are_at_the_port_for_clients_too_and_ask_for_a_certificate(
+    site: Site, root: EtcdMemberClient
+) -> None:
+    """Whoever wants metrics with TLS scrapes there: deploy/monitoring/pod-monitor-tls.yaml."""
+    secure(site)
+    await site.start(0)
+    await eventually(lambda: root.put(b"k", b"v"))
+    answer = await read_metrics(site, issue("prometheus"))
+    assert "etcd_server_has_leader 1" in answer.text
+    with pytest.raises((httpx2.HTTPError, ssl.SSLError)):
+        await read_metrics(site, None)
 
 
 async def test_the_certificate_of_the_server_is_nobody(site: Site, root: EtcdMemberClient) -> None:

@@ -24,6 +24,7 @@ from etcd_operator.core.model.naming import (
     ANNOTATION_VERSION,
     CLIENT_PORT,
     LABEL_ROLE,
+    METRICS_PORT,
     PEER_PORT,
     ROLE_VOTER,
     Naming,
@@ -53,13 +54,16 @@ _BOTH_FAMILIES = "PreferDualStack"
 
 
 def render_peer_service(naming: Naming) -> Json:
-    """Render the headless Service: members must find each other before they are ready."""
+    """Render the headless Service: members must find each other before they are ready.
+
+    It has the port of the metrics by name, for those who scrape by Services.
+    """
     spec = {
         "clusterIP": "None",
         "ipFamilyPolicy": _BOTH_FAMILIES,
         "publishNotReadyAddresses": True,
         "selector": naming.selector,
-        "ports": [_port("peer", PEER_PORT)],
+        "ports": [_port("peer", PEER_PORT), _port("metrics", METRICS_PORT)],
     }
     return build_object(
         "v1", "Service", naming.peer_service, naming, {"spec": spec}, component="peer"
