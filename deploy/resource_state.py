@@ -7,7 +7,7 @@ docs/metrics/extend/customresourcestate-metrics.md.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from etcd_operator.api import backup, restore
 from etcd_operator.api.backup import TaskPhase
@@ -17,8 +17,7 @@ from etcd_operator.core.reasons.registry import (
     CLUSTER_CONDITIONS,
     RESTORE_CONDITIONS,
 )
-
-Json = dict[str, Any]
+from etcd_operator.json_types import Json
 
 # What the metrics of each kind begin with.
 PREFIXES: Final = {KIND: "etcdcluster", backup.KIND: "etcdbackup", restore.KIND: "etcdrestore"}

@@ -68,7 +68,7 @@ _HEALTH: Final = Row(
             "steps",
         ),
         Panel(
-            "Clusters that wait for somebody",
+            "Clusters that are not ready",
             "short",
             (
                 Query(

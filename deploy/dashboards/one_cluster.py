@@ -62,6 +62,10 @@ _BAD: Final = (
     'condition=~"Degraded|SpecWarning|ChangedByOthers|QuorumLossApproved|DataLossPossible"'
 )
 
+_FAILED: Final = 'grpc_code!~"OK|Canceled"'
+# Authorities last for ten years: beside them nobody would see a certificate expire.
+_LEAF: Final = 'secret!~".+-ca"'
+
 _OVERVIEW: Final = Row(
     "Overview",
     (
@@ -131,13 +135,16 @@ _TRAFFIC: Final = Row(
         lines(
             "Requests",
             "ops",
-            Query(_rate("grpc_server_handled_total", "grpc_method"), "{{grpc_method}}"),
+            Query(
+                f"topk(8, {_rate('grpc_server_handled_total', 'grpc_method')} > 0)",
+                "{{grpc_method}}",
+            ),
         ),
         lines(
             "Requests that failed",
             "ops",
             Query(
-                _rate("grpc_server_handled_total", "grpc_code", 'grpc_code!~"OK|Canceled"'),
+                f"""{_rate("grpc_server_handled_total", "grpc_code", _FAILED)} > 0""",
                 "{{grpc_code}}",
             ),
         ),
@@ -175,7 +182,6 @@ _DATABASE: Final = Row(
             "bytes",
             Query(_own("etcd_mvcc_db_total_size_in_bytes"), f"file {_POD}"),
             Query(_own("etcd_mvcc_db_total_size_in_use_in_bytes"), f"in use {_POD}"),
-            Query(f"min({_QUOTA})", "quota"),
         ),
         lines("Keys", "short", Query(_own("etcd_debugging_mvcc_keys_total"), _POD)),
         lines("Volumes, free", "percentunit", Query(_FREE, "{{persistentvolumeclaim}}")),
@@ -260,7 +266,7 @@ _OPERATOR: Final = Row(
             "Time until certificates expire",
             "s",
             Query(
-                f"{_cluster('certificate_expiry_timestamp_seconds', by='secret')} - time()",
+                f"{_cluster('certificate_expiry_timestamp_seconds', _LEAF, 'secret')} - time()",
                 "{{secret}}",
             ),
         ),

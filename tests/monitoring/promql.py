@@ -15,7 +15,7 @@ _WORDS: Final = frozenset(
         r"\w+",
         "and bool by group_left group_right ignoring offset on or unless without "
         "absent avg changes count floor histogram_quantile increase label_replace max min "
-        "predict_linear rate sum time vector",
+        "predict_linear rate sum time topk vector",
     )
 )
 _TEXTS: Final = re.compile(r'"[^"]*"')
