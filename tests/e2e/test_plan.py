@@ -42,7 +42,7 @@ def type_verb(cluster: Cluster, *words: str, code: int = 0) -> str:
 
 
 def test_what_is_previewed_is_what_is_done(cluster: Cluster) -> None:
-    cluster.create(size=1, version="3.6.10")
+    cluster.create(size=1, version="3.5.35")
     cluster.wait_running(1)
     with previewed(cluster, "size=3") as grown:
         cluster.patch(size=3)
