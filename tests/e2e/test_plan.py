@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from deploy.target import PROJECT
-from tests.e2e.harness import Cluster
-from tests.e2e.previews import previewed
+from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import HELD, previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -41,6 +41,14 @@ def type_verb(cluster: Cluster, *words: str, code: int = 0) -> str:
     return done.stdout
 
 
+def hold(cluster: Cluster, *finalizers: str) -> None:
+    """Give the EtcdCluster a finalizer beside the operator's; without one, take it away."""
+    kept = [f for f in cluster.get()["metadata"].get("finalizers", ()) if f != HELD]
+    patch = {"metadata": {"finalizers": [*kept, *finalizers]}}
+    words = ("patch", "etcd", cluster.name, "--type=merge", f"--patch={json.dumps(patch)}")
+    cluster.kubectl(*words)
+
+
 def test_what_is_previewed_is_what_is_done(cluster: Cluster) -> None:
     cluster.create(size=1, version="3.5.35")
     cluster.wait_running(1)
@@ -51,8 +59,9 @@ def test_what_is_previewed_is_what_is_done(cluster: Cluster) -> None:
         cluster.patch(version="3.6.16")
         cluster.wait_running(3)
     with previewed(cluster, replaced=(f"{cluster.name}-1",)) as replaced:
+        first = cluster.uids("pods")[f"{cluster.name}-1"]
         cluster.kubectl("annotate", "pod", f"{cluster.name}-1", "etcd.etcd.io/replace-member=true")
-        cluster.wait_reason("Ready", "Healthy")
+        wait_until("another Pod", lambda: cluster.uids("pods")[f"{cluster.name}-1"] != first)
         cluster.wait_running(3)
     with previewed(cluster, "size=0") as stopped:
         cluster.patch(size=0)
@@ -63,8 +72,12 @@ def test_what_is_previewed_is_what_is_done(cluster: Cluster) -> None:
     with previewed(cluster, "size=1") as shrunk:
         cluster.patch(size=1)
         cluster.wait_running(1)
+    with previewed(cluster, deleted=True) as deleted:
+        hold(cluster, HELD)
+        cluster.delete(wait=False)
+    hold(cluster)
     stories = {"grow": grown, "upgrade": upgraded, "replace": replaced, "stop": stopped,
-               "start": started, "shrink": shrunk}  # fmt: skip
+               "start": started, "shrink": shrunk, "delete": deleted}  # fmt: skip
     found = {name: story.differences() for name, story in stories.items()}
     print(json.dumps(found, indent=1))
     assert not any(found.values())
