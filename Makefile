@@ -190,6 +190,11 @@ bench-backup: venv ## Measure backups of 100 MiB and 2 GiB against etcd's own to
 	@$(PY) -m local build
 	@$(PY) -m tests.perf.backup
 
+.PHONY: bench-clients
+bench-clients: venv ## Measure what a kube-apiserver feels of changes of its etcd
+	@$(PY) -m local up --nodes 1
+	@$(PY) -m tests.perf.clients
+
 .PHONY: performance
 performance: bench bench-backup ## Measure both and write docs/performance.md from the results
 	@mkdir -p docs/results

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Final
 
+from docs.client_gaps import write_client_gaps
 from etcd_operator.json_types import Json
 
 RESULTS: Final = Path(__file__).parent / "results" / "bench.json"
@@ -48,6 +49,7 @@ def write_performance() -> str:
         *(_write_cost(cost) for cost in run["costs"]),
         "",
         "Medians. At rest the operator sends Kubernetes no request that writes, its Lease apart.\n",
+        *write_client_gaps(),
         *(_write_backups(json.loads(BACKUPS.read_text())) if BACKUPS.exists() else ()),
     ]
     return "\n".join(parts)
