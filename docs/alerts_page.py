@@ -64,9 +64,9 @@ These pictures are drawn from what a Prometheus answered to the queries of every
 EtcdCluster with TLS and a backup was created, rolled and left alone, on a busy machine with two
 cores. Nothing scraped the kubelets there, and nothing was restored.
 
-![All clusters](pictures/etcd-operator-fleet.svg)
+![All clusters](results/etcd-operator-fleet.svg)
 
-![One cluster](pictures/etcd-operator-cluster.svg)
+![One cluster](results/etcd-operator-cluster.svg)
 
 ## The log
 

@@ -250,7 +250,7 @@ def main(words: list[str]) -> int:
         RECORDED.write_text(json.dumps(answers, separators=(",", ":"), sort_keys=True) + "\n")
     answers = json.loads(RECORDED.read_text())
     for board in DASHBOARDS:
-        path = HERE / "pictures" / f"{board.uid}.svg"
+        path = RECORDED.parent / f"{board.uid}.svg"
         draw(board, answers, path)
         sys.stdout.write(f"wrote {path.relative_to(HERE.parent)}\n")
     for panel in find_unanswered(answers):
