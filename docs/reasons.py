@@ -9,7 +9,13 @@ from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.reasons import attention, events, routine, verdicts
 from etcd_operator.core.reasons.reason import Reason
-from etcd_operator.core.reasons.registry import CONDITIONS, REASONS, ConditionType, reasons_of
+from etcd_operator.core.reasons.registry import (
+    CONDITIONS,
+    REASONS,
+    ConditionType,
+    alert_of,
+    reasons_of,
+)
 
 INTRODUCTION: Final = """\
 # Conditions, reasons and events
@@ -18,8 +24,9 @@ A reason is one CamelCase word in a condition or an Event. It is part of the API
 beside it is not, and may be reworded in any version.
 
 A reason that *blocks* means that nothing goes on until somebody has carried out the remedy, unless
-the message says that it passes by itself. Where no remedy is named, nothing is to be done. More
-about each reason is in [Troubleshoot](../how-to/troubleshoot.md).
+the message says that it passes by itself. Where no remedy is named, nothing is to be done. Where an
+alert is named, its runbook has the commands. More about each reason is in
+[Troubleshoot](../how-to/troubleshoot.md).
 
 """
 CLUSTER: Final = """\
@@ -88,12 +95,17 @@ def _write_statuses(condition: ConditionType) -> Iterator[str]:
 def _write_table(title: str, reasons: Iterable[Reason], said: str = "") -> Iterator[str]:
     rows = sorted(reasons, key=lambda reason: reason.name)
     yield f"### {title}\n\n{said}"
-    if not any(reason.remedy for reason in rows):
+    if not any(reason.remedy or alert_of(reason) for reason in rows):
         yield "| Reason | Meaning |\n|---|---|\n"
         yield from (f"| `{reason.name}` | {reason.meaning} |\n" for reason in rows)
     else:
-        yield "| Reason | Meaning | Remedy | Blocks |\n|---|---|---|---|\n"
+        yield "| Reason | Meaning | Remedy | Blocks | Alert |\n|---|---|---|---|---|\n"
         for reason in rows:
             blocks = "yes" if reason.blocks else ""
-            yield f"| `{reason.name}` | {reason.meaning} | {reason.remedy} | {blocks} |\n"
+            alert = _link_runbook(alert_of(reason))
+            yield f"| `{reason.name}` | {reason.meaning} | {reason.remedy} | {blocks} | {alert} |\n"
     yield "\n"
+
+
+def _link_runbook(alert: str) -> str:
+    return f"[{alert}](../runbooks/{alert}.md)" if alert else ""

@@ -16,6 +16,7 @@ from deploy.alerts.alert import (
 )
 from etcd_operator.api.release import TESTED_MINORS
 from etcd_operator.core.reasons import attention, routine, verdicts
+from etcd_operator.core.reasons.registry import BLOCKED, alert_of
 from etcd_operator.core.reasons.registry import CLUSTER as CLUSTER_REASONS
 
 FOUR_DAYS: Final = 4 * 24 * 3600
@@ -32,6 +33,14 @@ _UNSAFE: Final = "3[.]5[.]([0-9]|1[0-9]|2[0-5])"
 # Kubernetes' own; the name of a member's claim tells its cluster.
 _VOLUME: Final = "kubelet_volume_stats"
 _OF_CLAIM: Final = "data-(.+)-[0-9]+"
+_INFO: Final = f"max by ({MEMBER}, version) (etcd_operator_cluster_member_info"
+_NODES: Final = (
+    f"count by ({CLUSTER}, node) (max by ({MEMBER}, node) "
+    '(etcd_operator_cluster_member_info{role!="learner",node!=""}))'
+)
+BLOCKING: Final = tuple(reason for reason in CLUSTER_REASONS if alert_of(reason) == BLOCKED)
+
+_CLAIM: Final = "data-(.+)-[0-9]+"
 _INFO: Final = f"max by ({MEMBER}, version) (etcd_operator_cluster_member_info"
 _NODES: Final = (
     f"count by ({CLUSTER}, node) (max by ({MEMBER}, node) "
@@ -211,7 +220,7 @@ CLUSTER_ALERTS: Final = (
         f"{NAMED} has been changing for two hours: scaling, rolling or replacing members.",
     ),
     Alert(
-        "EtcdChangeBlocked",
+        BLOCKED,
         condition("Ready", "False", *BLOCKING),
         "15m",
         "warning",

@@ -13,7 +13,9 @@ from deploy.alerts import ALERTS
 from deploy.alerts.alert import Alert
 from deploy.monitoring_files import build_rules, build_scrape_configs
 from etcd_operator.core.reasons.registry import CLUSTER as CLUSTER_REASONS
+from etcd_operator.core.reasons.registry import REASONS, alert_of
 from tests.builders import scrapes
+from tests.e2e.runbook import read_commands
 from tests.monitoring.cases import CASES
 
 PROJECT: Final = Path(__file__).resolve().parents[3]
@@ -64,6 +66,29 @@ def test_reasons_are_registered(alert: Alert) -> None:
     registered = {reason.name for reason in CLUSTER_REASONS}
     for named in re.findall(r'reason(?:=~|!=|=)"([^"]+)"', alert.expression):
         assert set(named.split("|")) <= registered
+
+
+@each_alert
+def test_a_reason_names_the_alert_that_fires_on_it(alert: Alert) -> None:
+    for named in re.findall(r'reason=~"([^"]+)"', alert.expression):
+        of = {r.name: alert_of(r) for r in CLUSTER_REASONS if r.name in named.split("|")}
+        assert of == dict.fromkeys(named.split("|"), alert.name)
+
+
+def test_each_reason_names_an_alert_that_is_there() -> None:
+    named = {alert_of(reason) for reasons in REASONS.values() for reason in reasons}
+    assert named - {""} <= {alert.name for alert in ALERTS}
+
+
+@each_alert
+def test_commands_of_a_runbook_need_no_certificate_and_name_what_they_are_about(
+    alert: Alert,
+) -> None:
+    """etcdctl in a member has none of its own, and a cluster may have TLS and users."""
+    commands = [c for part in ("Diagnosis", "Remedy") for c in read_commands(alert.name, part)]
+    assert not [command for command in commands if " exec " in command]
+    placeholders = {name for command in commands for name in re.findall(r"\$[A-Z]+", command)}
+    assert placeholders <= {"$NAMESPACE", "$CLUSTER", "$MEMBER", "$NAME", "$NODE"}
 
 
 @each_alert

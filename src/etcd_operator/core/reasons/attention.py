@@ -72,6 +72,7 @@ NO_QUORUM: Final = Reason(
     "NoQuorum",
     "Fewer than a majority of the voters answer, so nothing is changed.",
     "Bring members back: look at their Pods, nodes and disks.",
+    alert="EtcdNoQuorum",
 )
 OPERATOR_CANNOT_REACH: Final = Reason(
     "OperatorCannotReach",
@@ -107,6 +108,7 @@ MEMBER_NOT_JOINING: Final = Reason(
     "MemberNotJoining",
     "A new member has not come up for minutes; it has no vote, so the rest goes on.",
     "Remove what keeps its Pod from running, or set spec.size back.",
+    alert="EtcdReplacementStuck",
 )
 MEMBER_UNAVAILABLE: Final = Reason(
     "MemberUnavailable", "Growth waits for a voter that does not answer.", "Bring that member back."
@@ -115,12 +117,14 @@ MEMBER_STUCK: Final = Reason(
     "MemberStuck",
     "The Pod of a member cannot come back; the message says when the member is replaced.",
     "Nothing, or bring the Pod back before that time.",
+    alert="EtcdReplacementStuck",
 )
 CANNOT_REPLACE_MEMBER: Final = Reason(
     "CannotReplaceMember",
     "A member has to be replaced, but the others have no majority without it.",
     "Bring another member back first; grow a cluster of one to three, or restore it.",
     blocks=True,
+    alert="EtcdReplacementStuck",
 )
 QUORUM_AT_RISK: Final = Reason(
     "QuorumAtRisk",
@@ -159,6 +163,7 @@ DATA_DIFFERS: Final = Reason(
     "Members hold different data; as the reason of Ready, no majority agrees.",
     "Decide which member is right, make it the leader, then have the others replaced.",
     blocks=True,
+    alert="EtcdDataDiffers",
 )
 CORRUPT_DATA: Final = Reason(
     "CorruptData",
@@ -171,6 +176,7 @@ QUOTA_EXCEEDED: Final = Reason(
     "etcd refuses writes: its quota is exceeded, and nothing can be freed without a person.",
     "Delete keys, or raise spec.etcdConfig.quotaBackendBytes.",
     blocks=True,
+    alert="EtcdNoSpace",
 )
 
 # Versions
@@ -236,6 +242,7 @@ REFUSED_BY_KUBERNETES: Final = Reason(
     "Kubernetes refuses a step: a quota, an admission rule, a missing right or an invalid field.",
     "Correct what the message says; the step is tried again at most 30 s later.",
     blocks=True,
+    alert="EtcdRefusedByKubernetes",
 )
 KUBERNETES_UNAVAILABLE: Final = Reason(
     "KubernetesUnavailable",

@@ -27,6 +27,7 @@ BACKUP_FAILED: Final = Reason(
     "BackupFailed",
     "The newest backup failed; another is tried after a pause that grows up to 10 minutes.",
     "Correct what the message says.",
+    alert="EtcdBackupFailing",
 )
 
 # Verified

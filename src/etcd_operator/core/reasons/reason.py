@@ -10,13 +10,16 @@ class Reason:
     """The name is part of the API; everything else is for people, and may be reworded.
 
     `remedy` is empty where nothing is to be done. `blocks`: nothing goes on until a person or the
-    outside world has acted.
+    outside world has acted. `alert` is the one that fires on this reason, or on its condition; its
+    runbook has the same name. For a reason that blocks and names none, it is that of every blocked
+    change.
     """
 
     name: str
     meaning: str
     remedy: str = ""
     blocks: bool = False
+    alert: str = ""
 
 
 def given_by_kubernetes(name: str) -> Reason:

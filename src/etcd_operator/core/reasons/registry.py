@@ -39,6 +39,11 @@ def reasons_of(*modules: ModuleType) -> tuple[Reason, ...]:
     return tuple(reason for module in modules for reason in _find_reasons(module))
 
 
+def alert_of(reason: Reason) -> str:
+    """Return the name of the alert that fires while an EtcdCluster has the reason, or nothing."""
+    return reason.alert or (BLOCKED if reason.blocks and reason in CLUSTER else "")
+
+
 def _find_reasons(module: ModuleType) -> Iterator[Reason]:
     for value in vars(module).values():
         if isinstance(value, Reason):
@@ -57,6 +62,8 @@ REASONS: Final[Mapping[str, tuple[Reason, ...]]] = {
     "EtcdRestore": RESTORE,
 }
 
+# Fires on any reason that blocks a cluster, but for those with an alert of their own.
+BLOCKED: Final = "EtcdChangeBlocked"
 _DECISION: Final = "that of the decision"
 
 CLUSTER_CONDITIONS: Final = (

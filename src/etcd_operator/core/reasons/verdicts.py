@@ -13,11 +13,13 @@ NO_READY_MEMBER: Final = Reason(
     "NoReadyMember",
     "A majority answers, but no Pod of a voter is Ready, so no client reaches one.",
     "Look at the Pods of the members.",
+    alert="EtcdUnavailable",
 )
 NO_SPACE: Final = Reason(
     "NoSpace",
     "etcd refuses writes: its quota is exceeded.",
     "Delete keys, or raise spec.etcdConfig.quotaBackendBytes.",
+    alert="EtcdNoSpace",
 )
 MAJORITY_ANSWERS: Final = Reason("MajorityAnswers", "A majority of the voters answers and agrees.")
 MAJORITY_READY: Final = Reason(
@@ -27,6 +29,7 @@ MAJORITY_LOST: Final = Reason(
     "MajorityLost",
     "A majority of the voters does not answer.",
     "Bring members back: look at their Pods, nodes and disks.",
+    alert="EtcdNoQuorum",
 )
 NOT_FORMED: Final = Reason("NotFormed", "The first members have not formed the cluster yet.")
 
@@ -42,21 +45,25 @@ DISK_BEING_DELETED: Final = Reason(
     "DiskBeingDeleted",
     "A claim was deleted under the running Pod of a member, and goes when the Pod ends.",
     "Restart no Pod until the condition is gone; grow a cluster of one to three.",
+    alert="EtcdDiskBeingDeleted",
 )
 MEMBERS_UNAVAILABLE: Final = Reason(
     "MembersUnavailable",
     "A majority answers, and a voter does not.",
     "Look at the Pods of the members that the message names.",
+    alert="EtcdMemberDown",
 )
 POD_MISSING: Final = Reason(
     "PodMissing",
     "A Pod was not created, and no Event says why.",
     "Look at kubectl describe statefulset, and whether kube-controller-manager runs.",
+    alert="EtcdMemberDown",
 )
 NOT_SCHEDULED: Final = Reason(
     "NotScheduled",
     "No scheduler has looked at a Pod.",
     "Look whether the scheduler that the Pod names runs.",
+    alert="EtcdMemberDown",
 )
 
 # DataLossPossible and QuorumLossApproved
@@ -71,6 +78,7 @@ QUORUM_LOSS_APPROVED: Final = Reason(
     "QuorumLossApproved",
     "spec.recovery.quorumLoss stands: unless the majority comes back, it is given up.",
     "Remove it from the spec to withdraw it.",
+    alert="EtcdQuorumLossApprovalStands",
 )
 APPROVAL_IN_USE: Final = Reason("ApprovalInUse", "The lost majority is being given up.")
 APPROVAL_CARRIED_OUT: Final = Reason(
@@ -111,26 +119,31 @@ NOT_ISSUED: Final = Reason(
     "NotIssued",
     "cert-manager has not issued a certificate.",
     "Look at the issuer and at kubectl describe certificate.",
+    alert="EtcdCertificateNotRenewed",
 )
 UNUSABLE: Final = Reason(
     "Unusable",
     "The certificate that the spec names cannot be used for the cluster.",
     "Put a certificate into the Secret that fits; the message says what is wrong.",
+    alert="EtcdCertificateNotRenewed",
 )
 EXPIRED: Final = Reason(
     "Expired",
     "A certificate has expired.",
     "Renew one of your own; for others see what status.message waits for.",
+    alert="EtcdCertificateExpired",
 )
 RENEWAL_HELD: Final = Reason(
     "RenewalHeld",
     "A certificate is due, and something keeps it from being renewed.",
     "Remove what the message names.",
+    alert="EtcdCertificateNotRenewed",
 )
 EXPIRING_SOON: Final = Reason(
     "ExpiringSoon",
     "A certificate is about to expire.",
     "Renew one of your own; for others see what status.message waits for.",
+    alert="EtcdCertificateNotRenewed",
 )
 
 # BackupHealthy
@@ -141,11 +154,13 @@ BACKUP_FAILING: Final = Reason(
     "BackupFailing",
     "An EtcdBackup of the cluster fails.",
     "Correct what its message says: kubectl get etcdbackup.",
+    alert="EtcdBackupFailing",
 )
 BACKUP_OVERDUE: Final = Reason(
     "BackupOverdue",
     "A backup did not begin at the time of its schedule.",
     "Look at that EtcdBackup, and whether the operator runs.",
+    alert="EtcdBackupMissed",
 )
 UPGRADE_WAITS: Final = Reason("UpgradeWaits", "The upgrade waits for a backup.")
 
