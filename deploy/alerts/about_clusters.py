@@ -40,27 +40,6 @@ _NODES: Final = (
 )
 BLOCKING: Final = tuple(reason for reason in CLUSTER_REASONS if alert_of(reason) == BLOCKED)
 
-_CLAIM: Final = "data-(.+)-[0-9]+"
-_INFO: Final = f"max by ({MEMBER}, version) (etcd_operator_cluster_member_info"
-_NODES: Final = (
-    f"count by ({CLUSTER}, node) (max by ({MEMBER}, node) "
-    '(etcd_operator_cluster_member_info{role!="learner",node!=""}))'
-)
-# Other alerts tell of these, or a person wants them.
-_TOLD_ELSEWHERE: Final = frozenset(
-    {
-        attention.PAUSED,
-        attention.NO_QUORUM,
-        attention.QUOTA_EXCEEDED,
-        attention.DATA_DIFFERS,
-        attention.REFUSED_BY_KUBERNETES,
-        attention.CANNOT_REPLACE_MEMBER,
-    }
-)
-BLOCKING: Final = tuple(
-    reason for reason in CLUSTER_REASONS if reason.blocks and reason not in _TOLD_ELSEWHERE
-)
-
 _CLAIM: Final = f"The disk {{{{ $labels.persistentvolumeclaim }}}} of {NAMED}"
 
 

@@ -12,6 +12,7 @@ from deploy.__main__ import MONITORING
 from deploy.alerts import ALERTS
 from tests.builders import scrapes
 from tests.monitoring.cases import CASES, Case
+from tests.monitoring.planned import PLANNED, roll
 from tests.monitoring.promtool import provide_promtool, run
 from tests.monitoring.series import LONG, REST, Series, scrape
 
@@ -87,6 +88,30 @@ def test_nothing_fires_at_rest(promtool: Path, tmp_path: Path) -> None:
     tests = [group(REST, minute, "", [], "1m") for minute in (5, 60, 240, LONG - 10)]
     file = write(tmp_path / "test.yaml", tests)
     assert run(promtool, "test", "rules", str(file)) == ""
+
+
+def write_change(path: Path, series: Series) -> Path:
+    """Write the test that nothing fires, minute by minute and long afterwards."""
+    tests = group({**REST, **series}, 1, "", [], "1m")
+    (asked,) = tests["promql_expr_test"]
+    minutes = [*range(1, 30), 60, 125]
+    tests["promql_expr_test"] = [{**asked, "eval_time": f"{minute}m"} for minute in minutes]
+    return write(path, [tests])
+
+
+@pytest.mark.parametrize("change", PLANNED)
+def test_nothing_fires_while_a_change_is_carried_out(
+    promtool: Path, tmp_path: Path, change: str
+) -> None:
+    file = write_change(tmp_path / "test.yaml", PLANNED[change])
+    assert run(promtool, "test", "rules", str(file)) == ""
+
+
+def test_a_roll_whose_members_stay_away_is_noticed(promtool: Path, tmp_path: Path) -> None:
+    file = write_change(tmp_path / "test.yaml", roll(away=20))
+    said = run(promtool, "test", "rules", str(file))
+    assert "EtcdMemberDown" in said
+    assert "EtcdQuorumAtRisk" in said
 
 
 def test_metrics_have_the_names_of_prometheus(promtool: Path) -> None:
