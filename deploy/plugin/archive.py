@@ -32,8 +32,8 @@ _NAME: Final = re.compile(r"[-_.]+")
 def build(target: Path, source: Path) -> Path:
     """Write the executable file; returns its path."""
     site = _zip(dict(_collect(source)))
-    digest = hashlib.sha256(site).hexdigest()[:16]
     start = (Path(__file__).parent / "unpack.py").read_text()
+    digest = hashlib.sha256(start.encode() + site).hexdigest()[:16]
     start = start.replace("@DIGEST@", digest).replace("@TAG@", tag())
     outer = _zip({"__main__.py": start.encode(), "site.zip": site}, zipfile.ZIP_STORED)
     target.write_bytes(b"#!/usr/bin/env python3\n" + outer)

@@ -1,12 +1,13 @@
 """Start of the executable file: unpacks it once into the user's cache, and runs it from there.
 
-Compiled modules cannot be imported from a zip, and Python would compile the others anew at each
-start. So the first start unpacks, and every later one finds modules that are compiled. The folder
-is named by the digest of the content: another version has another one.
+Machine code cannot be loaded from a zip, and Python would compile modules from one anew at each
+start. So the first start unpacks and compiles, which takes some seconds, and every later one takes
+none of them. The folder is named by the digest of the content: another version has another one.
 """
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import os
 import sys
@@ -37,6 +38,8 @@ def unpack(archive: Path, folder: Path) -> Path:
         folder = beside = Path(tempfile.mkdtemp())
     with zipfile.ZipFile(archive) as outer, outer.open("site.zip") as inner:
         zipfile.ZipFile(inner).extractall(beside)
+    # Also where the environment tells Python to write none of that by itself.
+    compileall.compile_dir(beside, quiet=2)
     with contextlib.suppress(OSError):  # another start was faster
         beside.rename(folder)
     return folder

@@ -43,6 +43,7 @@ def test_it_runs_without_this_project_and_unpacks_once(program: Path, tmp_path: 
     assert (said.returncode, said.stdout) == (0, f"kubectl-etcd {__version__}\n"), said.stderr
     (folder,) = (tmp_path / ".cache" / "kubectl-etcd").iterdir()
     assert folder.parent.stat().st_mode & 0o077 == 0
+    assert list((folder / "etcd_operator" / "plugin" / "__pycache__").glob("app.*.pyc"))
     before = (folder / "etcd_operator" / "errors.py").stat().st_ino
     assert "Usage: kubectl etcd scale" in run(program, tmp_path, "scale", "--help").stdout
     assert (folder / "etcd_operator" / "errors.py").stat().st_ino == before
