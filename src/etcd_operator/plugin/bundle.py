@@ -16,6 +16,7 @@ from etcd_operator.plugin.cluster_view import METRICS_PORT, describe
 from etcd_operator.plugin.clusters import find_cluster, selector_of
 from etcd_operator.plugin.log_lines import Source
 from etcd_operator.plugin.log_sources import find_sources
+from etcd_operator.plugin.recordings import fetch
 from etcd_operator.plugin.redaction import Redaction
 from etcd_operator.plugin.rights import Gaps
 from etcd_operator.plugin.session import Session
@@ -53,6 +54,8 @@ async def collect(session: Session, name: str) -> tuple[dict[str, str], Gaps]:
         found = await gaps.list_or_none(session, kind, place, selector)
         files[f"objects/{kind.plural}.json"] = _dump(redaction, [_name(kind, o) for o in found])
     files |= await _read_texts(session, gaps, redaction, cluster)
+    if passes := await gaps.attempt("read the recorded passes", fetch(session, cluster), {}):
+        files["passes.json"] = json.dumps(redaction.clean(passes), ensure_ascii=False)
     about = {"plugin": __version__, "made": datetime.now(UTC).isoformat(timespec="seconds")}
     files["about.json"] = json.dumps({**about, "notRead": gaps.sentences}, indent=2)
     return files, gaps

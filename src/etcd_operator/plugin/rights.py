@@ -8,6 +8,7 @@ from typing import TypeVar
 from etcd_operator.errors import Forbidden, KubeError
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.clusters import list_all
+from etcd_operator.plugin.exits import PluginError
 from etcd_operator.plugin.session import Session
 from etcd_operator.runtime.kubernetes.api import Kind
 
@@ -31,7 +32,7 @@ class Gaps:
             return await work
         except Forbidden:
             self._found[f"no right to {right}"] = None
-        except KubeError as error:
+        except (KubeError, PluginError) as error:
             self._found[f"could not {right}: {error}"] = None
         return otherwise
 

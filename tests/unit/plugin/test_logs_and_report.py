@@ -4,10 +4,12 @@ import base64
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etcd_operator.json_types import Json
+from etcd_operator.plugin import bundle
 from etcd_operator.plugin.log_lines import Line, Source, parse_line
 from etcd_operator.plugin.redaction import REDACTED, Redaction
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, CONFIG_MAPS, EVENTS, PODS, SECRETS
@@ -140,7 +142,20 @@ def test_a_report_has_what_can_be_read_and_says_what_cannot(
     not_read = json.loads(files["about.json"])["notRead"]
     assert "no right to list secrets in namespace team" in not_read
     assert "no right to get pods/proxy of db-0" in not_read
+    assert [each for each in not_read if each.startswith("could not read the recorded passes: ")]
     assert terminal.type("report", "db", f"--output={tmp_path / 'db.zip'}").code == 2
+
+
+def test_recorded_passes_are_in_a_report_without_secrets(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fetch(session: Any, cluster: Json) -> Json:
+        return {"cluster": cluster["metadata"]["name"], "passes": [{"message": f"said {TOKEN}"}]}
+
+    monkeypatch.setattr(bundle, "fetch", fetch)
+    files = bundle_of(terminal, tmp_path)
+    passes = [{"message": f"said {REDACTED}"}]
+    assert json.loads(files["passes.json"]) == {"cluster": "db", "passes": passes}
 
 
 def test_what_looks_like_a_secret_is_taken_out_without_knowing_it() -> None:
