@@ -19,11 +19,12 @@ from etcd_operator.runtime.pki.x509 import issue_certificate, make_authority
 from tests.cert_manager.schema import DEFINITION, read_definition
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.secured import SecuredCluster
-from tests.e2e.wire import Papers, serves, shown_certificate, take_papers
+from tests.e2e.wire import Papers, ask, shown_certificate, take_papers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 CLIENTS = 2379
+SERVES = '"etcdserver"'
 NAME = read_definition()["metadata"]["name"]
 
 
@@ -124,17 +125,17 @@ def assert_closed_to_others(cluster: SecuredCluster, issuer: Issuer) -> None:
     """Who has a certificate of the issuer, or of the cluster's own authority, is served."""
     client = take_papers(cluster, "c-client-tls")
     assert client.roots == issuer.authority.certificate
-    assert serves(cluster, 0, CLIENTS, client)
+    assert SERVES in ask(cluster, 0, CLIENTS, client)
     operator = take_papers(cluster, "c-operator-tls")
-    assert serves(cluster, 0, CLIENTS, operator)
-    assert not serves(cluster, 0, CLIENTS, None)
-    assert not serves(cluster, 0, CLIENTS, Papers(client.roots))
+    assert SERVES in ask(cluster, 0, CLIENTS, operator)
+    assert SERVES not in ask(cluster, 0, CLIENTS, None)
+    assert SERVES not in ask(cluster, 0, CLIENTS, Papers(client.roots))
     stranger = make_authority("stranger", datetime.now(UTC))
     forged = issue_certificate(
         stranger, "client", datetime.now(UTC), timedelta(hours=1), server=False
     )
     papers = Papers(client.roots, forged.certificate, forged.key)
-    assert not serves(cluster, 0, CLIENTS, papers)
+    assert SERVES not in ask(cluster, 0, CLIENTS, papers)
 
 
 def revisions(cluster: Cluster) -> set[int]:

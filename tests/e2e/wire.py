@@ -12,16 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 from cryptography import x509
 
 from etcd_operator.core.model.naming import CLIENT_PORT
-from etcd_operator.runtime.etcd.rpc import etcd_pb2 as pb
 from tests.e2e.harness import Cluster
 from tests.e2e.secured import read_secret
 
 SECONDS = 5.0
-STATUS = "/etcdserverpb.Maintenance/Status"
 
 
 @dataclass(frozen=True)
@@ -62,34 +59,12 @@ def forwarded(cluster: Cluster, pod: str, port: int) -> Iterator[int]:
             process.terminate()
 
 
-def serves(cluster: Cluster, ordinal: int, port: int, papers: Papers | None) -> bool:
-    """Whether a member answers at a port: at that for clients in gRPC, at others over HTTP.
+def ask(cluster: Cluster, ordinal: int, port: int, papers: Papers | None) -> str:
+    """Ask a member for its version over HTTP; returns the answer, empty if there was none.
 
-    Without papers it is asked in plain text.
+    Without papers the question is asked in plain text.
     """
-    if port == CLIENT_PORT:
-        return _answers_call(cluster, ordinal, papers)
-    answer = _exchange(cluster, ordinal, port, papers, "GET /version HTTP/1.1", "")
-    return '"etcdserver"' in answer
-
-
-def _answers_call(cluster: Cluster, ordinal: int, papers: Papers | None) -> bool:
-    with forwarded(cluster, f"{cluster.name}-{ordinal}", CLIENT_PORT) as local:
-        address = f"127.0.0.1:{local}"
-        name = ("grpc.ssl_target_name_override", _host(cluster, ordinal))
-        credentials = papers and grpc.ssl_channel_credentials(
-            papers.roots.encode(), papers.key.encode() or None, papers.certificate.encode() or None
-        )
-        with (
-            grpc.secure_channel(address, credentials, (name,))
-            if credentials
-            else grpc.insecure_channel(address)
-        ) as channel:
-            call = channel.unary_unary(STATUS, response_deserializer=pb.StatusResponse.FromString)
-            try:
-                return bool(call(b"", timeout=SECONDS).version)
-            except grpc.RpcError:
-                return False
+    return _exchange(cluster, ordinal, port, papers, "GET /version HTTP/1.1", "")
 
 
 def post(cluster: Cluster, ordinal: int, path: str, body: str, papers: Papers | None) -> str:

@@ -70,8 +70,7 @@ class Site:
         )
         for ordinal in range(len(gates)):
             text = render_configs(self.spec, NAMING, layout)[NAMING.config_key(ordinal)]
-            for everywhere in ("127.0.0.1", "0.0.0.0"):
-                text = text.replace(everywhere, self.address(ordinal))
+            text = text.replace("0.0.0.0", self.address(ordinal))
             text = text.replace(DATA_DIRECTORY, str(self.data(ordinal)))
             for other in everyone:
                 text = text.replace(NAMING.host(other), self.address(other))

@@ -96,7 +96,6 @@ def _floor_container(namespace: str, name: str, version: str, size: int, ours: J
         "env": [{"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         "args": _floor_arguments(namespace, name, size),
         "resources": ours["resources"],
-        "lifecycle": ours["lifecycle"],
         "securityContext": ours["securityContext"],
         "readinessProbe": {
             "httpGet": {"path": "/health", "port": CLIENT_PORT},

@@ -91,8 +91,6 @@ FORCED: Final = "-forced"
 CLIENT_PORT: Final = 2379
 PEER_PORT: Final = 2380
 METRICS_PORT: Final = 2381
-# On loopback alone.
-HTTP_PORT: Final = 2382
 
 
 @dataclass(frozen=True, slots=True)

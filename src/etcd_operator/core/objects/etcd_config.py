@@ -15,7 +15,6 @@ from etcd_operator.api.etcd_settings import Value, convert
 from etcd_operator.core.bootstrap.gate import Gate, Layout
 from etcd_operator.core.model.naming import (
     CLIENT_PORT,
-    HTTP_PORT,
     METRICS_PORT,
     MOST_MEMBERS,
     PEER_PORT,
@@ -97,25 +96,11 @@ def _settings(
         "initial-cluster-token": naming.token,
         "enable-grpc-gateway": spec.grpc_gateway,
     }
-    if _serves_grpc_alone(spec):
-        settings["listen-client-http-urls"] = f"https://127.0.0.1:{HTTP_PORT}"
     if spec.minor >= (3, 6):
         settings["max-learners"] = MAX_LEARNERS
     settings.update(render_transport(spec))
     settings.update(render_tuning(spec))
     return settings
-
-
-def _serves_grpc_alone(spec: EtcdClusterSpec) -> bool:
-    """Whether the port for clients speaks nothing but gRPC, and HTTP stays inside the Pod.
-
-    With TLS etcd serves gRPC through an HTTP server where both share a port, and ends it on SIGTERM
-    before clients have been told to go: calls begun meanwhile fail (`embed.stopServers`, and what
-    `serve` does when its listener closes). Alone, it sends them away and answers what it has begun.
-    Without TLS the kubelet probes by HTTP at that port, and etcd serves gRPC itself in any case.
-    The option exists since 3.5.8.
-    """
-    return spec.client_tls and not spec.grpc_gateway and spec.release >= (3, 5, 8)
 
 
 def _write(settings: dict[str, Any]) -> str:

@@ -42,7 +42,6 @@ _EXACT: Final[dict[str, tuple[str, ...]]] = {
         f"{POD}.securityContext.seccompProfile",
         f"{CONTAINER}.env",
         f"{CONTAINER}.volumeMounts",
-        f"{CONTAINER}.lifecycle",
         f"{CONTAINER}.livenessProbe",
         f"{CONTAINER}.readinessProbe",
         f"{CONTAINER}.securityContext.capabilities",
@@ -72,7 +71,9 @@ _FIELDS: Final[dict[str, dict[str, frozenset[str]]]] = {
     "StatefulSet": {
         "spec": frozenset({"ordinals"}),
         POD: frozenset({"hostNetwork", "nodeName", "schedulingGates"}),
-        CONTAINER: frozenset({"envFrom", "startupProbe", "volumeDevices", "workingDir"}),
+        CONTAINER: frozenset(
+            {"envFrom", "lifecycle", "startupProbe", "volumeDevices", "workingDir"}
+        ),
         f"{CONTAINER}.ports": frozenset({"hostIP", "hostPort"}),
         f"{CONTAINER}.securityContext": frozenset({"privileged", "runAsGroup", "runAsUser"}),
     },

@@ -33,14 +33,8 @@ from etcd_operator.core.objects.tls import CONFIG_MOUNT, render_mounts, render_v
 from etcd_operator.core.quorum_loss.record import Stage
 from etcd_operator.json_types import Json
 
-# A leader hands over on SIGTERM in milliseconds, and etcd gives watches seven seconds to end; the
-# rest is for flushing a slow disk.
+# A leader hands over on SIGTERM in milliseconds; the rest is for flushing a slow disk.
 GRACE_SECONDS = 30
-# A member serves on after its Pod was told to end, until every kube-proxy has taken it out of the
-# Service. On SIGTERM etcd sends clients away: one that dials the Service then and is led back is
-# refused, and etcd's own client waits for a second before it tries again. EndpointSlices are
-# written at once; kube-proxy writes its rules at most once a second.
-LEAVE_SECONDS = 2
 # A linearizable read, also by a learner. A quota that is used up stops writes, and must not take
 # reads out of the Service.
 READINESS_PATH = "/health?exclude=NOSPACE"
@@ -252,8 +246,6 @@ def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
         "resources": render_resources(spec),
-        # Done by the kubelet: a drain and `kubectl delete pod` need no operator for it.
-        "lifecycle": {"preStop": {"sleep": {"seconds": LEAVE_SECONDS}}},
         # The last lines of a member that failed say why; status repeats them.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **_probes(spec),

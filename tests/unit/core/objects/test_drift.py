@@ -136,10 +136,7 @@ FOREIGN: dict[str, tuple[Callable[[Json], object], str]] = {
         lambda o: etcd(o)["livenessProbe"].update(exec={"command": ["false"]}),
         f"{ETCD}.livenessProbe.exec",
     ),
-    "a hook": (
-        lambda o: etcd(o)["lifecycle"].update(postStart={"exec": {"command": ["false"]}}),
-        f"{ETCD}.lifecycle.postStart",
-    ),
+    "a hook": (lambda o: etcd(o).update(lifecycle={"preStop": {}}), f"{ETCD}.lifecycle"),
     "a capability": (
         lambda o: etcd(o)["securityContext"]["capabilities"].update(add=["SYS_ADMIN"]),
         f"{ETCD}.securityContext.capabilities.add",

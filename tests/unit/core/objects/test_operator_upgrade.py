@@ -27,10 +27,10 @@ from tests.builders.snapshots import NAMING, change_child, formed, with_spec
 # Another hash here rolls every cluster of everybody who upgrades the operator: do it for a reason,
 # and say so in the CHANGELOG.
 TEMPLATES = {
-    "one-member-3.5": "ade7f6dcdb030f10",
-    "three-members-3.6-tuned": "bc23f3c66db7f53f",
-    "three-members-tls": "200223c7c64642b1",
-    "shrink-5-to-3-halfway": "ade7f6dcdb030f10",
+    "one-member-3.5": "098fc0ec33d077b1",
+    "three-members-3.6-tuned": "684958b11167885c",
+    "three-members-tls": "55667085c75ea289",
+    "shrink-5-to-3-halfway": "098fc0ec33d077b1",
 }
 
 

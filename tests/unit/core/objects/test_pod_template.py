@@ -153,28 +153,6 @@ def test_a_closed_file_lists_only_its_own_member() -> None:
     assert settings["initial-cluster-state"] == "existing"
 
 
-TLS: Json = {"security": {"tls": {}}}
-
-
-@pytest.mark.parametrize(
-    ("spec", "alone"),
-    [
-        ({"version": "3.5.8", **TLS}, True),
-        ({"version": "3.6.0", **TLS}, True),
-        ({"version": "3.5.7", **TLS}, False),
-        ({"version": "3.6.0", **TLS, "etcdConfig": {"enableGRPCGateway": True}}, False),
-        ({"version": "3.6.0", "security": {"tls": {"clientTLSEnabled": False}}}, False),
-        ({"version": "3.6.0"}, False),
-    ],
-)
-def test_http_leaves_the_port_for_clients_where_nobody_needs_it(spec: Json, alone: bool) -> None:
-    """The kubelet does without TLS, and users of the gateway."""
-    snapshot = new(1, **spec)
-    files = render_configs(snapshot.cluster.spec, NAMING, choose_layout(snapshot))
-    settings = yaml.safe_load(files["db-0.yaml"])
-    assert settings.get("listen-client-http-urls") == ("https://127.0.0.1:2382" if alone else None)
-
-
 @pytest.mark.parametrize(("version", "learners"), [("3.5.30", None), ("3.6.0", 8), ("3.7.1", 8)])
 def test_several_learners_are_allowed_where_the_setting_exists(
     version: str, learners: int | None
