@@ -36,7 +36,7 @@ _RULES: Final = (
            "missing[0]", "missing[-1]"),
     Mutant("announces while a joiner has not joined", "core/membership/promote.py",
            "wait_for_learners",
-           "not awaited or may_announce_next(snapshot)", "True", ("grow", "grow on 3.6")),
+           "not awaited", "True", ("grow", "grow on 3.6")),
     Mutant("announces several learners on 3.5", "core/membership/growth.py",
            "_takes_several_learners",
            "(3, 6)", "(3, 0)", ("grow",)),

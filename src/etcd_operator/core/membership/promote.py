@@ -10,7 +10,7 @@ from typing import Final
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import PromoteMember
-from etcd_operator.core.membership.growth import joining, learners, may_announce_next
+from etcd_operator.core.membership.growth import joining, learners
 from etcd_operator.core.membership.learners import is_late
 from etcd_operator.core.model.decision import LEARNER_SYNC, POD_START, Decision
 from etcd_operator.core.model.quorum import keeps_quorum_with_another, serving_ids, voter_ids
@@ -22,16 +22,9 @@ FRESH: Final = timedelta(seconds=10)
 
 
 def promote(snapshot: Snapshot) -> Decision | None:
-    """Give the first serving learner that is to stay its vote; etcd refuses until it caught up.
-
-    Where etcd takes several learners, the next one is announced first: a cluster of one voter
-    accepts it at once, while after the promotion the two voters would have to be connected for
-    five seconds before etcd lets them add another.
-    """
+    """Give the first serving learner that is to stay its vote; etcd refuses until it caught up."""
     size = snapshot.spec.size
     cluster_id = snapshot.live_cluster_id
-    if may_announce_next(snapshot):
-        return None
     for seat in learners(snapshot):
         joined = seat.serves(cluster_id) or _joined_just_now(snapshot, seat)
         if seat.ordinal < size and seat.member and joined:
@@ -68,7 +61,7 @@ def wait_for_learners(snapshot: Snapshot) -> Decision | None:
     list exactly the members that etcd knows, and it may have read its file already.
     """
     awaited = joining(snapshot)
-    if not awaited or may_announce_next(snapshot):
+    if not awaited:
         return None
     if all(is_late(snapshot, seat) for seat in awaited):
         return None  # nobody can say when, and the others need their certificates and versions

@@ -15,7 +15,6 @@ from etcd_operator.core.membership.growth import (
     find_left_disks,
     find_missing,
     joining,
-    may_announce_next,
     waits_for_leftovers,
 )
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
@@ -53,7 +52,7 @@ def _name(snapshot: Snapshot, ordinals: Iterable[int]) -> str:
 def wait_to_grow(snapshot: Snapshot) -> Decision | None:
     """Say why the lowest missing member cannot be announced yet."""
     missing = find_missing(snapshot)
-    if not missing or (joining(snapshot) and not may_announce_next(snapshot)):
+    if not missing or joining(snapshot):
         return None
     first = missing[0]
     if (away := voters_not_serving(snapshot)) != ():

@@ -2,7 +2,7 @@
 
 Every rule here runs only with a member list that a quorum confirmed in this very pass. The order
 among them: finish what etcd has been told (join, promote), then shrink, clean up, and only then
-grow, so that a change of mind in the middle converges from wherever it is.
+begin to grow, so that a change of mind in the middle converges from wherever it is.
 """
 
 from __future__ import annotations
@@ -157,27 +157,39 @@ def delete_left_disks(snapshot: Snapshot) -> Decision | None:
     )
 
 
+def announce_next_learner(snapshot: Snapshot) -> Decision | None:
+    """Announce the next learner before those of before have their votes, where etcd takes several.
+
+    A cluster of one voter accepts it at once, while after the promotion the two voters would have
+    to be connected for five seconds before etcd lets them add another. While the data of a member
+    is in doubt no further one copies it.
+    """
+    if not may_announce_next(snapshot) or suspect_ids(snapshot):
+        return None
+    return _announce(snapshot, find_missing(snapshot)[0])
+
+
 def grow(snapshot: Snapshot) -> Decision | None:
     """Announce the lowest missing member as a learner.
 
     One after the other, also where etcd takes several: a joiner resolves the names of all members
     before it starts, and a name that is not there yet costs it thirty seconds.
     """
-    size = snapshot.spec.size
     missing = find_missing(snapshot)
-    if not missing:
-        return None
-    if joining(snapshot) and not may_announce_next(snapshot):
-        return None  # one that is late: etcd takes one after the other
-    count = len(snapshot.members)
-    first = missing[0]
-    if is_held_back(snapshot, first):
+    if not missing or joining(snapshot):
+        return None  # or one is late: etcd takes one after the other
+    if is_held_back(snapshot, missing[0]):
         return None  # what is due meanwhile may be the remedy
+    return _announce(snapshot, missing[0])
+
+
+def _announce(snapshot: Snapshot, ordinal: int) -> Decision:
+    size, count = snapshot.spec.size, len(snapshot.members)
     return Decision(
         reason=routine.SCALING_OUT,
         message=f"Growing from {count} to {size} members.",
         phase=Phase.SCALING,
-        actions=_add(snapshot, first),
+        actions=_add(snapshot, ordinal),
         requeue_after=ADD_WINDOW,
     )
 

@@ -88,7 +88,9 @@ RULES: Final[tuple[Rule, ...]] = (
     scale.refuse_foreign_members,
     failed_pods.restart_failed_learners,
     in_place_restore.release_old_disks,
-    promote.promote,  # finish what etcd has been told …
+    grow_disks.update_claim_template,  # before anybody needs another disk
+    scale.announce_next_learner,  # finish what etcd has been told …
+    promote.promote,
     maintenance.report_divergence,  # before anything can go
     scale.shrink,
     replace_lost_members,
@@ -97,7 +99,6 @@ RULES: Final[tuple[Rule, ...]] = (
     maintenance.disarm_corrupt,
     maintenance.free_space,
     scale.delete_left_disks,
-    grow_disks.update_claim_template,  # before anybody needs another disk
     promote.wait_for_learners,
     scale.grow,  # … before telling it more
     grow_disks.grow_disks,

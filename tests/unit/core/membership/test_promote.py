@@ -46,11 +46,6 @@ FIRES = (
 
 PASSES = (
     Passes("no learner", promote.promote, formed(3)),
-    Passes(
-        "another learner is announced first, where etcd takes several",
-        promote.promote,
-        with_learner(growing(1, 3, "3.6.4"), 1, serves=True, version="3.6.4"),
-    ),
     Passes("the learner does not serve yet", promote.promote, with_learner(growing(3, 5), 3)),
     Passes(
         "without it the others would be no majority, and nobody has seen it run",

@@ -20,6 +20,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine
 from tests.builders.actions import Fires, Passes, briefs, flags
+from tests.builders.diverging import compared
 from tests.builders.scaling import KEPT, shrinking, shrunk
 from tests.builders.snapshots import (
     CLUSTER_ID,
@@ -176,7 +177,7 @@ FIRES = (
     ),
     Fires(
         "1 to 3 on 3.6: the second learner is announced before the first one is promoted",
-        scale.grow,
+        scale.announce_next_learner,
         with_learner(growing(1, 3, "3.6.4"), 1, serves=True, version="3.6.4"),
         routine.SCALING_OUT,
         "Growing from 2 to 3 members.",
@@ -225,6 +226,18 @@ PASSES = (
         "nobody above the size, nothing to wait for",
         resize_waits.wait_to_shrink,
         formed(3),
+    ),
+    Passes(
+        "3.5 takes one learner",
+        scale.announce_next_learner,
+        with_learner(growing(1, 3), 1, serves=True),
+    ),
+    Passes(
+        "no learner copies data that is in doubt",
+        scale.announce_next_learner,
+        compared(
+            with_learner(growing(3, 5, "3.6.4"), 3, serves=True, version="3.6.4"), "aabb", "aabb"
+        ),
     ),
     Passes("a quorum answers", scale.wait_for_quorum, silent(formed(3), 1)),
     Passes("every member is ours", scale.refuse_foreign_members, formed(3)),
