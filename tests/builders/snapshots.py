@@ -14,6 +14,7 @@ from typing import Any
 
 from etcd_operator.api.cluster import EtcdClusterStatus
 from etcd_operator.api.parse import parse_cluster
+from etcd_operator.api.quantity import read_quantity
 from etcd_operator.core.actions import Action, ApplyObject, LabelPod
 from etcd_operator.core.model.live_objects import Claim, Pod, Probe
 from etcd_operator.core.model.members import Member, MemberList, MemberStatus, format_id
@@ -134,7 +135,13 @@ def claim(ordinal: int, **changes: Any) -> Claim:
         "resource_version": "1",
         "bound": True,
     }
-    return Claim(**{**usual, **changes})
+    return Claim(**{**usual, **_parse_sizes(changes)})
+
+
+def _parse_sizes(changes: Json) -> Json:
+    """Sizes of a claim may be given as texts."""
+    sizes = {name: changes[name] for name in ("requested", "capacity") if name in changes}
+    return {**changes, **{name: read_quantity(text) for name, text in sizes.items()}}
 
 
 def member(ordinal: int, **changes: Any) -> Member:
@@ -240,7 +247,8 @@ def change_pod(snapshot: Snapshot, ordinal: int, **changes: Any) -> Snapshot:
 
 def change_claim(snapshot: Snapshot, ordinal: int, **changes: Any) -> Snapshot:
     """Change fields of one disk."""
-    claims = tuple(replace(c, **changes) if c.ordinal == ordinal else c for c in snapshot.claims)
+    sizes = _parse_sizes(changes)
+    claims = tuple(replace(c, **sizes) if c.ordinal == ordinal else c for c in snapshot.claims)
     return replace(snapshot, claims=claims)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core import guards
 from etcd_operator.core.actions import (
     Action,
@@ -34,7 +35,7 @@ from tests.model.invariants import judge_deed
 from tests.model.scenario import Scenario
 
 # Of a disk that has 10Gi and asks for more, less than it asks for.
-BETWEEN: Final = "15Gi"
+BETWEEN: Final = Quantity.parse("15Gi")
 
 
 def tempt(scenario: Scenario) -> Result:

@@ -33,7 +33,7 @@ _RULES: Final = (
            "remains and (not is_within(snapshot, ordinal))", "False",
            ("flip", "flip, disks kept")),
     Mutant("announces the highest missing member first", "core/membership/scale.py", "grow",
-           "missing[0]", "missing[-1]"),
+           "_announce(snapshot, missing[0])", "_announce(snapshot, missing[-1])"),
     Mutant("announces while a joiner has not joined", "core/membership/promote.py",
            "wait_for_learners",
            "not awaited", "True", ("grow", "grow on 3.6")),
@@ -125,7 +125,7 @@ _DISKS: Final = (
            "(ResizeClaim(claim.name, claim.uid, size) for claim in small)",
            "(ResizeClaim(claim.name, claim.uid, size) for claim in small[1:])", ("grow one disk",)),
     Mutant("guard: lets disks be asked to be smaller", "core/guards/__init__.py", "_refuse_resize",
-           "claim.requested and parse_quantity(action.size) <= parse_quantity(claim.requested)",
+           "claim.requested and action.size <= claim.requested",
            "False", ("guard: grow one disk",)),
 )  # fmt: skip
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from etcd_operator.api.cluster import EtcdClusterSpec, RetentionPolicy, Storage
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.disk import RetentionPolicy, Storage
 from etcd_operator.api.maintenance import QuorumLoss, Recovery
 from etcd_operator.api.resources import Resources
 

@@ -21,6 +21,7 @@ from deploy.manifests import (
     RULES,
     build_namespaced_installation,
 )
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.actions import (
     Action,
     AddLearner,
@@ -142,7 +143,7 @@ def every_action() -> list[Action]:
         ChangeAuth(Change(Step.ADD_USER, "app"), CLUSTER_ID),
         SetFinalizer(True, UID, "7"),
         SetFinalizer(False, UID, "7"),
-        ResizeClaim(NAMING.claim(0), "u", "2Gi"),
+        ResizeClaim(NAMING.claim(0), "u", Quantity.parse("2Gi")),
         RequestBackup("db-before-deletion-0a1b2c3d", "why", {}),
         LabelPod(NAMING.member(0), "u", "voter"),
         QuarantineDisk(NAMING.claim(0), "u", "v"),

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from etcd_operator.api.disk import Storage
 from etcd_operator.api.maintenance import Maintenance, Precautions, Recovery
 from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.model import Model
@@ -46,47 +47,6 @@ class Phase(StrEnum):
     DELETING = "Deleting"
     STOPPED = "Stopped"
     RESTORING = "Restoring"
-
-
-class RetentionPolicy(Model):
-    """What happens to disks that are no longer needed."""
-
-    when_deleted: Literal["Delete", "Retain"] = Field(
-        "Delete", description="What happens to the disks when the EtcdCluster is deleted."
-    )
-    when_scaled: Literal["Delete", "Retain"] = Field(
-        "Delete",
-        description=(
-            "What happens to a member's disk when the cluster is scaled in. A kept disk has to be "
-            "deleted by hand before the cluster can grow to that ordinal again."
-        ),
-    )
-
-
-class Storage(Model):
-    """The disk of each member."""
-
-    storage_class_name: str | None = Field(
-        None,
-        max_length=253,
-        description="StorageClass of the disks; the default if unset. Immutable once formed.",
-    )
-    size: str = Field(
-        "10Gi",
-        description="Size of each member's disk. It can be increased, not decreased.",
-        json_schema_extra={"x-quantity": True},
-    )
-    volume_claim_template: Json | None = Field(
-        None,
-        description=(
-            "Base of the PersistentVolumeClaim template: labels, annotations, accessModes, "
-            "selector. No volumeName, dataSource or dataSourceRef: members start on empty disks. "
-            "Immutable once the StatefulSet exists."
-        ),
-    )
-    retention_policy: RetentionPolicy = Field(
-        RetentionPolicy(), description="What happens to disks that are no longer needed."
-    )
 
 
 class PodTemplate(Model):

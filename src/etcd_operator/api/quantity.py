@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Final
+from typing import Final, Self
 
 # No more digits than any amount needs: exact arithmetic on `1e999999999` would never end.
 _FORM: Final = re.compile(
@@ -43,3 +44,28 @@ def parse_quantity(text: str) -> Fraction:
     if exponent:
         return value * Fraction(10) ** int(exponent[1:])
     return value * _SUFFIXES[suffix or ""]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Quantity:
+    """An amount with the text that it was written as: `1Gi` and `1024Mi` are equal."""
+
+    value: Fraction
+    text: str = field(compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse a text; raises ValueError with a sentence if it is not a quantity."""
+        return cls(parse_quantity(text), text)
+
+    def __str__(self) -> str:
+        """The text."""
+        return self.text
+
+
+def read_quantity(text: str) -> Quantity | None:
+    """Return the quantity; None for an empty text, and for one that is no quantity."""
+    try:
+        return Quantity.parse(text)
+    except ValueError:
+        return None

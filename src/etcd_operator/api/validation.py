@@ -16,7 +16,7 @@ from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES, EtcdCluster, EtcdC
 from etcd_operator.api.etcd_settings import check_retention, check_settings
 from etcd_operator.api.metadata import check_metadata
 from etcd_operator.api.network import check_network
-from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.api.quantity import read_quantity
 from etcd_operator.api.resources import check_resources
 from etcd_operator.api.security import check_auth, check_tls
 
@@ -124,16 +124,14 @@ def _check_etcd(spec: EtcdClusterSpec) -> Iterator[Problem]:
 
 
 def _check_storage(spec: EtcdClusterSpec) -> Iterator[Problem]:
-    try:
-        positive = parse_quantity(spec.storage.size) > 0
-    except ValueError:
-        positive = False
-    if not positive:
-        yield Problem(
-            "spec.storage.size",
-            f"spec.storage.size {spec.storage.size} is not a size: use a positive quantity such "
-            "as 10Gi.",
-        )
+    sizes = {"spec.storage.size": spec.storage.size}
+    if named := spec.storage.size_of_template:
+        sizes["spec.storage.volumeClaimTemplate.spec.resources.requests.storage"] = named
+    for path, text in sizes.items():
+        size = read_quantity(text)
+        if size is None or size.value <= 0:
+            remedy = "use a positive quantity such as 10Gi"
+            yield Problem(path, f"{path} {text[:80]} is not a size: {remedy}.")
     claim = (spec.storage.volume_claim_template or {}).get("spec")
     given = claim if isinstance(claim, dict) else {}
     for field in SOURCES_OF_DATA:
@@ -155,7 +153,8 @@ def _check_maintenance(spec: EtcdClusterSpec) -> Iterator[Problem]:
     if routine is None:
         return
     path = "spec.maintenance.defragmentation"
-    if not _is_quantity(routine.minimum_size):
+    least = read_quantity(routine.minimum_size)
+    if least is None or least.value < 0:
         value = routine.minimum_size
         yield Problem(
             f"{path}.minimumSize",
@@ -172,10 +171,3 @@ def _check_maintenance(spec: EtcdClusterSpec) -> Iterator[Problem]:
             f"{path}.window.duration",
             f"{path}.window.duration {window.duration} is not possible: use up to 24h, such as 2h.",
         )
-
-
-def _is_quantity(text: str) -> bool:
-    try:
-        return parse_quantity(text) >= 0
-    except ValueError:
-        return False

@@ -17,6 +17,7 @@ from etcd_operator.api.cluster import (
     EtcdClusterStatus,
     Phase,
 )
+from etcd_operator.api.quantity import read_quantity
 from etcd_operator.core.bootstrap.gate_record import (
     ANNOTATION_RESTORE,
     ANNOTATION_RESTORE_SIZE,
@@ -187,8 +188,8 @@ def _claim(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CoreClaim:
         deleting=deleting,
         resource_version=claim_revision(live),
         created=LONG_AGO if lost else NOW,
-        requested=asked,
-        capacity=has,
+        requested=read_quantity(asked),
+        capacity=read_quantity(has),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.actions import (
     Action,
     AddLearner,
@@ -85,7 +86,7 @@ ROWS: tuple[tuple[Any, Reason, str], ...] = (
      "Created PersistentVolumeClaim data-db-0 again, bound to PersistentVolume pvc-1."),
     (RestoreReclaimPolicy("data-db-0", UID, "pvc-1"), events.RECLAIM_POLICY_RESTORED,
      "Restored the reclaim policy of PersistentVolume pvc-1 (claim data-db-0)."),
-    (ResizeClaim("data-db-0", UID, "20Gi"), events.DISK_RESIZED,
+    (ResizeClaim("data-db-0", UID, Quantity.parse("20Gi")), events.DISK_RESIZED,
      "Requested 20Gi for PersistentVolumeClaim data-db-0."),
     (AddLearner(2, "https://db-2", CLUSTER), events.MEMBER_ADDED,
      "Added member db-2 as a learner."),

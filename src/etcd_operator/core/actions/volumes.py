@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.actions.event import ActionEvent
 from etcd_operator.core.reasons import events
 
@@ -79,11 +80,11 @@ class RestoreReclaimPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ResizeClaim:
-    """Request a larger disk; `size` is a quantity such as 20Gi."""
+    """Request a larger disk."""
 
     name: str
     uid: str
-    size: str
+    size: Quantity
 
     def event(self, cluster: str) -> ActionEvent:
         """Return the reason and the sentence of the Event."""

@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
-from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.actions import (
     Action,
     AddLearner,
@@ -293,7 +292,7 @@ def _refuse_resize(action: ResizeClaim, snapshot: Snapshot) -> str | None:
         return "there is no volume that could grow"
     if claim.owner_uid != snapshot.naming.uid:
         return "it belongs to another cluster"
-    if claim.requested and parse_quantity(action.size) <= parse_quantity(claim.requested):
+    if claim.requested and action.size <= claim.requested:
         return "a disk can only grow"
     return None
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.model.members import MemberStatus, RaftProgress
 from etcd_operator.core.model.naming import LABEL_CLUSTER_UID
 from etcd_operator.json_types import Json
@@ -98,8 +99,8 @@ class Pod:
 class Claim:
     """A member's disk. `owner_uid` is the uid of the EtcdCluster it was made for.
 
-    `lost` is Kubernetes' own word: the volume behind it does not exist any more. `requested` and
-    `capacity` are quantities; the second is what the volume really has, empty while unknown.
+    `lost` is Kubernetes' own word: the volume behind it does not exist any more. `capacity` is what
+    the volume really has, None while unknown; `requested` what the claim asks for.
     `volume` is the name of the PersistentVolume behind it, `created` when the claim was made.
     `finalizers` are those of others than Kubernetes.
     """
@@ -112,8 +113,8 @@ class Claim:
     bound: bool = False
     deleting: bool = False
     lost: bool = False
-    requested: str = ""
-    capacity: str = ""
+    requested: Quantity | None = None
+    capacity: Quantity | None = None
     storage_class: str = ""
     volume: str = ""
     created: datetime | None = None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from etcd_operator.api.parse import parse_time
+from etcd_operator.api.quantity import read_quantity
 from etcd_operator.api.validation import ANNOTATION_REPLACE
 from etcd_operator.core.model.live_objects import (
     CRASH_LOOP,
@@ -206,10 +207,10 @@ def observe_claim(raw: Json) -> Claim:
         bound=phase == "Bound",
         deleting="deletionTimestamp" in metadata,
         lost=phase == "Lost",
-        requested=str(requests.get("storage", "")),
+        requested=read_quantity(str(requests.get("storage", ""))),
         storage_class=spec.get("storageClassName") or "",
         volume=spec.get("volumeName") or "",
-        capacity=str((status.get("capacity") or {}).get("storage", "")),
+        capacity=read_quantity(str((status.get("capacity") or {}).get("storage", ""))),
         created=parse_time(metadata.get("creationTimestamp")),
         finalizers=read_finalizers(raw),
     )

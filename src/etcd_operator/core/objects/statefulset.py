@@ -170,9 +170,7 @@ def render_claim(spec: EtcdClusterSpec, naming: Naming) -> Json:
 
 def wanted_storage(spec: EtcdClusterSpec) -> str:
     """The size that each disk is to have: the template's own, if it names one."""
-    template = (spec.storage.volume_claim_template or {}).get("spec") or {}
-    requests = (template.get("resources") or {}).get("requests") or {}
-    return str(requests.get("storage") or spec.storage.size)
+    return spec.storage.size_of_template or spec.storage.size
 
 
 def _pod_template(spec: EtcdClusterSpec, naming: Naming, trust: str, *, forced: bool) -> Json:

@@ -10,7 +10,6 @@ from typing import Literal
 
 from etcd_operator.api.cluster import CertificateView, EtcdClusterStatus, MemberView
 from etcd_operator.api.parse import format_time, parse_time
-from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.membership.foreign_members import find_moved
 from etcd_operator.core.model.decision import Decision
@@ -82,7 +81,7 @@ def _find_last_backup(snapshot: Snapshot) -> str | None:
 def _disk_size(snapshot: Snapshot) -> str:
     """The largest size that was asked for; disks never have less for long, nor shrink."""
     ours = [c.requested for c in snapshot.claims if c.owner_uid == snapshot.naming.uid]
-    return max(filter(None, ours), key=parse_quantity, default="")
+    return str(max(filter(None, ours), default=""))
 
 
 def _view_certificates(snapshot: Snapshot) -> tuple[CertificateView, ...]:

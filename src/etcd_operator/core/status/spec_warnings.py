@@ -81,7 +81,7 @@ def quota_of(spec: EtcdClusterSpec) -> int:
 def _smallest_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> Fraction | None:
     """Capacity of the smallest volume; the requested one before there is any."""
     ours = [c.capacity for c in snapshot.claims if c.owner_uid == snapshot.naming.uid]
-    sizes = [size for text in ours if (size := _parse(text))]
+    sizes = [size.value for size in ours if size]
     return min(sizes, default=None) or _parse(wanted_storage(spec))
 
 

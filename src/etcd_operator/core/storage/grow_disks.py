@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.api.quantity import Quantity, read_quantity
 from etcd_operator.core.actions import DeleteObject, ResizeClaim
 from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
@@ -24,7 +24,7 @@ from etcd_operator.core.reasons import routine
 
 def grow_disks(snapshot: Snapshot) -> Decision | None:
     """Take the next step towards disks of the wanted size."""
-    size = wanted_storage(snapshot.spec)
+    size = Quantity.parse(wanted_storage(snapshot.spec))
     disks = [
         seat.claim
         for seat in snapshot.seats()
@@ -58,7 +58,7 @@ def grow_full_disks(snapshot: Snapshot) -> Decision | None:
         return None
     if snapshot.spec.size == 0:
         return None
-    size, ours = wanted_storage(snapshot.spec), set(recorded_members(snapshot))
+    size, ours = Quantity.parse(wanted_storage(snapshot.spec)), set(recorded_members(snapshot))
     small = [
         claim
         for claim in snapshot.claims
@@ -97,7 +97,7 @@ def update_claim_template(snapshot: Snapshot) -> Decision | None:
 
 
 def _decide(
-    claims: list[Claim], size: str, actions: tuple[ResizeClaim | DeleteObject, ...]
+    claims: list[Claim], size: Quantity, actions: tuple[ResizeClaim | DeleteObject, ...]
 ) -> Decision:
     names = ", ".join(claim.name for claim in claims)
     return Decision(
@@ -109,9 +109,9 @@ def _decide(
     )
 
 
-def _template_size(snapshot: Snapshot) -> str:
+def _template_size(snapshot: Snapshot) -> Quantity | None:
     spec = _claim_template(snapshot).get("spec") or {}
-    return str(spec.get("resources", {}).get("requests", {}).get("storage", ""))
+    return read_quantity(str(spec.get("resources", {}).get("requests", {}).get("storage", "")))
 
 
 def _claim_template(snapshot: Snapshot) -> dict[str, Any]:
@@ -121,6 +121,6 @@ def _claim_template(snapshot: Snapshot) -> dict[str, Any]:
     return dict(templates[0]) if templates else {}
 
 
-def _is_below(have: str, want: str) -> bool:
+def _is_below(have: Quantity | None, want: Quantity) -> bool:
     """Whether a size is known and smaller."""
-    return bool(have) and parse_quantity(have) < parse_quantity(want)
+    return have is not None and have < want

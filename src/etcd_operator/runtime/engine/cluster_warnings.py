@@ -7,13 +7,11 @@ it is missing, a Pod that does not run or is not Ready, a claim without a volume
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
-from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.model.live_objects import Claim, ObjectWarning, Pod, PodProblem
 from etcd_operator.core.model.naming import LABEL_CLUSTER_UID, MOST_MEMBERS, Naming
 from etcd_operator.core.model.snapshot import Snapshot
@@ -166,7 +164,6 @@ class ClusterWarnings:
 
 
 def _waits_for_size(claim: Claim) -> bool:
-    with contextlib.suppress(ValueError):
-        if claim.capacity and claim.requested:
-            return parse_quantity(claim.capacity) < parse_quantity(claim.requested)
-    return False
+    if claim.capacity is None or claim.requested is None:
+        return False
+    return claim.capacity < claim.requested

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.actions import (
     Action,
     AddLearner,
@@ -40,6 +41,7 @@ COPY = replace(claim(0), name="data-db-0-20261128", uid="copy", ordinal=20261128
 DEBUG = replace(pod(1), name="db-debug-1", uid="debug")
 COPIED = replace(formed(3), claims=(*formed(3).claims, COPY), pods=(*formed(3).pods, DEBUG))
 GONE = with_cluster(COPIED, deleting=True)
+TWENTY = Quantity.parse("20Gi")
 NO_CLAIM = "its name is not that of a member's PersistentVolumeClaim"
 NO_POD = "its name is not that of a member's Pod"
 UNRECORDED = "it is not on record that it is to be announced"
@@ -85,7 +87,7 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
     ("evict a Pod for debugging", EvictPod(DEBUG.name, "debug", "test"), COPIED, NO_POD),
     ("set a copy aside", QuarantineDisk(COPY.name, COPY.uid, "v"), COPIED, NO_CLAIM),
     ("keep the volume of a copy", RetainVolume(COPY.name, COPY.uid, "v"), COPIED, NO_CLAIM),
-    ("ask a copy to grow", ResizeClaim(COPY.name, COPY.uid, "20Gi"), COPIED, NO_CLAIM),
+    ("ask a copy to grow", ResizeClaim(COPY.name, COPY.uid, TWENTY), COPIED, NO_CLAIM),
     ("label a Pod for debugging", LabelPod(DEBUG.name, DEBUG.uid, "voter"), COPIED, NO_POD),
     ("announce what is not on record", add(3), with_spec(formed(3), size=5), UNRECORDED),
     ("announce beyond the largest cluster", add(9), growing(3, 9), UNRECORDED),

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from etcd_operator.api.cluster import Phase
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ResizeClaim
 from etcd_operator.core.model.naming import ANNOTATION_CLAIM_METADATA, Naming
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.objects.statefulset import hash_claim_metadata
+from etcd_operator.core.objects.statefulset import hash_claim_metadata, wanted_storage
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import routine
+from etcd_operator.core.status.report import report
 from etcd_operator.core.storage.grow_disks import grow_disks, grow_full_disks, update_claim_template
 from tests.builders.actions import Fires, Passes
 from tests.builders.snapshots import (
@@ -190,12 +192,35 @@ def test_the_new_template_asks_for_the_new_size_and_then_the_volumes_are_waited_
 
 def test_guards_let_disks_only_grow() -> None:
     scene = to_grow()
-    grow = ResizeClaim("data-db-0", "claim-0", "20Gi")
+    grow = ResizeClaim("data-db-0", "claim-0", Quantity.parse("20Gi"))
     assert guards.refuse(grow, scene) is None
-    assert guards.refuse(ResizeClaim("data-db-0", "claim-0", "5Gi"), scene) is not None
-    assert guards.refuse(ResizeClaim("data-db-0", "other", "20Gi"), scene) is not None
+    assert guards.refuse(replace(grow, size=Quantity.parse("5Gi")), scene) is not None
+    assert guards.refuse(replace(grow, uid="other"), scene) is not None
     assert guards.refuse(grow, change_claim(scene, 0, owner_uid="other")) is not None
     assert guards.refuse(grow, change_claim(scene, 0, bound=False)) is not None
     remake = plan(to_grow("20Gi")).actions[0]
     assert guards.refuse(remake, scene) is None
     assert guards.refuse(remake, silent(scene, 1, 2)) is not None
+
+
+def test_a_size_in_the_template_of_claims_that_is_none_is_refused() -> None:
+    path = "spec.storage.volumeClaimTemplate.spec.resources.requests.storage"
+    made = plan(with_claim_resources({"requests": {"storage": "abc"}}))
+    assert (made.rule, made.decision.message) == (
+        "refuse_invalid_spec",
+        f"{path} abc is not a size: use a positive quantity such as 10Gi.",
+    )
+
+
+@pytest.mark.parametrize("resources", ["10Gi", [1], {"requests": "10Gi"}, {"requests": {}}])
+def test_a_template_of_claims_may_hold_anything(resources: object) -> None:
+    """The API server does not look into it: what is no size there leaves that of `storage.size`."""
+    made = plan(with_claim_resources(resources))
+    assert wanted_storage(made.snapshot.spec) == made.snapshot.spec.storage.size
+    assert report(made.snapshot, made.decision).observed_generation == 2
+
+
+def with_claim_resources(resources: object) -> Snapshot:
+    """The template of claims has these resources."""
+    template = {"spec": {"resources": resources}}
+    return with_spec(formed(3), storage={"volumeClaimTemplate": template})

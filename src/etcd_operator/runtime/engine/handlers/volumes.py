@@ -116,7 +116,7 @@ class VolumeHandlers:
     async def _resize(self, action: ResizeClaim, snapshot: Snapshot) -> None:
         patch = {
             "metadata": {"uid": action.uid},
-            "spec": {"resources": {"requests": {"storage": action.size}}},
+            "spec": {"resources": {"requests": {"storage": str(action.size)}}},
         }
         namespace = snapshot.naming.namespace
         answer = await self._api.merge_patch(kube.CLAIMS, namespace, action.name, patch)
