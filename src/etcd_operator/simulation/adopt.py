@@ -198,8 +198,8 @@ def _adopt_claim(state: State, snapshot: Snapshot, seat: Seat, claim: live_objec
         deleting=claim.deleting,
         disk=_find_disk(state, seat) if claim.bound else None,
         lost=claim.lost or _is_lost(snapshot, seat.ordinal),
-        asked=claim.requested,
-        has=claim.capacity,
+        asked=str(claim.requested or ""),
+        has=str(claim.capacity or ""),
     )
 
 
