@@ -37,10 +37,16 @@ class Etcdctl:
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
 
-    async def run(self, *words: str) -> Exit:
-        """Run it on the user's terminal; returns the exit code."""
+    async def run(self, *words: str, reads: bool = True) -> Exit:
+        """Run it on the user's terminal; returns the exit code.
+
+        `reads`: whether it is given what is typed, or piped in, meanwhile.
+        """
         process = await asyncio.create_subprocess_exec(
-            *self.command, *words, env={**os.environ, **self.environment}
+            *self.command,
+            *words,
+            env={**os.environ, **self.environment},
+            stdin=None if reads else asyncio.subprocess.DEVNULL,
         )
         return Exit.DONE if await process.wait() == 0 else Exit.FAILED
 
@@ -50,6 +56,7 @@ class Etcdctl:
             *self.command,
             *words,
             env={**os.environ, **self.environment},
+            stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,24 @@ def test_without_tls_etcdctl_runs_in_a_member(tools: Path) -> None:
         "--context=c --namespace=team exec --stdin db-0 --container=etcd -- etcdctl get a "
         "--prefix\n"
     )
+
+
+def test_the_shell_keeps_what_is_typed_ahead_for_its_prompt(tools: Path) -> None:
+    write_tool(tools, "kubectl", 'shift 7; echo "$@ from $(readlink /proc/$$/fd/0)" >> $SAID')
+    terminal = Terminal()
+    put_cluster(terminal.server)
+    lines = "get a\n\nput 'a b' \"c\nmember list\nexit\nget b\n"
+    before = os.dup(0)
+    try:
+        with (tools / "typed-ahead").open("w+") as file:
+            os.dup2(file.fileno(), 0)
+            ended = terminal.type("shell", "db", answer=lines)
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+    assert ended.code == 0
+    assert "No closing quotation" in ended.out
+    assert said(tools).splitlines() == ["get a from /dev/null", "member list from /dev/null"]
 
 
 def test_a_failure_of_etcdctl_is_one_of_the_verb(tools: Path) -> None:

@@ -87,7 +87,8 @@ async def _shell(own: Session, name: str, user: str, member: str) -> Exit:
             if words[:1] in (["exit"], ["quit"]):
                 break
             if words:
-                await tool.run(*words)
+                # What is typed ahead is the next line for the prompt.
+                await tool.run(*words, reads=False)
     return Exit.DONE
 
 
