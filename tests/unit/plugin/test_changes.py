@@ -210,6 +210,14 @@ def test_upgrade_of_a_cluster_that_is_not_well_asks_even_with_yes(terminal: Term
     assert "Check: Degraded is True: NOSPACE" in ended.out
 
 
+def test_upgrade_only_mentions_what_does_not_speak_against_a_roll(terminal: Terminal) -> None:
+    warning = {"type": "SpecWarning", "status": "True", "reason": "Q", "message": "large"}
+    put_cluster(terminal.server, conditions=[warning])
+    ended = terminal.type("upgrade", "db", "--to=v3.7.0", "--yes")
+    assert ended.code == 0
+    assert "Note: SpecWarning is True: large" in ended.out
+
+
 def test_start_of_a_running_cluster_changes_nothing(terminal: Terminal) -> None:
     assert terminal.type("start", "db").code == 1
     assert written(terminal) == []

@@ -17,6 +17,10 @@ from etcd_operator.plugin.session import Place, Session
 DEFAULT_TIMEOUT: Final = 1200
 # As `kubectl rollout restart` writes it: another value is another Pod template.
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
+# Conditions that speak against a roll now, if they are bad; others are only mentioned.
+_AGAINST: Final = frozenset(
+    {"Available", "Ready", "Degraded", "QuorumHealthy", "CertificatesValid"}
+)
 ONE_BY_ONE: Final = (
     "Every Pod of EtcdCluster {name} is replaced, one at a time, the leader last; the next one "
     "only when every voter serves."
@@ -108,11 +112,10 @@ def _check(cluster: Json, to: str) -> list[str]:
             f"{to} cannot follow what members run: first go to one of {', '.join(followers)}.",
             Exit.INVALID,
         )
-    concerns = [
-        f"{each['type']} is {each['status']}: {each.get('message', '')}"
-        for each in conditions_of(cluster).values()
-        if not is_good(each)
-    ]
+    bad = [each for each in conditions_of(cluster).values() if not is_good(each)]
+    told = {each["type"]: f"{each['type']} is {each['status']}: {each['message']}" for each in bad}
+    for note in (told[kind] for kind in told if kind not in _AGAINST):
+        say(f"Note: {note}")
     if not (cluster["spec"].get("backup") or {}).get("beforeUpgrade"):
         say("Note: no backup is taken before, because spec.backup.beforeUpgrade is not set.")
-    return concerns
+    return [told[kind] for kind in told if kind in _AGAINST]
