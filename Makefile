@@ -177,7 +177,7 @@ test-fast: venv ## The inner loop: checks and unit tests, no cluster
 test: venv ## Every level that CI runs
 	@$(PY) -m tests.levels
 
-test-all: venv ## And the long forms: mutants, transitions, injection, chaos
+test-all: venv ## And the long forms: mutants, transitions, injection, chaos, alerts
 	@$(PY) -m tests.levels --all
 
 .PHONY: bench
@@ -205,7 +205,7 @@ performance: bench bench-backup ## Measure both and write docs/performance.md fr
 # Several nodes only where asked for, so that a cluster that is up stays as it is.
 MINUTES ?= 10
 SEED ?= 1
-.PHONY: chaos injection transitions reliability
+.PHONY: chaos injection transitions alerts monitoring reliability
 chaos: venv ## Faults under a recorded load, checked (MINUTES=10, SEED=1, NODES=3 for lost nodes)
 	@$(PY) -m local up --nodes $(NODES)
 	@$(PY) -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
@@ -217,6 +217,16 @@ injection: venv ## Kill, delay and mislead the operator at every effect it has
 transitions: venv ## Every change of a spec that the CRD allows, beside new clusters
 	@$(PY) -m local up --nodes $(NODES)
 	@ALL_TRANSITIONS=1 $(PY) -m pytest -v -s tests/e2e/test_transitions.py
+
+REST_MINUTES ?= 120
+alerts: venv ## Each fault that an alert tells of, and two hours that fire none (REST_MINUTES=120)
+	@$(PY) -m local up --nodes $(NODES)
+	@ALL_ALERTS=1 REST_MINUTES=$(REST_MINUTES) $(PY) -m pytest -v -s tests/e2e/test_alerts.py
+
+monitoring: alerts ## Run that and write docs/monitoring.md from the results
+	@mkdir -p docs/results
+	@cp build/alerts/results.json docs/results/alerts.json
+	@$(PY) -m docs.generate
 
 reliability: injection chaos ## Run both and write docs/reliability.md from their results
 	@mkdir -p docs/results

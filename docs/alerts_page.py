@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Final
 
 from deploy.alerts import ALERTS
@@ -109,11 +111,36 @@ equivalent here. [The metrics of the operator](reference/metrics.md) are listed 
 """
 
 
+RECORD: Final = Path(__file__).parent / "results" / "alerts.json"
+SEEN: Final = """
+## Seen on a real cluster
+
+`make monitoring` causes faults on a real EtcdCluster, with a Prometheus that has the shipped
+scrape configuration and the same rules at a faster pace: what waits 15 minutes waits eight seconds.
+A notification about each alert is delivered, the commands of its runbook are carried out, and the
+alert clears. Times are from the fault, and from the first command of the remedy.
+
+| Alert | Fault | Waits | Fired after | Cleared after |
+|---|---|---|---|---|
+"""
+
+
 def write_monitoring() -> str:
-    """Return the page."""
+    """Return the page; without a recorded run it has no table of one."""
     rows = [
         f"| [{alert.name}](runbooks/{alert.name}.md) | {alert.severity} | {alert.wait} "
         f"| {alert.summary} |\n"
         for alert in ALERTS
     ]
-    return INTRODUCTION.format(alerts=len(ALERTS)) + "".join(rows)
+    return INTRODUCTION.format(alerts=len(ALERTS)) + "".join(rows) + _write_seen()
+
+
+def _write_seen() -> str:
+    if not RECORD.exists():
+        return ""
+    rows = [
+        f"| [{row['alert']}](runbooks/{row['alert']}.md) | {row['fault']} | {row['wait']} s "
+        f"| {row['fired']} s | {row['cleared']} s |\n"
+        for row in json.loads(RECORD.read_text())
+    ]
+    return SEEN + "".join(rows)

@@ -1,8 +1,8 @@
 """Run every test level, say where it is, and leave no process behind.
 
 The model computes and the tests on the real cluster mostly wait, so the model runs beside those, as
-whatever has time left. `--all` adds the long forms: every mutant, transition, injection and ten
-minutes of chaos.
+whatever has time left. `--all` adds the long forms: every mutant, transition, injection, ten
+minutes of chaos, and every fault that an alert tells of, with two hours in which none fires.
 """
 
 from __future__ import annotations

@@ -7,11 +7,10 @@ most installations do; the shipped files leave that to them.
 from __future__ import annotations
 
 import json
-import time
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,7 +55,6 @@ class Prometheus:
 
     target: Target
     namespace: str
-    _known: list[Notice] = field(default_factory=list)
 
     def query(self, expression: str) -> list[Json]:
         """Return the samples that an expression has now."""
@@ -96,37 +94,32 @@ class Prometheus:
         self, alert: str, labels: dict[str, str], since: float, seconds: float = 90.0
     ) -> Notice:
         """Wait until the receiver was told, after a time, that an alert fires."""
-        return self._wait(alert, labels, since, seconds, firing=True)
+        found: list[Notice] = []
+
+        def told() -> bool:
+            found[:] = [each for each in self._told(alert, labels, since) if each.firing]
+            return bool(found)
+
+        wait_until(f"{alert} fires", told, seconds)
+        return found[0]
 
     def wait_cleared(
         self, alert: str, labels: dict[str, str], since: float, seconds: float = 90.0
     ) -> Notice:
-        """Wait until the receiver was told, after a time, that it does no more for any member."""
-        notice = self._wait(alert, labels, since, seconds, firing=False)
-        wait_until(f"{alert} is quiet", lambda: alert not in self.firing(labels), seconds)
-        return notice
+        """Wait until the receiver was told that it fires no more, for no member; the last word."""
 
-    def _wait(
-        self, alert: str, labels: dict[str, str], since: float, seconds: float, *, firing: bool
-    ) -> Notice:
-        found: list[Notice] = []
+        def cleared() -> bool:
+            newest = {json.dumps(n.labels, sort_keys=True): n for n in told()}
+            return not any(n.firing for n in newest.values()) and alert not in self.firing(labels)
 
-        def told() -> bool:
-            found[:] = [
-                notice
-                for notice in self.notices()
-                if notice.is_about(alert, labels)
-                and notice.firing is firing
-                and notice.received >= since
-            ]
-            return bool(found)
+        def told() -> list[Notice]:
+            return self._told(alert, labels, since)
 
-        wait_until(f"{alert} {'fires' if firing else 'clears'}", told, seconds)
-        return found[0]
+        wait_until(f"{alert} clears", cleared, seconds)
+        return told()[-1]
 
-    def clock(self) -> float:
-        """Return the time as the receiver has it: this machine's, in the local cluster."""
-        return time.time()
+    def _told(self, alert: str, labels: dict[str, str], since: float) -> list[Notice]:
+        return [n for n in self.notices() if n.is_about(alert, labels) and n.received >= since]
 
 
 @contextmanager

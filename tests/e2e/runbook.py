@@ -12,10 +12,13 @@ from typing import Final
 from deploy.alerts.alert import RUNBOOKS
 from deploy.target import PROJECT, Target
 
-# What the local cluster has none of: a metrics server, cert-manager, the Prometheus operator.
+# What the local cluster has none of: a metrics server, cert-manager, the Prometheus operator; and
+# a Pod without a node has no log.
 ABSENT: Final = (
     "Metrics API not available",
     "the server doesn't have a resource type",
+    "does not have a host assigned",
+    "is waiting to start",
 )
 _SECTION: Final = r"^## {section}$(.*?)(?=^## |\Z)"
 _BLOCK: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
