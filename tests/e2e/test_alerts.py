@@ -40,8 +40,9 @@ EVERY: Final = bool(os.environ.get("ALL_ALERTS"))
 CHOSEN: Final = [fault for fault in (*CLUSTER_FAULTS, *OPERATOR_FAULTS) if EVERY or fault.quick]
 REST_MINUTES: Final = int(os.environ.get("REST_MINUTES", "0"))
 QUARTER: Final = 900
-# A single node holds all members: the alert about that is right there.
-SHARED: Final = {"EtcdMembersShareNode"}
+# Alerts that are right there: a single node holds all members, and the kubelet shows the disk of
+# the machine, which may be rather full, as that of each member.
+SHARED: Final = {"EtcdMembersShareNode", "EtcdVolumeLow", "EtcdVolumeAlmostFull"}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,10 @@ def prometheus(target: Target) -> Iterator[Prometheus]:
 def test_all_is_scraped_and_a_deleted_cluster_leaves_nothing(
     prometheus: Prometheus, cluster: Cluster
 ) -> None:
-    begun = time.time()
+    """At this pace an alert may fire while the last members go; none may stay.
+
+    That none fires at the pace of the shipped rules, promtool tests.
+    """
     cluster.create(size=3)
     cluster.wait_running(3)
     about = f'{{namespace="{cluster.namespace}",cluster="c"}}'
@@ -73,7 +77,8 @@ def test_all_is_scraped_and_a_deleted_cluster_leaves_nothing(
     cluster.delete()
     own = f'{{__name__=~"etcd_.+",namespace="{cluster.namespace}"}}'
     wait_until("nothing is left of it", lambda: not prometheus.query(own))
-    assert told(prometheus, cluster, begun) <= SHARED
+    alerts = f'ALERTS{{namespace="{cluster.namespace}"}}'
+    wait_until("no alert is left of it", lambda: not prometheus.query(alerts))
 
 
 def told(prometheus: Prometheus, cluster: Cluster, since: float) -> set[str]:
