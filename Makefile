@@ -135,12 +135,16 @@ E2E_ENV = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)"
 E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 	--reruns 1 -r fER
 
-.PHONY: unit model etcd-test olm upgrade e2e test test-all test-fast
+.PHONY: unit model etcd-test olm upgrade e2e states test test-all test-fast
 unit: venv ## Unit tests
 	@$(PY) -m pytest -q -n auto --dist worksteal tests/unit
 
 model: venv ## Explore the planner's state space
 	@$(PY) -m pytest -q -n auto --dist worksteal tests/model
+
+states: venv ## Every state within the bounds of every scenario, where `model` takes a part
+	@ALL_STATES=1 $(PY) -m pytest -q -n auto --dist worksteal \
+		-k test_everything_within_the_bounds tests/model/test_model.py
 
 mutants: venv ## Break each rule and guard; every one must be noticed
 	@$(PY) -m tests.model.mutants
@@ -177,7 +181,7 @@ test-fast: venv ## The inner loop: checks and unit tests, no cluster
 test: venv ## Every level that CI runs
 	@$(PY) -m tests.levels
 
-test-all: venv ## And the long forms: mutants, transitions, injection, chaos, alerts
+test-all: venv ## And the long forms: states, mutants, transitions, injection, chaos, alerts
 	@$(PY) -m tests.levels --all
 
 .PHONY: bench

@@ -1,8 +1,9 @@
 """Run every test level, say where it is, and leave no process behind.
 
 The model computes and the tests on the real cluster mostly wait, so the model runs beside those, as
-whatever has time left. `--all` adds the long forms: every mutant, transition, injection, ten
-minutes of chaos, and every fault that an alert tells of, with two hours in which none fires.
+whatever has time left. `--all` adds the long forms: every state of the model, every mutant,
+transition and injection, ten minutes of chaos, and every fault that an alert tells of, with two
+hours in which none fires.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from tests.reruns import REPORT
 LEVELS: Final = ("check", "unit", "etcd-test", "e2e")
 BESIDE: Final = "model"  # begins with FROM, and ends before the next levels begin
 FROM: Final = "etcd-test"
-LONG: Final = ("docs", "sbom", "olm", "upgrade", "mutants", "transitions", "injection", "chaos")
+LONG: Final = (
+    *("docs", "sbom", "olm", "upgrade"),
+    *("states", "mutants", "transitions", "injection", "chaos"),
+)
 MAKE: Final = ("make", "--no-print-directory")
 # Processes of different sessions share the processors between the sessions, and a session has a
 # nice value of its own.

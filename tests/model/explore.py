@@ -1,4 +1,4 @@
-"""Breadth first through everything that can happen within a scenario's bounds.
+"""Breadth first through everything that can happen within a scenario's bounds, or a part of it.
 
 From each state: every step of Kubernetes, etcd, the user and bad luck, and a pass of the operator,
 cut off after each of its actions or refused by etcd at each of them. Every edge is judged; in the
@@ -7,6 +7,7 @@ end every state must be able to come to rest, and every place of rest must be a 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -26,6 +27,7 @@ DETAIL: Final = "  -- "
 
 # Of a partial exploration, a fair run starts from every so-many-th state.
 SAMPLED: Final = 50
+SEED: Final = 7
 
 
 class Edge(NamedTuple):
@@ -179,18 +181,24 @@ class World:
         yield Edge(name, ended, free=True, violated=violated)
 
 
-def explore(scenario: Scenario, *, stop_at: int = 1) -> Result:
-    """Explore a scenario; stops after `stop_at` different violations."""
-    return Explorer(World(scenario), stop_at).run()
+def explore(scenario: Scenario, *, stop_at: int = 1, most_ahead: int | None = None) -> Result:
+    """Explore a scenario; stops after `stop_at` different violations.
+
+    Where more than `most_ahead` states are as many steps from the start, so many of them go on,
+    picked at random from a fixed seed. All of them are judged.
+    """
+    return Explorer(World(scenario), stop_at, most_ahead).run()
 
 
 class Explorer:
     """One breadth-first search, and the search backwards from rest."""
 
-    def __init__(self, world: World, stop_at: int) -> None:
+    def __init__(self, world: World, stop_at: int, most_ahead: int | None = None) -> None:
         self.world = world
         self.result = Result(world.scenario)
         self._stop_at = stop_at
+        self._most_ahead = most_ahead
+        self._chance = random.Random(SEED)
         self._parents: dict[State, tuple[State, str] | None] = {}
         self._before: dict[State, list[State]] = {}
         self._rests: list[State] = []
@@ -207,7 +215,7 @@ class Explorer:
                 self._expand(state, following)
                 if self._is_enough():
                     break
-            frontier = following
+            frontier = self._thin(following)
             self.result.depth += 1
         self.result.states = len(self._parents)
         if not self.result.counterexamples:
@@ -216,6 +224,12 @@ class Explorer:
             else:
                 self._sample_liveness()
         return self.result
+
+    def _thin(self, frontier: list[State]) -> list[State]:
+        if self._most_ahead is None or len(frontier) <= self._most_ahead:
+            return frontier
+        self.result.complete = False
+        return self._chance.sample(frontier, self._most_ahead)
 
     def _is_enough(self) -> bool:
         if len(self._parents) > self.world.scenario.most_states:

@@ -1,7 +1,12 @@
-"""Explore every scenario completely, walk through the larger ones, and replay old traces."""
+"""Explore every scenario, walk through those that nobody can see all of, and replay old traces.
+
+`ALL_STATES=1` explores completely whatever can be; without it, a part of the larger scenarios: no
+state that is found goes unjudged, but of those as far from the start only `MOST_AHEAD` go on.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -16,6 +21,9 @@ from tests.model.traces import Trace, load_all, replay
 from tests.model.walk import walk
 
 Record = Callable[[str, object], None]
+
+# Enough for most scenarios to be seen completely, and for every other one down to its end.
+MOST_AHEAD = 700
 
 
 def _name(scenario: Scenario) -> str:
@@ -32,9 +40,11 @@ def _finish(result: Result, begun: float, record: Record, kind: str = "") -> Non
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=_name)
 def test_everything_within_the_bounds(scenario: Scenario, record_property: Record) -> None:
     begun = time.monotonic()
-    result = explore(scenario)
+    whole = scenario.partial or os.environ.get("ALL_STATES")
+    most_ahead = None if whole else MOST_AHEAD
+    result = explore(scenario, most_ahead=most_ahead)
     _finish(result, begun, record_property)
-    assert result.complete or scenario.partial
+    assert result.complete or scenario.partial or most_ahead
 
 
 @pytest.mark.model

@@ -46,6 +46,7 @@ def test_every_level_is_a_target_of_the_makefile(monkeypatch: pytest.MonkeyPatch
         "sbom",
         "olm",
         "upgrade",
+        "states",
         "mutants",
         "transitions",
         "injection",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, Self
 
 # No more digits than any amount needs: exact arithmetic on `1e999999999` would never end.
@@ -31,6 +32,8 @@ _SUFFIXES: Final = {
 }
 
 
+# The same few amounts are read in every pass; what is no amount is not kept.
+@lru_cache(maxsize=512)
 def parse_quantity(text: str) -> Fraction:
     """Return the exact value of a quantity, in its base unit (bytes, cores, …).
 

@@ -125,25 +125,32 @@ class Operator:
         self.specs: Final = specs
         self.gate_can_go: Final = gate_can_go
         self._planned: dict[Seen, Planned] = {}
-        self._looks: dict[Seen, bool] = {}
+        self._looks: set[Seen] = set()
 
     def plan(self, state: State) -> Planned | None:
         """Return what a pass would do now; None if the caches show no EtcdCluster."""
         seen = see(state, looked_up=False)
         if seen is None:
             return None
-        if self._must_see_claims(seen):
-            seen = see(state, looked_up=True)
-            assert seen is not None
+        found = self._planned.get(seen)
+        if found is not None:
+            return found
+        if seen not in self._looks:
+            snapshot = build_snapshot(seen, self.specs)
+            if not must_see_claims(snapshot):
+                found = self._planned[seen] = Planned(seen, self.specs, snapshot)
+                return found
+            self._looks.add(seen)
+        return self._look_up(state)
+
+    def _look_up(self, state: State) -> Planned:
+        """The pass asks for the claims before it plans."""
+        seen = see(state, looked_up=True)
+        assert seen is not None
         found = self._planned.get(seen)
         if found is None:
-            found = self._planned[seen] = Planned(seen, self.specs)
-        return found
-
-    def _must_see_claims(self, seen: Seen) -> bool:
-        found = self._looks.get(seen)
-        if found is None:
-            found = self._looks[seen] = must_see_claims(build_snapshot(seen, self.specs))
+            snapshot = build_snapshot(seen, self.specs)
+            found = self._planned[seen] = Planned(seen, self.specs, snapshot)
         return found
 
 

@@ -125,12 +125,12 @@ class Snapshot:
         """The live object of this kind and name, ours or not."""
         return self.children.get((kind, name))
 
-    @property
+    @cached_property
     def statefulset(self) -> Child | None:
         """The live StatefulSet."""
         return self.child("StatefulSet", self.naming.statefulset)
 
-    @property
+    @cached_property
     def config_map(self) -> Child | None:
         """The live ConfigMap with the gate."""
         return self.child("ConfigMap", self.naming.config_map)
@@ -189,7 +189,7 @@ class Snapshot:
         wanted = (live.body.get("status") or {}).get("updateRevision") if live else None
         return bool(self.statefulset_observed and wanted and pod.revision == wanted)
 
-    @property
+    @cached_property
     def recorded_cluster_id(self) -> int | None:
         """The cluster ID that fences every decision, once there is one.
 
@@ -203,7 +203,7 @@ class Snapshot:
         identities = (read_identity(text) for text in self.cluster_id_records)
         return next((one for one in identities if one is not None and one != retired), None)
 
-    @property
+    @cached_property
     def cluster_id_records(self) -> tuple[str, ...]:
         """Cluster ID in each place that records it: empty where it is not."""
         ours = (child for child in (self.config_map, self.statefulset) if child)
