@@ -7,7 +7,7 @@ import pytest
 from etcd_operator.core.actions import Action, ApplyObject
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import KubeError
-from tests.unit.runtime.engine.reconciler_harness import Stage
+from tests.harnesses.reconciler import Stage
 
 
 def refuse(stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: str, error: KubeError) -> None:

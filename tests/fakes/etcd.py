@@ -28,13 +28,16 @@ class FakeMember:
     refuses: EtcdRefused | None = None
     refuses_list: EtcdRefused | None = None
     refuses_change: EtcdRefused | None = None
+    keys: int = 3
+    refuses_count: EtcdRefused | None = None
     hash: int = 7
     compacted: int = 1
     runs: bool = True
     hash_error: Exception | None = None
     asked: list[str] = field(default_factory=list)
+    closed: int = 0
 
-    async def status(self, *, timeout: float) -> MemberStatus:
+    async def status(self, *, timeout: float = 1.0) -> MemberStatus:
         """How it is; a member that was removed does not run."""
         self.asked.append("status")
         if self.refuses:
@@ -65,7 +68,20 @@ class FakeMember:
         self.etcd.lines = tuple(line for line in self.etcd.lines if line.id != member_id)
         self.etcd.removed.append(member_id)
 
-    async def hash_kv(self, revision: int, *, member_id: int, timeout: float) -> tuple[int, int]:
+    async def count(self, revision: int = 0, *, timeout: float = 60.0) -> tuple[int, int]:
+        """How many keys there are at a revision, and which revision is the present one."""
+        if self.refuses_count:
+            raise self.refuses_count
+        assert self.says is not None
+        return self.keys, self.says.revision
+
+    async def close(self) -> None:
+        """Nobody asks any more."""
+        self.closed += 1
+
+    async def hash_kv(
+        self, revision: int = 0, *, member_id: int = 0, timeout: float = 10.0
+    ) -> tuple[int, int]:
         """The hash of its keys, and how far its history was compacted."""
         etcd = self.etcd
         etcd.hashed.append((asyncio.get_running_loop().time(), self.ordinal, revision))

@@ -2,7 +2,8 @@
 """API server in memory: objects, watches, preconditions, and faults of the way there.
 
 It behaves as the real one does for what the operator asks: one resourceVersion for all writes, uid
-and resourceVersion insisted on, deletions at once. No controller looks at what is stored.
+and resourceVersion insisted on, deletions at once unless a finalizer is in the way, an apply that
+leaves what others have put beside it. No controller looks at what is stored.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class Weather(NamedTuple):
 
 
 FAIR = Weather()
+# When whatever waits for its finalizers was deleted.
+DELETED_AT = "2026-03-04T05:06:07Z"
 
 # Told of each request (who asks, which verb); returns the delay before it takes effect and the one
 # after it, both in seconds, or raises.
@@ -64,6 +67,7 @@ class ApiServer:
 
     def __init__(self, pace: Pace = lambda *_: (0.0, 0.0), *, page_size: int = 500) -> None:
         self.objects: dict[Key, Json] = {}
+        self.applied: dict[Key, Json] = {}  # by the operator, the last time
         self.created: list[Json] = []
         self.requests: list[Request] = []
         self.effects: list[Request] = []
@@ -71,6 +75,7 @@ class ApiServer:
         self.sent: list[tuple[str, Json]] = []  # what wrote, in words, and what it said
         self.delays: dict[str, float] = {}  # by the name of the object
         self.weather = FAIR
+        self.refusals: list[KubeError] = []  # of the next writes, one after the other
         self.pace = pace
         self.page_size = page_size
         self.version = 0
@@ -150,6 +155,8 @@ class InMemoryApi:
         await asyncio.sleep(before + weather.seconds + server.delays.get(name, 0.0))
         if weather.error and not weather.lost:
             raise weather.error()
+        if request.writes and server.refusals:
+            raise server.refusals.pop(0)
         return request, after
 
     async def _answer(self, arrived: tuple[Request, float], body: Json) -> Json:
@@ -241,8 +248,15 @@ class InMemoryApi:
         live = self._insist(key, metadata.get("uid"), metadata.get("resourceVersion"))
         event = "MODIFIED" if live else "ADDED"
         return await self._answer(
-            request, self.server.store(event, key, {**(live or {}), **manifest})
+            request, self.server.store(event, key, self._lay_over(key, live, manifest))
         )
+
+    def _lay_over(self, key: Key, live: Json | None, manifest: Json) -> Json:
+        """What was applied before and is not any more goes; what others have put there stays."""
+        left = _drop(live, self.server.applied.get(key), manifest) if live else {}
+        self.server.applied[key] = copy.deepcopy(manifest)
+        whole: Json = _cover(left, manifest)
+        return whole
 
     async def merge_patch(
         self, kind: Kind, namespace: str, name: str, patch: Json, *, subresource: str = ""
@@ -255,7 +269,10 @@ class InMemoryApi:
             raise NotFound(f"{name} not found", 404)
         live = self._insist(key, metadata.get("uid"), metadata.get("resourceVersion"))
         changed = _merge(live, patch)
-        return await self._answer(request, self.server.store("MODIFIED", key, changed))
+        left = changed["metadata"]
+        ended = left.get("deletionTimestamp") and not left.get("finalizers")
+        event = "DELETED" if ended else "MODIFIED"
+        return await self._answer(request, self.server.store(event, key, changed))
 
     async def evict(self, namespace: str, name: str, *, uid: str) -> None:
         """Evict exactly the Pod with this uid: no budget is against it."""
@@ -273,12 +290,40 @@ class InMemoryApi:
         orphan: bool = False,
     ) -> Json:
         """Delete exactly the object with this uid."""
-        request = await self._arrive("delete", kind, name, {"uid": uid})
+        wanted = {
+            "uid": uid,
+            "resource_version": resource_version,
+            "grace_seconds": grace_seconds,
+            "orphan": orphan,
+        }
+        said = {key: value for key, value in wanted.items() if value}
+        request = await self._arrive("delete", kind, name, said)
         key = (kind.name, namespace, name)
         if key not in self.server.objects:
             raise NotFound(f"{name} not found", 404)
-        live = self._insist(key, uid, resource_version)
-        return await self._answer(request, self.server.store("DELETED", key, live or {}))
+        live = self._insist(key, uid, resource_version) or {}
+        if live["metadata"].get("finalizers"):
+            going = _merge(live, {"metadata": {"deletionTimestamp": DELETED_AT}})
+            return await self._answer(request, self.server.store("MODIFIED", key, going))
+        return await self._answer(request, self.server.store("DELETED", key, live))
+
+
+def _drop(live: Any, before: Any, now: Any) -> Any:
+    """Live without the fields that were applied before, and are not any more."""
+    if not (isinstance(live, dict) and isinstance(before, dict) and isinstance(now, dict)):
+        return live
+    return {
+        key: _drop(value, before.get(key), now.get(key))
+        for key, value in live.items()
+        if key in now or key not in before
+    }
+
+
+def _cover(live: Any, manifest: Any) -> Any:
+    """Maps grow by what is applied; everything else is as applied."""
+    if not isinstance(live, dict) or not isinstance(manifest, dict):
+        return manifest
+    return {**live, **{key: _cover(live.get(key), one) for key, one in manifest.items()}}
 
 
 def _merge(live: Any, patch: Any) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -17,7 +17,9 @@ from etcd_operator.errors import BackupDiffers, EtcdRefused, OperatorError, Refu
 from etcd_operator.jobs import snapshot, steps
 from etcd_operator.jobs import verify as trial
 from etcd_operator.jobs.snapshot import Candidate, choose_source
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from tests.fakes.etcd import FakeEtcd
 
 HEALTHY = MemberStatus(
     member_id=1,
@@ -34,68 +36,42 @@ HEALTHY = MemberStatus(
 )
 
 
-@dataclass
-class FakeMember:
-    """A member with so many keys of this hash, or that refuses to tell."""
-
-    keys: int = 3
-    hash: int = 0xBEEF
-    refusal: EtcdRefused | None = None
-    closed: list[bool] = field(default_factory=list)
-
-    async def status(self, **_: Any) -> MemberStatus:
-        """It has a leader."""
-        return HEALTHY
-
-    async def count(self, _: int) -> tuple[int, int]:
-        """Its keys."""
-        if self.refusal:
-            raise self.refusal
-        return self.keys, 7
-
-    async def hash_kv(self, _: int, **__: Any) -> tuple[int, int]:
-        """Its hash, and how far its history was compacted."""
-        return self.hash, 0
-
-    async def close(self) -> None:
-        """The connection is no longer needed."""
-        self.closed.append(True)
-
-
 async def verify(
-    monkeypatch: pytest.MonkeyPatch, restored: FakeMember, source: FakeMember, least: int = 7
+    monkeypatch: pytest.MonkeyPatch, restored: Json, source: Json | None = None, least: int = 7
 ) -> str:
-    """Compare what was restored with its source; returns the sentence."""
-    members = {"restored:2379": restored, "source:2379": source}
+    """Compare what was restored with its source, changed like this; returns the sentence."""
+    etcd = FakeEtcd()
+    etcd.add(0, HEALTHY, "restored:2379", **restored)
+    etcd.add(1, HEALTHY, "source:2379", **(source or {}))
+    members = etcd.members
     opened = lambda address, *_: cast(EtcdMemberClient, members[address])  # noqa: E731 (as short)
     monkeypatch.setattr(trial, "open_member", opened)
     try:
         return (await trial.compare("restored:2379", "source:2379", least)).sentence
     finally:
-        assert restored.closed == source.closed == [True]
+        assert [member.closed for member in members.values()] == [1, 1]
 
 
 @pytest.mark.parametrize(
     ("restored", "least"),
-    [(FakeMember(keys=2), 7), (FakeMember(hash=1), 7), (FakeMember(), 8)],
+    [({"keys": 2}, 7), ({"hash": 1}, 7), ({}, 8)],
     ids=["keys", "hash", "acknowledged"],
 )
 async def test_other_data_than_the_cluster_is_an_error_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, restored: FakeMember, least: int
+    monkeypatch: pytest.MonkeyPatch, restored: Json, least: int
 ) -> None:
-    restored = replace(restored, closed=[])
     with pytest.raises(BackupDiffers):
-        await verify(monkeypatch, restored, FakeMember(), least)
+        await verify(monkeypatch, restored, least=least)
 
 
 async def test_a_revision_that_was_compacted_is_not_compared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    gone = FakeMember(refusal=EtcdRefused("in any words", Refusal.COMPACTED))
-    assert "3 keys" in await verify(monkeypatch, FakeMember(), gone)
-    refused = FakeMember(refusal=EtcdRefused("compacted, it says", Refusal.AUTHENTICATION))
+    gone = EtcdRefused("in any words", Refusal.COMPACTED)
+    assert "3 keys" in await verify(monkeypatch, {}, {"refuses_count": gone})
+    refused = EtcdRefused("compacted, it says", Refusal.AUTHENTICATION)
     with pytest.raises(EtcdRefused):
-        await verify(monkeypatch, FakeMember(), refused)
+        await verify(monkeypatch, {}, {"refuses_count": refused})
 
 
 @pytest.mark.parametrize(

@@ -137,8 +137,8 @@ async def test_a_missing_pod_of_which_nobody_says_why_is_told_as_well() -> None:
 
 @pytest.mark.situation(
     "told",
-    "somebody takes all labels off a member's Pod",
-    "it is named, with the command that puts them back; nothing is replaced",
+    "all labels of a member's Pod are removed",
+    "it is reported, with the command that restores them; no member is replaced",
 )
 async def test_a_pod_that_nobody_knows_by_its_labels_is_named() -> None:
     watched = Watched()

@@ -20,7 +20,7 @@ from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
 from etcd_operator.runtime.process.cluster_series import SIZE
 from etcd_operator.runtime.process.series import Sample
 from tests.builders.log_lines import logging_at, read_lines
-from tests.unit.runtime.engine.controller_harness import NEVER, Stage, now
+from tests.harnesses.controller import NEVER, Stage, now
 
 pytestmark = pytest.mark.looptime
 

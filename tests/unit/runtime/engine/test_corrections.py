@@ -20,7 +20,7 @@ from tests.builders.actions import brief
 from tests.builders.lost_members import WIPED, ended
 from tests.builders.refusals import refuse
 from tests.builders.snapshots import change_child, change_pod, formed, growing, new, with_spec
-from tests.unit.runtime.engine.reconciler_harness import Stage, shrinking
+from tests.harnesses.reconciler import Stage, shrinking
 
 Change = Callable[[Json], object]
 
@@ -150,7 +150,7 @@ async def test_what_the_api_server_drops_is_not_written_again_and_nobody_is_both
 @pytest.mark.situation(
     "coexist",
     "another controller changes a field back each time",
-    "corrections go down to minutes, and the condition names field and manager",
+    "corrections slow down to one in minutes, and the condition names field and manager",
 )
 async def test_what_is_changed_back_each_time_is_corrected_by_the_minute_and_named() -> None:
     """An autoscaler: it is named with its field, and all else goes on."""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders.log_lines import logging_at, read_lines
 from tests.builders.snapshots import formed, silent
-from tests.unit.runtime.engine.reconciler_harness import Stage, at_rest
+from tests.harnesses.reconciler import Stage, at_rest
 
 
 def decisions(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

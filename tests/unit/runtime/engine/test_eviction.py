@@ -8,33 +8,21 @@ import pytest
 
 from etcd_operator.core.actions import EvictPod
 from etcd_operator.core.model.decision import POD_START
-from etcd_operator.errors import Conflict, EvictionRefused, KubeUnavailable, NotFound
+from etcd_operator.errors import Conflict, EvictionRefused, KubeUnavailable
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.controller import Requeue
 from etcd_operator.runtime.engine.reconciler import TOLD_FROM
+from etcd_operator.runtime.kubernetes.api import PODS
 from etcd_operator.runtime.kubernetes.client import LightkubeApi, translate_error
 from tests.builders.snapshots import NAMING, formed, outdated
-from tests.fakes.scripted_api import ScriptedApi, perform, raw
-from tests.unit.runtime.engine.reconciler_harness import Stage
+from tests.harnesses.handlers import Stage as HandlerStage
+from tests.harnesses.reconciler import Stage
 
 REFUSED = "The disruption budget db needs 2 healthy pods and has 2 currently."
 SEVERAL = (
     "This pod has more than one PodDisruptionBudget, which the eviction subresource does not "
     "support."
 )
-
-
-class EvictingApi(ScriptedApi):
-    """Evicts as told."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        super().__init__()
-        self.error = error
-
-    async def evict(self, namespace: str, name: str, *, uid: str) -> None:
-        self.sent.append((f"evict {namespace}/{name}", {"uid": uid}))
-        if self.error:
-            raise self.error
 
 
 async def test_the_request_names_the_pod_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,29 +63,33 @@ def test_a_server_that_is_busy_is_no_budget() -> None:
         assert isinstance(error, KubeUnavailable)
 
 
-@pytest.mark.parametrize("error", [None, NotFound("gone", 404)])
-async def test_the_pod_is_looked_at_again(error: Exception | None) -> None:
-    api = EvictingApi(error)
-    performer, caches = perform(api)
-    caches.observe("Pod", raw("db-0", 5))
-    going = raw("db-0", 6)
-    going["metadata"]["deletionTimestamp"] = "2026-03-04T05:06:07Z"
-    api.objects["Pod", "db-0"] = going
-    await performer.perform(EvictPod("db-0", "uid-1", "why"), formed(3))
-    assert api.sent == [("evict team/db-0", {"uid": "uid-1"})]
-    pod = caches.pods.get(NAMING.namespace, "db-0")
+async def test_the_pod_is_looked_at_again() -> None:
+    stage = HandlerStage()
+    held = {"finalizers": ["example.com/hold"]}
+    stage.caches.observe("Pod", stage.put(PODS, "db-0", metadata=held))
+    await stage.handlers.perform(EvictPod("db-0", "uid-1", "why"), formed(3))
+    assert stage.server.sent == [("delete Pod db-0", {"uid": "uid-1"})]
+    pod = stage.caches.pods.get(NAMING.namespace, "db-0")
     assert pod is not None
     assert pod.deleting
 
 
+async def test_a_pod_that_is_gone_already_is_no_failure() -> None:
+    stage = HandlerStage()
+    stage.caches.observe("Pod", stage.put(PODS, "db-0"))
+    await stage.api.delete(PODS, NAMING.namespace, "db-0", uid="uid-1")
+    await stage.handlers.perform(EvictPod("db-0", "uid-1", "why"), formed(3))
+    assert stage.caches.pods.get(NAMING.namespace, "db-0") is None
+
+
 async def test_another_pod_of_the_name_is_read_again_and_left_alone() -> None:
-    api = EvictingApi(Conflict("the uid does not match", 409))
-    performer, caches = perform(api)
-    caches.observe("Pod", raw("db-0", 5))
-    api.objects["Pod", "db-0"] = raw("db-0", 7, uid="uid-2")
+    stage = HandlerStage()
+    stage.caches.observe("Pod", stage.put(PODS, "db-0"))
+    await stage.api.delete(PODS, NAMING.namespace, "db-0", uid="uid-1")
+    stage.put(PODS, "db-0", uid="uid-2")
     with pytest.raises(Conflict):
-        await performer.perform(EvictPod("db-0", "uid-1", "why"), formed(3))
-    pod = caches.pods.get(NAMING.namespace, "db-0")
+        await stage.handlers.perform(EvictPod("db-0", "uid-1", "why"), formed(3))
+    pod = stage.caches.pods.get(NAMING.namespace, "db-0")
     assert pod is not None
     assert pod.uid == "uid-2"
 
@@ -105,7 +97,7 @@ async def test_another_pod_of_the_name_is_read_again_and_left_alone() -> None:
 @pytest.mark.situation(
     "told",
     "a PodDisruptionBudget of somebody else forbids a roll",
-    "it is named; no Pod is stopped past it",
+    "it is reported; no Pod is stopped against it",
 )
 async def test_a_budget_that_stays_in_the_way_is_told_with_its_name() -> None:
     stage = Stage(outdated(formed(3), 0, 1, 2))

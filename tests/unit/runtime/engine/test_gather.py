@@ -22,7 +22,7 @@ from etcd_operator.runtime.pki.identity import Identity
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from tests.builders.snapshots import CLUSTER_ID, NAMING, member_id, raw_cluster
 from tests.fakes.kubernetes import Weather
-from tests.unit.runtime.engine.gather_harness import (
+from tests.harnesses.gather import (
     MEMBERS,
     Stage,
     labelled,

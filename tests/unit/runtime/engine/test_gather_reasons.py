@@ -12,7 +12,7 @@ from etcd_operator.runtime.engine.cluster_warnings import PATIENCE_SECONDS
 from etcd_operator.runtime.etcd.pool import address_of
 from tests.builders import snapshots as scenes
 from tests.builders.snapshots import NAMING, UID
-from tests.unit.runtime.engine.gather_harness import Stage, labelled, says
+from tests.harnesses.gather import Stage, labelled, says
 
 pytestmark = pytest.mark.looptime
 

@@ -9,7 +9,7 @@ import pytest
 from etcd_operator.core.actions import ApplyObject
 from etcd_operator.errors import KubeUnavailable
 from tests.builders.snapshots import new
-from tests.unit.runtime.engine.reconciler_harness import Stage
+from tests.harnesses.reconciler import Stage
 
 WEBHOOK = 'failed calling webhook "policy.example.com": context deadline exceeded.'
 REASON = "KubernetesUnavailable"
@@ -30,7 +30,7 @@ async def make_passes(stage: Stage, *seconds: float) -> list[str]:
 @pytest.mark.situation(
     "told",
     "the API server, or a webhook that it asks, gives no usable answer to writes",
-    "after ten seconds a condition says so, in the words of who refused",
+    "after ten seconds a condition reports it, with the message of the refusal",
 )
 async def test_what_lasts_is_said_in_the_words_of_who_refused(status: int) -> None:
     stage = Stage(new(3))

@@ -49,7 +49,7 @@ from tests.builders.snapshots import (
     with_spec,
     with_status,
 )
-from tests.unit.runtime.engine.reconciler_harness import (
+from tests.harnesses.reconciler import (
     Stage,
     at_rest,
     promotable,

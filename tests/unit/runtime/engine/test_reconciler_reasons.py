@@ -17,7 +17,7 @@ from etcd_operator.errors import (
     Refusal,
 )
 from tests.builders.snapshots import formed, silent, with_spec, without_pods
-from tests.unit.runtime.engine.reconciler_harness import Stage, promotable
+from tests.harnesses.reconciler import Stage, promotable
 
 pytestmark = pytest.mark.looptime
 

@@ -15,7 +15,7 @@ from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from tests.builders.required_backups import leaving, pending, taken, upgrading
 from tests.builders.snapshots import raw_cluster
-from tests.unit.runtime.engine.reconciler_harness import Stage
+from tests.harnesses.reconciler import Stage
 
 
 async def test_a_pass_holds_the_version_and_asks_for_the_backup() -> None:

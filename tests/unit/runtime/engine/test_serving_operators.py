@@ -22,7 +22,7 @@ from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, Kind, KubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
 from tests.builders.snapshots import NAMING, NOW, formed, raw_cluster, with_cluster
-from tests.unit.runtime.engine.reconciler_harness import StoppedClock
+from tests.harnesses.reconciler import StoppedClock
 
 STAMP = "2026-03-04T05:06:07Z"  # NOW
 

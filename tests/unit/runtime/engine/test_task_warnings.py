@@ -143,7 +143,7 @@ async def test_events_are_read_only_where_a_pod_is_missing_or_has_not_begun(
         assert completed(said)["reason"] == "JobBlocked"
         assert EVENT["message"] in completed(said)["message"]
     else:
-        assert said["message"] == "Job b-1 is at work."
+        assert said["message"] == "Job b-1 is running."
 
 
 async def test_a_refused_job_is_in_the_condition_in_the_words_of_who_refused(

@@ -14,7 +14,7 @@ from etcd_operator.runtime.kubernetes.api import KubeApi
 from tests.builders.operator_upgrades import older, other_probe
 from tests.builders.refusals import refuse
 from tests.builders.snapshots import formed, raw_cluster
-from tests.unit.runtime.engine.reconciler_harness import Stage, StoppedClock
+from tests.harnesses.reconciler import Stage, StoppedClock
 
 
 class Fleet:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from etcd_operator.runtime.engine.controller import Requeue
-from tests.unit.runtime.engine.controller_harness import NEVER, Stage, now
+from tests.harnesses.controller import NEVER, Stage, now
 
 pytestmark = pytest.mark.looptime
 

@@ -90,7 +90,7 @@ def status(**fields: Any) -> bytes:
 @pytest.mark.situation(
     "data",
     "a member answers with hundreds of megabytes",
-    "it counts as silent; other clusters notice nothing",
+    "it counts as unreachable; other clusters are not affected",
 )
 async def test_an_answer_of_any_size_costs_nothing(
     stranger: Stranger, client: EtcdMemberClient

@@ -1,0 +1,36 @@
+"""The handlers of actions over an API server in memory, and what is in it."""
+
+from __future__ import annotations
+
+from etcd_operator.json_types import Json
+from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.etcd.auth_cache import AuthCache
+from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.kubernetes.api import Kind
+from etcd_operator.runtime.pki.secrets import CertificateSecrets
+from etcd_operator.runtime.process.clock import SystemClock
+from tests.builders.snapshots import NAMING
+from tests.fakes.kubernetes import InMemoryApi
+
+# The resourceVersion of whatever is put there first.
+FIRST = 7
+
+
+class Stage:
+    """Handlers, their caches, and the server that they ask."""
+
+    def __init__(self) -> None:
+        self.api = InMemoryApi()
+        self.server = self.api.server
+        self.server.version = FIRST - 1
+        self.caches = Caches(self.api)
+        clock = SystemClock()
+        stores = CertificateSecrets(self.api, clock), AuthCache(clock)
+        self.handlers = ActionHandlers(self.api, self.caches, EtcdPool(), *stores)
+
+    def put(self, kind: Kind, name: str, uid: str = "uid-1", **body: Json) -> Json:
+        """An object of the cluster, as the API server answers with it."""
+        metadata = {"uid": uid, "labels": NAMING.labels(), **body.pop("metadata", {})}
+        whole = {"spec": {}, "status": {}, **body, "metadata": metadata}
+        return self.server.put(kind, name, whole, NAMING.namespace)
