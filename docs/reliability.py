@@ -34,7 +34,7 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         ),
     ),
     (
-        "no second cluster, no member with a forgotten past",
+        "no second cluster is bootstrapped, and no member rejoins without its data",
         ("tests/model/test_model.py", "tests/etcd/test_gate.py", "tests/e2e/test_disks.py"),
     ),
     (
@@ -54,7 +54,7 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         ("tests/model/test_certificate_phases.py", "tests/unit/core/certificates/test_rule.py"),
     ),
     (
-        "of members that do not have the same data, those that agree stay the majority",
+        "when members' data diverge, those that agree stay the majority",
         (
             "tests/model/test_model.py",
             "tests/unit/core/consistency/test_divergence.py",
@@ -74,7 +74,7 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         ),
     ),
     (
-        "an operator that acts late does no harm",
+        "an operator that acts on old data does no harm",
         (
             "tests/e2e/test_injection.py",
             "tests/unit/runtime/engine/test_handlers.py",

@@ -114,7 +114,7 @@ CLUSTER_ALERTS: Final = (
         of_cluster("alarms", '{alarm="NOSPACE"}') + " > 0",
         "1m",
         "critical",
-        "An etcd cluster refuses writes because its quota is used up.",
+        "An etcd cluster refuses writes because its space quota is exceeded.",
         f"etcd in {NAMED} raised the alarm NOSPACE.",
     ),
     Alert(

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 # Another one for each process that runs tests.
 GROUP: Final = f"rules-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.example.com"
 KIND: Final = f"etcdclusters.{GROUP}"
-UNSAFE: Final = "not safe to go to from before 3.5.26"
+UNSAFE: Final = "not safe to upgrade to from before 3.5.26"
 TOO_FAR: Final = "more than one minor version above"
 OLDER: Final = "etcd can go back only from 3.6 to 3.5"
 
@@ -44,8 +44,12 @@ STEPS: Final[list[tuple[tuple[str, ...], str, str | None]]] = [
 ]
 # What a formed cluster has, what it is to have, and what is said against it; None: nothing.
 CHANGES: Final[list[tuple[Json, Json, str | None]]] = [
-    ({"tls": {}}, {"tls": {"issuerRef": {"name": "ca"}}}, "issuerRef cannot come or go"),
-    ({"tls": {"issuerRef": {"name": "ca"}}}, {"tls": {"issuerRef": None}}, "cannot come or go"),
+    ({"tls": {}}, {"tls": {"issuerRef": {"name": "ca"}}}, "issuerRef cannot be added or removed"),
+    (
+        {"tls": {"issuerRef": {"name": "ca"}}},
+        {"tls": {"issuerRef": None}},
+        "cannot be added or removed",
+    ),
     ({"tls": {"issuerRef": {"name": "ca"}}}, {"tls": {"issuerRef": {"name": "other"}}}, None),
     ({}, {"networkPolicy": {"clientFrom": [{}]}}, "name podSelector, namespaceSelector or both"),
     ({}, {"networkPolicy": {"clientFrom": [{"podSelector": {}}]}}, None),

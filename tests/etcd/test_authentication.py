@@ -25,8 +25,8 @@ BY_HAND = (
 
 @pytest.mark.situation(
     "told",
-    "members want a user of whoever asks",
-    "they are not taken for away",
+    "members require authentication",
+    "they do not count as unavailable",
 )
 async def test_a_member_that_wants_a_user_is_known_from_one_that_is_away(site: Site) -> None:
     await formed(site, 1)

@@ -93,7 +93,7 @@ RESTORE_RULES: Final[dict[str, list[Json]]] = {
         ),
         _rule(
             "!has(self.source) || has(self.clusterTemplate) || self.restoreType == 'Replace'",
-            "with source.url nobody knows the cluster: set clusterTemplate",
+            "source.url does not describe the cluster: set clusterTemplate",
         ),
         _rule(
             "self.restoreType == 'New' || !has(self.clusterTemplate)",

@@ -101,7 +101,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             "(has(self.spec.storage.storageClassName) ? self.spec.storage.storageClassName : '') "
             "== (has(oldSelf.spec.storage.storageClassName) ? "
             "oldSelf.spec.storage.storageClassName : '')",
-            "the StorageClass cannot change once the cluster is formed: create another cluster "
+            "the StorageClass cannot change on an existing cluster: create another cluster "
             "and move the data",
             reason="FieldValueForbidden",
             path=".spec.storage.storageClassName",
@@ -142,8 +142,8 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             f"int(m.version.split('.')[2]) >= {SAFE_FOR_36[2]})",
             _say(
                 "'version ' + self.spec.version",
-                f"not safe to go to from before 3.5.{SAFE_FOR_36[2]}, for members that were "
-                "removed may come back: upgrade to the newest 3.5 first",
+                f"not safe to upgrade to from before 3.5.{SAFE_FOR_36[2]}, because removed "
+                "members may come back: upgrade to the newest 3.5 first",
             ),
             reason="FieldValueForbidden",
             path=".spec.version",
@@ -151,9 +151,8 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         *(
             _rule(
                 f"!({_FORMED}) || ({_tls_on('self', field)}) == ({_tls_on('oldSelf', field)})",
-                f"{what} cannot be turned on or off once the cluster is formed, for members and "
-                "clients of before would not understand it: create another cluster and move the "
-                "data",
+                f"{what} cannot be turned on or off on an existing cluster, because its members "
+                "and clients could no longer connect: create another cluster and move the data",
                 reason="FieldValueForbidden",
                 path=".spec.security",
             )
@@ -164,8 +163,8 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         ),
         _rule(
             f"!({_FORMED}) || ({_issuer_of('self')}) == ({_issuer_of('oldSelf')})",
-            "issuerRef cannot come or go once the cluster is formed, for clients of before would "
-            "trust nobody: create another cluster and move the data",
+            "issuerRef cannot be added or removed on an existing cluster, because its clients "
+            "would not trust the new certificates: create another cluster and move the data",
             reason="FieldValueForbidden",
             path=".spec.security",
         ),
@@ -185,11 +184,11 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
     "spec.security": [
         _rule(
             "!has(self.auth) || (has(self.tls) && self.tls.enabled && self.tls.clientTLSEnabled)",
-            "auth knows users by their certificates: add tls",
+            "auth authenticates users by their client certificates: enable tls",
         ),
         _rule(
             "!has(oldSelf.auth) || has(self.auth)",
-            "auth cannot be left out again: set auth.enabled to false to turn it off",
+            "auth cannot be removed: set auth.enabled to false to turn it off",
             reason="FieldValueForbidden",
         ),
     ],
@@ -226,7 +225,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             "['', ':' + self.version.replace('v', ''), ':v' + self.version.replace('v', '')]",
             _say(
                 "'version ' + self.version",
-                "another than the tag of image says: change both together",
+                "not the version in the tag of image: change both together",
             ),
             path=".image",
         )

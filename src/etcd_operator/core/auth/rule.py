@@ -17,7 +17,7 @@ def sync_auth(snapshot: Snapshot) -> Decision | None:
         return None
     return Decision(
         reason=routine.SYNCING_AUTH,
-        message=f"Changing users and roles: {len(changes)} to go.",
+        message=f"Updating users and roles: {len(changes)} changes left.",
         phase=snapshot.cluster.status.phase or Phase.RUNNING,
         actions=tuple(ChangeAuth(change, live.cluster_id) for change in changes),
         requeue_after=POD_START,

@@ -98,7 +98,7 @@ def restart_bootstrap(snapshot: Snapshot) -> Decision | None:
         return None
     return Decision(
         reason=routine.BOOTSTRAP_RESTARTED,
-        message=f"Beginning again, because {why} before any member could start.",
+        message=f"Restarting the bootstrap: {why} before any member could start.",
         phase=Phase.CREATING,
         actions=tuple(_begin_anew(snapshot, begun, why)),
         requeue_after=POD_START,
@@ -191,7 +191,7 @@ def bootstrap(snapshot: Snapshot) -> Decision | None:
         return _stop_unformed(snapshot)
     return Decision(
         reason=routine.BOOTSTRAPPING,
-        message=f"Forming a cluster of {size}: {running} running, {answering} answering.",
+        message=f"Bootstrapping {size} members: {running} running, {answering} answering.",
         phase=Phase.RESTORING if find_restore_record(snapshot.cluster) else Phase.CREATING,
         requeue_after=0.15 if answering else POD_START if running else None,
     )

@@ -33,7 +33,7 @@ def request_from_cert_manager(snapshot: Snapshot) -> Decision | None:
     names = [a.name for a in actions if isinstance(a, ApplyObject | DeleteObject)]
     return Decision(
         reason=routine.REQUESTING_CERTIFICATES,
-        message=f"Telling cert-manager which certificates are wanted: {', '.join(names)}.",
+        message=f"Requesting certificates from cert-manager: {', '.join(names)}.",
         phase=snapshot.cluster.status.phase or Phase.CREATING,
         actions=tuple(actions),
         corrects_objects=False,

@@ -104,7 +104,7 @@ def manage_certificates(snapshot: Snapshot) -> Decision | None:
     names = [a.leaf.secret if isinstance(a, IssueCertificate) else a.secret for a in actions]
     return Decision(
         reason=routine.ISSUING_CERTIFICATES,
-        message=f"Writing certificates: Secret {', '.join(names)}.",
+        message=f"Issuing certificates: Secret {', '.join(names)}.",
         phase=_phase(snapshot, Phase.CREATING),
         actions=actions,
         corrects_objects=False,

@@ -54,9 +54,9 @@ def delete_cluster(snapshot: Snapshot) -> Decision | None:
     names = ", ".join(each.title for each in left)
     return Decision(
         reason=attention.HELD_BY_FINALIZER if held else routine.DELETING,
-        message=f"Waiting for {names} to go.{_name_holders(held)}"
+        message=f"Waiting for {names} to be deleted.{_name_holders(held)}"
         if left
-        else "Everything is gone.",
+        else "Every object is deleted.",
         phase=Phase.DELETING,
         actions=actions,
         requeue_after=OUTSIDE_CHANGE if left else None,

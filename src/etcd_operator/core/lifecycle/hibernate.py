@@ -10,7 +10,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.reasons import attention, condition_types, routine
 from etcd_operator.core.storage.deleted_claims import find_going
 
 
@@ -61,6 +61,7 @@ def _was_stopped(snapshot: Snapshot) -> bool:
     """The first pass raises `replicas`: the ones after it know the start from the status."""
     status = snapshot.cluster.status
     starting = any(
-        c.type == "Progressing" and c.reason == routine.STARTING.name for c in status.conditions
+        c.type == condition_types.PROGRESSING and c.reason == routine.STARTING.name
+        for c in status.conditions
     )
     return snapshot.replicas == 0 or status.phase is Phase.STOPPED or starting

@@ -62,7 +62,7 @@ def add_finalizer(snapshot: Snapshot) -> Decision | None:
         return None
     return Decision(
         reason=routine.ADDING_FINALIZER,
-        message="Taking charge of the cluster.",
+        message="Adding the finalizer.",
         phase=cluster.status.phase or Phase.CREATING,
         actions=(SetFinalizer(True, cluster.uid, cluster.resource_version),),
         corrects_objects=False,

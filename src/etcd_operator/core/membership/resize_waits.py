@@ -58,7 +58,7 @@ def wait_to_grow(snapshot: Snapshot) -> Decision | None:
     if (away := voters_not_serving(snapshot)) != ():
         names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
         return _not_yet(
-            attention.MEMBER_UNAVAILABLE, f"Growing waits for {names} to answer.", POD_START
+            attention.MEMBER_UNAVAILABLE, f"Scale-out is waiting for {names} to answer.", POD_START
         )
     if foreign := foreign_claim(snapshot, first):
         return _refuse_foreign_claim(foreign)
@@ -83,7 +83,7 @@ def _refuse_foreign_claim(name: str) -> Decision:
     return _not_yet(
         attention.FOREIGN_CLAIM,
         f"PersistentVolumeClaim {name} has the name of the next member's disk, and was not made "
-        "for this cluster. Delete it if its data is not needed; then the cluster grows.",
+        "for this cluster. Delete it if its data is not needed; then the cluster scales out.",
         OUTSIDE_CHANGE,
     )
 
@@ -94,13 +94,16 @@ def _wait_for_disk(snapshot: Snapshot, ordinal: int) -> Decision:
     if claim and not claim.deleting and retained:
         return _not_yet(
             attention.RETAINED_DISK_EXISTS,
-            f"PersistentVolumeClaim {claim.name} was kept when the cluster shrank, as "
-            "spec.storage.retentionPolicy.whenScaled wants: delete it to let the cluster grow.",
+            f"PersistentVolumeClaim {claim.name} was retained when the cluster was scaled in, as "
+            "spec.storage.retentionPolicy.whenScaled wants: delete it to let the cluster scale "
+            "out.",
             OUTSIDE_CHANGE,
         )
     name = snapshot.naming.member(ordinal)
     return _not_yet(
-        routine.WAITING_FOR_DISKS, f"Growing waits for the old disk of {name} to go.", 1.0
+        routine.WAITING_FOR_DISKS,
+        f"Scale-out is waiting: the old disk of {name} is being deleted.",
+        1.0,
     )
 
 

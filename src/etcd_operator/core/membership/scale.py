@@ -89,7 +89,7 @@ def shrink(snapshot: Snapshot) -> Decision | None:
     members = len(snapshot.members)
     return Decision(
         reason=routine.SCALING_IN,
-        message=f"Shrinking from {members} to {size} members.",
+        message=f"Scaling in from {members} to {size} members.",
         phase=Phase.SCALING,
         actions=tuple(actions),
         requeue_after=ADD_WINDOW,
@@ -187,7 +187,7 @@ def _announce(snapshot: Snapshot, ordinal: int) -> Decision:
     size, count = snapshot.spec.size, len(snapshot.members)
     return Decision(
         reason=routine.SCALING_OUT,
-        message=f"Growing from {count} to {size} members.",
+        message=f"Scaling out from {count} to {size} members.",
         phase=Phase.SCALING,
         actions=_add(snapshot, ordinal),
         requeue_after=ADD_WINDOW,

@@ -27,6 +27,7 @@ from etcd_operator.core.model.numbers import (
     read_number,
 )
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.reasons import condition_types
 
 # Of one etcd cluster: each is a loss of quorum, or a change of mind in one.
 MOST_SPENT: Final = 32
@@ -67,7 +68,7 @@ def spent_approvals(snapshot: Snapshot) -> tuple[str, ...]:
 def lost_since(snapshot: Snapshot) -> datetime | None:
     """When the status began to say that the majority is lost; None if it does not say so."""
     for condition in snapshot.cluster.status.conditions:
-        if condition.type == "QuorumHealthy" and condition.status == "False":
+        if condition.type == condition_types.QUORUM_HEALTHY and condition.status == "False":
             return parse_time(condition.last_transition_time)
     return None
 

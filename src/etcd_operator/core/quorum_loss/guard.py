@@ -27,6 +27,7 @@ from etcd_operator.core.model.naming import (
 )
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.quorum_loss.record import find_recovery, is_for
+from etcd_operator.core.reasons import condition_types
 
 
 class _Reach(NamedTuple):
@@ -81,7 +82,9 @@ def _spent_entries(snapshot: Snapshot) -> set[str]:
 
 def _find_loss(snapshot: Snapshot) -> datetime | None:
     """Since when the status says that the quorum is lost."""
-    said = [c for c in snapshot.cluster.status.conditions if c.type == "QuorumHealthy"]
+    said = [
+        c for c in snapshot.cluster.status.conditions if c.type == condition_types.QUORUM_HEALTHY
+    ]
     lost = [parse_time(c.last_transition_time) for c in said if c.status == "False"]
     return lost[0] if lost else None
 

@@ -10,7 +10,7 @@ from etcd_operator.api.parse import parse_time
 from etcd_operator.core.model.decision import POD_START, Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reachability.unreachable import find_unreachable
-from etcd_operator.core.reasons import attention
+from etcd_operator.core.reasons import attention, condition_types
 
 # A pass whose every question got lost is no news; and a dead node's Pods stay Ready for a while.
 NEWS_AFTER: Final = timedelta(seconds=10)
@@ -53,7 +53,7 @@ def _lasts(snapshot: Snapshot) -> bool:
     for condition in snapshot.cluster.status.conditions:
         since = parse_time(condition.last_transition_time)
         told = (
-            condition.type == "Degraded"
+            condition.type == condition_types.DEGRADED
             and condition.reason == attention.OPERATOR_CANNOT_REACH.name
         )
         if told and since:

@@ -32,7 +32,7 @@ SECRET_NAME_TAKEN: Final = Reason(
 FOREIGN_CLAIM: Final = Reason(
     "ForeignClaim",
     "A PersistentVolumeClaim has the name of the next member's disk, and is not the cluster's.",
-    "Delete the claim if its data is not needed; then the cluster grows.",
+    "Delete the claim if its data is not needed; then the cluster scales out.",
     blocks=True,
 )
 DATA_FROM_EARLIER_CLUSTER: Final = Reason(

@@ -15,7 +15,7 @@ WAITING: Final = Reason(
     "No backup is made now: none is due, it is suspended, or the cluster cannot be backed up.",
     "Nothing if none is due; otherwise what the message says.",
 )
-RUNNING: Final = Reason("Running", "The Job of a backup is at work.")
+RUNNING: Final = Reason("Running", "The Job of a backup is running.")
 JOB_BLOCKED: Final = Reason(
     "JobBlocked",
     "The Pod of the Job does not exist or cannot start.",

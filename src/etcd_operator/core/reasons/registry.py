@@ -13,6 +13,7 @@ from typing import Final
 from etcd_operator.core.reasons import (
     attention,
     backups,
+    condition_types,
     events,
     restores,
     routine,
@@ -68,7 +69,7 @@ _DECISION: Final = "that of the decision"
 
 CLUSTER_CONDITIONS: Final = (
     ConditionType(
-        "Available",
+        condition_types.AVAILABLE,
         "Clients can read and write now.",
         true=(verdicts.QUORUM_AVAILABLE,),
         false=(
@@ -80,17 +81,17 @@ CLUSTER_CONDITIONS: Final = (
         unknown=(attention.OPERATOR_CANNOT_REACH,),
     ),
     ConditionType(
-        "Ready",
+        condition_types.READY,
         "The cluster is exactly as the spec wants it and every member is well.",
         others=_DECISION,
     ),
     ConditionType(
-        "Progressing",
+        condition_types.PROGRESSING,
         "The operator is changing something, or waiting for a change to finish.",
         others=_DECISION,
     ),
     ConditionType(
-        "Degraded",
+        condition_types.DEGRADED,
         "Something is wrong that the user should know, and what.",
         true=(
             verdicts.ALARM,
@@ -106,7 +107,7 @@ CLUSTER_CONDITIONS: Final = (
         others=f"True: {_DECISION}, or that which Kubernetes gives for a Pod or a claim",
     ),
     ConditionType(
-        "QuorumHealthy",
+        condition_types.QUORUM_HEALTHY,
         "A majority of the voters answers and agrees; who is missing, if not.",
         true=(verdicts.MAJORITY_ANSWERS, verdicts.MAJORITY_READY),
         false=(verdicts.MAJORITY_LOST,),
@@ -118,30 +119,30 @@ CLUSTER_CONDITIONS: Final = (
         ),
     ),
     ConditionType(
-        "DataLossPossible",
+        condition_types.DATA_LOSS_POSSIBLE,
         "The cluster went on from one member after its majority was lost.",
         true=(verdicts.MAJORITY_GIVEN_UP,),
         false=(verdicts.NO_RECOVERY,),
     ),
     ConditionType(
-        "QuorumLossApproved",
+        condition_types.QUORUM_LOSS_APPROVED,
         "An approval to give up the majority stands; only while one is given.",
         true=(verdicts.QUORUM_LOSS_APPROVED, verdicts.APPROVAL_IN_USE),
         false=(verdicts.APPROVAL_CARRIED_OUT, verdicts.APPROVAL_VOID),
     ),
     ConditionType(
-        "Paused",
+        condition_types.PAUSED,
         "The user asked for no changes.",
         true=(verdicts.PAUSED_BY_USER,),
         false=(verdicts.NOT_PAUSED,),
     ),
     ConditionType(
-        "SpecWarning",
+        condition_types.SPEC_WARNING,
         "The spec is carried out, and may end badly; only there if it is so.",
         true=(verdicts.QUOTA_EXCEEDS_DISK, verdicts.QUOTA_EXCEEDS_MEMORY),
     ),
     ConditionType(
-        "CertificatesValid",
+        condition_types.CERTIFICATES_VALID,
         "Every certificate can be used and is not about to expire; TLS only.",
         true=(verdicts.ALL_VALID,),
         false=(
@@ -153,26 +154,26 @@ CLUSTER_CONDITIONS: Final = (
         ),
     ),
     ConditionType(
-        "BackupHealthy",
+        condition_types.BACKUP_HEALTHY,
         "Every EtcdBackup of the cluster works; only there if there is one.",
         true=(verdicts.BACKED_UP,),
         false=(verdicts.BACKUP_FAILING, verdicts.BACKUP_OVERDUE),
         unknown=(verdicts.UPGRADE_WAITS, verdicts.NO_BACKUP_YET),
     ),
     ConditionType(
-        "ChangedByOthers",
+        condition_types.CHANGED_BY_OTHERS,
         "Fields of the operator's objects that others change; only there if any.",
         true=(verdicts.CHANGED_BY_OTHERS,),
     ),
     ConditionType(
-        "UpgradeWaiting",
+        condition_types.UPGRADE_WAITING,
         "A new version of the operator has yet to roll it; only there meanwhile.",
         true=(verdicts.WAITING_FOR_TURN,),
     ),
 )
 BACKUP_CONDITIONS: Final = (
     ConditionType(
-        "Completed",
+        condition_types.COMPLETED,
         "The newest backup is complete.",
         true=(backups.BACKED_UP, backups.WAITING),
         false=(
@@ -185,7 +186,7 @@ BACKUP_CONDITIONS: Final = (
         ),
     ),
     ConditionType(
-        "Verified",
+        condition_types.VERIFIED,
         "The newest backup was restored for trial and compared with the cluster.",
         true=(backups.COMPARED,),
         false=(backups.DIFFERS,),
@@ -194,7 +195,7 @@ BACKUP_CONDITIONS: Final = (
 )
 RESTORE_CONDITIONS: Final = (
     ConditionType(
-        "Completed",
+        condition_types.COMPLETED,
         "The EtcdCluster serves what the backup held.",
         true=(restores.RESTORED,),
         false=(
@@ -222,7 +223,7 @@ RESTORE_CONDITIONS: Final = (
         ),
     ),
     ConditionType(
-        "Verified",
+        condition_types.VERIFIED,
         "The backup of a restore in place was fetched and restored for trial.",
         true=(restores.RESTORABLE,),
     ),

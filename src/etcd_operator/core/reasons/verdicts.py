@@ -97,7 +97,7 @@ APPROVAL_VOID: Final = Reason(
 PAUSED_BY_USER: Final = Reason(
     "PausedByUser", "spec.paused is true, so nothing is changed.", "Set spec.paused to false."
 )
-NOT_PAUSED: Final = Reason("NotPaused", "The operator takes care of the cluster.")
+NOT_PAUSED: Final = Reason("NotPaused", "The operator manages the cluster.")
 
 # SpecWarning
 

@@ -180,8 +180,8 @@ def _refuse_upgrade(spec: EtcdClusterSpec, lowest: Release) -> str | None:
         )
     if lowest < SAFE_FOR_36:
         return (
-            f"spec.version {spec.version} is not safe to go to from {_name(lowest)}, for members "
-            f"that were removed may come back: upgrade to {_name(SAFE_FOR_36)} or later first."
+            f"spec.version {spec.version} is not safe to upgrade to from {_name(lowest)}, because "
+            f"removed members may come back: upgrade to {_name(SAFE_FOR_36)} or later first."
         )
     return None
 

@@ -28,6 +28,21 @@ from etcd_operator.core.quorum_loss.approval import approved_request, find_recov
 from etcd_operator.core.quorum_loss.record import find_recovery
 from etcd_operator.core.reachability.unreachable import find_unreachable
 from etcd_operator.core.reasons import attention, routine, verdicts
+from etcd_operator.core.reasons.condition_types import (
+    AVAILABLE,
+    BACKUP_HEALTHY,
+    CERTIFICATES_VALID,
+    CHANGED_BY_OTHERS,
+    DATA_LOSS_POSSIBLE,
+    DEGRADED,
+    PAUSED,
+    PROGRESSING,
+    QUORUM_HEALTHY,
+    QUORUM_LOSS_APPROVED,
+    READY,
+    SPEC_WARNING,
+    UPGRADE_WAITING,
+)
 from etcd_operator.core.reasons.reason import given_by_kubernetes
 from etcd_operator.core.status.spec_warnings import find_spec_warnings
 from etcd_operator.core.status.verdict import Verdict
@@ -76,7 +91,7 @@ def judge(snapshot: Snapshot, decision: Decision) -> tuple[Verdict, ...]:
 def _judge_available(snapshot: Snapshot, decision: Decision) -> Verdict:
     """Available: clients can read and write now."""
     if decision.phase is Phase.STOPPED:
-        return Verdict("Available", "False", routine.STOPPED, decision.message)
+        return Verdict(AVAILABLE, "False", routine.STOPPED, decision.message)
     ready = [
         seat
         for seat in snapshot.seats()
@@ -85,63 +100,66 @@ def _judge_available(snapshot: Snapshot, decision: Decision) -> Verdict:
     full = any(alarm == NO_SPACE for alarm, _ in snapshot.alarms)
     if snapshot.quorum_confirmed and full:
         return Verdict(
-            "Available", "False", verdicts.NO_SPACE, "etcd refuses writes: its quota is used up."
+            AVAILABLE,
+            "False",
+            verdicts.NO_SPACE,
+            "etcd refuses writes: its space quota is exceeded.",
         )
     unheard = find_unreachable(snapshot)
     if unheard and unheard.asks_for_user:
         said = f"{len(unheard.pods)} members serve clients that have a user."
-        return Verdict("Available", "True", verdicts.QUORUM_AVAILABLE, said)
+        return Verdict(AVAILABLE, "True", verdicts.QUORUM_AVAILABLE, said)
     if unheard:
-        return Verdict("Available", "Unknown", attention.OPERATOR_CANNOT_REACH, unheard.message)
+        return Verdict(AVAILABLE, "Unknown", attention.OPERATOR_CANNOT_REACH, unheard.message)
     if snapshot.quorum_confirmed and ready:
         return Verdict(
-            "Available", "True", verdicts.QUORUM_AVAILABLE, f"{len(ready)} members serve clients."
+            AVAILABLE, "True", verdicts.QUORUM_AVAILABLE, f"{len(ready)} members serve clients."
         )
     reason = verdicts.NO_READY_MEMBER if snapshot.quorum_confirmed else attention.NO_QUORUM
-    return Verdict("Available", "False", reason, decision.message)
+    return Verdict(AVAILABLE, "False", reason, decision.message)
 
 
 def _judge_ready(_: Snapshot, decision: Decision) -> Verdict:
     """Ready: the cluster is exactly as the spec wants it and every member is well."""
     running = decision.settled and decision.phase is Phase.RUNNING
-    return Verdict("Ready", "True" if running else "False", decision.reason, decision.message)
+    return Verdict(READY, "True" if running else "False", decision.reason, decision.message)
 
 
 def _judge_progressing(_: Snapshot, decision: Decision) -> Verdict:
     """Progressing: the operator is changing something, or waiting for a change to finish."""
     moving = not (decision.settled or decision.blocked or decision.reason in _AT_A_STAND)
-    return Verdict("Progressing", "True" if moving else "False", decision.reason, decision.message)
+    return Verdict(PROGRESSING, "True" if moving else "False", decision.reason, decision.message)
 
 
 def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
     """Degraded: something is wrong that the user should know, and what."""
     if snapshot.alarms:
-        return Verdict("Degraded", "True", verdicts.ALARM, _name_alarms(snapshot))
+        return Verdict(DEGRADED, "True", verdicts.ALARM, _name_alarms(snapshot))
     divergence = find_divergence(snapshot)
     if divergence:
-        return Verdict("Degraded", "True", attention.DATA_DIFFERS, explain(snapshot, divergence))
+        return Verdict(DEGRADED, "True", attention.DATA_DIFFERS, explain(snapshot, divergence))
     if snapshot.ownership.foreign:
-        return Verdict("Degraded", "True", attention.FOREIGN_MEMBER, explain_foreign(snapshot))
+        return Verdict(DEGRADED, "True", attention.FOREIGN_MEMBER, explain_foreign(snapshot))
     going = explain_going(snapshot)
     if going:
-        return Verdict("Degraded", "True", verdicts.DISK_BEING_DELETED, going)
+        return Verdict(DEGRADED, "True", verdicts.DISK_BEING_DELETED, going)
     first, said = _name_problems(snapshot)
     if first:
         return _keep_words(
-            snapshot, Verdict("Degraded", "True", given_by_kubernetes(first.reason), said)
+            snapshot, Verdict(DEGRADED, "True", given_by_kubernetes(first.reason), said)
         )
     if decision.blocked or decision.reason in _DEGRADED_BY:
         said = " ".join([decision.message, *_name_unready(snapshot)])[:2000]
-        return _keep_words(snapshot, Verdict("Degraded", "True", decision.reason, said))
+        return _keep_words(snapshot, Verdict(DEGRADED, "True", decision.reason, said))
     away = voters_not_serving(snapshot) if snapshot.quorum_confirmed else ()
     away = tuple(seat for seat in away if seat.member and seat.member.started)
     if away:
         names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in away)
-        return Verdict("Degraded", "True", verdicts.MEMBERS_UNAVAILABLE, f"{names} did not answer.")
+        return Verdict(DEGRADED, "True", verdicts.MEMBERS_UNAVAILABLE, f"{names} did not answer.")
     objections = find_objections(snapshot)
     if objections and objections.contested:
-        return Verdict("Degraded", "True", verdicts.CHANGED_BY_OTHERS, objections.message)
-    return Verdict("Degraded", "False", verdicts.AS_EXPECTED, "Nothing is wrong.")
+        return Verdict(DEGRADED, "True", verdicts.CHANGED_BY_OTHERS, objections.message)
+    return Verdict(DEGRADED, "False", verdicts.AS_EXPECTED, "Nothing is wrong.")
 
 
 def _name_problems(snapshot: Snapshot) -> tuple[PodProblem | None, str]:
@@ -196,19 +214,19 @@ def _name_unbound_disks(snapshot: Snapshot) -> list[str]:
 def _judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
     """QuorumHealthy: a majority of the voters answers and agrees; who is missing, if not."""
     if decision.phase is Phase.STOPPED:
-        return Verdict("QuorumHealthy", "Unknown", routine.STOPPED, decision.message)
+        return Verdict(QUORUM_HEALTHY, "Unknown", routine.STOPPED, decision.message)
     if decision.phase is Phase.RESTORING and not snapshot.quorum_confirmed:
-        return Verdict("QuorumHealthy", "Unknown", routine.RESTORING, decision.message)
+        return Verdict(QUORUM_HEALTHY, "Unknown", routine.RESTORING, decision.message)
     voters = voter_ids(snapshot)
     unheard = find_unreachable(snapshot)
     if unheard and unheard.asks_for_user:
         ready = f"{len(unheard.pods)} members are Ready, which takes a majority."
-        return Verdict("QuorumHealthy", "True", verdicts.MAJORITY_READY, ready)
+        return Verdict(QUORUM_HEALTHY, "True", verdicts.MAJORITY_READY, ready)
     if unheard:
-        return Verdict("QuorumHealthy", "Unknown", attention.OPERATOR_CANNOT_REACH, unheard.message)
+        return Verdict(QUORUM_HEALTHY, "Unknown", attention.OPERATOR_CANNOT_REACH, unheard.message)
     if not snapshot.quorum_confirmed and snapshot.recorded_cluster_id is None:
         return Verdict(
-            "QuorumHealthy", "Unknown", verdicts.NOT_FORMED, "The cluster is not formed yet."
+            QUORUM_HEALTHY, "Unknown", verdicts.NOT_FORMED, "The cluster is not formed yet."
         )
     # Without a member list all that were members when last seen are missing.
     silent = [seat.ordinal for seat in voters_not_serving(snapshot)]
@@ -219,10 +237,10 @@ def _judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
         tail = f"; {missing} did not answer" if missing else ""
         needed = majority(len(voters))
         message = f"{count} of {len(voters)} voters answer, {needed} are needed{tail}."
-        return Verdict("QuorumHealthy", "True", verdicts.MAJORITY_ANSWERS, message)
+        return Verdict(QUORUM_HEALTHY, "True", verdicts.MAJORITY_ANSWERS, message)
     tail = f": {missing} did not answer" if missing else ""
     return Verdict(
-        "QuorumHealthy", "False", verdicts.MAJORITY_LOST, f"The majority does not answer{tail}."
+        QUORUM_HEALTHY, "False", verdicts.MAJORITY_LOST, f"The majority does not answer{tail}."
     )
 
 
@@ -232,19 +250,22 @@ def _judge_data_loss(snapshot: Snapshot, _: Decision) -> Verdict:
     recovery = find_recovery(snapshot)
     if recovery is None and not revision:
         return Verdict(
-            "DataLossPossible", "False", verdicts.NO_RECOVERY, "The majority was never given up."
+            DATA_LOSS_POSSIBLE,
+            "False",
+            verdicts.NO_RECOVERY,
+            "No quorum-loss recovery was carried out.",
         )
     kept = recovery.revision if recovery else revision
     message = (
         f"The cluster went on from revision {kept} of one member: later writes that only lost "
         "members had acknowledged are missing. Their volumes are kept."
     )
-    return Verdict("DataLossPossible", "True", verdicts.MAJORITY_GIVEN_UP, message)
+    return Verdict(DATA_LOSS_POSSIBLE, "True", verdicts.MAJORITY_GIVEN_UP, message)
 
 
 def _judge_approval(snapshot: Snapshot, _: Decision) -> Verdict | None:
     """QuorumLossApproved: an approval to give up the majority stands; only while one is given."""
-    kind, request = "QuorumLossApproved", approved_request(snapshot)
+    kind, request = QUORUM_LOSS_APPROVED, approved_request(snapshot)
     recovery = find_recovery(snapshot)
     if request is None:
         return None
@@ -273,11 +294,9 @@ def _judge_paused(snapshot: Snapshot, _: Decision) -> Verdict:
     """Paused: the user asked for no changes."""
     if snapshot.spec.paused:
         return Verdict(
-            "Paused", "True", verdicts.PAUSED_BY_USER, "Nothing is changed: spec.paused is true."
+            PAUSED, "True", verdicts.PAUSED_BY_USER, "Nothing is changed: spec.paused is true."
         )
-    return Verdict(
-        "Paused", "False", verdicts.NOT_PAUSED, "The operator takes care of the cluster."
-    )
+    return Verdict(PAUSED, "False", verdicts.NOT_PAUSED, "The operator manages the cluster.")
 
 
 def _judge_spec(snapshot: Snapshot, _: Decision) -> Verdict | None:
@@ -286,14 +305,14 @@ def _judge_spec(snapshot: Snapshot, _: Decision) -> Verdict | None:
     if not warnings:
         return None
     said = " ".join(warning.message for warning in warnings)
-    return Verdict("SpecWarning", "True", warnings[0].reason, said)
+    return Verdict(SPEC_WARNING, "True", warnings[0].reason, said)
 
 
 def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
     """CertificatesValid: every certificate can be used and is not about to expire; TLS only."""
     if not snapshot.credentials and not issuer_of(snapshot.spec):
         return None
-    kind, now = "CertificatesValid", snapshot.now
+    kind, now = CERTIFICATES_VALID, snapshot.now
     unissued = find_issuing_problem(snapshot)
     if unissued:
         return Verdict(kind, "False", verdicts.NOT_ISSUED, unissued)
@@ -323,23 +342,19 @@ def _judge_backups(snapshot: Snapshot, _: Decision) -> Verdict | None:
     failing = [backup for backup in snapshot.backups if backup.failures]
     if failing:
         said = " ".join(f"EtcdBackup {b.name}: {b.message}" for b in failing)
-        return Verdict("BackupHealthy", "False", verdicts.BACKUP_FAILING, said[:2000])
+        return Verdict(BACKUP_HEALTHY, "False", verdicts.BACKUP_FAILING, said[:2000])
     if snapshot.held_version:
         said = f"The upgrade to {snapshot.held_version} waits for a backup."
-        return Verdict("BackupHealthy", "Unknown", verdicts.UPGRADE_WAITS, said)
+        return Verdict(BACKUP_HEALTHY, "Unknown", verdicts.UPGRADE_WAITS, said)
     late = [b.name for b in snapshot.backups if b.due and snapshot.now - b.due > OVERDUE]
     if late:
         said = f"EtcdBackup {', '.join(late)} should have begun {OVERDUE} ago."
-        return Verdict("BackupHealthy", "False", verdicts.BACKUP_OVERDUE, said)
+        return Verdict(BACKUP_HEALTHY, "False", verdicts.BACKUP_OVERDUE, said)
     good = [backup.last for backup in snapshot.backups if backup.last]
     if not good:
-        return Verdict(
-            "BackupHealthy", "Unknown", verdicts.NO_BACKUP_YET, "There is no backup yet."
-        )
+        return Verdict(BACKUP_HEALTHY, "Unknown", verdicts.NO_BACKUP_YET, "There is no backup yet.")
     newest = max(good).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Verdict(
-        "BackupHealthy", "True", verdicts.BACKED_UP, f"The newest backup is of {newest}."
-    )
+    return Verdict(BACKUP_HEALTHY, "True", verdicts.BACKED_UP, f"The newest backup is of {newest}.")
 
 
 def _judge_changed(snapshot: Snapshot, _: Decision) -> Verdict | None:
@@ -347,14 +362,14 @@ def _judge_changed(snapshot: Snapshot, _: Decision) -> Verdict | None:
     objections = find_objections(snapshot)
     if objections is None:
         return None
-    return Verdict("ChangedByOthers", "True", verdicts.CHANGED_BY_OTHERS, objections.message)
+    return Verdict(CHANGED_BY_OTHERS, "True", verdicts.CHANGED_BY_OTHERS, objections.message)
 
 
 def _judge_upgrade(snapshot: Snapshot, _: Decision) -> Verdict | None:
     """UpgradeWaiting: a new version of the operator has yet to roll it; only there meanwhile."""
     if not snapshot.upgrade_waits:
         return None
-    return Verdict("UpgradeWaiting", "True", verdicts.WAITING_FOR_TURN, snapshot.upgrade_waits)
+    return Verdict(UPGRADE_WAITING, "True", verdicts.WAITING_FOR_TURN, snapshot.upgrade_waits)
 
 
 _JUDGEMENTS: Final[tuple[Callable[[Snapshot, Decision], Verdict | None], ...]] = (

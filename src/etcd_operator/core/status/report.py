@@ -183,9 +183,9 @@ def _explain(snapshot: Snapshot, seat: Seat) -> str:
     if seat.pod.role != ROLE_VOTER:
         return "It is joining."
     if seat.probe is not None and seat.probe.asks_for_user:
-        return "It tells nothing to an operator that is no user."
+        return "It refuses the operator, which is not a user of etcd."
     if seat.probe is not None and seat.probe.status is not None:
-        return "It sees no leader."
+        return "It has no leader."
     return "It does not answer."
 
 

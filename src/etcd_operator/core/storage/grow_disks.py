@@ -102,7 +102,7 @@ def _decide(
     names = ", ".join(claim.name for claim in claims)
     return Decision(
         reason=routine.GROWING_DISKS,
-        message=f"Growing the disks to {size}: {names}.",
+        message=f"Expanding the disks to {size}: {names}.",
         phase=Phase.UPGRADING,
         actions=actions,
         requeue_after=POD_START if actions else OUTSIDE_CHANGE,

@@ -51,7 +51,7 @@ def disarm_corrupt(snapshot: Snapshot) -> Decision | None:
         return None
     return Decision(
         reason=routine.DISARMING_ALARM,
-        message="The member with corrupt data is gone: taking its alarm back.",
+        message="The member with corrupt data was removed: disarming its alarm.",
         phase=_keep_phase(snapshot),
         actions=tuple(DisarmAlarm(a, m, snapshot.live_cluster_id) for a, m in left),
         requeue_after=POD_START,
@@ -90,7 +90,7 @@ def free_space(snapshot: Snapshot) -> Decision | None:
         return None
     decision = Decision(
         reason=routine.FREEING_SPACE,
-        message="etcd refuses writes, because its quota is used up: making room.",
+        message="etcd refuses writes: its space quota is exceeded. Freeing space.",
         phase=_keep_phase(snapshot),
         actions=actions,
         requeue_after=POD_START,
@@ -113,7 +113,7 @@ def report_alarms(snapshot: Snapshot) -> Decision | None:
         return None
     return Decision(
         reason=attention.QUOTA_EXCEEDED,
-        message=f"etcd refuses writes, because its quota is used up. {_advise(snapshot)}",
+        message=f"etcd refuses writes: its space quota is exceeded. {_advise(snapshot)}",
         phase=_keep_phase(snapshot),
         requeue_after=1.0,
     )
@@ -237,7 +237,7 @@ def _advise(snapshot: Snapshot) -> str:
             "spec.maintenance.freeSpace to Automatic."
         )
     if voters_not_serving(snapshot):
-        return "Room is made when every member answers."
+        return "Space is freed when every member answers."
     return (
         "Nothing that could be freed is left: delete keys, or raise "
         "spec.etcdConfig.quotaBackendBytes."

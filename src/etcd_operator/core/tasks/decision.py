@@ -9,7 +9,7 @@ from typing import Final, Generic, Literal, TypeVar
 from pydantic import BaseModel
 
 from etcd_operator.api.cluster import Condition
-from etcd_operator.core.reasons import backups, tasks
+from etcd_operator.core.reasons import backups, condition_types, tasks
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.status.verdict import Verdict, date_verdicts
 from etcd_operator.core.tasks.actions import TaskAction
@@ -79,7 +79,7 @@ def refuse(
 ) -> tuple[Condition, ...]:
     """The conditions when Kubernetes refuses an action."""
     return date_conditions(
-        (Verdict("Completed", "False", tasks.REFUSED_BY_KUBERNETES, why),),
+        (Verdict(condition_types.COMPLETED, "False", tasks.REFUSED_BY_KUBERNETES, why),),
         conditions,
         now,
         generation,

@@ -20,7 +20,7 @@ from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.operator_upgrade import is_upgrade
 from etcd_operator.core.plan.planner import Plan, plan
-from etcd_operator.core.reasons import attention
+from etcd_operator.core.reasons import attention, condition_types
 from etcd_operator.core.status.conditions import WARNINGS
 from etcd_operator.core.status.report import report
 from etcd_operator.errors import (
@@ -249,13 +249,17 @@ def _find_upgrade(planned: Plan) -> ApplyObject | None:
 
 def _is_warning(condition: Condition, snapshot: Snapshot, *, told: str) -> bool:
     """Whether a condition is told as an Event too, beside the reason that is already `told`."""
-    if condition.type == "CertificatesValid":
+    if condition.type == condition_types.CERTIFICATES_VALID:
         return condition.status == "False"
-    if condition.type == "SpecWarning":
-        shown = (c.message for c in snapshot.cluster.status.conditions if c.type == "SpecWarning")
+    if condition.type == condition_types.SPEC_WARNING:
+        shown = (
+            c.message
+            for c in snapshot.cluster.status.conditions
+            if c.type == condition_types.SPEC_WARNING
+        )
         return condition.message not in shown  # once
     waited_for = {warning.problem.reason for warning in snapshot.warnings}
-    if condition.type == "Degraded" and condition.reason in waited_for:
+    if condition.type == condition_types.DEGRADED and condition.reason in waited_for:
         return True
     return condition.reason in WARNINGS and condition.reason != told
 

@@ -15,6 +15,7 @@ from etcd_operator.api.parse import parse_time
 from etcd_operator.api.parse_backup import parse_backup, parse_restore
 from etcd_operator.api.restore import EtcdRestore
 from etcd_operator.core.model.naming import LABEL_TASK
+from etcd_operator.core.reasons import condition_types
 from etcd_operator.core.required_backup.requirement import ANNOTATION_BEFORE
 from etcd_operator.core.required_backup.state import BackupState
 from etcd_operator.core.tasks.consent import may_back_up
@@ -160,5 +161,7 @@ class WatchedTasks:
 
 def _is_verified_backup(backup: EtcdBackup) -> bool:
     """Whether what it was made for is complete and verified."""
-    verified = any(c.type == "Verified" and c.status == "True" for c in backup.status.conditions)
+    verified = any(
+        c.type == condition_types.VERIFIED and c.status == "True" for c in backup.status.conditions
+    )
     return backup.status.phase is TaskPhase.COMPLETED and verified

@@ -12,6 +12,7 @@ from etcd_operator.core.membership.replace_stuck import judge_pod
 from etcd_operator.core.model.members import CORRUPT, NO_SPACE
 from etcd_operator.core.model.quorum import serving_ids, voter_ids
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.reasons import condition_types
 from etcd_operator.core.required_backup.state import BackupState
 from etcd_operator.core.rollout.outdated import is_outdated
 from etcd_operator.core.storage.maintenance import quota_of
@@ -164,7 +165,9 @@ def _measure_changes(snapshot: Snapshot) -> Iterator[Sample]:
 
 
 def _measure_state(snapshot: Snapshot, status: EtcdClusterStatus) -> Iterator[Sample]:
-    healthy = [c.status == "True" for c in status.conditions if c.type == "QuorumHealthy"]
+    healthy = [
+        c.status == "True" for c in status.conditions if c.type == condition_types.QUORUM_HEALTHY
+    ]
     yield Sample(HAS_QUORUM, any(healthy))
     for phase in Phase:
         yield Sample(PHASE, phase is status.phase, (phase.value,))

@@ -53,7 +53,7 @@ FIRES = (
         sync_auth,
         asked(AUTH, OPEN),
         routine.SYNCING_AUTH,
-        "Changing users and roles: 7 to go.",
+        "Updating users and roles: 7 changes left.",
         Phase.RUNNING,
         (
             "Created the role app",
@@ -70,7 +70,7 @@ FIRES = (
         sync_auth,
         asked(AUTH, MORE),
         routine.SYNCING_AUTH,
-        "Changing users and roles: 5 to go.",
+        "Updating users and roles: 5 changes left.",
         Phase.RUNNING,
         (
             "Revoked from the role app the permission to read '/other'",
@@ -85,7 +85,7 @@ FIRES = (
         sync_auth,
         asked({**AUTH, "enabled": False}, DONE),
         routine.SYNCING_AUTH,
-        "Changing users and roles: 1 to go.",
+        "Updating users and roles: 1 changes left.",
         Phase.RUNNING,
         ("Disabled authentication",),
     ),

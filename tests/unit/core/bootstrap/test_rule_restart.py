@@ -72,7 +72,8 @@ FIRES = (
         bootstrap.restart_bootstrap,
         with_spec(unbound(begun(3), 0, 1, 2), size=5),
         routine.BOOTSTRAP_RESTARTED,
-        "Beginning again, because spec.size was changed from 3 to 5 before any member could start.",
+        "Restarting the bootstrap: spec.size was changed from 3 to 5 before any member could "
+        "start.",
         Phase.CREATING,
         (STOP,),
         flags("no upkeep"),
@@ -82,7 +83,8 @@ FIRES = (
         bootstrap.restart_bootstrap,
         with_spec(halted(unbound(begun(3), 0, 1, 2)), size=5),
         routine.BOOTSTRAP_RESTARTED,
-        "Beginning again, because spec.size was changed from 3 to 5 before any member could start.",
+        "Restarting the bootstrap: spec.size was changed from 3 to 5 before any member could "
+        "start.",
         Phase.CREATING,
         tuple(f"delete PersistentVolumeClaim data-db-{o}" for o in range(3)),
         flags("no upkeep"),
@@ -92,7 +94,8 @@ FIRES = (
         bootstrap.restart_bootstrap,
         with_spec(without_claims(halted(begun(3)), 0, 1, 2), size=5),
         routine.BOOTSTRAP_RESTARTED,
-        "Beginning again, because spec.size was changed from 3 to 5 before any member could start.",
+        "Restarting the bootstrap: spec.size was changed from 3 to 5 before any member could "
+        "start.",
         Phase.CREATING,
         BEGIN_ANEW,
         flags("no upkeep"),
@@ -102,7 +105,7 @@ FIRES = (
         bootstrap.restart_bootstrap,
         with_spec(unbound(begun(1), 0), storage=storage(storageClassName="fast")),
         routine.BOOTSTRAP_RESTARTED,
-        "Beginning again, because spec.storage.storageClassName was changed to fast before any "
+        "Restarting the bootstrap: spec.storage.storageClassName was changed to fast before any "
         "member could start.",
         Phase.CREATING,
         (STOP,),
@@ -113,7 +116,7 @@ FIRES = (
         bootstrap.restart_bootstrap,
         with_spec(unbound(begun(1), 0), storage=storage(size="1Gi")),
         routine.BOOTSTRAP_RESTARTED,
-        "Beginning again, because spec.storage.size was changed to 1Gi before any member could "
+        "Restarting the bootstrap: spec.storage.size was changed to 1Gi before any member could "
         "start.",
         Phase.CREATING,
         (STOP,),
@@ -124,7 +127,7 @@ FIRES = (
         bootstrap.restart_bootstrap,
         with_spec(unbound(templated("typo"), 0), storage=template("fast")),
         routine.BOOTSTRAP_RESTARTED,
-        "Beginning again, because spec.storage.volumeClaimTemplate was changed to fast before any "
+        "Restarting the bootstrap: spec.storage.volumeClaimTemplate was changed to fast before any "
         "member could start.",
         Phase.CREATING,
         (STOP,),
@@ -135,7 +138,7 @@ FIRES = (
         bootstrap.restart_bootstrap,
         with_spec(unbound(templated("typo"), 0), storage={"size": "10Gi"}),
         routine.BOOTSTRAP_RESTARTED,
-        "Beginning again, because spec.storage.storageClassName was changed to the default before "
+        "Restarting the bootstrap: spec.storage.storageClassName was changed to the default before "
         "any member could start.",
         Phase.CREATING,
         (STOP,),
@@ -149,7 +152,7 @@ FIRES = (
             storage=template("fast", accessModes=["ReadWriteOncePod"]),
         ),
         routine.BOOTSTRAP_RESTARTED,
-        "Beginning again, because spec.storage.volumeClaimTemplate was changed before any member "
+        "Restarting the bootstrap: spec.storage.volumeClaimTemplate was changed before any member "
         "could start.",
         Phase.CREATING,
         (STOP,),
@@ -160,7 +163,7 @@ FIRES = (
         bootstrap.restart_bootstrap,
         with_spec(unbound(templated("fast", volumeName="pv-typo"), 0), storage=template("fast")),
         routine.BOOTSTRAP_RESTARTED,
-        "Beginning again, because spec.storage.volumeClaimTemplate was changed before any member "
+        "Restarting the bootstrap: spec.storage.volumeClaimTemplate was changed before any member "
         "could start.",
         Phase.CREATING,
         (STOP,),

@@ -133,8 +133,8 @@ def test_what_is_due_is_renewed_whatever_is_waited_for(what: str) -> None:
 @pytest.mark.parametrize("what", WAITS)
 @pytest.mark.situation(
     "spec",
-    "a change of authorities waits for a roll that cannot go on",
-    "the old authority renews until all trust the new one",
+    "a CA rotation waits for a rolling restart that cannot continue",
+    "the old CA renews certificates until every member trusts the new one",
 )
 def test_a_change_of_authority_that_waits_never_ends_in_expiry(what: str) -> None:
     scene = changing(WAITS[what]) if what != "a spec that cannot be carried out" else WAITS[what]
@@ -183,7 +183,7 @@ def test_the_new_authority_signs_when_all_who_run_trust_it() -> None:
 )
 @pytest.mark.situation(
     "spec",
-    "a new member never comes up",
+    "a new member never starts",
     "certificates, rolls and upgrades of the others go on",
 )
 def test_a_joiner_that_does_not_run_holds_back_no_authority(joiner: dict[str, Any]) -> None:

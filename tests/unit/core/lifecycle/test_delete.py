@@ -96,7 +96,7 @@ FIRES = (
         delete.delete_cluster,
         deleted(change_child(formed(1), "Service", "db-client", owner_uid="")),
         routine.DELETING,
-        "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to go.",
+        "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to be deleted.",
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
         flags("no upkeep"),
@@ -106,7 +106,7 @@ FIRES = (
         delete.delete_cluster,
         deleted(formed(1), FINALIZER, "foregroundDeletion"),
         routine.DELETING,
-        "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to go.",
+        "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to be deleted.",
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
         flags("no upkeep"),
@@ -126,9 +126,9 @@ FIRES = (
         delete.delete_cluster,
         deleted(ONLY_DISK),
         attention.HELD_BY_FINALIZER,
-        "Waiting for PersistentVolumeClaim data-db-0 to go. PersistentVolumeClaim data-db-0 is "
-        "kept by finalizer example.com/hold, which is not the operator's: whoever put it there has "
-        "to take it off.",
+        "Waiting for PersistentVolumeClaim data-db-0 to be deleted. PersistentVolumeClaim "
+        "data-db-0 is kept by finalizer example.com/hold, which is not the operator's: whoever put "
+        "it there has to take it off.",
         Phase.DELETING,
         (),
         flags("no upkeep", "blocked"),
@@ -138,7 +138,7 @@ FIRES = (
         delete.delete_cluster,
         deleted(change_claim(formed(1), 0, finalizers=(FOREIGN,))),
         routine.DELETING,
-        "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to go.",
+        "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to be deleted.",
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
         flags("no upkeep"),
@@ -154,8 +154,8 @@ FIRES = (
             )
         ),
         attention.HELD_BY_FINALIZER,
-        "Waiting for Pod db-0 to go. Pod db-0 is kept by finalizer example.com/hold, which is not "
-        "the operator's: whoever put it there has to take it off.",
+        "Waiting for Pod db-0 to be deleted. Pod db-0 is kept by finalizer example.com/hold, "
+        "which is not the operator's: whoever put it there has to take it off.",
         Phase.DELETING,
         (),
         flags("no upkeep", "blocked"),

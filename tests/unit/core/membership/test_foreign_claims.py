@@ -62,7 +62,7 @@ def in_trouble(**pod: object) -> Snapshot:
 @pytest.mark.parametrize("lost", [True, False], ids=["all labels", "the uid"])
 @pytest.mark.situation(
     "data",
-    "somebody takes the labels off a member's claim",
+    "the labels of a member's claim are removed",
     "its member is not replaced until they are back, and the message says how",
 )
 def test_a_member_is_not_replaced_whose_disk_would_stay(

@@ -78,7 +78,7 @@ def by_hand(
 @pytest.mark.situation(
     "data",
     "a client of etcd adds a member, with any URL",
-    "it is named, and nothing follows from it",
+    "it is reported, and gets no Pod, disk or gate",
 )
 def test_a_member_added_by_hand_changes_nothing_and_is_named(
     url: str, *, started: bool, learner: bool
@@ -150,7 +150,7 @@ def stale(snapshot: Snapshot, members: str) -> Snapshot:
 @pytest.mark.situation(
     "data",
     "the operator's ConfigMap is put back from a backup of before the cluster grew",
-    "members that answer from their Pods are no strangers, and the record is put right",
+    "members that answer from their own Pods are not foreign, and the record is corrected",
 )
 def test_who_answers_from_its_own_pod_is_the_operators_whatever_the_record_says(
     members: str,
@@ -202,7 +202,7 @@ def moved(snapshot: Snapshot, ordinal: int, *urls: str, **changes: Any) -> Snaps
 @pytest.mark.situation(
     "data",
     "a client of etcd changes the peer URL of a member",
-    "the command that puts it back is named, and nobody is told to remove the member",
+    "the message has the command that restores it, and does not advise to remove the member",
 )
 def test_a_voter_with_another_peer_url_is_to_get_its_own_again(
     urls: tuple[str, ...], away: tuple[int, ...]

@@ -15,6 +15,7 @@ from etcd_operator.core import reasons as package
 from etcd_operator.core.reasons import (
     attention,
     backups,
+    condition_types,
     events,
     registry,
     restores,
@@ -104,7 +105,7 @@ def test_reasons_are_made_in_the_registry_alone() -> None:
 
 def test_the_registry_knows_every_module() -> None:
     folder = Path(package.__file__).parent
-    others = {"__init__", "reason", "registry"}
+    others = {"__init__", "condition_types", "reason", "registry"}
     assert {path.stem for path in folder.glob("*.py")} - others == set(MODULES)
     assert {reason for reasons in REASONS.values() for reason in reasons} == set(ALL)
 
@@ -127,7 +128,8 @@ def find_verdicts(module: str) -> Iterator[tuple[str, str, str]]:
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Verdict":
             kind, status, reason = (ast.unparse(argument) for argument in node.args[:3])
             for name in re.findall(r"\b[a-z]+\.[A-Z_]+\b", reason):
-                yield kind.strip("'"), status.strip("'"), name
+                constant = kind.removeprefix("condition_types.")
+                yield getattr(condition_types, constant, kind), status.strip("'"), name
 
 
 def test_conditions_give_the_reasons_that_are_registered_for_them() -> None:

@@ -152,7 +152,7 @@ def test_members_that_ask_for_a_user_serve() -> None:
     status = report(ASKED, plan(ASKED).decision)
     assert (status.ready_replicas, len(status.client_endpoints)) == (3, 3)
     assert {m.message for m in status.members} == {
-        "It tells nothing to an operator that is no user."
+        "It refuses the operator, which is not a user of etcd."
     }
     assert conditions["Available"] == ("True", "QuorumAvailable")
     assert conditions["QuorumHealthy"] == ("True", "MajorityReady")

@@ -66,10 +66,10 @@ FIRES = (
     Fires(
         "and waits for it",
         required_backup.back_up_before_upgrade,
-        held(pending("v3.5.35", message="Job x is at work.")),
+        held(pending("v3.5.35", message="Job x is running.")),
         attention.BACKUP_BEFORE_UPGRADE,
         "The upgrade to v3.5.35 waits for a backup: EtcdBackup db-before-v3.5.35-1: "
-        "Job x is at work.",
+        "Job x is running.",
         Phase.UPGRADING,
     ),
     Fires(

@@ -125,7 +125,7 @@ FIRES = (
         refuse_version,
         with_spec(at("3.5.25"), version=MIDDLE),
         attention.VERSION_REFUSED,
-        "spec.version 3.6.16 is not safe to go to from 3.5.25, for members that were removed may "
+        "spec.version 3.6.16 is not safe to upgrade to from 3.5.25, because removed members may "
         "come back: upgrade to 3.5.26 or later first.",
         Phase.RUNNING,
         (),

@@ -156,7 +156,7 @@ def test_a_member_without_pod_and_one_without_leader_say_so() -> None:
     assert [m.name for m in shown(nobody).members] == ["db-0", "db-1", "db-2"]
     assert shown(nobody).members[1].message == "It has no Pod."
     lone = replace(formed(3), probes={**formed(3).probes, 2: answer(2, leader=-0xA0)})
-    assert shown(lone).members[2].message == "It sees no leader."
+    assert shown(lone).members[2].message == "It has no leader."
 
 
 def test_conditions_of_a_healthy_cluster() -> None:
@@ -262,7 +262,7 @@ def test_a_new_sentence_is_no_transition() -> None:
     waiting = after_a_pass(begun(3))
     answered = replace(waiting, probes={0: answer(0)})
     ready = condition(answered, "Ready")
-    assert ready.message == "Forming a cluster of 3: 3 running, 1 answering."
+    assert ready.message == "Bootstrapping 3 members: 3 running, 1 answering."
     assert ready.last_transition_time == NOW_TEXT
 
 

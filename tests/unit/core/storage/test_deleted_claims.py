@@ -70,7 +70,7 @@ ALONE = (
 )
 FOREIGN = (
     "PersistentVolumeClaim data-db-1 has the name of the next member's disk, and was not made for "
-    "this cluster. Delete it if its data is not needed; then the cluster grows."
+    "this cluster. Delete it if its data is not needed; then the cluster scales out."
 )
 
 FIRES = (
@@ -147,7 +147,7 @@ FIRES = (
             ),
         ),
         routine.WAITING_FOR_DISKS,
-        "Growing waits for the old disk of db-1 to go.",
+        "Scale-out is waiting: the old disk of db-1 is being deleted.",
         Phase.SCALING,
     ),
 )

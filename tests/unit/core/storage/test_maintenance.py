@@ -73,7 +73,7 @@ def asked(snapshot: Snapshot, minutes: float = 10) -> Snapshot:
     return with_cluster(snapshot, annotations=request)
 
 
-FREEING = "etcd refuses writes, because its quota is used up: making room."
+FREEING = "etcd refuses writes: its space quota is exceeded. Freeing space."
 
 FIRES = (
     Fires(
@@ -143,7 +143,7 @@ FIRES = (
         report_alarms,
         full(),
         attention.QUOTA_EXCEEDED,
-        "etcd refuses writes, because its quota is used up. Nothing that could be freed is left: "
+        "etcd refuses writes: its space quota is exceeded. Nothing that could be freed is left: "
         "delete keys, or raise spec.etcdConfig.quotaBackendBytes.",
         Phase.RUNNING,
         flags=flags("blocked"),
@@ -153,7 +153,7 @@ FIRES = (
         report_alarms,
         full(compacted=None, maintenance={"freeSpace": "Never"}),
         attention.QUOTA_EXCEEDED,
-        "etcd refuses writes, because its quota is used up. Compact, defragment and disarm the "
+        "etcd refuses writes: its space quota is exceeded. Compact, defragment and disarm the "
         "alarm with etcdctl, or set spec.maintenance.freeSpace to Automatic.",
         Phase.RUNNING,
         flags=flags("blocked"),
@@ -163,7 +163,7 @@ FIRES = (
         report_alarms,
         silent(full(compacted=False), 2),
         attention.QUOTA_EXCEEDED,
-        "etcd refuses writes, because its quota is used up. Room is made when every member "
+        "etcd refuses writes: its space quota is exceeded. Space is freed when every member "
         "answers.",
         Phase.RUNNING,
         flags=flags("blocked"),
@@ -183,7 +183,7 @@ FIRES = (
         disarm_corrupt,
         alarmed(formed(3), "memberID:7 alarm:CORRUPT "),
         routine.DISARMING_ALARM,
-        "The member with corrupt data is gone: taking its alarm back.",
+        "The member with corrupt data was removed: disarming its alarm.",
         Phase.RUNNING,
         ("disarm CORRUPT 7",),
     ),

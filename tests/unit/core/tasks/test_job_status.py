@@ -78,8 +78,8 @@ def test_a_run_of_the_future_does_not_end_a_schedule() -> None:
 )
 @pytest.mark.situation(
     "data",
-    "a Pod says nonsense at its end, or another Pod speaks for a Job",
-    "it is no result, and stops nothing",
+    "a Pod ends with an invalid termination message, or another Pod claims to be the Job's",
+    "it is not taken as a result, and stops nothing",
 )
 def test_a_result_that_cannot_be_is_none(message: str) -> None:
     raw: Json = {
@@ -181,7 +181,7 @@ def condition(status: Any) -> tuple[str, str, str]:
 @pytest.mark.situation(
     "told",
     "quota, admission, a disk or an image keeps a Job from going on",
-    "the condition says so in the words of Kubernetes",
+    "the condition has the message of Kubernetes",
 )
 def test_what_keeps_a_job_from_going_on_is_said_by_the_condition(
     pods: tuple[TaskPod, ...], warnings: dict[str, PodProblem], words: str
@@ -198,7 +198,7 @@ def test_what_keeps_a_job_from_going_on_is_said_by_the_condition(
     assert condition(backup_planner.decide(going).status) == (
         "False",
         "Running",
-        "Job b-1 is at work.",
+        "Job b-1 is running.",
     )
 
     late = task(state="failed", why="DeadlineExceeded")

@@ -15,7 +15,7 @@ from etcd_operator.api.cluster import Condition
 from etcd_operator.api.job_template import check_job_template
 from etcd_operator.api.parse import format_time, parse_time
 from etcd_operator.core.model.naming import ANNOTATION_BACKUP_FROM
-from etcd_operator.core.reasons import backups, tasks
+from etcd_operator.core.reasons import backups, condition_types, tasks
 from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.tasks.actions import CreateObject, DeleteJob
 from etcd_operator.core.tasks.backup.outcome import BackupView, absorb, sweep
@@ -91,7 +91,7 @@ def _find_problem(view: BackupView) -> str | None:
 
 def _refuse(view: BackupView, problem: str) -> BackupDecision:
     backup = view.backup
-    verdict = Verdict("Completed", "False", backups.INVALID_SPEC, problem)
+    verdict = Verdict(condition_types.COMPLETED, "False", backups.INVALID_SPEC, problem)
     status = backup.status.model_copy(
         update={
             "phase": TaskPhase.FAILED,
@@ -150,7 +150,7 @@ def _begin(
     seed = f"{status.last_job} {due.run} {view.backup.generation}"
     manifest = render_backup_job(view.backup, spec, view.cluster, view.image, seed, due.run)
     name = manifest["metadata"]["name"]
-    why = f"Began to back up {view.cluster.name} with Job {name}."
+    why = f"Started to back up {view.cluster.name} with Job {name}."
     status = status.model_copy(
         update={
             "phase": TaskPhase.RUNNING,
@@ -182,7 +182,9 @@ def _find_obstacle(view: BackupView) -> str | None:
         )
     if not any(member.client_url for member in cluster.status.members):
         return f"EtcdCluster {name} has no members that run: {cluster.status.message}"
-    quorum = next((c for c in cluster.status.conditions if c.type == "QuorumHealthy"), None)
+    quorum = next(
+        (c for c in cluster.status.conditions if c.type == condition_types.QUORUM_HEALTHY), None
+    )
     if quorum is None or quorum.status != "True":
         why = quorum.message if quorum else "it is not formed yet."
         return f"EtcdCluster {name} has no quorum, and its newest writes may be unknown: {why}"
@@ -193,7 +195,7 @@ def _find_obstacle(view: BackupView) -> str | None:
 
 def _wait(view: BackupView, status: EtcdBackupStatus, obstacle: str) -> BackupDecision:
     message = f"The backup waits: {obstacle}"
-    verdict = Verdict("Completed", "False", backups.WAITING, message)
+    verdict = Verdict(condition_types.COMPLETED, "False", backups.WAITING, message)
     status = status.model_copy(
         update={
             "phase": TaskPhase.PENDING,
@@ -218,7 +220,7 @@ def _follow(
     """A Job runs: say how it stands, and end it where another is to take its place."""
     task = running[0]
     trouble = find_pod_problem(task, view.pods, view.warnings)
-    message = f"Job {task.name} is at work."
+    message = f"Job {task.name} is running."
     if trouble:
         message = f"Job {task.name} cannot go on: {trouble.reason}: {trouble.message}"
     status = status.model_copy(
@@ -248,7 +250,10 @@ def _judge_running(
     if not blocked and not was_blocked:
         return status.conditions
     verdict = Verdict(
-        "Completed", "False", backups.JOB_BLOCKED if blocked else backups.RUNNING, message
+        condition_types.COMPLETED,
+        "False",
+        backups.JOB_BLOCKED if blocked else backups.RUNNING,
+        message,
     )
     return date_conditions((verdict,), status.conditions, view.now, view.backup.generation)
 
@@ -278,7 +283,9 @@ def _show_rest(
     if spec.suspend:
         message = "No backup is begun while spec.suspend is true."
     done = status.completion_time is not None
-    verdict = Verdict("Completed", "True" if done else "False", backups.WAITING, message)
+    verdict = Verdict(
+        condition_types.COMPLETED, "True" if done else "False", backups.WAITING, message
+    )
     return status.model_copy(
         update={
             "phase": TaskPhase.COMPLETED if done else TaskPhase.PENDING,

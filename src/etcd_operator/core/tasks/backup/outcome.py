@@ -10,7 +10,7 @@ from etcd_operator.api.backup import EtcdBackup, EtcdBackupStatus, TaskPhase
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import format_time
 from etcd_operator.core.model.live_objects import PodProblem
-from etcd_operator.core.reasons import backups
+from etcd_operator.core.reasons import backups, condition_types
 from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.tasks.actions import DeleteJob, TaskAction
 from etcd_operator.core.tasks.decision import TaskEvent, date_conditions, find_block, pause_after
@@ -90,7 +90,7 @@ def _record_success(
             "consecutive_failures": 0,
             "retry_time": None,
             "conditions": date_conditions(
-                (Verdict("Completed", "True", backups.BACKED_UP, message), verified),
+                (Verdict(condition_types.COMPLETED, "True", backups.BACKED_UP, message), verified),
                 status.conditions,
                 view.now,
                 view.backup.generation,
@@ -109,8 +109,10 @@ def _report_retention(result: Json) -> Iterator[TaskEvent]:
 
 def _judge_verified(result: Json) -> Verdict:
     if not result.get("verified"):
-        return Verdict("Verified", "Unknown", backups.NOT_ASKED, "spec.verify is false.")
-    return Verdict("Verified", "True", backups.COMPARED, result["verified"])
+        return Verdict(
+            condition_types.VERIFIED, "Unknown", backups.NOT_ASKED, "spec.verify is false."
+        )
+    return Verdict(condition_types.VERIFIED, "True", backups.COMPARED, result["verified"])
 
 
 def _record_failure(
@@ -119,9 +121,9 @@ def _record_failure(
     why = _explain_failure(view, task, pod)
     failures = status.consecutive_failures + 1
     ended = task.finished or view.now
-    verdicts = [Verdict("Completed", "False", backups.BACKUP_FAILED, why)]
+    verdicts = [Verdict(condition_types.COMPLETED, "False", backups.BACKUP_FAILED, why)]
     if pod and pod.failure_reason == backups.DIFFERS.name:
-        verdicts.append(Verdict("Verified", "False", backups.DIFFERS, why))
+        verdicts.append(Verdict(condition_types.VERIFIED, "False", backups.DIFFERS, why))
     status = status.model_copy(
         update={
             "phase": TaskPhase.FAILED,

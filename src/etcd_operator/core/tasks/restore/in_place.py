@@ -8,8 +8,6 @@ the EtcdRestore is deleted.
 
 from __future__ import annotations
 
-from typing import Final
-
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import SIZES, EtcdCluster
 from etcd_operator.api.parse import format_time, parse_time
@@ -29,7 +27,7 @@ from etcd_operator.core.in_place_restore.record import (
     is_unreadable,
 )
 from etcd_operator.core.model.naming import FINALIZER
-from etcd_operator.core.reasons import restores
+from etcd_operator.core.reasons import condition_types, restores
 from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.tasks.actions import (
     AnnotateCluster,
@@ -60,8 +58,6 @@ from etcd_operator.core.tasks.restore.steps import (
     own_tasks,
     show,
 )
-
-VERIFIED: Final = "Verified"
 
 
 def continue_in_place(view: RestoreView, spec: EtcdRestoreSpec) -> RestoreDecision:
@@ -193,7 +189,10 @@ def _check_target(target: EtcdCluster) -> None:
 
 
 def _is_verified(view: RestoreView) -> bool:
-    return any(c.type == VERIFIED and c.status == "True" for c in view.restore.status.conditions)
+    return any(
+        c.type == condition_types.VERIFIED and c.status == "True"
+        for c in view.restore.status.conditions
+    )
 
 
 def _verify(
@@ -203,9 +202,9 @@ def _verify(
     own = own_tasks(view)
     last = newest(own)
     if last is not None and last.state == "succeeded":
-        message = f"{source.url} was fetched, checked and restored for trial."
+        message = f"{source.url} was downloaded, verified and restored for trial."
         status = show(view, TaskPhase.RUNNING, restores.VERIFIED, message)
-        verdict = (Verdict(VERIFIED, "True", restores.RESTORABLE, message),)
+        verdict = (Verdict(condition_types.VERIFIED, "True", restores.RESTORABLE, message),)
         generation = view.restore.generation
         known = {
             **know_result(view, status),
@@ -217,7 +216,9 @@ def _verify(
     retry = parse_time(failed.retry_time)
     if last is not None and last.state == "failed" and retry is not None and retry > view.now:
         return RestoreDecision(failed, requeue_after=seconds_until(retry, view.now))
-    message = f"{source.url} is fetched and checked; EtcdCluster {target.name} is not touched yet."
+    message = (
+        f"{source.url} is downloaded and verified; EtcdCluster {target.name} is not touched yet."
+    )
     message += find_running_problem(view, own)
     status = show(view, TaskPhase.RUNNING, restores.VERIFYING, message)
     counted = {"failures": failed.failures, "retry_time": failed.retry_time}
@@ -226,7 +227,7 @@ def _verify(
         return RestoreDecision(status, requeue_after=WAITING)
     seed = f"check {target.uid} {last.name if last else ''} {view.restore.generation}"
     job = render_check_job(view.restore, spec, source, target, view.image, seed)
-    create = CreateObject("Job", job, f"Began to fetch and check {source.url}.")
+    create = CreateObject("Job", job, f"Started to download and verify {source.url}.")
     return RestoreDecision(status, (create,), requeue_after=WAITING)
 
 

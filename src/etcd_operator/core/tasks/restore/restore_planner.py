@@ -19,7 +19,7 @@ from etcd_operator.core.bootstrap.gate_record import (
     ANNOTATION_RESTORED,
 )
 from etcd_operator.core.model.naming import FINALIZER
-from etcd_operator.core.reasons import restores
+from etcd_operator.core.reasons import condition_types, restores
 from etcd_operator.core.tasks.actions import AnnotateCluster, CreateObject
 from etcd_operator.core.tasks.decision import TaskEvent
 from etcd_operator.core.tasks.restore.in_place import continue_in_place, undo_in_place
@@ -143,7 +143,7 @@ def _make_cluster(view: RestoreView, spec: EtcdRestoreSpec, source: Source) -> R
     template = choose_template(view, spec, source)
     check_template(view, spec, template, source)
     manifest = _render_cluster(view.restore, spec, template, source)
-    message = f"Made EtcdCluster {spec.cluster_name}, whose disks are filled from {source.url}."
+    message = f"Created EtcdCluster {spec.cluster_name}, whose disks are filled from {source.url}."
     status = show(view, TaskPhase.RUNNING, restores.RESTORING, message)
     status = status.model_copy(update={"restored_cluster": spec.cluster_name})
     return RestoreDecision(
@@ -191,7 +191,9 @@ def _release(
 
 
 def _await_cluster(view: RestoreView, target: EtcdCluster) -> RestoreDecision:
-    available = any(c.type == "Available" and c.status == "True" for c in target.status.conditions)
+    available = any(
+        c.type == condition_types.AVAILABLE and c.status == "True" for c in target.status.conditions
+    )
     if not available:
         message = f"The disks are filled, and the members start: {target.status.message}"
         status = show(view, TaskPhase.RUNNING, restores.STARTING, message)

@@ -11,7 +11,7 @@ from etcd_operator.api.parse import format_time, parse_time
 from etcd_operator.api.restore import EtcdRestoreSpec, EtcdRestoreStatus
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.objects.statefulset import render_claim
-from etcd_operator.core.reasons import restores
+from etcd_operator.core.reasons import condition_types, restores
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.tasks.actions import CreateObject, DeleteJob, TaskAction
@@ -111,7 +111,7 @@ def fill_disks(
                 view.restore, spec, source, target,
                 replace(naming, uid=identity.uid), ordinal, size, view.image, seed,
             )  # fmt: skip
-            why = f"Began to fill the disk of {naming.member(ordinal)}."
+            why = f"Started to fill the disk of {naming.member(ordinal)}."
             actions.append(CreateObject("Job", job, why))
     message = f"{len(filled)} of {size} disks are filled from {source.url}."
     message += find_running_problem(view, own)
@@ -133,7 +133,11 @@ def _make_claims(
             manifest["metadata"] = {
                 **manifest["metadata"], "name": name, "namespace": naming.namespace,
             }  # fmt: skip
-            made.append(CreateObject("PersistentVolumeClaim", manifest, f"Made disk {name}."))
+            made.append(
+                CreateObject(
+                    "PersistentVolumeClaim", manifest, f"Created PersistentVolumeClaim {name}."
+                )
+            )
     return made
 
 
@@ -159,7 +163,7 @@ def count_failures(view: RestoreView, own: tuple[Task, ...]) -> EtcdRestoreStatu
 def show(view: RestoreView, phase: TaskPhase, reason: Reason, message: str) -> EtcdRestoreStatus:
     """The status with this phase and sentence; the condition Completed says the same."""
     done = phase is TaskPhase.COMPLETED
-    verdict = Verdict("Completed", "True" if done else "False", reason, message)
+    verdict = Verdict(condition_types.COMPLETED, "True" if done else "False", reason, message)
     status, restore = view.restore.status, view.restore
     return status.model_copy(
         update={
