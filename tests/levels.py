@@ -27,7 +27,7 @@ BESIDE: Final = "model"  # begins with FROM, and ends before the next levels beg
 FROM: Final = "etcd-test"
 LONG: Final = (
     *("docs", "sbom", "olm", "upgrade"),
-    *("states", "mutants", "transitions", "injection", "chaos"),
+    *("states", "mutants", "transitions", "injection", "chaos", "alerts"),
 )
 MAKE: Final = ("make", "--no-print-directory")
 # Processes of different sessions share the processors between the sessions, and a session has a

@@ -51,6 +51,7 @@ def test_every_level_is_a_target_of_the_makefile(monkeypatch: pytest.MonkeyPatch
         "transitions",
         "injection",
         "chaos",
+        "alerts",
     }
 
 
