@@ -127,8 +127,9 @@ def test_edits_that_contradict_and_a_rollout_restart(cluster: Cluster) -> None:
 
     def healed() -> bool:
         spec = cluster.read("get", "statefulset", "c")["spec"]
-        (variable,) = spec["template"]["spec"]["containers"][0]["env"]
-        return spec["updateStrategy"] == {"type": "OnDelete"} and "valueFrom" in variable
+        variable, *added = spec["template"]["spec"]["containers"][0]["env"]
+        ours = not added and "valueFrom" in variable
+        return ours and spec["updateStrategy"] == {"type": "OnDelete"}
 
     wait_until("the StatefulSet is as before", healed, SOON)
     cluster.wait_running(1)
