@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -54,38 +55,44 @@ def count_effects(sentences: Iterator[str] | list[str]) -> Counter[str]:
     return Counter([*(t for t in plain if not t.startswith(_CORRECTIONS)), *sorted(once)])
 
 
-def connect(cluster: Cluster) -> Session:
-    """A session of the plugin on the cluster under test."""
-    with mock.patch.dict("os.environ", KUBECONFIG=cluster.target.kubeconfig):
-        return session.connect(Place(namespace=cluster.namespace))
+@contextlib.contextmanager
+def connected(cluster: Cluster) -> Iterator[Callable[[], Session]]:
+    """Makes sessions of the plugin on the cluster under test; it starts its kubectl as well."""
+    target = cluster.target
+    path = f"{Path(target.kubectl[0]).parent}:{os.environ['PATH']}"
+    kubeconfig = target.kubeconfig or os.environ.get("KUBECONFIG", "")
+    with mock.patch.dict("os.environ", KUBECONFIG=kubeconfig, PATH=path):
+        yield lambda: session.connect(Place(namespace=cluster.namespace))
 
 
 def read_passes(cluster: Cluster) -> tuple[RecordedPass, ...]:
     """The passes that the operator has recorded."""
 
-    async def read() -> tuple[RecordedPass, ...]:
-        own = connect(cluster)
+    async def read(connect: Callable[[], Session]) -> tuple[RecordedPass, ...]:
+        own = connect()
         try:
             document = await recordings.fetch(own, await find_cluster(own, cluster.name))
             return recordings.read_passes(document, "the operator's answer")
         finally:
             await own.api.close()
 
-    return asyncio.run(read())
+    with connected(cluster) as connect:
+        return asyncio.run(read(connect))
 
 
 def preview(cluster: Cluster, wanted: Wanted) -> Prediction:
     """What `kubectl etcd plan` finds."""
 
-    async def find() -> Prediction:
-        own = connect(cluster)
+    async def find(connect: Callable[[], Session]) -> Prediction:
+        own = connect()
         try:
             snapshot, change, _ = await prepare(own, wanted)
             return predict(snapshot, change)
         finally:
             await own.api.close()
 
-    return asyncio.run(find())
+    with connected(cluster) as connect:
+        return asyncio.run(find(connect))
 
 
 @contextlib.contextmanager
