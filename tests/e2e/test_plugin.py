@@ -57,9 +57,10 @@ class Shell:
 
     def talk(self, words: list[str], *lines: tuple[str, str]) -> str:
         """Type a live command on a real terminal: wait for a text, then type a line, and so on."""
-        # A terminal of its own, in a session of its own: Ctrl-C comes from there.
-        program = ["setsid", "--ctty", "kubectl", "etcd"]
-        command = [*program, *words, f"--namespace={self.namespace}"]
+        # A terminal of its own, in a session of its own: Ctrl-C comes from there. Whoever runs the
+        # tests in the background ignores it, and so would all that they start.
+        terminal = ["env", "--default-signal=INT", "setsid", "--ctty"]
+        command = [*terminal, "kubectl", "etcd", *words, f"--namespace={self.namespace}"]
         leader, follower = pty.openpty()
         process = subprocess.Popen(
             command, stdin=follower, stdout=follower, stderr=follower, env=self.environment
