@@ -13,7 +13,7 @@ from deploy.target import Target, TargetError
 from etcd_operator.json_types import Json
 
 POLL = 0.3
-# Writes in a row that may stay without an answer, of five seconds each.
+# Requests in a row that may stay without an answer, of five seconds each.
 UNANSWERED = 4
 # Small enough for seven clusters of three on two cores.
 SMALL = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "512Mi"}}
@@ -214,32 +214,31 @@ class Cluster:
         return f"http://{self.name}-client.{self.namespace}.svc:2379"
 
     def put(self, key: str, value: str) -> None:
-        """Write through the client Service, again if a write had no answer.
-
-        kube-proxy may send a connection to a Pod that has just gone: etcdctl's whole patience
-        passes while nobody answers.
-        """
-        for _ in range(UNANSWERED):
-            try:
-                said = self.etcdctl("put", key, value, endpoint=self.service)
-            except TargetError as error:
-                if "deadline exceeded" not in str(error):
-                    raise
-            else:
-                assert said.strip() == "OK"
-                return
-        raise AssertionError(f"{key} was not written, and nobody said why")
+        """Write through the client Service."""
+        assert self.ask_service("put", key, value).strip() == "OK"
 
     def read_key(self, key: str) -> str:
         """Read through the client Service; empty if there is none."""
-        return self.etcdctl("get", key, "--print-value-only", endpoint=self.service).removesuffix(
-            "\n"
-        )
+        return self.ask_service("get", key, "--print-value-only").removesuffix("\n")
 
     def read_keys(self, prefix: str) -> dict[str, str]:
         """Read all keys with a prefix through the client Service, their values being one line."""
-        lines = self.etcdctl("get", prefix, "--prefix", endpoint=self.service).splitlines()
+        lines = self.ask_service("get", prefix, "--prefix").splitlines()
         return dict(zip(lines[::2], lines[1::2], strict=True))
+
+    def ask_service(self, *words: str) -> str:
+        """Run etcdctl through the client Service, again if there was no answer.
+
+        kube-proxy may send a connection to a Pod that has just gone, or know of none yet: etcdctl's
+        whole patience passes while nobody answers.
+        """
+        for _ in range(UNANSWERED):
+            try:
+                return self.etcdctl(*words, endpoint=self.service)
+            except TargetError as error:
+                if "deadline exceeded" not in str(error):
+                    raise
+        raise AssertionError(f"{' '.join(words)}: nobody answered, and nobody said why")
 
     def member_list(self) -> list[Json]:
         """The members as etcd has them, IDs as numbers."""
