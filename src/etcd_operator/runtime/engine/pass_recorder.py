@@ -40,12 +40,18 @@ class _Track:
     """What is kept of one cluster: compressed passes, oldest first, and the last pass."""
 
     written: deque[bytes] = field(default_factory=deque)
+    size: int = 0  # of what is written, in bytes: asked of every cluster whenever one is recorded
     last: RecordedPass | None = None
     last_is_written: bool = False
 
-    @property
-    def size(self) -> int:
-        return sum(map(len, self.written))
+    def append(self, packed: bytes) -> None:
+        """Keep one more pass."""
+        self.written.append(packed)
+        self.size += len(packed)
+
+    def forget_oldest(self) -> None:
+        """Keep the oldest pass no longer."""
+        self.size -= len(self.written.popleft())
 
 
 class PassRecorder:
@@ -70,12 +76,12 @@ class PassRecorder:
             same = before is not None and _decision(before) == _decision(made)
             track.last, track.last_is_written = made, bool(made.actions) or not same
             if track.last_is_written:
-                track.written.append(_pack(made))
+                track.append(_pack(made))
                 self._forget_oldest(track)
 
     def _forget_oldest(self, track: _Track) -> None:
         while len(track.written) > MOST_PASSES or track.size > self._most_bytes:
-            track.written.popleft()
+            track.forget_oldest()
         while sum(each.size for each in self._tracks.values()) > self._most_in_all:
             self._tracks.popitem(last=False)
 
