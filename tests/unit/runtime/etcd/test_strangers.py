@@ -28,11 +28,15 @@ Answer = Callable[[bytes], Awaitable[bytes]]
 
 
 class Stranger(grpc.GenericRpcHandler):  # type: ignore[misc] # (grpc has no types)
-    """Answers every call with the bytes that the test gives for its last name, after a while."""
+    """Answers every call with the bytes that the test gives for its last name.
+
+    A call whose name is in `held` is answered when its event is set.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, bytes] = {}
-        self.delay: dict[str, float] = {}
+        self.held: dict[str, asyncio.Event] = {}
+        self.begun: list[str] = []
         self.finished: list[str] = []
         self.address = ""
 
@@ -40,7 +44,9 @@ class Stranger(grpc.GenericRpcHandler):  # type: ignore[misc] # (grpc has no typ
         name = handler_call_details.method.rpartition("/")[2]
 
         async def answer(_request: bytes, _context: Any) -> bytes:
-            await asyncio.sleep(self.delay.get(name, 0))
+            self.begun.append(name)
+            if name in self.held:
+                await self.held[name].wait()
             self.finished.append(name)
             return self.answers.get(name, b"")
 
@@ -183,16 +189,17 @@ async def test_users_without_end_are_not_asked_for(
 async def test_no_call_is_cut_off_to_make_room(stranger: Stranger) -> None:
     """A comparison waits a minute for its hash, and a defragmentation longer."""
     pool = EtcdPool(idle_seconds=0)
-    stranger.delay["HashKV"] = 0.3
+    stranger.held["HashKV"] = asyncio.Event()
     stranger.answers["HashKV"] = etcd_pb2.HashKVResponse(
         hash=7, compact_revision=1
     ).SerializeToString()
     slow = await pool.client(stranger.address)
     hashing = asyncio.create_task(slow.hash_kv())
-    await asyncio.sleep(0.1)
+    await wait_for(lambda: stranger.begun == ["HashKV"])
     for number in range(1, 600):
         await pool.client(f"127.0.0.1:{number}")
     await pool.discard(stranger.address)
+    stranger.held["HashKV"].set()
     assert await hashing == (7, 1)
     assert not slow.is_open, "it is closed when the last call has ended"
     assert await slow.hash_kv() == (7, 1), "who still holds it can go on"
@@ -204,25 +211,28 @@ async def test_one_defragmentation_of_a_cluster_at_a_time(
     stranger: Stranger, client: EtcdMemberClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when the pass that began it has given up: etcd goes on with it."""
-    monkeypatch.setattr("etcd_operator.runtime.etcd.defragmentation.WAIT_SECONDS", 0.05)
-    stranger.delay["Defragment"] = 0.4
+    patience = "etcd_operator.runtime.etcd.defragmentation.WAIT_SECONDS"
+    stranger.held["Defragment"] = asyncio.Event()
     defragmenter = Defragmenter()
     begun = asyncio.create_task(defragmenter.defragment("uid", "db-0", client))
-    await asyncio.sleep(0.02)
+    await wait_for(lambda: stranger.begun == ["Defragment"])
     begun.cancel()
     with pytest.raises(asyncio.CancelledError):
         await begun
-    with pytest.raises(EtcdUnreachable, match="is still being defragmented"):
-        await defragmenter.defragment("uid", "db-0", client)
     async with listening() as other:
         second = EtcdMemberClient(other.address)
-        with pytest.raises(EtcdUnreachable, match="db-0 is still being"):
-            await defragmenter.defragment("uid", "db-1", second)
+        monkeypatch.setattr(patience, 0.05)
+        for member, asked in (("db-0", client), ("db-1", second)):
+            with pytest.raises(EtcdUnreachable, match="db-0 is still being defragmented"):
+                await defragmenter.defragment("uid", member, asked)
+        monkeypatch.setattr(patience, 30.0)
         await defragmenter.defragment("another cluster", "db-1", second)
         assert other.finished == ["Defragment"]
-        await wait_for(lambda: stranger.finished == ["Defragment"])
-        await asyncio.sleep(0.05)
-        await defragmenter.defragment("uid", "db-1", second)
+        waiting = asyncio.create_task(defragmenter.defragment("uid", "db-0", client))
+        stranger.held["Defragment"].set()
+        await waiting
         assert stranger.finished == ["Defragment"], "who waited on did not ask again"
+        await defragmenter.defragment("uid", "db-1", second)
+        assert other.finished == ["Defragment"] * 2
         await second.close()
     await defragmenter.close()
