@@ -36,7 +36,7 @@ def is_installed(target: Target, image: str) -> bool:
     marked = (metadata.get("annotations") or {}).get(ANNOTATION_INSTALLED)
     ready = {status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")}
     return (
-        marked == f"{digest_texts([_render(image)])}-{metadata['generation']}"
+        marked == f"{digest_texts([render(INSTALL_FILE, image)])}-{metadata['generation']}"
         and status.get("observedGeneration") == metadata["generation"]
         and ready == {found["spec"]["replicas"]}
     )
@@ -44,7 +44,7 @@ def is_installed(target: Target, image: str) -> bool:
 
 def install(target: Target, image: str) -> None:
     """Apply install.yaml with this image and wait until both replicas are ready."""
-    text = _render(image)
+    text = render(INSTALL_FILE, image)
     target.run("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=text)
     names = [f"crd/{kind.plural}.{GROUP}" for kind in DEFINITIONS]
     target.run("wait", "--for=condition=Established", *names)
@@ -55,11 +55,11 @@ def install(target: Target, image: str) -> None:
     target.run("annotate", "deployment", NAME, place, "--overwrite", mark)
 
 
-def _render(image: str) -> str:
-    """Return install.yaml with this image."""
-    text = INSTALL_FILE.read_text()
+def render(manifests: Path, image: str) -> str:
+    """Return manifests of an installation with this image of the operator."""
+    text = manifests.read_text()
     if f"image: {IMAGE}\n" not in text:
-        raise TargetError(f"{INSTALL_FILE.name} does not name {IMAGE}: run `make generate`")
+        raise TargetError(f"{manifests.name} does not name {IMAGE}: run `make generate`")
     return text.replace(f"image: {IMAGE}\n", f"image: {image}\n")
 
 

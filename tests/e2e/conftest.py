@@ -127,7 +127,7 @@ def pytest_runtest_makereport(
     """Describe the namespace of a failed test before it goes."""
     report = yield
     found = getattr(item, "funcargs", {})
-    if report.failed and call.when == "call" and {"target", "namespace"} <= found.keys():
+    if report.failed and call.when != "teardown" and {"target", "namespace"} <= found.keys():
         target, namespace = found["target"], found["namespace"]
         # The time of the test may be over while this is written: that would end the whole run.
         item.ihook.pytest_timeout_cancel_timer(item=item)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.installer import install, wait_for_operator
+from deploy.installer import install, render, wait_for_operator
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import PROJECT, Target, TargetError
 from tests.e2e.harness import Cluster, wait_until
@@ -164,11 +164,11 @@ def narrow_operator(target: Target) -> Iterator[str]:
     ][0]["image"]
     target.run("scale", f"deployment/{NAME}", PLACE, "--replicas=0")
     narrow = "etcd-operator-narrow"
-    text = (PROJECT / "deploy" / "install-namespaced.yaml").read_text()
+    text = render(PROJECT / "deploy" / "install-namespaced.yaml", image)
     text = text.replace(NAMESPACE, narrow)
     target.run("apply", "--server-side", "--filename=-", "--force-conflicts", stdin=text)
-    target.run("set", "image", f"deployment/{NAME}", f"{NAME}={image}", f"--namespace={narrow}")
-    target.run("rollout", "status", f"deployment/{NAME}", f"--namespace={narrow}")
+    place = f"--namespace={narrow}"
+    target.run("rollout", "status", f"deployment/{NAME}", place, "--timeout=90s")
     yield narrow
     target.run("delete", "namespace", narrow)
     install(target, image)
