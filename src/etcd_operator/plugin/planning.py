@@ -132,6 +132,7 @@ def explain_rules(snapshot: Snapshot, change: Change) -> list[Json]:
         {
             "rule": verdict.rule,
             "says": verdict.says,
+            "condition": verdict.condition,
             "reason": verdict.decision.reason.name if verdict.decision else "",
             "message": verdict.decision.message if verdict.decision else "",
         }

@@ -80,7 +80,9 @@ def _veto(veto: str) -> str:
 
 
 def _say_rule(rule: dict[str, str]) -> str:
-    return f"{rule['reason']}: {rule['message']}" if rule["reason"] else ""
+    if rule["reason"]:
+        return f"{rule['reason']}: {rule['message']}"
+    return f"only while {rule['condition']}" if rule["condition"] else ""
 
 
 def _say_time(seconds: float) -> str:

@@ -65,6 +65,7 @@ def test_each_rule_says_why(recording: Path) -> None:
     deciding = [rule for rule in rules if rule["says"] == "decides"]
     assert [rule["rule"] for rule in deciding] == ["grow"]
     assert rules[0]["says"] == "nothing"
+    assert rules[0]["condition"] == "the EtcdCluster is being deleted with --cascade=orphan"
     assert rules[-1]["says"] == "not asked"
 
 

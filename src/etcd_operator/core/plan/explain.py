@@ -14,6 +14,7 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import Action
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.conditions import CONDITIONS
 from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.plan.planner import RULES, Plan, plan, predict
 from etcd_operator.core.reasons.reason import Reason
@@ -40,10 +41,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Verdict of one rule; only the rule that decides has a decision and steps."""
+    """Verdict of one rule; only the rule that decides has a decision and steps.
+
+    `condition` completes "only while …", of a rule that had nothing to say.
+    """
 
     rule: str
     says: str
+    condition: str = ""
     decision: Decision | None = None
     steps: tuple[Step, ...] = ()
 
@@ -57,9 +62,12 @@ def explain(snapshot: Snapshot) -> tuple[Verdict, ...]:
     for rule in RULES:
         if rule.__name__ == planned.rule:
             decided = True
-            verdicts.append(Verdict(planned.rule, says, planned.decision, steps))
+            decision = planned.decision
+            verdicts.append(Verdict(planned.rule, says, decision=decision, steps=steps))
+        elif decided:
+            verdicts.append(Verdict(rule.__name__, NOT_ASKED))
         else:
-            verdicts.append(Verdict(rule.__name__, NOT_ASKED if decided else NOTHING))
+            verdicts.append(Verdict(rule.__name__, NOTHING, CONDITIONS[rule.__name__]))
     return tuple(verdicts)
 
 
@@ -87,6 +95,8 @@ def render(snapshot: Snapshot) -> Iterator[str]:
     for verdict in verdicts:
         decision = verdict.decision
         said = f"  {decision.reason.name}: {decision.message}" if decision else ""
+        if verdict.condition:
+            said = f"  (only while {verdict.condition})"
         yield f"{verdict.rule:{width}}  {verdict.says}{said}"
         for number, step in enumerate(verdict.steps, start=1):
             yield f"{'':{width}}    {number}. {step.action} ({step.reason.name}): {step.sentence}"

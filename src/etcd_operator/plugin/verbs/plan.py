@@ -35,7 +35,7 @@ Source = Annotated[
     str, typer.Option("--from", metavar="FILE", help="A recording in place of the cluster.")
 ]
 Explain = Annotated[
-    bool, typer.Option("--explain", help="Say of each rule whether it passed or decided.")
+    bool, typer.Option("--explain", help="Say of each rule whether it decided, or why it passed.")
 ]
 
 

@@ -10,6 +10,7 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, RemoveMember
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.conditions import CONDITIONS
 from etcd_operator.core.plan.explain import DECIDES, NOT_ASKED, NOTHING, VETOED, explain, render
 from etcd_operator.core.plan.planner import RULES, plan
 from tests.builders.snapshots import formed, new, silent, with_spec
@@ -41,6 +42,15 @@ def test_a_rule_above_the_one_that_decides_has_nothing_to_say() -> None:
     for rule, verdict in zip(RULES, explain(scene), strict=True):
         if verdict.says == NOTHING:
             assert rule(scene) is None
+
+
+def test_a_rule_that_passed_says_what_it_waits_for() -> None:
+    assert CONDITIONS.keys() == {rule.__name__ for rule in RULES}
+    verdicts = {verdict.rule: verdict for verdict in explain(SCENES["to shrink"])}
+    assert verdicts["pause"].condition == "spec.paused is true"
+    assert not verdicts["shrink"].condition, "it decided"
+    assert not verdicts["grow"].condition, "it was not asked"
+    assert any("nothing  (only while spec.paused is true)" in line for line in render(formed(3)))
 
 
 def test_a_veto_is_told_with_its_reason_and_nothing_after_it_is_reached(
