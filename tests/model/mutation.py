@@ -68,13 +68,13 @@ def is_in_body(mutant: Mutant) -> bool:
     return bool(list(_find_places(body, _read(mutant.replace))))
 
 
-def find_unknown_names(mutant: Mutant) -> list[str]:
+def find_unknown_names(mutant: Mutant, spoilt: str) -> list[str]:
     """Names and attributes in the fault that stand for nothing: it would be noticed for that alone.
 
-    A name has to be the module's, a builtin or the function's own; an attribute one that is
-    mentioned anywhere in the operator.
+    `spoilt` is the text of the module with the fault in it. A name has to be the module's, a
+    builtin or the function's own; an attribute one that is mentioned anywhere in the operator.
     """
-    table = symtable.symtable(ast.unparse(spoil(mutant)), mutant.module, "exec")
+    table = symtable.symtable(spoilt, mutant.module, "exec")
     known = {
         one.get_name()
         for one in table.get_symbols()

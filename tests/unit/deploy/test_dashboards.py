@@ -40,43 +40,38 @@ def own_series() -> dict[str, frozenset[str]]:
 KNOWN: Final = [{**own_series(), **OF_OTHERS, **read_record(minor)} for minor in MINORS]
 
 
-def queries() -> Iterator[tuple[Board, Panel, Query]]:
+def queries_of(board: Board) -> Iterator[tuple[Panel, Query]]:
     """Every query of every panel."""
-    for board in DASHBOARDS:
-        for panel in board.panels:
-            for query in panel.queries:
-                yield board, panel, query
+    for panel in board.panels:
+        for query in panel.queries:
+            yield panel, query
 
 
-each_query: Final = pytest.mark.parametrize(
-    ("panel", "query"),
-    [(panel, query) for _, panel, query in queries()],
-    ids=[f"{board.uid}: {panel.title}: {query.legend}" for board, panel, query in queries()],
-)
 each_board: Final = pytest.mark.parametrize("board", DASHBOARDS, ids=lambda board: board.uid)
 
 
-@each_query
+@each_board
 @pytest.mark.parametrize("known", KNOWN, ids=MINORS)
-def test_a_query_asks_for_what_exists(
-    panel: Panel, query: Query, known: dict[str, frozenset[str]]
-) -> None:
-    metrics = find_metrics(choose(query.expression))
-    assert metrics, panel.title
-    assert metrics <= known.keys()
-    labels = frozenset().union(*(known[name] for name in metrics)) | FROM_SCRAPING
-    assert find_labels(query.expression) <= labels
+def test_a_query_asks_for_what_exists(board: Board, known: dict[str, frozenset[str]]) -> None:
+    for panel, query in queries_of(board):
+        metrics = find_metrics(choose(query.expression))
+        assert metrics, panel.title
+        assert metrics <= known.keys(), panel.title
+        labels = frozenset().union(*(known[name] for name in metrics)) | FROM_SCRAPING
+        assert find_labels(query.expression) <= labels, panel.title
 
 
-@each_query
-def test_a_panel_has_the_unit_of_its_answers(panel: Panel, query: Query) -> None:
-    assert find_unit(choose(query.expression)) == panel.unit
+@each_board
+def test_a_panel_has_the_unit_of_its_answers(board: Board) -> None:
+    for panel, query in queries_of(board):
+        assert find_unit(choose(query.expression)) == panel.unit, panel.title
 
 
-@each_query
-def test_a_legend_names_labels_that_the_answer_has(panel: Panel, query: Query) -> None:
-    named = set(find_legend(query.legend))
-    assert named <= find_labels(query.expression) | FROM_SCRAPING, panel.title
+@each_board
+def test_a_legend_names_labels_that_the_answer_has(board: Board) -> None:
+    for panel, query in queries_of(board):
+        named = set(find_legend(query.legend))
+        assert named <= find_labels(query.expression) | FROM_SCRAPING, panel.title
 
 
 def find_legend(legend: str) -> list[str]:

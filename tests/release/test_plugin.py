@@ -18,8 +18,11 @@ from deploy.plugin.archive import build, find_packages, tag
 from deploy.plugin.krew import Packed, build_manifest, pack
 from etcd_operator import __version__
 
-SOURCE = Path(__file__).resolve().parents[3] / "src"
+SOURCE = Path(__file__).resolve().parents[2] / "src"
 LICENCE = SOURCE.parent / "LICENSE"
+
+# It runs beside tests that start etcd.
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
