@@ -76,6 +76,7 @@ class ApiServer:
         self.delays: dict[str, float] = {}  # by the name of the object
         self.weather = FAIR
         self.refusals: list[KubeError] = []  # of the next writes, one after the other
+        self.admission: Callable[[Json], object] = lambda _: None  # changes what is applied
         self.pace = pace
         self.page_size = page_size
         self.version = 0
@@ -246,10 +247,12 @@ class InMemoryApi:
         key = (kind.name, metadata["namespace"], metadata["name"])
         request = await self._arrive("apply", kind, key[2], manifest)
         live = self._insist(key, metadata.get("uid"), metadata.get("resourceVersion"))
+        whole = copy.deepcopy(self._lay_over(key, live, manifest))
+        self.server.admission(whole)
+        if whole == live:
+            return await self._answer(request, copy.deepcopy(whole))
         event = "MODIFIED" if live else "ADDED"
-        return await self._answer(
-            request, self.server.store(event, key, self._lay_over(key, live, manifest))
-        )
+        return await self._answer(request, self.server.store(event, key, whole))
 
     def _lay_over(self, key: Key, live: Json | None, manifest: Json) -> Json:
         """What was applied before and is not any more goes; what others have put there stays."""

@@ -26,7 +26,7 @@ from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.engine.reconciler import Reconciler
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.upgrade_turns import Turns
-from etcd_operator.runtime.kubernetes.api import CLUSTERS, Kind, KubeApi
+from etcd_operator.runtime.kubernetes.api import CLUSTERS
 from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
 from etcd_operator.runtime.process.metrics import Metrics
 from tests.builders.snapshots import (
@@ -40,6 +40,7 @@ from tests.builders.snapshots import (
     with_learner,
     with_spec,
 )
+from tests.fakes.kubernetes import InMemoryApi
 
 Told = tuple[str, str, str]  # type, reason, message
 
@@ -60,7 +61,10 @@ class StoppedClock:
 
 
 class Stage:
-    """Everything around a Reconciler, which does as it is told and remembers."""
+    """A Reconciler over an API server in memory; what it gathers, and what its actions do, is told.
+
+    `server` has the EtcdCluster alone, whose status the passes write.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
@@ -68,13 +72,13 @@ class Stage:
         self.tried: list[Action] = []
         self.seen: list[Snapshot] = []
         self.errors: dict[type[Action], OperatorError] = {}
-        self.written: list[Json] = []
-        self.write_error: OperatorError | None = None
         self.told: list[Told] = []
         self.metrics = Metrics()
-        api = cast(KubeApi, self)
+        self.api = api = InMemoryApi()
+        self.server = api.server
+        self.server.version = int(snapshot.cluster.resource_version) - 1
         self.caches = Caches(api)
-        self.caches.observe(CLUSTERS.name, raw_cluster({"size": 3}))
+        self.put_cluster()
         self.clock = StoppedClock()
         corrections, events = Corrections(self.clock), cast(EventRecorder, self)
         executor = Executor(
@@ -92,9 +96,32 @@ class Stage:
             Turns(self.caches, self.clock, limit=2),
         )
 
+    def put_cluster(self, uid: str = UID) -> None:
+        """The user creates the EtcdCluster, or another one in its place."""
+        self.server.objects.pop((CLUSTERS.name, NAMING.namespace, NAMING.name), None)
+        raw = raw_cluster({"size": 3}, uid=uid)
+        self.caches.observe(
+            CLUSTERS.name, self.server.put(CLUSTERS, NAMING.name, raw, NAMING.namespace)
+        )
+
     async def make_pass(self) -> Requeue:
-        """One pass over the cluster."""
-        return await self.reconciler.reconcile(NAMING.namespace, NAMING.name)
+        """One pass over the cluster; the next one sees what has come of its status."""
+        try:
+            return await self.reconciler.reconcile(NAMING.namespace, NAMING.name)
+        finally:
+            (live,) = self.server.find(CLUSTERS.name)
+            if "status" in live:
+                self.snapshot = with_cluster(
+                    self.snapshot,
+                    status=EtcdClusterStatus.model_validate(live["status"]),
+                    resource_version=live["metadata"]["resourceVersion"],
+                )
+
+    @property
+    def written(self) -> list[Json]:
+        """What was sent to become the status."""
+        of_cluster = f"patch EtcdCluster {NAMING.name}"
+        return [body for request, body in self.server.sent if request == of_cluster]
 
     async def settle(self, cluster: EtcdCluster) -> EtcdCluster:
         """As the ServingOperators: nobody else is there."""
@@ -118,20 +145,6 @@ class Stage:
         """As the EventRecorder; `always` is how an effect is told from a state."""
         assert regarding == Regarding(NAMING.namespace, NAMING.name, UID)
         self.told.append((f"{kind}!" if always else kind, reason, message))
-
-    async def merge_patch(
-        self, kind: Kind, namespace: str, name: str, patch: Json, *, subresource: str = ""
-    ) -> Json:
-        """As the API server: stores the status."""
-        assert (kind, namespace, name) == (CLUSTERS, NAMING.namespace, NAMING.name)
-        assert subresource == "status", "all other changes are the Performer's"
-        if self.write_error is not None:
-            raise self.write_error
-        self.written.append(patch)
-        status = EtcdClusterStatus.model_validate(patch["status"])
-        self.snapshot = with_cluster(self.snapshot, status=status)
-        version = str(7 + len(self.written))
-        return {**raw_cluster({"size": 3}, resourceVersion=version), "status": patch["status"]}
 
     def counted(self) -> dict[tuple[str, str], float]:
         """How many actions there were, by kind and result."""

@@ -87,6 +87,7 @@ from etcd_operator.runtime.kubernetes.api import (
     JOBS,
     LEASES,
     RESTORES,
+    VOLUMES,
     Kind,
     KubeApi,
 )
@@ -107,8 +108,10 @@ from tests.builders.snapshots import (
     pod,
     raw_cluster,
 )
+from tests.builders.volumes import bound_volume
 from tests.fakes.clock import LoopClock
-from tests.fakes.recording_api import RecordingApi, Right
+from tests.fakes.kubernetes import FAIR, Weather
+from tests.fakes.rights_api import Right, RightsApi
 from tests.unit.deleted_kinds import find_deleted_kinds
 
 pytestmark = pytest.mark.looptime
@@ -144,7 +147,7 @@ def every_action() -> list[Action]:
         SetFinalizer(True, UID, "7"),
         SetFinalizer(False, UID, "7"),
         ResizeClaim(NAMING.claim(0), "u", Quantity.parse("2Gi")),
-        RequestBackup("db-before-deletion-0a1b2c3d", "why", {}),
+        RequestBackup("db-0a1b", "why", {"metadata": {"name": "db-0a1b"}}),
         LabelPod(NAMING.member(0), "u", "voter"),
         QuarantineDisk(NAMING.claim(0), "u", "v"),
         RetainVolume(NAMING.claim(0), "u", "v"),
@@ -182,17 +185,22 @@ async def let_run(*parts: Any) -> None:
         assert isinstance(result, asyncio.CancelledError), result
 
 
-async def perform_everything(api: KubeApi, recording: RecordingApi) -> None:
+IN_VAIN = Weather(error=lambda: Conflict("it has changed", 409), only_writes=True)
+
+
+async def perform_everything(api: RightsApi) -> None:
     """Carry out every action, with success and in vain."""
+    volume = bound_volume("n1")
+    volume["spec"] |= {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}}
+    api.server.put(VOLUMES, "v", volume)
     clock = LoopClock()
     stores = CertificateSecrets(api, clock), AuthCache(clock)
     performer = ActionHandlers(api, Caches(api), pool(), *stores)
-    for conflict in (False, True):
-        recording.conflict = conflict
+    for weather in (FAIR, IN_VAIN):
+        api.server.change(weather)
         for action in every_action():
             with contextlib.suppress(Conflict, NotFound):
                 await performer.perform(action, formed(3))
-    recording.conflict = False
 
 
 def task_manifest(kind: Kind) -> Json:
@@ -200,7 +208,7 @@ def task_manifest(kind: Kind) -> Json:
     return {"metadata": {"namespace": NAMING.namespace, "name": "x", "uid": "u"}}
 
 
-async def perform_every_task(api: KubeApi, recording: RecordingApi) -> None:
+async def perform_every_task(api: RightsApi) -> None:
     """Carry out every action of backups and restores, with success and in vain."""
     tasks = TaskCaches(api)
     performer = TaskActionHandlers(api, Caches(api), tasks)
@@ -211,12 +219,11 @@ async def perform_every_task(api: KubeApi, recording: RecordingApi) -> None:
         SetRestoreFinalizer("x", "u", "1", ()),
     ]
     assert {type(action) for action in actions} == set(get_args(TaskAction)), "one has no sample"
-    for conflict in (False, True):
-        recording.conflict = conflict
+    for weather in (FAIR, IN_VAIN):
+        api.server.change(weather)
         for action in actions:
             with contextlib.suppress(Conflict):
                 await performer.perform(action, NAMING.namespace)
-    recording.conflict = False
 
 
 async def make_task_passes(api: KubeApi, events: EventRecorder) -> None:
@@ -234,10 +241,10 @@ async def make_task_passes(api: KubeApi, events: EventRecorder) -> None:
 
 async def find_needed() -> set[Right]:
     """Return every right that any request of the operator needs."""
-    recording = RecordingApi()
-    api = cast(KubeApi, recording)
-    await perform_everything(api, recording)
-    await perform_every_task(api, recording)
+    needed: set[Right] = set()
+    await perform_everything(RightsApi(needed))
+    await perform_every_task(RightsApi(needed))
+    api = RightsApi(needed)
     caches, clock = Caches(api), LoopClock()
     events = EventRecorder(api, clock)
     await let_run(caches.run(), events.run())
@@ -268,11 +275,12 @@ async def find_needed() -> set[Right]:
     await make_task_passes(api, events)
     election = Election(api, clock, NAMESPACE, "me")
     await let_run(events.run(), election.hold(lambda: asyncio.sleep(3600)))
-    return recording.needed
+    return needed
 
 
-async def ask_for_hosts(api: KubeApi) -> None:
+async def ask_for_hosts(api: RightsApi) -> None:
     """Look for the node of a Pod that cannot end, and for that of a disk that waits for its own."""
+    api.server.put(VOLUMES, "v", bound_volume("n1"))
     end = datetime(2026, 1, 1, tzinfo=UTC)
     ending = pod(0, deleting=True, ends_by=end, node="n1")
     waiting = pod(1, node="", problem=PodProblem("Unschedulable", ""))
@@ -303,16 +311,14 @@ def granted(granting: Iterable[Json]) -> set[Right]:
 
 
 async def test_the_rights_are_what_the_code_asks_for() -> None:
-    needed = {right for right in await find_needed() if right[1] != LEASES.plural}
+    asked = await find_needed()
+    of_the_election = {right for right in asked if right[1] == LEASES.plural}
+    needed = asked - of_the_election
     allowed = granted(RULES) - {FOR_OWNERSHIP}
     assert needed - allowed == set(), "missing"
     assert allowed - needed == set(), "nobody asks for them"
     assert FOR_OWNERSHIP in granted(RULES)
-
-
-async def test_the_rights_to_the_lease_are_what_the_election_asks_for() -> None:
-    needed = {right for right in await find_needed() if right[1] == LEASES.plural}
-    assert granted(LEASE_RULES) == needed
+    assert granted(LEASE_RULES) == of_the_election
 
 
 def test_only_our_own_lease_can_be_read_or_changed() -> None:

@@ -15,56 +15,58 @@ from etcd_operator.core.objects.drift import Difference
 from etcd_operator.core.objects.field_managers import find_manager
 from etcd_operator.errors import Forbidden, Invalid, KubeError
 from etcd_operator.json_types import Json
-from etcd_operator.runtime.kubernetes.api import Kind
+from etcd_operator.runtime.engine.caches import KINDS
 from tests.builders.actions import brief
 from tests.builders.lost_members import WIPED, ended
 from tests.builders.refusals import refuse
-from tests.builders.snapshots import change_child, change_pod, formed, growing, new, with_spec
+from tests.builders.snapshots import (
+    NAMING,
+    change_child,
+    change_pod,
+    formed,
+    growing,
+    new,
+    with_spec,
+)
 from tests.harnesses.reconciler import Stage, shrinking
 
 Change = Callable[[Json], object]
 
 
 class Server(Stage):
-    """Keeps what is applied, as `admission` makes it; `rival` changes it back between passes."""
+    """Applies objects as `admission` makes them; `rival` changes one back between passes."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__(snapshot)
-        self.admission: Change = lambda _: None
         self.rival: Change = lambda _: None
-        self.manager = "kubectl-set"
-        self.writes = 0
         for child in snapshot.children.values():
             self._store(child.kind, child.body)
 
     async def perform(self, action: Action, snapshot: Snapshot) -> None:
-        """Merge the manifest into the live object, as a server-side apply."""
+        """Apply the object, and let the watch tell of it."""
         await super().perform(action, snapshot)
         if isinstance(action, ApplyObject):
-            live = snapshot.children[action.kind, action.name].body
-            merged = {**live, **copy.deepcopy(action.manifest)}
-            merged["metadata"] = {**live["metadata"], **action.manifest["metadata"]}
-            self.admission(merged)
-            self._write(action.kind, merged)
+            self._show(await self.api.apply(KINDS[action.kind], action.manifest))
 
-    def _write(self, kind: str, body: Json) -> None:
-        before = self.snapshot.children[kind, body["metadata"]["name"]].body
-        if {**before, "metadata": 0} != {**body, "metadata": 0}:
-            self.writes += 1
-            metadata = body["metadata"]
-            metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+    def edit(self, kind: str, body: Json) -> None:
+        """Somebody else changes an object with kubectl."""
+        fields: Json = {"f:spec": {"f:replicas": {}, "f:serviceName": {}}}
+        body["metadata"]["managedFields"] = [{"manager": "kubectl-set", "fieldsV1": fields}]
         self._store(kind, body)
 
     def _store(self, kind: str, body: Json) -> None:
+        name = body["metadata"]["name"]
+        self._show(self.server.put(KINDS[kind], name, body, NAMING.namespace))
+
+    def _show(self, body: Json) -> None:
+        kind = body["kind"]
         self.caches.children[kind].observe(copy.deepcopy(body))
         self.snapshot = change_child(self.snapshot, kind, body["metadata"]["name"], body=body)
 
-    async def get(self, kind: Kind, _namespace: str, name: str) -> Json:
-        """As the API server, with who has set what."""
-        live = copy.deepcopy(self.snapshot.children[kind.name, name].body)
-        fields: Json = {"f:spec": {"f:replicas": {}, "f:serviceName": {}}}
-        live["metadata"]["managedFields"] = [{"manager": self.manager, "fieldsV1": fields}]
-        return live
+    @property
+    def writes(self) -> int:
+        """How often the StatefulSet has changed since it is there."""
+        return [body["kind"] for _, _, body in self.server.history].count("StatefulSet") - 1
 
     async def live(self, seconds: int, every: int = 5) -> None:
         """Make a pass every few seconds for so long; the rival is quicker."""
@@ -74,7 +76,7 @@ class Server(Stage):
             body = copy.deepcopy(live.body)
             self.rival(body)
             if body != live.body:
-                self._store("StatefulSet", bump(body))
+                self.edit("StatefulSet", body)
             await self.make_pass()
             self.clock.seconds += every
             self.snapshot = replace(self.snapshot, now=self.clock.now())
@@ -88,13 +90,6 @@ class Server(Stage):
         """The condition as it was last written."""
         conditions = self.written[-1]["status"]["conditions"]
         return next((c for c in conditions if c["type"] == kind), {})
-
-
-def bump(body: Json) -> Json:
-    """Another version of an object."""
-    metadata = {**body["metadata"]}
-    metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
-    return {**body, "metadata": metadata}
 
 
 def etcd(body: Json) -> Json:
@@ -114,7 +109,7 @@ MIRROR = "mirror.local/etcd:v3.5.21"
 async def test_what_admission_makes_of_our_object_is_accepted() -> None:
     """A policy that rewrites images: the next write would be answered in the same way."""
     stage = Server(formed(3))
-    stage.admission = lambda body: etcd(body).update(image=MIRROR)
+    stage.server.admission = lambda body: etcd(body).update(image=MIRROR)
     stage.snapshot = with_spec(stage.snapshot, resources={"limits": {"memory": "600Mi"}})
     await stage.live(300)
     assert stage.applied == 1
@@ -138,7 +133,7 @@ async def test_what_the_api_server_drops_is_not_written_again_and_nobody_is_both
         for each in body["spec"]["template"]["spec"].get("tolerations", ()):
             each.pop("tolerationSeconds", None)
 
-    stage.admission = drop
+    stage.server.admission = drop
     toleration = {"operator": "Exists", "tolerationSeconds": 0, "value": ""}
     stage.snapshot = with_spec(stage.snapshot, podTemplate={"tolerations": [toleration]})
     await stage.live(60)
@@ -176,7 +171,7 @@ async def test_a_variable_that_admission_adds_is_removed_by_ever_fewer_writes() 
     def inject(body: Json) -> None:
         etcd(body).update(env=[*etcd(body)["env"], {"name": "ETCD_QUOTA", "value": "1"}])
 
-    stage.admission = inject
+    stage.server.admission = inject
     stage.snapshot = with_spec(stage.snapshot, resources={"limits": {"memory": "600Mi"}})
     await stage.live(3600, every=20)
     assert stage.applied <= 4 + 3600 / 300 + 2
@@ -191,7 +186,7 @@ async def test_single_edits_are_taken_back_at_once_however_many() -> None:
         assert live is not None
         body = copy.deepcopy(live.body)
         etcd(body).update({"image": f"x:{number}"} if number % 2 else {"command": ["sleep"]})
-        stage._store("StatefulSet", bump(body))
+        stage.edit("StatefulSet", body)
         before = stage.applied
         await stage.live(400, every=400)
         assert stage.applied == before + 1

@@ -23,6 +23,7 @@ from etcd_operator.errors import (
     EtcdUnreachable,
     Forbidden,
     Invalid,
+    KubeError,
     KubeUnavailable,
     NotFound,
     OperatorError,
@@ -31,7 +32,6 @@ from etcd_operator.errors import (
 from etcd_operator.runtime.engine import reconciler as reconciler_module
 from etcd_operator.runtime.engine.controller import Requeue
 from etcd_operator.runtime.engine.reconciler import REFUSALS_AT_PACE
-from etcd_operator.runtime.kubernetes.api import CLUSTERS
 from tests.builders.actions import brief
 from tests.builders.diverging import differing
 from tests.builders.snapshots import (
@@ -42,7 +42,6 @@ from tests.builders.snapshots import (
     formed,
     member_id,
     new,
-    raw_cluster,
     settled,
     silent,
     with_cluster,
@@ -250,7 +249,7 @@ async def test_clusters_repeat_themselves_for_themselves() -> None:
     """A new cluster of the same name does what the one before it did."""
     stage = Stage(unlabelled())
     await stage.make_pass()
-    stage.caches.observe(CLUSTERS.name, raw_cluster({"size": 3}, uid="u2", resourceVersion="20"))
+    stage.put_cluster(uid="u2")
     assert await stage.make_pass() == Requeue(0.0)
 
 
@@ -258,9 +257,9 @@ async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(reconciler_module, "REMEMBERED", 1)
     stage = Stage(unlabelled())
     await stage.make_pass()
-    stage.caches.observe(CLUSTERS.name, raw_cluster({"size": 3}, uid="u2", resourceVersion="20"))
+    stage.put_cluster(uid="u2")
     await stage.make_pass()
-    stage.caches.observe(CLUSTERS.name, raw_cluster({"size": 3}, resourceVersion="21"))
+    stage.put_cluster()
     assert await stage.make_pass() == Requeue(0.0), "forgotten is worth one more try"
 
 
@@ -296,12 +295,11 @@ async def test_a_finalizer_that_was_refused_hinders_no_status() -> None:
 
 
 @pytest.mark.parametrize("error", [Conflict("it has changed", 409), NotFound("gone", 404)])
-async def test_a_status_that_came_too_late_is_no_failure(error: OperatorError) -> None:
+async def test_a_status_that_came_too_late_is_no_failure(error: KubeError) -> None:
     stage = Stage(with_status(formed(3), phase="Creating"))
-    stage.write_error = error
+    stage.server.refusals.append(error)
     assert await stage.make_pass() == Requeue(None)
     assert stage.told == [], "what was not written will be told when it is"
-    stage.write_error = None
     await stage.make_pass()
     assert [reason for _, reason, _ in stage.told] == ["Healthy"]
 
@@ -309,19 +307,19 @@ async def test_a_status_that_came_too_late_is_no_failure(error: OperatorError) -
 async def test_a_status_that_comes_too_late_again_and_again_backs_off() -> None:
     """The watch does not tell what is newer: asking every second would change nothing."""
     stage = Stage(with_status(formed(3), phase="Creating"))
-    stage.write_error = Conflict("it has changed", 409)
+    late = Conflict("it has changed", 409)
+    stage.server.refusals += [late] * 3
     wakes = [await stage.make_pass() for _ in range(3)]
     assert wakes == [Requeue(None), Requeue(None, failure=True), Requeue(None, failure=True)]
-    stage.write_error = None
     assert [await stage.make_pass() for _ in range(2)] == [Requeue(None)] * 2
     stage.snapshot = with_status(stage.snapshot, phase="Creating")
-    stage.write_error = Conflict("it has changed", 409)
+    stage.server.refusals.append(late)
     assert await stage.make_pass() == Requeue(None), "once is usual"
 
 
 async def test_a_status_that_could_not_be_written_is_a_failure() -> None:
     stage = Stage(with_status(formed(3), phase="Creating"))
-    stage.write_error = KubeUnavailable("503", 503)
+    stage.server.refusals.append(KubeUnavailable("503", 503))
     with pytest.raises(KubeUnavailable):
         await stage.make_pass()
 

@@ -15,13 +15,13 @@ from etcd_operator.core.lifecycle.serving_operator import (
     Serving,
     judge_serving,
 )
-from etcd_operator.errors import Conflict, Forbidden, KubeError
-from etcd_operator.json_types import Json
+from etcd_operator.errors import Forbidden
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
-from etcd_operator.runtime.kubernetes.api import CLUSTERS, Kind, KubeApi
+from etcd_operator.runtime.kubernetes.api import CLUSTERS
 from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
 from tests.builders.snapshots import NAMING, NOW, formed, raw_cluster, with_cluster
+from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
 from tests.harnesses.reconciler import StoppedClock
 
 STAMP = "2026-03-04T05:06:07Z"  # NOW
@@ -87,12 +87,10 @@ class Shared:
     """One EtcdCluster for several operators, each with caches of its own."""
 
     def __init__(self) -> None:
-        self.live = raw_cluster({"size": 1}, annotations={})
-        self.error: KubeError | None = None
-        self.writes = 0
-        self.asked = 0
+        self.server = ApiServer()
         self.told: list[tuple[str, str]] = []
         self.clock = StoppedClock()
+        self.strip()
 
     def operator(self, own: str) -> Operator:
         """An operator that is installed in this namespace."""
@@ -100,24 +98,18 @@ class Shared:
 
     def strip(self) -> None:
         """Somebody replaces it by one without annotations."""
-        version = str(int(self.live["metadata"]["resourceVersion"]) + 1)
-        self.live = raw_cluster({"size": 1}, annotations={}, resourceVersion=version)
+        raw = raw_cluster({"size": 1}, annotations={})
+        self.server.put(CLUSTERS, NAMING.name, raw, NAMING.namespace)
 
-    async def merge_patch(self, kind: Kind, _namespace: str, _name: str, patch: Json) -> Json:
-        """As the API server."""
-        assert kind is CLUSTERS
-        self.asked += 1
-        if self.error:
-            raise self.error
-        metadata = self.live["metadata"]
-        if patch["metadata"]["resourceVersion"] != metadata["resourceVersion"]:
-            raise Conflict("it has changed", 409)
-        self.writes += 1
-        merged = {**metadata["annotations"], **patch["metadata"]["annotations"]}
-        annotations = {key: value for key, value in merged.items() if value is not None}
-        version = str(int(metadata["resourceVersion"]) + 1)
-        self.live = raw_cluster({"size": 1}, annotations=annotations, resourceVersion=version)
-        return self.live
+    def show_to(self, caches: Caches) -> None:
+        """The watch of an operator tells of it."""
+        (live,) = self.server.find(CLUSTERS.name)
+        caches.observe(CLUSTERS.name, live)
+
+    def refuse_writes(self) -> None:
+        """A policy is against annotations."""
+        error = Forbidden("annotations are not allowed", 403)
+        self.server.change(Weather(error=lambda: error))
 
     def record(self, about: Regarding, kind: str, reason: str, message: str) -> None:
         """As the EventRecorder."""
@@ -140,15 +132,14 @@ class Operator:
     def __init__(self, shared: Shared, own: str) -> None:
         self.own = own
         self.shared = shared
-        self.caches = Caches(cast(KubeApi, shared))
-        self.operators = ServingOperators(
-            cast(KubeApi, shared), self.caches, cast(EventRecorder, shared), shared.clock, own
-        )
+        api, recorder = InMemoryApi(shared.server), cast(EventRecorder, shared)
+        self.caches = Caches(api)
+        self.operators = ServingOperators(api, self.caches, recorder, shared.clock, own)
 
     async def look(self, *, late: bool = False) -> bool:
         """Whether it serves; `late` with what its caches had."""
         if not late:
-            self.caches.observe(CLUSTERS.name, self.shared.live)
+            self.shared.show_to(self.caches)
         known = self.caches.clusters.get(NAMING.namespace, NAMING.name)
         assert known is not None
         return await self.operators.settle(known) is not None
@@ -160,7 +151,7 @@ async def test_of_two_operators_one_serves_and_the_other_says_so_once() -> None:
     assert await shared.live_on(3600, one, other) == ["one"]
     assert [reason for reason, _ in shared.told] == ["ServedByAnother"]
     assert "The operator in namespace one serves EtcdCluster db" in shared.told[0][1]
-    assert shared.writes <= 1 + 2 * 7, "a question and an answer every ten minutes"
+    assert len(shared.server.effects) <= 1 + 2 * 7, "a question and an answer every ten minutes"
 
 
 async def test_an_operator_that_is_gone_holds_nothing_for_long() -> None:
@@ -175,28 +166,28 @@ async def test_a_new_version_of_the_same_operator_goes_on_at_once() -> None:
     shared = Shared()
     assert await shared.live_on(10, shared.operator("one")) == ["one"]
     assert await shared.live_on(10, shared.operator("one")) == ["one"]
-    assert shared.writes == 1
+    assert len(shared.server.effects) == 1
 
 
 async def test_who_writes_from_an_old_view_comes_too_late() -> None:
     shared = Shared()
     one, other = shared.operator("one"), shared.operator("other")
-    other.caches.observe(CLUSTERS.name, shared.live)
+    shared.show_to(other.caches)
     assert await one.look()
     assert not await other.look(late=True)
 
 
 async def test_a_policy_against_annotations_leaves_the_cluster_served() -> None:
     shared = Shared()
-    shared.error = Forbidden("annotations are not allowed", 403)
+    shared.refuse_writes()
     assert await shared.operator("one").look()
 
 
 async def test_a_write_that_is_refused_is_not_tried_in_every_pass() -> None:
     shared = Shared()
-    shared.error = Forbidden("annotations are not allowed", 403)
+    shared.refuse_writes()
     assert await shared.live_on(600, shared.operator("one")) == ["one"]
-    assert shared.asked <= 2
+    assert len(shared.server.requests) <= 2
 
 
 async def test_who_takes_the_claim_away_hands_the_cluster_to_nobody_else() -> None:

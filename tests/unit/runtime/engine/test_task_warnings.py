@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import cast
-from unittest.mock import AsyncMock, Mock
+from typing import Any
 
 import pytest
 
 from etcd_operator.errors import Forbidden
 from etcd_operator.json_types import Json
-from etcd_operator.runtime.engine import tasks as backups_module
 from etcd_operator.runtime.engine.caches import Caches
-from etcd_operator.runtime.engine.handlers.tasks import TaskActionHandlers
 from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.engine.tasks import BackupReconciler, RestoreReconciler
-from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
+from etcd_operator.runtime.kubernetes.api import BACKUPS, CLUSTERS, EVENTS, JOBS, PODS, RESTORES
 from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.process.metrics import Metrics
-from tests.builders.snapshots import raw_cluster
+from tests.builders.snapshots import NAMING, raw_cluster
 from tests.fakes.clock import LoopClock
+from tests.fakes.kubernetes import ApiServer, InMemoryApi
 
 EVENT: Json = {
     "type": "Warning",
@@ -31,20 +28,23 @@ EVENT: Json = {
 REFUSAL = 'jobs.batch "b-1" is forbidden: ValidatingAdmissionPolicy owner denied request: no label'
 
 
-class Site:
-    """Reconcilers over caches that hold these objects."""
+def refuse_creation(_: str, verb: str) -> tuple[float, float]:
+    """Let a policy be against every new object."""
+    if verb == "create":
+        raise Forbidden(REFUSAL, 403)
+    return (0.0, 0.0)
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, refusal: str = "") -> None:
-        self.statuses: list[Json] = []
-        self.asked: list[str] = []
+
+class Site:
+    """Reconcilers over an API server in memory."""
+
+    def __init__(self, server: ApiServer | None = None) -> None:
+        self.server = server or ApiServer()
+        self.server.warn("uid-b-1", EVENT)
         self.clock = LoopClock()
-        api = cast(KubeApi, self)
+        api = InMemoryApi(self.server)
         self.tasks, caches = TaskCaches(api), Caches(api)
-        performer = AsyncMock(spec=TaskActionHandlers)
-        if refusal:
-            performer.perform.side_effect = Forbidden(refusal, 403)
-        monkeypatch.setattr(backups_module, "TaskActionHandlers", lambda *_: performer)
-        recorder = cast(EventRecorder, Mock())
+        recorder = EventRecorder(api, self.clock)
         parts = (api, caches, self.tasks, recorder, Metrics(), self.clock, "operator:1")
         self.backups = BackupReconciler(*parts)
         self.restores = RestoreReconciler(*parts, domain="cluster.local")
@@ -54,63 +54,54 @@ class Site:
             "members": [{"name": "db-0", "clientURL": "http://db-0.db-peer:2379"}],
             "conditions": [{"type": "QuorumHealthy", "status": "True"}],
         }
-        caches.clusters.observe(raw)
+        caches.clusters.observe(self.server.put(CLUSTERS, NAMING.name, raw, "team"))
 
-    async def list_pages(
-        self, _kind: Kind, _namespace: str, _labels: str = "", *, field_selector: str = ""
-    ) -> AsyncIterator[Json]:
-        """As the API server: Events of one object."""
-        self.asked.append(field_selector)
-        yield {"items": [EVENT] if field_selector.endswith("=uid-b-1") else []}
+    @property
+    def asked(self) -> list[str]:
+        """Which Events were asked for."""
+        reads = [r for r in self.server.requests if (r.verb, r.kind) == ("list", EVENTS.name)]
+        return [r.name.removeprefix("team ") for r in reads]
 
-    async def merge_patch(
-        self, _kind: Kind, _namespace: str, _name: str, patch: Json, *, subresource: str = ""
-    ) -> Json:
-        """As the API server: stores the status."""
-        assert subresource == "status"
-        self.statuses.append(patch["status"])
-        version = str(len(self.statuses) + 1)
-        return self.object(patch["metadata"]["uid"], version, patch["status"])
+    @property
+    def statuses(self) -> list[Json]:
+        """What was written into statuses, one after the other."""
+        return [body["status"] for _, body in self.server.sent if "status" in body]
 
-    def object(self, uid: str, version: str = "1", status: Json | None = None) -> Json:
-        """An EtcdBackup or an EtcdRestore."""
-        spec: Json = {"clusterName": "db", "storageType": "S3", "s3": {"bucket": "b"}}
-        if uid == "restore-uid":
-            template = {"size": 1, "version": "v3.6.16"}
-            source = {"url": "s3://b/x.json"}
-            spec = {"source": source, "clusterName": "new", "clusterTemplate": template}
-        metadata = {"namespace": "team", "name": uid[0], "uid": uid, "resourceVersion": version}
-        return {"metadata": {**metadata, "generation": 1}, "spec": spec, "status": status or {}}
+    def back_up(self) -> None:
+        """The user creates an EtcdBackup."""
+        spec = {"clusterName": "db", "storageType": "S3", "s3": {"bucket": "b"}}
+        body = {"metadata": {"uid": "backup-uid", "generation": 1}, "spec": spec, "status": {}}
+        self.tasks.backups.observe(self.server.put(BACKUPS, "b", body, "team"))
 
-    def job(self, age: float) -> Json:
-        """A Job without a Pod, so many seconds old."""
+    def restore(self, **status: Any) -> None:
+        """The user creates an EtcdRestore."""
+        template = {"size": 1, "version": "v3.6.16"}
+        source = {"url": "s3://b/x.json"}
+        spec = {"source": source, "clusterName": "new", "clusterTemplate": template}
+        body = {"metadata": {"uid": "restore-uid", "generation": 1}, "spec": spec, "status": status}
+        self.tasks.restores.observe(self.server.put(RESTORES, "r", body, "team"))
+
+    def start_job(self, age: float) -> None:
+        """The Job of the EtcdBackup is so many seconds old, and has no Pod."""
         created = self.clock.now() - timedelta(seconds=age)
-        return {
-            "metadata": {
-                "namespace": "team",
-                "name": "b-1",
-                "uid": "uid-b-1",
-                "resourceVersion": "1",
-                "creationTimestamp": created.isoformat(),
-                "annotations": {"etcd.etcd.io/task-of": "EtcdBackup/b"},
-                "ownerReferences": [{"uid": "backup-uid", "controller": True}],
-            }
+        metadata = {
+            "uid": "uid-b-1",
+            "creationTimestamp": created.isoformat(),
+            "annotations": {"etcd.etcd.io/task-of": "EtcdBackup/b"},
+            "ownerReferences": [{"uid": "backup-uid", "controller": True}],
         }
+        self.tasks.jobs.observe(self.server.put(JOBS, "b-1", {"metadata": metadata}, "team"))
 
-    def pod(self, phase: str) -> Json:
-        """Its Pod."""
-        return {
-            "metadata": {
-                "namespace": "team",
-                "name": "b-1-x",
-                "uid": "pod-b-1",
-                "resourceVersion": "1",
-                "labels": {"batch.kubernetes.io/job-name": "b-1"},
-                "annotations": {"etcd.etcd.io/task-of": "EtcdBackup/b"},
-                "ownerReferences": [{"uid": "uid-b-1", "controller": True}],
-            },
-            "status": {"phase": phase},
+    def start_pod(self, phase: str) -> None:
+        """The Job has a Pod."""
+        metadata = {
+            "uid": "pod-b-1",
+            "labels": {"batch.kubernetes.io/job-name": "b-1"},
+            "annotations": {"etcd.etcd.io/task-of": "EtcdBackup/b"},
+            "ownerReferences": [{"uid": "uid-b-1", "controller": True}],
         }
+        body = {"metadata": metadata, "status": {"phase": phase}}
+        self.tasks.pods.observe(self.server.put(PODS, "b-1-x", body, "team"))
 
 
 def completed(status: Json) -> Json:
@@ -129,13 +120,13 @@ def completed(status: Json) -> Json:
     ],
 )
 async def test_events_are_read_only_where_a_pod_is_missing_or_has_not_begun(
-    monkeypatch: pytest.MonkeyPatch, age: float, phase: str, asked: list[str]
+    age: float, phase: str, asked: list[str]
 ) -> None:
-    site = Site(monkeypatch)
-    site.tasks.backups.observe(site.object("backup-uid"))
-    site.tasks.jobs.observe(site.job(age))
+    site = Site()
+    site.back_up()
+    site.start_job(age)
     if phase:
-        site.tasks.pods.observe(site.pod(phase))
+        site.start_pod(phase)
     await site.backups.reconcile("team", "b")
     assert site.asked == asked
     said = site.statuses[-1]
@@ -146,11 +137,9 @@ async def test_events_are_read_only_where_a_pod_is_missing_or_has_not_begun(
         assert said["message"] == "Job b-1 is running."
 
 
-async def test_a_refused_job_is_in_the_condition_in_the_words_of_who_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    site = Site(monkeypatch, REFUSAL)
-    site.tasks.backups.observe(site.object("backup-uid"))
+async def test_a_refused_job_is_in_the_condition_in_the_words_of_who_refused() -> None:
+    site = Site(ApiServer(refuse_creation))
+    site.back_up()
     wake = await site.backups.reconcile("team", "b")
     assert wake.failure
     status = site.statuses[-1]
@@ -161,11 +150,9 @@ async def test_a_refused_job_is_in_the_condition_in_the_words_of_who_refused(
     assert len(site.statuses) == 1, "the same refusal is written once"
 
 
-async def test_a_refused_cluster_is_made_when_it_is_refused_no_more(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    site = Site(monkeypatch, REFUSAL)
-    site.tasks.restores.observe(site.object("restore-uid"))
+async def test_a_refused_cluster_is_made_when_it_is_refused_no_more() -> None:
+    site = Site(ApiServer(refuse_creation))
+    site.restore()
     await site.restores.reconcile("team", "r")  # which backup it is
     for _ in range(2):
         await site.restores.reconcile("team", "r")
@@ -175,11 +162,9 @@ async def test_a_refused_cluster_is_made_when_it_is_refused_no_more(
         assert REFUSAL in completed(status)["message"]
 
 
-async def test_what_has_begun_stays_begun_while_its_next_step_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    site = Site(monkeypatch, REFUSAL)
-    site.tasks.restores.observe(site.object("restore-uid", status={"phase": "Running"}))
+async def test_what_has_begun_stays_begun_while_its_next_step_is_refused() -> None:
+    site = Site(ApiServer(refuse_creation))
+    site.restore(phase="Running")
     for _ in range(2):
         await site.restores.reconcile("team", "r")
     assert completed(site.statuses[-1])["reason"] == "RefusedByKubernetes"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -10,10 +10,10 @@ from etcd_operator.core.model.naming import ANNOTATION_CHANGED_BY, ANNOTATION_TE
 from etcd_operator.errors import Forbidden
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.upgrade_turns import LONGEST_TURN, RESERVED_FOR, Turns
-from etcd_operator.runtime.kubernetes.api import KubeApi
 from tests.builders.operator_upgrades import older, other_probe
 from tests.builders.refusals import refuse
 from tests.builders.snapshots import formed, raw_cluster
+from tests.fakes.kubernetes import InMemoryApi
 from tests.harnesses.reconciler import Stage, StoppedClock
 
 
@@ -22,7 +22,7 @@ class Fleet:
 
     def __init__(self, limit: int = 2) -> None:
         self.clock = StoppedClock()
-        self.caches = Caches(cast(KubeApi, self))
+        self.caches = Caches(InMemoryApi())
         self.turns = Turns(self.caches, self.clock, limit)
         self.version = 0
 

@@ -17,7 +17,7 @@ from etcd_operator.runtime.kubernetes.api import CONFIG_MAPS
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
 from tests.fakes.http_api import LIST_FAULTS, WATCH_FAULTS, FakeApi, connect
-from tests.fakes.kubernetes import InMemoryApi
+from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
 
 Store = Cache[tuple[str, int]]
 
@@ -171,22 +171,14 @@ async def test_a_server_that_asks_for_a_pause_gets_it(
     monkeypatch: pytest.MonkeyPatch, asked: float, waited: float
 ) -> None:
     monkeypatch.setattr(cache_module, "LONGEST_ASKED", 60.0)
-    tries: list[float] = []
-
-    class Busy(InMemoryApi):
-        """Has other things to do."""
-
-        async def list_pages(self, *_: object, **__: object) -> AsyncIterator[Json]:
-            """Refuse."""
-            tries.append(asyncio.get_running_loop().time())
-            raise KubeUnavailable("slow down", 429, retry_after=asked)
-            yield {}
-
-    store: Store = Cache(Busy(), CONFIG_MAPS, lambda _: ("", 0), lambda _: "db")
+    server = ApiServer()
+    server.change(Weather(error=lambda: KubeUnavailable("slow down", 429, retry_after=asked)))
+    store: Store = Cache(InMemoryApi(server), CONFIG_MAPS, lambda _: ("", 0), lambda _: "db")
     task = asyncio.create_task(store.run())
     await asyncio.sleep(waited * 2.5)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+    tries = [request.at for request in server.requests]
     assert tries == pytest.approx([0, waited, waited * 2])
 
 
