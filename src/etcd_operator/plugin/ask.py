@@ -4,7 +4,40 @@ from __future__ import annotations
 
 import sys
 
+from etcd_operator.errors import OperatorError
+from etcd_operator.json_types import Json
 from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.session import Session
+
+
+async def confirm_change(
+    own: Session,
+    cluster: Json,
+    plan: str,
+    *,
+    yes: bool,
+    spec: Json | None = None,
+    replaced: tuple[str, ...] = (),
+) -> None:
+    """Show what a change of the EtcdCluster does, with the operator's steps to the end, and ask.
+
+    `spec` is a merge patch; `replaced` are members whose replacement is asked for. A preview that
+    cannot be had is no reason not to ask. Raises PluginError unless the answer is yes.
+    """
+    if not yes:
+        await _show_steps(own, cluster, spec or {}, replaced)
+    confirm(plan, yes=yes)
+
+
+async def _show_steps(own: Session, cluster: Json, spec: Json, replaced: tuple[str, ...]) -> None:
+    from etcd_operator.plugin import console, planning, preview
+
+    try:
+        view = await planning.foresee(own, cluster, spec, replaced)
+    except OperatorError as error:
+        sys.stderr.write(f"The operator's steps cannot be previewed: {error}\n")
+        return
+    console.open_console(to_stderr=True).print(preview.render(view))
 
 
 def confirm(plan: str, *, yes: bool) -> None:

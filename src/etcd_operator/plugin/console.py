@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 WIDTH = 160
 
 
-def open_console() -> Console:
+def open_console(*, to_stderr: bool = False) -> Console:
     """Return the console for people; plain text where the output is no terminal."""
     from rich.console import Console
 
-    return Console(
-        width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=False, markup=False
-    )
+    stream = sys.stderr if to_stderr else sys.stdout
+    width = None if stream.isatty() else WIDTH
+    return Console(width=width, highlight=False, soft_wrap=False, markup=False, stderr=to_stderr)
 
 
 def show(view: Any, output: Output, render: Callable[[Any], RenderableType]) -> None:

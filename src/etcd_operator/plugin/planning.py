@@ -15,18 +15,20 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan import explain
 from etcd_operator.errors import OperatorError
 from etcd_operator.json_types import Json
-from etcd_operator.plugin import recordings
+from etcd_operator.plugin import preview, recordings
 from etcd_operator.plugin.clusters import find_cluster
 from etcd_operator.plugin.exits import Exit, PluginError
-from etcd_operator.plugin.observation import observe
+from etcd_operator.plugin.observation import Observation, observe
 from etcd_operator.plugin.session import Session
 from etcd_operator.simulation.change import (
     Change,
     ChangeError,
     change_spec,
+    merge,
     replace_members,
     set_fields,
 )
+from etcd_operator.simulation.predict import predict
 
 NEW_UID = "00000000-0000-4000-8000-000000000000"
 
@@ -57,14 +59,28 @@ async def prepare(own: Session, wanted: Wanted) -> tuple[Snapshot, Change, tuple
         if error.code is not Exit.NOT_FOUND or wanted.manifest is None:
             raise
         return _begin_new(wanted.manifest, own.home), Change(), ("The cluster does not exist yet.",)
+    observed = await observe_now(own, raw)
+    return observed.snapshot, find_change(wanted, observed.snapshot), observed.assumptions
+
+
+async def observe_now(own: Session, raw: Json) -> Observation:
+    """Observe a cluster, with the operator's last recorded pass where that can be had."""
     last, why_not = None, ""
     try:
         document = await recordings.fetch(own, raw)
         last = recordings.read_passes(document, "The operator's answer")[-1]
     except OperatorError as error:
         why_not = str(error).rstrip(".")
-    observed = await observe(own, name, last, why_not)
-    return observed.snapshot, find_change(wanted, observed.snapshot), observed.assumptions
+    return await observe(own, raw["metadata"]["name"], last, why_not)
+
+
+async def foresee(own: Session, raw: Json, spec: Json, replaced: tuple[str, ...] = ()) -> Json:
+    """Return the preview of a merge patch of the spec, or of members to replace, as a document."""
+    observed = await observe_now(own, raw)
+    cluster = observed.snapshot.cluster
+    after = change_spec(cluster, merge(raw.get("spec") or {}, spec)) if spec else None
+    found = predict(observed.snapshot, Change(after, replaced=replaced))
+    return preview.describe(found, observed.assumptions)
 
 
 def find_change(wanted: Wanted, snapshot: Snapshot) -> Change:

@@ -55,6 +55,18 @@ def set_fields(spec: Json, assignments: Mapping[str, Any]) -> Json:
     return changed
 
 
+def merge(spec: Json, patch: Json) -> Json:
+    """Return a spec as a merge patch makes it (RFC 7386)."""
+    merged = {key: value for key, value in spec.items() if patch.get(key, value) is not None}
+    for key, value in patch.items():
+        if isinstance(value, dict):
+            before = spec.get(key)
+            merged[key] = merge(before if isinstance(before, dict) else {}, value)
+        elif value is not None:
+            merged[key] = value
+    return merged
+
+
 def change_spec(cluster: EtcdCluster, spec: Json) -> EtcdCluster:
     """Return an EtcdCluster with another spec; what cannot be understood are its flaws."""
     metadata = {

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
+from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.recording.recorded_pass import RecordedPass, write_pass, write_recording
 from etcd_operator.errors import Conflict, Forbidden, Invalid
 from etcd_operator.json_types import Json
+from etcd_operator.plugin import recordings
 from etcd_operator.plugin.change import find_lost
 from etcd_operator.runtime.kubernetes.api import BACKUPS, CLAIMS, CLUSTERS
 from tests.builders.plugin import Terminal
+from tests.builders.snapshots import formed
 from tests.fakes.kubernetes import Weather
 from tests.fakes.user_api import NAMESPACE, put_cluster, put_pods
 
@@ -108,6 +113,36 @@ def test_a_yes_goes_on(terminal: Terminal, answer: str) -> None:
     assert ended.code == 0
     assert "db-1, db-2 leave EtcdCluster db" in ended.err
     assert "their disks are deleted" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "steps"),
+    [
+        (("scale", "db", "1"), "Disks that are deleted: data-db-1, data-db-2."),
+        (("stop", "db"), "Pods that end: db-0, db-1, db-2."),
+        (("restart", "db"), "Pods that end: db-2, db-1, db-0."),
+        (("replace", "db-1"), "Disks that are deleted: data-db-1."),
+    ],
+)
+def test_the_operators_steps_are_shown_before_the_question(
+    terminal: Terminal, words: Sequence[str], steps: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = terminal.server.objects["EtcdCluster", NAMESPACE, "db"]
+    snapshot = formed(3, version=live["spec"]["version"])
+    live["metadata"] |= {"uid": snapshot.cluster.uid, "generation": snapshot.cluster.generation}
+    seen = write_pass(RecordedPass.of(snapshot, plan(snapshot), 0, ""))
+    fetch = AsyncMock(return_value=write_recording("0.1.0", [seen]))
+    monkeypatch.setattr(recordings, "fetch", fetch)
+    ended = terminal.type(*words, answer="n\n")
+    assert steps in ended.err, ended.err
+    assert ended.out == ""
+
+
+def test_a_preview_that_fails_is_no_reason_not_to_ask(terminal: Terminal) -> None:
+    terminal.server.objects["EtcdCluster", NAMESPACE, "db"]["status"] = {"members": "nonsense"}
+    ended = terminal.type("scale", "db", "1", answer="y\n")
+    assert ended.code == 0
+    assert "db-1, db-2 leave EtcdCluster db" in ended.err
 
 
 def test_growth_asks_for_nothing(terminal: Terminal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +19,15 @@ from tests.fakes.user_api import NAMESPACE, put_cluster
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    for name, seconds in (("LOOK_AGAIN", 0.001), ("PATIENCE", 0.05), ("BLOCKED_FOR", 0.02)):
-        monkeypatch.setattr(follow, name, seconds)
+    """A terminal whose time passes only while `follow` waits."""
+    now = [1000.0]
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    place = follow.__name__
+    monkeypatch.setattr(f"{place}.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(f"{place}.asyncio", SimpleNamespace(sleep=sleep))
     terminal = Terminal()
     put_cluster(terminal.server)
     return terminal
@@ -105,7 +113,6 @@ def test_a_connection_that_comes_back_is_no_end(
 def test_a_reason_that_blocks_for_a_moment_is_no_end(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "BLOCKED_FOR", 5.0)
     steps = (says("InvalidSpec"), says("Healthy", ready=True))
     assert play(terminal, monkeypatch, *steps)("scale", "db", "5", "--wait").code == 0
 

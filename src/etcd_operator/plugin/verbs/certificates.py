@@ -7,7 +7,7 @@ from typing import Final
 
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import console, session
-from etcd_operator.plugin.ask import confirm
+from etcd_operator.plugin.ask import confirm_change
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import (
     AllNamespaces,
@@ -128,13 +128,13 @@ async def _rotate(own: Session, name: str, *, yes: bool, wait: bool, timeout: fl
     cluster = await find_cluster(own, name)
     tls = _insist_on_tls(cluster)
     overlap = tls.get("caOverlap", "1h")
-    confirm(
-        f"All members of EtcdCluster {name} restart twice, one at a time. Clients have to reload "
-        f"ca.crt and their own certificate within {overlap} (caOverlap), twice.",
-        yes=yes,
-    )
     generation = int(tls.get("caGeneration") or 0) + 1
     security = {"tls": {"caGeneration": generation}}
+    told = (
+        f"All members of EtcdCluster {name} restart twice, one at a time. Clients have to reload "
+        f"ca.crt and their own certificate within {overlap} (caOverlap), twice."
+    )
+    await confirm_change(own, cluster, told, yes=yes, spec={"security": security})
     written = await change_spec(own, cluster, security=security)
     done = f"spec.security.tls.caGeneration of EtcdCluster {name} is {generation}."
     return await end(own, written, done, wait=wait, timeout=timeout)

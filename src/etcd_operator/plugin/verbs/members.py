@@ -10,7 +10,7 @@ import typer
 from etcd_operator.errors import NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import console, session
-from etcd_operator.plugin.ask import confirm
+from etcd_operator.plugin.ask import confirm, confirm_change
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import Context, Name, Namespace, Timeout, Wait, Yes
 from etcd_operator.plugin.session import Place, Session
@@ -43,11 +43,11 @@ async def _replace(own: Session, member: str, *, yes: bool, wait: bool, timeout:
     labels = pod["metadata"].get("labels") or {}
     cluster = await find_cluster(own, labels[LABEL_CLUSTER])
     before = _id_of(cluster, member)
-    confirm(
+    told = (
         f"{member} leaves etcd, its disk is deleted, and it joins again with the data of the "
-        "others; only while they have a majority without it.",
-        yes=yes,
+        "others; only while they have a majority without it."
     )
+    await confirm_change(own, cluster, told, yes=yes, replaced=(member,))
     annotations = {ANNOTATION_REPLACE: "true"}
     patch = {"metadata": {"uid": pod["metadata"]["uid"], "annotations": annotations}}
     await own.api.merge_patch(PODS, own.home, member, patch)

@@ -9,7 +9,7 @@ import typer
 
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import session
-from etcd_operator.plugin.ask import confirm
+from etcd_operator.plugin.ask import confirm_change
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import Context, Name, Namespace, Timeout, Wait, Yes
 from etcd_operator.plugin.session import Place, Session
@@ -64,9 +64,10 @@ async def _restart(own: Session, name: str, *, yes: bool, wait: bool, timeout: f
     from etcd_operator.plugin.clusters import find_cluster
 
     cluster = await find_cluster(own, name)
-    confirm(ONE_BY_ONE.format(name=name), yes=yes)
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     template = {"annotations": {RESTARTED_AT: moment}}
+    told = ONE_BY_ONE.format(name=name)
+    await confirm_change(own, cluster, told, yes=yes, spec={"podTemplate": template})
     written = await change_spec(own, cluster, podTemplate=template)
     done = f"The Pod template of EtcdCluster {name} has the annotation {RESTARTED_AT}={moment}."
     return await end(own, written, done, wait=wait, timeout=timeout)
@@ -86,7 +87,8 @@ async def _upgrade(
         say(f"Check: {concern}")
     if not to:
         return Exit.FAILED if concerns else Exit.DONE
-    confirm(f"{before} -> {to}. {ONE_BY_ONE.format(name=name)}", yes=yes and not concerns)
+    told = f"{before} -> {to}. {ONE_BY_ONE.format(name=name)}"
+    await confirm_change(own, cluster, told, yes=yes and not concerns, spec={"version": to})
     written = await change_spec(own, cluster, version=to)
     done = f"spec.version of EtcdCluster {name} is {to}; it was {before}."
     return await end(own, written, done, wait=wait, timeout=timeout)

@@ -8,7 +8,7 @@ import typer
 
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import session
-from etcd_operator.plugin.ask import confirm
+from etcd_operator.plugin.ask import confirm_change
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import Context, Name, Namespace, Timeout, Wait, Yes
 from etcd_operator.plugin.session import Place, Session
@@ -67,7 +67,8 @@ async def _scale(
     cluster = await find_cluster(own, name)
     before = cluster["spec"].get("size", 3)
     if 0 < size < before:
-        confirm(_tell_leaving(cluster, name, size, before), yes=yes)
+        told = _tell_leaving(cluster, name, size, before)
+        await confirm_change(own, cluster, told, yes=yes, spec={"size": size})
     written = await change_spec(own, cluster, size=size)
     done = f"spec.size of EtcdCluster {name} is {size}; it was {before}."
     return await end(own, written, done, wait=wait, timeout=timeout)
@@ -86,11 +87,11 @@ async def _stop(own: Session, name: str, *, yes: bool, wait: bool, timeout: floa
     from etcd_operator.plugin.clusters import find_cluster, is_seen, status_of
 
     cluster = await find_cluster(own, name)
-    confirm(
+    told = (
         f"Every member of EtcdCluster {name} stops, and it serves nobody until it is started. The "
-        "disks are kept.",
-        yes=yes,
+        "disks are kept."
     )
+    await confirm_change(own, cluster, told, yes=yes, spec={"size": 0})
     written = await change_spec(own, cluster, size=0)
     return await end(
         own,
