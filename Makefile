@@ -130,14 +130,14 @@ sbom: venv $(DOCS_VENV)/complete ## Write the bill of materials of the operator'
 
 # Members wait for the kubelet most of the time: several tests share two cores.
 E2E_AT_A_TIME ?= 3
-# A test that fails is tried once more; -r lists it as rerun, so that it gets mended.
 E2E_ENV = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)"
 E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 	--reruns 1 -r fER
 
+# With --reruns a test that fails is tried once more; it is listed as flaky, so that it gets mended.
 .PHONY: unit model etcd-test olm upgrade e2e states test test-all test-fast
 unit: venv ## Unit tests
-	@$(PY) -m pytest -q -n auto --dist worksteal tests/unit
+	@$(PY) -m pytest -q -n auto --dist worksteal --reruns 1 -r fER tests/unit
 
 model: venv ## Explore the planner's state space
 	@$(PY) -m pytest -q -n auto --dist worksteal tests/model
