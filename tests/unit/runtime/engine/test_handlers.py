@@ -149,7 +149,7 @@ async def test_files_that_somebody_put_into_the_gate_are_removed(stage: Stage) -
     """A server-side apply would leave them to their owner, and a file is an open gate."""
     files = {"a": "1", "stray": "2"}
     await stage.handlers.perform(*standing(stage, CONFIG_MAPS, {"data": {"a": "1"}}, data=files))
-    fence = {"uid": "uid-1", "resourceVersion": str(FIRST + 1)}
+    fence = {"uid": "uid-1", "resourceVersion": str(FIRST)}
     removal = {"metadata": fence, "data": {"stray": None}}
     assert stage.server.sent[-1] == ("patch ConfigMap db-client", removal)
     gate = stage.caches.children["ConfigMap"].get(NAMING.namespace, "db-client")
