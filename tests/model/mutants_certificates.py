@@ -45,8 +45,7 @@ CERTIFICATES: Final = (
            ("explored: certificate_phases",)),
     Mutant("guard: lets sign whom a member does not trust", "core/certificates/guard.py",
            "_refuse_unknown_signer",
-           "f'{deaf[0]} does not trust its authority yet' if deaf else None",
-           "f'{deaf[0]} does not trust its authority yet' if False else None",
+           "[pod.name for pod in running if signer not in (pod.trust or unsaid)]", "[]",
            ("explored: certificate_phases",)),
     Mutant("guard: lets another Secret be written than was looked at", "core/certificates/guard.py",
            "refuse_certificate",
@@ -110,10 +109,7 @@ CERTIFICATES: Final = (
            "_refuse_unknown_signer",
            "running and (not signer)", "False"),
     Mutant("guard: lets the key of before go", "core/certificates/guard.py", "refuse_certificate",
-           "if changing:\n    return 'a change of the authority is under way, and the key of "
-           "before is in use'",
-           "if False:\n    return 'a change of the authority is under way, and the key of before "
-           "is in use'"),
+           "live and live.certificate and (live.previous or len(live.trusted) > 1)", "False"),
     Mutant("certificates: renews nothing that waits behind a rule", "core/plan/planner.py", "plan",
            "(*_renew_first(snapshot, actions), *actions)", "actions"),
     Mutant("certificates: takes a change for over while a key is kept",

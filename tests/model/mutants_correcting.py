@@ -95,7 +95,7 @@ CORRECTION: Final = (
            ("guard: rest",)),
     Mutant("guard: lets a Pod be stopped that answers", "core/guards/pods.py",
            "refuse_stop_without_quorum",
-           "'it answers' if pod.ordinal in answers else None", "None"),
+           "'the member answers' if pod.ordinal in answers else None", "None"),
     Mutant("guard: lets a Pod be stopped beside one that is Ready", "core/guards/pods.py",
            "refuse_stop_without_quorum",
            "any((other.ready for other in snapshot.pods))", "False"),

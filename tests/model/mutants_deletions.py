@@ -15,7 +15,7 @@ DELETIONS: Final = (
            "pod.ready", "False"),
     Mutant("guard: lets voters be deleted that may be Ready by now", "core/guards/votes.py",
            "_refuse_late",
-           "None if action.resource_version else 'it may be Ready by now'", "None"),
+           "action.resource_version", "True"),
     Mutant("labels a Pod just before it is deleted", "core/plan/planner.py", "_spare_stopped",
            "stopped = {each.uid for each in actions if isinstance(each, DeleteObject)}",
            "stopped: set[str] = set()"),

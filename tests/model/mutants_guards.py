@@ -23,11 +23,10 @@ GUARDS: Final = (
     Mutant("guard: lets disks of members go", "core/guards/__init__.py", "_refuse_disk",
            "members_at(claim.ordinal, snapshot)", "False", ("guard: rest",)),
     Mutant("guard: lets kept disks go", "core/guards/__init__.py", "_refuse_disk",
-           "'the retention policy keeps it' if policy.when_deleted == 'Retain' else None", "None",
+           "policy.when_deleted == 'Retain'", "False",
            ("guard: delete, disks kept",)),
     Mutant("guard: lets disks of others go", "core/guards/__init__.py", "_refuse_disk",
-           "if claim.owner_uid != snapshot.naming.uid:\n    return 'it belongs to another "
-           "cluster'", "if False:\n    return ''"),
+           "claim.owner_uid != snapshot.naming.uid", "False"),
     Mutant("guard: lets a formed majority be forgotten", "core/guards/__init__.py",
            "_refuse_if_data",
            "bound * 2 > begun", "False", ("guard: create 1",)),

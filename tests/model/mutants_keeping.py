@@ -210,10 +210,9 @@ APPROVAL: Final = (
     Mutant("guard: begins a recovery: from one that is silent", "core/quorum_loss/guard.py",
            "_refuse_kept",
            "if kept is None or kept.member_id != member_id or kept.revision < revision:\n    "
-           "return 'the member that is to be kept does not answer with its data'",
+           "return 'the member to keep does not answer with its data'",
            "if kept is None:\n    return None\n"
-           "if kept.revision < revision:\n    return 'the member that is to be kept does not "
-           "answer with its data'"),
+           "if kept.revision < revision:\n    return 'the member is behind'"),
     Mutant("guard: begins a recovery: with less", "core/quorum_loss/guard.py", "_refuse_kept",
            "revision < int(request.partition('/')[2])", "False"),
     Mutant("guard: begins a recovery: behind another", "core/quorum_loss/guard.py", "_refuse_kept",
@@ -282,7 +281,7 @@ REPLACEMENT: Final = (
            ("replace, undo",)),
     Mutant("guard: lets the disks of before be deleted", "core/in_place_restore/guard.py",
            "refuse_claim_deletion",
-           "'it is a disk of the cluster of before' if old else None", "None"),
+           "'the disk is one of the previous cluster' if old else None", "None"),
     Mutant("guard: lets disks be set aside beside Pods", "core/in_place_restore/guard.py",
            "_refuse_quarantine",
            "snapshot.pods or not snapshot.starts_nothing", "False"),

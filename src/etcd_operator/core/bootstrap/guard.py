@@ -27,15 +27,15 @@ def refuse_gate(action: ApplyObject, snapshot: Snapshot) -> str | None:
 def _refuse_open(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
     opens = any('initial-cluster-state: "new"' in text for text in data.values())
     if opens and ANNOTATION_RESTORE in snapshot.cluster.annotations:
-        return "the cluster comes from a backup"
+        return "the cluster comes from a backup: no member may form a new one"
     if opens and (_may_be_formed(snapshot) or find_restore_record(snapshot.cluster)):
-        return "the cluster was formed before"
+        return "the cluster was formed before: no member may form a new one"
     if opens and _has_served(snapshot):
         return "a member was Ready, so a majority has formed the cluster"
     forces = any("force-new-cluster: true" in text for text in data.values())
     kept = {claim.ordinal for claim in snapshot.claims}
     if forces and not (len(kept) == 1 and is_alone_by_approval(snapshot, min(kept))):
-        return "a member may be forced only when nothing of the others can start any more"
+        return "force-new-cluster is allowed only when no other member has a Pod or a disk"
     return None
 
 
@@ -66,7 +66,7 @@ def _refuse_files(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
     names |= {naming.forced_config_key(ordinal) for ordinal in range(MOST_MEMBERS)}
     files = {name for name in data if name.endswith(".yaml")}
     if not files <= names:
-        return f"no cluster has more than {MOST_MEMBERS} members"
+        return f"an EtcdCluster has at most {MOST_MEMBERS} members"
     served = {m.peer_urls for m in snapshot.members if m.started and snapshot.quorum_confirmed}
     for ordinal in range(MOST_MEMBERS):
         text = data.get(naming.config_key(ordinal), "")

@@ -19,14 +19,14 @@ def refuse_certificate(action: CertificateAction, snapshot: Snapshot) -> str | N
     name = action.leaf.secret if isinstance(action, IssueCertificate) else action.secret
     live = snapshot.credentials.get(name)
     if live is not None and live.owner_uid != snapshot.naming.uid:
-        return "it belongs to somebody else"
+        return "the Secret has another owner than the EtcdCluster"
     if (live.uid if live else "") != action.uid:
-        return "it is not the Secret that was looked at"
+        return "the Secret is not the one that was read"
     match action:
         case IssueAuthority(keep=kept):
             changing = live and live.certificate and (live.previous or len(live.trusted) > 1)
             if changing:
-                return "a change of the authority is under way, and the key of before is in use"
+                return "a CA rotation is under way, and the previous CA is still in use"
             return _refuse_distrust(name, kept, snapshot)
         case ShareTrust(trusted=kept):
             return _refuse_distrust(name, kept, snapshot)
@@ -48,7 +48,11 @@ def _refuse_distrust(name: str, kept: tuple[Trusted, ...], snapshot: Snapshot) -
     ]
     in_use = {c.issuer_key_id for c in certificates if c.issuer_key_id != c.key_id}
     in_use |= {signer for signer in snapshot.presented.values() if signer}
-    return "certificates in use are signed by whom it would not trust" if dropped & in_use else None
+    return (
+        "a certificate in use is signed by a CA that would not be trusted any more"
+        if dropped & in_use
+        else None
+    )
 
 
 def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snapshot) -> str | None:
@@ -62,19 +66,19 @@ def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snap
         return None
     running = [pod for pod in snapshot.pods if pod.running]
     if running and not signer:
-        return "who would sign it is not known"
+        return "the CA that would sign the certificate is not known"
     authority = snapshot.credentials.get(action.leaf.authority)
     oldest = (authority.previous or authority.certificate) if authority else None
     unsaid = (oldest.key_id,) if oldest else ()
     deaf = [pod.name for pod in running if signer not in (pod.trust or unsaid)]
-    return f"{deaf[0]} does not trust its authority yet" if deaf else None
+    return f"{deaf[0]} does not trust the CA of the certificate yet" if deaf else None
 
 
 def refuse_auth_change(action: ChangeAuth, snapshot: Snapshot) -> str | None:
     """Nobody may lock the operator out: it speaks as etcd's own root."""
     change = action.change
     if change.step in (Step.DELETE_USER, Step.TAKE_ROLE) and change.subject == "root":
-        return "the operator would be locked out"
+        return "the operator would lose its access as etcd's user root"
     if change.step is Step.ENABLE and not snapshot.naming.client_tls:
-        return "without certificates nobody is known"
+        return "etcd knows users by their client certificates, and spec.security.tls is off"
     return None

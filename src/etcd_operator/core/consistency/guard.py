@@ -24,7 +24,7 @@ def refuse_lost_agreement(member_id: int, snapshot: Snapshot) -> str | None:
     hashes = snapshot.compared[-1].hashes if snapshot.compared else {}
     known = {voter: hashes[voter] for voter in voters if voter in hashes}
     if again := _find_again(known, snapshot):
-        return f"member {format_id(again)} differs, as the one did that it has replaced"
+        return f"member {format_id(again)} differs, as the member did that it has replaced"
     if len(set(known.values())) < 2:
         return None
     left = Counter(value for voter, value in known.items() if voter != member_id)

@@ -185,7 +185,11 @@ def _refuse_orphan(action: Action, snapshot: Snapshot) -> str | None:
         return None
     left = [c for c in snapshot.children.values() if is_made_for(c, snapshot)]
     unowned = left and not any(child.owner_uid for child in left)
-    return "it is to stay" if "orphan" in snapshot.cluster.finalizers or unowned else None
+    return (
+        "the EtcdCluster is deleted with --cascade=orphan: its objects stay"
+        if "orphan" in snapshot.cluster.finalizers or unowned
+        else None
+    )
 
 
 def _refuse_foreign(action: Action, snapshot: Snapshot) -> str | None:
@@ -193,16 +197,17 @@ def _refuse_foreign(action: Action, snapshot: Snapshot) -> str | None:
         return None
     live = snapshot.child(action.kind, action.name)
     foreign = live is not None and live.owner_uid != snapshot.naming.uid
-    return "it belongs to somebody else" if foreign else None
+    return "the object has another owner than the EtcdCluster" if foreign else None
 
 
 def _refuse_deletion(action: DeleteObject, snapshot: Snapshot) -> str | None:
     match action.kind:
         case "NetworkPolicy":
             wanted = snapshot.spec.network_rules is not None
-            return "the spec wants it" if wanted else None
+            return "spec.security.networkPolicy asks for this NetworkPolicy" if wanted else None
         case "Certificate":
-            return "the spec wants it" if issuer_of(snapshot.spec) else None
+            wanted = issuer_of(snapshot.spec) is not None
+            return "spec.security.tls.issuerRef asks for this Certificate" if wanted else None
         case "StatefulSet" if action.orphan:
             return None if snapshot.quorum_confirmed else "no quorum has confirmed the member list"
         case _:
@@ -215,7 +220,7 @@ def _refuse_identity(action: EtcdAction | ChangeAuth, snapshot: Snapshot) -> str
         return "no quorum has confirmed the member list"
     recorded = snapshot.recorded_cluster_id
     if action.cluster_id != live.cluster_id or recorded not in (None, live.cluster_id):
-        return "the members belong to another cluster than the one decided about"
+        return "the members answer with another cluster ID than the one of the plan"
     return None
 
 
@@ -226,19 +231,27 @@ def _refuse_maintenance(action: MaintenanceAction, snapshot: Snapshot) -> str | 
         case Compact(revision=revision):
             answers = [p.status for p in snapshot.probes.values() if p.status]
             newest = max((status.revision for status in answers), default=0)
-            return "it would reach beyond what was written" if revision > newest else None
+            return (
+                "the revision is above the newest one of the members" if revision > newest else None
+            )
         case Defragment(member_id=member_id):
             voters = {m.id for m in by_id.values() if not m.is_learner}
             if voters - answering(snapshot):
                 return "a voter does not answer"
             if any(probe.defragmenting for probe in snapshot.probes.values()):
-                return "a member may be in the middle of another one"
+                return "another member may still be defragmenting"
             if len(voters) == 1:
-                return None if member_id in by_id else "it is no member"
+                return (
+                    None
+                    if member_id in by_id
+                    else "etcd's member list does not have this member ID"
+                )
             return refuse_vote_loss(by_id, member_id, snapshot, still_voting=True)
         case DisarmAlarm(alarm=alarm, member_id=member_id):
             corrupt = alarm == CORRUPT and (member_id in by_id or member_id == 0)
-            return "a member with corrupt data is still there" if corrupt else None
+            return (
+                "the member with the alarm CORRUPT is still in the member list" if corrupt else None
+            )
         case SetDowngrade():
             return refuse_downgrade(action, snapshot)
     assert_never(action)
@@ -256,8 +269,8 @@ def _refuse_membership(action: MembershipAction, snapshot: Snapshot) -> str | No
         case MoveLeader(from_id=from_id, to_id=to_id):
             transferee = by_id.get(to_id)
             if transferee is None or transferee.is_learner:
-                return "only a voter can lead"
-            return None if snapshot.leader_id in (0, from_id) else "leadership has moved meanwhile"
+                return "the transferee is not a voter"
+            return None if snapshot.leader_id in (0, from_id) else "another member leads meanwhile"
         case RemoveMember(member_id=member_id):
             lost = refuse_vote_loss(by_id, member_id, snapshot, still_voting=False)
             lost = lost or refuse_loss_of_disks(member_id, snapshot)
@@ -268,32 +281,33 @@ def _refuse_membership(action: MembershipAction, snapshot: Snapshot) -> str | No
 def _refuse_disk(action: DeleteObject, snapshot: Snapshot) -> str | None:
     claim = next((c for c in snapshot.claims if c.uid == action.uid), None)
     if claim is None:
-        return "it is not there any more"
+        return "the PersistentVolumeClaim does not exist any more"
     if claim.owner_uid != snapshot.naming.uid:
-        return "it belongs to another cluster"
+        return "the PersistentVolumeClaim belongs to another EtcdCluster"
     policy = snapshot.spec.storage.retention_policy
     if snapshot.cluster.deleting:
-        return "the retention policy keeps it" if policy.when_deleted == "Retain" else None
+        kept = policy.when_deleted == "Retain"
+        return "spec.storage.retentionPolicy.whenDeleted is Retain" if kept else None
     if is_before_service(snapshot):
         return refuse_claim_deletion(claim, snapshot)
     if snapshot.quorum_confirmed:
         if members_at(claim.ordinal, snapshot):
-            return "its member is part of the cluster"
+            return "the member of this disk is in etcd's member list"
         kept = policy.when_scaled == "Retain" and not _is_replaced(claim.ordinal, snapshot)
-        return "the retention policy keeps it" if kept else None
+        return "spec.storage.retentionPolicy.whenScaled is Retain" if kept else None
     if snapshot.recorded_cluster_id is not None:
-        return "no quorum has confirmed that its member is gone"
+        return "no quorum has confirmed that the member of this disk was removed"
     return _refuse_if_data(snapshot)
 
 
 def _refuse_resize(action: ResizeClaim, snapshot: Snapshot) -> str | None:
     claim = next((c for c in snapshot.claims if c.uid == action.uid), None)
     if claim is None or claim.deleting or not claim.bound:
-        return "there is no volume that could grow"
+        return "the PersistentVolumeClaim is not bound, or is being deleted"
     if claim.owner_uid != snapshot.naming.uid:
-        return "it belongs to another cluster"
+        return "the PersistentVolumeClaim belongs to another EtcdCluster"
     if claim.requested and action.size <= claim.requested:
-        return "a disk can only grow"
+        return "a PersistentVolumeClaim can only be expanded"
     return None
 
 
@@ -309,11 +323,11 @@ def _refuse_removal_of_record(snapshot: Snapshot) -> str | None:
     if snapshot.cluster.deleting:
         return None
     if snapshot.recorded_cluster_id is not None or snapshot.quorum_confirmed:
-        return "the cluster lives"
+        return "the etcd cluster exists, and this object records how it was formed"
     if snapshot.claims or snapshot.pods or snapshot.replicas:
-        return "it tells whose disks and Pods these are"
+        return "disks or Pods exist, and this object records whose they are"
     if not snapshot.starts_nothing or snapshot.unlabelled_claims is None:
-        return "there may be disks that nobody sees yet"
+        return "disks may exist that the operator has not seen yet"
     return None
 
 
@@ -327,7 +341,7 @@ def _refuse_if_data(snapshot: Snapshot) -> str | None:
 def _refuse_release(snapshot: Snapshot) -> str | None:
     """Without the finalizer nobody looks after what is left."""
     if not snapshot.cluster.deleting:
-        return "the cluster is not being deleted"
+        return "the EtcdCluster is not being deleted"
     if is_orphaning(snapshot):
         return None
     uid = snapshot.naming.uid
@@ -335,7 +349,7 @@ def _refuse_release(snapshot: Snapshot) -> str | None:
     keeps_disks = snapshot.spec.storage.retention_policy.when_deleted == "Retain"
     disks = not keeps_disks and any(claim.owner_uid == uid for claim in snapshot.claims)
     if snapshot.pods or disks or (live and live.owner_uid == uid):
-        return "something of it is left"
+        return "a Pod, a disk or the StatefulSet of the EtcdCluster still exists"
     return None
 
 
@@ -347,7 +361,7 @@ def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
     if snapshot.quorum_confirmed:  # of whom left etcd there is nothing to lose
         running &= {snapshot.naming.ordinal_of_member(m) for m in snapshot.members}
     if after == 0 and any(c.deleting and c.ordinal in running for c in snapshot.claims):
-        return "a disk that is being deleted would go with its Pod"
+        return "a PersistentVolumeClaim that is being deleted would go with its Pod"
     if snapshot.spec.size == 0:
         return None
     if may_stop_all(snapshot):
@@ -357,7 +371,7 @@ def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
     if not snapshot.quorum_confirmed:
         if action.manifest["spec"].get("ordinals") and is_approved(snapshot):
             return None
-        return "no quorum has confirmed who may stop"
+        return "no quorum has confirmed which members may stop"
     kept = [snapshot.naming.ordinal_of_member(m) for m in snapshot.members]
     stopped = [ordinal for ordinal in kept if ordinal is not None and after <= ordinal < before]
     return f"member {stopped[0]} still belongs to the cluster" if stopped else None

@@ -26,7 +26,7 @@ from etcd_operator.core.model.naming import MOST_MEMBERS, Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.json_types import Json
 
-NOT_A_MEMBERS: Final = "its name is not that of a member's {kind}"
+NOT_A_MEMBERS: Final = "the name is not that of a member's {kind}"
 
 
 def refuse_stranger(action: Action, snapshot: Snapshot) -> str | None:
@@ -63,9 +63,9 @@ def _refuse_name(
 def refuse_unannounced(action: AddLearner, snapshot: Snapshot) -> str | None:
     """Refuse to announce what is not on record: nobody could tell later whose member it is."""
     if not 0 <= action.ordinal < min(snapshot.announced, MOST_MEMBERS):
-        return "it is not on record that it is to be announced"
+        return "the annotation etcd.etcd.io/announced does not allow this ordinal yet"
     if action.peer_url != snapshot.naming.peer_url(action.ordinal):
-        return "it would not be at its own address"
+        return "the peer URL is not that of the member's own Pod"
     return None
 
 
@@ -74,10 +74,10 @@ def _refuse_more_pods(spec: Json, snapshot: Snapshot) -> str | None:
     if after <= before:
         return None
     if after > MOST_MEMBERS:
-        return f"no cluster has more than {MOST_MEMBERS} members"
+        return f"an EtcdCluster has at most {MOST_MEMBERS} members"
     if not snapshot.quorum_confirmed or spec.get("ordinals"):
         return None
     known = {snapshot.naming.ordinal_of_member(member) for member in snapshot.members}
     last = after - 1
     announced = last in known and last < snapshot.announced
-    return None if announced else f"member {last} was not announced"
+    return None if announced else f"member {last} was not added to etcd"

@@ -23,10 +23,14 @@ def refuse_stop_without_quorum(action: DeleteObject, pod: Pod, snapshot: Snapsho
         return "no quorum has confirmed the member list"
     answers = {o: probe.status for o, probe in snapshot.probes.items() if probe.status}
     if not pod.running:
-        return "it answers" if pod.ordinal in answers else None
+        return "the member answers" if pod.ordinal in answers else None
     if any(other.ready for other in snapshot.pods):
         return "a member is Ready, so there may be a majority"
     if any(status.leader for status in answers.values()):
         return "a member has a leader, so there may be a majority"
     since = pod.unready_since
-    return None if since and snapshot.now - since >= LASTS else "it may be about to serve"
+    return (
+        None
+        if since and snapshot.now - since >= LASTS
+        else "the Pod was running too recently: its member may be about to serve"
+    )

@@ -18,7 +18,7 @@ def refuse_vote(by_id: dict[int, Member], member_id: int, snapshot: Snapshot) ->
     """A vote for one that does not answer raises the majority that the others must be."""
     member = by_id.get(member_id)
     if member is None or not member.is_learner:
-        return "it is not a learner"
+        return "the member is not a learner"
     voters = {m.id for m in by_id.values() if not m.is_learner} | {member_id}
     alive = answering(snapshot) & voters
     if len(alive) * 2 <= len(voters):
@@ -32,7 +32,7 @@ def refuse_vote_loss(
     """A voter goes, or is stopped and remains one, only if the others have a majority then."""
     member = by_id.get(member_id)
     if member is None:
-        return "it is no member"
+        return "etcd's member list does not have this member ID"
     if member.is_learner:
         return None
     voters = {m.id for m in by_id.values() if not m.is_learner}
@@ -62,7 +62,7 @@ def refuse_stop(action: DeleteObject | EvictPod, snapshot: Snapshot) -> str | No
         return None
     pod = next((p for p in snapshot.pods if p.uid == action.uid), None)
     if pod is None:
-        return "it is not there any more"
+        return "the Pod does not exist any more"
     if not pod.ever_ran:
         return None
     lost = _refuse_lost_disk(pod, snapshot)
@@ -95,11 +95,11 @@ def _refuse_lost_disk(pod: Pod, snapshot: Snapshot) -> str | None:
     by_id = {m.id: m for m in snapshot.members}
     members = [m for m in by_id.values() if snapshot.naming.ordinal_of_member(m) == pod.ordinal]
     if not snapshot.quorum_confirmed:
-        return "its disk is being deleted and would go with it"
+        return "the disk of the Pod is being deleted and would go with it"
     if not members or members[0].is_learner:
         return None
     if members[0].id in answering(snapshot):
-        return "its disk is being deleted and would go with it"
+        return "the disk of the Pod is being deleted and would go with it"
     return refuse_vote_loss(by_id, members[0].id, snapshot, still_voting=True)
 
 
@@ -112,10 +112,12 @@ def refuse_loss_of_disks(member_id: int, snapshot: Snapshot) -> str | None:
     if leaving is None or not ordinals & going:
         return None
     if len(voters) + 1 < len(snapshot.members):
-        return "disks are being deleted, and another member has yet to get its vote"
+        return "disks are being deleted, and a learner has yet to be promoted"
     sound = snapshot.naming.ordinal_of_member(leaving) not in going
     return (
-        "only disks that are being deleted would be left" if sound and ordinals <= going else None
+        "only voters would be left whose disks are being deleted"
+        if sound and ordinals <= going
+        else None
     )
 
 
@@ -128,8 +130,12 @@ def _refuse_late(action: DeleteObject | EvictPod, pod: Pod) -> str | None:
     if pod.deleting or isinstance(action, EvictPod):
         return None
     if pod.ready:
-        return "it is Ready: it can only be evicted"
-    return None if action.resource_version else "it may be Ready by now"
+        return "the Pod is Ready: it can only be evicted"
+    return (
+        None
+        if action.resource_version
+        else "the Pod may be Ready by now: its resourceVersion is no precondition"
+    )
 
 
 def _refuse_stop_of_voter(

@@ -69,31 +69,31 @@ def refuse_record(action: RecordRestore, snapshot: Snapshot) -> str | None:
         wished = (
             after.restore == find_restore_request(snapshot.cluster) and after.stage is Stage.KEEP
         )
-        return None if wished else "no EtcdRestore wants it"
+        return None if wished else "no EtcdRestore asks for a restore in place"
     if after.stage not in _ONWARDS[before.stage] or after.restore != before.restore:
-        return "it does not follow"
+        return "this stage does not follow the recorded one"
     forgotten = {d.claim_uid for d in before.disks} - {d.claim_uid for d in after.disks}
     there = {claim.uid for claim in snapshot.claims}
     if forgotten & there or (forgotten and before.stage not in (Stage.KEEP, Stage.STOP)):
-        return "a disk would be forgotten"
+        return "the record would lose a disk of the previous cluster"
     return _refuse_stage(after, snapshot)
 
 
 def _refuse_stage(after: RestoreRecord, snapshot: Snapshot) -> str | None:
     match after.stage:
         case Stage.SET_ASIDE | Stage.FILL | Stage.PUT_BACK if snapshot.pods:
-            return "there are Pods"
+            return "Pods of the cluster still exist"
         case Stage.FILL | Stage.START if _claims_of_before(after, snapshot):
-            return "a disk of before is still there"
+            return "a disk of the previous cluster is still bound to the cluster's names"
         case Stage.START:
             filled = snapshot.cluster.annotations.get(ANNOTATION_RESTORED) == after.restore
             there = {claim.ordinal for claim in snapshot.claims if not claim.deleting}
             whole = filled and there >= set(range(after.size))
-            return None if whole else "not every disk is filled"
+            return None if whole else "the EtcdRestore has not filled every disk"
         case Stage.SERVE:
-            return None if _serves_anew(after, snapshot) else "the new cluster does not serve"
+            return None if _serves_anew(after, snapshot) else "the restored cluster does not serve"
         case Stage.WITHDRAW if _is_led(snapshot) or snapshot.recorded_cluster_id is not None:
-            return "the new cluster serves, or has served"
+            return "the restored cluster serves, or has served"
     return None
 
 
@@ -102,12 +102,16 @@ def _refuse_end(before: RestoreRecord | None, snapshot: Snapshot, *, undone: boo
         return _NOT_UNDER_WAY
     if not undone:
         well = _serves_anew(before, snapshot) and _all_serve(snapshot)
-        return None if well and before.stage is Stage.SERVE else "not every member serves"
+        return (
+            None
+            if well and before.stage is Stage.SERVE
+            else "not every member of the restored cluster serves"
+        )
     if before.stage in (Stage.KEEP, Stage.STOP):
         return None
     back = {claim.volume for claim in snapshot.claims if not claim.deleting}
     whole = before.stage is Stage.PUT_BACK and before.volumes <= back
-    return None if whole else "not every disk is back"
+    return None if whole else "not every disk of the previous cluster is back"
 
 
 def refuse_volume(action: VolumeAction, snapshot: Snapshot) -> str | None:
@@ -118,22 +122,26 @@ def refuse_volume(action: VolumeAction, snapshot: Snapshot) -> str | None:
     claim = next((c for c in snapshot.claims if c.uid == action.uid), None)
     match action:
         case RetainVolume():
-            return None if claim and claim.volume == action.volume else "it has another volume"
+            return (
+                None
+                if claim and claim.volume == action.volume
+                else "the PersistentVolumeClaim has another volume"
+            )
         case QuarantineDisk():
             return _refuse_quarantine(claim, restore, snapshot)
         case RebindVolume(name=name, volume=volume):
             if restore.stage is not Stage.PUT_BACK or volume not in restore.volumes:
-                return "it was not set aside"
+                return "the PersistentVolume was not set aside by this restore"
             taken = name in {one.name for one in snapshot.claims} or bool(snapshot.pods)
-            return "its place is taken" if taken else None
+            return "a Pod, or a PersistentVolumeClaim of this name, exists" if taken else None
         case RestoreReclaimPolicy(name=name, uid=uid, volume=volume):
             if not _is_known(name, uid, volume, snapshot):
-                return "it was not set aside"
+                return "the PersistentVolume was not set aside by this restore"
             if claim and claim.volume == volume and not claim.deleting:
                 return None  # it is in use: nothing can happen to it
             well = _serves_anew(restore, snapshot) and _all_serve(snapshot)
             over = well and restore.stage is Stage.SERVE
-            return None if over else "the new cluster does not serve"
+            return None if over else "the restored cluster does not serve"
     assert_never(action)
 
 
@@ -156,7 +164,7 @@ def refuse_claim_deletion(claim: Claim, snapshot: Snapshot) -> str | None:
     if restore is None or restore.stage is not Stage.PUT_BACK or snapshot.pods:
         return "a restore in place is under way"
     old = restore.is_old(claim.uid, claim.volume)
-    return "it is a disk of the cluster of before" if old else None
+    return "the disk is one of the previous cluster" if old else None
 
 
 def is_before_service(snapshot: Snapshot) -> bool:
@@ -169,15 +177,15 @@ def _refuse_quarantine(
     claim: Claim | None, restore: RestoreRecord, snapshot: Snapshot
 ) -> str | None:
     if claim is None or claim.owner_uid != snapshot.naming.uid:
-        return "it is not there any more, or belongs to another cluster"
+        return "the PersistentVolumeClaim is gone, or belongs to another EtcdCluster"
     if snapshot.pods or not snapshot.starts_nothing:
-        return "there are Pods, or there may be"
+        return "Pods of the cluster exist, or may be started"
     old = restore.is_old(claim.uid, claim.volume)
     if restore.stage is Stage.SET_ASIDE and old:
         return None
     if restore.stage is Stage.WITHDRAW and not old:
         return None
-    return "its turn has not come"
+    return "the stage of the restore does not set this disk aside"
 
 
 def _claims_of_before(restore: RestoreRecord, snapshot: Snapshot) -> bool:

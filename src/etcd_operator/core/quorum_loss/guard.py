@@ -46,7 +46,7 @@ def refuse_recovery(action: ApplyObject, snapshot: Snapshot) -> str | None:
     if not record or (live is not None and live.request == record[-1]):
         return None
     if len(record) != 5 or record[0] != "isolate":
-        return "a recovery begins with its first stage"
+        return "a recovery starts with the stage isolate"
     _, ordinal, member, revision, request = record
     return _refuse_approval(request, snapshot) or _refuse_kept(
         int(ordinal), int(member, 16), int(revision), request, snapshot
@@ -56,18 +56,18 @@ def refuse_recovery(action: ApplyObject, snapshot: Snapshot) -> str | None:
 def _refuse_approval(request: str, snapshot: Snapshot) -> str | None:
     wanted = snapshot.spec.recovery.quorum_loss
     if wanted is None or request != f"{wanted.cluster_id.lower()}/{wanted.accepted_revision}":
-        return "the spec does not approve it"
+        return "spec.recovery.quorumLoss does not approve this recovery"
     if not is_for(request, snapshot):
-        return "it was approved for another etcd cluster"
+        return "spec.recovery.quorumLoss.clusterID is that of another etcd cluster"
     if snapshot.quorum_confirmed or _find_loss(snapshot) is None:
-        return "no loss of quorum is reported"
+        return "the status does not report a lost quorum"
     cluster_id, _, revision = request.partition("/")
     for entry in _spent_entries(snapshot):
         known, _, reach = entry.partition("/")
         up_to = reach.removeprefix("<=")
         below = up_to != reach and up_to.isdecimal() and int(revision) <= int(up_to)
         if known == cluster_id and (reach == revision or below):
-            return "its approval was used or void before"
+            return "this approval in spec.recovery.quorumLoss was used or void before"
     return None
 
 
@@ -99,17 +99,17 @@ def _refuse_kept(
     }
     kept = reaches.get(ordinal)
     if kept is None or kept.member_id != member_id or kept.revision < revision:
-        return "the member that is to be kept does not answer with its data"
+        return "the member to keep does not answer with its data"
     if revision < int(request.partition("/")[2]):
-        return "it has less than was accepted"
+        return "the member to keep is below spec.recovery.quorumLoss.acceptedRevision"
     if any(reach[:2] > kept[:2] for reach in reaches.values()):
-        return "another member is ahead of it"
+        return "another member has later data than the one to keep"
     late = [
         claim.name
         for claim in snapshot.claims
         if claim.ordinal not in reaches and _may_still_answer(claim, snapshot)
     ]
-    return f"what is on {late[0]} may still become known" if late else None
+    return f"the data on {late[0]} may still become known" if late else None
 
 
 def _may_still_answer(claim: Claim, snapshot: Snapshot) -> bool:
@@ -147,19 +147,19 @@ def refuse_quarantine(action: QuarantineDisk, snapshot: Snapshot) -> str | None:
     """A disk is set aside only by approval, without a quorum, and while no Pod can use it."""
     claim = next((c for c in snapshot.claims if c.uid == action.uid), None)
     if claim is None or claim.owner_uid != snapshot.naming.uid:
-        return "it is not there any more, or belongs to another cluster"
+        return "the PersistentVolumeClaim is gone, or belongs to another EtcdCluster"
     recovery = find_recovery(snapshot)
     if recovery is None or not is_approved(snapshot) or snapshot.quorum_confirmed:
-        return "nobody has approved it"
+        return "spec.recovery.quorumLoss does not approve it"
     if claim.ordinal == recovery.ordinal:
-        return "it is the disk of the member that is kept"
+        return "the disk is that of the member to keep"
     probe = snapshot.probes.get(recovery.ordinal)
     kept = _find_reach(probe, snapshot) if probe else None
     whole = kept and kept.member_id == recovery.member_id and kept.revision >= recovery.revision
     if not whole:
-        return "the member that is kept does not answer with its data"
+        return "the member to keep does not answer with its data"
     in_use = any(pod.ordinal == claim.ordinal for pod in snapshot.pods)
-    return "its Pod is still there" if in_use else None
+    return "the Pod of this disk still exists" if in_use else None
 
 
 def is_approved(snapshot: Snapshot) -> bool:

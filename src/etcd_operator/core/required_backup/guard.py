@@ -69,5 +69,5 @@ def refuse_request(action: RequestBackup, snapshot: Snapshot) -> str | None:
     if snapshot.recorded_cluster_id is None:
         return "the cluster was never formed"
     if any(backup.name == action.name for backup in snapshot.backups):
-        return "it is there already"
+        return "an EtcdBackup of this name exists"
     return None

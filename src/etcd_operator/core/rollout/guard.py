@@ -18,7 +18,7 @@ def refuse_downgrade(action: SetDowngrade, snapshot: Snapshot) -> str | None:
         if member.is_learner or member.id not in told:
             return "a member is joining or does not answer"
         if told[member.id].minor != (major, minor + 1):
-            return f"a member runs {told[member.id].version}"
+            return f"a member runs etcd {told[member.id].version}"
     return None
 
 

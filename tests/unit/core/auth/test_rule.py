@@ -136,9 +136,14 @@ def test_the_operator_is_not_locked_out() -> None:
     scene = asked(AUTH, DONE)
     for step in (Step.DELETE_USER, Step.TAKE_ROLE):
         action = ChangeAuth(Change(step, "root", "root"), CLUSTER_ID)
-        assert guards.refuse(action, scene) == "the operator would be locked out"
+        assert (
+            guards.refuse(action, scene) == "the operator would lose its access as etcd's user root"
+        )
     enable = ChangeAuth(Change(Step.ENABLE), CLUSTER_ID)
     assert guards.refuse(enable, scene) is None
-    assert guards.refuse(enable, formed(3)) == "without certificates nobody is known"
+    assert (
+        guards.refuse(enable, formed(3))
+        == "etcd knows users by their client certificates, and spec.security.tls is off"
+    )
     other = ChangeAuth(Change(Step.ENABLE), CLUSTER_ID + 1)
     assert guards.refuse(other, scene) is not None

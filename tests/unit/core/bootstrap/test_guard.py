@@ -32,18 +32,23 @@ def gate(state: str) -> ApplyObject:
 
 
 REFUSED: list[tuple[str, Action, Snapshot, str]] = [
-    ("an open gate", gate("new"), formed(3), "the cluster was formed before"),
+    (
+        "an open gate",
+        gate("new"),
+        formed(3),
+        "the cluster was formed before: no member may form a new one",
+    ),
     (
         "an open gate beside restored disks",
         gate("new"),
         restoring(3, filled=True),
-        "the cluster comes from a backup",
+        "the cluster comes from a backup: no member may form a new one",
     ),
     (
         "an open gate, status and gate lost, and nobody answers",
         gate("new"),
         without_child(without_status(silent(formed(3), 0, 1, 2)), "ConfigMap", "db-config"),
-        "the cluster was formed before",
+        "the cluster was formed before: no member may form a new one",
     ),
     (
         "an open gate, and members follow a leader, but nobody has confirmed who they are",
@@ -51,7 +56,7 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         replace(
             begun(3), membership=MemberList(CLUSTER_ID, (member(0),), False), probes={0: answer(0)}
         ),
-        "the cluster was formed before",
+        "the cluster was formed before: no member may form a new one",
     ),
     (
         "an open gate, and a member is Ready",
@@ -83,7 +88,7 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         "an open gate, status lost",
         gate("new"),
         without_status(formed(3)),
-        "the cluster was formed before",
+        "the cluster was formed before: no member may form a new one",
     ),
 ]
 

@@ -296,11 +296,11 @@ def test_one_that_expires_is_told() -> None:
 def test_the_guard_lets_only_unwanted_ones_go() -> None:
     wanted = asked(to_issue())
     action = DeleteObject(*BOTH[0], "u-db-server", "why")
-    assert refuse(action, wanted) == "the spec wants it"
+    assert refuse(action, wanted) == "spec.security.tls.issuerRef asks for this Certificate"
     assert refuse(action, with_spec(wanted, security={"tls": {}})) is None
     theirs = change_child(wanted, *BOTH[0], owner_uid="somebody")
     assert plan(theirs).rule == "refuse_foreign_objects"
-    assert refuse(action, theirs) == "it belongs to somebody else"
+    assert refuse(action, theirs) == "the object has another owner than the EtcdCluster"
 
 
 def test_for_the_gateway_the_servers_is_a_clients_too_and_nobodys() -> None:

@@ -324,13 +324,13 @@ def test_the_guard_lets_nobody_sign_whom_members_refuse(hours: float) -> None:
     )
     assert guards.refuse(before, scene) is None
     new = replace(before, signer="peer-ca2")
-    assert guards.refuse(new, scene) == "db-0 does not trust its authority yet"
+    assert guards.refuse(new, scene) == "db-0 does not trust the CA of the certificate yet"
     assert guards.refuse(new, replace(scene, pods=())) is None
     lost = without_secret(scene, "db-peer-tls")
     unseen = replace(new, uid="", resource_version="")
-    assert guards.refuse(unseen, lost) == "db-0 does not trust its authority yet"
+    assert guards.refuse(unseen, lost) == "db-0 does not trust the CA of the certificate yet"
     anybody = replace(unseen, signer="")
-    assert guards.refuse(anybody, lost) == "who would sign it is not known"
+    assert guards.refuse(anybody, lost) == "the CA that would sign the certificate is not known"
     assert guards.refuse(anybody, replace(lost, pods=())) is None
 
 
@@ -339,7 +339,7 @@ def test_the_guard_keeps_the_key_of_before() -> None:
     live = scene.credentials["db-peer-ca"]
     anew = IssueAuthority(live.name, live.uid, live.resource_version, 2, live.trusted, "")
     assert guards.refuse(anew, scene) == (
-        "a change of the authority is under way, and the key of before is in use"
+        "a CA rotation is under way, and the previous CA is still in use"
     )
 
 

@@ -294,7 +294,7 @@ def test_nothing_is_signed_by_whom_a_member_does_not_trust() -> None:
     live = scene.credentials["db-peer-tls"]
     signer = authority_id(scene, "db-peer-ca")
     action = IssueCertificate(leaf, live.uid, live.resource_version, signer, LIFE, (), "")
-    assert guards.refuse(action, scene) == "db-0 does not trust its authority yet"
+    assert guards.refuse(action, scene) == "db-0 does not trust the CA of the certificate yet"
     assert plan(scene).rule != "manage_certificates", "the members restart first"
 
 
@@ -304,14 +304,14 @@ def test_nobody_is_distrusted_who_signed_what_is_in_use() -> None:
     fresh = tuple(one for one in live.trusted if one.key_id == authority_id(scene, "db-peer-ca"))
     action = ShareTrust("db-peer-ca", live.uid, live.resource_version, fresh, "")
     assert guards.refuse(action, scene) == (
-        "certificates in use are signed by whom it would not trust"
+        "a certificate in use is signed by a CA that would not be trusted any more"
     )
 
 
 def test_a_secret_that_was_replaced_is_not_written() -> None:
     scene = secured()
     action = ShareTrust("db-peer-ca", "another", "1", (), "")
-    assert guards.refuse(action, scene) == "it is not the Secret that was looked at"
+    assert guards.refuse(action, scene) == "the Secret is not the one that was read"
 
 
 def test_a_pause_renews_nothing() -> None:

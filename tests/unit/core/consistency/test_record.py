@@ -109,7 +109,7 @@ def test_the_guard_agrees_with_every_step(row: Fires) -> None:
 def test_no_guard_lets_a_voter_go_while_one_differs_again() -> None:
     """A person may ask for it. A member that the record names itself was not replaced yet."""
     action = RemoveMember(1, member_id(1), CLUSTER_ID)
-    why = f"member {member_id(1):x} differs, as the one did that it has replaced"
+    why = f"member {member_id(1):x} differs, as the member did that it has replaced"
     for scene in (
         replaced_before(compared(formed(3), "aba"), 1),
         replaced_before(alarmed(formed(3), f"memberID:{member_id(1)} alarm:CORRUPT "), 1),

@@ -49,8 +49,9 @@ def run(pods: int) -> ApplyObject:
 
 KEPT: dict[str, Any] = {"retentionPolicy": {"whenScaled": "Retain", "whenDeleted": "Retain"}}
 MAJORITY_HAD_DATA = "a majority of the members may have had data"
-TELLS = "it tells whose disks and Pods these are"
-UNSEEN = "there may be disks that nobody sees yet"
+TELLS = "disks or Pods exist, and this object records whose they are"
+NO_CLAIM = "the PersistentVolumeClaim does not exist any more"
+UNSEEN = "disks may exist that the operator has not seen yet"
 NO_DISKS = change_statefulset(
     without_claims(without_pods(begun(3), 0, 1, 2), 0, 1, 2),
     spec={"replicas": 0},
@@ -60,41 +61,51 @@ NOT_BOUND = change_claim(change_claim(begun(3), 0, bound=False), 1, bound=False)
 
 
 REFUSED: list[tuple[str, Action, Snapshot, str]] = [
-    ("wipe a disk that is gone", wipe(7), formed(3), "it is not there any more"),
-    ("wipe another disk of this name", wipe(2, "older"), formed(3), "it is not there any more"),
+    ("wipe a disk that is gone", wipe(7), formed(3), NO_CLAIM),
+    ("wipe another disk of this name", wipe(2, "older"), formed(3), NO_CLAIM),
     (
         "wipe an earlier cluster's disk",
         wipe(3),
         replace(formed(3), claims=(claim(3, owner_uid="earlier"),)),
-        "it belongs to another cluster",
+        "the PersistentVolumeClaim belongs to another EtcdCluster",
     ),
-    ("wipe a member's disk", wipe(2), formed(3), "its member is part of the cluster"),
+    (
+        "wipe a member's disk",
+        wipe(2),
+        formed(3),
+        "the member of this disk is in etcd's member list",
+    ),
     (
         "wipe a kept disk after shrinking",
         wipe(2),
         with_spec(left(formed(3), 2), storage=KEPT, size=2),
-        "the retention policy keeps it",
+        "spec.storage.retentionPolicy.whenScaled is Retain",
     ),
     (
         "wipe a kept disk before growing again",
         wipe(2),
         change_statefulset(with_spec(left(formed(3), 2), storage=KEPT), spec={"replicas": 2}),
-        "the retention policy keeps it",
+        "spec.storage.retentionPolicy.whenScaled is Retain",
     ),
     (
         "wipe a kept disk on deletion",
         wipe(2),
         deleted(with_spec(formed(3), storage=KEPT)),
-        "the retention policy keeps it",
+        "spec.storage.retentionPolicy.whenDeleted is Retain",
     ),
     (
         "wipe without a quorum",
         wipe(2),
         silent(formed(3), 0, 1),
-        "no quorum has confirmed that its member is gone",
+        "no quorum has confirmed that the member of this disk was removed",
     ),
     ("wipe what may have been written to", wipe(2), begun(3), MAJORITY_HAD_DATA),
-    ("forget a living cluster", forget("StatefulSet"), formed(3), "the cluster lives"),
+    (
+        "forget a living cluster",
+        forget("StatefulSet"),
+        formed(3),
+        "the etcd cluster exists, and this object records how it was formed",
+    ),
     (
         "make a StatefulSet anew without a quorum",
         DeleteObject("StatefulSet", "db", "StatefulSet-db", "test", orphan=True),
@@ -105,7 +116,7 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         "forget one that answers, status lost",
         forget("ConfigMap"),
         without_status(formed(3)),
-        "the cluster lives",
+        "the etcd cluster exists, and this object records how it was formed",
     ),
     ("forget whose Pods they are", forget("ConfigMap"), without_claims(NOT_BOUND, 0, 1, 2), TELLS),
     (
@@ -136,7 +147,7 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         "fewer Pods without a quorum",
         run(1),
         silent(formed(3), 0, 1),
-        "no quorum has confirmed who may stop",
+        "no quorum has confirmed which members may stop",
     ),
     ("fewer Pods than members", run(2), formed(3), "member 2 still belongs to the cluster"),
 ]

@@ -44,7 +44,7 @@ from tests.builders.snapshots import (
 )
 
 NO_QUORUM = "no quorum has confirmed the member list"
-OTHER = "the members belong to another cluster than the one decided about"
+OTHER = "the members answer with another cluster ID than the one of the plan"
 
 
 def add(ordinal: int, cluster_id: int = CLUSTER_ID) -> AddLearner:
@@ -96,18 +96,18 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
     ("add to another cluster", add(3, 0xBAD), formed(3), OTHER),
     ("add when others answer", add(3, 0xBAD), other_id(formed(3)), OTHER),
     ("add twice", add(2), formed(3), "a member with this peer URL exists"),
-    ("promote a voter", promote(1), formed(3), "it is not a learner"),
-    ("promote nobody", promote(7), formed(3), "it is not a learner"),
+    ("promote a voter", promote(1), formed(3), "the member is not a learner"),
+    ("promote nobody", promote(7), formed(3), "the member is not a learner"),
     (
         "promote one that nobody saw, beside too few",
         promote(1),
         with_learner(formed(1), 1),
         "only 1 of 2 voters would be answering",
     ),
-    ("lead by a learner", lead(0, 3), LEARNER, "only a voter can lead"),
-    ("lead by nobody", lead(0, 7), formed(3), "only a voter can lead"),
-    ("lead from a follower", lead(1, 2), formed(3), "leadership has moved meanwhile"),
-    ("remove nobody", remove(7), formed(3), "it is no member"),
+    ("lead by a learner", lead(0, 3), LEARNER, "the transferee is not a voter"),
+    ("lead by nobody", lead(0, 7), formed(3), "the transferee is not a voter"),
+    ("lead from a follower", lead(1, 2), formed(3), "another member leads meanwhile"),
+    ("remove nobody", remove(7), formed(3), "etcd's member list does not have this member ID"),
     ("remove the only voter", remove(0), formed(1), "only 0 of 0 voters would be left answering"),
     ("remove one that is needed", remove(0), silent(formed(3), 1), ONE_OF_TWO),
     (
@@ -122,13 +122,18 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         replace(formed(3), probes={**formed(3).probes, 1: answer(1, leader=-0xA0)}),
         ONE_OF_TWO,
     ),
-    ("stop a Pod that is gone", stop(7), formed(3), "it is not there any more"),
-    ("delete a voter that is Ready", delete(2), formed(3), "it is Ready: it can only be evicted"),
+    ("stop a Pod that is gone", stop(7), formed(3), "the Pod does not exist any more"),
+    (
+        "delete a voter that is Ready",
+        delete(2),
+        formed(3),
+        "the Pod is Ready: it can only be evicted",
+    ),
     (
         "delete a voter, whatever it is by now",
         delete(2, ""),
         change_pod(silent(formed(3), 2), 2, ready=False),
-        "it may be Ready by now",
+        "the Pod may be Ready by now: its resourceVersion is no precondition",
     ),
     (
         "delete a voter that is needed and not Ready",
@@ -143,7 +148,7 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         "stop what is said to be down but answers",
         delete(2),
         change_pod(silent(formed(3), 0, 1), 2, running=False),
-        "it answers",
+        "the member answers",
     ),
     (
         "stop what runs beside one that is Ready",
@@ -161,7 +166,7 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
         "stop what has just started",
         delete(2),
         down(formed(3), 2, unready_since=NOW),
-        "it may be about to serve",
+        "the Pod was running too recently: its member may be about to serve",
     ),
     (
         "stop one that is needed",

@@ -42,9 +42,9 @@ DEBUG = replace(pod(1), name="db-debug-1", uid="debug")
 COPIED = replace(formed(3), claims=(*formed(3).claims, COPY), pods=(*formed(3).pods, DEBUG))
 GONE = with_cluster(COPIED, deleting=True)
 TWENTY = Quantity.parse("20Gi")
-NO_CLAIM = "its name is not that of a member's PersistentVolumeClaim"
-NO_POD = "its name is not that of a member's Pod"
-UNRECORDED = "it is not on record that it is to be announced"
+NO_CLAIM = "the name is not that of a member's PersistentVolumeClaim"
+NO_POD = "the name is not that of a member's Pod"
+UNRECORDED = "the annotation etcd.etcd.io/announced does not allow this ordinal yet"
 
 
 def add(ordinal: int, url: str = "") -> AddLearner:
@@ -92,16 +92,16 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
     ("announce what is not on record", add(3), with_spec(formed(3), size=5), UNRECORDED),
     ("announce beyond the largest cluster", add(9), growing(3, 9), UNRECORDED),
     ("announce somewhere else", add(3, "http://x:2380"), growing(3, 5),
-     "it would not be at its own address"),
+     "the peer URL is not that of the member's own Pod"),
     ("run more than the largest cluster", run(10), formed(3),
-     "no cluster has more than 9 members"),
+     "an EtcdCluster has at most 9 members"),
     ("run more, without a quorum", run(4_000_000_000), silent(formed(3), 0, 1, 2),
-     "no cluster has more than 9 members"),
-    ("run a Pod for nobody", run(4), formed(3), "member 3 was not announced"),
+     "an EtcdCluster has at most 9 members"),
+    ("run a Pod for nobody", run(4), formed(3), "member 3 was not added to etcd"),
     ("run a Pod for a member that was not announced", run(4), beside(formed(3), 3),
-     "member 3 was not announced"),
+     "member 3 was not added to etcd"),
     ("write a file beyond the largest cluster", files(db_9=""), formed(3),
-     "no cluster has more than 9 members"),
+     "an EtcdCluster has at most 9 members"),
     ("let one that has served join", files(db_0=LISTED), formed(3),
      "member 0 has served, and might join again without its data"),
     ("stop a voter behind a learner of its host",
@@ -109,7 +109,7 @@ REFUSED: list[tuple[str, Action, Snapshot, str]] = [
      "only 1 of 3 voters would be left answering"),
     ("wipe a voter behind a learner of its host",
      DeleteObject("PersistentVolumeClaim", "data-db-0", "claim-0", "test"), SPOOFED,
-     "its member is part of the cluster"),
+     "the member of this disk is in etcd's member list"),
 ]  # fmt: skip
 
 ALLOWED: list[tuple[str, Action, Snapshot]] = [

@@ -55,4 +55,4 @@ def test_the_guard_knows_the_same_transitions(stage: Stage, after: Stage) -> Non
     following = {row.to for row in MACHINE.transitions if row.stage is stage}
     action = RecordRestore(RECORD.at(after), "", "", undone=False)
     refusal = guards.refuse(action, at(stage, fresh()))
-    assert (refusal == "it does not follow") == (after not in following)
+    assert (refusal == "this stage does not follow the recorded one") == (after not in following)

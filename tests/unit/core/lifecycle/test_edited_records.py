@@ -176,7 +176,10 @@ def test_the_guard_opens_nothing_beside_an_identity_that_it_cannot_read() -> Non
     new_gate = next(a for a in plan(new(3)).actions if isinstance(a, ApplyObject)
                     and a.kind == "ConfigMap")  # fmt: skip
     assert refuse(new_gate, new(3)) is None
-    assert refuse(new_gate, last_record("not hex")) == "the cluster was formed before"
+    assert (
+        refuse(new_gate, last_record("not hex"))
+        == "the cluster was formed before: no member may form a new one"
+    )
 
 
 def test_an_approval_is_not_carried_out_again_because_the_record_of_it_was_edited() -> None:

@@ -196,10 +196,13 @@ def test_what_last_words_mean(words: str, disk: Disk | None) -> None:
 def test_a_disk_goes_only_between_its_member_and_the_next() -> None:
     corrupt = ended(formed(3), 1, CORRUPT)
     remove, wipe, add, _ = replace_lost_members(corrupt).actions  # type: ignore[union-attr]  # it fires
-    assert guards.refuse(wipe, corrupt) == "its member is part of the cluster"
+    assert guards.refuse(wipe, corrupt) == "the member of this disk is in etcd's member list"
     between = predict(corrupt, (remove,))
     assert guards.refuse(wipe, between) is None
-    assert guards.refuse(wipe, predict(between, (add,))) == "its member is part of the cluster"
+    assert (
+        guards.refuse(wipe, predict(between, (add,)))
+        == "the member of this disk is in etcd's member list"
+    )
 
 
 def test_the_old_pod_goes_only_as_it_was_looked_at() -> None:

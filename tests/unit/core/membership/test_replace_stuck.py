@@ -328,4 +328,4 @@ def test_a_cut_off_replacement_is_begun_anew() -> None:
 def test_the_guard_lets_no_disk_of_a_member_go() -> None:
     made = plan(homeless(formed(3), 1, host=NodeState.GONE))
     deletion = next(a for a in made.actions if getattr(a, "kind", "") == "PersistentVolumeClaim")
-    assert guards.refuse(deletion, formed(3)) == "its member is part of the cluster"
+    assert guards.refuse(deletion, formed(3)) == "the member of this disk is in etcd's member list"

@@ -133,7 +133,9 @@ def test_it_comes_when_it_is_wanted_and_goes_when_it_is_not() -> None:
         assert briefs(open_again) == ("delete NetworkPolicy db",)
         (action,) = plan(open_again).actions
         assert refuse(action, open_again) is None
-        assert refuse(action, restricted) == "the spec wants it"
+        assert (
+            refuse(action, restricted) == "spec.security.networkPolicy asks for this NetworkPolicy"
+        )
         going = change_child(open_again, "NetworkPolicy", "db", deleting=True)
         assert briefs(going) == ()
 
@@ -175,5 +177,5 @@ def test_somebody_elses_is_in_the_way_only_where_one_is_wanted() -> None:
     spared = with_spec(taken, security={})
     assert briefs(spared) == ()
     foreign = DeleteObject("NetworkPolicy", "db", "u", "why")
-    assert refuse(foreign, spared) == "it belongs to somebody else"
+    assert refuse(foreign, spared) == "the object has another owner than the EtcdCluster"
     assert UID not in str(taken.children["NetworkPolicy", "db"].owner_uid)

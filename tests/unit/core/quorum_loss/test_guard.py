@@ -63,7 +63,7 @@ def gate_with(snapshot: Snapshot) -> ApplyObject:
     ids=["well", "approved", "isolating", "disks are left", "Pods are left"],
 )
 def test_the_guard_lets_nobody_be_forced_while_others_could_start(scene: Snapshot) -> None:
-    assert "forced only when" in (guards.refuse(gate_with(scene), scene) or "")
+    assert "force-new-cluster" in (guards.refuse(gate_with(scene), scene) or "")
 
 
 def with_young_learner(snapshot: Snapshot) -> Snapshot:
@@ -80,67 +80,79 @@ def with_young_learner(snapshot: Snapshot) -> Snapshot:
 
 BEGINS = approve(lost(1, 2))
 NOT_BEGUN: dict[str, tuple[Snapshot, str]] = {
-    "the spec approves nothing": (lost(1, 2), "the spec does not approve it"),
-    "the spec approves another": (approve(lost(1, 2), revision=91), "the spec does not approve it"),
+    "the spec approves nothing": (
+        lost(1, 2),
+        "spec.recovery.quorumLoss does not approve this recovery",
+    ),
+    "the spec approves another": (
+        approve(lost(1, 2), revision=91),
+        "spec.recovery.quorumLoss does not approve this recovery",
+    ),
     "another etcd cluster": (
         replace(BEGINS, cluster=replace(BEGINS.cluster, status=OTHER_ID), children={}),
-        "it was approved for another etcd cluster",
+        "spec.recovery.quorumLoss.clusterID is that of another etcd cluster",
     ),
-    "a quorum": (with_status(approve(formed(3)), conditions=LOST), "no loss of quorum is reported"),
+    "a quorum": (
+        with_status(approve(formed(3)), conditions=LOST),
+        "the status does not report a lost quorum",
+    ),
     "the loss is not reported": (
         with_status(BEGINS, conditions=[]),
-        "no loss of quorum is reported",
+        "the status does not report a lost quorum",
     ),
     "spent": (
         with_status(BEGINS, spentApprovals=["c1d/90"]),
-        "its approval was used or void before",
+        "this approval in spec.recovery.quorumLoss was used or void before",
     ),
     "below the floor": (
         with_status(BEGINS, spentApprovals=["c1d/<=90"]),
-        "its approval was used or void before",
+        "this approval in spec.recovery.quorumLoss was used or void before",
     ),
     "carried out": (
         with_status(BEGINS, lastRecovery="c1d/90 100"),
-        "its approval was used or void before",
+        "this approval in spec.recovery.quorumLoss was used or void before",
     ),
     "spent, says the gate": (
         with_note(BEGINS, ANNOTATION_SPENT, "c1d/90"),
-        "its approval was used or void before",
+        "this approval in spec.recovery.quorumLoss was used or void before",
     ),
     "carried out, says the gate": (
         with_note(BEGINS, ANNOTATION_RECOVERED, "c1d/90 100"),
-        "its approval was used or void before",
+        "this approval in spec.recovery.quorumLoss was used or void before",
     ),
     "the majority is reported to be well": (
         with_status(BEGINS, conditions=[{**LOST[0], "status": "True"}]),
-        "no loss of quorum is reported",
+        "the status does not report a lost quorum",
     ),
     "the kept one is of another etcd cluster": (
         replace(BEGINS, probes={0: answer(0, cluster_id=0xBAD)}),
-        "the member that is to be kept does not answer with its data",
+        "the member to keep does not answer with its data",
     ),
     "the kept one is a learner": (
         replace(BEGINS, probes={0: answer(0, is_learner=True)}),
-        "the member that is to be kept does not answer with its data",
+        "the member to keep does not answer with its data",
     ),
     "the kept one is a learner, by its metrics": (
         with_standing(BEGINS, 0, 200, is_learner=True),
-        "the member that is to be kept does not answer with its data",
+        "the member to keep does not answer with its data",
     ),
     "the kept one is silent": (
         replace(BEGINS, probes={}),
-        "the member that is to be kept does not answer with its data",
+        "the member to keep does not answer with its data",
     ),
-    "another one is ahead": (with_standing(BEGINS, 1, 201), "another member is ahead of it"),
+    "another one is ahead": (
+        with_standing(BEGINS, 1, 201),
+        "another member has later data than the one to keep",
+    ),
     "one may still come": (
         change_pod(
             BEGINS, 1, unready_since=NOW, running=False, problem=PodProblem("Unschedulable", "")
         ),
-        "what is on data-db-1 may still become known",
+        "the data on data-db-1 may still become known",
     ),
     "one has no Pod yet": (
         without_pods(with_status(BEGINS, conditions=[{**LOST[0], "lastTransitionTime": SOON}]), 1),
-        "what is on data-db-1 may still become known",
+        "the data on data-db-1 may still become known",
     ),
 }
 
@@ -172,7 +184,7 @@ def test_the_guard_lets_no_recovery_begin_with_a_later_stage() -> None:
     assert isinstance(begin, ApplyObject)
     text = begin.manifest["metadata"]["annotations"][RECORD].replace("isolate", "force")
     later = replace(begin, manifest={**begin.manifest, "metadata": {"annotations": {RECORD: text}}})
-    assert guards.refuse(later, BEGINS) == "a recovery begins with its first stage"
+    assert guards.refuse(later, BEGINS) == "a recovery starts with the stage isolate"
 
 
 def test_the_guard_lets_no_recovery_begin_with_less_than_was_accepted() -> None:
@@ -182,17 +194,23 @@ def test_the_guard_lets_no_recovery_begin_with_less_than_was_accepted() -> None:
     text = begin.manifest["metadata"]["annotations"][RECORD].replace("/90", "/101")
     manifest = {**begin.manifest, "metadata": {"annotations": {RECORD: text}}}
     asked = replace(begin, manifest=manifest)
-    assert guards.refuse(asked, more) == "it has less than was accepted"
+    assert (
+        guards.refuse(asked, more)
+        == "the member to keep is below spec.recovery.quorumLoss.acceptedRevision"
+    )
 
 
 def test_the_guard_sets_aside_no_disk_that_is_in_use() -> None:
     snapshot = isolating()
     disk = QuarantineDisk("data-db-1", "claim-1", "")
-    assert guards.refuse(disk, snapshot) == "its Pod is still there"
+    assert guards.refuse(disk, snapshot) == "the Pod of this disk still exists"
     gone = without_pods(snapshot, 1, 2)
     assert guards.refuse(disk, gone) is None
     mute = replace(gone, probes={})
     assert "does not answer" in (guards.refuse(disk, mute) or "")
     kept = QuarantineDisk("data-db-0", "claim-0", "")
-    assert guards.refuse(kept, gone) == "it is the disk of the member that is kept"
-    assert guards.refuse(disk, without_pods(approve(lost(1, 2)), 1)) == "nobody has approved it"
+    assert guards.refuse(kept, gone) == "the disk is that of the member to keep"
+    assert (
+        guards.refuse(disk, without_pods(approve(lost(1, 2)), 1))
+        == "spec.recovery.quorumLoss does not approve it"
+    )

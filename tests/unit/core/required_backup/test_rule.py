@@ -302,7 +302,7 @@ def test_there_is_one_backup_for_each_risk() -> None:
     assert requested(restarted).name == requested(held()).name
     assert requested(leaving()).name != requested(held()).name
     known = replace(held(), backups=(NIGHTLY, replace(NIGHTLY, name=requested(held()).name)))
-    assert refuse(requested(held()), known) == "it is there already"
+    assert refuse(requested(held()), known) == "an EtcdBackup of this name exists"
 
 
 def test_the_guard_lets_no_version_through_without_its_backup() -> None:

@@ -350,8 +350,8 @@ def test_the_guard_begins_no_downgrade_that_etcd_could_not_carry_out() -> None:
     begin = SetDowngrade("3.5", CLUSTER_ID)
     assert refuse(begin, down()) is None
     assert refuse(begin, silent(down(), 1)) == "a member is joining or does not answer"
-    assert refuse(begin, at(NEW)) == "a member runs 3.7.3"
-    assert refuse(begin, at(OLD)) == "a member runs 3.5.35"
+    assert refuse(begin, at(NEW)) == "a member runs etcd 3.7.3"
+    assert refuse(begin, at(OLD)) == "a member runs etcd 3.5.35"
     assert refuse(SetDowngrade("", CLUSTER_ID), at(MIDDLE)) is None
     assert refuse(SetDowngrade("", 7), at(MIDDLE)) is not None, "of another cluster"
 

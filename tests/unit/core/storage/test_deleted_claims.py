@@ -36,7 +36,7 @@ from tests.builders.snapshots import (
     with_spec,
 )
 
-GOES = "its disk is being deleted and would go with it"
+GOES = "the disk of the Pod is being deleted and would go with it"
 
 
 def going(snapshot: Snapshot, *ordinals: int) -> Snapshot:
@@ -221,14 +221,14 @@ def test_the_guard_lets_no_second_member_go_before_the_first_has_its_vote() -> N
     assert refuse(remove, going(formed(3), 0, 1, 2)) is None
     joining = with_learner(with_spec(formed(3), size=5), 3, serves=True)
     assert refuse(remove, joining) is None
-    said = "disks are being deleted, and another member has yet to get its vote"
+    said = "disks are being deleted, and a learner has yet to be promoted"
     assert refuse(remove, going(joining, 0, 1)) == said
 
 
 def test_the_guard_keeps_a_member_with_a_disk_that_stays() -> None:
     remove = RemoveMember(2, member_id(2), CLUSTER_ID)
     snapshot = going(formed(3), 0, 1)
-    assert refuse(remove, snapshot) == "only disks that are being deleted would be left"
+    assert refuse(remove, snapshot) == "only voters would be left whose disks are being deleted"
 
 
 def test_the_guard_stops_no_cluster_whose_data_would_go() -> None:
@@ -237,7 +237,10 @@ def test_the_guard_stops_no_cluster_whose_data_would_go() -> None:
         a for a in plan(snapshot).actions if isinstance(a, ApplyObject) and a.kind == "StatefulSet"
     )
     assert refuse(stop, snapshot) is None
-    assert refuse(stop, going(snapshot, 0)) == "a disk that is being deleted would go with its Pod"
+    assert (
+        refuse(stop, going(snapshot, 0))
+        == "a PersistentVolumeClaim that is being deleted would go with its Pod"
+    )
 
 
 def test_nothing_is_said_of_a_disk_that_nobody_uses() -> None:

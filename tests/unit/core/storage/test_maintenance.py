@@ -325,13 +325,29 @@ def test_writes_are_not_available_while_space_is_used_up() -> None:
     ("action", "snapshot", "why"),
     [
         (Defragment(1, member_id(1), CLUSTER_ID), silent(formed(3), 2), "a voter does not answer"),
-        (Defragment(1, member_id(1), 5), formed(3), "the members belong to another cluster than"),
-        (Defragment(1, 99, CLUSTER_ID), formed(1), "it is no member"),
-        (Defragment(1, member_id(1), CLUSTER_ID), busy(formed(3), 1), "a member may be in the"),
-        (Compact(101, CLUSTER_ID), formed(3), "it would reach beyond what was written"),
+        (Defragment(1, member_id(1), 5), formed(3), "the members answer with another"),
+        (
+            Defragment(1, 99, CLUSTER_ID),
+            formed(1),
+            "etcd's member list does not have this member ID",
+        ),
+        (
+            Defragment(1, member_id(1), CLUSTER_ID),
+            busy(formed(3), 1),
+            "another member may still be",
+        ),
+        (
+            Compact(101, CLUSTER_ID),
+            formed(3),
+            "the revision is above the newest one of the members",
+        ),
         (Compact(100, CLUSTER_ID), silent(formed(3), 1, 2), "no quorum has confirmed"),
-        (DisarmAlarm("CORRUPT", member_id(1), CLUSTER_ID), formed(3), "a member with corrupt data"),
-        (DisarmAlarm("CORRUPT", 0, CLUSTER_ID), formed(3), "a member with corrupt data"),
+        (
+            DisarmAlarm("CORRUPT", member_id(1), CLUSTER_ID),
+            formed(3),
+            "the member with the alarm CORRUPT",
+        ),
+        (DisarmAlarm("CORRUPT", 0, CLUSTER_ID), formed(3), "the member with the alarm CORRUPT"),
     ],
 )
 def test_the_guard_refuses(action: Any, snapshot: Snapshot, why: str) -> None:
