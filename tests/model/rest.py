@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
+from etcd_operator.core.model.live_objects import Probe
+from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.plan.unchanged import UNCHANGED_FOR, is_at_rest, is_unchanged
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.status.report import report
 from etcd_operator.simulation import etcd
@@ -34,7 +38,11 @@ def judge_rest(operator: Operator, state: State) -> Verdict:
     assert planned is not None
     if planned.deeds and planned.deeds[0].veto is None:
         return planned.reason.name, "a pass at rest still wants to write"
-    violated = _judge_status(planned) or _judge_reason(operator, planned, state)
+    violated = (
+        _judge_status(planned)
+        or _judge_unchanged(planned)
+        or _judge_reason(operator, planned, state)
+    )
     return planned.reason.name, violated
 
 
@@ -55,6 +63,36 @@ def _judge_status(planned: Planned) -> str | None:
     if report(again, planned.plan.decision) != first:
         return "the status is written for ever"
     return None
+
+
+def _judge_unchanged(planned: Planned) -> str | None:
+    """A pass at rest that plans nothing again misses nothing: the plan would be the same."""
+    if not is_at_rest(planned.plan):
+        return None
+    snapshot = planned.snapshot
+    probes = {ordinal: _advance(probe) for ordinal, probe in snapshot.probes.items()}
+    now = snapshot.now + UNCHANGED_FOR - timedelta(seconds=1)
+    later = replace(snapshot, now=now, probes=probes, effective=None)
+    again = plan(later)
+    if not is_unchanged(planned.plan.snapshot, later):
+        return "members that write count as a change"
+    if (again.actions, again.decision) != (planned.plan.actions, planned.plan.decision):
+        return f"a pass that finds no change would have missed: {again.decision.message}"
+    return None
+
+
+def _advance(probe: Probe) -> Probe:
+    """The answer of a member to which clients have written meanwhile."""
+    if probe.status is None:
+        return probe
+    told, more = probe.status, 1000
+    later = replace(
+        told,
+        revision=told.revision + more,
+        raft_index=told.raft_index + more,
+        raft_applied_index=told.raft_applied_index + more,
+    )
+    return replace(probe, status=later)
 
 
 def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | None:

@@ -30,7 +30,7 @@ Key = tuple[str, str]
 # or a member that hangs is told by no watch. With many clusters the pace is slower, so that asking
 # never takes more than a small part of one processor.
 STEADY_SECONDS = 1.0
-STEADY_SECONDS_PER_CLUSTER = 0.02
+STEADY_SECONDS_PER_CLUSTER = 0.008
 PASS_SECONDS = 60.0
 
 

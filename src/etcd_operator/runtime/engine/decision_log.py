@@ -19,6 +19,11 @@ class DecisionLog:
     def __init__(self, remembered: int) -> None:
         self._before: Latest[str, tuple[str, str, str]] = Latest(remembered)
 
+    def note_unchanged(self, snapshot: Snapshot) -> None:
+        """Note a pass that saw nothing changed, and so decided nothing anew."""
+        naming, message = snapshot.naming, "Nothing has changed since the last decision."
+        log.debug("pass", cluster=f"{naming.namespace}/{naming.name}", message=message, done=0)
+
     def note(self, planned: Plan, reported: Decision, outcome: Outcome, snapshot: Snapshot) -> None:
         """Note a pass; `reported` is the decision as users read it."""
         naming = snapshot.naming

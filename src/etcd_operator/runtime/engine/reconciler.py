@@ -4,7 +4,8 @@
     etcd ────┴─► Snapshot ─► plan ─► [guard ─► act]* ─► status, events, metrics
 
 A pass holds nothing in memory that the next one needs: whatever happens, the next pass looks at
-the world again and goes on from where it stands.
+the world again and goes on from where it stands. What it holds of a cluster at rest only saves
+planning the same again: a pass that sees nothing changed ends when it has gathered.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.operator_upgrade import is_upgrade
 from etcd_operator.core.plan.planner import Plan, plan
+from etcd_operator.core.plan.unchanged import is_at_rest, is_unchanged
 from etcd_operator.core.reasons import attention, condition_types
 from etcd_operator.core.status.conditions import WARNINGS
 from etcd_operator.core.status.report import report
@@ -51,6 +53,8 @@ from etcd_operator.runtime.process.latest import Latest
 from etcd_operator.runtime.process.metrics import Metrics
 
 log = structlog.get_logger("reconciler")
+
+Key = tuple[str, str]
 
 REMEMBERED = 10_000
 # Refusals at the pace that the decision asks for: enough for etcd's own window of five seconds.
@@ -111,27 +115,42 @@ class Reconciler:
         self._turns = turns
         self._recorder = recorder or PassRecorder()
         self._last: Latest[str, LastPass] = Latest(REMEMBERED)
+        # What the last plan was made for, where it had nothing to do.
+        self._at_rest: Latest[Key, Snapshot] = Latest(REMEMBERED)
         self._decisions = DecisionLog(REMEMBERED)
 
     async def reconcile(self, namespace: str, name: str) -> Requeue:
         """Make one pass over a cluster; raises KubeError if it could not even look."""
+        key = namespace, name
         cluster = self._caches.clusters.get(namespace, name)
         if cluster is None:
-            self._metrics.clusters.forget((namespace, name))
-            self._recorder.forget((namespace, name))
+            self._metrics.clusters.forget(key)
+            self._recorder.forget(key)
+            self._at_rest.pop(key, None)
             return Requeue()
         cluster = await self._operators.settle(cluster)
         if cluster is None:
-            self._metrics.clusters.forget((namespace, name))
+            self._metrics.clusters.forget(key)
             return Requeue(LOOK_AT_CLAIM)
         gathered = await self._gatherer.gather(cluster)
         known = replace(gathered, kept=self._corrections.look(cluster.uid))
+        rested = self._at_rest.pop(key, None)
+        if rested is not None and is_unchanged(rested, known):
+            self._at_rest[key] = rested
+            self._decisions.note_unchanged(known)
+            self._metrics.clusters.note_pass(key, known.now.timestamp())
+            return Requeue()
+        return await self._carry_on(cluster, known)
+
+    async def _carry_on(self, cluster: EtcdCluster, known: Snapshot) -> Requeue:
+        """Plan, act and report for what was gathered."""
+        key = cluster.namespace, cluster.name
         planned = self._take_turn(plan(known))
         snapshot = planned.snapshot
         outcome = await self._executor.carry_out(planned)
         if (upgrade := _find_upgrade(planned)) and upgrade not in outcome.done:
-            self._turns.give_back(namespace, name)
-        self._recorder.record((namespace, name), planned, outcome)
+            self._turns.give_back(*key)
+        self._recorder.record(key, planned, outcome)
         unobserved = self._find_unobserved(planned, outcome, snapshot)
         decision = _choose_report(planned.decision, outcome, unobserved, snapshot)
         if decision is not None and self._count_refusals(cluster, outcome) >= TOLD_FROM:
@@ -144,7 +163,9 @@ class Reconciler:
         since = LastPass(unobserved=unobserved, unanswered=unanswered)
         requeue = self._schedule(cluster, planned, outcome, since, late=late)
         if not requeue.failure:
-            self._metrics.clusters.note_pass((namespace, name), snapshot.now.timestamp())
+            self._metrics.clusters.note_pass(key, snapshot.now.timestamp())
+        if is_at_rest(planned) and not (late or unobserved or requeue.failure):
+            self._at_rest[key] = snapshot
         return requeue
 
     def _count_refusals(self, cluster: EtcdCluster, outcome: Outcome) -> int:

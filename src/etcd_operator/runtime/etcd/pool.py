@@ -19,9 +19,9 @@ from etcd_operator.runtime.process.latest import Latest
 
 # Of more Pods than one operator can look after; those that are gone are forgotten in time.
 MOST_INTRODUCTIONS: Final = 50_000
-# An open channel takes up to 90 KiB with TLS. With many clusters each is looked at more seldom, so
-# there is a number of members from which on no more stay open: about 2000.
-IDLE_SECONDS: Final = 15.0
+# With many clusters each is looked at more seldom. Longer than that takes for several thousand of
+# them: a channel, up to 90 KiB with TLS, is cheaper to keep than to open for each look.
+IDLE_SECONDS: Final = 60.0
 
 
 def address_of(pod: Pod) -> str:

@@ -17,6 +17,7 @@ from etcd_operator.runtime.engine.controller import (
     Requeue,
 )
 from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
+from etcd_operator.runtime.etcd.pool import IDLE_SECONDS
 from etcd_operator.runtime.process.cluster_series import SIZE
 from etcd_operator.runtime.process.series import Sample
 from tests.builders.log_lines import logging_at, read_lines
@@ -234,6 +235,12 @@ async def test_the_pace_at_rest(clusters: int) -> None:
         gaps = [later - sooner for sooner, later in pairwise(times)]
         assert len(gaps) >= 4
         assert all(pace <= gap + 1e-6 and gap <= pace * JITTER + 1e-6 for gap in gaps)
+
+
+def test_connections_outlast_the_pause_between_two_looks() -> None:
+    """Else a channel to each of thousands of members is opened for every single look."""
+    slowest = STEADY_SECONDS_PER_CLUSTER * 3000 * JITTER
+    assert slowest < IDLE_SECONDS / 2
 
 
 # Leading

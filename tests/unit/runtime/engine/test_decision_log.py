@@ -33,3 +33,16 @@ async def test_a_decision_is_one_line_until_it_is_another(
     (second,) = decisions(capsys)
     assert (second["rule"], second["reason"]) == ("wait_for_quorum", "NoQuorum")
     assert second["message"]
+
+
+async def test_at_debug_each_pass_is_a_line_also_where_nothing_has_changed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stage = Stage(at_rest(formed(3)))
+    with logging_at("debug"):
+        for _ in range(3):
+            await stage.make_pass()
+    lines = [line for line in read_lines(capsys.readouterr().out) if line["event"] == "pass"]
+    assert [line["cluster"] for line in lines] == ["team/db"] * 3
+    assert [line.get("rule", "") for line in lines] == ["report_settled", "", ""]
+    assert lines[-1]["message"] == "Nothing has changed since the last decision."

@@ -1,0 +1,116 @@
+"""Passes over a cluster at rest: nothing is planned again until something has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.planner import Plan, plan
+from etcd_operator.core.plan.unchanged import UNCHANGED_FOR
+from etcd_operator.errors import Conflict
+from etcd_operator.runtime.engine import reconciler as reconciler_module
+from etcd_operator.runtime.engine.controller import Requeue
+from tests.builders.snapshots import NAMING, NOW, UID, answer, formed, led_by, raw_cluster
+from tests.harnesses.reconciler import Stage, at_rest, unlabelled
+
+LAST_PASS = "etcd_operator_cluster_last_pass_timestamp_seconds"
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[Snapshot]:
+    """What plans were made for."""
+    seen: list[Snapshot] = []
+
+    def count(snapshot: Snapshot) -> Plan:
+        seen.append(snapshot)
+        return plan(snapshot)
+
+    monkeypatch.setattr(reconciler_module, "plan", count)
+    return seen
+
+
+def later(snapshot: Snapshot, seconds: float) -> Snapshot:
+    """The same some seconds later; the members have written meanwhile."""
+    told = {o: p.status for o, p in snapshot.probes.items() if p.status}
+    probes = {
+        o: replace(answer(o), status=replace(status, revision=status.revision + 20))
+        for o, status in told.items()
+    }
+    return replace(snapshot, now=NOW + UNCHANGED_FOR * seconds / 60, probes=probes)
+
+
+async def test_nothing_is_planned_again_while_members_only_write(planned: list[Snapshot]) -> None:
+    stage = Stage(at_rest(formed(3)))
+    for seconds in (0, 10, 59):
+        stage.snapshot = later(stage.snapshot, seconds)
+        assert await stage.make_pass() == Requeue()
+    assert len(planned) == 1
+    assert (stage.performed, stage.written, stage.told) == ([], [], [])
+
+
+async def test_a_pass_that_plans_nothing_counts_as_one() -> None:
+    """Whoever watches for clusters that nobody looks at must not be misled."""
+    stage = Stage(at_rest(formed(3)))
+    for seconds in (0, 10):
+        stage.snapshot = later(stage.snapshot, seconds)
+        await stage.make_pass()
+    text = stage.metrics.clusters.expose()
+    line = next(line for line in text.splitlines() if line.startswith(f"{LAST_PASS}{{"))
+    assert float(line.rpartition(" ")[2]) == NOW.timestamp() + 10
+
+
+async def test_from_time_to_time_a_plan_is_made_all_the_same(planned: list[Snapshot]) -> None:
+    stage = Stage(at_rest(formed(3)))
+    for seconds in (0, 30, 60, 90, 119, 120):
+        stage.snapshot = later(stage.snapshot, seconds)
+        await stage.make_pass()
+    assert [(one.now - NOW).total_seconds() for one in planned] == [0, 60, 120]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda rested: led_by(rested, 1), lambda _: at_rest(formed(3, version="3.5.22"))],
+    ids=["another leads", "another version"],
+)
+async def test_a_change_is_planned_for_and_told(
+    change: Callable[[Snapshot], Snapshot], planned: list[Snapshot]
+) -> None:
+    rested = at_rest(formed(3))
+    stage = Stage(rested)
+    await stage.make_pass()
+    stage.snapshot = change(rested)
+    await stage.make_pass()
+    assert len(planned) == 2
+    assert planned[-1].probes == stage.snapshot.probes
+
+
+async def test_what_was_acted_on_is_looked_at_again(planned: list[Snapshot]) -> None:
+    stage = Stage(unlabelled())
+    for _ in range(2):
+        await stage.make_pass()
+    assert len(planned) == 2
+
+
+async def test_a_status_that_was_not_written_is_no_rest(planned: list[Snapshot]) -> None:
+    stage = Stage(led_by(at_rest(formed(3)), 1))
+    stage.write_error = Conflict("changed", 409)
+    for _ in range(2):
+        await stage.make_pass()
+    stage.write_error = None
+    await stage.make_pass()
+    assert len(planned) == 3
+    assert len(stage.written) == 1
+
+
+async def test_a_cluster_that_is_gone_is_forgotten(planned: list[Snapshot]) -> None:
+    """What is kept of it would fill the memory; one of its name begins anew."""
+    stage = Stage(at_rest(formed(3)))
+    await stage.make_pass()
+    stage.caches.clusters.observe_deleted(NAMING.namespace, NAMING.name, UID)
+    await stage.make_pass()
+    stage.caches.observe("EtcdCluster", raw_cluster({"size": 3}, resourceVersion="900"))
+    await stage.make_pass()
+    assert len(planned) == 2
