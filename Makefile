@@ -199,6 +199,13 @@ bench-clients: venv ## Measure what a kube-apiserver feels of changes of its etc
 	@$(PY) -m local up --nodes 1
 	@$(PY) -m tests.perf.clients
 
+.PHONY: bench-fleet
+CLUSTERS ?= 50 200
+# In a network namespace of its own: it listens where the local cluster does.
+bench-fleet: venv ## Measure the operator with many clusters (CLUSTERS="50 200 500 1000")
+	@$(PY) -m local build
+	@unshare --net sh -c 'ip link set lo up && exec env $(PY) -m tests.perf.fleet --clusters $(CLUSTERS)'
+
 .PHONY: performance
 performance: bench bench-backup ## Measure both and write docs/performance.md from the results
 	@mkdir -p docs/results

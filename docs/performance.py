@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from docs.client_gaps import write_client_gaps
+from docs.fleet_results import write_fleet
 from etcd_operator.json_types import Json
 
 RESULTS: Final = Path(__file__).parent / "results" / "bench.json"
@@ -50,6 +51,7 @@ def write_performance() -> str:
         "",
         "Medians. At rest the operator sends Kubernetes no request that writes, its Lease apart.\n",
         *write_client_gaps(),
+        *write_fleet(),
         *(_write_backups(json.loads(BACKUPS.read_text())) if BACKUPS.exists() else ()),
     ]
     return "\n".join(parts)

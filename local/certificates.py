@@ -45,19 +45,29 @@ def identities(addresses: Addresses, nodes: int) -> list[Identity]:
 
 def issue_all(keys: Path, addresses: Addresses, nodes: int) -> None:
     """Make the authority, every key and every kubeconfig below `keys`."""
+    make_authority(keys)
+    for identity in identities(addresses, nodes):
+        issue(keys, identity, addresses.server)
+
+
+def make_authority(keys: Path) -> None:
+    """Make the authority below `keys`, and the key that signs the tokens of ServiceAccounts."""
     keys.mkdir(parents=True, exist_ok=True, mode=0o700)
     (keys / "openssl.cnf").write_text(_OPENSSL_CONFIG)
     authority = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
     _request(keys, "ca", "/CN=etcd-operator-local", *authority)
     run("openssl", "ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", keys / "sa.key")
-    for identity in identities(addresses, nodes):
-        extensions = ["basicConstraints=critical,CA:FALSE"]
-        extensions.append("extendedKeyUsage=serverAuth,clientAuth")
-        if identity.names:
-            extensions.append(f"subjectAltName={identity.names}")
-        _request(keys, identity.file, identity.subject, *extensions, issuer="ca")
-        kubeconfig = render_kubeconfig(keys, identity.file, addresses.server)
-        (keys / f"{identity.file}.kubeconfig").write_text(kubeconfig)
+
+
+def issue(keys: Path, identity: Identity, server: str) -> None:
+    """Make a key, a certificate of the authority for it, and a kubeconfig for this API server."""
+    extensions = ["basicConstraints=critical,CA:FALSE"]
+    extensions.append("extendedKeyUsage=serverAuth,clientAuth")
+    if identity.names:
+        extensions.append(f"subjectAltName={identity.names}")
+    _request(keys, identity.file, identity.subject, *extensions, issuer="ca")
+    kubeconfig = render_kubeconfig(keys, identity.file, server)
+    (keys / f"{identity.file}.kubeconfig").write_text(kubeconfig)
 
 
 def render_kubeconfig(keys: Path, who: str, server: str) -> str:

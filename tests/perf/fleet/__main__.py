@@ -1,0 +1,103 @@
+"""Measure the operator with many clusters: `python -m tests.perf.fleet --clusters 50 200`.
+
+The operator's process, the API server, its etcd and the controllers are real; nodes and members are
+simulated by one process. Each number of clusters has a control plane of its own, on loopback: run
+it where the ports 2379, 12378 to 12380, 16443 and 18081 are free, as a network namespace has them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from deploy.target import PROJECT
+from etcd_operator.json_types import Json
+from etcd_operator.runtime.kubernetes.client import LightkubeApi
+from tests.perf.fleet.clusters import PORT, Clusters
+from tests.perf.fleet.control_plane import ControlPlane, NotStarted
+from tests.perf.fleet.phases import PHASES, bring_back, measure_pace, wait_ready
+from tests.perf.fleet.plot import draw
+from tests.perf.machine import describe_commit, describe_machine
+
+NUMBERS: Final = (50, 200)
+OUTPUT: Final = PROJECT / "build" / "bench-fleet"
+
+
+def read_options(words: list[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.perf.fleet", description=__doc__)
+    parser.add_argument("--clusters", type=int, nargs="+", default=NUMBERS, help="how many")
+    parser.add_argument(
+        "--phases", nargs="+", choices=PHASES, default=list(PHASES), help="create comes always"
+    )
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="where to write the results")
+    return parser.parse_args(words)
+
+
+def main(words: list[str]) -> int:
+    """Measure, tell and write it down; returns the exit code."""
+    options = read_options(words)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    options.output.mkdir(parents=True, exist_ok=True)
+    results: Json = {
+        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": describe_machine(),
+        "commit": describe_commit(),
+        "runs": [],
+    }
+    for count in options.clusters:
+        try:
+            with tempfile.TemporaryDirectory(prefix="fleet-") as directory:
+                run = asyncio.run(measure(count, options.phases, Path(directory)))
+        except NotStarted as error:
+            print(error, file=sys.stderr)
+            return 1
+        results["runs"].append(run)
+        path = options.output / "fleet.json"
+        path.write_text(json.dumps(results, indent=1) + "\n")
+        if "rest" in run:
+            draw(results["runs"], options.output / "fleet.svg")
+        print(f"written: {path}")
+    return 0
+
+
+async def measure(count: int, phases: list[str], directory: Path) -> Json:
+    """Measure one number of clusters."""
+    plane = ControlPlane(directory)
+    run: Json = {"clusters": count, "pace_ms": measure_pace()}
+    try:
+        _say(f"{count} clusters: starting the control plane")
+        await asyncio.to_thread(plane.up)
+        os.environ["KUBECONFIG"] = str(plane.kubeconfig)
+        clusters = Clusters(plane, LightkubeApi.from_environment(), count)
+        plane.start_operator(PORT)
+        following = asyncio.create_task(clusters.follow())
+        await wait_ready()
+        for name, phase in PHASES.items():
+            if name == "create" or name in phases:
+                _say(f"{count} clusters: {name}")
+                run[name] = await phase(clusters)
+                _say(json.dumps(run[name]))
+                await bring_back(clusters)
+        following.cancel()
+    finally:
+        plane.down()
+    return run
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,145 @@
+"""What the benchmark of many clusters reads off, and what its section in the docs says."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docs import fleet_results
+from etcd_operator.json_types import Json
+from tests.perf.fleet.clusters import is_settled
+from tests.perf.fleet.figures import (
+    Reading,
+    Write,
+    compare,
+    quantiles,
+    read_memory,
+    read_processor_seconds,
+    read_samples,
+    read_writes,
+)
+from tests.perf.fleet.plot import draw
+
+METRICS = """\
+# TYPE etcd_operator_pass_seconds histogram
+etcd_operator_pass_seconds_bucket{{le="+Inf"}} {passes}
+etcd_operator_pass_seconds_count {passes}
+etcd_operator_pass_seconds_sum 1
+# TYPE etcd_operator_kubernetes_requests counter
+etcd_operator_kubernetes_requests_total{{verb="patch",resource="leases",code="200"}} {leases}
+etcd_operator_kubernetes_requests_total{{verb="patch",resource="etcdclusters",code="200"}} {writes}
+etcd_operator_kubernetes_requests_total{{verb="get",resource="pods",code="200"}} 7
+"""
+
+
+def reading(at: float, cpu: float, **counts: int) -> Reading:
+    """The operator's counters, and the world's, at a moment."""
+    metrics = read_samples(METRICS.format(**{"passes": 0, "leases": 0, "writes": 0, **counts}))
+    world = {"calls": {"Status": counts.get("calls", 0)}, "opened": 9, "open": 9}
+    return Reading(at, {"operator": cpu}, metrics, world)
+
+
+def test_the_quantiles_of_nothing_are_no_numbers() -> None:
+    assert quantiles([]) == {"n": 0}
+    assert quantiles(range(1, 201)) == {"p50": 101, "p99": 199, "max": 200, "n": 200}
+
+
+def test_what_happened_between_two_readings() -> None:
+    found = compare(
+        reading(100.0, 5.0), reading(160.0, 8.0, passes=2000, leases=20, writes=3, calls=6000)
+    )
+    assert found["processor_percent"] == {"operator": 5.0}
+    assert (found["passes_per_second"], found["processor_ms_per_pass"]) == (33.33, 1.5)
+    assert found["api_requests"] == {"patch leases": 20, "patch etcdclusters": 3}
+    assert found["api_writes"] == 3, "renewals of the Lease are not counted"
+    assert (found["etcd_calls_per_second"], found["etcd_connections_opened"]) == (100, 0)
+
+
+def test_without_a_pass_there_is_no_time_of_one() -> None:
+    assert compare(reading(0, 1), reading(10, 1))["processor_ms_per_pass"] is None
+
+
+def test_this_process_has_memory_and_has_used_time() -> None:
+    pid = os.getpid()
+    memory = read_memory(pid)
+    assert 10 < memory["rss"] <= memory["peak"]
+    assert read_processor_seconds(pid) > 0
+
+
+def test_writes_behind_a_place_in_the_audit_log(tmp_path: Path) -> None:
+    def line(verb: str, resource: str, name: str) -> str:
+        about = {"resource": resource, "namespace": "team", "name": name}
+        moment = "1970-01-01T00:00:10.500000Z"
+        return json.dumps({"verb": verb, "objectRef": about, "requestReceivedTimestamp": moment})
+
+    log = tmp_path / "audit.log"
+    log.write_text(line("patch", "statefulsets", "old") + "\n")
+    offset = log.stat().st_size
+    lines = [
+        line("get", "pods", "db-0"),
+        line("create", "events", "db.1"),
+        line("patch", "leases", "etcd-operator"),
+        line("patch", "statefulsets", "db"),
+        '{"verb": "pat',
+    ]
+    with log.open("a") as more:
+        more.write("\n".join(lines))
+    assert read_writes(log, offset) == [Write(10.5, "team", "db")]
+
+
+@pytest.mark.parametrize(
+    ("status", "settled"),
+    [
+        ({}, True),
+        ({"phase": "Scaling"}, False),
+        ({"observedGeneration": 1}, False),
+        ({"members": [{}]}, False),
+        ({"conditions": [{"type": "Ready", "status": "False"}]}, False),
+    ],
+    ids=["as wanted", "phase", "older spec", "fewer members", "not Ready"],
+)
+def test_when_a_cluster_is_settled(status: Json, settled: bool) -> None:
+    usual = {
+        "phase": "Running",
+        "observedGeneration": 2,
+        "members": [{}, {}, {}],
+        "conditions": [{"type": "Ready", "status": "True"}],
+    }
+    cluster: Json = {"metadata": {"generation": 2}, "spec": {"size": 3}}
+    assert is_settled({**cluster, "status": {**usual, **status}}) is settled
+    assert not is_settled(cluster)
+
+
+def results(**rest: Any) -> Json:
+    """Results with one run of which only the rest was measured."""
+    run = {"clusters": 50, "rest": {"passes_per_second": 45.4, **rest}}
+    machine = {"cores": 2, "load_average": 1.3}
+    return {"began": "2026-03-04T05:06:07+00:00", "machine": machine, "runs": [run]}
+
+
+def test_the_section_has_what_was_measured_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fleet.json"
+    monkeypatch.setattr(fleet_results, "RESULTS", path)
+    assert fleet_results.write_fleet() == []
+    path.write_text(json.dumps(results(memory_mb={"rss": 101.5})))
+    text = "\n".join(fleet_results.write_fleet())
+    assert "| Clusters | 50 |" in text
+    assert "| passes per second | 45.4 |" in text
+    assert "| resident memory | 101.5 MB |" in text
+    assert "| create: all Running | - |" in text
+
+
+def test_the_picture_is_the_same_for_the_same_numbers(tmp_path: Path) -> None:
+    runs = results(
+        processor_percent={"operator": 9.0}, memory_mb={"rss": 99}, processor_ms_per_pass=1.4
+    )["runs"]
+    pictures = [tmp_path / "one.svg", tmp_path / "two.svg"]
+    for picture in pictures:
+        draw(runs, picture)
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
