@@ -44,7 +44,10 @@ def recorded_differed(snapshot: Snapshot) -> Mapping[int, int]:
 
 def find_replaced_in_vain(snapshot: Snapshot, wrong: Iterable[int]) -> frozenset[int]:
     """Return those of these members that came in place of one whose data differed as well."""
-    recorded, ids = recorded_differed(snapshot), frozenset(wrong)
+    ids = frozenset(wrong)
+    if not ids:
+        return ids
+    recorded = recorded_differed(snapshot)
     return frozenset(
         member.id
         for ordinal, member in snapshot.ownership.own.items()

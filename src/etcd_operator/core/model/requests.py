@@ -36,6 +36,8 @@ def write_time(moment: datetime) -> str:
 
 def read_time(text: str) -> datetime | None:
     """Read the time of a request; anybody may write one: what is no time asks for nothing."""
+    if not text:
+        return None
     try:
         return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
     except ValueError:

@@ -7,9 +7,10 @@ that answered badly are told apart, and so are "no member list" and "an empty me
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Any, Final
 
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
 from etcd_operator.core.auth.state import EtcdAuth
@@ -105,6 +106,14 @@ class Snapshot:
     warnings: tuple[ObjectWarning, ...] = ()
     kept: Mapping[tuple[str, str], UncorrectedDrift] = field(default_factory=dict)
     upgrade_waits: str = ""
+
+    def evolve(self, **changes: Any) -> Snapshot:
+        """Return a copy with some fields changed, and what was worked out from the others."""
+        copy = replace(self, **changes)
+        for name, inputs in WORKED_OUT.items():
+            if name in self.__dict__ and inputs.isdisjoint(changes):
+                copy.__dict__[name] = self.__dict__[name]
+        return copy
 
     @property
     def spec(self) -> EtcdClusterSpec:
@@ -216,7 +225,7 @@ class Snapshot:
         """The cluster ID that the members gave; 0 when nobody answered."""
         return self.membership.cluster_id if self.membership else 0
 
-    @property
+    @cached_property
     def alarms(self) -> frozenset[tuple[str, int]]:
         """The active alarms, each with the ID of the member it is about: any member lists all."""
         return frozenset(
@@ -231,7 +240,7 @@ class Snapshot:
         """The best known members: empty when nobody answered."""
         return self.membership.members if self.membership else ()
 
-    @property
+    @cached_property
     def announced(self) -> int:
         """How many ordinals, from 0 on, the operator has announced to etcd or is about to."""
         made = {pod.ordinal + 1 for pod in self.pods} | {c.ordinal + 1 for c in self.claims}
@@ -280,8 +289,26 @@ class Snapshot:
         seat = self._seats.get(ordinal)
         return seat or Seat(ordinal, None, None, None, self.probes.get(ordinal))
 
-    @property
+    @cached_property
     def leader_id(self) -> int:
         """The leader's member ID as the answer of the highest term has it; 0 when unknown."""
         answers = [p.status for p in self.probes.values() if p.status and p.status.leader]
         return max(answers, key=lambda s: s.raft_term).leader if answers else 0
+
+
+_OBJECTS: Final = frozenset({"naming", "children"})
+_RECORDS: Final = _OBJECTS | {"cluster"}
+_MADE: Final = _RECORDS | {"pods", "claims"}
+_TOLD: Final = _MADE | {"membership", "probes"}
+# What is worked out once per snapshot, and the fields that it is worked out from.
+WORKED_OUT: Final[Mapping[str, frozenset[str]]] = {
+    "statefulset": _OBJECTS,
+    "config_map": _OBJECTS,
+    "recorded_cluster_id": _RECORDS,
+    "cluster_id_records": _RECORDS,
+    "announced": _MADE,
+    "ownership": _TOLD,
+    "_seats": _TOLD,
+    "alarms": frozenset({"membership", "probes"}),
+    "leader_id": frozenset({"probes"}),
+}

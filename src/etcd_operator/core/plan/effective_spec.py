@@ -7,8 +7,6 @@ a backup has that of before. Objects, beyond that, have a version that can follo
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_settings
 from etcd_operator.api.release import parse_release
@@ -21,7 +19,7 @@ from etcd_operator.core.rollout.versions import find_version_before
 
 def with_effective_spec(snapshot: Snapshot) -> Snapshot:
     """Return the snapshot with its effective spec, found anew from all else that it says."""
-    return replace(snapshot, effective=find_effective_spec(snapshot))
+    return snapshot.evolve(effective=find_effective_spec(snapshot))
 
 
 def find_effective_spec(snapshot: Snapshot) -> EffectiveSpec:

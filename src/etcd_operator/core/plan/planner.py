@@ -214,4 +214,4 @@ def predict(snapshot: Snapshot, actions: tuple[Action, ...]) -> Snapshot:
         return snapshot
     known = snapshot.membership
     after = MemberList(known.cluster_id, tuple(members), known.linearizable)
-    return with_effective_spec(replace(snapshot, membership=after))
+    return with_effective_spec(snapshot.evolve(membership=after))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.auth.state import EtcdAuth
@@ -91,26 +90,24 @@ class Gatherer:
         snapshot = await self._look(cluster, naming)
         pods, probes = snapshot.pods, dict(snapshot.probes)
         membership = await self._members.list_members(pods, probes, snapshot.recorded_cluster_id)
-        snapshot = replace(snapshot, membership=membership, probes=probes)
+        snapshot = snapshot.evolve(membership=membership, probes=probes)
         if must_compare(snapshot):
-            snapshot = replace(snapshot, probes=await add_raft_progress(pods, probes))
-        snapshot = replace(
-            snapshot, compared=self._comparer.look(snapshot), claims=self._find_claims(cluster)
-        )
+            snapshot = snapshot.evolve(probes=await add_raft_progress(pods, probes))
+        compared = self._comparer.look(snapshot)
+        snapshot = snapshot.evolve(compared=compared, claims=self._find_claims(cluster))
         unlabelled_claims = await self._look_for_claims(snapshot)
-        claims = self._find_claims(cluster)
-        snapshot = replace(
-            snapshot,
-            claims=claims,
+        if unlabelled_claims is not None:
+            snapshot = snapshot.evolve(claims=self._find_claims(cluster))
+        snapshot = snapshot.evolve(
             unlabelled_claims=unlabelled_claims,
             compacted=await self._members.find_compacted(snapshot),
-            nodes=await self._hosts.find(pods, claims),
-            warnings=await self._warnings.look(snapshot, claims),
+            nodes=await self._hosts.find(pods, snapshot.claims),
+            warnings=await self._warnings.look(snapshot, snapshot.claims),
             presented=await self._see_presented(snapshot),
             access=await self._read_auth(snapshot),
         )
         if is_about_to_defragment(snapshot):
-            snapshot = replace(snapshot, probes=await add_defragmenting(pods, probes))
+            snapshot = snapshot.evolve(probes=await add_defragmenting(pods, probes))
         return snapshot
 
     async def _look(self, cluster: EtcdCluster, naming: Naming) -> Snapshot:

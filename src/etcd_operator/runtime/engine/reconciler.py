@@ -133,7 +133,7 @@ class Reconciler:
             self._metrics.clusters.forget(key)
             return Requeue(LOOK_AT_CLAIM)
         gathered = await self._gatherer.gather(cluster)
-        known = replace(gathered, kept=self._corrections.look(cluster.uid))
+        known = gathered.evolve(kept=self._corrections.look(cluster.uid))
         rested = self._at_rest.pop(key, None)
         if rested is not None and is_unchanged(rested, known):
             self._at_rest[key] = rested
@@ -175,7 +175,7 @@ class Reconciler:
         """Let what only a new version of the operator rolls wait until it is its turn."""
         naming, rolls = planned.snapshot.naming, _find_upgrade(planned)
         waits = self._turns.take(naming.namespace, naming.name) if rolls else ""
-        return plan(replace(planned.snapshot, upgrade_waits=waits)) if waits else planned
+        return plan(planned.snapshot.evolve(upgrade_waits=waits)) if waits else planned
 
     def _find_unobserved(
         self, planned: Plan, outcome: Outcome, snapshot: Snapshot
