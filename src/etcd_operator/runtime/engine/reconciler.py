@@ -168,6 +168,10 @@ class Reconciler:
             self._at_rest[key] = snapshot
         return requeue
 
+    def forget_rest(self) -> None:
+        """Plan anew in the next pass over each cluster: it sees nothing that it would not else."""
+        self._at_rest.clear()
+
     def _count_refusals(self, cluster: EtcdCluster, outcome: Outcome) -> int:
         return _remember(outcome, self._last.get(cluster.uid, LastPass()), late=False).refusals
 

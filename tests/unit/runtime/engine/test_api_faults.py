@@ -16,7 +16,7 @@ from etcd_operator.errors import Conflict, KubeUnavailable
 from etcd_operator.json_types import Json
 from tests.builders.snapshots import NAMING
 from tests.fakes.kubernetes import FAIR, Request, Weather
-from tests.unit.runtime.engine.api_harness import OBJECTS, Stage, pod_of
+from tests.harnesses.operator_in_memory import OBJECTS, Stage, pod_of
 
 # Minutes of the loop's time are seconds of ours, but more on a busy machine.
 pytestmark = [pytest.mark.looptime, pytest.mark.timeout(180)]

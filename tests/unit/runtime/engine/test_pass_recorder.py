@@ -15,7 +15,7 @@ from etcd_operator.core.recording.recorded_pass import read_recording, replay
 from etcd_operator.runtime.engine.execute import Outcome
 from etcd_operator.runtime.engine.pass_recorder import MOST_PASSES, PassRecorder
 from tests.builders.snapshots import NAMING, formed, new, raw_cluster, with_spec
-from tests.unit.runtime.engine.api_harness import Stage
+from tests.harnesses.operator_in_memory import Stage
 
 KEY = (NAMING.namespace, NAMING.name)
 

@@ -96,13 +96,11 @@ async def test_what_was_acted_on_is_looked_at_again(planned: list[Snapshot]) -> 
 
 async def test_a_status_that_was_not_written_is_no_rest(planned: list[Snapshot]) -> None:
     stage = Stage(led_by(at_rest(formed(3)), 1))
-    stage.write_error = Conflict("changed", 409)
-    for _ in range(2):
+    stage.server.refusals += [Conflict("changed", 409)] * 2
+    for _ in range(5):
         await stage.make_pass()
-    stage.write_error = None
-    await stage.make_pass()
-    assert len(planned) == 3
-    assert len(stage.written) == 1
+    assert len(stage.written) == 3, "two attempts were refused"
+    assert len(planned) == 4, "and one plan sees that the status is there"
 
 
 async def test_a_cluster_that_is_gone_is_forgotten(planned: list[Snapshot]) -> None:
@@ -114,3 +112,13 @@ async def test_a_cluster_that_is_gone_is_forgotten(planned: list[Snapshot]) -> N
     stage.caches.observe("EtcdCluster", raw_cluster({"size": 3}, resourceVersion="900"))
     await stage.make_pass()
     assert len(planned) == 2
+
+
+async def test_whoever_forgets_what_was_at_rest_plans_once_more(planned: list[Snapshot]) -> None:
+    stage = Stage(at_rest(formed(3)))
+    await stage.make_pass()
+    stage.reconciler.forget_rest()
+    for _ in range(2):
+        await stage.make_pass()
+    assert len(planned) == 2
+    assert (stage.performed, stage.written) == ([], [])

@@ -53,7 +53,7 @@ class Stage:
         executor = Executor(api, self.caches, performer, self.events, metrics, corrections)
         operators = ServingOperators(api, self.caches, self.events, clock, "etcd-operator-system")
         self.recorder = PassRecorder()
-        made = Reconciler(
+        self.reconciler = Reconciler(
             api,
             self.caches,
             gatherer,
@@ -65,7 +65,9 @@ class Stage:
             Turns(self.caches, clock, 2),
             self.recorder,
         )
-        self.controller = Controller(made.reconcile, self.caches, metrics, clock, workers=4)
+        self.controller = Controller(
+            self.reconciler.reconcile, self.caches, metrics, clock, workers=4
+        )
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
