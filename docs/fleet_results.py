@@ -26,6 +26,7 @@ ROWS: Final = (
     ("of these opened in a minute", "rest.etcd_connections_opened", ""),
     ("3 → 5: first write, median", "change.first_write_ms.p50", "ms"),
     ("the slowest", "change.first_write_ms.max", "ms"),
+    ("additions that etcd refused, of 40", "change.adds_refused", ""),
     ("another leader: shown after, at most", "notice.leader_moved_seconds.max", "s"),
     ("a member hangs: shown after, at most", "notice.member_silent_seconds.max", "s"),
     ("restart: first cluster looked at", "restart.first_look_seconds", "s"),

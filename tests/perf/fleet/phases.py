@@ -72,7 +72,7 @@ async def change(clusters: Clusters) -> Json:
 
 async def _grow(clusters: Clusters, names: list[str], spacing: tuple[float, float]) -> Json:
     log = clusters.plane.logs / "audit.log"
-    offset = log.stat().st_size
+    offset, before = log.stat().st_size, await ask("counts")
     asked = {}
     for name in names:
         asked[name] = await clusters.resize(name, GROWN)
@@ -85,11 +85,17 @@ async def _grow(clusters: Clusters, names: list[str], spacing: tuple[float, floa
         ours = (w for w in writes if w.namespace == namespace and short in w.name)
         first += [min(w.time for w in ours if w.time > moment) - moment]
     whole = [clusters.settled[n] - at for n, at in asked.items() if n in clusters.settled]
+    refused = await ask("counts")
     return {
         "complete": complete,
+        "adds_refused": _count_refused(refused) - _count_refused(before),
         "first_write_ms": quantiles(1000 * seconds for seconds in first),
         "whole_seconds": quantiles(whole),
     }
+
+
+def _count_refused(counts: Json) -> int:
+    return int(counts["failed"].get("MemberAdd", 0))
 
 
 async def _shrink(clusters: Clusters, names: list[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, DeleteObject, MoveLeader, RemoveMember
 from etcd_operator.core.consistency.divergence import corrupt_ids, suspect_ids
+from etcd_operator.core.membership.add_window import find_pause
 from etcd_operator.core.membership.foreign_members import explain_foreign
 from etcd_operator.core.membership.growth import (
     find_left_disks,
@@ -22,7 +23,7 @@ from etcd_operator.core.membership.growth import (
     member_of,
 )
 from etcd_operator.core.membership.steps import add_with_new_disk, transfer_leadership
-from etcd_operator.core.model.decision import ADD_WINDOW, OUTSIDE_CHANGE, POD_START, Decision
+from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.quorum import keeps_quorum_without, serving_ids, voter_ids
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.quorum_loss.approval import lasts
@@ -92,7 +93,7 @@ def shrink(snapshot: Snapshot) -> Decision | None:
         message=f"Scaling in from {members} to {size} members.",
         phase=Phase.SCALING,
         actions=tuple(actions),
-        requeue_after=ADD_WINDOW,
+        requeue_after=find_pause(snapshot),
     )
 
 
@@ -190,7 +191,7 @@ def _announce(snapshot: Snapshot, ordinal: int) -> Decision:
         message=f"Scaling out from {count} to {size} members.",
         phase=Phase.SCALING,
         actions=_add(snapshot, ordinal),
-        requeue_after=ADD_WINDOW,
+        requeue_after=find_pause(snapshot),
     )
 
 

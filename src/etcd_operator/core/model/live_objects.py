@@ -65,7 +65,8 @@ class Pod:
     process is started as a cluster of its own, in a recovery from a lost majority. `trust` is the
     key IDs of the authorities that it was started with. `was_ready`: it is Ready, or was: a
     majority served. `finalizers` are those of others than Kubernetes. `selected`: it has the labels
-    by which its StatefulSet and the Services know it.
+    by which its StatefulSet and the Services know it. `started` is the second in which the etcd
+    process that runs was started.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Pod:
     was_ready: bool = False
     finalizers: tuple[str, ...] = ()
     selected: bool = True
+    started: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ def observe_pod(raw: Json) -> Pod:
         finalizers=read_finalizers(raw),
         replace_asked=annotations.get(ANNOTATION_REPLACE, "false") != "false",
         trust=_read_trust(annotations.get(ANNOTATION_TRUST, "")),
+        started=parse_time((state.get("running") or {}).get("startedAt")),
     )
 
 

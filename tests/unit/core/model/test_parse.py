@@ -85,6 +85,7 @@ def test_a_running_pod() -> None:
     )
     assert (pod.running, pod.ever_ran, pod.ready, pod.deleting) == (True, True, True, False)
     assert pod.created == datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+    assert pod.started == datetime(2026, 3, 4, 5, 6, 8, tzinfo=UTC)
     assert pod.problem is None
 
 
