@@ -27,11 +27,13 @@ from etcd_operator.core.tasks.jobs.status import (
     owner_of,
 )
 from etcd_operator.runtime.engine.caches import Caches
+from etcd_operator.runtime.engine.task_index import ClusterIndex
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache, CacheGroup, own_name
 
 Listener = Callable[[str, str], None]
+Key = tuple[str, str]
 
 KINDS: Final = (kube.BACKUPS, kube.RESTORES)
 
@@ -46,6 +48,8 @@ class TaskCaches(CacheGroup):
         self.restores: Cache[EtcdRestore] = Cache(
             api, kube.RESTORES, parse_restore, own_name, namespaces=namespaces
         )
+        self._backups_by_cluster = ClusterIndex(self.backups)
+        self._restores_by_cluster = ClusterIndex(self.restores)
         self.jobs: Cache[Task] = Cache(
             api,
             kube.JOBS,
@@ -85,6 +89,12 @@ class TaskCaches(CacheGroup):
         self.jobs.subscribe(note)
         self.pods.subscribe(note)
 
+    def tasks_about(self, kind: str, namespace: str, cluster: str) -> list[Key]:
+        """Namespaces and names of the EtcdBackups, or EtcdRestores, of one EtcdCluster."""
+        backups = kind == kube.BACKUPS.name
+        index = self._backups_by_cluster if backups else self._restores_by_cluster
+        return index.find_keys((namespace, cluster))
+
     def backups_of(self, cluster: EtcdCluster) -> tuple[BackupState, ...]:
         """How the EtcdBackups of one EtcdCluster stand, by name: those that it allows.
 
@@ -107,8 +117,8 @@ class TaskCaches(CacheGroup):
                 verified=_is_verified_backup(backup),
                 spec=backup.spec,
             )
-            for backup in self.backups.values()
-            if backup.cluster_key == (namespace, name) and may_back_up(cluster, backup.namespace)
+            for backup in self._backups_by_cluster.find((namespace, name))
+            if may_back_up(cluster, backup.namespace)
         ]
         return tuple(sorted(found, key=lambda backup: backup.name))
 
@@ -152,9 +162,8 @@ class WatchedTasks:
         self.tasks.subscribe_to_jobs(self.roots.kind.name, listener)
 
         def note(namespace: str, cluster: str) -> None:
-            for task in self.roots.values():
-                if task.cluster_key == (namespace, cluster):
-                    listener(task.namespace, task.name)
+            for key in self.tasks.tasks_about(self.roots.kind.name, namespace, cluster):
+                listener(*key)
 
         self.clusters.clusters.subscribe(note)
 
