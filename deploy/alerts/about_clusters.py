@@ -238,7 +238,7 @@ CLUSTER_ALERTS: Final = (
         condition("QuorumLossApproved", "True", verdicts.QUORUM_LOSS_APPROVED),
         "15m",
         "critical",
-        "An approval to give up the majority stands.",
+        "spec.recovery.quorumLoss approves a recovery from one member.",
         f"Unless the majority of {NAMED} comes back, the cluster goes on from one member, and "
         "writes may be lost.",
     ),

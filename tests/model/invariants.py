@@ -61,7 +61,7 @@ def judge_report(state: State, planned: Planned) -> str | None:
         return "the status says Stopped while there are Pods"
     if state.shut_out and planned.reason == attention.NO_QUORUM and _serves(state):
         return "the majority is said to be lost, although it serves all others"
-    if planned.reason == routine.ROLL_WAITING and _is_well(state):
+    if planned.reason == routine.ROLLING_UPDATE_WAITING and _is_well(state):
         return "it waits to roll although every member is well"
     return None
 

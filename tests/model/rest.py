@@ -26,7 +26,7 @@ UNTIL_CORRECTED: Final = (
     routine.MEMBER_STARTING,
     attention.MEMBERS_NOT_READY,
     attention.NO_QUORUM,
-    routine.ROLL_WAITING,
+    routine.ROLLING_UPDATE_WAITING,
 )
 
 
@@ -129,7 +129,7 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
             | attention.MEMBER_NOT_JOINING
             | routine.MEMBER_STARTING
             | attention.QUORUM_AT_RISK
-            | routine.ROLL_WAITING
+            | routine.ROLLING_UPDATE_WAITING
         ):
             # One lost disk is replaced; with more of them nobody is sure who still has what. Nor
             # is anybody where data differ.

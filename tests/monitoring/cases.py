@@ -152,8 +152,8 @@ CLUSTER_CASES: Final[Mapping[str, Case]] = {
     ),
     "EtcdChangeStuck": Case(
         130,
-        _condition("Progressing", "True", "Rolling"),
-        {condition("Progressing", "True", "Rolling"): "1x60 stale"},
+        _condition("Progressing", "True", "RollingUpdate"),
+        {condition("Progressing", "True", "RollingUpdate"): "1x60 stale"},
     ),
     "EtcdChangeBlocked": Case(
         20, _condition("Ready", "False", "InvalidSpec"), _condition("Ready", "False", "Paused")
@@ -171,7 +171,7 @@ CLUSTER_CASES: Final[Mapping[str, Case]] = {
     "EtcdRefusedByKubernetes": Case(
         15,
         _condition("Ready", "False", "RefusedByKubernetes"),
-        _condition("Ready", "False", "Rolling"),
+        _condition("Ready", "False", "RollingUpdate"),
     ),
     "EtcdQuorumLossApprovalStands": Case(
         20,

@@ -51,7 +51,7 @@ def roll(away: int = AWAY) -> Series:
         found[member("etcd_server_has_leader", pod)] = phases(*leads)
         changes = ((1, there[1]), (GAP, away), (2, 1))
         found[member("etcd_server_leader_changes_seen_total", pod)] = phases(*changes)
-    return found | _conditions("Rolling", len(MEMBERS) * (away + 1))
+    return found | _conditions("RollingUpdate", len(MEMBERS) * (away + 1))
 
 
 def _upgrade() -> dict[str, str]:

@@ -29,7 +29,7 @@ class QuorumLoss(Model):
 
 
 class Recovery(Model):
-    """How members that cannot be saved are replaced, and how a lost majority is given up."""
+    """How members that cannot be saved are replaced, and how a lost quorum is recovered."""
 
     member_replacement_delay: Duration = Field(
         Duration("5m"),

@@ -31,6 +31,9 @@ from etcd_operator.core.reasons import routine
 from etcd_operator.core.rollout.versions import next_record
 
 WHY: Final = "a backup is restored in place"
+# Each message begins with one of these.
+RESTORING: Final = "Restoring a backup in place"
+UNDOING: Final = "Undoing the restore in place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +67,35 @@ def go_on(_: Restoring) -> Decision:
 def retain_volumes(view: Restoring) -> Decision:
     """The volumes are retained: a missing right shows while the cluster still serves."""
     kept = (RetainVolume(*name_disk(view.snapshot, d)) for d in find_disks(view) if d.volume)
-    return step("The disks are told to stay.", tuple(kept))
+    return step("setting the reclaim policy of its volumes to Retain.", tuple(kept))
 
 
 def stop_members(view: Restoring) -> Decision:
     """The StatefulSet runs no Pod."""
     snapshot = view.snapshot
-    return step("The members stop.", stop_pods(snapshot), name_stuck(snapshot))
+    return step("stopping the members.", stop_pods(snapshot), waits=name_stuck(snapshot))
 
 
 def look_for_claims(_: Restoring) -> Decision:
     """Claims are looked up before they count as all."""
-    return step("The members have stopped.")
+    return step("the members have stopped.")
 
 
 def set_aside(view: Restoring) -> Decision:
     """The claims are deleted, their volumes stay."""
-    return step("The disks of the earlier cluster are set aside.", quarantine(find_claims(view)))
+    return step(
+        "deleting the claims of before, whose volumes are kept.", quarantine(find_claims(view))
+    )
 
 
 def await_disks(view: Restoring) -> Decision:
     """The EtcdRestore fills fresh disks."""
-    return step(f"The EtcdRestore fills {view.restore.size} fresh disks.")
+    return step(f"waiting for the EtcdRestore to fill {view.restore.size} disks.")
 
 
 def record_cluster_id(_: Restoring) -> Decision:
     """The new cluster ID is recorded, in the status and on the objects."""
-    said = step("The members serve, and their cluster ID is recorded.")
+    said = step("the members serve; recording their cluster ID.")
     return replace(said, corrects_objects=True)
 
 
@@ -103,7 +108,8 @@ def release_old_volumes(view: Restoring) -> Decision:
     )
     return Decision(
         reason=routine.RESTORED_IN_PLACE,
-        message="Every member of the restored cluster serves: the earlier disks are let go.",
+        message="Every member of the restored cluster serves: restoring the reclaim policy of the "
+        "volumes of before.",
         phase=Phase.RESTORING,
         actions=tuple(freed),
         requeue_after=POD_START,
@@ -194,11 +200,13 @@ def name_stuck(snapshot: Snapshot) -> str:
     return f"Waiting for Pods {names} to end; if Node {nodes} is gone, delete it."
 
 
-def step(message: str, actions: tuple[Action, ...] = (), waits: str = "") -> Decision:
-    """One step, with what it waits for; no object is corrected beside it."""
+def step(
+    message: str, actions: tuple[Action, ...] = (), *, whole: str = RESTORING, waits: str = ""
+) -> Decision:
+    """One step of the `whole`, with what it waits for; no object is corrected beside it."""
     return Decision(
         reason=routine.RESTORING,
-        message=" ".join(filter(None, ("A backup is restored in place.", message, waits))),
+        message=" ".join(filter(None, (f"{whole}: {message}" if message else f"{whole}.", waits))),
         phase=Phase.RESTORING,
         actions=actions,
         requeue_after=POD_START,

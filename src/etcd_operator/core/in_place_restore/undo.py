@@ -12,6 +12,7 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.certificates.wanted import all_trust
 from etcd_operator.core.in_place_restore.record import OldDisk
 from etcd_operator.core.in_place_restore.steps import (
+    UNDOING,
     WHY,
     Restoring,
     find_claims,
@@ -36,12 +37,13 @@ from etcd_operator.core.objects.tls import render_trust
 
 def leave(view: Restoring) -> Decision:
     """The volumes get their reclaim policy back; members start again, if they were stopped."""
-    return step("It was undone.", _release_volumes(view))
+    return step("no claim was deleted.", _release_volumes(view), whole=UNDOING)
 
 
 def leave_to_deletion(view: Restoring) -> Decision:
     """The volumes get their reclaim policy back, but for the one whose claim is being deleted."""
-    return step("It waits for a claim that is being deleted.", _release_volumes(view))
+    waited = "waiting for a claim that is being deleted."
+    return step(waited, _release_volumes(view), whole=UNDOING)
 
 
 def _release_volumes(view: Restoring) -> tuple[Action, ...]:
@@ -59,12 +61,14 @@ def _release_volumes(view: Restoring) -> tuple[Action, ...]:
 
 def stop_restored_members(view: Restoring) -> Decision:
     """The StatefulSet runs no Pod."""
-    return step("It is undone.", stop_pods(view.snapshot), name_stuck(view.snapshot))
+    stops = stop_pods(view.snapshot)
+    return step("stopping the members.", stops, whole=UNDOING, waits=name_stuck(view.snapshot))
 
 
 def set_fresh_disks_aside(view: Restoring) -> Decision:
     """The restored claims are deleted, their volumes stay."""
-    return step("It is undone.", quarantine(find_fresh_claims(view)))
+    deleted = quarantine(find_fresh_claims(view))
+    return step("deleting the restored claims, whose volumes are kept.", deleted, whole=UNDOING)
 
 
 # After the earlier claims went
@@ -77,7 +81,7 @@ def delete_fresh_disks(view: Restoring) -> Decision:
         for c in find_fresh_claims(view)
         if not c.deleting
     )
-    return step("It is undone: the fresh disks are deleted.", actions)
+    return step("deleting the restored disks.", actions, whole=UNDOING)
 
 
 def rebind_old_volumes(view: Restoring) -> Decision:
@@ -88,12 +92,12 @@ def rebind_old_volumes(view: Restoring) -> Decision:
         for disk in _volumes(view)
         if disk.ordinal not in taken
     )
-    return step("It is undone: the earlier disks come back.", missing)
+    return step("binding the volumes of before again.", missing, whole=UNDOING)
 
 
 def restore_records(view: Restoring) -> Decision:
     """ConfigMap and StatefulSet say again which etcd cluster this is."""
-    return step("It is undone: the earlier disks are back.", write_records(view))
+    return step("the volumes of before are bound.", write_records(view), whole=UNDOING)
 
 
 def start_again(view: Restoring) -> Decision:
@@ -103,7 +107,7 @@ def start_again(view: Restoring) -> Decision:
         RestoreReclaimPolicy(back[disk.volume].name, back[disk.volume].uid, disk.volume)
         for disk in _volumes(view)
     )
-    return step("It is undone: the members start again.", tuple(freed))
+    return step("starting the members of before.", tuple(freed), whole=UNDOING)
 
 
 # What conditions ask

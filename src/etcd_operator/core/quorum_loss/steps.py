@@ -27,7 +27,7 @@ from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rollout.stop_pod import stop_pod
 from etcd_operator.core.rollout.versions import next_record
 
-WHY: Final = "the majority of the members was given up"
+WHY: Final = "quorum was lost, and the cluster is recovered from one member"
 
 
 @dataclass(frozen=True, slots=True)

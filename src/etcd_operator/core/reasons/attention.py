@@ -56,13 +56,13 @@ RECORD_UNREADABLE: Final = Reason(
 RESTORE_UNREADABLE: Final = Reason(
     "RestoreUnreadable",
     "The annotation etcd.etcd.io/replacement, the record of a restore in place, was edited.",
-    "Put back what it was; Events and the annotations of the PersistentVolumes tell.",
+    "Put back its former value; Events and annotations of the PersistentVolumes help to find it.",
     blocks=True,
 )
 HELD_BY_FINALIZER: Final = Reason(
     "HeldByFinalizer",
-    "What is being deleted has a finalizer of another program.",
-    "Wait for that program, or remove the finalizer if the program is gone for good.",
+    "An object that is being deleted has a finalizer of another controller.",
+    "Wait for that controller, or remove the finalizer if the controller is gone for good.",
     blocks=True,
 )
 
@@ -82,7 +82,7 @@ OPERATOR_CANNOT_REACH: Final = Reason(
 )
 AUTHENTICATION_REQUIRED: Final = Reason(
     "AuthenticationRequired",
-    "etcd wants a user, and the operator is none.",
+    "Authentication of etcd is on, and the operator has no user in it.",
     "Disable etcd's authentication, or describe it in spec.security.auth.",
     blocks=True,
 )
@@ -111,7 +111,9 @@ MEMBER_NOT_JOINING: Final = Reason(
     alert="EtcdReplacementStuck",
 )
 MEMBER_UNAVAILABLE: Final = Reason(
-    "MemberUnavailable", "Growth waits for a voter that does not answer.", "Bring that member back."
+    "MemberUnavailable",
+    "Scale-out waits for a voter that does not answer.",
+    "Bring that member back: look at its Pod, node and disk.",
 )
 MEMBER_STUCK: Final = Reason(
     "MemberStuck",
@@ -139,20 +141,21 @@ STOP_WOULD_LOSE_DATA: Final = Reason(
 )
 RETAINED_DISK_EXISTS: Final = Reason(
     "RetainedDiskExists",
-    "Growth waits: the disk of an earlier member was kept, as whenScaled: Retain asks.",
+    "Scale-out waits: the claim of an earlier member was kept, as "
+    "spec.storage.retentionPolicy.whenScaled asks.",
     "Delete the claim that the message names.",
     blocks=True,
 )
 RECOVERY_REFUSED: Final = Reason(
     "RecoveryRefused",
-    "The lost majority is not given up as spec.recovery.quorumLoss approves.",
+    "Quorum is lost, and the recovery that spec.recovery.quorumLoss approves is not possible yet.",
     "Do what the message says, or withdraw the approval.",
     blocks=True,
 )
 RECOVERY_FAILED: Final = Reason(
     "RecoveryFailed",
-    "While a lost majority was given up, the disk that was to be kept was lost as well.",
-    "Restore a backup, or a PersistentVolume with etcd.etcd.io/quarantined-from.",
+    "While quorum was recovered from one member, the disk of that member was lost as well.",
+    "Restore a backup, or a PersistentVolume with the annotation etcd.etcd.io/quarantined-from.",
     blocks=True,
 )
 
@@ -160,7 +163,7 @@ RECOVERY_FAILED: Final = Reason(
 
 DATA_DIFFERS: Final = Reason(
     "DataDiffers",
-    "Members hold different data; as the reason of Ready, no majority agrees.",
+    "Members hold different data; where Ready gives this reason, no majority of them agrees.",
     "Decide which member is right, make it the leader, then have the others replaced.",
     blocks=True,
     alert="EtcdDataDiffers",
@@ -248,7 +251,7 @@ KUBERNETES_UNAVAILABLE: Final = Reason(
     "KubernetesUnavailable",
     "For ten seconds or more, the API server, or an admission webhook that it asks, has given no "
     "usable answer to a step.",
-    "Mend what the message names; the step is tried again until it is answered.",
+    "Repair what the message names; the step is tried again until it is answered.",
     blocks=True,
 )
 REFUSED_BY_ETCD: Final = Reason(

@@ -48,11 +48,15 @@ POD_LABELLED: Final = Reason("PodLabelled", "Put back labels that were taken off
 # Disks
 
 DISK_RESIZED: Final = Reason("DiskResized", "Asked for a larger PersistentVolumeClaim.")
-DISK_SET_ASIDE: Final = Reason("DiskSetAside", "Deleted a claim, and kept its volume.")
-VOLUME_RETAINED: Final = Reason("VolumeRetained", "Set the reclaim policy of a volume to Retain.")
-VOLUME_REBOUND: Final = Reason("VolumeRebound", "Made the claim of a volume set aside again.")
+DISK_SET_ASIDE: Final = Reason(
+    "DiskSetAside", "Deleted a PersistentVolumeClaim and kept its volume."
+)
+VOLUME_RETAINED: Final = Reason(
+    "VolumeRetained", "Set the reclaim policy of a PersistentVolume to Retain."
+)
+VOLUME_REBOUND: Final = Reason("VolumeRebound", "Made the claim of a PersistentVolume anew.")
 RECLAIM_POLICY_RESTORED: Final = Reason(
-    "ReclaimPolicyRestored", "Gave a volume that was set aside its reclaim policy of before."
+    "ReclaimPolicyRestored", "Gave a PersistentVolume that was kept its former reclaim policy."
 )
 RESTORE_STAGE: Final = Reason("RestoreStage", "A restore in place went on to its next stage.")
 RESTORE_ENDED: Final = Reason("RestoreEnded", "A restore in place is over, or was undone.")
@@ -63,7 +67,7 @@ MEMBER_ADDED: Final = Reason("MemberAdded", "Added a member to etcd as a learner
 MEMBER_PROMOTED: Final = Reason("MemberPromoted", "Promoted a learner to a voter.")
 MEMBER_REMOVED: Final = Reason("MemberRemoved", "Removed a member from etcd.")
 LEADER_MOVED: Final = Reason("LeaderMoved", "Moved leadership to another member.")
-COMPACTED: Final = Reason("Compacted", "Removed the history of keys up to a revision.")
+COMPACTED: Final = Reason("Compacted", "Compacted the history of keys up to a revision.")
 DEFRAGMENTED: Final = Reason("Defragmented", "Defragmented the database of a member.")
 ALARM_DISARMED: Final = Reason("AlarmDisarmed", "Disarmed an alarm of etcd.")
 DOWNGRADE_ENABLED: Final = Reason("DowngradeEnabled", "Enabled a downgrade of etcd.")
@@ -74,12 +78,12 @@ AUTH_SYNCED: Final = Reason("AuthSynced", "Changed a user or a role of etcd.")
 
 CA_ISSUED: Final = Reason("CAIssued", "Issued a certificate authority.")
 CERTIFICATE_ISSUED: Final = Reason("CertificateIssued", "Issued or renewed a certificate.")
-CA_BUNDLE_UPDATED: Final = Reason("CABundleUpdated", "Changed which authorities a Secret trusts.")
+CA_BUNDLE_UPDATED: Final = Reason("CABundleUpdated", "Changed which CAs a Secret trusts.")
 
 # Warnings
 
 NO_ANSWER: Final = Reason(
-    "NoAnswer", "A request got no answer, so it may have been carried out; the next pass sees."
+    "NoAnswer", "A request got no answer, so it may have been carried out; the next pass finds out."
 )
 SERVED_BY_ANOTHER: Final = Reason(
     "ServedByAnother",

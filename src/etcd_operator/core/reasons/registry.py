@@ -121,12 +121,12 @@ CLUSTER_CONDITIONS: Final = (
     ConditionType(
         condition_types.DATA_LOSS_POSSIBLE,
         "The cluster went on from one member after its majority was lost.",
-        true=(verdicts.MAJORITY_GIVEN_UP,),
+        true=(verdicts.RECOVERED_FROM_ONE_MEMBER,),
         false=(verdicts.NO_RECOVERY,),
     ),
     ConditionType(
         condition_types.QUORUM_LOSS_APPROVED,
-        "An approval to give up the majority stands; only while one is given.",
+        "spec.recovery.quorumLoss approves a recovery from one member; only while it is set.",
         true=(verdicts.QUORUM_LOSS_APPROVED, verdicts.APPROVAL_IN_USE),
         false=(verdicts.APPROVAL_CARRIED_OUT, verdicts.APPROVAL_VOID),
     ),

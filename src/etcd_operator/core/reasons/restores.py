@@ -68,7 +68,9 @@ NOT_FORMED: Final = Reason(
     "Wait until it is, or delete it and restore with restoreType New.",
     blocks=True,
 )
-STOPPED: Final = Reason("Stopped", "The EtcdCluster is stopped.", "Set its spec.size.", blocks=True)
+STOPPED: Final = Reason(
+    "Stopped", "The EtcdCluster is stopped.", "Set its spec.size above 0.", blocks=True
+)
 PAUSED: Final = Reason(
     "Paused", "The EtcdCluster is paused.", "Set its spec.paused to false.", blocks=True
 )
@@ -107,7 +109,7 @@ UNDONE: Final = Reason(
 
 DISKS_FILLED: Final = Reason("DisksFilled", "Every disk is filled from the backup.")
 RESTORING_IN_PLACE: Final = Reason(
-    "RestoringInPlace", "The EtcdCluster was told to be restored in place."
+    "RestoringInPlace", "Asked for the restore in place on the EtcdCluster."
 )
 RESTORE_UNDONE: Final = Reason(
     "RestoreUndone", "The EtcdRestore is being deleted, so the restore in place is undone."

@@ -15,7 +15,8 @@ BOOTSTRAPPING: Final = Reason(
     "Bootstrapping", "The first members start; if it stays, a Pod of them cannot start."
 )
 BOOTSTRAP_RESTARTED: Final = Reason(
-    "BootstrapRestarted", "The spec was corrected before a majority had disks: it begins again."
+    "BootstrapRestarted",
+    "The spec was corrected before a majority had disks: the bootstrap begins again.",
 )
 STARTING: Final = Reason("Starting", "The members that were stopped start again.")
 STOPPING: Final = Reason("Stopping", "spec.size is 0: the Pods go, the disks stay.")
@@ -38,7 +39,7 @@ RESTARTING_LEARNERS: Final = Reason(
 SCALING_IN: Final = Reason("ScalingIn", "Members are removed from etcd, then their Pods go.")
 DELETING_DISKS: Final = Reason("DeletingDisks", "The disks of removed members are deleted.")
 WAITING_FOR_DISKS: Final = Reason(
-    "WaitingForDisks", "Growth waits until the disk of an earlier member is gone."
+    "WaitingForDisks", "Scale-out waits until the disk of an earlier member is deleted."
 )
 REPLACING_MEMBER: Final = Reason(
     "ReplacingMember", "A member lost its data: it leaves etcd, and joins as a learner."
@@ -51,7 +52,7 @@ FORCE_DELETING_PODS: Final = Reason(
 )
 RECOVERING_QUORUM: Final = Reason(
     "RecoveringQuorum",
-    "A lost majority is given up as approved; the cluster goes on from one member.",
+    "Quorum is lost, and as approved the cluster is recovered from one member.",
 )
 
 # Pods and disks
@@ -60,36 +61,41 @@ REPLACING_PODS: Final = Reason(
     "ReplacingPods", "Pods that do not run or are not Ready get the corrected spec."
 )
 RESCHEDULING_PODS: Final = Reason(
-    "ReschedulingPods", "What kept Pods from a node is gone: the scheduler is asked again."
+    "ReschedulingPods",
+    "Pods that fitted no node are made anew, now that the Pod in their way is gone.",
 )
-ROLLING: Final = Reason("Rolling", "A Pod that differs from the template is replaced.")
-ROLL_WAITING: Final = Reason(
-    "RollWaiting", "The next Pod is replaced when the members that the message names are well."
+ROLLING_UPDATE: Final = Reason("RollingUpdate", "A Pod that differs from the template is replaced.")
+ROLLING_UPDATE_WAITING: Final = Reason(
+    "RollingUpdateWaiting",
+    "The next Pod is replaced when the members that the message names are well.",
 )
 GROWING_DISKS: Final = Reason(
     "GrowingDisks", "Disks were asked for a larger size, which may take Kubernetes minutes."
 )
 UPDATING_CLAIM_TEMPLATE: Final = Reason(
     "UpdatingClaimTemplate",
-    "spec.inheritedMetadata has changed: the StatefulSet is made anew around its Pods.",
+    "spec.inheritedMetadata has changed: the StatefulSet is made anew, and its Pods stay.",
 )
 
 # Inside etcd
 
 PREPARING_VERSION: Final = Reason(
-    "PreparingVersion", "etcd makes its disks ready for the version that the spec wants."
+    "PreparingVersion",
+    "etcd prepares its storage for spec.version: by its downgrade, or by a snapshot before 3.7.",
 )
 ENDING_DOWNGRADE: Final = Reason(
     "EndingDowngrade", "A downgrade of etcd that the spec does not ask for is cancelled."
 )
 DISARMING_ALARM: Final = Reason(
-    "DisarmingAlarm", "The alarm about a corrupt member is disarmed, for the member is gone."
+    "DisarmingAlarm", "The alarm CORRUPT of a member that was removed is disarmed."
 )
 FREEING_SPACE: Final = Reason(
     "FreeingSpace", "The quota is exceeded: etcd is compacted, defragmented and disarmed."
 )
 DEFRAGMENTING: Final = Reason("Defragmenting", "A database with much unused space is defragmented.")
-MOVING_LEADER: Final = Reason("MovingLeader", "Somebody asked that another member leads.")
+MOVING_LEADER: Final = Reason(
+    "MovingLeader", "Leadership is moved to the member that was asked for."
+)
 SYNCING_AUTH: Final = Reason("SyncingAuth", "etcd's users and roles become those of the spec.")
 
 # Certificates, and other kinds
@@ -102,9 +108,8 @@ ISSUING_CERTIFICATES: Final = Reason(
 REQUESTING_CERTIFICATES: Final = Reason(
     "RequestingCertificates", "Certificates are requested from cert-manager."
 )
-RESTORING: Final = Reason(
-    "Restoring", "An EtcdRestore fills the disks of the cluster, or of its replacement in place."
-)
+RESTORING: Final = Reason("Restoring", "An EtcdRestore fills the disks of the cluster.")
 RESTORED_IN_PLACE: Final = Reason(
-    "RestoredInPlace", "Every member of the restored cluster serves: the disks of before may go."
+    "RestoredInPlace",
+    "Every member of the restored cluster serves: the disks of before the restore are released.",
 )

@@ -23,7 +23,7 @@ NO_SPACE: Final = Reason(
 )
 MAJORITY_ANSWERS: Final = Reason("MajorityAnswers", "A majority of the voters answers and agrees.")
 MAJORITY_READY: Final = Reason(
-    "MajorityReady", "A majority is Ready; the members answer only to users."
+    "MajorityReady", "A majority of the Pods is Ready; etcd answers authenticated users only."
 )
 MAJORITY_LOST: Final = Reason(
     "MajorityLost",
@@ -68,28 +68,32 @@ NOT_SCHEDULED: Final = Reason(
 
 # DataLossPossible and QuorumLossApproved
 
-NO_RECOVERY: Final = Reason("NoRecovery", "No majority was ever given up.")
-MAJORITY_GIVEN_UP: Final = Reason(
-    "MajorityGivenUp",
-    "The cluster went on from one member: writes that only lost members had are missing.",
+NO_RECOVERY: Final = Reason("NoRecovery", "The cluster was never recovered from a lost quorum.")
+RECOVERED_FROM_ONE_MEMBER: Final = Reason(
+    "RecoveredFromOneMember",
+    "Quorum was lost and recovered from one member: writes that it did not have are missing.",
     "Compare with the volumes that were set aside, if such writes are of value.",
 )
 QUORUM_LOSS_APPROVED: Final = Reason(
     "QuorumLossApproved",
-    "spec.recovery.quorumLoss stands: unless the majority comes back, it is given up.",
+    "spec.recovery.quorumLoss is set: unless quorum comes back, the cluster is recovered from one "
+    "member.",
     "Remove it from the spec to withdraw it.",
     alert="EtcdQuorumLossApprovalStands",
 )
-APPROVAL_IN_USE: Final = Reason("ApprovalInUse", "The lost majority is being given up.")
+APPROVAL_IN_USE: Final = Reason(
+    "ApprovalInUse", "The recovery that spec.recovery.quorumLoss approves is under way."
+)
 APPROVAL_CARRIED_OUT: Final = Reason(
     "ApprovalCarriedOut",
-    "The lost majority was given up as approved.",
+    "Quorum was recovered from one member, as spec.recovery.quorumLoss approved.",
     "Remove spec.recovery.quorumLoss.",
 )
 APPROVAL_VOID: Final = Reason(
     "ApprovalVoid",
     "The approval was used, or was given while no loss of quorum was reported.",
-    "Remove it; a loss of quorum needs one with another acceptedRevision, given after it.",
+    "Remove spec.recovery.quorumLoss; a loss of quorum needs one with another acceptedRevision, "
+    "given after it.",
 )
 
 # Paused
@@ -168,9 +172,10 @@ UPGRADE_WAITS: Final = Reason("UpgradeWaits", "The upgrade waits for a backup.")
 
 CHANGED_BY_OTHERS: Final = Reason(
     "ChangedByOthers",
-    "Others change fields of the operator's objects.",
+    "Another controller, a policy or a person changes fields of the operator's objects.",
     "Exempt the object from the policy or controller that the message names.",
 )
 WAITING_FOR_TURN: Final = Reason(
-    "WaitingForTurn", "A new version of the operator rolls other clusters first."
+    "WaitingForTurn",
+    "Its Pods are replaced for a new version of the operator after those of other clusters.",
 )

@@ -50,14 +50,15 @@ def roll(snapshot: Snapshot) -> Decision | None:
     if target is None or not actions:
         awaited = _name_awaited(snapshot, voters)
         return Decision(
-            reason=routine.ROLL_WAITING,
-            message=f"Rolling: {progress}; waiting for {awaited}.",
+            reason=routine.ROLLING_UPDATE_WAITING,
+            message=f"Rolling update: {progress}; waiting for {awaited}.",
             phase=Phase.UPGRADING,
             requeue_after=POD_START,
         )
+    name = snapshot.naming.member(target.ordinal)
     return Decision(
-        reason=routine.ROLLING,
-        message=f"Rolling {snapshot.naming.member(target.ordinal)}: {progress}.",
+        reason=routine.ROLLING_UPDATE,
+        message=f"Rolling update: replacing Pod {name}; {progress}.",
         phase=Phase.UPGRADING,
         actions=actions,
         requeue_after=POD_START,

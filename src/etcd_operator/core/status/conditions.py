@@ -260,11 +260,11 @@ def _judge_data_loss(snapshot: Snapshot, _: Decision) -> Verdict:
         f"The cluster went on from revision {kept} of one member: later writes that only lost "
         "members had acknowledged are missing. Their volumes are kept."
     )
-    return Verdict(DATA_LOSS_POSSIBLE, "True", verdicts.MAJORITY_GIVEN_UP, message)
+    return Verdict(DATA_LOSS_POSSIBLE, "True", verdicts.RECOVERED_FROM_ONE_MEMBER, message)
 
 
 def _judge_approval(snapshot: Snapshot, _: Decision) -> Verdict | None:
-    """QuorumLossApproved: an approval to give up the majority stands; only while one is given."""
+    """QuorumLossApproved: a recovery from one member is approved; only while it is."""
     kind, request = QUORUM_LOSS_APPROVED, approved_request(snapshot)
     recovery = find_recovery(snapshot)
     if request is None:

@@ -33,7 +33,8 @@ from tests.builders.snapshots import (
     without_child,
 )
 
-SAYS = "A backup is restored in place."
+SAYS = "Restoring a backup in place"
+UNDOING = "Undoing the restore in place: "
 QUIET = flags("no upkeep")
 
 
@@ -45,7 +46,7 @@ def with_gate_of(other: Snapshot, snapshot: Snapshot) -> Snapshot:
 
 def fires(title: str, scene: Snapshot, says: str, *actions: str) -> Fires:
     """A row about a step."""
-    message = f"{SAYS} {says}".strip()
+    message = says if says.startswith(UNDOING) else f"{SAYS}: {says}" if says else f"{SAYS}."
     return Fires(
         title, restore_in_place, scene, routine.RESTORING, message, Phase.RESTORING, actions, QUIET
     )
@@ -64,7 +65,7 @@ FIRES = (
     fires(
         "the volumes are told to stay while the members serve",
         at(Stage.KEEP, before()),
-        "The disks are told to stay.",
+        "setting the reclaim policy of its volumes to Retain.",
         "keep v-0",
         "keep v-1",
         "keep v-2",
@@ -73,7 +74,7 @@ FIRES = (
     fires(
         "what lost its volume cannot be kept",
         at(Stage.KEEP, change_claim(before(), 2, lost=True)),
-        "The disks are told to stay.",
+        "setting the reclaim policy of its volumes to Retain.",
         "keep v-0",
         "keep v-1",
         "record stop",
@@ -81,13 +82,13 @@ FIRES = (
     fires(
         "all members stop at once",
         at(Stage.STOP, before()),
-        "The members stop.",
+        "stopping the members.",
         "apply StatefulSet db",
     ),
     fires(
         "Pods without a StatefulSet are stopped one by one",
         at(Stage.STOP, without_child(before(), "StatefulSet", "db")),
-        "The members stop.",
+        "stopping the members.",
         "delete Pod db-0",
         "delete Pod db-1",
         "delete Pod db-2",
@@ -98,7 +99,7 @@ FIRES = (
             stopped(),
             pods=(pod(1, deleting=True, ends_by=NOW.replace(year=2025), node="n1"),),
         ),
-        "The members stop. Waiting for Pods db-1 to end; if Node n1 is gone, delete it.",
+        "stopping the members. Waiting for Pods db-1 to end; if Node n1 is gone, delete it.",
     ),
     fires(
         "a disk that has appeared meanwhile is kept too",
@@ -113,12 +114,12 @@ FIRES = (
     fires(
         "disks are looked up before they count as all",
         replace(stopped(), unlabelled_claims=None),
-        "The members have stopped.",
+        "the members have stopped.",
     ),
     fires(
         "then the claims go",
         at(Stage.SET_ASIDE, stopped()),
-        "The disks of the earlier cluster are set aside.",
+        "deleting the claims of before, whose volumes are kept.",
         "quarantine data-db-0",
         "quarantine data-db-1",
         "quarantine data-db-2",
@@ -135,13 +136,13 @@ FIRES = (
         "",
         "record fill",
     ),
-    fires("the EtcdRestore fills them", fresh(), "The EtcdRestore fills 3 fresh disks."),
+    fires("the EtcdRestore fills them", fresh(), "waiting for the EtcdRestore to fill 3 disks."),
     fires("they are filled", at(Stage.FILL, fresh(), DONE), "", "record start"),
     replace(
         fires(
             "a quorum answers: whose cluster it is is recorded, and nothing else is done",
             outdated(started(undone=True), 2),
-            "The members serve, and their cluster ID is recorded.",
+            "the members serve; recording their cluster ID.",
             "apply ConfigMap db-config",
             "apply StatefulSet db",
         ),
@@ -156,7 +157,7 @@ FIRES = (
     fires(
         "undone while the members run",
         at(Stage.STOP, before(), undone=True),
-        "It was undone.",
+        UNDOING + "no claim was deleted.",
         "release v-0",
         "release v-1",
         "release v-2",
@@ -165,7 +166,7 @@ FIRES = (
     fires(
         "undone before a member stops",
         at(Stage.KEEP, before(), undone=True),
-        "It was undone.",
+        UNDOING + "no claim was deleted.",
         "release v-0",
         "release v-1",
         "release v-2",
@@ -175,7 +176,7 @@ FIRES = (
         fires(
             f"a claim is being deleted at the stage {stage.value}",
             at(stage, change_claim(before(), 1, deleting=True)),
-            "It waits for a claim that is being deleted.",
+            UNDOING + "waiting for a claim that is being deleted.",
             "release v-0",
             "release v-2",
             "record undone",
@@ -186,7 +187,7 @@ FIRES = (
         fires(
             f"members were started by a StatefulSet of before at the stage {stage.value}",
             at(stage, before(), undone=stage is Stage.PUT_BACK),
-            "The members stop.",
+            "stopping the members.",
             "apply StatefulSet db",
         )
         for stage in (Stage.SET_ASIDE, Stage.FILL, Stage.PUT_BACK)
@@ -213,13 +214,13 @@ FIRES = (
     fires(
         "what was started stops",
         at(Stage.WITHDRAW, started(led=False), undone=True),
-        "It is undone.",
+        UNDOING + "stopping the members.",
         "apply StatefulSet db",
     ),
     fires(
         "what was started is set aside as well",
         fresh(Stage.WITHDRAW, undone=True),
-        "It is undone.",
+        UNDOING + "deleting the restored claims, whose volumes are kept.",
         "quarantine data-db-0",
         "quarantine data-db-1",
         "quarantine data-db-2",
@@ -233,31 +234,31 @@ FIRES = (
     fires(
         "what was never started is deleted",
         with_disks(fresh(Stage.PUT_BACK, undone=True), "v-0", "n-1"),
-        "It is undone: the fresh disks are deleted.",
+        UNDOING + "deleting the restored disks.",
         "delete PersistentVolumeClaim data-db-1",
     ),
     fires(
         "the old volumes get claims",
         with_disks(fresh(Stage.PUT_BACK, undone=True), "v-0"),
-        "It is undone: the earlier disks come back.",
+        UNDOING + "binding the volumes of before again.",
         "put v-1 back as data-db-1",
         "put v-2 back as data-db-2",
     ),
     fires(
         "a claim that is being deleted is waited for",
         change_claim(with_disks(fresh(Stage.PUT_BACK, undone=True), *VOLUMES), 2, deleting=True),
-        "It is undone: the earlier disks come back.",
+        UNDOING + "binding the volumes of before again.",
     ),
     fires(
         "who they are is written again",
         with_gate_of(serving(), with_disks(fresh(Stage.PUT_BACK, undone=True), *VOLUMES)),
-        "It is undone: the earlier disks are back.",
+        UNDOING + "the volumes of before are bound.",
         "apply ConfigMap db-config",
     ),
     fires(
         "it is undone",
         with_disks(fresh(Stage.PUT_BACK, undone=True), *VOLUMES),
-        "It is undone: the members start again.",
+        UNDOING + "starting the members of before.",
         "release v-0",
         "release v-1",
         "release v-2",
@@ -279,7 +280,8 @@ FIRES = (
         release_old_disks,
         serving(),
         routine.RESTORED_IN_PLACE,
-        "Every member of the restored cluster serves: the earlier disks are let go.",
+        "Every member of the restored cluster serves: restoring the reclaim policy of the volumes "
+        "of before.",
         Phase.RESTORING,
         ("release v-0", "release v-1", "release v-2", "record over"),
     ),

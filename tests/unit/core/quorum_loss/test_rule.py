@@ -353,7 +353,7 @@ def test_it_grows_again_when_it_is_over() -> None:
     assert made.rule == "grow"
     assert "add 1" in [brief(action) for action in made.actions]
     verdict = next(v for v in judge(over, made.decision) if v.type == "DataLossPossible")
-    assert (verdict.status, verdict.reason) == ("True", verdicts.MAJORITY_GIVEN_UP)
+    assert (verdict.status, verdict.reason) == ("True", verdicts.RECOVERED_FROM_ONE_MEMBER)
     assert "revision 100" in verdict.message
     assert report(over, made.decision).last_recovery == f"{REQUEST} 100"
 

@@ -185,7 +185,7 @@ def test_deleting_it_takes_the_wish_away_and_waits() -> None:
     assert isinstance(mark, AnnotateCluster)
     assert isinstance(delete, DeleteJob)
     assert mark.annotations == {ANNOTATION_WISH: None}
-    assert decision.status.message == "It is undone: The members stop."
+    assert decision.status.message == "EtcdCluster db: The members stop."
 
     waiting = target(recorded(Stage.PUT_BACK, wish=False))
     decision = restore_planner.decide(view(waiting, BEGUN, deleting=True))
@@ -215,7 +215,7 @@ def test_taking_the_wish_away_by_hand_undoes_it_too() -> None:
     tasks = (filler(0),)
     undoing = restore_planner.decide(view(cluster, BEGUN, tasks=tasks))
     assert names(undoing) == ["DeleteJob"], "even a Pod that has ended keeps its disk"
-    assert undoing.status.message.startswith("It is undone:")
+    assert undoing.status.message.startswith("EtcdCluster db: ")
     undone = restore_planner.decide(view(target(), BEGUN))
     assert names(undone) == ["SetRestoreFinalizer"]
     assert undone.status.phase is TaskPhase.FAILED

@@ -104,7 +104,7 @@ async def test_a_budget_that_stays_in_the_way_is_told_with_its_name() -> None:
     stage.errors[EvictPod] = EvictionRefused(REFUSED, 429)
     for _ in range(TOLD_FROM - 1):
         assert await stage.make_pass() == Requeue(POD_START), "no failure, and soon again"
-        assert stage.shown()["Progressing"] == "Rolling"
+        assert stage.shown()["Progressing"] == "RollingUpdate"
         assert stage.shown()["Degraded"] == "AsExpected"
     await stage.make_pass()
     assert stage.shown()["Degraded"] == "EvictionRefused"

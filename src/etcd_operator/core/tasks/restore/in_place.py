@@ -74,7 +74,7 @@ def continue_in_place(view: RestoreView, spec: EtcdRestoreSpec) -> RestoreDecisi
             return _tell_undone(view, target)
         _check_target(target)
     if record is not None and not wished and record.stage is not Stage.SERVE:
-        message = f"It is undone: {target.status.message}"
+        message = f"EtcdCluster {target.name}: {target.status.message}"
         status = show(view, TaskPhase.RUNNING, restores.UNDOING, message)
         return RestoreDecision(status, delete_jobs(view), requeue_after=NEXT_STEP)
     source = find_source(view, spec)
@@ -111,7 +111,10 @@ def undo_in_place(view: RestoreView) -> RestoreDecision:
         )
         actions = (mark, *actions)
     status = show(
-        view, TaskPhase.RUNNING, restores.UNDOING, f"It is undone: {target.status.message}"
+        view,
+        TaskPhase.RUNNING,
+        restores.UNDOING,
+        f"EtcdCluster {target.name}: {target.status.message}",
     )
     return RestoreDecision(status, actions, requeue_after=NEXT_STEP)
 
@@ -292,8 +295,9 @@ def _complete(view: RestoreView, target: EtcdCluster) -> RestoreDecision:
 
 def _tell_undone(view: RestoreView, target: EtcdCluster) -> RestoreDecision:
     message = (
-        f"It was undone: the annotation {ANNOTATION_WISH} was taken from EtcdCluster "
-        f"{target.name}, which has its earlier disks again. Create another EtcdRestore to restore."
+        f"The restore in place was undone: the annotation {ANNOTATION_WISH} was taken from "
+        f"EtcdCluster {target.name}, which has its earlier disks again. Create another "
+        "EtcdRestore to restore."
     )
     status = show(view, TaskPhase.FAILED, restores.UNDONE, message)
     actions = (*delete_jobs(view), *_hold(view, held=False))
