@@ -58,9 +58,13 @@ class ClusterWarnings:
         if snapshot.cluster.deleting:
             return ()
         missing = await self._look_for_missing(snapshot)
+        pods = [pod for pod in snapshot.pods if self._waits_for_pod(snapshot, pod)]
+        unbound = [claim for claim in claims if self._waits_for_claim(claim)]
+        if not pods and not unbound:
+            return tuple(missing)  # of nearly all clusters, nearly always
         found = await asyncio.gather(
-            *(self._look_at_pod(snapshot, pod) for pod in snapshot.pods if not pod.deleting),
-            *(self._look_at_claim(snapshot, claim) for claim in claims if not claim.deleting),
+            *(self._look_at_pod(snapshot, pod) for pod in pods),
+            *(self._look_at_claim(snapshot, claim) for claim in unbound),
         )
         told = [*missing, *(one for one in found if one)]
         return tuple(sorted(told, key=lambda one: one.ordinal))
@@ -124,14 +128,26 @@ class ClusterWarnings:
             "that Pod"
         )
 
-    async def _look_at_pod(self, snapshot: Snapshot, pod: Pod) -> ObjectWarning | None:
-        """A Pod that runs and is not Ready is a warning only where the others serve."""
-        key = pod.uid, pod.ordinal
+    def _waits_for_pod(self, snapshot: Snapshot, pod: Pod) -> bool:
+        """A Pod that runs and is not Ready is waited for only where the others serve."""
+        if pod.deleting:
+            return False
         waits = not pod.running or (not pod.ready and snapshot.quorum_confirmed)
-        if not waits or pod.problem:
-            self._waits.pop(key, None)
-            return None
-        wait = self._wait(key)
+        if waits and not pod.problem:
+            return True
+        self._waits.pop((pod.uid, pod.ordinal), None)
+        return False
+
+    def _waits_for_claim(self, claim: Claim) -> bool:
+        if claim.deleting:
+            return False
+        if not claim.bound or _waits_for_size(claim):
+            return True
+        self._waits.pop((claim.uid, claim.ordinal), None)
+        return False
+
+    async def _look_at_pod(self, snapshot: Snapshot, pod: Pod) -> ObjectWarning | None:
+        wait = self._wait((pod.uid, pod.ordinal))
         if not self._lasts(wait, PATIENCE_SECONDS):
             return None
         since = pod.unready_since if pod.running else None
@@ -144,11 +160,7 @@ class ClusterWarnings:
         return ObjectWarning(f"Pod {pod.name}", pod.ordinal, trouble) if trouble else None
 
     async def _look_at_claim(self, snapshot: Snapshot, claim: Claim) -> ObjectWarning | None:
-        key = claim.uid, claim.ordinal
-        if claim.bound and not _waits_for_size(claim):
-            self._waits.pop(key, None)
-            return None
-        if not self._lasts(self._wait(key), PATIENCE_SECONDS):
+        if not self._lasts(self._wait((claim.uid, claim.ordinal)), PATIENCE_SECONDS):
             return None
         trouble = await self._reader.find(snapshot.naming.namespace, claim.uid)
         regarding = f"PersistentVolumeClaim {claim.name}"

@@ -184,6 +184,8 @@ class Gatherer:
             if port is not None and is_retirement_due(snapshot, authority):
                 roots = join_bundle(snapshot.credentials[authority].trusted)
                 asked += [(pod, port, roots) for pod in snapshot.pods if pod.running]
+        if not asked:
+            return {}
         signers = await asyncio.gather(
             *(
                 find_signer(pod.address, port, snapshot.naming.host(pod.ordinal), roots)
