@@ -18,6 +18,7 @@ from deploy.monitoring_files import (
     build_rules,
     build_scrape_configs,
     build_secure_pod_monitor,
+    build_secure_scrape_config,
     build_service_monitors,
 )
 from deploy.resource_state import build_resource_state
@@ -56,6 +57,7 @@ def generate() -> dict[Path, str]:
         MONITORING / "pod-monitors.yaml": _dump(build_pod_monitors(), SCRAPING),
         MONITORING / "service-monitors.yaml": _dump(build_service_monitors(), SCRAPING),
         MONITORING / "pod-monitor-tls.yaml": _dump([build_secure_pod_monitor()], SCRAPING),
+        MONITORING / "scrape-config-tls.yaml": _dump([build_secure_scrape_config()], SCRAPING),
         MONITORING / "kube-state-metrics.yaml": _dump([build_resource_state()], STATE),
         MONITORING / "scrape-configs.yaml": _dump([build_scrape_configs()], SCRAPING),
         KUSTOMIZE / "base" / "operator.yaml": _dump(_without_crds(build_installation())),

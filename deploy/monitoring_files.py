@@ -17,7 +17,6 @@ from etcd_operator.core.model.naming import (
     LABEL_CLUSTER,
     LABEL_MANAGED_BY,
     MANAGED_BY,
-    METRICS_PORT,
     Naming,
 )
 from etcd_operator.json_types import Json
@@ -25,6 +24,11 @@ from etcd_operator.json_types import Json
 INTERVAL: Final = "30s"
 MEMBERS: Final = f"{NAME}-members"
 SERVICE: Final = f"{NAME}-metrics"
+# Names of the ports for metrics: without TLS, and with.
+METRICS: Final = "metrics"
+METRICS_TLS: Final = "metrics-tls"
+# What the files for metrics with TLS are about.
+EXAMPLE: Final = Naming("default", "db", "")
 _POD: Final = "__meta_kubernetes_pod_"
 _SERVICE: Final = "__meta_kubernetes_service_"
 
@@ -65,7 +69,7 @@ def build_pod_monitors() -> list[Json]:
         "podMetricsEndpoints": [{"port": "http", "interval": INTERVAL, "honorLabels": True}],
     }
     endpoint = {
-        "port": "metrics",
+        "port": METRICS,
         "interval": INTERVAL,
         "relabelings": [{"sourceLabels": [_label(LABEL_CLUSTER)], "targetLabel": "cluster"}],
     }
@@ -94,7 +98,7 @@ def build_service_monitors() -> list[Json]:
         "endpoints": [{"port": "http", "interval": INTERVAL, "honorLabels": True}],
     }
     endpoint = {
-        "port": "metrics",
+        "port": METRICS,
         "interval": INTERVAL,
         "relabelings": [
             {"sourceLabels": [_label(LABEL_CLUSTER, _SERVICE)], "targetLabel": "cluster"}
@@ -132,7 +136,7 @@ def build_scrape_configs(interval: str = INTERVAL) -> Json:
         "relabel_configs": [
             _keep(_label(LABEL_MANAGED_BY), MANAGED_BY),
             _keep(_label(LABEL_CLUSTER), ".+"),
-            _keep(f"{_POD}container_port_number", str(METRICS_PORT)),
+            _keep(f"{_POD}container_port_name", METRICS),
             *_name_pod(),
             {"source_labels": [_label(LABEL_CLUSTER)], "target_label": "cluster"},
         ],
@@ -140,18 +144,41 @@ def build_scrape_configs(interval: str = INTERVAL) -> Json:
     return {"scrape_configs": [operator, members]}
 
 
-def build_secure_pod_monitor() -> Json:
-    """Example for the EtcdCluster db in default, with TLS: the port for clients has metrics too.
+def build_secure_scrape_config(
+    naming: Naming = EXAMPLE, place: str = "/etc/prometheus/secrets", interval: str = INTERVAL
+) -> Json:
+    """One EtcdCluster whose metrics have TLS; its Secret for clients is mounted below `place`."""
+    secret = f"{place}/{naming.client_secret}"
+    members = {
+        "job_name": f"etcd-{naming.name}",
+        "scheme": "https",
+        "tls_config": {
+            "server_name": naming.client_service,
+            "ca_file": f"{secret}/ca.crt",
+            "cert_file": f"{secret}/tls.crt",
+            "key_file": f"{secret}/tls.key",
+        },
+        "scrape_interval": interval,
+        "kubernetes_sd_configs": [{"role": "pod", "namespaces": {"names": [naming.namespace]}}],
+        "relabel_configs": [
+            *(_keep(_label(label), value) for label, value in _select(naming).items()),
+            _keep(f"{_POD}container_port_name", METRICS_TLS),
+            *_name_pod(),
+            {"source_labels": [_label(LABEL_CLUSTER)], "target_label": "cluster"},
+        ],
+    }
+    return {"scrape_configs": [members]}
 
-    At the port for metrics etcd would ask the kubelet's probes for a certificate, which it has not.
-    """
-    naming = Naming("default", "db", "")
+
+def build_secure_pod_monitor() -> Json:
+    """The same for the Prometheus operator. Each EtcdCluster has a CA of its own."""
+    naming = EXAMPLE
 
     def of_secret(key: str) -> Json:
         return {"name": naming.client_secret, "key": key}
 
     endpoint = {
-        "port": "client",
+        "port": METRICS_TLS,
         "scheme": "https",
         "interval": INTERVAL,
         "tlsConfig": {
@@ -162,12 +189,16 @@ def build_secure_pod_monitor() -> Json:
         },
         "relabelings": [{"sourceLabels": [_label(LABEL_CLUSTER)], "targetLabel": "cluster"}],
     }
-    selector = {"matchLabels": dict(naming.selector)}
-    monitor = _custom(
-        "PodMonitor", "etcd-db", {"selector": selector, "podMetricsEndpoints": [endpoint]}
-    )
+    selector = {"matchLabels": _select(naming)}
+    spec = {"selector": selector, "podMetricsEndpoints": [endpoint]}
+    monitor = _custom("PodMonitor", f"etcd-{naming.name}", spec)
     monitor["metadata"]["namespace"] = naming.namespace
     return monitor
+
+
+def _select(naming: Naming) -> dict[str, str]:
+    """Labels of the members of an EtcdCluster, whichever UID it has."""
+    return {LABEL_MANAGED_BY: MANAGED_BY, LABEL_CLUSTER: naming.name}
 
 
 def _custom(kind: str, name: str, spec: Json) -> Json:

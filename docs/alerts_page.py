@@ -39,11 +39,38 @@ label `cluster`: the shipped configuration is the better way.
 
 ## Metrics of members with TLS
 
-Port 2381 speaks plain HTTP, also in clusters with TLS: at a port for metrics, etcd would ask the
-kubelet's probes for a client certificate, and the kubelet has none. It shows no keys. With TLS, the
-port for clients has the same metrics, for whoever shows a certificate:
-`deploy/monitoring/pod-monitor-tls.yaml` is an example, for the EtcdCluster `db` in `default`, which
-uses the Secret `db-client-tls`. Each cluster has a CA of its own, so each needs such a PodMonitor.
+`spec.security.tls.metricsTLSEnabled: true` has members serve metrics with mutual TLS, at port 2382,
+named `metrics-tls`, with the certificates for clients. A change of it rolls the members. Monitors
+look for ports by name, and the plain one is then called `health`: those above leave such a cluster
+out, and it needs one of its own, because each cluster has a CA of its own.
+`deploy/monitoring/pod-monitor-tls.yaml` and `scrape-config-tls.yaml` are examples, for the
+EtcdCluster `db` in `default`; they use the Secret `db-client-tls`. With `spec.security.auth`, list
+a user without roles for Prometheus and use its Secret, for instance `db-user-prometheus`: that
+certificate reads metrics and no keys.
+
+Port 2381 goes on speaking plain HTTP, for the kubelet's probes: at a port with TLS etcd would ask
+them for a client certificate, and the kubelet has none. It shows no keys. To close it to everybody
+but the kubelet and the operator, set `spec.security.networkPolicy` as well.
+
+## Who may scrape
+
+With [spec.security.networkPolicy](how-to/network-policy.md) the ports for metrics are open to
+everybody, unless `metricsFrom` says to whom:
+
+```yaml
+spec:
+  security:
+    networkPolicy:
+      metricsFrom:
+        - namespaceSelector:
+            matchLabels: {{kubernetes.io/metadata.name: monitoring}}
+          podSelector:
+            matchLabels: {{app.kubernetes.io/name: prometheus}}
+```
+
+Metrics of the operator are at port 8081 of its Pods. Nothing restricts that port, unless the chart
+is installed with `networkPolicy.enabled: true`: then `networkPolicy.metricsFrom` says to whom it is
+open.
 
 ## kube-state-metrics
 
@@ -97,8 +124,6 @@ the operator.
 * Both replicas are scraped. The rules take the maximum over them, so nothing counts twice.
 * A cluster that is deleted takes its series with it. One that is stopped has no members that could
 be down, and its condition `QuorumHealthy` is `Unknown`: neither fires an alert.
-* With [spec.security.networkPolicy](how-to/network-policy.md) the port of the metrics stays open
-to everybody, also to Prometheus; it names no keys.
 * Annotations `runbook_url` are paths in this repository: have Alertmanager's templates put the
 address of your copy in front.
 * The thresholds for etcd's own metrics are those of etcd's mixin, whose 15 alerts all have their

@@ -26,7 +26,7 @@ Both replicas serve metrics; only the one whose `etcd_operator_leading` is 1 mak
 alone has series about clusters. When the Lease goes to the other replica, both may have them for
 one scrape interval: use `max by (namespace, cluster)` in your own rules, as [the alerts that are
 shipped](../monitoring.md) do. The members of a cluster serve etcd's own metrics over plain HTTP on
-port 2381 of their Pods.
+port 2381 of their Pods, and where the spec says so [with TLS](../monitoring.md).
 
 A scrape of 500 clusters of three is 2.6 MiB and takes about 20 ms of CPU: measure yours with
 `python -m tests.perf.scrape --clusters 500`. A cluster of three members with TLS and backups has

@@ -82,12 +82,23 @@ class PeerValues(ChartValues):
     existing_secret: Any = refused("the operator issues the certificates of members itself")
 
 
+class MetricsTlsValues(ChartValues):
+    """TLS for metrics."""
+
+    secure_transport: bool = becomes(
+        default=False,
+        field="security.tls.metricsTLSEnabled",
+        text="Whether metrics are served with TLS; needs auth.client.secureTransport.",
+    )
+
+
 class AuthValues(ChartValues):
     """TLS, users, roles."""
 
     rbac: RbacValues = Field(RbacValues(), description="Users and roles of etcd.")
     client: ClientValues = Field(ClientValues(), description="TLS for clients.")
     peer: PeerValues = Field(PeerValues(), description="TLS between members.")
+    metrics: MetricsTlsValues = Field(MetricsTlsValues(), description="TLS for metrics.")
     token: Any = refused("etcd's simple tokens are used: remove it")
 
 
@@ -127,6 +138,11 @@ class PolicyValues(ChartValues):
         default=True,
         field="security.networkPolicy.clientFrom",
         text="Whether Pods of every namespace may connect; else those of the namespace.",
+    )
+    metrics_from: list[Json] = becomes(
+        [],
+        "security.networkPolicy.metricsFrom",
+        "Peers that may read the metrics, as in a NetworkPolicy; everybody if empty.",
     )
 
 

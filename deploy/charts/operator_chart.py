@@ -16,7 +16,7 @@ from deploy.charts.values_file import render_schema, render_values
 from deploy.dashboards import FLEET, ONE_CLUSTER
 from deploy.dashboards.grafana import write
 from deploy.manifests import CLUSTER_WIDE, LEASE_RULES, RULES, build_installation
-from deploy.monitoring_files import build_pod_monitors, build_rules
+from deploy.monitoring_files import build_pod_monitors, build_rules, build_service_monitors
 from etcd_operator.api.crd import DEFINITIONS, build_crd
 from etcd_operator.json_types import Json
 
@@ -50,14 +50,17 @@ def build_operator_chart(dump: Dump) -> dict[Path, str]:
 def _define_parts(dump: Dump) -> str:
     """What the templates share with install.yaml."""
     wide = [rule for rule in RULES if rule["resources"][0] in CLUSTER_WIDE]
+    pods, services = build_pod_monitors()[1]["spec"], build_service_monitors()[2]["spec"]
     parts = {
         "rules": RULES,
         "namespacedRules": [rule for rule in RULES if rule not in wide],
         "clusterRules": wide,
         "leaseRules": LEASE_RULES,
         "container": {name: _find_container()[name] for name in _CONTAINER_PARTS},
-        "memberSelector": build_pod_monitors()[1]["spec"]["selector"],
-        "memberEndpoint": _find_member_endpoint(),
+        "memberSelector": pods["selector"],
+        "memberEndpoint": _without_interval(pods["podMetricsEndpoints"]),
+        "memberServiceSelector": services["selector"],
+        "memberServiceEndpoint": _without_interval(services["endpoints"]),
     }
     return "\n".join(
         f'{{{{- define "etcd-operator.{name}" -}}}}\n{dump(part)}{{{{- end }}}}\n'
@@ -71,10 +74,9 @@ def _find_container() -> Json:
     return container
 
 
-def _find_member_endpoint() -> Json:
+def _without_interval(endpoints: list[Json]) -> Json:
     """How members are scraped, but for the interval, which is a value."""
-    _, members = build_pod_monitors()
-    (endpoint,) = members["spec"]["podMetricsEndpoints"]
+    (endpoint,) = endpoints
     return {key: value for key, value in endpoint.items() if key != "interval"}
 
 

@@ -118,6 +118,19 @@ class BudgetValues(ChartValues):
     )
 
 
+class PolicyValues(ChartValues):
+    """The NetworkPolicy of the operator."""
+
+    enabled: bool = Field(
+        default=False, description="Whether there is one. The kubelet's probes pass it anyway."
+    )
+    metrics_from: list[Json] = Field(
+        [],
+        description="Peers that may read the metrics at port 8081, as in a NetworkPolicy; nobody "
+        "if empty.",
+    )
+
+
 class MonitorValues(ChartValues):
     """A monitor of the Prometheus operator."""
 
@@ -158,8 +171,8 @@ class MonitoringValues(ChartValues):
     )
     service_monitor: MonitorValues = Field(
         MonitorValues(),
-        description="ServiceMonitor of the operator, with a Service, where PodMonitors are not "
-        "wanted. Members have no Service for metrics: scrape them by the PodMonitor.",
+        description="ServiceMonitors of the operator, with a Service, and of the members, where "
+        "PodMonitors are not wanted. Take one of the two: with both, every series is there twice.",
     )
     prometheus_rule: RuleValues = Field(
         RuleValues(), description="PrometheusRule with all alerts, each with its runbook."
@@ -222,6 +235,9 @@ class OperatorValues(ChartValues):
     )
     pod_disruption_budget: BudgetValues = Field(
         BudgetValues(), description="PodDisruptionBudget of the operator."
+    )
+    network_policy: PolicyValues = Field(
+        PolicyValues(), description="NetworkPolicy of the operator, to which nobody else connects."
     )
     monitoring: MonitoringValues = Field(
         MonitoringValues(), description="Metrics and alerts: docs/monitoring.md."

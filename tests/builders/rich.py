@@ -36,7 +36,8 @@ RICH: dict[str, Any] = {
             "clientFrom": [
                 {"podSelector": {"matchLabels": {"app": "web"}}},
                 {"ipBlock": {"cidr": "10.1.0.0/16", "except": ["10.1.9.0/24"]}},
-            ]
+            ],
+            "metricsFrom": [{"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}],
         }
     },
     "etcdConfig": {
@@ -55,5 +56,6 @@ SCENES = {
     "one-member-3.5": new(1, version="v3.5.21"),
     "three-members-3.6-tuned": new(3, version="3.6.4", repository="registry.local/etcd", **RICH),
     "three-members-tls": secured(3),
+    "one-member-metrics-tls": secured(1, metricsTLSEnabled=True),
     "shrink-5-to-3-halfway": without_member(with_spec(formed(5), size=3), 4),
 }

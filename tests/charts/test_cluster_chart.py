@@ -81,6 +81,16 @@ def test_the_release_names_a_cluster_of_three_that_keeps_its_disks() -> None:
             {"enabled": True, "clientFrom": [{"namespaceSelector": {}}]},
         ),
         (
+            {"auth": {"client": {"secureTransport": True}, "metrics": {"secureTransport": True}}},
+            "security.tls.metricsTLSEnabled",
+            True,
+        ),
+        (
+            {"networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}]}},
+            "security.networkPolicy.metricsFrom",
+            [{"namespaceSelector": {}}],
+        ),
+        (
             {"networkPolicy": {"enabled": True, "allowExternal": False}},
             "security.networkPolicy",
             {"enabled": True},

@@ -16,7 +16,7 @@ from deploy.manifests import (
     build_installation,
     build_namespaced_installation,
 )
-from deploy.monitoring_files import build_pod_monitors, build_rules
+from deploy.monitoring_files import build_pod_monitors, build_rules, build_service_monitors
 from etcd_operator.json_types import Json
 from tests.charts.rendering import (
     CHARTS,
@@ -177,12 +177,25 @@ def test_monitors_and_alerts_are_those_of_deploy_monitoring() -> None:
     rule = pick(rendered, "PrometheusRule")
     assert rule["spec"] == build_rules()
     assert rule["metadata"]["labels"]["release"] == "prometheus"
-    service, monitor = pick(rendered, "Service"), pick(rendered, "ServiceMonitor")
+    service = pick(rendered, "Service")
+    monitor, members = (each for each in rendered if each["kind"] == "ServiceMonitor")
+    assert members["spec"] == build_service_monitors()[2]["spec"]
     selected = monitor["spec"]["selector"]["matchLabels"]
     assert selected.items() <= service["metadata"]["labels"].items()
     assert [each["port"] for each in monitor["spec"]["endpoints"]] == ["http"]
     ports = pod_of({})["containers"][0]["ports"]
     assert service["spec"]["ports"][0]["targetPort"] in [port["name"] for port in ports]
+
+
+@pytest.mark.parametrize("peers", [[], [{"namespaceSelector": {"matchLabels": {"a": "b"}}}]])
+def test_only_those_who_are_named_read_the_metrics_of_the_operator(peers: list[Json]) -> None:
+    values = {"networkPolicy": {"enabled": True, "metricsFrom": peers}}
+    spec = pick(render(CHART, values), "NetworkPolicy")["spec"]
+    assert spec["podSelector"]["matchLabels"].items() <= LABELS.items()
+    assert spec["policyTypes"] == ["Ingress"]
+    assert [rule["from"] for rule in spec.get("ingress", ())] == ([peers] if peers else [])
+    ports = {port["port"] for rule in spec.get("ingress", ()) for port in rule["ports"]}
+    assert ports <= {port["name"] for port in pod_of({})["containers"][0]["ports"]}
 
 
 def test_dashboards_are_those_of_deploy_monitoring() -> None:
@@ -197,9 +210,10 @@ def test_dashboards_are_those_of_deploy_monitoring() -> None:
     assert all(each["metadata"]["annotations"] == {"folder": "etcd"} for each in maps)
 
 
-def test_members_of_the_served_namespaces_are_scraped() -> None:
-    values = {"watchNamespaces": ["a"], "monitoring": {"podMonitor": {"enabled": True}}}
-    _, members = (each for each in render(CHART, values) if each["kind"] == "PodMonitor")
+@pytest.mark.parametrize("kind", ["podMonitor", "serviceMonitor"])
+def test_members_of_the_served_namespaces_are_scraped(kind: str) -> None:
+    values = {"watchNamespaces": ["a"], "monitoring": {kind: {"enabled": True}}}
+    _, members = (each for each in render(CHART, values) if each["kind"].lower() == kind.lower())
     assert members["spec"]["namespaceSelector"] == {"matchNames": ["a"]}
 
 

@@ -53,6 +53,14 @@ CHANGES: Final[list[tuple[Json, Json, str | None]]] = [
     ({"tls": {"issuerRef": {"name": "ca"}}}, {"tls": {"issuerRef": {"name": "other"}}}, None),
     ({}, {"networkPolicy": {"clientFrom": [{}]}}, "name podSelector, namespaceSelector or both"),
     ({}, {"networkPolicy": {"clientFrom": [{"podSelector": {}}]}}, None),
+    ({}, {"networkPolicy": {"metricsFrom": [{}]}}, "name podSelector, namespaceSelector or both"),
+    ({"tls": {}}, {"tls": {"metricsTLSEnabled": True}}, None),
+    ({"tls": {"metricsTLSEnabled": True}}, {"tls": {"metricsTLSEnabled": False}}, None),
+    (
+        {"tls": {"clientTLSEnabled": False}},
+        {"tls": {"metricsTLSEnabled": True}},
+        "metricsTLSEnabled uses the certificates for clients",
+    ),
 ]
 # A new spec, and what is said against it; None: nothing.
 SPECS: Final[list[tuple[Json, str | None]]] = [

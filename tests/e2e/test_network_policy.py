@@ -103,6 +103,7 @@ def test_clients_are_those_of_the_spec(
         backup.wait_completed()
         assert_choices(cluster, callers, elsewhere)
         assert_additions(cluster, callers, elsewhere)
+        assert_scrapers(cluster, callers)
         cluster.patch(security={"networkPolicy": {"enabled": False}})
         callers.assert_reach(cluster, ALL)
         cluster.patch(security={"networkPolicy": {"enabled": True}})
@@ -125,6 +126,19 @@ def assert_choices(cluster: Cluster, callers: Callers, elsewhere: str) -> None:
         callers.assert_reach(cluster, METRICS, **always, **dict.fromkeys(allowed, CLIENTS))
     cluster.patch(security={"networkPolicy": {"clientFrom": None}})
     callers.assert_reach(cluster, METRICS, **always, web=CLIENTS, stranger=CLIENTS)
+
+
+def assert_scrapers(cluster: Cluster, callers: Callers) -> None:
+    """What `metricsFrom` means; the kubelet goes on probing at the same port."""
+    always = {"operator": CLIENTS, "backup": "2379"}
+    started = cluster.pod("c-0")["status"]["startTime"]
+    for entries, allowed in (([], {}), ([WEB], {"web": METRICS})):
+        cluster.patch(security={"networkPolicy": {"metricsFrom": entries}})
+        callers.assert_reach(cluster, "", **always, **allowed)
+    ready = {each["type"]: each["status"] for each in cluster.pod("c-0")["status"]["conditions"]}
+    assert (ready["Ready"], cluster.pod("c-0")["status"]["startTime"]) == ("True", started)
+    cluster.patch(security={"networkPolicy": {"metricsFrom": None}})
+    callers.assert_reach(cluster, METRICS, operator=CLIENTS, backup=CLIENTS)
 
 
 def assert_additions(cluster: Cluster, callers: Callers, elsewhere: str) -> None:

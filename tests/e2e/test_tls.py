@@ -20,7 +20,7 @@ from tests.e2e.wire import Papers, ask, shown_certificate, take_papers
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 TLS: dict[str, Any] = {"security": {"tls": {}}}
-CLIENTS, PEERS, METRICS = 2379, 2380, 2381
+CLIENTS, PEERS, METRICS_TLS = 2379, 2380, 2382
 SERVES = '"etcdserver"'
 
 
@@ -67,10 +67,13 @@ def test_everything_is_encrypted_through_a_whole_life(secured: SecuredCluster) -
     secured.start_client()
     secured.put("key", "value")
     assert_closed_to_strangers(secured, 0)
-    secured.patch(version="v3.6.16")
+    secured.patch(version="v3.6.16", security={"tls": {"metricsTLSEnabled": True}})
     wait_until("all run 3.6", lambda: _versions(secured) == {"3.6.16"}, 120)
     secured.wait_running(3)
     assert_closed_to_strangers(secured, 2)
+    client = take_papers(secured, "c-client-tls")
+    assert "etcd_server_has_leader 1" in ask(secured, 1, METRICS_TLS, client, "/metrics")
+    assert not ask(secured, 1, METRICS_TLS, Papers(client.roots), "/metrics")
     secured.scale(5)
     secured.wait_running(5)
     secured.assert_agreement(5)

@@ -59,12 +59,14 @@ def forwarded(cluster: Cluster, pod: str, port: int) -> Iterator[int]:
             process.terminate()
 
 
-def ask(cluster: Cluster, ordinal: int, port: int, papers: Papers | None) -> str:
-    """Ask a member for its version over HTTP; returns the answer, empty if there was none.
+def ask(
+    cluster: Cluster, ordinal: int, port: int, papers: Papers | None, path: str = "/version"
+) -> str:
+    """Ask a member over HTTP, for its version or a path; returns the answer, empty if none came.
 
     Without papers the question is asked in plain text.
     """
-    return _exchange(cluster, ordinal, port, papers, "GET /version HTTP/1.1", "")
+    return _exchange(cluster, ordinal, port, papers, f"GET {path} HTTP/1.1", "")
 
 
 def post(cluster: Cluster, ordinal: int, path: str, body: str, papers: Papers | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,8 @@ from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.bootstrap.gate import Gate
 from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, OPERATOR_NAME, wanted_leaves
-from etcd_operator.core.model.naming import CLIENT_PORT
+from etcd_operator.core.model.naming import CLIENT_PORT, METRICS_PORT, METRICS_TLS_PORT
+from etcd_operator.core.objects.statefulset import READINESS_PATH
 from etcd_operator.core.objects.tls import CONFIG_MOUNT, SERVER_MOUNT
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
@@ -53,15 +54,15 @@ async def put(site: Site, shown: KeyPair | None = None, **headers: str | None) -
         return await client.post(url, json=PUT)
 
 
-async def read_metrics(site: Site, shown: KeyPair | None) -> httpx2.Response:
-    """Scrape the port for clients with TLS, as somebody or as nobody."""
+async def read_metrics(site: Site, shown: KeyPair | None, port: int) -> httpx2.Response:
+    """Scrape a port with TLS, as somebody or as nobody."""
     trusted = ssl.create_default_context(cadata=AUTHORITY.certificate)
     if shown:
         place = site.root / "scraping.pem"
         place.write_text(shown.certificate + shown.key)
         trusted.load_cert_chain(place)
     async with httpx2.AsyncClient(verify=trusted, trust_env=False) as client:
-        return await client.get(f"https://{site.address(0)}:{CLIENT_PORT}/metrics")
+        return await client.get(f"https://{site.address(0)}:{port}/metrics")
 
 
 def issue(name: str) -> KeyPair:
@@ -69,10 +70,10 @@ def issue(name: str) -> KeyPair:
     return issue_certificate(AUTHORITY, name, NOW, LIFE, server=False)
 
 
-def secure(site: Site, **config: Any) -> None:
+def secure(site: Site, tls: Mapping[str, bool] | None = None, **config: Any) -> None:
     """Give the one member the certificates that the operator would issue, and its file."""
     site.spec = read_spec(
-        site.version, etcdConfig=config, security={"tls": {"peerTLSEnabled": False}}
+        site.version, etcdConfig=config, security={"tls": {"peerTLSEnabled": False, **(tls or {})}}
     )
     (leaf,) = (one for one in wanted_leaves(site.spec, SECURE) if one.server)
     names = (*leaf.names, site.address(0))
@@ -135,17 +136,21 @@ async def test_with_tls_it_is_off_else(site: Site, root: EtcdMemberClient) -> No
     assert (await put(site, issue("client"))).status_code == 404
 
 
-async def test_metrics_are_at_the_port_for_clients_too_and_ask_for_a_certificate(
-    site: Site, root: EtcdMemberClient
+@pytest.mark.parametrize("port", [CLIENT_PORT, METRICS_TLS_PORT])
+async def test_metrics_with_tls_ask_for_a_certificate_and_probes_for_none(
+    site: Site, root: EtcdMemberClient, port: int
 ) -> None:
     """Whoever wants metrics with TLS scrapes there: deploy/monitoring/pod-monitor-tls.yaml."""
-    secure(site)
+    secure(site, {"metricsTLSEnabled": port == METRICS_TLS_PORT})
     await site.start(0)
     await eventually(lambda: root.put(b"k", b"v"))
-    answer = await read_metrics(site, issue("prometheus"))
+    answer = await read_metrics(site, issue("prometheus"), port)
     assert "etcd_server_has_leader 1" in answer.text
     with pytest.raises((httpx2.HTTPError, ssl.SSLError)):
-        await read_metrics(site, None)
+        await read_metrics(site, None, port)
+    async with httpx2.AsyncClient(trust_env=False) as kubelet:
+        probed = await kubelet.get(f"http://{site.address(0)}:{METRICS_PORT}{READINESS_PATH}")
+    assert probed.status_code == 200
 
 
 async def test_the_certificate_of_the_server_is_nobody(site: Site, root: EtcdMemberClient) -> None:

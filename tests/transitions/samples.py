@@ -39,6 +39,10 @@ SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
         [{"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "Exists"}]}}],
         [{"ipBlock": {"cidr": "10.1.0.0/16", "except": ["10.1.9.0/24"]}}],
     ),
+    "spec.security.networkPolicy.metricsFrom": (
+        [],
+        [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+    ),
     "spec.etcdConfig.quotaBackendBytes": (1 << 30,),
     "spec.etcdConfig.autoCompactionRetention": ("2h",),
     "spec.etcdConfig.snapshotCount": (5000,),

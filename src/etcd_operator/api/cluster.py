@@ -192,6 +192,12 @@ class EtcdClusterSpec(Model):
         return tls is not None and tls.enabled and tls.client_tls_enabled
 
     @property
+    def metrics_tls(self) -> bool:
+        """Whether members serve their metrics with mutual TLS, at a port of its own."""
+        tls = self.security.tls if self.security else None
+        return tls is not None and self.client_tls and tls.metrics_tls_enabled
+
+    @property
     def grpc_gateway(self) -> bool:
         """Whether members answer JSON over HTTP, as etcd does unless it is told otherwise.
 

@@ -70,12 +70,25 @@ class NetworkRules(Model):
         ),
         json_schema_extra={"default": [{"podSelector": {}}]},
     )
+    metrics_from: tuple[NetworkPeer, ...] | None = Field(
+        None,
+        max_length=32,
+        description=(
+            "Peers that may connect to the ports for metrics, in addition to the operator and the "
+            "kubelet: your Prometheus. Everybody if unset, no others if empty."
+        ),
+    )
 
 
 def check_network(rules: NetworkRules) -> Iterator[tuple[str, str]]:
     """Yield field and sentence of everything that is wrong with who may connect."""
-    path = "spec.security.networkPolicy.clientFrom"
-    for index, peer in enumerate(rules.client_from):
+    path = "spec.security.networkPolicy"
+    yield from _check_peers(f"{path}.clientFrom", rules.client_from)
+    yield from _check_peers(f"{path}.metricsFrom", rules.metrics_from or ())
+
+
+def _check_peers(path: str, peers: tuple[NetworkPeer, ...]) -> Iterator[tuple[str, str]]:
+    for index, peer in enumerate(peers):
         here = f"{path}[{index}]"
         selects = peer.pod_selector is not None or peer.namespace_selector is not None
         if selects == (peer.ip_block is not None):

@@ -35,7 +35,7 @@ class IssuerReference(Model):
 
 
 class Tls(Model):
-    """TLS for clients and between members. It cannot change once the cluster is formed."""
+    """TLS for clients, between members and for metrics; once formed, only the last can change."""
 
     enabled: bool = Field(True, description="Whether TLS is used; false means no encryption.")
     client_tls_enabled: bool = Field(
@@ -47,6 +47,15 @@ class Tls(Model):
         True,
         alias="peerTLSEnabled",
         description="Mutual TLS between members. Immutable once the cluster is formed.",
+    )
+    metrics_tls_enabled: bool = Field(
+        False,
+        alias="metricsTLSEnabled",
+        description=(
+            "Whether members serve their metrics with mutual TLS, at port 2382, with the "
+            "certificates for clients. Port 2381 stays for the kubelet's probes, which show no "
+            "certificate; with networkPolicy it is closed to all but them and the operator."
+        ),
     )
     auto_tls: bool = Field(
         True,
@@ -189,6 +198,9 @@ def check_tls(tls: Tls) -> Iterator[tuple[str, str]]:
             "Secret or an issuer in issuerRef, or set autoTLS to true."
         )
         yield f"{path}.autoTLS", said
+    if tls.metrics_tls_enabled and not tls.client_tls_enabled:
+        said = f"{path}.metricsTLSEnabled uses the certificates for clients: set clientTLSEnabled."
+        yield f"{path}.metricsTLSEnabled", said
     yield from _check_issuer(tls, f"{path}.issuerRef")
     for name in tls.server_names:
         if not _is_server_name(name):

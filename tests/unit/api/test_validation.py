@@ -38,7 +38,7 @@ RETENTION = (
     "spec.etcdConfig.autoCompactionRetention {} is not possible: use a length of time such as 1h, "
     "or with autoCompactionMode revision a number of revisions such as 1000."
 )
-CLIENT_FROM = "spec.security.networkPolicy.clientFrom"
+NETWORK_POLICY = "spec.security.networkPolicy"
 ALONE = " must have podSelector, namespaceSelector or both, or ipBlock alone: correct it."
 BLOCK = {"cidr": "10.0.0.0/8"}
 PEERS: list[tuple[Json, str, str]] = [
@@ -145,11 +145,20 @@ BAD: list[tuple[Json, str, str]] = [
     ),
     *(
         (
-            {"security": {"networkPolicy": {"clientFrom": [{"podSelector": {}}, peer]}}},
-            f"{CLIENT_FROM}[1]{below}",
-            f"{CLIENT_FROM}[1]{said}",
+            {"security": {"networkPolicy": {field: [{"podSelector": {}}, peer]}}},
+            f"{NETWORK_POLICY}.{field}[1]{below}",
+            f"{NETWORK_POLICY}.{field}[1]{said}",
         )
         for peer, below, said in PEERS
+        for field in ("clientFrom", "metricsFrom")
+    ),
+    (
+        {"security": {"tls": {"metricsTLSEnabled": True, "clientTLSEnabled": False}}},
+        "spec.security.tls.metricsTLSEnabled",
+        (
+            "spec.security.tls.metricsTLSEnabled uses the certificates for clients: set "
+            "clientTLSEnabled."
+        ),
     ),
     *(
         (
@@ -200,7 +209,8 @@ GOOD: list[Json] = [
     {"security": {"tls": {"serverNames": ["*.example.com", "10.0.0.1", "::1"]}}},
     {"security": {"tls": {"autoTLS": False, "issuerRef": {"name": "ca"}}}},
     {"security": {"networkPolicy": {}}},
-    {"security": {"networkPolicy": {"clientFrom": []}}},
+    {"security": {"networkPolicy": {"clientFrom": [], "metricsFrom": []}}},
+    {"security": {"tls": {"metricsTLSEnabled": True}}},
     {
         "security": {
             "networkPolicy": {"clientFrom": [{"ipBlock": {**BLOCK, "except": ["10.1.0.0/16"]}}]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,17 +10,23 @@ import pytest
 from deploy.manifests import build_installation
 from deploy.monitoring_files import (
     build_pod_monitors,
+    build_scrape_configs,
     build_secure_pod_monitor,
+    build_secure_scrape_config,
     build_service_monitors,
 )
 from deploy.resource_state import build_resource_state
+from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.crd import DEFINITIONS, build_crd
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.cluster_objects import render_client_service, render_peer_service
+from tests.builders.certificates import secured
 from tests.builders.snapshots import formed
+from tests.e2e.prometheus_sidecar import find_pods
 
 NAMING = Naming("default", "db", "0c1c2c3c")
+SPEC = EtcdClusterSpec()
 
 
 def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
@@ -35,7 +42,7 @@ def port_names(ports: list[dict[str, Any]]) -> set[str]:
 
 def test_a_service_monitor_finds_the_service_that_lists_every_member() -> None:
     _, _, members = (each["spec"] for each in build_service_monitors())
-    peers, clients = render_peer_service(NAMING), render_client_service(NAMING)
+    peers, clients = render_peer_service(SPEC, NAMING), render_client_service(NAMING)
     assert selects(members["selector"], peers["metadata"]["labels"])
     assert not selects(members["selector"], clients["metadata"]["labels"])
     assert members["endpoints"][0]["port"] in port_names(peers["spec"]["ports"])
@@ -53,19 +60,60 @@ def test_the_service_of_the_operator_leads_to_its_pods() -> None:
     assert operator["spec"]["endpoints"][0]["honorLabels"]
 
 
-@pytest.mark.parametrize("monitor", [build_pod_monitors()[1], build_secure_pod_monitor()])
-def test_a_pod_monitor_finds_the_ports_of_members(monitor: dict[str, Any]) -> None:
-    container = find_container(formed(3))
+PLAIN, SECURE = formed(3), secured(3, metricsTLSEnabled=True)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "finds", "leaves_out"),
+    [
+        (build_pod_monitors()[1], PLAIN, SECURE),
+        (build_secure_pod_monitor(), SECURE, PLAIN),
+    ],
+)
+def test_a_pod_monitor_finds_the_members_that_it_can_ask(
+    monitor: dict[str, Any], finds: Snapshot, leaves_out: Snapshot
+) -> None:
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    assert endpoint["port"] in port_names(container["ports"])
+    template = find_template(finds)
+    assert selects(monitor["spec"]["selector"], template["metadata"]["labels"])
+    assert endpoint["port"] in port_names(template["spec"]["containers"][0]["ports"])
+    other = find_template(leaves_out)
+    assert endpoint["port"] not in port_names(other["spec"]["containers"][0]["ports"])
 
 
-def find_container(snapshot: Snapshot) -> dict[str, Any]:
-    """The container of etcd."""
+@pytest.mark.parametrize(
+    ("job", "finds", "port"),
+    [
+        (build_scrape_configs()["scrape_configs"][1], PLAIN, 2381),
+        (build_secure_scrape_config()["scrape_configs"][0], SECURE, 2382),
+    ],
+)
+def test_a_scrape_config_keeps_the_one_port_that_it_can_ask(
+    job: dict[str, Any], finds: Snapshot, port: int
+) -> None:
+    for scene in (PLAIN, SECURE):
+        template = find_template(scene)
+        metadata = {**template["metadata"], "namespace": "default", "name": "db-0"}
+        pod = {**template, "metadata": metadata, "status": {"podIP": "10.0.0.1"}}
+        kept = [each for each in find_pods([pod]) if is_kept(each["labels"], job)]
+        wanted = [[f"10.0.0.1:{port}"]] if scene is finds else []
+        assert [each["targets"] for each in kept] == wanted
+
+
+def is_kept(labels: dict[str, str], job: dict[str, Any]) -> bool:
+    """Whether the rules of a job keep a target."""
+    rules = [rule for rule in job["relabel_configs"] if rule.get("action") == "keep"]
+    assert len(rules) == 3
+    return all(
+        re.fullmatch(rule["regex"], labels.get(rule["source_labels"][0], "")) for rule in rules
+    )
+
+
+def find_template(snapshot: Snapshot) -> dict[str, Any]:
+    """The template of the members' Pods."""
     live = snapshot.statefulset
     assert live is not None
-    containers = live.body["spec"]["template"]["spec"]["containers"]
-    found: dict[str, Any] = next(each for each in containers if each["name"] == "etcd")
+    found: dict[str, Any] = live.body["spec"]["template"]
     return found
 
 

@@ -39,6 +39,9 @@ security:
   tls:
     clientTLSEnabled: {{ $client.secureTransport }}
     peerTLSEnabled: {{ $peer.secureTransport }}
+    {{- if .Values.auth.metrics.secureTransport }}
+    metricsTLSEnabled: true
+    {{- end }}
     {{- if $client.existingSecret }}
     autoTLS: false
     certificateSecret: {{ $client.existingSecret }}
@@ -57,6 +60,10 @@ security:
     {{- if $policy.allowExternal }}
     clientFrom:
       - namespaceSelector: {}
+    {{- end }}
+    {{- with $policy.metricsFrom }}
+    metricsFrom:
+      {{- toYaml . | nindent 6 }}
     {{- end }}
   {{- end }}
 {{- end }}

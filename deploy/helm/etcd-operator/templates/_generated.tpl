@@ -423,3 +423,20 @@ relabelings:
   - __meta_kubernetes_pod_label_etcd_etcd_io_cluster
   targetLabel: cluster
 {{- end }}
+
+{{- define "etcd-operator.memberServiceSelector" -}}
+matchLabels:
+  app.kubernetes.io/managed-by: etcd-operator
+  app.kubernetes.io/component: peer
+matchExpressions:
+- key: etcd.etcd.io/cluster
+  operator: Exists
+{{- end }}
+
+{{- define "etcd-operator.memberServiceEndpoint" -}}
+port: metrics
+relabelings:
+- sourceLabels:
+  - __meta_kubernetes_service_label_etcd_etcd_io_cluster
+  targetLabel: cluster
+{{- end }}

@@ -63,3 +63,14 @@ annotations:
 {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+
+{{- /* Where the Prometheus operator looks for members. */}}
+{{- define "etcd-operator.memberNamespaces" -}}
+namespaceSelector:
+  {{- with .Values.watchNamespaces }}
+  matchNames:
+    {{- toYaml . | nindent 4 }}
+  {{- else }}
+  any: true
+  {{- end }}
+{{- end }}

@@ -180,6 +180,10 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             "!has(self.issuerRef) || !has(self.certificateSecret) || self.certificateSecret == ''",
             "issuerRef and certificateSecret cannot both be given: remove one of them",
         ),
+        _rule(
+            "!self.enabled || !self.metricsTLSEnabled || self.clientTLSEnabled",
+            "metricsTLSEnabled uses the certificates for clients: set clientTLSEnabled",
+        ),
     ],
     "spec.security": [
         _rule(
@@ -192,12 +196,15 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             reason="FieldValueForbidden",
         ),
     ],
-    "spec.security.networkPolicy.clientFrom[]": [
-        _rule(
-            "has(self.ipBlock) != (has(self.podSelector) || has(self.namespaceSelector))",
-            "name podSelector, namespaceSelector or both, or ipBlock alone",
-        )
-    ],
+    **{
+        f"spec.security.networkPolicy.{field}[]": [
+            _rule(
+                "has(self.ipBlock) != (has(self.podSelector) || has(self.namespaceSelector))",
+                "name podSelector, namespaceSelector or both, or ipBlock alone",
+            )
+        ]
+        for field in ("clientFrom", "metricsFrom")
+    },
     # A negative size is refused by the scale subresource already.
     "spec.size": [
         _rule(

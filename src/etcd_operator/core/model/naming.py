@@ -91,6 +91,7 @@ FORCED: Final = "-forced"
 CLIENT_PORT: Final = 2379
 PEER_PORT: Final = 2380
 METRICS_PORT: Final = 2381
+METRICS_TLS_PORT: Final = 2382
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def _remove_unwanted(snapshot: Snapshot) -> list[Action]:
 def _render_all(snapshot: Snapshot, layout: Layout) -> list[Json]:
     spec, naming = snapshot.rendered_spec, snapshot.naming
     live = snapshot.statefulset
-    manifests = [render_peer_service(naming), render_client_service(naming)]
+    manifests = [render_peer_service(spec, naming), render_client_service(naming)]
     policy = render_network_policy(snapshot)
     if policy is not None:
         manifests.append(policy)

@@ -24,12 +24,15 @@ from etcd_operator.core.model.naming import (
     ANNOTATION_VERSION,
     CLIENT_PORT,
     LABEL_ROLE,
-    METRICS_PORT,
     PEER_PORT,
     ROLE_VOTER,
     Naming,
 )
-from etcd_operator.core.objects.etcd_config import render_configs, render_kept_configs
+from etcd_operator.core.objects.etcd_config import (
+    name_metrics_ports,
+    render_configs,
+    render_kept_configs,
+)
 from etcd_operator.core.objects.metadata import build_object
 from etcd_operator.json_types import Json
 
@@ -53,20 +56,21 @@ _KEPT_ANNOTATIONS = (
 _BOTH_FAMILIES = "PreferDualStack"
 
 
-def render_peer_service(naming: Naming) -> Json:
+def render_peer_service(spec: EtcdClusterSpec, naming: Naming) -> Json:
     """Render the headless Service: members must find each other before they are ready.
 
-    It has the port of the metrics by name, for those who scrape by Services.
+    It has the ports for metrics by name, for those who scrape by Services.
     """
-    spec = {
+    ports = {"peer": PEER_PORT, **name_metrics_ports(spec)}
+    body = {
         "clusterIP": "None",
         "ipFamilyPolicy": _BOTH_FAMILIES,
         "publishNotReadyAddresses": True,
         "selector": naming.selector,
-        "ports": [_port("peer", PEER_PORT), _port("metrics", METRICS_PORT)],
+        "ports": [_port(name, number) for name, number in ports.items()],
     }
     return build_object(
-        "v1", "Service", naming.peer_service, naming, {"spec": spec}, component="peer"
+        "v1", "Service", naming.peer_service, naming, {"spec": body}, component="peer"
     )
 
 

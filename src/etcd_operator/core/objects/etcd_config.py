@@ -16,6 +16,7 @@ from etcd_operator.core.bootstrap.gate import Gate, Layout
 from etcd_operator.core.model.naming import (
     CLIENT_PORT,
     METRICS_PORT,
+    METRICS_TLS_PORT,
     MOST_MEMBERS,
     PEER_PORT,
     Naming,
@@ -88,7 +89,7 @@ def _settings(
         "data-dir": DATA_DIRECTORY,
         "listen-client-urls": f"{_scheme(spec.client_tls)}://0.0.0.0:{CLIENT_PORT}",
         "listen-peer-urls": f"{_scheme(spec.peer_tls)}://0.0.0.0:{PEER_PORT}",
-        "listen-metrics-urls": f"http://0.0.0.0:{METRICS_PORT}",
+        "listen-metrics-urls": _metrics_urls(spec),
         "advertise-client-urls": naming.client_url(ordinal),
         "initial-advertise-peer-urls": naming.peer_url(ordinal),
         "initial-cluster": initial_cluster,
@@ -105,6 +106,27 @@ def _settings(
 
 def _write(settings: dict[str, Any]) -> str:
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
+
+
+def name_metrics_ports(spec: EtcdClusterSpec) -> dict[str, int]:
+    """Return the ports that serve metrics, by the names that monitors look for.
+
+    With TLS none is named `metrics`: who asks in plain HTTP for what has that name is not let in.
+    """
+    if spec.metrics_tls:
+        return {"health": METRICS_PORT, "metrics-tls": METRICS_TLS_PORT}
+    return {"metrics": METRICS_PORT}
+
+
+def _metrics_urls(spec: EtcdClusterSpec) -> str:
+    """Where the metrics are served.
+
+    etcd asks for a client's certificate wherever it serves them over HTTPS, also for /livez and
+    /readyz there: `createMetricsListener` in its server/embed/etcd.go takes `ClientTLSInfo`. The
+    kubelet's probes have none to show, so the plain port stays.
+    """
+    plain = f"http://0.0.0.0:{METRICS_PORT}"
+    return f"{plain},https://0.0.0.0:{METRICS_TLS_PORT}" if spec.metrics_tls else plain
 
 
 def _scheme(tls: bool) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from etcd_operator.api.network import AddressBlock, LabelSelector, NetworkPeer
+from etcd_operator.api.network import AddressBlock, LabelSelector, NetworkPeer, NetworkRules
 from etcd_operator.core.model.naming import (
     ANNOTATION_BACKUP_FROM,
     CLIENT_PORT,
     LABEL_TASK,
     METRICS_PORT,
+    METRICS_TLS_PORT,
     OPERATOR_LABELS,
     PEER_PORT,
 )
@@ -41,12 +42,29 @@ def render_network_policy(snapshot: Snapshot) -> Json | None:
         "ingress": [
             {"ports": [_port(PEER_PORT)], "from": peers},
             {"ports": [_port(CLIENT_PORT)], "from": clients},
-            # Probes and metrics, which name no keys: from everywhere.
-            {"ports": [_port(METRICS_PORT)]},
+            *_render_metrics(snapshot, wishes),
         ],
     }
     name = naming.network_policy
     return build_object("networking.k8s.io/v1", "NetworkPolicy", name, naming, {"spec": spec})
+
+
+def _render_metrics(snapshot: Snapshot, wishes: NetworkRules) -> list[Json]:
+    """The ports for metrics, which name no keys: open to everybody unless the spec says to whom.
+
+    The operator reads the plain one. So do the kubelet's probes, which policies never hold up:
+    https://kubernetes.io/docs/concepts/services-networking/network-policies/
+    With TLS for metrics the plain port is for these two alone.
+    """
+    scrapers: Json = {}
+    if wishes.metrics_from is not None:
+        scrapers["from"] = [_operator(snapshot), *map(_render_peer, wishes.metrics_from)]
+    if not snapshot.spec.metrics_tls:
+        return [{"ports": [_port(METRICS_PORT)], **scrapers}]
+    return [
+        {"ports": [_port(METRICS_PORT)], "from": [_operator(snapshot)]},
+        {"ports": [_port(METRICS_TLS_PORT)], **scrapers},
+    ]
 
 
 def _port(number: int) -> Json:

@@ -25,7 +25,7 @@ from etcd_operator.core.model.naming import (
     ROLE_VOTER,
     Naming,
 )
-from etcd_operator.core.objects.etcd_config import DATA_MOUNT, render_tuning
+from etcd_operator.core.objects.etcd_config import DATA_MOUNT, name_metrics_ports, render_tuning
 from etcd_operator.core.objects.metadata import build_object, fingerprint
 from etcd_operator.core.objects.operator_upgrade import record_template
 from etcd_operator.core.objects.security_context import render_security_context
@@ -241,7 +241,10 @@ def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
         "ports": [
             {"name": "client", "containerPort": CLIENT_PORT, "protocol": "TCP"},
             {"name": "peer", "containerPort": PEER_PORT, "protocol": "TCP"},
-            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+            *(
+                {"name": name, "containerPort": number, "protocol": "TCP"}
+                for name, number in name_metrics_ports(spec).items()
+            ),
         ],
         "resources": render_resources(spec),
         # The last lines of a member that failed say why; status repeats them.

@@ -36,8 +36,9 @@ from tests.builders.certificates import (
     with_secret,
     without_secret,
 )
+from tests.builders.schema import find_faults
 from tests.builders.snapshots import NAMING, change_child, with_spec, without_child
-from tests.cert_manager.schema import find_faults, read_definition
+from tests.cert_manager.schema import read_definition
 
 ISSUER: dict[str, Any] = {"issuerRef": {"name": "company", "kind": "ClusterIssuer"}}
 HOSTS = ("*.db-peer.team.svc.cluster.local",)

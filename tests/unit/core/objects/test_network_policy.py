@@ -62,6 +62,27 @@ def test_with_tls_the_operator_looks_at_the_certificates_of_peers() -> None:
     assert let_in(scene)[2380] == [members(scene), OPERATOR]
 
 
+def test_metrics_are_for_those_whom_the_spec_names_and_the_operator() -> None:
+    prometheus = {"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}
+    scene = new(security={"networkPolicy": {"metricsFrom": [prometheus]}})
+    assert let_in(scene)[2381] == [OPERATOR, prometheus]
+    assert let_in(new(security={"networkPolicy": {"metricsFrom": []}}))[2381] == [OPERATOR]
+    unset = new(security={"networkPolicy": {"metricsFrom": None}})
+    assert let_in(unset)[2381] is None
+
+
+@pytest.mark.parametrize(
+    ("metrics_from", "scrapers"), [({}, None), ({"metricsFrom": []}, [OPERATOR])]
+)
+def test_with_tls_for_metrics_the_plain_port_is_closed(
+    metrics_from: Json, scrapers: list[Json] | None
+) -> None:
+    security = {"tls": {"metricsTLSEnabled": True}, "networkPolicy": metrics_from}
+    scene = with_spec(secured(3), security=security)
+    assert let_in(scene)[2381] == [OPERATOR]
+    assert let_in(scene)[2382] == scrapers
+
+
 def test_nobody_else_is_a_client_if_the_list_is_empty() -> None:
     scene = new(security={"networkPolicy": {"clientFrom": []}})
     assert let_in(scene)[2379] == [members(scene), OPERATOR, BACKUPS]

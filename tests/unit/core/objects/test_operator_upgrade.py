@@ -30,6 +30,7 @@ TEMPLATES = {
     "one-member-3.5": "098fc0ec33d077b1",
     "three-members-3.6-tuned": "684958b11167885c",
     "three-members-tls": "55667085c75ea289",
+    "one-member-metrics-tls": "2a3fd71158d23a98",
     "shrink-5-to-3-halfway": "098fc0ec33d077b1",
 }
 

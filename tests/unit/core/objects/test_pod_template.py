@@ -20,6 +20,7 @@ from etcd_operator.core.objects.statefulset import render_statefulset
 from etcd_operator.core.plan.planner import choose_layout, plan
 from etcd_operator.json_types import Json
 from tests.builders.actions import briefs
+from tests.builders.certificates import secured
 from tests.builders.rich import RICH
 from tests.builders.snapshots import (
     NAMING,
@@ -104,6 +105,31 @@ def test_probes_use_what_the_version_has(version: str, liveness: str | None) -> 
     (container,) = template(new(3, version=version))["spec"]["containers"]
     assert container["livenessProbe"].get("httpGet", {}).get("path") == liveness
     assert container["readinessProbe"]["httpGet"]["path"] == "/health?exclude=NOSPACE"
+
+
+def test_metrics_with_tls_have_a_port_of_their_own_and_probes_keep_theirs() -> None:
+    scene = secured(3, metricsTLSEnabled=True)
+    (container,) = template(scene)["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"client": 2379, "peer": 2380, "health": 2381, "metrics-tls": 2382}
+    for probe in ("livenessProbe", "readinessProbe"):
+        asked = container[probe]["httpGet"]
+        assert (asked["port"], asked["scheme"]) == (2381, "HTTP")
+    files = render_configs(scene.cluster.spec, NAMING, choose_layout(scene))
+    urls = yaml.safe_load(files[NAMING.config_key(0)])["listen-metrics-urls"]
+    assert urls == "http://0.0.0.0:2381,https://0.0.0.0:2382"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_tls_for_metrics_may_change_and_members_are_rolled(before: bool) -> None:
+    scene = secured(3, metricsTLSEnabled=before)
+    changed = with_spec(scene, security={"tls": {"metricsTLSEnabled": not before}})
+    assert briefs(scene) == ()
+    assert briefs(changed) == (
+        "apply Service db-peer",
+        "apply ConfigMap db-config",
+        "apply StatefulSet db",
+    )
 
 
 def test_pods_are_restricted() -> None:
