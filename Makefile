@@ -194,6 +194,10 @@ bench-backup: venv ## Measure backups of 100 MiB and 2 GiB against etcd's own to
 	@$(PY) -m local build
 	@$(PY) -m tests.perf.backup
 
+.PHONY: bench-scrape
+bench-scrape: venv ## Measure what a scrape of the operator costs with 500 clusters
+	@$(PY) -m tests.perf.scrape --clusters 500
+
 .PHONY: bench-clients
 bench-clients: venv ## Measure what a kube-apiserver feels of changes of its etcd
 	@$(PY) -m local up --nodes 1

@@ -28,11 +28,10 @@ one scrape interval: use `max by (namespace, cluster)` in your own rules, as [th
 shipped](../monitoring.md) do. The members of a cluster serve etcd's own metrics over plain HTTP on
 port 2381 of their Pods, and where the spec says so [with TLS](../monitoring.md).
 
-A scrape of 500 clusters of three is 2.6 MiB and takes about 20 ms of CPU: measure yours with
-`python -m tests.perf.scrape --clusters 500`. A cluster of three members with TLS and backups has
-about {cardinality} series, which go when it is
-deleted. Their number does not grow with time: the labels `reason`, `role`, `version` and `node`
-replace each other.
+A scrape of 500 clusters of three is 2.6 MiB and takes about 20 ms of CPU: `make bench-scrape`
+measures it. A cluster of three members with TLS and backups has about {cardinality} series, which
+go when it is deleted. Their number does not grow with time: the labels `reason`, `role`, `version`
+and `node` replace each other.
 
 | Metric | Type | Labels | Meaning |
 |---|---|---|---|

@@ -1,4 +1,4 @@
-"""Measure what a scrape of the operator costs: `python -m tests.perf.scrape --clusters 500`.
+"""Measure what a scrape of the operator costs: `make bench-scrape`.
 
 Over HTTP, by the server that ships, in its thread: the CPU time is that of this process without
 the reader, which is another one.

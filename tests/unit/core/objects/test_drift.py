@@ -84,6 +84,21 @@ TOLERATED: dict[str, Callable[[Json], object]] = {
 }
 
 
+PEER = ("Service", "db-peer")
+
+
+def test_the_service_of_an_older_operator_gets_the_ports_that_are_new() -> None:
+    """No template changes with it, so nobody is rolled."""
+    scene = formed(3)
+    body = copy.deepcopy(scene.children[PEER].body)
+    (removed,) = (port for port in body["spec"]["ports"] if port["name"] == "metrics")
+    body["spec"]["ports"].remove(removed)
+    (action,) = plan(change_child(scene, *PEER, body=body)).actions
+    assert isinstance(action, ApplyObject)
+    assert action.manifest["metadata"]["name"] == "db-peer"
+    assert removed in action.manifest["spec"]["ports"]
+
+
 @pytest.mark.parametrize("name", TOLERATED)
 def test_what_does_no_harm_is_tolerated(name: str) -> None:
     live = body()
