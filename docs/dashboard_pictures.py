@@ -21,7 +21,7 @@ import httpx2
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from deploy.dashboards import DASHBOARDS
 from deploy.dashboards.board import RATE, Board, Panel, Query, Row, Unit
@@ -124,6 +124,7 @@ def _draw_panel(place: Axes, panel: Panel, board: Board, answers: Answers) -> No
         _write_values(place, panel, found)
     else:
         _draw_lines(place, panel, found)
+        place.set_xlim(0, find_last(answers) / 60)  # as Grafana: the same time in every panel
         _mark(place, board, answers)
 
 
@@ -149,10 +150,20 @@ def _draw_lines(place: Axes, panel: Panel, found: list[tuple[Query, Json]]) -> N
     place.set_xlabel("minutes", fontsize=5, loc="right", labelpad=0)
     flat = not any(value for _, series in found for _, value in series["values"])
     place.set_ylim(0, 1 if flat else None)
+    place.yaxis.set_major_locator(FixedLocator(find_ticks(panel.unit, place.get_ylim()[1])))
     place.yaxis.set_major_formatter(FuncFormatter(lambda value, _: FORMATS[panel.unit](value)))
     place.grid(alpha=0.25, linewidth=0.5)
     handles, labels = place.get_legend_handles_labels()
-    place.legend(handles[:6], labels[:6], fontsize=5, frameon=False, loc="upper left")
+    legend = place.legend(handles[:6], labels[:6], fontsize=5, frameon=False, loc="center left")
+    legend.set_bbox_to_anchor((1.0, 0.5))  # beside the curves
+
+
+def find_ticks(unit: Unit, top: float) -> list[float]:
+    """The ticks from 0 to the top: round numbers of what the unit is then written in."""
+    steps = {"s": _TIMES, "bytes": _BYTES, "Bps": _BYTES}.get(unit, ())
+    size = next((size for size, _ in steps if top >= size), 1.0)
+    ticks = MaxNLocator(nbins=5, steps=[1, 2, 5, 10], min_n_ticks=3).tick_values(0, top / size)
+    return [float(tick) * size for tick in ticks if tick * size <= top]
 
 
 def find_last(answers: Answers) -> float:
