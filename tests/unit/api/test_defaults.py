@@ -43,6 +43,7 @@ def test_defaults_of_tls() -> None:
         "enabled": True,
         "clientTLSEnabled": True,
         "peerTLSEnabled": True,
+        "metricsTLSEnabled": False,
         "certificateSecret": None,
         "caSecret": None,
         "issuerRef": None,
