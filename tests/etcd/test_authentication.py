@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from etcd_operator.core.auth.state import Change, Step
+from etcd_operator.core.auth.state import Change, EtcdAuth, Listed, Step
 from etcd_operator.core.model.naming import CLIENT_PORT
 from etcd_operator.core.objects.statefulset import READINESS_PATH
 from etcd_operator.errors import EtcdRefused, Refusal
@@ -52,3 +52,20 @@ async def test_a_member_that_wants_a_user_is_known_from_one_that_is_away(site: S
     async with httpx2.AsyncClient(trust_env=False) as kubelet:
         answer = await kubelet.get(f"http://{site.address(0)}:{CLIENT_PORT}{READINESS_PATH}")
     assert answer.status_code == 200, "its Pod stays Ready: that tells that a majority serves"
+
+
+async def test_of_users_that_others_create_only_the_names_are_read(site: Site) -> None:
+    await formed(site, 1)
+    client = site.client(0)
+    access = AuthCache(SystemClock())
+    others = (Change(Step.ADD_USER, "tenant"), Change(Step.ADD_ROLE, "of-tenant"))
+    for change in (*BY_HAND[:3], *others):
+        await access.change("uid", client, change)
+
+    listed = Listed(frozenset(("root", "web")), frozenset(("app",)))
+    assert await access.look("uid", client, listed) == EtcdAuth(
+        False, {"root": frozenset(("root",))}, {}
+    )
+    everything = await access.look("uid", client)
+    assert set(everything.users) == {"root", "tenant"}, "what was asked before is no answer now"
+    assert set(everything.roles) == {"root", "of-tenant"}

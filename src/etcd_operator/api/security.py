@@ -164,12 +164,24 @@ class User(Model):
     )
 
 
-class Auth(Model):
-    """etcd's own users and roles. Those that are not listed here are deleted."""
+AuthMode = Literal["Managed", "Additive", "Unmanaged"]
 
+
+class Auth(Model):
+    """etcd's own users and roles."""
+
+    mode: AuthMode = Field(
+        "Managed",
+        description=(
+            "What becomes of users and roles that are not listed here. Managed: they are deleted. "
+            "Additive: those that others create are left alone. Unmanaged: the operator changes no "
+            "user and no role, and turns authentication neither on nor off; it only issues the "
+            "certificates of listed users."
+        ),
+    )
     enabled: bool = Field(True, description="Whether etcd's authentication is on.")
-    roles: tuple[Role, ...] = Field((), max_length=64, description="All roles except root.")
-    users: tuple[User, ...] = Field((), max_length=64, description="All users except root.")
+    roles: tuple[Role, ...] = Field((), max_length=64, description="Roles, except root.")
+    users: tuple[User, ...] = Field((), max_length=64, description="Users, except root.")
 
 
 class Security(Model):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from etcd_operator.api.security import Auth, Permission
-from etcd_operator.core.auth.state import Change, EtcdAuth, Grant, Step
+from etcd_operator.core.auth.state import Change, EtcdAuth, Grant, Listed, Step
 from etcd_operator.core.certificates.wanted import OPERATOR_NAME
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -22,6 +22,14 @@ def wanted_auth(auth: Auth) -> EtcdAuth:
         for role in auth.roles
     }
     return EtcdAuth(auth.enabled, {**users, OPERATOR_NAME: frozenset((ROOT_ROLE,))}, roles)
+
+
+def find_listed(auth: Auth) -> Listed | None:
+    """Users and roles that matter; None for all that etcd has."""
+    wanted = wanted_auth(auth)
+    if auth.mode == "Managed":
+        return None
+    return Listed(frozenset(wanted.users), frozenset(wanted.roles))
 
 
 def to_grant(permission: Permission) -> Grant:
@@ -47,10 +55,13 @@ def find_changes(snapshot: Snapshot) -> tuple[Change, ...]:
     security, known = snapshot.spec.security, snapshot.access
     if security is None or security.auth is None or known is None:
         return ()
+    if security.auth.mode == "Unmanaged":
+        return ()
     wanted = wanted_auth(security.auth)
     if not wanted.enabled:
         return (Change(Step.DISABLE),) if known.enabled else ()
-    return tuple(_approach(known, wanted))
+    deletions = _find_unlisted(known, wanted) if security.auth.mode == "Managed" else ()
+    return (*_approach(known, wanted), *deletions)
 
 
 def _approach(known: EtcdAuth, wanted: EtcdAuth) -> Iterator[Change]:
@@ -71,6 +82,9 @@ def _approach(known: EtcdAuth, wanted: EtcdAuth) -> Iterator[Change]:
             yield from (Change(Step.TAKE_ROLE, user, role) for role in sorted(have_roles - roles))
     if not known.enabled:
         yield Change(Step.ENABLE)
+
+
+def _find_unlisted(known: EtcdAuth, wanted: EtcdAuth) -> Iterator[Change]:
     yield from (
         Change(Step.DELETE_USER, user) for user in sorted(known.users.keys() - wanted.users.keys())
     )

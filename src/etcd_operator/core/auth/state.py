@@ -25,6 +25,14 @@ class EtcdAuth:
     roles: Mapping[str, frozenset[Grant]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Names of users and roles to ask etcd for, where those of others are of no interest."""
+
+    users: frozenset[str]
+    roles: frozenset[str]
+
+
 class Step(Enum):
     """Kinds of changes, as the sentence of the Event says them."""
 

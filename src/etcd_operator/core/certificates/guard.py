@@ -77,8 +77,22 @@ def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snap
 def refuse_auth_change(action: ChangeAuth, snapshot: Snapshot) -> str | None:
     """Nobody may lock the operator out: it speaks as etcd's own root."""
     change = action.change
+    if (taken := _find_taken(action, snapshot)) is not None:
+        return taken
     if change.step in (Step.DELETE_USER, Step.TAKE_ROLE) and change.subject == "root":
         return "the operator would lose its access as etcd's user root"
     if change.step is Step.ENABLE and not snapshot.naming.client_tls:
         return "etcd knows users by their client certificates, and spec.security.tls is off"
     return None
+
+
+def _find_taken(action: ChangeAuth, snapshot: Snapshot) -> str | None:
+    """Users and roles that are others' are theirs: by the mode, all or those not listed."""
+    security = snapshot.cluster.spec.security
+    auth = security.auth if security else None
+    if auth is None or auth.mode == "Managed":
+        return None
+    if auth.mode == "Unmanaged":
+        return "spec.security.auth.mode is Unmanaged"
+    deletes = action.change.step in (Step.DELETE_USER, Step.DELETE_ROLE)
+    return "spec.security.auth.mode is Additive, and it may be somebody else's" if deletes else None

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 
 from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.core.auth.diff import find_listed
 from etcd_operator.core.auth.state import EtcdAuth
 from etcd_operator.core.bootstrap.rule import must_see_claims
 from etcd_operator.core.certificates.machine import is_retirement_due
@@ -166,14 +167,15 @@ class Gatherer:
     async def _read_auth(self, snapshot: Snapshot) -> EtcdAuth | None:
         """Ask a voter for users and roles, where the spec says something of them."""
         security, live = snapshot.cluster.spec.security, snapshot.membership
-        if security is None or security.auth is None or live is None or not live.linearizable:
+        auth = security.auth if security else None
+        if auth is None or auth.mode == "Unmanaged" or live is None or not live.linearizable:
             return None
         for seat in snapshot.seats():
             voter = seat.member and not seat.member.is_learner
             if voter and seat.pod and seat.serves(live.cluster_id):
                 client = await self._etcd.client(address_of(seat.pod))
                 with contextlib.suppress(EtcdError):
-                    return await self._access.look(snapshot.naming.uid, client)
+                    return await self._access.look(snapshot.naming.uid, client, find_listed(auth))
         return None
 
     async def _see_presented(self, snapshot: Snapshot) -> Mapping[tuple[int, int], str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from etcd_operator.core.auth.state import Change, EtcdAuth, Grant, Step
+from etcd_operator.core.auth.state import Change, EtcdAuth, Grant, Listed, Step
 from etcd_operator.errors import EtcdUnreachable
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.rpc import auth_pb2 as auth_pb2
@@ -18,21 +19,32 @@ REMEMBERED: Final = 10_000
 MOST_NAMES: Final = 2_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What etcd answered, and what it was asked for."""
+
+    at: float
+    auth: EtcdAuth
+    listed: Listed | None
+
+
 class AuthCache:
     """Users and roles as etcd had them when it was last asked. Raises EtcdError."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._known: Latest[str, tuple[float, EtcdAuth]] = Latest(REMEMBERED)
+        self._known: Latest[str, _Known] = Latest(REMEMBERED)
 
-    async def look(self, uid: str, client: EtcdMemberClient) -> EtcdAuth:
-        """Return what this cluster's etcd knows, at most a minute old."""
+    async def look(
+        self, uid: str, client: EtcdMemberClient, listed: Listed | None = None
+    ) -> EtcdAuth:
+        """Return what this cluster's etcd knows of those listed, or all: at most a minute old."""
         known = self._known.get(uid)
         now = self._clock.monotonic()
-        if known is None or now - known[0] > FRESH_SECONDS:
-            known = now, await read_auth(client)
+        if known is None or known.listed != listed or now - known.at > FRESH_SECONDS:
+            known = _Known(now, await read_auth(client, listed), listed)
             self._known[uid] = known
-        return known[1]
+        return known.auth
 
     async def change(self, uid: str, client: EtcdMemberClient, change: Change) -> None:
         """Take one step; whatever comes of it, etcd is asked again before the next pass."""
@@ -41,19 +53,21 @@ class AuthCache:
         await client.call(f"Auth/{method}", request, timeout=CALL_SECONDS)
 
 
-async def read_auth(client: EtcdMemberClient) -> EtcdAuth:
-    """Ask a member for all users and roles."""
+async def read_auth(client: EtcdMemberClient, listed: Listed | None = None) -> EtcdAuth:
+    """Ask a member for users and roles: all, or of those listed the ones that exist."""
 
     async def ask(method: str, request: Any) -> Any:
         return await client.call(f"Auth/{method}", request, timeout=CALL_SECONDS)
 
     enabled = (await ask("AuthStatus", auth_pb2.AuthStatusRequest())).enabled
     users = {}
-    for name in _bound((await ask("UserList", auth_pb2.AuthUserListRequest())).users):
+    names = (await ask("UserList", auth_pb2.AuthUserListRequest())).users
+    for name in _choose(names, listed and listed.users):
         answer = await ask("UserGet", auth_pb2.AuthUserGetRequest(name=name))
         users[name] = frozenset(answer.roles)
     roles = {}
-    for name in _bound((await ask("RoleList", auth_pb2.AuthRoleListRequest())).roles):
+    names = (await ask("RoleList", auth_pb2.AuthRoleListRequest())).roles
+    for name in _choose(names, listed and listed.roles):
         answer = await ask("RoleGet", auth_pb2.AuthRoleGetRequest(role=name))
         roles[name] = frozenset(_read_grant(one) for one in answer.perm)
     return EtcdAuth(enabled, users, roles)
@@ -67,8 +81,10 @@ def _read_grant(permission: Any) -> Grant:
     return Grant(kind, permission.key, permission.range_end)
 
 
-def _bound(names: Sequence[str]) -> Sequence[str]:
+def _choose(names: Sequence[str], listed: frozenset[str] | None) -> Sequence[str]:
     """Raises EtcdUnreachable for more of them than a minute is enough to ask for."""
+    if listed is not None:
+        return [name for name in names if name in listed]
     if len(names) > MOST_NAMES:
         raise EtcdUnreachable(f"{len(names)} users or roles are more than can be looked after")
     return names

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.security import Permission, Security
+from etcd_operator.api.security import Auth, Permission, Security
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ChangeAuth
-from etcd_operator.core.auth.diff import to_grant, wanted_auth
+from etcd_operator.core.auth.diff import find_listed, to_grant, wanted_auth
 from etcd_operator.core.auth.rule import sync_auth
-from etcd_operator.core.auth.state import Change, EtcdAuth, Grant, Step
+from etcd_operator.core.auth.state import Change, EtcdAuth, Grant, Listed, Step
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import routine
 from tests.builders.actions import Fires, Passes
@@ -32,11 +32,16 @@ def asked(auth: dict[str, Any], known: EtcdAuth | None) -> Snapshot:
     return replace(scene, access=known)
 
 
+def wishes(auth: dict[str, Any]) -> Auth:
+    """This part of a spec."""
+    read = Security.model_validate({"auth": auth}).auth
+    assert read
+    return read
+
+
 def done(auth: dict[str, Any]) -> EtcdAuth:
     """All as wished."""
-    wishes = Security.model_validate({"auth": auth}).auth
-    assert wishes
-    return wanted_auth(wishes)
+    return wanted_auth(wishes(auth))
 
 
 OPEN = EtcdAuth()
@@ -89,8 +94,27 @@ FIRES = (
         Phase.RUNNING,
         ("Disabled authentication",),
     ),
+    Fires(
+        "of users and roles only those listed are the spec's",
+        sync_auth,
+        asked({**AUTH, "mode": "Additive"}, MORE),
+        routine.SYNCING_AUTH,
+        "Updating users and roles: 3 changes left.",
+        Phase.RUNNING,
+        (
+            "Revoked from the role app the permission to read '/other'",
+            "Granted the role app permission to read and write '/app/' and a range from it on",
+            "Revoked the role old from the user web",
+        ),
+    ),
 )
 PASSES = (
+    Passes("nobody is ours", sync_auth, asked({**AUTH, "mode": "Unmanaged"}, OPEN)),
+    Passes(
+        "not turned off either",
+        sync_auth,
+        asked({**AUTH, "mode": "Unmanaged", "enabled": False}, DONE),
+    ),
     Passes("nothing is wished", sync_auth, replace(secured(), access=OPEN)),
     Passes("all is as wished", sync_auth, asked(AUTH, DONE)),
     Passes("nobody was asked", sync_auth, asked(AUTH, None)),
@@ -147,3 +171,24 @@ def test_the_operator_is_not_locked_out() -> None:
     )
     other = ChangeAuth(Change(Step.ENABLE), CLUSTER_ID + 1)
     assert guards.refuse(other, scene) is not None
+
+
+@pytest.mark.parametrize("step", [Step.DELETE_USER, Step.DELETE_ROLE])
+def test_what_others_made_is_theirs_whatever_a_rule_says(step: Step) -> None:
+    deletion = ChangeAuth(Change(step, "tenant"), CLUSTER_ID)
+    assert guards.refuse(deletion, asked(AUTH, DONE)) is None
+    additive = asked({**AUTH, "mode": "Additive"}, DONE)
+    assert guards.refuse(deletion, additive) == (
+        "spec.security.auth.mode is Additive, and it may be somebody else's"
+    )
+    addition = ChangeAuth(Change(Step.ADD_USER, "web"), CLUSTER_ID)
+    assert guards.refuse(addition, additive) is None
+    unmanaged = asked({**AUTH, "mode": "Unmanaged"}, DONE)
+    for action in (deletion, addition, ChangeAuth(Change(Step.ENABLE), CLUSTER_ID)):
+        assert guards.refuse(action, unmanaged) == "spec.security.auth.mode is Unmanaged"
+
+
+def test_of_others_users_nothing_is_asked() -> None:
+    assert find_listed(wishes({**AUTH, "mode": "Managed"})) is None
+    listed = find_listed(wishes({**AUTH, "mode": "Additive"}))
+    assert listed == Listed(frozenset(("root", "web")), frozenset(("app",)))
