@@ -34,6 +34,7 @@ from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.kubernetes.lease import Election
+from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process import logs
 from etcd_operator.runtime.process.clock import SystemClock
@@ -75,9 +76,13 @@ class Operator:
 
     def _build_cluster_controller(self) -> Controller:
         settings, clock = self._settings, self._clock
-        credentials, access = CertificateSecrets(self._api, clock), AuthCache(clock)
+        certificates, passwords = (
+            CertificateSecrets(self._api, clock),
+            PasswordSecrets(self._api, clock),
+        )
+        stores = certificates, AuthCache(clock), passwords
         corrections = Corrections(clock)
-        performer = ActionHandlers(self._api, self._caches, self._etcd, credentials, access)
+        performer = ActionHandlers(self._api, self._caches, self._etcd, *stores)
         reconciler = Reconciler(
             self._api,
             self._caches,
@@ -87,8 +92,7 @@ class Operator:
                 self._etcd,
                 clock,
                 settings.domain,
-                credentials,
-                access,
+                *stores,
                 self._tasks.backups_of,
                 settings.own_namespace,
             ),

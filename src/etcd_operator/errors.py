@@ -94,6 +94,8 @@ class Refusal(Enum):
     NOT_LEADER = "not leader"
     NO_LEADER = "no leader"
     COMPACTED = "compacted"
+    LOGIN_IMPOSSIBLE = "the user has no password"
+    LOGIN_FAILED = "wrong user or password"
     AUTHENTICATION = "authentication"
     OTHER = "other"
 

@@ -13,6 +13,7 @@ from etcd_operator.core.actions import (
     CertificateAction,
     ChangeAuth,
     Compact,
+    CreatePasswordSecret,
     Defragment,
     DeleteObject,
     DisarmAlarm,
@@ -51,6 +52,8 @@ def brief(action: Action) -> str:
         return _brief_replacement(action)
     if isinstance(action, CertificateAction):
         return _brief_certificate(action)
+    if isinstance(action, ChangeAuth | CreatePasswordSecret):
+        return _brief_auth(action)
     match action:
         case SetFinalizer(present=present):
             return "finalizer on" if present else "finalizer off"
@@ -63,9 +66,13 @@ def brief(action: Action) -> str:
             return f"resize {name}"
         case LabelPod(name=name, role=role, lost=lost):
             return f"label {name} {role}" + (" and select it" if lost else "")
-        case ChangeAuth(change=change):
-            return change.sentence
     assert_never(action)
+
+
+def _brief_auth(action: ChangeAuth | CreatePasswordSecret) -> str:
+    if isinstance(action, CreatePasswordSecret):
+        return f"password {action.secret}"
+    return action.change.sentence
 
 
 def _brief_deletion(action: DeleteObject | EvictPod) -> str:

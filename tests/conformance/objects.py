@@ -24,6 +24,7 @@ from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, CONFIG_MAPS, Kind
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
+from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import SystemClock
 from etcd_operator.simulation import kubernetes
@@ -225,7 +226,12 @@ def build_performer(api: LightkubeApi) -> ActionHandlers:
     """What the operator acts with; no cache runs."""
     clock = SystemClock()
     return ActionHandlers(
-        api, Caches(api), EtcdPool(), CertificateSecrets(api, clock), AuthCache(clock)
+        api,
+        Caches(api),
+        EtcdPool(),
+        CertificateSecrets(api, clock),
+        AuthCache(clock),
+        PasswordSecrets(api, clock),
     )
 
 

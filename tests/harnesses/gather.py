@@ -14,6 +14,7 @@ from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
+from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from tests.builders.snapshots import NAMING, UID, answer, member, raw_cluster
 from tests.fakes.clock import LoopClock
@@ -41,9 +42,8 @@ class Stage:
         self.caches = Caches(api)
         pool = self.etcd.pool
         clock = LoopClock()
-        store = CertificateSecrets(api, clock)
-        access = AuthCache(clock)
-        self.gatherer = Gatherer(api, self.caches, pool, clock, "cluster.local", store, access)
+        stores = CertificateSecrets(api, clock), AuthCache(clock), PasswordSecrets(api, clock)
+        self.gatherer = Gatherer(api, self.caches, pool, clock, "cluster.local", *stores)
 
     def add(self, ordinal: int, says: MemberStatus | None, **changes: Any) -> FakeMember:
         """A running Pod with a member in it; the other fields are the member's."""

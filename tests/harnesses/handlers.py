@@ -8,6 +8,7 @@ from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import Kind
+from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import SystemClock
 from tests.builders.snapshots import NAMING
@@ -26,7 +27,11 @@ class Stage:
         self.server.version = FIRST - 1
         self.caches = Caches(self.api)
         clock = SystemClock()
-        stores = CertificateSecrets(self.api, clock), AuthCache(clock)
+        stores = (
+            CertificateSecrets(self.api, clock),
+            AuthCache(clock),
+            PasswordSecrets(self.api, clock),
+        )
         self.handlers = ActionHandlers(self.api, self.caches, EtcdPool(), *stores)
 
     def put(self, kind: Kind, name: str, uid: str = "uid-1", **body: Json) -> Json:

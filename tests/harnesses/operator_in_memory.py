@@ -20,6 +20,7 @@ from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.kubernetes.events import EventRecorder
+from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.metrics import Metrics
 from tests.builders.snapshots import NAMING, raw_cluster
@@ -46,9 +47,9 @@ class Stage:
         pool = self.members.pool
         self.caches = Caches(api)
         self.events = EventRecorder(api, clock)
-        secrets, access = CertificateSecrets(api, clock), AuthCache(clock)
-        gatherer = Gatherer(api, self.caches, pool, clock, "cluster.local", secrets, access)
-        performer = ActionHandlers(api, self.caches, pool, secrets, access)
+        stores = CertificateSecrets(api, clock), AuthCache(clock), PasswordSecrets(api, clock)
+        gatherer = Gatherer(api, self.caches, pool, clock, "cluster.local", *stores)
+        performer = ActionHandlers(api, self.caches, pool, *stores)
         corrections = Corrections(clock)
         executor = Executor(api, self.caches, performer, self.events, metrics, corrections)
         operators = ServingOperators(api, self.caches, self.events, clock, "etcd-operator-system")

@@ -28,6 +28,7 @@ from etcd_operator.core.actions import (
     ApplyObject,
     ChangeAuth,
     Compact,
+    CreatePasswordSecret,
     Defragment,
     DeleteObject,
     DisarmAlarm,
@@ -93,6 +94,7 @@ from etcd_operator.runtime.kubernetes.api import (
 )
 from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.kubernetes.lease import LEASE_NAME, Election
+from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.metrics import Metrics
 from etcd_operator.runtime.process.own_image import FALLBACK, find_own_image
@@ -144,6 +146,7 @@ def every_action() -> list[Action]:
         IssueCertificate(LEAF, "u", "1", "", timedelta(hours=1), (), "why"),
         ShareTrust(NAMING.peer_secret, "u", "1", (), "why"),
         ChangeAuth(Change(Step.ADD_USER, "app"), CLUSTER_ID),
+        CreatePasswordSecret("db-password", "app"),
         SetFinalizer(True, UID, "7"),
         SetFinalizer(False, UID, "7"),
         ResizeClaim(NAMING.claim(0), "u", Quantity.parse("2Gi")),
@@ -194,7 +197,7 @@ async def perform_everything(api: RightsApi) -> None:
     volume["spec"] |= {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}}
     api.server.put(VOLUMES, "v", volume)
     clock = LoopClock()
-    stores = CertificateSecrets(api, clock), AuthCache(clock)
+    stores = CertificateSecrets(api, clock), AuthCache(clock), PasswordSecrets(api, clock)
     performer = ActionHandlers(api, Caches(api), pool(), *stores)
     for weather in (FAIR, IN_VAIN):
         api.server.change(weather)
@@ -252,7 +255,7 @@ async def find_needed() -> set[Right]:
     caches.observe(CLUSTERS.name, raw_cluster({"size": 3}, annotations=served))
     for kind in CHILD_KINDS:
         caches.observe(kind.name, _stranger(kind))
-    stores = CertificateSecrets(api, clock), AuthCache(clock)
+    stores = CertificateSecrets(api, clock), AuthCache(clock), PasswordSecrets(api, clock)
     gatherer = Gatherer(api, caches, pool(), clock, "cluster.local", *stores)
     performer = ActionHandlers(api, caches, pool(), *stores)
     metrics, corrections = Metrics(), Corrections(clock)

@@ -148,7 +148,7 @@ class Role(Model):
 
 
 class User(Model):
-    """A user of etcd, identified by the common name of a client certificate."""
+    """A user of etcd: by the common name of a client certificate, and by a password if wanted."""
 
     name: str = Field(
         min_length=1,
@@ -161,6 +161,18 @@ class User(Model):
     )
     roles: tuple[str, ...] = Field(
         (), max_length=32, description="Names of its roles; root has all permissions."
+    )
+    password_secret: str | None = Field(
+        None,
+        min_length=1,
+        max_length=253,
+        pattern=f"^{_LABEL}([.]{_LABEL})*$",
+        description=(
+            "Secret of the type kubernetes.io/basic-auth with the password that the user can log "
+            "in with, beside its certificate. The operator creates it, with a random password, if "
+            "it does not exist; change it to change the password. If unset, the user has no "
+            "password."
+        ),
     )
 
 
@@ -250,6 +262,13 @@ def check_auth(security: Security) -> Iterator[tuple[str, str]]:
         yield f"{path}.roles", f"{path}.roles has {role} twice, or it is root: name each once."
     for name in _find_repeated([*(user.name for user in auth.users), "root"]):
         yield f"{path}.users", f"{path}.users has {name} twice, or it is root: name each once."
+    secrets = [user.password_secret for user in auth.users if user.password_secret]
+    for secret in _find_repeated(secrets):
+        said = f"{path}.users has the passwordSecret {secret} twice"
+        yield f"{path}.users", f"{said}: give each user a Secret of its own."
+    if secrets and auth.mode == "Unmanaged":
+        said = f"{path}.mode Unmanaged lets the operator set no password"
+        yield f"{path}.mode", f"{said}: remove passwordSecret from users, or use Additive."
     for user in auth.users:
         for role in sorted({*user.roles} - {*roles, "root"}):
             said = f"{path}.users {user.name} has the role {role}, which {path}.roles does not have"

@@ -14,6 +14,7 @@ from etcd_operator.core.actions import (
     ApplyObject,
     ChangeAuth,
     Compact,
+    CreatePasswordSecret,
     Defragment,
     DeleteObject,
     DisarmAlarm,
@@ -23,7 +24,7 @@ from etcd_operator.core.actions import (
     SetDowngrade,
     ShareTrust,
 )
-from etcd_operator.core.auth.state import Change, EtcdAuth, Step
+from etcd_operator.core.auth.state import Change, EtcdAuth, PasswordSecret, PasswordState, Step
 from etcd_operator.core.certificates.state import (
     AUTHORITY_LIFETIME,
     CLOCK_SKEW,
@@ -77,6 +78,9 @@ def _find_edit(action: Action, snapshot: Snapshot) -> Edit | None:
             return lambda beyond: replace(beyond, downgrade=target)
         case ChangeAuth(change=change):
             return lambda beyond: replace(beyond, access=change_auth(beyond.access, change))
+        case CreatePasswordSecret(secret=name):
+            made = PasswordSecret(name, f"new-{name}", "1")
+            return lambda beyond: replace(beyond, passwords={**beyond.passwords, name: made})
         case RequestBackup():
             return _edit_backups(action)
         case IssueAuthority() | IssueCertificate() | ShareTrust():
@@ -220,7 +224,7 @@ def _with_trust(perform: Perform, manifest: Json, snapshot: Snapshot) -> Perform
 def change_auth(access: EtcdAuth | None, change: Change) -> EtcdAuth:
     """Return users and roles after one step."""
     known = access or EtcdAuth()
-    users, roles = dict(known.users), dict(known.roles)
+    users, roles, passwords = dict(known.users), dict(known.roles), dict(known.passwords)
     subject, grants = change.subject, frozenset(filter(None, (change.grant,)))
     match change.step:
         case Step.ADD_ROLE:
@@ -229,8 +233,9 @@ def change_auth(access: EtcdAuth | None, change: Change) -> EtcdAuth:
             roles[subject] = roles.get(subject, frozenset()) | grants
         case Step.REVOKE:
             roles[subject] = roles.get(subject, frozenset()) - grants
-        case Step.ADD_USER:
-            users[subject] = frozenset()
+        case Step.ADD_USER | Step.RECREATE_USER | Step.SET_LOGIN:
+            passwords[subject] = PasswordState.WANTED if change.secret else PasswordState.NONE
+            users[subject] = known.users[subject] if change.step is Step.SET_LOGIN else frozenset()
         case Step.GIVE_ROLE:
             users[subject] = users.get(subject, frozenset()) | {change.role}
         case Step.TAKE_ROLE:
@@ -239,6 +244,7 @@ def change_auth(access: EtcdAuth | None, change: Change) -> EtcdAuth:
             users.pop(subject, None)
         case Step.DELETE_ROLE:
             roles.pop(subject, None)
-        case Step.ENABLE | Step.DISABLE:
-            return replace(known, enabled=change.step is Step.ENABLE)
-    return EtcdAuth(known.enabled, users, roles)
+    enabled = known.enabled
+    if change.step in (Step.ENABLE, Step.DISABLE):
+        enabled = change.step is Step.ENABLE
+    return EtcdAuth(enabled, users, roles, passwords, known.revision)

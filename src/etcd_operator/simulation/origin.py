@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterStatus
-from etcd_operator.core.auth.state import EtcdAuth
+from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.certificates.state import Credential, Trusted
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.snapshot import Snapshot
@@ -47,6 +47,7 @@ class Beyond:
     credentials: Mapping[str, Credential] = field(default_factory=dict)
     gate_trust: Mapping[str, tuple[Trusted, ...]] = field(default_factory=dict)
     access: EtcdAuth | None = None
+    passwords: Mapping[str, PasswordSecret] = field(default_factory=dict)
     backups: tuple[BackupState, ...] = ()
     database_sizes: Mapping[int, int] = field(default_factory=dict)
     downgrade: str = ""

@@ -52,6 +52,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
         credentials=beyond.credentials,
         gate_trust=beyond.gate_trust,
         access=beyond.access,
+        passwords=beyond.passwords,
         backups=beyond.backups,
         compacted=beyond.compacted,
         effective=None,

@@ -16,6 +16,7 @@ from etcd_operator.core.actions import (
     ApplyObject,
     ChangeAuth,
     Compact,
+    CreatePasswordSecret,
     Defragment,
     DeleteObject,
     DisarmAlarm,
@@ -213,7 +214,13 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
         case Compact() | Defragment() | SetDowngrade() | RequestBackup():
             raise NotImplementedError("databases have no size here, and nobody asks for backups")
         # Changes of authority have a world of their own: model/test_certificate_phases.py.
-        case IssueAuthority() | IssueCertificate() | ShareTrust() | ChangeAuth():
+        case (
+            IssueAuthority()
+            | IssueCertificate()
+            | ShareTrust()
+            | ChangeAuth()
+            | CreatePasswordSecret()
+        ):
             raise NotImplementedError("nothing is encrypted here")
     assert_never(action)
 

@@ -15,6 +15,7 @@ from etcd_operator.core.actions import (
     ApplyObject,
     ChangeAuth,
     Compact,
+    CreatePasswordSecret,
     Defragment,
     DeleteObject,
     DisarmAlarm,
@@ -36,7 +37,7 @@ from etcd_operator.core.actions import (
     SetFinalizer,
     ShareTrust,
 )
-from etcd_operator.core.auth.state import Change, Grant, Step
+from etcd_operator.core.auth.state import Change, Grant, PasswordSecret, Step
 from etcd_operator.core.certificates.state import Leaf
 from etcd_operator.core.in_place_restore.record import RestoreRecord, Stage
 from etcd_operator.core.reasons import events
@@ -47,6 +48,7 @@ WHY = "the spec changed"
 RESTORE = RestoreRecord(Stage.STOP, "r", CLUSTER, 3, (0, 1, 2), (), "v3.6.1")
 LEAF = Leaf("db-client-tls", "db-client-ca", "db", ())
 APPLY = ApplyObject("Service", "db", "", "", WHY, {})
+PASSWORD = PasswordSecret("ann-password", UID, VERSION)
 GRANTED = Change(Step.GRANT, "app", grant=Grant("READWRITE", b"/app/", b"/app0"))
 
 ROWS: tuple[tuple[Any, Reason, str], ...] = (
@@ -107,6 +109,12 @@ ROWS: tuple[tuple[Any, Reason, str], ...] = (
     (ChangeAuth(Change(Step.TAKE_ROLE, "ann", "app"), CLUSTER), events.AUTH_SYNCED,
      "Revoked the role app from the user ann."),
     (ChangeAuth(Change(Step.ENABLE), CLUSTER), events.AUTH_SYNCED, "Enabled authentication."),
+    (ChangeAuth(Change(Step.SET_LOGIN, "ann", secret=PASSWORD), CLUSTER), events.AUTH_SYNCED,
+     "Set the password of the user ann to that in Secret ann-password."),
+    (ChangeAuth(Change(Step.RECREATE_USER, "ann"), CLUSTER), events.AUTH_SYNCED,
+     "Created the user ann anew, without a password."),
+    (CreatePasswordSecret("ann-password", "ann"), events.PASSWORD_CREATED,
+     "Created Secret ann-password with a random password for user ann."),
     (IssueAuthority("db-client-ca", "", "", 1, (), WHY), events.CA_ISSUED,
      "Issued the certificate authority in Secret db-client-ca: the spec changed."),
     (IssueCertificate(LEAF, "", "", "", timedelta(days=90), (), WHY), events.CERTIFICATE_ISSUED,

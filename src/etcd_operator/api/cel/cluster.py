@@ -191,6 +191,12 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             "auth authenticates users by their client certificates: enable tls",
         ),
         _rule(
+            "!has(self.auth) || self.auth.mode != 'Unmanaged' || !has(self.auth.users) || "
+            "!self.auth.users.exists(u, has(u.passwordSecret))",
+            "auth.mode Unmanaged lets the operator set no password: remove passwordSecret from "
+            "users, or use Additive",
+        ),
+        _rule(
             "!has(oldSelf.auth) || has(self.auth)",
             "auth cannot be removed: set auth.enabled to false to turn it off",
             reason="FieldValueForbidden",

@@ -21,6 +21,7 @@ from etcd_operator.core.actions.etcd import (
 from etcd_operator.core.actions.event import ActionEvent
 from etcd_operator.core.actions.kubernetes import (
     ApplyObject,
+    CreatePasswordSecret,
     DeleteObject,
     EvictPod,
     LabelPod,
@@ -45,6 +46,7 @@ KubeAction = (
     SetFinalizer
     | RecordRestore
     | ApplyObject
+    | CreatePasswordSecret
     | DeleteObject
     | EvictPod
     | VolumeAction
@@ -61,6 +63,7 @@ __all__ = [
     "CertificateAction",
     "ChangeAuth",
     "Compact",
+    "CreatePasswordSecret",
     "Defragment",
     "DeleteObject",
     "DisarmAlarm",

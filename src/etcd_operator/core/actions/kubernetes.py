@@ -30,6 +30,19 @@ class SetFinalizer:
 
 
 @dataclass(frozen=True, slots=True)
+class CreatePasswordSecret:
+    """Create the Secret with the password of a user, a random one; the server refuses a second."""
+
+    secret: str
+    user: str
+
+    def event(self, cluster: str) -> ActionEvent:
+        """Return the reason and the sentence of the Event."""
+        sentence = f"Created Secret {self.secret} with a random password for user {self.user}."
+        return ActionEvent(events.PASSWORD_CREATED, sentence)
+
+
+@dataclass(frozen=True, slots=True)
 class RecordRestore:
     """Write on the EtcdCluster how far its restore in place is; None: it is over.
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from etcd_operator.api.security import Auth, Permission
-from etcd_operator.core.auth.state import Change, EtcdAuth, Grant, Listed, Step
+from etcd_operator.core.actions.kubernetes import CreatePasswordSecret
+from etcd_operator.core.auth.state import (
+    Change,
+    EtcdAuth,
+    Grant,
+    Listed,
+    PasswordSecret,
+    PasswordState,
+    Step,
+)
 from etcd_operator.core.certificates.wanted import OPERATOR_NAME
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -61,10 +70,40 @@ def find_changes(snapshot: Snapshot) -> tuple[Change, ...]:
     if not wanted.enabled:
         return (Change(Step.DISABLE),) if known.enabled else ()
     deletions = _find_unlisted(known, wanted) if security.auth.mode == "Managed" else ()
-    return (*_approach(known, wanted), *deletions)
+    secrets = find_passwords(security.auth, snapshot.passwords)
+    enable = () if known.enabled else (Change(Step.ENABLE),)
+    users = _approach_users(known, wanted, secrets)
+    return (*_approach_roles(known, wanted), *users, *enable, *deletions)
 
 
-def _approach(known: EtcdAuth, wanted: EtcdAuth) -> Iterator[Change]:
+def find_missing_secrets(snapshot: Snapshot) -> tuple[CreatePasswordSecret, ...]:
+    """Return the creations of Secrets that the spec names for passwords and that do not exist."""
+    auth = snapshot.spec.security.auth if snapshot.spec.security else None
+    if auth is None or not auth.enabled or auth.mode == "Unmanaged":
+        return ()
+    return tuple(
+        CreatePasswordSecret(user.password_secret, user.name)
+        for user in auth.users
+        if user.password_secret and user.password_secret not in snapshot.passwords
+    )
+
+
+def find_passwords(
+    auth: Auth, found: Mapping[str, PasswordSecret]
+) -> Mapping[str, PasswordSecret | None]:
+    """The Secret with the password of each listed user, None for one that is to have none.
+
+    A user whose Secret is missing or cannot be used is left out: it stays as it is.
+    """
+    wanted: dict[str, PasswordSecret | None] = {}
+    for user in auth.users:
+        secret = found.get(user.password_secret) if user.password_secret else None
+        if not user.password_secret or (secret and not secret.problem):
+            wanted[user.name] = secret
+    return wanted
+
+
+def _approach_roles(known: EtcdAuth, wanted: EtcdAuth) -> Iterator[Change]:
     for role, grants in sorted(wanted.roles.items()):
         if role not in known.roles:
             yield Change(Step.ADD_ROLE, role)
@@ -73,15 +112,38 @@ def _approach(known: EtcdAuth, wanted: EtcdAuth) -> Iterator[Change]:
             yield Change(Step.REVOKE, role, grant=grant)
         for grant in _in_order(grants - have):
             yield Change(Step.GRANT, role, grant=grant)
+
+
+def _approach_users(
+    known: EtcdAuth, wanted: EtcdAuth, secrets: Mapping[str, PasswordSecret | None]
+) -> Iterator[Change]:
     for user, roles in sorted(wanted.users.items()):
-        if user not in known.users:
-            yield Change(Step.ADD_USER, user)
-        have_roles = known.users.get(user, frozenset())
+        step = _find_user_step(user, known, secrets)
+        if step:
+            yield Change(step, user, secret=secrets.get(user))
+        anew = step in (Step.ADD_USER, Step.RECREATE_USER)
+        have_roles = frozenset() if anew else known.users.get(user, frozenset())
         yield from (Change(Step.GIVE_ROLE, user, role) for role in sorted(roles - have_roles))
         if user != OPERATOR_NAME:
             yield from (Change(Step.TAKE_ROLE, user, role) for role in sorted(have_roles - roles))
-    if not known.enabled:
-        yield Change(Step.ENABLE)
+
+
+def _find_user_step(
+    user: str, known: EtcdAuth, secrets: Mapping[str, PasswordSecret | None]
+) -> Step | None:
+    """The step for a user to be there, with its password or without one; None if it is."""
+    if user not in known.users:
+        return Step.ADD_USER
+    if user not in secrets:
+        return None
+    secret, has = secrets[user], known.passwords.get(user)
+    if has is PasswordState.NONE:
+        return Step.RECREATE_USER if secret else None
+    if secret is None:
+        return Step.RECREATE_USER if has else None
+    # Before authentication is enabled, etcd compares no password: it is set once more.
+    unknown = has is None and not known.enabled
+    return Step.SET_LOGIN if unknown or has is PasswordState.OTHER else None
 
 
 def _find_unlisted(known: EtcdAuth, wanted: EtcdAuth) -> Iterator[Change]:

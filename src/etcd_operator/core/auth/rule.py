@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.core.actions import ChangeAuth
-from etcd_operator.core.auth.diff import find_changes
+from etcd_operator.core.actions import Action, ChangeAuth
+from etcd_operator.core.auth.diff import find_changes, find_missing_secrets
 from etcd_operator.core.model.decision import POD_START, Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import routine
@@ -13,12 +13,23 @@ from etcd_operator.core.reasons import routine
 def sync_auth(snapshot: Snapshot) -> Decision | None:
     """Make users and roles as the spec has them, then let etcd ask for them."""
     changes, live = find_changes(snapshot), snapshot.membership
-    if not changes or live is None or not snapshot.quorum_confirmed:
+    if live is None or not snapshot.quorum_confirmed:
         return None
+    if missing := find_missing_secrets(snapshot):
+        names = ", ".join(action.secret for action in missing)
+        return _decide(snapshot, f"Creating passwords of users: Secret {names}.", missing)
+    if not changes:
+        return None
+    message = f"Updating users and roles: {len(changes)} changes left."
+    actions = tuple(ChangeAuth(change, live.cluster_id) for change in changes)
+    return _decide(snapshot, message, actions)
+
+
+def _decide(snapshot: Snapshot, message: str, actions: tuple[Action, ...]) -> Decision:
     return Decision(
         reason=routine.SYNCING_AUTH,
-        message=f"Updating users and roles: {len(changes)} changes left.",
+        message=message,
         phase=snapshot.cluster.status.phase or Phase.RUNNING,
-        actions=tuple(ChangeAuth(change, live.cluster_id) for change in changes),
+        actions=actions,
         requeue_after=POD_START,
     )

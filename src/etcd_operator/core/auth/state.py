@@ -16,13 +16,43 @@ class Grant:
     range_end: bytes = b""
 
 
+class PasswordState(Enum):
+    """etcd's answer to a login as a user with the password that the spec gives it, or any other.
+
+    etcd shows no password, and tells who has none from who has another one.
+    """
+
+    WANTED = "wanted"
+    OTHER = "other"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordSecret:
+    """A Secret with the password of a user, as far as it is public.
+
+    `problem` is why it cannot be used, in a sentence's part that goes with its name.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    problem: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class EtcdAuth:
-    """Users and roles in etcd: roles of each user, grants of each role, whether auth is enabled."""
+    """Users and roles in etcd: roles of each user, grants of each role, whether auth is enabled.
+
+    `passwords` are those of users that the spec lists; etcd tells of none while auth is disabled.
+    `revision` is etcd's count of changes.
+    """
 
     enabled: bool = False
     users: Mapping[str, frozenset[str]] = field(default_factory=dict)
     roles: Mapping[str, frozenset[Grant]] = field(default_factory=dict)
+    passwords: Mapping[str, PasswordState] = field(default_factory=dict)
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +70,9 @@ class Step(Enum):
     GRANT = "Granted the role {subject} permission to {grant}"
     REVOKE = "Revoked from the role {subject} the permission to {grant}"
     ADD_USER = "Created the user {subject}"
+    SET_LOGIN = "Set the password of the user {subject} to that in Secret {secret}"
+    # etcd gives no password to a user that was created without one, and takes none away.
+    RECREATE_USER = "Created the user {subject} anew, {how} a password"
     GIVE_ROLE = "Granted the role {role} to the user {subject}"
     TAKE_ROLE = "Revoked the role {role} from the user {subject}"
     ENABLE = "Enabled authentication"
@@ -50,18 +83,23 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step; `subject` is a user or a role."""
+    """One step; `subject` is a user or a role, `secret` has the password that a user gets."""
 
     step: Step
     subject: str = ""
     role: str = ""
     grant: Grant | None = None
+    secret: PasswordSecret | None = None
 
     @property
     def sentence(self) -> str:
         """The change, as a sentence without its full stop."""
         return self.step.value.format(
-            subject=self.subject, role=self.role, grant=_describe(self.grant)
+            subject=self.subject,
+            role=self.role,
+            grant=_describe(self.grant),
+            secret=self.secret.name if self.secret else "",
+            how="with" if self.secret else "without",
         )
 
 

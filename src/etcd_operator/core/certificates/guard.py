@@ -1,15 +1,13 @@
-"""The second opinion about certificates and users; see `guards`."""
+"""The second opinion about certificates; see `guards`."""
 
 from __future__ import annotations
 
 from etcd_operator.core.actions import (
     CertificateAction,
-    ChangeAuth,
     IssueAuthority,
     IssueCertificate,
     ShareTrust,
 )
-from etcd_operator.core.auth.state import Step
 from etcd_operator.core.certificates.state import Trusted
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -72,27 +70,3 @@ def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snap
     unsaid = (oldest.key_id,) if oldest else ()
     deaf = [pod.name for pod in running if signer not in (pod.trust or unsaid)]
     return f"{deaf[0]} does not trust the CA of the certificate yet" if deaf else None
-
-
-def refuse_auth_change(action: ChangeAuth, snapshot: Snapshot) -> str | None:
-    """Nobody may lock the operator out: it speaks as etcd's own root."""
-    change = action.change
-    if (taken := _find_taken(action, snapshot)) is not None:
-        return taken
-    if change.step in (Step.DELETE_USER, Step.TAKE_ROLE) and change.subject == "root":
-        return "the operator would lose its access as etcd's user root"
-    if change.step is Step.ENABLE and not snapshot.naming.client_tls:
-        return "etcd knows users by their client certificates, and spec.security.tls is off"
-    return None
-
-
-def _find_taken(action: ChangeAuth, snapshot: Snapshot) -> str | None:
-    """Users and roles that are others' are theirs: by the mode, all or those not listed."""
-    security = snapshot.cluster.spec.security
-    auth = security.auth if security else None
-    if auth is None or auth.mode == "Managed":
-        return None
-    if auth.mode == "Unmanaged":
-        return "spec.security.auth.mode is Unmanaged"
-    deletes = action.change.step in (Step.DELETE_USER, Step.DELETE_ROLE)
-    return "spec.security.auth.mode is Additive, and it may be somebody else's" if deletes else None

@@ -30,13 +30,12 @@ from etcd_operator.core.actions import (
     CertificateAction,
     ChangeAuth,
     Compact,
+    CreatePasswordSecret,
     Defragment,
     DeleteObject,
     DisarmAlarm,
     EtcdAction,
     EvictPod,
-    IssueAuthority,
-    IssueCertificate,
     LabelPod,
     MaintenanceAction,
     MembershipAction,
@@ -49,12 +48,12 @@ from etcd_operator.core.actions import (
     ResizeClaim,
     SetDowngrade,
     SetFinalizer,
-    ShareTrust,
     VolumeAction,
 )
+from etcd_operator.core.auth.guard import refuse_auth_change, refuse_password_secret
 from etcd_operator.core.bootstrap.gate_record import recorded_bootstrap
 from etcd_operator.core.bootstrap.guard import refuse_gate
-from etcd_operator.core.certificates.guard import refuse_auth_change, refuse_certificate
+from etcd_operator.core.certificates.guard import refuse_certificate
 from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.consistency.guard import refuse_lost_agreement
 from etcd_operator.core.guards.names import refuse_stranger, refuse_unannounced
@@ -82,15 +81,7 @@ from etcd_operator.core.required_backup.guard import refuse_request, refuse_with
 from etcd_operator.core.rollout.guard import refuse_downgrade, refuse_unreadable
 
 # What is neither asked of etcd nor done to a volume.
-ObjectAction = (
-    ApplyObject
-    | CertificateAction
-    | DeleteObject
-    | EvictPod
-    | LabelPod
-    | RequestBackup
-    | SetFinalizer
-)
+ObjectAction = ApplyObject | DeleteObject | EvictPod | LabelPod | RequestBackup | SetFinalizer
 Verdicts = Iterator[tuple[str, str | None]]
 
 
@@ -127,6 +118,10 @@ def _ask(action: Action, snapshot: Snapshot) -> Verdicts:
         yield from _ask_within_etcd(action, snapshot)
     elif isinstance(action, VolumeAction | RecordRestore | ResizeClaim):
         yield from _ask_about_disk(action, snapshot)
+    elif isinstance(action, CreatePasswordSecret):
+        yield "authentication", refuse_password_secret(action, snapshot)
+    elif isinstance(action, CertificateAction):
+        yield "certificate", refuse_certificate(action, snapshot)
     else:
         yield from _ask_about_object(action, snapshot)
 
@@ -155,8 +150,6 @@ def _ask_about_disk(
 
 def _ask_about_object(action: ObjectAction, snapshot: Snapshot) -> Verdicts:
     match action:
-        case IssueAuthority() | IssueCertificate() | ShareTrust():
-            yield "certificate", refuse_certificate(action, snapshot)
         case ApplyObject(kind="StatefulSet"):
             yield "fewer-pods", _refuse_fewer_pods(action, snapshot)
             yield "version", refuse_unreadable(action, snapshot)

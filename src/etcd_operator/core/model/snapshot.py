@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
-from etcd_operator.core.auth.state import EtcdAuth
+from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.certificates.state import Credential, Trusted
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.live_objects import Child, Claim, NodeState, ObjectWarning, Pod, Probe
@@ -76,6 +76,7 @@ class Snapshot:
     `credentials` are the Secrets with certificates that the spec speaks of, by name. `gate_trust`
     is whom members were told to trust, by file. `presented` is which authority signed what a member
     shows at a port, asked only when it matters. `access` is None while nobody was asked for users.
+    `passwords` are the Secrets with passwords of users that exist, by name.
     `cert_manager` says whether Kubernetes knows the Certificates of cert-manager.
     `effective` is None until the planner has worked out which spec counts: see `spec`.
     `compared` are the last comparisons of what members hold, the newest last.
@@ -98,6 +99,7 @@ class Snapshot:
     gate_trust: Mapping[str, tuple[Trusted, ...]] = field(default_factory=dict)
     presented: Mapping[tuple[int, int], str] = field(default_factory=dict)
     access: EtcdAuth | None = None
+    passwords: Mapping[str, PasswordSecret] = field(default_factory=dict)
     compared: tuple[Comparison, ...] = ()
     backups: tuple[BackupState, ...] = ()
     operator_namespace: str = "etcd-operator-system"

@@ -72,6 +72,7 @@ DEFRAGMENTED: Final = Reason("Defragmented", "Defragmented the database of a mem
 ALARM_DISARMED: Final = Reason("AlarmDisarmed", "Disarmed an alarm of etcd.")
 DOWNGRADE_ENABLED: Final = Reason("DowngradeEnabled", "Enabled a downgrade of etcd.")
 DOWNGRADE_CANCELED: Final = Reason("DowngradeCanceled", "Cancelled or ended a downgrade of etcd.")
+PASSWORD_CREATED: Final = Reason("PasswordCreated", "Created a random password for a user.")
 AUTH_SYNCED: Final = Reason("AuthSynced", "Changed a user or a role of etcd.")
 
 # Certificates

@@ -139,7 +139,11 @@ CLUSTER_CONDITIONS: Final = (
     ConditionType(
         condition_types.SPEC_WARNING,
         "The spec is carried out, and may end badly; only there if it is so.",
-        true=(verdicts.QUOTA_EXCEEDS_DISK, verdicts.QUOTA_EXCEEDS_MEMORY),
+        true=(
+            verdicts.PASSWORD_UNUSABLE,
+            verdicts.QUOTA_EXCEEDS_DISK,
+            verdicts.QUOTA_EXCEEDS_MEMORY,
+        ),
     ),
     ConditionType(
         condition_types.CERTIFICATES_VALID,

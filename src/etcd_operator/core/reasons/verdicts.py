@@ -116,6 +116,12 @@ QUOTA_EXCEEDS_MEMORY: Final = Reason(
     "Raise spec.resources.limits.memory, or lower spec.etcdConfig.quotaBackendBytes.",
 )
 
+PASSWORD_UNUSABLE: Final = Reason(
+    "PasswordUnusable",
+    "The Secret with the password of a user cannot be used, so the password stays as it was.",
+    "Correct the Secret, or delete it: it is created again with a random password.",
+)
+
 # CertificatesValid
 
 ALL_VALID: Final = Reason("AllValid", "Every certificate is valid.")

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from etcd_operator.api.cluster import GROUP, VERSION, EtcdCluster
 from etcd_operator.api.parse import format_time, parse_cluster
-from etcd_operator.core.auth.state import EtcdAuth, Grant
+from etcd_operator.core.auth.state import EtcdAuth, Grant, PasswordState
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.json_types import Json
@@ -132,6 +132,8 @@ def _write_auth(access: EtcdAuth | None) -> Json | None:
             role: sorted([g.kind, g.key.hex(), g.range_end.hex()] for g in grants)
             for role, grants in access.roles.items()
         },
+        "passwords": {user: state.value for user, state in access.passwords.items()},
+        "revision": access.revision,
     }
 
 
@@ -149,4 +151,6 @@ def _read_auth(document: Json) -> EtcdAuth | None:
             )
             for role, grants in roles.items()
         },
+        {user: PasswordState(state) for user, state in (access.get("passwords") or {}).items()},
+        int(access.get("revision", 0)),
     )

@@ -34,8 +34,25 @@ class SpecWarning(NamedTuple):
 def find_spec_warnings(snapshot: Snapshot) -> list[SpecWarning]:
     """Return what is to be said of the spec, the worst first."""
     spec = snapshot.spec
-    found = (_compare_with_disk(snapshot, spec), _compare_with_memory(snapshot, spec))
+    found = (
+        _find_unusable_password(snapshot, spec),
+        _compare_with_disk(snapshot, spec),
+        _compare_with_memory(snapshot, spec),
+    )
     return [warning for warning in found if warning]
+
+
+def _find_unusable_password(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:
+    auth = spec.security.auth if spec.security else None
+    for user in auth.users if auth else ():
+        secret = snapshot.passwords.get(user.password_secret or "")
+        if secret and secret.problem:
+            return SpecWarning(
+                verdicts.PASSWORD_UNUSABLE,
+                f"Secret {secret.name}, the passwordSecret of user {user.name}, cannot be used: "
+                f"{secret.problem}. Correct it, or delete it to have a random password.",
+            )
+    return None
 
 
 def _compare_with_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from etcd_operator.api.cluster import EtcdCluster
-from etcd_operator.core.auth.diff import find_listed
-from etcd_operator.core.auth.state import EtcdAuth
+from etcd_operator.core.auth.diff import find_listed, find_passwords
+from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.bootstrap.rule import must_see_claims
 from etcd_operator.core.certificates.machine import is_retirement_due
 from etcd_operator.core.certificates.state import Credential, Trusted, join_bundle
@@ -38,6 +39,7 @@ from etcd_operator.runtime.engine.nodes import NodeLookup
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.hash_compare import Comparer
+from etcd_operator.runtime.etcd.logins import Logins
 from etcd_operator.runtime.etcd.member_answers import (
     MemberAnswers,
     add_defragmenting,
@@ -48,6 +50,7 @@ from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
 from etcd_operator.runtime.pki.identity import Identity
+from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.peer_certificate import find_signer
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import Clock
@@ -65,6 +68,7 @@ class Gatherer:
         domain: str,
         credentials: CertificateSecrets,
         access: AuthCache,
+        passwords: PasswordSecrets,
         backups_of: Callable[[EtcdCluster], tuple[BackupState, ...]] = lambda _: (),
         own_namespace: str = "etcd-operator-system",
     ) -> None:
@@ -81,6 +85,8 @@ class Gatherer:
         self._warnings = ClusterWarnings(api, clock)
         self._credentials = credentials
         self._access = access
+        self._passwords = passwords
+        self._logins = Logins(passwords)
 
     async def gather(self, cluster: EtcdCluster) -> Snapshot:
         """Return everything that is known about a cluster at this moment."""
@@ -126,6 +132,7 @@ class Gatherer:
             pods=pods,
             probes=probes,
             credentials=credentials,
+            passwords=await self._look_at_passwords(cluster, naming),
             gate_trust=_read_gate_trust(self._caches.children["ConfigMap"], naming),
             backups=self._backups_of(cluster),
             operator_namespace=self._own_namespace,
@@ -154,6 +161,15 @@ class Gatherer:
         self._client_tls(naming, pods, self._credentials.identity(naming))
         return found
 
+    async def _look_at_passwords(
+        self, cluster: EtcdCluster, naming: Naming
+    ) -> Mapping[str, PasswordSecret]:
+        auth = cluster.spec.security.auth if cluster.spec.security else None
+        if auth is None or cluster.deleting:
+            return {}
+        names = [user.password_secret for user in auth.users if user.password_secret]
+        return await self._passwords.look(naming, names) if names else {}
+
     def _client_tls(self, naming: Naming, pods: Iterable[Pod], identity: Identity | None) -> None:
         """Say who we are to these Pods; to nobody, if they are spoken with in plain text.
 
@@ -175,7 +191,11 @@ class Gatherer:
             if voter and seat.pod and seat.serves(live.cluster_id):
                 client = await self._etcd.client(address_of(seat.pod))
                 with contextlib.suppress(EtcdError):
-                    return await self._access.look(snapshot.naming.uid, client, find_listed(auth))
+                    naming, listed = snapshot.naming, find_listed(auth)
+                    known = await self._access.look(naming.uid, client, listed)
+                    wanted = find_passwords(auth, snapshot.passwords)
+                    states = await self._logins.look(naming, client, known, wanted)
+                    return replace(known, passwords=states)
         return None
 
     async def _see_presented(self, snapshot: Snapshot) -> Mapping[tuple[int, int], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -46,11 +46,16 @@ class AuthCache:
             self._known[uid] = known
         return known.auth
 
-    async def change(self, uid: str, client: EtcdMemberClient, change: Change) -> None:
-        """Take one step; whatever comes of it, etcd is asked again before the next pass."""
+    async def change(
+        self, uid: str, client: EtcdMemberClient, change: Change, password: str = ""
+    ) -> None:
+        """Take one step; whatever comes of it, etcd is asked again before the next pass.
+
+        `password` is the one in the Secret of the change.
+        """
         self._known.pop(uid, None)
-        method, request = _build_request(change)
-        await client.call(f"Auth/{method}", request, timeout=CALL_SECONDS)
+        for method, request in _build_requests(change, password):
+            await client.call(f"Auth/{method}", request, timeout=CALL_SECONDS)
 
 
 async def read_auth(client: EtcdMemberClient, listed: Listed | None = None) -> EtcdAuth:
@@ -59,18 +64,18 @@ async def read_auth(client: EtcdMemberClient, listed: Listed | None = None) -> E
     async def ask(method: str, request: Any) -> Any:
         return await client.call(f"Auth/{method}", request, timeout=CALL_SECONDS)
 
-    enabled = (await ask("AuthStatus", auth_pb2.AuthStatusRequest())).enabled
+    status = await ask("AuthStatus", auth_pb2.AuthStatusRequest())
     users = {}
     names = (await ask("UserList", auth_pb2.AuthUserListRequest())).users
-    for name in _choose(names, listed and listed.users):
+    for name in _choose(names, listed.users if listed else None):
         answer = await ask("UserGet", auth_pb2.AuthUserGetRequest(name=name))
         users[name] = frozenset(answer.roles)
     roles = {}
     names = (await ask("RoleList", auth_pb2.AuthRoleListRequest())).roles
-    for name in _choose(names, listed and listed.roles):
+    for name in _choose(names, listed.roles if listed else None):
         answer = await ask("RoleGet", auth_pb2.AuthRoleGetRequest(role=name))
         roles[name] = frozenset(_read_grant(one) for one in answer.perm)
-    return EtcdAuth(enabled, users, roles)
+    return EtcdAuth(status.enabled, users, roles, revision=status.authRevision)
 
 
 def _read_grant(permission: Any) -> Grant:
@@ -90,6 +95,30 @@ def _choose(names: Sequence[str], listed: frozenset[str] | None) -> Sequence[str
     return names
 
 
+def _build_requests(change: Change, password: str) -> Iterator[tuple[str, Any]]:
+    match change.step:
+        case Step.RECREATE_USER:
+            # Whatever interrupts it: a user that is missing is created by the next pass.
+            yield "UserDelete", auth_pb2.AuthUserDeleteRequest(name=change.subject)
+            yield _build_user_request(change, password)
+        case Step.ADD_USER | Step.SET_LOGIN:
+            yield _build_user_request(change, password)
+        case _:
+            yield _build_request(change)
+
+
+def _build_user_request(change: Change, password: str) -> tuple[str, Any]:
+    user = change.subject
+    if change.step is Step.SET_LOGIN:
+        request = auth_pb2.AuthUserChangePasswordRequest(name=user, password=password)
+        return "UserChangePassword", request
+    if change.secret:
+        return "UserAdd", auth_pb2.AuthUserAddRequest(name=user, password=password)
+    # They show a certificate: a password would be a second way in.
+    options = auth_pb2.UserAddOptions(no_password=True)
+    return "UserAdd", auth_pb2.AuthUserAddRequest(name=user, options=options)
+
+
 def _build_request(change: Change) -> tuple[str, Any]:
     subject, role = change.subject, change.role
     grant = change.grant or Grant("READ", b"")
@@ -98,10 +127,6 @@ def _build_request(change: Change) -> tuple[str, Any]:
             return "AuthEnable", auth_pb2.AuthEnableRequest()
         case Step.DISABLE:
             return "AuthDisable", auth_pb2.AuthDisableRequest()
-        case Step.ADD_USER:
-            # They show a certificate: a password would be a second way in.
-            options = auth_pb2.UserAddOptions(no_password=True)
-            return "UserAdd", auth_pb2.AuthUserAddRequest(name=subject, options=options)
         case Step.DELETE_USER:
             return "UserDelete", auth_pb2.AuthUserDeleteRequest(name=subject)
         case Step.GIVE_ROLE:

@@ -37,10 +37,12 @@ _ANSWERS: Final[dict[str, Any]] = {
     "Auth/AuthEnable": auth_pb2.AuthEnableResponse,
     "Auth/AuthDisable": auth_pb2.AuthDisableResponse,
     "Auth/AuthStatus": auth_pb2.AuthStatusResponse,
+    "Auth/Authenticate": auth_pb2.AuthenticateResponse,
     **{
         f"Auth/{method}": getattr(auth_pb2, f"Auth{method}Response")
         for method in (
             "UserAdd",
+            "UserChangePassword",
             "UserGet",
             "UserList",
             "UserDelete",

@@ -29,6 +29,8 @@ _REFUSALS: Final = (
     ),
     ("not leader", Refusal.NOT_LEADER),
     ("required revision has been compacted", Refusal.COMPACTED),
+    ("password was given for no password user", Refusal.LOGIN_IMPOSSIBLE),
+    ("invalid user ID or password", Refusal.LOGIN_FAILED),
     # Some calls of 3.5 say these with the code of an unknown error.
     ("user name is empty", Refusal.AUTHENTICATION),
     ("permission denied", Refusal.AUTHENTICATION),

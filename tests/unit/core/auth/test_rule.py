@@ -10,10 +10,18 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.api.security import Auth, Permission, Security
 from etcd_operator.core import guards
-from etcd_operator.core.actions import ChangeAuth
+from etcd_operator.core.actions import ChangeAuth, CreatePasswordSecret
 from etcd_operator.core.auth.diff import find_listed, to_grant, wanted_auth
 from etcd_operator.core.auth.rule import sync_auth
-from etcd_operator.core.auth.state import Change, EtcdAuth, Grant, Listed, Step
+from etcd_operator.core.auth.state import (
+    Change,
+    EtcdAuth,
+    Grant,
+    Listed,
+    PasswordSecret,
+    PasswordState,
+    Step,
+)
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import routine
 from tests.builders.actions import Fires, Passes
@@ -39,11 +47,30 @@ def wishes(auth: dict[str, Any]) -> Auth:
     return read
 
 
+def with_password(
+    state: PasswordState | None, *, enabled: bool = True, problem: str = "", secret: bool = True
+) -> Snapshot:
+    """All as wished but for the password of web, of whose login etcd said this."""
+    known = replace(DONE, enabled=enabled, passwords={"web": state} if state else {})
+    found = {PASSWORD.name: replace(PASSWORD, problem=problem)} if secret else {}
+    return replace(asked(SECRET_AUTH, known), passwords=found)
+
+
+def without_password(state: PasswordState | None) -> Snapshot:
+    """All as wished, and the spec has no password for web."""
+    return asked(AUTH, replace(DONE, passwords={"web": state} if state else {}))
+
+
 def done(auth: dict[str, Any]) -> EtcdAuth:
     """All as wished."""
     return wanted_auth(wishes(auth))
 
 
+PASSWORD = PasswordSecret("web-password", "u", "7")
+SECRET_AUTH = {
+    **AUTH,
+    "users": [{"name": "web", "roles": ["app"], "passwordSecret": "web-password"}],
+}
 OPEN = EtcdAuth()
 DONE = done(AUTH)
 MORE = EtcdAuth(
@@ -107,8 +134,75 @@ FIRES = (
             "Revoked the role old from the user web",
         ),
     ),
+    Fires(
+        "a password is made before anybody needs it",
+        sync_auth,
+        with_password(None, secret=False),
+        routine.SYNCING_AUTH,
+        "Creating passwords of users: Secret web-password.",
+        Phase.RUNNING,
+        ("password web-password",),
+    ),
+    Fires(
+        "another password than that of the Secret",
+        sync_auth,
+        with_password(PasswordState.OTHER),
+        routine.SYNCING_AUTH,
+        "Updating users and roles: 1 changes left.",
+        Phase.RUNNING,
+        ("Set the password of the user web to that in Secret web-password",),
+    ),
+    Fires(
+        "a user that was created without a password",
+        sync_auth,
+        with_password(PasswordState.NONE),
+        routine.SYNCING_AUTH,
+        "Updating users and roles: 2 changes left.",
+        Phase.RUNNING,
+        (
+            "Created the user web anew, with a password",
+            "Granted the role app to the user web",
+        ),
+    ),
+    Fires(
+        "a password that the spec does not want any more",
+        sync_auth,
+        without_password(PasswordState.OTHER),
+        routine.SYNCING_AUTH,
+        "Updating users and roles: 2 changes left.",
+        Phase.RUNNING,
+        (
+            "Created the user web anew, without a password",
+            "Granted the role app to the user web",
+        ),
+    ),
+    Fires(
+        "no login tells before anybody is asked",
+        sync_auth,
+        with_password(None, enabled=False),
+        routine.SYNCING_AUTH,
+        "Updating users and roles: 2 changes left.",
+        Phase.RUNNING,
+        (
+            "Set the password of the user web to that in Secret web-password",
+            "Enabled authentication",
+        ),
+    ),
 )
 PASSES = (
+    Passes("the password of the Secret", sync_auth, with_password(PasswordState.WANTED)),
+    Passes("nobody has logged in", sync_auth, with_password(None)),
+    Passes("no password, as wished", sync_auth, without_password(PasswordState.NONE)),
+    Passes(
+        "a Secret that cannot be used",
+        sync_auth,
+        with_password(PasswordState.OTHER, problem="it has no password"),
+    ),
+    Passes(
+        "off, so nobody needs a password",
+        sync_auth,
+        asked({**SECRET_AUTH, "enabled": False}, OPEN),
+    ),
     Passes("nobody is ours", sync_auth, asked({**AUTH, "mode": "Unmanaged"}, OPEN)),
     Passes(
         "not turned off either",
@@ -158,7 +252,7 @@ def test_each_user_gets_a_certificate() -> None:
 
 def test_the_operator_is_not_locked_out() -> None:
     scene = asked(AUTH, DONE)
-    for step in (Step.DELETE_USER, Step.TAKE_ROLE):
+    for step in (Step.DELETE_USER, Step.TAKE_ROLE, Step.SET_LOGIN, Step.RECREATE_USER):
         action = ChangeAuth(Change(step, "root", "root"), CLUSTER_ID)
         assert (
             guards.refuse(action, scene) == "the operator would lose its access as etcd's user root"
@@ -179,7 +273,7 @@ def test_what_others_made_is_theirs_whatever_a_rule_says(step: Step) -> None:
     assert guards.refuse(deletion, asked(AUTH, DONE)) is None
     additive = asked({**AUTH, "mode": "Additive"}, DONE)
     assert guards.refuse(deletion, additive) == (
-        "spec.security.auth.mode is Additive, and it may be somebody else's"
+        "spec.security.auth.mode is Additive, and others may have created it"
     )
     addition = ChangeAuth(Change(Step.ADD_USER, "web"), CLUSTER_ID)
     assert guards.refuse(addition, additive) is None
@@ -192,3 +286,22 @@ def test_of_others_users_nothing_is_asked() -> None:
     assert find_listed(wishes({**AUTH, "mode": "Managed"})) is None
     listed = find_listed(wishes({**AUTH, "mode": "Additive"}))
     assert listed == Listed(frozenset(("root", "web")), frozenset(("app",)))
+
+
+def test_only_users_of_the_spec_get_a_password() -> None:
+    scene = asked({**AUTH, "mode": "Additive"}, DONE)
+    for step in (Step.SET_LOGIN, Step.RECREATE_USER):
+        tenant = ChangeAuth(Change(step, "tenant", secret=PASSWORD), CLUSTER_ID)
+        assert guards.refuse(tenant, scene) == "spec.security.auth.users has no such user"
+        web = ChangeAuth(Change(step, "web", secret=PASSWORD), CLUSTER_ID)
+        assert guards.refuse(web, scene) is None
+
+
+def test_only_secrets_that_the_spec_names_are_created() -> None:
+    creation = CreatePasswordSecret("web-password", "web")
+    absent = with_password(None, secret=False)
+    assert guards.refuse(creation, absent) is None
+    assert guards.refuse(creation, with_password(None)) == "the Secret exists"
+    assert guards.refuse(creation, asked(AUTH, DONE)) == (
+        "spec.security.auth.users names no such passwordSecret"
+    )

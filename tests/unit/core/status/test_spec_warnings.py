@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from etcd_operator.core.auth.state import PasswordSecret
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import verdicts
@@ -93,3 +95,19 @@ def test_it_is_a_condition_and_the_cluster_is_ready_all_the_same() -> None:
     assert conditions["SpecWarning"].reason == verdicts.QUOTA_EXCEEDS_DISK.name
     good = scene(None, "10Gi", "4Gi")
     assert "SpecWarning" not in {c.type for c in report(good, plan(good).decision).conditions}
+
+
+def test_a_password_that_cannot_be_used() -> None:
+    users = [{"name": "web", "passwordSecret": "web-password"}]
+    wanted = with_spec(formed(3), security={"tls": {}, "auth": {"users": users}})
+    usable = PasswordSecret("web-password", "u", "1")
+    for secret in (None, usable):
+        found = {secret.name: secret} if secret else {}
+        assert find_spec_warnings(replace(wanted, passwords=found)) == []
+    broken = replace(usable, problem="it has no password")
+    warnings = find_spec_warnings(replace(wanted, passwords={broken.name: broken}))
+    assert [w.reason for w in warnings] == [verdicts.PASSWORD_UNUSABLE]
+    assert warnings[0].message == (
+        "Secret web-password, the passwordSecret of user web, cannot be used: it has no password. "
+        "Correct it, or delete it to have a random password."
+    )

@@ -13,6 +13,7 @@ from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import SystemClock
 from tests.builders.snapshots import CLUSTER_ID, NAMING, formed, member_id
@@ -34,7 +35,12 @@ async def change(members: FakeEtcd, scene: Snapshot, action: Any) -> None:
     pool = members.pool
     clock = SystemClock()
     performer = ActionHandlers(
-        api, Caches(api), pool, CertificateSecrets(api, clock), AuthCache(clock)
+        api,
+        Caches(api),
+        pool,
+        CertificateSecrets(api, clock),
+        AuthCache(clock),
+        PasswordSecrets(api, clock),
     )
     await performer.perform(action, scene)
 

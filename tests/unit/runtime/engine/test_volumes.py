@@ -64,7 +64,8 @@ def serve(
 async def perform(server: ApiServer, action: Action) -> list[tuple[str, Json]]:
     """Carry it out; returns what was written."""
     api = InMemoryApi(server)
-    performer = ActionHandlers(api, Caches(api), AsyncMock(), AsyncMock(), AsyncMock())
+    stores = (AsyncMock() for _ in range(4))
+    performer = ActionHandlers(api, Caches(api), *stores)
     await performer.perform(action, formed(3))
     return server.sent
 

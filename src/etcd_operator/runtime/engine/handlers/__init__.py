@@ -18,6 +18,7 @@ from etcd_operator.runtime.engine.handlers.volumes import VolumeHandlers
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 
 __all__ = ["ActionHandlers"]
@@ -33,6 +34,7 @@ class ActionHandlers:
         etcd: EtcdPool,
         credentials: CertificateSecrets,
         access: AuthCache,
+        passwords: PasswordSecrets,
     ) -> None:
         async def write_secret(action: CertificateAction, snapshot: Snapshot) -> None:
             await credentials.write(action, snapshot.naming)
@@ -40,7 +42,7 @@ class ActionHandlers:
         self.table: Table = {
             **ObjectHandlers(api, caches).table,
             **VolumeHandlers(api, caches).table,
-            **EtcdHandlers(etcd, access).table,
+            **EtcdHandlers(etcd, access, passwords).table,
             **dict.fromkeys(get_args(CertificateAction), write_secret),
         }
 

@@ -8,6 +8,7 @@ from etcd_operator.core.actions import (
     AddLearner,
     ChangeAuth,
     Compact,
+    CreatePasswordSecret,
     Defragment,
     DisarmAlarm,
     EtcdAction,
@@ -25,16 +26,18 @@ from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.defragmentation import Defragmenter
 from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
+from etcd_operator.runtime.pki.passwords import PasswordSecrets
 
 Request = Callable[[EtcdMemberClient], Awaitable[object]]
 
 
 class EtcdHandlers:
-    """Sends each request to the member that can answer it best. Raises EtcdError."""
+    """Sends each request to the member that can answer it best. Raises EtcdError and KubeError."""
 
-    def __init__(self, etcd: EtcdPool, access: AuthCache) -> None:
+    def __init__(self, etcd: EtcdPool, access: AuthCache, passwords: PasswordSecrets) -> None:
         self._etcd = etcd
         self._access = access
+        self._passwords = passwords
         self._defragmenter = Defragmenter()
 
     @property
@@ -50,6 +53,7 @@ class EtcdHandlers:
             DisarmAlarm: self._disarm_alarm,
             SetDowngrade: self._set_downgrade,
             ChangeAuth: self._change_auth,
+            CreatePasswordSecret: self._create_password,
         }
 
     # Membership
@@ -111,8 +115,12 @@ class EtcdHandlers:
             await client.cancel_downgrade()
 
     async def _change_auth(self, action: ChangeAuth, snapshot: Snapshot) -> None:
-        client = await self._choose_member(action, snapshot)
-        await self._access.change(snapshot.naming.uid, client, action.change)
+        client, secret = await self._choose_member(action, snapshot), action.change.secret
+        password = await self._passwords.reveal(snapshot.naming, secret) if secret else ""
+        await self._access.change(snapshot.naming.uid, client, action.change, password)
+
+    async def _create_password(self, action: CreatePasswordSecret, snapshot: Snapshot) -> None:
+        await self._passwords.create(action, snapshot.naming)
 
     async def _choose_member(
         self, action: EtcdAction | ChangeAuth, snapshot: Snapshot
