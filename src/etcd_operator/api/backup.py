@@ -177,7 +177,7 @@ class EtcdBackupStatus(ApiModel):
     )
     next_schedule_time: str | None = Field(
         None,
-        description="When the next backup is due.",
+        description="When the next backup is due; past while that one has not begun.",
         json_schema_extra={"format": "date-time"},
     )
     consecutive_failures: int = Field(

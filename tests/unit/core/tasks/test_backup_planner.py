@@ -31,6 +31,9 @@ from tests.builders.backups import (
 )
 from tests.builders.snapshots import raw_cluster
 
+HOURLY = {**S3, "schedule": "0 * * * *"}
+YESTERDAY = {"lastScheduleTime": "2026-03-03T12:00:00Z"}
+
 
 def test_one_without_a_schedule_begins_at_once_and_once() -> None:
     decision = backup_planner.decide(backup_view())
@@ -206,6 +209,23 @@ def test_a_schedule_begins_at_its_time_and_not_before() -> None:
     assert done.status.next_schedule_time == "2026-03-04T13:00:00Z"
     suspended = backup_planner.decide(backup_view({**often, "suspend": True}))
     assert (suspended.actions, suspended.status.next_schedule_time) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("view", "due"),
+    [
+        (backup_view(HOURLY, YESTERDAY, cluster=cluster(quorum="False")), "2026-03-03T13:00:00Z"),
+        (backup_view(HOURLY, YESTERDAY), "2026-03-04T13:00:00Z"),
+        (
+            backup_view(HOURLY, YESTERDAY, tasks=(task(run="2026-03-04T10:00:00Z"),)),
+            "2026-03-04T11:00:00Z",
+        ),
+    ],
+    ids=["it waits", "it begins", "the one before still runs"],
+)
+def test_one_that_has_not_begun_is_due_since_its_time(view: BackupView, due: str) -> None:
+    """The next time of the schedule would hide for ever that none begins."""
+    assert backup_planner.decide(view).status.next_schedule_time == due
 
 
 def test_one_that_is_too_late_is_left_out() -> None:

@@ -65,9 +65,10 @@ def decide(view: BackupView) -> BackupDecision:
         made = _rest(view, spec, status)
     else:
         made = _begin(view, spec, status, due)
+    begins = any(isinstance(action, CreateObject) for action in made.actions)
     return replace(
         made,
-        status=_finish(view, spec, made.status),
+        status=_finish(view, spec, made.status, begins=begins),
         actions=(*swept, *made.actions),
     )
 
@@ -126,11 +127,16 @@ def _find_due(
         if status.completion_time is not None or (retry is not None and not again):
             return None
         return _Due("", view.now)
-    since = parse_time(status.last_schedule_time) or view.backup.created or view.now
+    since = _last_run(view, status)
     latest = last_time(spec.schedule, view.now, zone)
     if latest > since:
         return _Due(format_time(latest), latest)
     return _Due(status.last_schedule_time or "", view.now) if again else None
+
+
+def _last_run(view: BackupView, status: EtcdBackupStatus) -> datetime:
+    """The time of the schedule that was handled last, or before which there is none to handle."""
+    return parse_time(status.last_schedule_time) or view.backup.created or view.now
 
 
 def _begin(
@@ -297,11 +303,17 @@ def _show_rest(
     )
 
 
-def _finish(view: BackupView, spec: EtcdBackupSpec, status: EtcdBackupStatus) -> EtcdBackupStatus:
-    """Status with what every one says: the next time, and which spec it is about."""
+def _finish(
+    view: BackupView, spec: EtcdBackupSpec, status: EtcdBackupStatus, *, begins: bool = False
+) -> EtcdBackupStatus:
+    """Status with what every one says: the next time, and which spec it is about.
+
+    That time is past while a backup that is due has not begun: BackupHealthy tells by it.
+    """
     upcoming = None
     if spec.schedule and view.zone is not None and not spec.suspend:
-        upcoming = format_time(next_time(spec.schedule, view.now, view.zone))
+        since = view.now if begins else min(_last_run(view, status), view.now)
+        upcoming = format_time(next_time(spec.schedule, since, view.zone))
     return status.model_copy(
         update={"next_schedule_time": upcoming, "observed_generation": view.backup.generation}
     )
