@@ -18,6 +18,9 @@ _FAILED: Final = (
     '{grpc_code=~"Unknown|FailedPrecondition|ResourceExhausted|Internal|Unavailable|DataLoss'
     '|DeadlineExceeded"}'
 )
+_READY: Final = of_cluster("ready_members")
+# A member may be scraped at more than one of its ports.
+_SCRAPED: Final = f"count by ({CLUSTER}) (count by ({POD}) (etcd_server_has_leader))"
 _FSYNC: Final = quantile_99("etcd_disk_wal_fsync_duration_seconds")
 
 
@@ -118,12 +121,13 @@ MEMBER_ALERTS: Final = (
     ),
     Alert(
         "EtcdMembersNotScraped",
-        f"({of_cluster('ready_members')} > 0) "
-        f"unless on ({CLUSTER}) max by ({CLUSTER}) (etcd_server_has_leader)",
+        f"({_READY} > on ({CLUSTER}) {_SCRAPED}) "
+        f"or (({_READY} > 0) unless on ({CLUSTER}) {_SCRAPED})",
         "15m",
         "info",
         "Members of an etcd cluster are not scraped.",
-        f"Prometheus has no metrics of the members of {NAMED}: alerts from them cannot fire.",
+        f"Prometheus has metrics of fewer members of {NAMED} than the {{{{ $value }}}} that are "
+        "ready: alerts from them cannot fire.",
     ),
     Alert(
         "EtcdSlowRequests",

@@ -19,15 +19,18 @@ _AGE: Final = re.compile(r"(time\(\) - [^>]+ > )(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """By what the times of alerts are divided, and the least that is left of each, in seconds.
+    """By what the times of alerts are divided, and the least and most of each, in seconds.
 
-    `window` is that of rates and changes, which need several scrapes.
+    `window` is that of rates and changes, which need several scrapes. Without `most_` what takes
+    hours or days would take minutes still.
     """
 
     wait: int = 1
     window: int = 1
     least_wait: int = 0
     least_window: int = 0
+    most_wait: int | None = None
+    most_window: int | None = None
 
     def change(self, alert: Alert) -> Alert:
         """Return the alert at this pace."""
@@ -43,10 +46,12 @@ class Pace:
         return replace(alert, wait=f"{wait}s", expression=expression)
 
     def _shorten_wait(self, seconds: int) -> int:
-        return max(seconds // self.wait, min(seconds, self.least_wait))
+        wait = max(seconds // self.wait, min(seconds, self.least_wait))
+        return wait if self.most_wait is None else min(wait, self.most_wait)
 
     def _shorten_window(self, found: re.Match[str]) -> int:
-        return max(int(found[1]) * _UNITS[found[2]] // self.window, self.least_window)
+        window = max(int(found[1]) * _UNITS[found[2]] // self.window, self.least_window)
+        return window if self.most_window is None else min(window, self.most_window)
 
 
 SHIPPED: Final = Pace()

@@ -43,6 +43,13 @@ def test_windows_and_ages(expression: str, faster: str) -> None:
     assert at(FAST, expression).expression == faster
 
 
+def test_what_takes_days_takes_no_longer_than_the_most() -> None:
+    bounded = replace(FAST, most_wait=30, most_window=40)
+    made = at(bounded, "rate(a[6h]) > 5 or time() - max by (a) (b) > 691200", "6h")
+    assert made.wait == "30s"
+    assert made.expression == "rate(a[40s]) > 5 or time() - max by (a) (b) > 30"
+
+
 def test_every_time_of_the_table_is_changed() -> None:
     for alert in ALERTS:
         fast = FAST.change(alert)
