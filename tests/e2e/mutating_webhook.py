@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import http.server
 import json
-import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from deploy.manifests import NAME as OPERATOR
 from deploy.manifests import NAMESPACE as OPERATOR_NAMESPACE
 from deploy.target import Target
 from etcd_operator.json_types import Json
+from tests.e2e.wire import own_address
 
 CONFINED: Final = {
     "allowPrivilegeEscalation": False,
@@ -36,7 +36,7 @@ CONFINED: Final = {
 @contextmanager
 def running(target: Target, namespace: str) -> Iterator[None]:
     """Let every StatefulSet of this namespace be changed whenever it is written."""
-    address = _own_address(target)
+    address = own_address(target)
     keys = issue("localhost", address)
     server = http.server.ThreadingHTTPServer((address, 0), _handler(_sidecar(target)))
     with TemporaryDirectory() as work:
@@ -115,15 +115,6 @@ def _sidecar(target: Target) -> Json:
         "resources": {"requests": {"cpu": "1m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         "securityContext": CONFINED,
     }
-
-
-def _own_address(target: Target) -> str:
-    """The address of this machine on the network of the nodes; nothing is sent to find it."""
-    node = target.read("get", "nodes")["items"][0]
-    addresses = {one["type"]: one["address"] for one in node["status"]["addresses"]}
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((addresses["InternalIP"], 1))
-        return str(probe.getsockname()[0])
 
 
 def _configuration(namespace: str, url: str, authority: str) -> Json:

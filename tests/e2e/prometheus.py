@@ -7,8 +7,9 @@ most installations do; the shipped files leave that to them.
 from __future__ import annotations
 
 import json
+import os
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from deploy.monitoring_files import INTERVAL, build_rules, build_scrape_configs
 from deploy.target import Target, ask_local
 from etcd_operator.json_types import Json
 from local.prometheus_image import PROMETHEUS_IMAGE
-from tests.e2e.harness import wait_until
+from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.prometheus_sidecar import PORT as SIDECAR
 from tests.injection.session import own_namespace
 
@@ -67,6 +68,12 @@ class Prometheus:
         """Return what one of the three programs answers."""
         pod = f"/api/v1/namespaces/{self.namespace}/pods/{NAME}:{port}/proxy/{path}"
         return self.target.run("get", "--raw", pod)
+
+    def hide(self, *namespaces: str) -> None:
+        """Let no Pod of these namespaces be a target, and of every other."""
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{NAME}:{SIDECAR}/proxy/hidden"
+        posted = json.dumps({"namespaces": namespaces})
+        self.target.run("create", "--raw", path, "--filename=-", stdin=posted)
 
     def notices(self) -> list[Notice]:
         """Return all that was delivered, oldest first."""
@@ -120,6 +127,18 @@ class Prometheus:
 
     def _told(self, alert: str, labels: dict[str, str], since: float) -> list[Notice]:
         return [n for n in self.notices() if n.is_about(alert, labels) and n.received >= since]
+
+
+def name_own() -> str:
+    """Return the namespace of the Prometheus of this process: each worker of pytest has one."""
+    return f"e2e-prometheus-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+
+
+def hide_members(cluster: Cluster) -> Callable[[], None]:
+    """Let its members be no targets; returns what makes them targets again."""
+    prometheus = Prometheus(cluster.target, name_own())
+    prometheus.hide(cluster.namespace)
+    return prometheus.hide
 
 
 @contextmanager

@@ -22,6 +22,7 @@ PORT = 9095
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 META = "__meta_kubernetes_"
 received: list[dict[str, Any]] = []
+hidden: set[str] = set()
 
 
 def read_list(path: str) -> list[dict[str, Any]]:
@@ -42,6 +43,8 @@ def find_pods(pods: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for pod in pods:
         address = pod["status"].get("podIP")
         if not address or pod["status"].get("phase") in ("Succeeded", "Failed"):
+            continue
+        if pod["metadata"]["namespace"] in hidden:
             continue
         labels = {
             f"{META}namespace": pod["metadata"]["namespace"],
@@ -71,7 +74,10 @@ def find_nodes(nodes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """GET /pods, /nodes: targets. POST: what Alertmanager delivers. GET /: all of that."""
+    """GET /pods, /nodes: targets. POST /: what Alertmanager delivers. GET /: all of that.
+
+    POST /hidden: the namespaces whose Pods are no targets.
+    """
 
     def do_GET(self) -> None:
         """Answer with JSON."""
@@ -88,11 +94,17 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def do_POST(self) -> None:
-        """Keep each alert with the time of its arrival."""
+        """Keep each alert with the time of its arrival, or what is to be hidden."""
         posted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        received.extend({"received": time.time(), **alert} for alert in posted["alerts"])
+        if self.path == "/hidden":
+            hidden.clear()
+            hidden.update(posted["namespaces"])
+        else:
+            received.extend({"received": time.time(), **alert} for alert in posted["alerts"])
         self.send_response(200)
+        self.send_header("Content-Type", "application/json")
         self.end_headers()
+        self.wfile.write(b"{}")
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

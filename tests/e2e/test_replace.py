@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
@@ -10,10 +9,8 @@ import pytest
 from deploy.installer import install
 from deploy.manifests import NAMESPACE
 from deploy.target import Target, provide_image
-from etcd_operator.runtime.etcd.client import EtcdMemberClient
-from etcd_operator.runtime.etcd.rpc import etcd_pb2 as etcd_pb2
+from tests.e2e.alarms import raise_corrupt
 from tests.e2e.harness import Cluster, no_room, wait_until
-from tests.e2e.wire import forwarded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -73,23 +70,6 @@ def test_a_cluster_of_one_is_not_replaced(cluster: Cluster) -> None:
     cluster.wait_running(1)
     assert cluster.uids("pods")["c-0"] == uid
     assert cluster.read_key("key") == "value"
-
-
-def raise_corrupt(cluster: Cluster, member_id: int) -> None:
-    """Raise etcd's alarm about a member's data, as etcd does when it finds that out."""
-
-    async def call(address: str) -> None:
-        client = EtcdMemberClient(address)
-        try:
-            request = etcd_pb2.AlarmRequest(
-                action=etcd_pb2.AlarmRequest.ACTIVATE, memberID=member_id, alarm=etcd_pb2.CORRUPT
-            )
-            await client.call("Maintenance/Alarm", request, timeout=5.0)
-        finally:
-            await client.close()
-
-    with forwarded(cluster, f"{cluster.name}-0", 2379) as port:
-        asyncio.run(call(f"127.0.0.1:{port}"))
 
 
 def test_a_member_that_etcd_calls_corrupt(cluster: Cluster) -> None:

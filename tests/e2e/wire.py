@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from deploy.target import Target
 from etcd_operator.core.model.naming import CLIENT_PORT
 from tests.e2e.harness import Cluster
 from tests.e2e.secured import read_secret
@@ -129,3 +130,12 @@ def _context(papers: Papers) -> ssl.SSLContext:
             key.write_text(papers.key)
             context.load_cert_chain(certificate, key)
     return context
+
+
+def own_address(target: Target) -> str:
+    """The address of this machine on the network of the nodes; nothing is sent to find it."""
+    node = target.read("get", "nodes")["items"][0]
+    addresses = {one["type"]: one["address"] for one in node["status"]["addresses"]}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((addresses["InternalIP"], 1))
+        return str(probe.getsockname()[0])
