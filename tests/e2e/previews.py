@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 from unittest import mock
 
+from deploy.target import Target
 from etcd_operator.core.recording.recorded_pass import RecordedPass
 from etcd_operator.plugin import recordings, session
 from etcd_operator.plugin.clusters import find_cluster
@@ -56,12 +57,25 @@ def count_effects(sentences: Iterator[str] | list[str]) -> Counter[str]:
 
 
 @contextlib.contextmanager
-def connected(cluster: Cluster) -> Iterator[Callable[[], Session]]:
-    """Makes sessions of the plugin on the cluster under test; it starts its kubectl as well."""
-    target = cluster.target
-    path = f"{Path(target.kubectl[0]).parent}:{os.environ['PATH']}"
+def as_a_user(target: Target) -> Iterator[None]:
+    """The environment of who uses the plugin on the cluster under test: its kubectl is found.
+
+    Around threads that use it: each of them would give the environment of before back.
+    """
+    programs = str(Path(target.kubectl[0]).parent)
+    if os.environ["PATH"].startswith(f"{programs}:"):
+        yield
+        return
+    path = f"{programs}:{os.environ['PATH']}"
     kubeconfig = target.kubeconfig or os.environ.get("KUBECONFIG", "")
     with mock.patch.dict("os.environ", KUBECONFIG=kubeconfig, PATH=path):
+        yield
+
+
+@contextlib.contextmanager
+def connected(cluster: Cluster) -> Iterator[Callable[[], Session]]:
+    """Makes sessions of the plugin on the cluster under test."""
+    with as_a_user(cluster.target):
         yield lambda: session.connect(Place(namespace=cluster.namespace))
 
 

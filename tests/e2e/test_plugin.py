@@ -9,10 +9,12 @@ import pty
 import re
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from tests.e2e.harness import Cluster, no_pods_in, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
+Doing = Callable[[], object] | None
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -55,8 +58,11 @@ class Shell:
         """Type a command that reads; returns its document."""
         return json.loads(self.run(*words, "--output=json"))
 
-    def talk(self, words: list[str], *lines: tuple[str, str]) -> str:
-        """Type a live command on a real terminal: wait for a text, then type a line, and so on."""
+    def talk(self, words: list[str], *lines: tuple[str, str], meanwhile: Doing = None) -> str:
+        """Type a live command on a real terminal: wait for a text, then type a line, and so on.
+
+        `meanwhile` is done when the first text is there.
+        """
         # A terminal of its own, in a session of its own: Ctrl-C comes from there. Whoever runs the
         # tests in the background ignores it, and so would all that they start.
         terminal = ["env", "--default-signal=INT", "setsid", "--ctty"]
@@ -71,6 +77,8 @@ class Shell:
             for text, line in lines:
                 seen = read_until(leader, text)
                 said += seen
+                if meanwhile:
+                    meanwhile()
                 os.write(leader, line.encode())
             said += read_until(leader, "")
             process.wait(60)
@@ -149,6 +157,7 @@ def look(shell: Shell) -> None:
         assert member["revisionLag"] is not None
     assert [row["name"] for row in shell.view("status")] == ["c"]
     assert "c-0" in shell.run("logs", "c", "--tail=5")
+    assert "c-0" in shell.talk(["logs", "c", "--follow", "--tail=5"], ("c-2", "\x03"))
     assert "No certificates" in shell.run("certificates", "c")
     assert shell.run("status", "cc", code=3).endswith("There is c.\n")
     # On a terminal it stays, and draws again; Ctrl-C is how it ends.
@@ -185,11 +194,25 @@ def change(shell: Shell) -> None:
 
 
 def repair(cluster: Cluster, shell: Shell) -> None:
+    waste_space(cluster, shell)
+    large = min(member["dbSize"] for member in shell.view("status", "c")["members"])
     shell.run("defrag", "c", "--yes", "--wait")
+    small = max(member["dbSize"] for member in shell.view("status", "c")["members"])
+    assert small < large - 2**20
     before = cluster.member("c-1")["id"]
     shell.run("replace", "c-1", "--yes", "--wait")
     assert cluster.member("c-1")["id"] != before
     assert "has not lost its majority" in shell.run("recover", "c", "--approve=c", code=1)
+
+
+def waste_space(cluster: Cluster, shell: Shell) -> None:
+    """Write 4 MB and delete them, so that the files of all members have as much unused."""
+    put = ("exec", "--stdin", "c-0", "--container=etcd", "--", "etcdctl", "put")
+    for number in range(4):
+        cluster.kubectl(*put, f"/waste/{number}", stdin="x" * 1_000_000)
+    deleted = json.loads(shell.run("etcdctl", "c", "--", "del", "/waste/", "--prefix", "-w=json"))
+    revision = str(deleted["header"]["revision"])
+    shell.run("etcdctl", "c", "--", "compact", "--physical=true", revision)
 
 
 def report(cluster: Cluster, shell: Shell, tmp_path: Path) -> None:
@@ -221,11 +244,35 @@ def find_secrets(cluster: Cluster) -> list[bytes]:
     return [word for word in words if len(word) >= 16]
 
 
+def authority_of(cluster: Cluster) -> str:
+    """The certificate of the authority that signs for clients, in base64."""
+    secret = cluster.read("get", "secret", "c-client-ca")
+    return str(secret["data"]["tls.crt"])
+
+
+def use_from_here(shell: Shell, tmp_path: Path) -> None:
+    """Be a client from this machine, by what `connect` writes and forwards."""
+    if not shutil.which("etcdctl", path=shell.environment["PATH"]):
+        return
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    folder, said = tmp_path / "client", tmp_path / "said.txt"
+    command = ["sh", "-c", f". {folder}/env && etcdctl put from here > {said} 2>&1"]
+    shell.talk(
+        ["connect", "c", f"--directory={folder}", f"--port={port}"],
+        ("Ready. In another terminal", "\x03"),
+        meanwhile=lambda: subprocess.run(command, check=False, env=shell.environment),
+    )
+    assert said.read_text().strip() == "OK"
+
+
 def test_certificates_backups_and_no_secret_in_a_report(
     cluster: Cluster, shell: Shell, tmp_path: Path
 ) -> None:
     user = {"name": "web", "roles": ["root"]}
-    cluster.create(size=1, version="v3.6.16", security={"tls": {}, "auth": {"users": [user]}})
+    cluster.create(
+        size=1, version="v3.6.16", security={"tls": {"caOverlap": "0s"}, "auth": {"users": [user]}}
+    )
     archive = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -248,6 +295,7 @@ def test_certificates_backups_and_no_secret_in_a_report(
     }
     cluster.target.apply(archive, to_disk)
     cluster.wait_running(1)
+    authority = authority_of(cluster)
     days = shell.view("certificates", "c")
     assert {row["secret"] for row in days} >= {"c-client-tls", "c-server-tls"}
     before = {row["secret"]: row["notAfter"] for row in days}
@@ -261,6 +309,14 @@ def test_certificates_backups_and_no_secret_in_a_report(
     rows = {row["name"]: row for row in shell.view("backups", "c")}
     assert (rows["now"]["phase"], rows["now"]["verified"]) == ("Completed", "True")
     shell.run("restore", "now", "--to=copy", "--wait")
+    use_from_here(shell, tmp_path)
+    said = shell.run("restore", "now", "--in-place=c", "--wait", answer="y\n")
+    assert "All writes to EtcdCluster c since" in said
+    cluster.wait_running(1)
+    assert shell.view("certificates", "c")
+    shell.run("rotate-ca", "c", "--yes", "--wait")
+    assert cluster.condition("CertificatesValid")["reason"] == "AllValid"
+    assert authority_of(cluster) != authority
     bundle = tmp_path / "c.zip"
     shell.run("report", "c", f"--output={bundle}")
     with zipfile.ZipFile(bundle) as opened:

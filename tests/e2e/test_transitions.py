@@ -1,18 +1,23 @@
 """Changes of the spec that are generated from the CRD: the end is that of a new cluster.
 
+And what the plugin previews of each is what the operator then does.
+
 `ALL_TRANSITIONS=1` takes every change; without it, a part of them.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.target import Target
 from tests.e2e.harness import Cluster
+from tests.e2e.previews import as_a_user, previewed
 from tests.transitions.chain import BASE, bring, differ, is_refused
 from tests.transitions.generator import Transition, find_unvaried, invalid, valid
 
@@ -27,7 +32,9 @@ def chosen() -> list[Transition]:
     return every if os.environ.get("ALL_TRANSITIONS") else every[::SAMPLE]
 
 
-def walk(target: Target, namespace: str, number: int, changes: list[Transition]) -> list[str]:
+def walk(
+    target: Target, namespace: str, number: int, changes: list[Transition], directory: Path
+) -> list[str]:
     """Take one cluster through all changes, beside a new one for each; return what differs."""
     different = []
     cluster = Cluster(target, namespace, name=f"changed-{number}")
@@ -35,8 +42,13 @@ def walk(target: Target, namespace: str, number: int, changes: list[Transition])
     for place, change in enumerate(changes):
         spec = change.apply(BASE)
         fresh = Cluster(target, namespace, name=f"fresh-{number}-{place}")
+        manifest = directory / f"{number}-{place}.json"
+        manifest.write_text(json.dumps({**cluster.manifest(), "spec": spec}))
         try:
-            found = differ(rename(bring(cluster, spec), cluster), rename(bring(fresh, spec), fresh))
+            with previewed(cluster, manifest=manifest) as told:
+                changed = bring(cluster, spec)
+            found = differ(rename(changed, cluster), rename(bring(fresh, spec), fresh))
+            found = found or "; ".join(told.differences())
         except AssertionError as error:
             found = str(error)
         # It is not there if the changed one did not even settle.
@@ -64,15 +76,18 @@ def _rename(value: Any, name: str) -> Any:
     return value.replace(name, "NAME") if isinstance(value, str) else value
 
 
-def test_each_change_ends_as_a_new_cluster(target: Target, namespace: str) -> None:
+def test_each_change_is_previewed_and_ends_as_a_new_cluster(
+    target: Target, namespace: str, tmp_path: Path
+) -> None:
     changes = chosen()
     print(f"{len(changes)} changes; without a sample: {find_unvaried()}")
     # A disk that has grown stays so: what follows in that chain is another base.
     changes.sort(key=lambda change: change.path == "spec.storage.size")
     parts = [changes[number::CHAINS] for number in range(CHAINS)]
-    with ThreadPoolExecutor(CHAINS) as pool:
+    with as_a_user(target), ThreadPoolExecutor(CHAINS) as pool:
         walks = [
-            pool.submit(walk, target, namespace, number, part) for number, part in enumerate(parts)
+            pool.submit(walk, target, namespace, number, part, tmp_path)
+            for number, part in enumerate(parts)
         ]
         different = [line for each in walks for line in each.result()]
     assert not different, "\n".join(different)

@@ -117,6 +117,15 @@ def is_changing(authority: Credential) -> bool:
     return len(authority.trusted) > 1 or authority.previous is not None
 
 
+def find_replaced(snapshot: Snapshot) -> tuple[str, ...]:
+    """Secrets of the authorities that are being replaced, or are about to be."""
+    leaves = wanted_leaves(snapshot.spec, snapshot.naming)
+    views = [Authority(snapshot, name) for name in sorted({leaf.authority for leaf in leaves})]
+    return tuple(
+        view.name for view in views if view.live and (is_changing(view.live) or _why_replace(view))
+    )
+
+
 def is_retirement_due(snapshot: Snapshot, authority: str) -> bool:
     """Whether all that an older authority signed was replaced long enough ago."""
     live = snapshot.credentials.get(authority)

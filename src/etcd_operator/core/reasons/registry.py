@@ -148,7 +148,7 @@ CLUSTER_CONDITIONS: Final = (
     ConditionType(
         condition_types.CERTIFICATES_VALID,
         "Every certificate can be used and is not about to expire; TLS only.",
-        true=(verdicts.ALL_VALID,),
+        true=(verdicts.ALL_VALID, verdicts.CA_CHANGING),
         false=(
             verdicts.NOT_ISSUED,
             verdicts.UNUSABLE,

@@ -125,6 +125,10 @@ PASSWORD_UNUSABLE: Final = Reason(
 # CertificatesValid
 
 ALL_VALID: Final = Reason("AllValid", "Every certificate is valid.")
+CA_CHANGING: Final = Reason(
+    "AuthorityChanging",
+    "Every certificate is valid, and a certificate authority is being replaced.",
+)
 NOT_ISSUED: Final = Reason(
     "NotIssued",
     "cert-manager has not issued a certificate.",

@@ -15,6 +15,7 @@ from etcd_operator.core.certificates.cert_manager import (
     find_issuing_problem,
 )
 from etcd_operator.core.certificates.health import find_expiring, find_held_renewals
+from etcd_operator.core.certificates.machine import find_replaced
 from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.consistency.divergence import explain, find_divergence
 from etcd_operator.core.membership.foreign_members import explain_foreign
@@ -332,6 +333,13 @@ def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
         return Verdict(
             kind, "False", verdicts.EXPIRING_SOON, f"About to expire: {' '.join(soon)}"[:2000]
         )
+    replaced = " and ".join(find_replaced(snapshot))
+    if replaced:
+        said = (
+            f"Every certificate is valid. The certificate authority in Secret {replaced} is being "
+            "replaced: clients have to trust all that their ca.crt has."
+        )
+        return Verdict(kind, "True", verdicts.CA_CHANGING, said)
     return Verdict(kind, "True", verdicts.ALL_VALID, "Every certificate is valid.")
 
 

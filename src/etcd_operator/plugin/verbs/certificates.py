@@ -123,7 +123,8 @@ def rotate_ca(
 
 async def _rotate(own: Session, name: str, *, yes: bool, wait: bool, timeout: float) -> Exit:
     from etcd_operator.plugin.change import change_spec, end
-    from etcd_operator.plugin.clusters import find_cluster
+    from etcd_operator.plugin.clusters import conditions_of, find_cluster
+    from etcd_operator.plugin.follow import is_settled
 
     cluster = await find_cluster(own, name)
     tls = _insist_on_tls(cluster)
@@ -137,7 +138,12 @@ async def _rotate(own: Session, name: str, *, yes: bool, wait: bool, timeout: fl
     await confirm_change(own, cluster, told, yes=yes, spec={"security": security})
     written = await change_spec(own, cluster, security=security)
     done = f"spec.security.tls.caGeneration of EtcdCluster {name} is {generation}."
-    return await end(own, written, done, wait=wait, timeout=timeout)
+
+    def is_reached(live: Json) -> bool:
+        valid = conditions_of(live).get("CertificatesValid") or {}
+        return is_settled(live) and valid.get("reason") == "AllValid"
+
+    return await end(own, written, done, wait=wait, timeout=timeout, is_reached=is_reached)
 
 
 def _insist_on_tls(cluster: Json) -> Json:

@@ -9,6 +9,9 @@ import pytest
 from etcd_operator.core.certificates.machine import MACHINE, Authority, CaPhase, find_phase
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.state_machine import Meanwhile
+from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.reasons import verdicts
+from etcd_operator.core.status.conditions import judge
 from tests.builders.certificates import (
     after_certificate,
     authority_id,
@@ -47,6 +50,20 @@ TRUSTED = later(told(SPREAD), 2)
 SIGN = issue_all(TRUSTED)
 OVER = later(shown(SIGN), 2)
 LOST = without_secret(ALONE, NAME)
+
+
+@pytest.mark.parametrize(
+    ("scene", "replaced"),
+    [(ALONE, False), (WANTED, True), (SPREAD, True), (SIGN, True), (issue_all(OVER), False)],
+)
+def test_the_status_says_that_an_authority_is_being_replaced(
+    scene: Snapshot, replaced: bool
+) -> None:
+    judged = {each.type: each for each in judge(scene, plan(scene).decision)}
+    found = judged["CertificatesValid"]
+    assert found.status == "True"
+    assert found.reason == (verdicts.CA_CHANGING if replaced else verdicts.ALL_VALID)
+    assert (NAME in found.message) == replaced
 
 
 def without_old_trust(snapshot: Snapshot) -> Snapshot:
