@@ -334,7 +334,8 @@ def test_recovery_is_approved_with_the_name_of_the_cluster(cluster: Cluster, she
     cluster.put("a", "1")
     with no_pods_in(cluster.target, cluster.namespace):
         cluster.kubectl("delete", "pod", "c-1", "c-2")
-        cluster.kubectl("delete", "pvc", "data-c-1", "data-c-2")
+        # Not waited for: the StatefulSet makes claims of these names anew at once.
+        cluster.kubectl("delete", "pvc", "data-c-1", "data-c-2", "--wait=false")
         wait_until(
             "the majority is lost",
             lambda: cluster.condition("QuorumHealthy")["status"] == "False",
