@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from deploy.installer import ensure_installed
 from deploy.manifests import NAMESPACE
 from deploy.target import PROJECT, Target, TargetError, find_target
 from tests.e2e.harness import Cluster
+from tests.e2e.removals import Removals
 from tests.injection.session import create_namespace, own_namespace
 
 REPORT = Path(os.environ.get("E2E_REPORT", "/tmp/etcd-operator-e2e"))  # noqa: S108 (a report)
@@ -49,31 +50,6 @@ def removals(target: Target) -> Iterator[Removals]:
         removals = Removals(target, pool)
         yield removals
         removals.finish()
-
-
-class Removals:
-    """Namespaces of tests that have ended: their EtcdClusters go first, then they do."""
-
-    def __init__(self, target: Target, pool: ThreadPoolExecutor) -> None:
-        self._target = target
-        self._pool = pool
-        self._begun: list[Future[None]] = []
-
-    def begin(self, namespace: str) -> None:
-        """Remove a namespace, without waiting for it."""
-        self._begun.append(self._pool.submit(self._remove, namespace))
-
-    def finish(self) -> None:
-        """Wait for all of them; raises TargetError for one whose EtcdClusters did not go."""
-        begun, self._begun = self._begun, []
-        for removal in begun:
-            removal.result()
-
-    def _remove(self, namespace: str) -> None:
-        try:
-            self._target.run("delete", "etcd", "--all", f"--namespace={namespace}", "--wait=true")
-        finally:
-            self._target.run("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture

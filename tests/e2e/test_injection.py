@@ -15,6 +15,7 @@ import pytest
 from deploy.target import Target
 from tests.conformance.members import SCRIPTS, ModelledMember, RealMember
 from tests.conformance.objects import Case, ModelledObject, RealObject, cases
+from tests.e2e.removals import Removals
 from tests.injection.__main__ import judge, references
 from tests.injection.boundaries import Mode
 from tests.injection.session import installed_operator_away, own_namespace, tell
@@ -28,10 +29,11 @@ SETTLE_SECONDS = 40.0
 
 
 @pytest.fixture(scope="module")
-def alone(target: Target) -> Iterator[Target]:
-    """A local cluster without the installed operator."""
+def alone(target: Target, removals: Removals) -> Iterator[Target]:
+    """A local cluster without the installed operator, which has removed what tests before left."""
     if not target.is_local:
         pytest.skip("only the local cluster's Pods can be reached from here")
+    removals.finish()
     with installed_operator_away(target):
         yield target
 
