@@ -10,6 +10,9 @@ VENV_KEY := $(shell { cat requirements/dev.txt; $(PYTHON) --version; } 2>&1 | sh
 VENV := $(ETCD_OPERATOR_CACHE)/venv-$(VENV_KEY)
 PY := PYTHONPATH=src:. $(VENV)/bin/python
 
+# What Python and pytest make of modules is kept, also where the environment asks for none of it.
+COMPILED := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(ETCD_OPERATOR_CACHE)/compiled
+
 NODES ?= 1
 # With CONTEXT=name that context of your kubeconfig is used and nothing local is started.
 CONTEXT ?=
@@ -92,14 +95,14 @@ lint: venv
 	@$(VENV)/bin/ruff format --quiet --check .
 
 types: venv
-	@$(PY) -m mypy
+	@$(COMPILED) $(PY) -m mypy
 
 imports: venv
-	@PYTHONPATH=src $(VENV)/bin/lint-imports --no-logo 2>/dev/null
+	@$(COMPILED) PYTHONPATH=src $(VENV)/bin/lint-imports --no-logo 2>/dev/null
 
 generated: venv
-	@$(PY) -m deploy --check
-	@$(PY) -m docs.generate --check
+	@$(COMPILED) $(PY) -m deploy --check
+	@$(COMPILED) $(PY) -m docs.generate --check
 
 check: lint types imports generated ## Lint, types, import contracts, generated files
 
@@ -137,10 +140,10 @@ E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 # With --reruns a test that fails is tried once more; it is listed as flaky, so that it gets mended.
 .PHONY: unit model etcd-test olm upgrade e2e states test test-all test-fast
 unit: venv ## Unit tests
-	@$(PY) -m pytest -q -n auto --dist worksteal --reruns 1 -r fER tests/unit
+	@$(COMPILED) $(PY) -m pytest -q -n auto --dist worksteal --reruns 1 -r fER tests/unit
 
 model: venv ## Explore the planner's state space
-	@$(PY) -m pytest -q -n auto --dist worksteal tests/model
+	@$(COMPILED) $(PY) -m pytest -q -n auto --dist worksteal tests/model
 
 states: venv ## Every state within the bounds of every scenario, where `model` takes a part
 	@ALL_STATES=1 $(PY) -m pytest -q -n auto --dist worksteal \

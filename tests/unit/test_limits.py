@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 FOLDERS = ("src", "tests", "docs", "deploy", "local", "demo")
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 40
+IMPORTS = re.compile(r"^\s*import (tests\.[\w.]+)( as|$)", re.MULTILINE)
+IMPORTS_FROM = re.compile(r"^\s*from (tests[\w.]*) import (\([^)]*\)|.*)$", re.MULTILINE)
 
 
 def find_files(folder: str) -> list[Path]:
@@ -35,15 +38,10 @@ def find_long_functions(source: str) -> list[str]:
 
 def find_imported_tests(source: str) -> list[str]:
     """The modules of tests among the imports; what several tests need belongs to tests/builders."""
-    names = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            names += [f"{module}.{alias.name}" for alias in node.names]
-    parts = [name for name in names if name.partition(".")[0] == "tests"]
-    return [name for name in parts if any(p.startswith("test_") for p in name.split("."))]
+    names = [module for module, _ in IMPORTS.findall(source)]
+    for module, parts in IMPORTS_FROM.findall(source):
+        names += [f"{module}.{name}" for name in re.findall(r"\w+", parts)]
+    return [name for name in names if any(p.startswith("test_") for p in name.split("."))]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -76,6 +74,7 @@ def test_no_test_imports_another() -> None:
         ("from tests.unit.test_space import alarmed", ["tests.unit.test_space.alarmed"]),
         ("import tests.unit.test_space", ["tests.unit.test_space"]),
         ("from tests.unit import test_space", ["tests.unit.test_space"]),
+        ("from tests.unit import (\n    one,\n    test_space,\n)", ["tests.unit.test_space"]),
     ],
 )
 def test_an_imported_test_is_found(source: str, found: list[str]) -> None:
