@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 import pytest
@@ -15,3 +16,8 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 # Enough to find what is wrong over time, few enough for every save; a busy machine is no failure.
 settings.register_profile("unit", max_examples=40, deadline=None)
 settings.load_profile("unit")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: to look through it for garbage is time lost."""
+    gc.freeze()

@@ -126,7 +126,7 @@ PASSWORD_UNUSABLE: Final = Reason(
 
 ALL_VALID: Final = Reason("AllValid", "Every certificate is valid.")
 CA_CHANGING: Final = Reason(
-    "AuthorityChanging",
+    "CAChanging",
     "Every certificate is valid, and a certificate authority is being replaced.",
 )
 NOT_ISSUED: Final = Reason(
