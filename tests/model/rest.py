@@ -105,7 +105,7 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
         case routine.HEALTHY:
             return (
                 _judge_healthy(state, spec.size)
-                or _judge_disks(state, spec.storage.size)
+                or _judge_disks(state, str(spec.storage.size))
                 or agreement.judge_held(state)
             )
         case routine.STOPPED:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.disk import RetentionPolicy, Storage
 from etcd_operator.api.maintenance import QuorumLoss, Recovery
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.api.resources import Resources
 
 
@@ -61,7 +62,7 @@ def never_ready(specs: tuple[EtcdClusterSpec, ...]) -> tuple[EtcdClusterSpec, ..
 def _limited(
     specs: tuple[EtcdClusterSpec, ...], limits: dict[str, str | int]
 ) -> tuple[EtcdClusterSpec, ...]:
-    resources = Resources(limits=limits)
+    resources = Resources.model_validate({"limits": limits})
     return tuple(spec.model_copy(update={"resources": resources}) for spec in specs)
 
 
@@ -78,5 +79,5 @@ def sizes(
         when_deleted="Retain" if keep == "deleted" else "Delete",
         when_scaled="Retain" if keep == "scaled" else "Delete",
     )
-    storage = Storage(size=disk, retention_policy=policy)
+    storage = Storage(size=Quantity.parse(disk), retention_policy=policy)
     return tuple(EtcdClusterSpec(size=n, version=version, storage=storage) for n in numbers)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
 
 from etcd_operator.api import backup, restore
 from etcd_operator.api.cel.backup import BACKUP_RULES, RESTORE_RULES
@@ -23,6 +24,7 @@ from etcd_operator.api.cluster import (
     EtcdClusterSpec,
     EtcdClusterStatus,
 )
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.json_types import Json
 
 Column = tuple[str, str, str, int]
@@ -208,12 +210,20 @@ def _build_root(definition: Definition) -> Json:
     return _with_rules(root, definition, "")
 
 
+class _JsonSchema(GenerateJsonSchema):
+    """JSON Schema in which a default stands as it is written in a manifest."""
+
+    def encode_default(self, dft: Any) -> Any:
+        """Return the default as JSON."""
+        return dft.written if isinstance(dft, Quantity) else super().encode_default(dft)
+
+
 class _Translator:
     """Translates the JSON Schema of one model of a kind."""
 
     def __init__(self, definition: Definition, model: type[BaseModel]) -> None:
         self._definition = definition
-        self._schema = model.model_json_schema(by_alias=True)
+        self._schema = model.model_json_schema(by_alias=True, schema_generator=_JsonSchema)
         self._models: Json = self._schema.get("$defs", {})
 
     def translate_model(self, path: str) -> Json:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from etcd_operator.api.model import Model
+from etcd_operator.api.quantity import Quantity, read_quantity
 from etcd_operator.json_types import Json
 
 
@@ -33,10 +34,9 @@ class Storage(Model):
         max_length=253,
         description="StorageClass of the disks; the default if unset. Immutable once formed.",
     )
-    size: str = Field(
-        "10Gi",
+    size: Quantity = Field(
+        Quantity.parse("10Gi"),
         description="Size of each member's disk. It can be increased, not decreased.",
-        json_schema_extra={"x-quantity": True},
     )
     volume_claim_template: Json | None = Field(
         None,
@@ -51,9 +51,14 @@ class Storage(Model):
     )
 
     @property
-    def size_of_template(self) -> str:
-        """The size that the template names; empty if it names none, whatever else it holds."""
-        found: object = self.volume_claim_template
+    def size_of_template(self) -> Any:
+        """What the template names as the size, which has no schema; None if it names none."""
+        found: Any = self.volume_claim_template
         for key in ("spec", "resources", "requests", "storage"):
             found = found.get(key) if isinstance(found, dict) else None
-        return str(found) if found else ""
+        return found or None
+
+    @property
+    def requested(self) -> Quantity:
+        """The size that each disk is to have: the template's own, if it names one."""
+        return read_quantity(self.size_of_template) or self.size

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from etcd_operator.api.duration import Duration
 from etcd_operator.api.model import Model
+from etcd_operator.api.quantity import Quantity
 
 
 class QuorumLoss(Model):
@@ -88,10 +89,8 @@ class Defragmentation(Model):
     unused_percent: int = Field(
         50, ge=10, le=90, description="How much of the file must be unused, in percent."
     )
-    minimum_size: str = Field(
-        "100Mi",
-        description="Smaller files are not defragmented.",
-        json_schema_extra={"x-quantity": True},
+    minimum_size: Quantity = Field(
+        Quantity.parse("100Mi"), description="Smaller files are not defragmented."
     )
     window: DefragmentationWindow | None = Field(
         None, description="Time of day for the defragmentation, in UTC; any time if unset."

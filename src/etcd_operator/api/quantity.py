@@ -6,11 +6,16 @@ import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final, Self
+from typing import Any, Final, Self
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 # No more digits than any amount needs: exact arithmetic on `1e999999999` would never end.
 _FORM: Final = re.compile(
-    r"([+-]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30}))(?:([eE][+-]?\d{1,2})|([KMGTPE]i|[numkMGTPE]|))"
+    r"([+-]?(?:[0-9]{1,30}[.]?[0-9]{0,30}|[.][0-9]{1,30}))"
+    r"(?:([eE][+-]?[0-9]{1,2})|([KMGTPE]i|[numkMGTPE]|))"
 )
 _SUFFIXES: Final = {
     "n": Fraction(1, 10**9),
@@ -32,13 +37,43 @@ _SUFFIXES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Quantity:
+    """An amount in its base unit (bytes, cores, …): `1Gi` and `1024Mi` are equal.
+
+    `written` is what stands in the manifest, a text or a whole number: it is written back as it is.
+    """
+
+    value: Fraction
+    written: str | int = field(compare=False)
+
+    @classmethod
+    def parse(cls, written: str | int) -> Self:
+        """Parse a text or a number; raises ValueError with a sentence if it is not a quantity."""
+        return cls(_parse(str(written)), written)
+
+    def __str__(self) -> str:
+        """The text, as Kubernetes stores it: it has 1 only as "1"."""
+        return str(self.written)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
+        """A text or a number in JSON, parsed where it comes in."""
+        return core_schema.no_info_plain_validator_function(
+            _read_field, serialization=core_schema.plain_serializer_function_ser_schema(_write)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _: CoreSchema, __: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """A text, of which the CRD makes a text or a number."""
+        return {"type": "string", "x-quantity": True}
+
+
 # The same few amounts are read in every pass; what is no amount is not kept.
 @lru_cache(maxsize=512)
-def parse_quantity(text: str) -> Fraction:
-    """Return the exact value of a quantity, in its base unit (bytes, cores, …).
-
-    Raises ValueError with a sentence if the text is not a quantity.
-    """
+def _parse(text: str) -> Fraction:
     match = _FORM.fullmatch(text)
     if match is None:
         raise ValueError(f"{text[:80]!r} is not a quantity such as 10Gi or 500m")
@@ -49,26 +84,24 @@ def parse_quantity(text: str) -> Fraction:
     return value * _SUFFIXES[suffix or ""]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Quantity:
-    """An amount with the text that it was written as: `1Gi` and `1024Mi` are equal."""
-
-    value: Fraction
-    text: str = field(compare=False)
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Parse a text; raises ValueError with a sentence if it is not a quantity."""
-        return cls(parse_quantity(text), text)
-
-    def __str__(self) -> str:
-        """The text."""
-        return self.text
-
-
-def read_quantity(text: str) -> Quantity | None:
-    """Return the quantity; None for an empty text, and for one that is no quantity."""
+def read_quantity(written: object) -> Quantity | None:
+    """Return the quantity that stands in an object, whatever that is; None for all else."""
+    if isinstance(written, bool) or not isinstance(written, str | int | float):
+        return None
     try:
-        return Quantity.parse(text)
+        return Quantity.parse(str(written) if isinstance(written, float) else written)
     except ValueError:
         return None
+
+
+def _read_field(given: object) -> Quantity:
+    if isinstance(given, Quantity):
+        return given
+    found = read_quantity(given)
+    if found is None:
+        raise PydanticCustomError("quantity", "use a quantity such as 10Gi or 500m")
+    return found
+
+
+def _write(quantity: Quantity) -> str | int:
+    return quantity.written

@@ -10,6 +10,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from etcd_operator.api.quantity import Quantity
+
 StorageType = Literal["S3", "GCS", "Azure", "Local"]
 
 
@@ -158,10 +160,7 @@ class Scratch(ApiModel):
     storage_class_name: str | None = Field(
         None, max_length=253, description="StorageClass of the disk; the default class if unset."
     )
-    size: str = Field(
-        description="Size of the volume: three times the database.",
-        json_schema_extra={"x-quantity": True},
-    )
+    size: Quantity = Field(description="Size of the volume: three times the database.")
 
 
 def find_secrets(access: S3Access | GcsAccess | AzureAccess | LocalAccess) -> dict[str, str]:

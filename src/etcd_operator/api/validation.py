@@ -16,7 +16,7 @@ from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES, EtcdCluster, EtcdC
 from etcd_operator.api.etcd_settings import check_retention, check_settings
 from etcd_operator.api.metadata import check_metadata
 from etcd_operator.api.network import check_network
-from etcd_operator.api.quantity import read_quantity
+from etcd_operator.api.quantity import Quantity, read_quantity
 from etcd_operator.api.resources import check_resources
 from etcd_operator.api.security import check_auth, check_tls
 
@@ -127,11 +127,11 @@ def _check_storage(spec: EtcdClusterSpec) -> Iterator[Problem]:
     sizes = {"spec.storage.size": spec.storage.size}
     if named := spec.storage.size_of_template:
         sizes["spec.storage.volumeClaimTemplate.spec.resources.requests.storage"] = named
-    for path, text in sizes.items():
-        size = read_quantity(text)
+    for path, written in sizes.items():
+        size = written if isinstance(written, Quantity) else read_quantity(written)
         if size is None or size.value <= 0:
             remedy = "use a positive quantity such as 10Gi"
-            yield Problem(path, f"{path} {text[:80]} is not a size: {remedy}.")
+            yield Problem(path, f"{path} {str(written)[:80]} is not a size: {remedy}.")
     claim = (spec.storage.volume_claim_template or {}).get("spec")
     given = claim if isinstance(claim, dict) else {}
     for field in SOURCES_OF_DATA:
@@ -153,12 +153,11 @@ def _check_maintenance(spec: EtcdClusterSpec) -> Iterator[Problem]:
     if routine is None:
         return
     path = "spec.maintenance.defragmentation"
-    least = read_quantity(routine.minimum_size)
-    if least is None or least.value < 0:
-        value = routine.minimum_size
+    if routine.minimum_size.value < 0:
         yield Problem(
             f"{path}.minimumSize",
-            f"{path}.minimumSize {value} is not a size: use a quantity such as 100Mi.",
+            f"{path}.minimumSize {routine.minimum_size} is not a size: use a quantity such as "
+            "100Mi.",
         )
     window = routine.window
     if window and not TIME_OF_DAY.fullmatch(window.start):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.model.naming import ROLE_VOTER
 from etcd_operator.simulation import etcd, replacing
 from etcd_operator.simulation.manifest import File, Manifest
@@ -209,7 +209,7 @@ def resize_claim(state: State, ordinal: int, uid: int, size: str) -> tuple[State
 
 def is_smaller(size: str, other: str) -> bool:
     """Whether a size is below another; an unknown size is below none, and none is below it."""
-    return bool(size and other) and parse_quantity(size) < parse_quantity(other)
+    return bool(size and other) and Quantity.parse(size) < Quantity.parse(other)
 
 
 def label_pod(state: State, ordinal: int, uid: int, role: str) -> tuple[State, str | None]:

@@ -210,7 +210,7 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
             return _replacement_handler(action, snapshot)
         case ResizeClaim(name=name, uid=uid, size=size):
             place, number = _ordinal(snapshot, name), _number(uid)
-            return lambda state: kubernetes.resize_claim(state, place, number, size.text)
+            return lambda state: kubernetes.resize_claim(state, place, number, str(size))
         case Compact() | Defragment() | SetDowngrade() | RequestBackup():
             raise NotImplementedError("databases have no size here, and nobody asks for backups")
         # Changes of authority have a world of their own: model/test_certificate_phases.py.

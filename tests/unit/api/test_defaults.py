@@ -8,7 +8,7 @@ import pytest
 
 from etcd_operator.api.cluster import GROUP, KIND, PLURAL, VERSION, EtcdClusterSpec, Phase
 from etcd_operator.api.security import Tls
-from etcd_operator.core.objects.statefulset import DEFAULT_RESOURCES
+from etcd_operator.core.objects.statefulset import DEFAULT_RESOURCES, render_resources
 from local.programs import etcd_versions
 
 DEFAULTS: dict[str, Any] = {
@@ -33,7 +33,7 @@ def test_a_new_cluster_gets_the_newest_patch_that_tests_run_with() -> None:
 
 def test_defaults_of_the_storage() -> None:
     storage = EtcdClusterSpec().storage
-    assert (storage.size, storage.storage_class_name) == ("10Gi", None)
+    assert (str(storage.size), storage.storage_class_name) == ("10Gi", None)
     assert storage.volume_claim_template is None
 
 
@@ -56,7 +56,7 @@ def test_defaults_of_tls() -> None:
 
 
 def test_default_resources() -> None:
-    assert DEFAULT_RESOURCES == {
+    assert render_resources(DEFAULT_RESOURCES) == {
         "requests": {"cpu": "100m", "memory": "128Mi"},
         "limits": {"cpu": "1", "memory": "1Gi"},
     }

@@ -74,7 +74,7 @@ def test_what_can_be_understood_counts_beside_a_flaw() -> None:
     }
     cluster = parse_cluster(raw_cluster(spec))
     assert len(cluster.flaws) == 3
-    assert (cluster.spec.size, cluster.spec.storage.size) == (5, "10Gi")
+    assert (cluster.spec.size, str(cluster.spec.storage.size)) == (5, "10Gi")
     assert cluster.spec.storage.retention_policy.when_deleted == "Retain"
     assert cluster.spec.recovery.quorum_loss is None
 

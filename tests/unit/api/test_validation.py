@@ -19,12 +19,23 @@ def cluster(**spec: Any) -> EtcdCluster:
     return parse_cluster(raw_cluster(spec))
 
 
+def set_at(path: str, value: Any) -> Json:
+    """A spec in which only this field is set."""
+    first, _, rest = path.partition(".")
+    return {first: set_at(rest, value) if rest else value}
+
+
 SIZE = "spec.size {} is not possible: use 1, 3, 5, 7 or 9 members, or 0 to stop the cluster."
 VERSION = (
     "spec.version {} is not a supported version of etcd: use 3.5.0 or later, for example v3.5.35."
 )
 EXISTS = {"key": "app", "operator": "Exists"}
 DISK = "spec.storage.size {} is not a size: use a positive quantity such as 10Gi."
+AMOUNT = "use a quantity such as 10Gi or 500m"
+NO_AMOUNTS: list[Any] = [
+    *("ten", "10GiB", "", "10 Gi", "1Gi\n", "1e99999999", "9" * 100_000, "٣Gi"),
+    *(True, ["1Gi"], {"1Gi": 1}, float("nan"), float("inf")),
+]
 NO_CERTIFICATE = (
     "spec.security.tls.autoTLS is false and spec.security.tls.certificateSecret names no "
     "certificate: name a Secret or an issuer in issuerRef, or set autoTLS to true."
@@ -90,9 +101,16 @@ BAD: list[tuple[Json, str, str]] = [
         for version in ("banana", "2.3.1", "3.4.9", "4.0.0", "3.5", "3.5.x", "v", "", "vv3.5.1")
     ),
     ({"version": "3.5.21\n"}, "spec.version", VERSION.format("3.5.21\n")),
+    *(({"storage": {"size": size}}, "spec.storage.size", DISK.format(size)) for size in ("0", -1)),
     *(
-        ({"storage": {"size": size}}, "spec.storage.size", DISK.format(size))
-        for size in ("ten", "10GiB", "", "0", "-1Gi", "10 Gi", "1e99999999")
+        (set_at(path, amount), "spec", f"spec.{path} cannot be {str(amount)[:80]!r}: {AMOUNT}.")
+        for path in (
+            "storage.size",
+            "maintenance.defragmentation.minimumSize",
+            "resources.requests.cpu",
+            "resources.limits.memory",
+        )
+        for amount in NO_AMOUNTS
     ),
     *(
         (
@@ -178,9 +196,12 @@ BAD: list[tuple[Json, str, str]] = [
         "spec.resources.requests.cpu is above its limit: lower it or raise the limit.",
     ),
     (
-        {"resources": {"limits": {"memory": "lots"}}},
-        "spec.resources.limits.memory",
-        "spec.resources.limits.memory lots is not a quantity: use one such as 500m or 1Gi.",
+        {"maintenance": {"defragmentation": {"minimumSize": "-1Gi"}}},
+        "spec.maintenance.defragmentation.minimumSize",
+        (
+            "spec.maintenance.defragmentation.minimumSize -1Gi is not a size: use a quantity such "
+            "as 100Mi."
+        ),
     ),
 ]
 GOOD: list[Json] = [
@@ -234,7 +255,8 @@ def test_what_is_possible_is_accepted(spec: Json) -> None:
 
 def test_all_mistakes_are_told_at_once() -> None:
     problems = find_problems(cluster(size=2, version="1.0.0", storage={"size": "x"}))
-    assert [p.field for p in problems] == ["spec.size", "spec.version", "spec.storage.size"]
+    assert [p.field for p in problems] == ["spec", "spec.size", "spec.version"]
+    assert problems[0].sentence.startswith("spec.storage.size cannot be 'x'")
 
 
 @pytest.mark.parametrize("name", ["a" * 53, "Db", "1db", "db.prod", "db-", "d_b"])

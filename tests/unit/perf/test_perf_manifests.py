@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etcd_operator.core.objects.security_context import NON_ROOT
-from etcd_operator.core.objects.statefulset import DEFAULT_RESOURCES
+from etcd_operator.core.objects.statefulset import DEFAULT_RESOURCES, render_resources
 from tests.perf.manifests import build_floor, build_floor_service, build_ours
 
 
@@ -12,7 +12,7 @@ def test_the_floor_may_do_and_use_what_our_pod_may() -> None:
     pod = floor["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == NON_ROOT
     (container,) = pod["containers"]
-    assert container["resources"] == DEFAULT_RESOURCES
+    assert container["resources"] == render_resources(DEFAULT_RESOURCES)
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["readinessProbe"]["periodSeconds"] == 1
     assert floor["spec"]["podManagementPolicy"] == "Parallel"

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject
 from etcd_operator.core.bootstrap.gate import lay_out_bootstrap
 from etcd_operator.core.bootstrap.gate_record import (
@@ -24,8 +23,9 @@ from etcd_operator.core.membership.foreign_claims import may_lose_unseen_disk
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.quorum import majority
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.template import read_disk_size
 from etcd_operator.core.objects.drift import find_drift
-from etcd_operator.core.objects.statefulset import render_claim, render_statefulset, wanted_storage
+from etcd_operator.core.objects.statefulset import render_claim, render_statefulset
 from etcd_operator.core.reasons import attention, routine
 
 
@@ -163,7 +163,7 @@ def _changed_since(snapshot: Snapshot, begun: int) -> str | None:
         return f"spec.size was changed from {begun} to {spec.size}"
     live = snapshot.statefulset
     templates = live.body.get("spec", {}).get("volumeClaimTemplates") if live else None
-    if not templates:
+    if live is None or not templates:
         return None
     before, after = templates[0]["spec"], render_claim(spec, snapshot.naming)["spec"]
     template = spec.storage.volume_claim_template
@@ -171,9 +171,8 @@ def _changed_since(snapshot: Snapshot, begun: int) -> str | None:
         field = "volumeClaimTemplate" if template else "storageClassName"
         named = after.get("storageClassName") or "the default"
         return f"spec.storage.{field} was changed to {named}"
-    sizes = (str(claim["resources"]["requests"]["storage"]) for claim in (before, after))
-    if len({parse_quantity(size) for size in sizes}) > 1:
-        return f"spec.storage.size was changed to {wanted_storage(spec)}"
+    if read_disk_size(live.body) != spec.storage.requested:
+        return f"spec.storage.size was changed to {spec.storage.requested}"
     if find_drift(after, before) or before.keys() - after.keys():
         return "spec.storage.volumeClaimTemplate was changed"
     return None

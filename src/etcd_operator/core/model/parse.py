@@ -208,10 +208,10 @@ def observe_claim(raw: Json) -> Claim:
         bound=phase == "Bound",
         deleting="deletionTimestamp" in metadata,
         lost=phase == "Lost",
-        requested=read_quantity(str(requests.get("storage", ""))),
+        requested=read_quantity(requests.get("storage")),
         storage_class=spec.get("storageClassName") or "",
         volume=spec.get("volumeName") or "",
-        capacity=read_quantity(str((status.get("capacity") or {}).get("storage", ""))),
+        capacity=read_quantity((status.get("capacity") or {}).get("storage")),
         created=parse_time(metadata.get("creationTimestamp")),
         finalizers=read_finalizers(raw),
     )

@@ -1,11 +1,13 @@
-"""Image in the template of a StatefulSet, and the version of etcd that it is.
+"""What the templates of a StatefulSet say: the image, the version of etcd, the size of disks.
 
-A tag need not say it (a digest, a tag of a mirror). Then it is recorded on the StatefulSet, in the
-same write as the template, and not in the template: a record must not roll a Pod.
+A tag need not say the version (a digest, a tag of a mirror). Then it is recorded on the
+StatefulSet, in the same write as the template, and not in the template: a record must not roll a
+Pod.
 """
 
 from __future__ import annotations
 
+from etcd_operator.api.quantity import Quantity, read_quantity
 from etcd_operator.core.model.naming import ANNOTATION_IMAGE_VERSION
 from etcd_operator.json_types import Json
 
@@ -15,6 +17,13 @@ def read_image(statefulset: Json) -> str:
     template = (statefulset.get("spec") or {}).get("template") or {}
     containers = (template.get("spec") or {}).get("containers") or ()
     return next((str(c.get("image") or "") for c in containers if c.get("name") == "etcd"), "")
+
+
+def read_disk_size(statefulset: Json) -> Quantity | None:
+    """Return the size of disks to come, by the claim template; None without one."""
+    templates = (statefulset.get("spec") or {}).get("volumeClaimTemplates") or [{}]
+    spec = templates[0].get("spec") or {}
+    return read_quantity(((spec.get("resources") or {}).get("requests") or {}).get("storage"))
 
 
 def read_version(statefulset: Json) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.api.quantity import read_quantity
 from etcd_operator.core.objects.owned_fields import (
     KEYED_LISTS,
     is_exact,
@@ -192,10 +192,8 @@ def _is_equal(want: Any, have: Any) -> bool:
         return True  # an empty text is dropped on the way in
     if isinstance(want, str | int) and isinstance(have, str | int):
         # "1000m" is stored as "1", as is 1, and "1024Mi" as "1Gi": compare amounts by value.
-        try:
-            return parse_quantity(str(want)) == parse_quantity(str(have))
-        except ValueError:
-            return False
+        amount = read_quantity(want)
+        return amount is not None and amount == read_quantity(have)
     return False
 
 

@@ -6,7 +6,10 @@ and annotations, so neither scaling nor annotating ever rolls a member.
 
 from __future__ import annotations
 
+from typing import Final
+
 from etcd_operator.api.cluster import EtcdClusterSpec, PodTemplate
+from etcd_operator.api.resources import Resources
 from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import (
@@ -42,10 +45,12 @@ READINESS_PATH = "/health?exclude=NOSPACE"
 _IN_TEMPLATE = frozenset(
     {"version", "repository", "image", "podTemplate", "resources", "etcdConfig"}
 )
-DEFAULT_RESOURCES: Json = {
-    "requests": {"cpu": "100m", "memory": "128Mi"},
-    "limits": {"cpu": "1", "memory": "1Gi"},
-}
+DEFAULT_RESOURCES: Final = Resources.model_validate(
+    {
+        "requests": {"cpu": "100m", "memory": "128Mi"},
+        "limits": {"cpu": "1", "memory": "1Gi"},
+    }
+)
 
 
 def render_statefulset(
@@ -149,7 +154,7 @@ def render_claim(spec: EtcdClusterSpec, naming: Naming) -> Json:
         "accessModes": ["ReadWriteOnce"],
         **(template.get("spec") or {}),
     }
-    wanted["resources"] = {"requests": {"storage": wanted_storage(spec)}}
+    wanted["resources"] = {"requests": {"storage": str(spec.storage.requested)}}
     wanted.setdefault("volumeMode", "Filesystem")
     if spec.storage.storage_class_name is not None:
         wanted["storageClassName"] = spec.storage.storage_class_name
@@ -166,11 +171,6 @@ def render_claim(spec: EtcdClusterSpec, naming: Naming) -> Json:
         },
         "spec": wanted,
     }
-
-
-def wanted_storage(spec: EtcdClusterSpec) -> str:
-    """The size that each disk is to have: the template's own, if it names one."""
-    return spec.storage.size_of_template or spec.storage.size
 
 
 def _pod_template(spec: EtcdClusterSpec, naming: Naming, trust: str, *, forced: bool) -> Json:
@@ -246,7 +246,7 @@ def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
                 for name, number in name_metrics_ports(spec).items()
             ),
         ],
-        "resources": render_resources(spec),
+        "resources": render_resources(find_resources(spec)),
         # The last lines of a member that failed say why; status repeats them.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **_probes(spec),
@@ -263,13 +263,16 @@ def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
     }
 
 
-def render_resources(spec: EtcdClusterSpec) -> Json:
-    """Return the compute resources of a member."""
+def find_resources(spec: EtcdClusterSpec) -> Resources:
+    """Return the compute resources of a member: those of the spec, if it names any."""
     wanted = spec.resources
-    if wanted is None or not (wanted.requests or wanted.limits):
-        return DEFAULT_RESOURCES
-    chosen = {"requests": wanted.requests or {}, "limits": wanted.limits or {}}
-    # 1 and "1" are the same amount, and Kubernetes has only the second.
+    named = wanted is not None and (wanted.requests or wanted.limits)
+    return wanted if wanted and named else DEFAULT_RESOURCES
+
+
+def render_resources(resources: Resources) -> Json:
+    """Render the compute resources of a container."""
+    chosen = {"requests": resources.requests, "limits": resources.limits}
     return {
         key: {name: str(amount) for name, amount in amounts.items()}
         for key, amounts in chosen.items()

@@ -6,14 +6,12 @@ small.
 
 from __future__ import annotations
 
-import contextlib
 from fractions import Fraction
 from typing import Final, NamedTuple
 
 from etcd_operator.api.cluster import EtcdClusterSpec
-from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.objects.statefulset import render_resources, wanted_storage
+from etcd_operator.core.objects.statefulset import find_resources
 from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.reasons.reason import Reason
 
@@ -57,8 +55,8 @@ def _find_unusable_password(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWa
 
 def _compare_with_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:
     disk = _smallest_disk(snapshot, spec)
-    room = None if disk is None else disk - LOG_AND_SNAPSHOTS
-    if disk is None or room is None or quota_of(spec) <= room:
+    room = disk - LOG_AND_SNAPSHOTS
+    if quota_of(spec) <= room:
         return None
     remedy = "Raise spec.storage.size."
     if room > 0:
@@ -75,9 +73,10 @@ def _compare_with_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning
 
 def _compare_with_memory(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:
     """Where nobody has chosen either, it is said when the database has come half way."""
-    limit = _parse(str((render_resources(spec).get("limits") or {}).get("memory", "")))
-    if limit is None or quota_of(spec) <= limit:
+    memory = (find_resources(spec).limits or {}).get("memory")
+    if memory is None or quota_of(spec) <= memory.value:
         return None
+    limit = memory.value
     chosen = spec.resources or (spec.etcd_config and spec.etcd_config.quota_backend_bytes)
     largest = max((member.db_size for member in snapshot.cluster.status.members), default=0)
     if not chosen and largest * 2 < limit:
@@ -95,11 +94,11 @@ def quota_of(spec: EtcdClusterSpec) -> int:
     return (spec.etcd_config and spec.etcd_config.quota_backend_bytes) or DEFAULT_QUOTA
 
 
-def _smallest_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> Fraction | None:
+def _smallest_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> Fraction:
     """Capacity of the smallest volume; the requested one before there is any."""
     ours = [c.capacity for c in snapshot.claims if c.owner_uid == snapshot.naming.uid]
     sizes = [size.value for size in ours if size]
-    return min(sizes, default=None) or _parse(wanted_storage(spec))
+    return min(sizes, default=None) or spec.storage.requested.value
 
 
 def _name_quota(spec: EtcdClusterSpec) -> str:
@@ -107,12 +106,6 @@ def _name_quota(spec: EtcdClusterSpec) -> str:
         given = spec.etcd_config.quota_backend_bytes
         return f"spec.etcdConfig.quotaBackendBytes of {_format(Fraction(given))}"
     return f"etcd's own quota of {_format(Fraction(DEFAULT_QUOTA))} (none is set)"
-
-
-def _parse(text: str) -> Fraction | None:
-    with contextlib.suppress(ValueError):
-        return parse_quantity(text)
-    return None
 
 
 def _format(size: Fraction | int) -> str:

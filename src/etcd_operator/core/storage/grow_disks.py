@@ -8,23 +8,22 @@ claim template of a StatefulSet can not be changed, so the StatefulSet is made a
 
 from __future__ import annotations
 
-from typing import Any
-
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.quantity import Quantity, read_quantity
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.actions import DeleteObject, ResizeClaim
 from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.live_objects import Claim
 from etcd_operator.core.model.naming import ANNOTATION_CLAIM_METADATA
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.objects.statefulset import hash_claim_metadata, wanted_storage
+from etcd_operator.core.model.template import read_disk_size
+from etcd_operator.core.objects.statefulset import hash_claim_metadata
 from etcd_operator.core.reasons import routine
 
 
 def grow_disks(snapshot: Snapshot) -> Decision | None:
     """Take the next step towards disks of the wanted size."""
-    size = Quantity.parse(wanted_storage(snapshot.spec))
+    size = snapshot.spec.storage.requested
     disks = [
         seat.claim
         for seat in snapshot.seats()
@@ -40,7 +39,7 @@ def grow_disks(snapshot: Snapshot) -> Decision | None:
             small, size, tuple(ResizeClaim(claim.name, claim.uid, size) for claim in small)
         )
     live = snapshot.statefulset
-    if live and not live.deleting and _is_below(_template_size(snapshot), size):
+    if live and not live.deleting and _is_below(read_disk_size(live.body), size):
         why = f"its template has to ask for {size}; the Pods stay as they are"
         return _decide(
             disks, size, (DeleteObject(live.kind, live.name, live.uid, why, orphan=True),)
@@ -58,7 +57,7 @@ def grow_full_disks(snapshot: Snapshot) -> Decision | None:
         return None
     if snapshot.spec.size == 0:
         return None
-    size, ours = Quantity.parse(wanted_storage(snapshot.spec)), set(recorded_members(snapshot))
+    size, ours = snapshot.spec.storage.requested, set(recorded_members(snapshot))
     small = [
         claim
         for claim in snapshot.claims
@@ -107,18 +106,6 @@ def _decide(
         actions=actions,
         requeue_after=POD_START if actions else OUTSIDE_CHANGE,
     )
-
-
-def _template_size(snapshot: Snapshot) -> Quantity | None:
-    spec = _claim_template(snapshot).get("spec") or {}
-    return read_quantity(str(spec.get("resources", {}).get("requests", {}).get("storage", "")))
-
-
-def _claim_template(snapshot: Snapshot) -> dict[str, Any]:
-    """The live template of the disks; empty if there is none."""
-    live = snapshot.statefulset
-    templates = live.body.get("spec", {}).get("volumeClaimTemplates") if live else None
-    return dict(templates[0]) if templates else {}
 
 
 def _is_below(have: Quantity | None, want: Quantity) -> bool:

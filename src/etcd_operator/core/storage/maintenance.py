@@ -14,7 +14,6 @@ from typing import Final
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.api.maintenance import Defragmentation, DefragmentationWindow
-from etcd_operator.api.quantity import parse_quantity
 from etcd_operator.core.actions import Action, Compact, Defragment, DisarmAlarm
 from etcd_operator.core.consistency.divergence import (
     explain,
@@ -255,8 +254,8 @@ def _is_worth_it(snapshot: Snapshot, seat: Seat) -> bool:
     routine = snapshot.spec.maintenance.defragmentation
     if routine is None or not _is_in_window(routine, snapshot.now):
         return False
-    smallest = max(int(parse_quantity(routine.minimum_size)), SMALLEST_FILE)
-    return status.db_size >= smallest and _unused(seat) * 100 >= routine.unused_percent
+    large = status.db_size >= max(int(routine.minimum_size.value), SMALLEST_FILE)
+    return large and _unused(seat) * 100 >= routine.unused_percent
 
 
 def _is_in_window(routine: Defragmentation, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import ResizeClaim
 from etcd_operator.core.model.naming import ANNOTATION_CLAIM_METADATA, Naming
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.objects.statefulset import hash_claim_metadata, wanted_storage
+from etcd_operator.core.objects.statefulset import hash_claim_metadata
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import routine
 from etcd_operator.core.status.report import report
@@ -216,7 +216,7 @@ def test_a_size_in_the_template_of_claims_that_is_none_is_refused() -> None:
 def test_a_template_of_claims_may_hold_anything(resources: object) -> None:
     """The API server does not look into it: what is no size there leaves that of `storage.size`."""
     made = plan(with_claim_resources(resources))
-    assert wanted_storage(made.snapshot.spec) == made.snapshot.spec.storage.size
+    assert made.snapshot.spec.storage.requested == made.snapshot.spec.storage.size
     assert report(made.snapshot, made.decision).observed_generation == 2
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from etcd_operator.api.parse import parse_cluster
-from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.model.user_ids import leave_out_user_ids
-from etcd_operator.core.objects.statefulset import render_resources
+from etcd_operator.core.objects.statefulset import find_resources, render_resources
 from etcd_operator.core.tasks.backup import backup_planner as backup_planner
 from etcd_operator.core.tasks.restore import restore_planner as restore_planner
 from etcd_operator.json_types import Json
@@ -207,12 +207,12 @@ def test_a_job_passes_a_quota_on_limits_where_members_do(resources: Json | None)
             limits = container["resources"]["limits"]
             assert set(limits) == {"cpu", "memory"}
             for name, asked in container["resources"]["requests"].items():
-                assert parse_quantity(asked) <= parse_quantity("128Mi")
-                assert parse_quantity(asked) <= parse_quantity(limits[name])
+                assert Quantity.parse(asked) <= Quantity.parse("128Mi")
+                assert Quantity.parse(asked) <= Quantity.parse(limits[name])
                 # What a LimitRange lets members have it lets Jobs have.
-                members = render_resources(parse_cluster(raw_cluster(spec)).spec)
+                members = render_resources(find_resources(parse_cluster(raw_cluster(spec)).spec))
                 most = members["limits"][name] if name == "cpu" else "16Gi"
-                assert parse_quantity(limits[name]) <= parse_quantity(most)
+                assert Quantity.parse(limits[name]) <= Quantity.parse(most)
     if resources and resources["limits"]["memory"] == "16Gi":
         assert containers_of(backup_job(spec))["etcd"]["resources"]["limits"]["memory"] == "16Gi"
         assert containers_of(backup_job(spec))["store"]["resources"]["limits"]["memory"] == "256Mi"
@@ -226,7 +226,9 @@ def test_a_job_passes_a_quota_on_limits_where_members_do(resources: Json | None)
         ({"requests": {"cpu": "70m"}}, {"cpu": "70m", "memory": "64Mi"}),
         ({"requests": {"cpu": "4", "memory": "1Ti"}}, {"cpu": "100m", "memory": "128Mi"}),
         ({"limits": {"cpu": "20m"}}, {"cpu": "20m", "memory": "64Mi"}),
-        ({"requests": {"cpu": "much"}, "limits": {"cpu": "x"}}, {"cpu": "50m", "memory": "64Mi"}),
+        ({"requests": {"cpu": "-1"}, "limits": {"cpu": 0}}, {"cpu": "50m", "memory": "64Mi"}),
+        # What is no amount is left out, and stops no backup.
+        ({"requests": {"cpu": "much"}, "limits": {"cpu": "x"}}, {"cpu": "100m", "memory": "128Mi"}),
     ],
 )
 def test_a_job_requests_little(asked: Json | None, requested: Json) -> None:
@@ -272,7 +274,10 @@ def test_user_ids_can_be_left_to_the_platform() -> None:
         ({"labels": {"a b": "x"}}, "spec.jobTemplate.labels.a b is not a key: use letters"),
         ({"labels": {"a": "x y"}}, "spec.jobTemplate.labels.a x y is not the value of a label"),
         ({"annotations": {"batch.kubernetes.io/x": "y"}}, "is set by the operator itself"),
-        ({"resources": {"limits": {"cpu": "much"}}}, "limits.cpu much is not a quantity"),
+        (
+            {"resources": {"limits": {"cpu": "much"}}},
+            "limits.cpu cannot be 'much': use",
+        ),
         (
             {"resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "2"}}},
             "spec.jobTemplate.resources.requests.cpu is above its limit",

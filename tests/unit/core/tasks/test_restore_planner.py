@@ -96,6 +96,9 @@ def test_a_failed_disk_says_why_and_is_tried_again_later() -> None:
     assert job["metadata"]["annotations"]["etcd.etcd.io/ordinal"] == "1"
 
 
+FLAWED = replace(cluster(), flaws=("spec.storage.size cannot be 'ten'.",))
+
+
 @pytest.mark.parametrize(
     ("view", "words"),
     [
@@ -109,6 +112,18 @@ def test_a_failed_disk_says_why_and_is_tried_again_later() -> None:
         ),
         (restore_view({"clusterTemplate": {"size": 2}}, PINNED), "spec.size 2 is not possible"),
         (restore_view({"clusterTemplate": None}, PINNED), "set spec.clusterTemplate"),
+        (
+            restore_view({"clusterTemplate": {"storage": {"size": "ten"}}}, PINNED),
+            "spec.clusterTemplate.storage.size cannot be 'ten': use a quantity such as",
+        ),
+        (
+            restore_view({"clusterTemplate": None, "clusterName": "copy"}, PINNED, original=FLAWED),
+            "EtcdCluster db has to be corrected: spec.storage.size cannot be 'ten'.",
+        ),
+        (
+            restore_view(status=PINNED, target=replace(made(), flaws=FLAWED.flaws)),
+            "EtcdCluster db has to be corrected: spec.storage.size cannot be 'ten'.",
+        ),
         (
             restore_view(status={**PINNED, "restoredCluster": "db"}),
             "EtcdCluster db was deleted before it was restored",

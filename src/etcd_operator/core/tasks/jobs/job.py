@@ -154,7 +154,7 @@ def _spool(work: Work) -> Json:
         return {"name": "spool", "emptyDir": {}}
     spec: Json = {
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": scratch.size}},
+        "resources": {"requests": {"storage": str(scratch.size)}},
     }
     if scratch.storage_class_name is not None:
         spec["storageClassName"] = scratch.storage_class_name

@@ -14,16 +14,20 @@ from typing import Any, Final
 from etcd_operator.api.cluster import EtcdClusterSpec, PodTemplate
 from etcd_operator.api.job_template import JobTemplate
 from etcd_operator.api.metadata import InheritedMetadata, is_reserved
-from etcd_operator.api.quantity import parse_quantity
+from etcd_operator.api.quantity import Quantity
+from etcd_operator.api.resources import Resources
 from etcd_operator.core.model.naming import LABEL_MANAGED_BY, MANAGED_BY
 from etcd_operator.core.objects.security_context import render_security_context
-from etcd_operator.core.objects.statefulset import render_resources
+from etcd_operator.core.objects.statefulset import find_resources, render_resources
 from etcd_operator.json_types import Json
 
 # A stream goes through our own steps in pieces, whatever the size of the database.
-STEP_MEMORY: Final = "256Mi"
+STEP_MEMORY: Final = Quantity.parse("256Mi")
 # The least and the most that a step requests.
-REQUESTS: Final = {"cpu": ("50m", "100m"), "memory": ("64Mi", "128Mi")}
+REQUESTS: Final = {
+    "cpu": (Quantity.parse("50m"), Quantity.parse("100m")),
+    "memory": (Quantity.parse("64Mi"), Quantity.parse("128Mi")),
+}
 # Of an affinity term: by what it selects Pods.
 _SELECTORS: Final = ("matchLabelKeys", "mismatchLabelKeys")
 
@@ -150,51 +154,33 @@ def _selected_labels(members: PodTemplate) -> Iterator[str]:
 def own_resources(spec: EtcdClusterSpec, template: JobTemplate) -> Json:
     """Return the resources of a step of our own."""
     if template.resources is not None:
-        return _given(template)
-    cpu = {name: amount for name, amount in _members(spec, "limits").items() if name == "cpu"}
+        return render_resources(template.resources)
+    members = _of_steps(find_resources(spec).limits)
+    cpu = {name: amount for name, amount in members.items() if name == "cpu"}
     return _with_requests(spec, {**cpu, "memory": STEP_MEMORY})
 
 
 def etcd_resources(spec: EtcdClusterSpec, template: JobTemplate) -> Json:
     """Return the resources of a step that runs etcd's programs: an index of all keys in memory."""
     if template.resources is not None:
-        return _given(template)
-    limits = _members(spec, "limits")
+        return render_resources(template.resources)
+    limits = _of_steps(find_resources(spec).limits)
     if "memory" in limits:
-        limits["memory"] = max(limits["memory"], STEP_MEMORY, key=parse_quantity)
+        limits["memory"] = max(limits["memory"], STEP_MEMORY)
     return _with_requests(spec, limits)
 
 
-def _with_requests(spec: EtcdClusterSpec, limits: dict[str, str]) -> Json:
+def _with_requests(spec: EtcdClusterSpec, limits: dict[str, Quantity]) -> Json:
     """Requests as those of a member, within narrow bounds, and never above the limit."""
     requests = {}
-    asked = _members(spec, "requests")
+    asked = _of_steps(find_resources(spec).requests)
     for name, (least, most) in REQUESTS.items():
-        amount = min(
-            max(asked.get(name, least), least, key=parse_quantity), most, key=parse_quantity
-        )
-        requests[name] = min(amount, limits.get(name, amount), key=parse_quantity)
-    return {"requests": requests, **({"limits": limits} if limits else {})}
+        amount = min(max(asked.get(name, least), least), most)
+        requests[name] = min(amount, limits.get(name, amount))
+    return render_resources(Resources(requests=requests, limits=limits))
 
 
-def _given(template: JobTemplate) -> Json:
-    found = template.resources.model_dump(exclude_none=True) if template.resources else {}
-    return {
-        kind: {name: str(amount) for name, amount in amounts.items()}
-        for kind, amounts in found.items()
-        if amounts
-    }
-
-
-def _members(spec: EtcdClusterSpec, kind: str) -> dict[str, str]:
-    """CPU and memory that a member requests, or is limited to."""
-    found = render_resources(spec).get(kind) or {}
-    return {name: amount for name, amount in found.items() if name in REQUESTS and _reads(amount)}
-
-
-def _reads(amount: str) -> bool:
-    """Whether this is an amount: a spec that was corrected to nonsense stops no backup."""
-    try:
-        return parse_quantity(amount) > 0
-    except ValueError:
-        return False
+def _of_steps(members: Mapping[str, Quantity] | None) -> dict[str, Quantity]:
+    """CPU and memory of a member; an amount that nothing could run with stops no backup."""
+    given = members or {}
+    return {name: given[name] for name in given if name in REQUESTS and given[name].value > 0}

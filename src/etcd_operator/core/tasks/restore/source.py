@@ -147,6 +147,8 @@ def choose_template(view: RestoreView, spec: EtcdRestoreSpec, source: Source) ->
         if not may_copy_spec(original, view.backup, namespace):
             # The spec may name what its namespace keeps to itself: repositories, users, roles.
             raise _refuse_foreign("EtcdCluster", original.name, original.namespace, namespace)
+        if original.flaws:  # a default stands where the cluster has what nobody understands
+            raise Stop(TaskPhase.FAILED, restores.INVALID_SPEC, name_flaws(original))
         size = max(original.spec.size, 1)
         return original.spec.model_copy(update={"size": size, "paused": False})
     raise Stop(
@@ -155,6 +157,11 @@ def choose_template(view: RestoreView, spec: EtcdRestoreSpec, source: Source) ->
         "The EtcdCluster that was backed up does not exist any more: set spec.clusterTemplate, "
         f"with version v{source.version} or later.",
     )
+
+
+def name_flaws(cluster: EtcdCluster) -> str:
+    """Say what of a cluster's spec has to be corrected before it counts for a restore."""
+    return f"EtcdCluster {cluster.name} has to be corrected: {' '.join(cluster.flaws)}"
 
 
 def check_template(

@@ -29,7 +29,7 @@ from etcd_operator.core.tasks.jobs.status import (
     find_pod_problem,
     newest,
 )
-from etcd_operator.core.tasks.restore.source import RestoreView, Source
+from etcd_operator.core.tasks.restore.source import RestoreView, Source, Stop, name_flaws
 from etcd_operator.json_types import Json
 
 WAITING: Final = 5.0
@@ -102,6 +102,8 @@ def fill_disks(
     retry = parse_time(status.retry_time)
     if len(filled) == size:
         return None
+    if target.flaws:  # no disk of a default size, and nothing of a default version
+        raise Stop(TaskPhase.PENDING, restores.INVALID_CLUSTER, name_flaws(target))
     if failed and retry is not None and retry > view.now:
         return RestoreDecision(status, tuple(actions), requeue_after=seconds_until(retry, view.now))
     for ordinal, task in last.items():
