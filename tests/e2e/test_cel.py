@@ -11,7 +11,7 @@ import pytest
 
 from deploy.target import Target, TargetError
 from etcd_operator.api.crd import build_crd
-from etcd_operator.api.release import parse_release
+from etcd_operator.api.release import Version
 from etcd_operator.json_types import Json
 from tests.e2e.harness import wait_until
 
@@ -136,7 +136,7 @@ def change(target: Target, namespace: str, before: Json, status: Json, after: Js
 
 def test_which_version_may_follow(definition: Target, namespace: str) -> None:
     for members, wanted, sentence in STEPS:
-        before = next((v for v in members if parse_release(v) and "+" not in v), "3.5.0")
+        before = next((v for v in members if Version(v).release and "+" not in v), "3.5.0")
         lines = [{"name": f"c-{o}", "version": version} for o, version in enumerate(members)]
         status = {"clusterID": "c1d", "members": lines}
         said = change(definition, namespace, {"version": before}, status, {"version": wanted})

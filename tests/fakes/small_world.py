@@ -178,4 +178,4 @@ def _leader(world: Snapshot) -> int:
 
 
 def _version(world: Snapshot) -> str:
-    return world.cluster.spec.version
+    return world.cluster.spec.version.number

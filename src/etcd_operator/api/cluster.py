@@ -15,11 +15,12 @@ from typing import Final, Literal
 from pydantic import Field
 
 from etcd_operator.api.disk import Storage
+from etcd_operator.api.image import Image
 from etcd_operator.api.maintenance import Maintenance, Precautions, Recovery
 from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.model import Model
 from etcd_operator.api.network import NetworkRules
-from etcd_operator.api.release import Minor, Release, parse_minor, parse_release
+from etcd_operator.api.release import Minor, Release, Version
 from etcd_operator.api.resources import Resources
 from etcd_operator.api.security import Security
 from etcd_operator.json_types import Json
@@ -135,10 +136,8 @@ class EtcdClusterSpec(Model):
         description="Number of members: 1, 3, 5, 7 or 9. 0 stops the cluster and keeps its disks.",
         json_schema_extra={"format": "int32"},
     )
-    version: str = Field(
-        DEFAULT_VERSION,
-        max_length=32,
-        description="Version of etcd, with or without a leading v.",
+    version: Version = Field(
+        Version(DEFAULT_VERSION), description="Version of etcd, with or without a leading v."
     )
     repository: str = Field(
         "quay.io/coreos/etcd",
@@ -146,9 +145,8 @@ class EtcdClusterSpec(Model):
         max_length=512,
         description="Image repository; the version is the tag.",
     )
-    image: str | None = Field(
+    image: Image | None = Field(
         None,
-        max_length=512,
         description=(
             "Full name of the image, with tag or digest, instead of `repository` and the tag, "
             "e.g. registry.k8s.io/etcd:3.6.4-0. `version` is the version of etcd in it: change "
@@ -221,31 +219,31 @@ class EtcdClusterSpec(Model):
     @property
     def tag(self) -> str:
         """The image tag: published images carry a leading v."""
-        return f"v{self.version.removeprefix('v')}"
+        return self.version.tag
 
     @property
-    def etcd_image(self) -> str:
+    def etcd_image(self) -> Image:
         """The image of the members."""
-        return self.image or f"{self.repository}:{self.tag}"
+        return self.image or Image(f"{self.repository}:{self.tag}")
 
-    def at_version(self, version: str, image: str | None = None) -> EtcdClusterSpec:
+    def at_version(self, version: Version, image: Image | None = None) -> EtcdClusterSpec:
         """This spec with another version, which `image` runs; without one, the repository's tag.
 
         An image that the spec names is of the spec's own version, and of no other.
         """
-        if parse_release(version) == parse_release(self.version):
+        if version.release == self.version.release:
             image = self.image
         return self.model_copy(update={"version": version, "image": image})
 
     @property
     def release(self) -> Release:
         """The version as numbers; (0, 0, 0) if it is none."""
-        return parse_release(self.version) or (0, 0, 0)
+        return self.version.release or (0, 0, 0)
 
     @property
     def minor(self) -> Minor:
         """Major and minor version, e.g. (3, 5)."""
-        return parse_minor(self.version)
+        return self.version.minor
 
 
 class Condition(Model):

@@ -25,6 +25,7 @@ from etcd_operator.api.cluster import (
     EtcdClusterStatus,
 )
 from etcd_operator.api.quantity import Quantity
+from etcd_operator.api.release import Version
 from etcd_operator.json_types import Json
 
 Column = tuple[str, str, str, int]
@@ -215,7 +216,12 @@ class _JsonSchema(GenerateJsonSchema):
 
     def encode_default(self, dft: Any) -> Any:
         """Return the default as JSON."""
-        return dft.written if isinstance(dft, Quantity) else super().encode_default(dft)
+        match dft:
+            case Quantity():
+                return dft.written
+            case Version():
+                return dft.text
+        return super().encode_default(dft)
 
 
 class _Translator:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 Release = tuple[int, int, int]
 Minor = tuple[int, int]
@@ -12,6 +17,11 @@ Minor = tuple[int, int]
 _FORM: Final = re.compile(
     r"v?([0-9]{1,4})[.]([0-9]{1,4})[.]([0-9]{1,4})(?:[-+][0-9A-Za-z.+_-]{1,100})?"
 )
+
+# A version as manifests have it, which the tag of a published image is as well.
+VERSION_FORM: Final = re.compile(r"v?3\.[0-9]{1,3}\.[0-9]{1,3}")
+# Beyond any version; what is cut off here is none.
+_SHOWN: Final = 80
 
 # The minor versions that the tests run with.
 TESTED_MINORS: Final[tuple[Minor, ...]] = ((3, 5), (3, 6), (3, 7))
@@ -25,13 +35,73 @@ DOWN_FROM: Final[Minor] = (3, 6)
 DOWN_TO: Final[Minor] = (3, 5)
 
 
-def parse_release(text: str) -> Release | None:
-    """Return a version such as `3.6.16` or `v3.6.16-1` as numbers, None if it is none."""
-    found = _FORM.fullmatch(text)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version such as `3.6.16`, `v3.6.16` or `3.6.16-1`, and any text that stands in its place.
+
+    `release` is None where the text is no version. That is a value and no error: a default in its
+    place would be another etcd.
+    """
+
+    text: str
+    release: Release | None = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Parse the text, once."""
+        found = _FORM.fullmatch(self.text)
+        release = (int(found[1]), int(found[2]), int(found[3])) if found else None
+        object.__setattr__(self, "release", release)
+
+    @property
+    def minor(self) -> Minor:
+        """Major and minor version, such as (3, 6); (0, 0) if the text is no version."""
+        return self.release[:2] if self.release else (0, 0)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the numbers and no more, as in manifests."""
+        return VERSION_FORM.fullmatch(self.text) is not None
+
+    @property
+    def number(self) -> str:
+        """The text without a leading v, as etcd says it."""
+        return self.text.removeprefix("v")
+
+    @property
+    def tag(self) -> str:
+        """The tag of the published image, which has a leading v."""
+        return f"v{self.number}"
+
+    def __str__(self) -> str:
+        """The text."""
+        return self.text
+
+    @classmethod
+    def of(cls, release: Release) -> Version:
+        """Return the version with these numbers."""
+        return cls(".".join(map(str, release)))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
+        """A text in JSON, parsed where it comes in."""
+        return core_schema.no_info_plain_validator_function(
+            _read_field, serialization=core_schema.to_string_ser_schema()
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _: CoreSchema, __: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """A short text."""
+        return {"type": "string", "maxLength": 32}
 
 
-def parse_minor(text: str) -> Minor:
-    """Return the major and minor version, such as (3, 6); (0, 0) if the text is no version."""
-    release = parse_release(text)
-    return release[:2] if release else (0, 0)
+NO_VERSION: Final = Version("")
+
+
+def _read_field(given: object) -> Version:
+    """Whatever stands there: what is no version is told of with all else that is wrong."""
+    if isinstance(given, Version):
+        return given
+    text = str(given)
+    return Version(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")

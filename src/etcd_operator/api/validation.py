@@ -14,23 +14,14 @@ from typing import Final
 
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES, EtcdCluster, EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_retention, check_settings
+from etcd_operator.api.image import IMAGE_REMEDY, Image
 from etcd_operator.api.metadata import check_metadata
 from etcd_operator.api.network import check_network
 from etcd_operator.api.quantity import Quantity, read_quantity
+from etcd_operator.api.release import Version
 from etcd_operator.api.resources import check_resources
 from etcd_operator.api.security import check_auth, check_tls
 
-_NAME: Final = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_REGISTRY: Final = "[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/"
-_TAG, _DIGEST = ":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "@sha256:[0-9a-f]{64}"
-# For Python and for CEL: a name that says which image it is, whatever is pushed to the registry.
-IMAGE_FORM: Final = f"(?:{_REGISTRY})?{_NAME}(?:/{_NAME})*(?:{_TAG}(?:{_DIGEST})?|{_DIGEST})"
-# What a tag begins with that is a version of etcd's.
-TAGGED_VERSION: Final = ":v?3[.][0-9]{1,3}[.][0-9]{1,3}"
-IMAGE_REMEDY: Final = (
-    "not the whole name of an image: add the tag or the digest, as in registry.k8s.io/etcd:3.6.4-0"
-)
-VERSION_FORM: Final = re.compile(r"v?3\.[0-9]{1,3}\.[0-9]{1,3}")
 # <name>-client must be a DNS label, and so must <name>-<hash of ten characters> for the Pods.
 NAME_LENGTH: Final = 52
 SHORTEST_DELAY: Final = timedelta(seconds=10)
@@ -76,7 +67,7 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
             f"spec.size {spec.size} is not possible: use 1, 3, 5, 7 or 9 members, or 0 to stop "
             "the cluster.",
         )
-    if not VERSION_FORM.fullmatch(spec.version) or spec.minor < (3, 5):
+    if not spec.version.is_plain or spec.minor < (3, 5):
         yield Problem(
             "spec.version",
             f"spec.version {spec.version} is not a supported version of etcd: use 3.5.0 or later, "
@@ -100,16 +91,14 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
         yield from (Problem(*flaw) for flaw in check_network(spec.network_rules))
 
 
-def _check_image(image: str, version: str) -> Iterator[Problem]:
-    if not re.fullmatch(IMAGE_FORM, image):
+def _check_image(image: Image, version: Version) -> Iterator[Problem]:
+    if not image.is_whole:
         yield Problem("spec.image", f"spec.image {image} is {IMAGE_REMEDY}.")
-        return
-    tagged = re.search(TAGGED_VERSION, image)
-    if tagged and tagged[0].lstrip(":v") != version.removeprefix("v"):
+    elif image.tagged_number not in ("", version.number):
         yield Problem(
             "spec.image",
-            f"spec.image {image} is etcd {tagged[0].lstrip(':v')} by its tag, and spec.version "
-            f"says {version}: change both together.",
+            f"spec.image {image} is etcd {image.tagged_number} by its tag, and spec.version says "
+            f"{version}: change both together.",
         )
 
 

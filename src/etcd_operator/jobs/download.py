@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from etcd_operator.api.release import parse_minor
+from etcd_operator.api.release import Version
 from etcd_operator.core.tasks.backup.manifest import COMPRESSED, ENCRYPTED, MANIFEST_SUFFIX
 from etcd_operator.core.tasks.jobs.paths import SNAPSHOT
 from etcd_operator.errors import TaskError
@@ -47,7 +47,7 @@ def fetch_backup(task: Json) -> None:
 
 
 def _check_version(manifest: Manifest, version: str) -> None:
-    if parse_minor(version) < manifest.minor:
+    if Version(version).minor < manifest.minor:
         raise TaskError(
             f"The backup was made by etcd {manifest.etcd_version}, which {version} cannot read: "
             f"restore with version v{manifest.etcd_version} or later."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from etcd_operator.api.release import DOWN_FROM, DOWN_TO, SAFE_FOR_36, Minor, parse_release
+from etcd_operator.api.release import DOWN_FROM, DOWN_TO, SAFE_FOR_36, Minor, Version
 
 
 def list_followers(versions: Sequence[str]) -> list[str]:
     """Return what may follow, lowest first; none while no member says what it runs."""
-    running = [release for release in map(parse_release, versions) if release]
+    running = [ran.release for ran in map(Version, versions) if ran.release]
     if not running:
         return []
     lowest, highest = min(running), max(running)

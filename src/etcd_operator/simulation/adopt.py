@@ -164,7 +164,7 @@ def _adopt_pod(state: State, snapshot: Snapshot, seat: Seat, pod: live_objects.P
     answers = status is not None and pod.running
     # A Pod with a problem of its own, and a process that does not answer, stay as they are.
     stuck = (pod.running and not answers) or (pod.problem is not None and not pod.running)
-    version = status.version if status else snapshot.template_version.removeprefix("v")
+    version = status.version if status else snapshot.template_version.number
     revision = f"{version} {pod.revision}{FORCED if pod.forced else ''}"
     stopped = CRASHED if pod.ever_ran else WAITING
     file = etcd.current_file(state, seat.ordinal, revision)

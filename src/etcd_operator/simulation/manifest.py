@@ -66,7 +66,7 @@ class Manifest:
         told = (body.get("status") or {}).get("updateRevision", "")
         if body["kind"] == "StatefulSet":
             found.exact = True
-            found.revision = f"{read_version(body).removeprefix('v')} {told}"
+            found.revision = f"{read_version(body).number} {told}"
         return found
 
     def exactly(self) -> Manifest:
@@ -75,7 +75,7 @@ class Manifest:
             text = json.dumps(self.body["spec"]["template"], sort_keys=True)
             told = hashlib.sha256(text.encode()).hexdigest()[:10]
             mark = FORCED if self.revision.endswith(FORCED) else ""
-            self.revision = f"{read_version(self.body).removeprefix('v')} {told}{mark}"
+            self.revision = f"{read_version(self.body).number} {told}{mark}"
             self.exact = True
         return self
 

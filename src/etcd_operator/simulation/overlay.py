@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdCluster
-from etcd_operator.api.release import parse_release
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
 from etcd_operator.core.model.live_objects import Child, Claim, Pod, Probe
@@ -206,7 +205,7 @@ def _probe(ordinal: int, probe: Probe, state: State, real: Snapshot) -> Probe:
 def _status(ordinal: int, told: MemberStatus, like: MemberStatus, state: State) -> MemberStatus:
     beyond: Beyond = state.beyond
     alarms = tuple(e for e in like.errors if NO_SPACE in e) if beyond.no_space else ()
-    speaks = (parse_release(told.version) or (0, 0, 0))[:2] >= (3, 6)
+    speaks = told.minor >= (3, 6)
     storage = f"{beyond.downgrade}.0" if beyond.downgrade else like.storage_version
     return replace(
         told,

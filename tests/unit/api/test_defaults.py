@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from etcd_operator.api.cluster import GROUP, KIND, PLURAL, VERSION, EtcdClusterSpec, Phase
+from etcd_operator.api.release import Version
 from etcd_operator.api.security import Tls
 from etcd_operator.core.objects.statefulset import DEFAULT_RESOURCES, render_resources
 from local.programs import etcd_versions
 
 DEFAULTS: dict[str, Any] = {
     "size": 3,
-    "version": "v3.5.35",
+    "version": Version("v3.5.35"),
     "repository": "quay.io/coreos/etcd",
     "security": None,
     "resources": None,
@@ -28,7 +29,7 @@ def test_defaults_of_the_spec(field: str) -> None:
 def test_a_new_cluster_gets_the_newest_patch_that_tests_run_with() -> None:
     """Of the minor version that it always had: another one is an upgrade, and a decision."""
     known = [version for version in etcd_versions() if version.startswith("v3.5.")]
-    assert EtcdClusterSpec().version == known[-1]
+    assert str(EtcdClusterSpec().version) == known[-1]
 
 
 def test_defaults_of_the_storage() -> None:
@@ -88,7 +89,7 @@ def test_phases() -> None:
 def test_the_image_tag_has_a_v_either_way(version: str) -> None:
     """Published images carry a leading v; manifests were written with and without."""
     spec = EtcdClusterSpec(version=version)
-    assert spec.etcd_image == "quay.io/coreos/etcd:v3.5.9"
+    assert str(spec.etcd_image) == "quay.io/coreos/etcd:v3.5.9"
     assert (spec.release, spec.minor) == ((3, 5, 9), (3, 5))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.image import IMAGE_REMEDY
 from etcd_operator.api.parse import parse_cluster
-from etcd_operator.api.validation import IMAGE_REMEDY, SOURCE_REMEDY, find_problems
+from etcd_operator.api.validation import SOURCE_REMEDY, find_problems
 from etcd_operator.json_types import Json
 from tests.builders.snapshots import raw_cluster
 
@@ -31,9 +32,23 @@ VERSION = (
 )
 EXISTS = {"key": "app", "operator": "Exists"}
 DISK = "spec.storage.size {} is not a size: use a positive quantity such as 10Gi."
+NO_VERSIONS: list[Any] = [
+    *("banana", "2.3.1", "3.4.9", "4.0.0", "3.5", "3.5.x", "v", "", "vv3.5.1", "3.5.21-1"),
+    "3.\N{ARABIC-INDIC DIGIT FIVE}.1",
+    *(3.5, None, True, ["3.5.1"], {"3.5.1": 1}, f"3.5.1-{'1' * 70}"),
+]
 AMOUNT = "use a quantity such as 10Gi or 500m"
 NO_AMOUNTS: list[Any] = [
-    *("ten", "10GiB", "", "10 Gi", "1Gi\n", "1e99999999", "9" * 100_000, "٣Gi"),
+    *(
+        "ten",
+        "10GiB",
+        "",
+        "10 Gi",
+        "1Gi\n",
+        "1e99999999",
+        "9" * 100_000,
+        "\N{ARABIC-INDIC DIGIT THREE}Gi",
+    ),
     *(True, ["1Gi"], {"1Gi": 1}, float("nan"), float("inf")),
 ]
 NO_CERTIFICATE = (
@@ -96,10 +111,7 @@ ISSUERS: list[tuple[Json, str]] = [
 
 BAD: list[tuple[Json, str, str]] = [
     *(({"size": size}, "spec.size", SIZE.format(size)) for size in (2, -1, 4, 10, 11)),
-    *(
-        ({"version": version}, "spec.version", VERSION.format(version))
-        for version in ("banana", "2.3.1", "3.4.9", "4.0.0", "3.5", "3.5.x", "v", "", "vv3.5.1")
-    ),
+    *(({"version": version}, "spec.version", VERSION.format(version)) for version in NO_VERSIONS),
     ({"version": "3.5.21\n"}, "spec.version", VERSION.format("3.5.21\n")),
     *(({"storage": {"size": size}}, "spec.storage.size", DISK.format(size)) for size in ("0", -1)),
     *(

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from etcd_operator.api.quantity import Quantity
+from etcd_operator.api.release import Version
 from etcd_operator.core.actions import (
     Action,
     AddLearner,
@@ -45,7 +46,7 @@ from etcd_operator.core.reasons.reason import Reason
 
 UID, VERSION, CLUSTER = "u", "7", 0xC
 WHY = "the spec changed"
-RESTORE = RestoreRecord(Stage.STOP, "r", CLUSTER, 3, (0, 1, 2), (), "v3.6.1")
+RESTORE = RestoreRecord(Stage.STOP, "r", CLUSTER, 3, (0, 1, 2), (), Version("v3.6.1"))
 LEAF = Leaf("db-client-tls", "db-client-ca", "db", ())
 APPLY = ApplyObject("Service", "db", "", "", WHY, {})
 PASSWORD = PasswordSecret("ann-password", UID, VERSION)

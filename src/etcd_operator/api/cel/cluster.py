@@ -13,17 +13,15 @@ from typing import Final
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
 from etcd_operator.api.duration import DURATION_FORM
 from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
+from etcd_operator.api.image import IMAGE_FORM, IMAGE_REMEDY, TAGGED_VERSION
 from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.release import SAFE_FOR_36
 from etcd_operator.api.validation import (
     ANNOTATION_REPLACE,
-    IMAGE_FORM,
-    IMAGE_REMEDY,
     NAME_FORM,
     NAME_LENGTH,
     SOURCE_REMEDY,
     SOURCES_OF_DATA,
-    TAGGED_VERSION,
     TIME_OF_DAY,
 )
 from etcd_operator.json_types import Json

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.release import NO_VERSION, Version
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import MOST_MEMBERS
 from etcd_operator.core.model.numbers import read_identity
@@ -64,7 +65,7 @@ class RestoreRecord:
     size: int
     members: tuple[int, ...]
     disks: tuple[OldDisk, ...] = ()
-    version: str = ""
+    version: Version = NO_VERSION
 
     def at(self, stage: Stage) -> RestoreRecord:
         """The same at another stage."""
@@ -72,7 +73,11 @@ class RestoreRecord:
 
     def write(self) -> str:
         """The text of the annotation."""
-        shown = {"stage": self.stage.value, "cluster_id": format_id(self.cluster_id)}
+        shown = {
+            "stage": self.stage.value,
+            "cluster_id": format_id(self.cluster_id),
+            "version": self.version.text,
+        }
         return json.dumps({**asdict(self), **shown}, separators=(",", ":"))
 
     @property
@@ -124,7 +129,7 @@ def read_record(text: str) -> RestoreRecord | None:
             size=_check_number(known["size"], 1, MOST_MEMBERS),
             members=tuple(_check_ordinal(ordinal) for ordinal in known["members"]),
             disks=tuple(_read_disk(disk) for disk in known["disks"]),
-            version=_check_text(known["version"]),
+            version=Version(_check_text(known["version"])),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

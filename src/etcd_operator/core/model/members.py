@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from etcd_operator.api.release import Minor, Release, parse_minor, parse_release
+from etcd_operator.api.release import Minor, Release, Version
 
 # How etcd lists an active alarm among the errors of a status: Go's text form of an AlarmMember.
 _ALARM: Final = re.compile("(?:memberID:([0-9]{1,20}) )?alarm:([A-Z]{1,32})")
@@ -98,10 +98,10 @@ class MemberStatus:
 
     def __post_init__(self) -> None:
         """Parse the versions, once."""
-        object.__setattr__(self, "release", parse_release(self.version))
-        object.__setattr__(self, "minor", parse_minor(self.version))
-        object.__setattr__(self, "storage_minor", parse_minor(self.storage_version))
-        object.__setattr__(self, "downgrade_minor", parse_minor(self.downgrade_target))
+        object.__setattr__(self, "release", Version(self.version).release)
+        object.__setattr__(self, "minor", Version(self.version).minor)
+        object.__setattr__(self, "storage_minor", Version(self.storage_version).minor)
+        object.__setattr__(self, "downgrade_minor", Version(self.downgrade_target).minor)
 
     @property
     def alarms(self) -> frozenset[tuple[str, int]]:

@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
+from etcd_operator.api.image import Image
+from etcd_operator.api.release import Version
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.certificates.state import Credential, Trusted
 from etcd_operator.core.in_place_restore.record import find_restore_record
@@ -164,17 +166,17 @@ class Snapshot:
         return None if live is None else int(live.body.get("spec", {}).get("replicas", 0))
 
     @property
-    def template_version(self) -> str:
+    def template_version(self) -> Version:
         """The version that the StatefulSet's template is to run; empty without one."""
-        return read_version(self.statefulset.body) if self.statefulset else ""
+        return read_version(self.statefulset.body if self.statefulset else {})
 
     @property
-    def template_image(self) -> str:
+    def template_image(self) -> Image:
         """The image of etcd in the StatefulSet's template; empty without one."""
-        return read_image(self.statefulset.body) if self.statefulset else ""
+        return read_image(self.statefulset.body if self.statefulset else {})
 
     @property
-    def kept_image(self) -> str | None:
+    def kept_image(self) -> Image | None:
         """The image to stay with while another version waits; None: that of repository and tag."""
         live = self.statefulset
         named = self.cluster.spec.image or (live and ANNOTATION_IMAGE_VERSION in live.annotations)

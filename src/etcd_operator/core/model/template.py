@@ -7,16 +7,19 @@ Pod.
 
 from __future__ import annotations
 
+from etcd_operator.api.image import Image
 from etcd_operator.api.quantity import Quantity, read_quantity
+from etcd_operator.api.release import Version
 from etcd_operator.core.model.naming import ANNOTATION_IMAGE_VERSION
 from etcd_operator.json_types import Json
 
 
-def read_image(statefulset: Json) -> str:
+def read_image(statefulset: Json) -> Image:
     """Return the image of the container with etcd; empty without one."""
     template = (statefulset.get("spec") or {}).get("template") or {}
     containers = (template.get("spec") or {}).get("containers") or ()
-    return next((str(c.get("image") or "") for c in containers if c.get("name") == "etcd"), "")
+    found = (str(c.get("image") or "") for c in containers if c.get("name") == "etcd")
+    return Image(next(found, ""))
 
 
 def read_disk_size(statefulset: Json) -> Quantity | None:
@@ -26,8 +29,11 @@ def read_disk_size(statefulset: Json) -> Quantity | None:
     return read_quantity(((spec.get("resources") or {}).get("requests") or {}).get("storage"))
 
 
-def read_version(statefulset: Json) -> str:
-    """Return the version that the template runs: as recorded, else the tag of its image."""
+def read_version(statefulset: Json) -> Version:
+    """Return the version that the template runs: as recorded, else the tag of its image.
+
+    It is empty without one.
+    """
     annotations = (statefulset.get("metadata") or {}).get("annotations") or {}
     recorded = annotations.get(ANNOTATION_IMAGE_VERSION)
-    return str(recorded) if recorded else read_image(statefulset).rpartition(":")[2]
+    return Version(str(recorded)) if recorded else read_image(statefulset).version

@@ -233,7 +233,7 @@ def _spread_over_nodes(naming: Naming) -> Json:
 def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
     return {
         "name": "etcd",
-        "image": spec.etcd_image,
+        "image": str(spec.etcd_image),
         "imagePullPolicy": "IfNotPresent",
         "command": ["/usr/local/bin/etcd"],
         "args": [f"--config-file={CONFIG_MOUNT}/$(POD_NAME).yaml"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_settings
-from etcd_operator.api.release import parse_release
+from etcd_operator.api.release import Version
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.snapshot import EffectiveSpec, Snapshot
@@ -30,7 +30,7 @@ def find_effective_spec(snapshot: Snapshot) -> EffectiveSpec:
     asked = snapshot.cluster.spec
     restored, kept = _find_version_restored(snapshot), find_version_to_keep(snapshot)
     if (restored or kept) and find_problems(snapshot.cluster):
-        restored = kept = ""
+        restored = kept = None
     if restored:
         before = _at_version(snapshot, asked, restored)
         return EffectiveSpec(before, before)
@@ -39,22 +39,24 @@ def find_effective_spec(snapshot: Snapshot) -> EffectiveSpec:
     return EffectiveSpec(spec, rendered, held_version=asked.tag if kept else "")
 
 
-def _find_version_restored(snapshot: Snapshot) -> str:
-    """The version of the etcd cluster whose disks would come back; empty if none would."""
+def _find_version_restored(snapshot: Snapshot) -> Version | None:
+    """The version of the etcd cluster whose disks would come back; None if none would."""
     restore = find_restore_record(snapshot.cluster)
     if restore is None or restore.retired is not None:
-        return ""
+        return None
     # Without a record of it, what the user asks for may be what ran.
-    return restore.version if parse_release(restore.version) else snapshot.cluster.spec.version
+    return restore.version if restore.version.release else snapshot.cluster.spec.version
 
 
-def _at_version(snapshot: Snapshot, spec: EtcdClusterSpec, version: str) -> EtcdClusterSpec:
+def _at_version(
+    snapshot: Snapshot, spec: EtcdClusterSpec, version: Version | None
+) -> EtcdClusterSpec:
     """The spec with this version, and without settings that only the version it asks for knows.
 
     Those would keep the members of this version from starting.
     """
-    release = parse_release(version)
-    if release is None or release == spec.release:
+    release = version.release if version else None
+    if version is None or release is None or release == spec.release:
         return spec
     config = spec.etcd_config
     if config and config.extra_args:

@@ -44,8 +44,8 @@ def _has_data(snapshot: Snapshot) -> bool:
 
 def _refuse_version(action: ApplyObject, snapshot: Snapshot) -> str | None:
     live = snapshot.statefulset
-    before = read_version(live.body if live else {})
-    after = read_version(action.manifest)
+    before = read_version(live.body if live else {}).text
+    after = read_version(action.manifest).text
     answers = {f"v{probe.status.version}" for probe in snapshot.probes.values() if probe.status}
     if before in ("", after) or after in answers or _is_verified_backup(snapshot, after):
         return None

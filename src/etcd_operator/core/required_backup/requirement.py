@@ -13,8 +13,7 @@ from typing import Final
 
 from etcd_operator.api.backup import EtcdBackupSpec
 from etcd_operator.api.cluster import GROUP, VERSION
-from etcd_operator.api.release import parse_release
-from etcd_operator.api.validation import VERSION_FORM
+from etcd_operator.api.release import Version
 from etcd_operator.core.model.naming import LABEL_MANAGED_BY, MANAGED_BY
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.required_backup.state import BackupState
@@ -72,8 +71,8 @@ def waits_for_deletion(snapshot: Snapshot) -> bool:
     return bool(asked and left) and formed and not is_taken(snapshot, DELETION)
 
 
-def find_version_to_keep(snapshot: Snapshot) -> str:
-    """Return the tag to stay with until the backup before the upgrade is taken; empty for none.
+def find_version_to_keep(snapshot: Snapshot) -> Version | None:
+    """Return the version to stay with until the backup before the upgrade is taken, if any.
 
     All else goes on as if nobody had asked for another version: members heal, join and leave.
     """
@@ -83,28 +82,29 @@ def find_version_to_keep(snapshot: Snapshot) -> str:
         or cluster.deleting
         or snapshot.recorded_cluster_id is None
     ):
-        return ""
-    wanted, running = cluster.spec.tag, _find_version(snapshot)
-    return "" if running == wanted or is_taken(snapshot, wanted) else running
+        return None
+    wanted, running = cluster.spec.version, _find_version(snapshot)
+    same = running is not None and running.tag == wanted.tag
+    return None if same or is_taken(snapshot, wanted.tag) else running
 
 
-def _find_version(snapshot: Snapshot) -> str:
-    """The version that is to stay: what members run, else the template's; empty if unknown.
+def _find_version(snapshot: Snapshot) -> Version | None:
+    """The version that is to stay: what members run, else the template's; None if unknown.
 
     What members say comes first: a template that somebody has edited is no upgrade.
     """
     recorded = snapshot.recorded_cluster_id
     answers = [probe.status for probe in snapshot.probes.values() if probe.status]
-    said = {f"v{answer.version}" for answer in answers if answer.cluster_id == recorded}
-    known = {tag for tag in said if VERSION_FORM.fullmatch(tag)}
-    if snapshot.cluster.spec.tag in known:
-        return snapshot.cluster.spec.tag
+    said = {Version(f"v{answer.version}") for answer in answers if answer.cluster_id == recorded}
+    known = [version for version in said if version.is_plain]
+    asked = Version(snapshot.cluster.spec.tag)
+    if asked in known:
+        return asked
     if known:
-        return max(known, key=lambda tag: parse_release(tag) or ())
+        return max(known, key=lambda version: version.release or ())
     if snapshot.pods and not any(pod.ever_ran for pod in snapshot.pods):
-        return ""  # what was asked for never ran: whoever takes it back changes nothing
-    tag = snapshot.template_version
-    return tag if VERSION_FORM.fullmatch(tag) else ""
+        return None  # what was asked for never ran: whoever takes it back changes nothing
+    return snapshot.template_version if snapshot.template_version.is_plain else None
 
 
 def render_backup(snapshot: Snapshot, risk: str, spec: EtcdBackupSpec) -> Json:

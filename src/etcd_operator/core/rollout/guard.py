@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etcd_operator.api.release import parse_minor
+from etcd_operator.api.release import Version
 from etcd_operator.core.actions import ApplyObject, SetDowngrade
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.template import read_version
@@ -13,7 +13,7 @@ def refuse_downgrade(action: SetDowngrade, snapshot: Snapshot) -> str | None:
     if not action.target:
         return None
     told = {p.status.member_id: p.status for p in snapshot.probes.values() if p.status}
-    major, minor = parse_minor(f"{action.target}.0")
+    major, minor = Version(f"{action.target}.0").minor
     for member in snapshot.members:
         if member.is_learner or member.id not in told:
             return "a member is joining or does not answer"
@@ -24,9 +24,9 @@ def refuse_downgrade(action: SetDowngrade, snapshot: Snapshot) -> str | None:
 
 def refuse_unreadable(action: ApplyObject, snapshot: Snapshot) -> str | None:
     """No Pod may start on a disk whose member says that a later version has to read it."""
-    wanted = parse_minor(read_version(action.manifest))
+    wanted = read_version(action.manifest).minor
     live = snapshot.statefulset
-    if not any(wanted) or (live and parse_minor(read_version(live.body)) == wanted):
+    if not any(wanted) or (live and read_version(live.body).minor == wanted):
         return None
     for ordinal, probe in snapshot.probes.items():
         status = probe.status

@@ -7,7 +7,7 @@ read. What forces the snapshots that 3.7 needs is the same, taken back when they
 from __future__ import annotations
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.release import DOWN_FROM, DOWN_TO
+from etcd_operator.api.release import DOWN_FROM, DOWN_TO, Version
 from etcd_operator.core.actions import SetDowngrade
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.quorum import all_serve, serving_ids
@@ -30,7 +30,7 @@ def refuse_image(snapshot: Snapshot) -> Decision | None:
     lie = find_lie(snapshot)
     if lie is None or snapshot.recorded_cluster_id is None:
         return None
-    spec, runs = snapshot.spec, ".".join(map(str, lie.release))
+    spec, runs = snapshot.spec, Version.of(lie.release)
     verb = "run" if len(lie.members) > 1 else "runs"
     return Decision(
         reason=attention.VERSION_DIFFERS,

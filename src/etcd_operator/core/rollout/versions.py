@@ -17,7 +17,7 @@ from etcd_operator.api.release import (
     SAFE_FOR_36,
     Minor,
     Release,
-    parse_release,
+    Version,
 )
 from etcd_operator.core.model.members import MemberStatus
 from etcd_operator.core.model.naming import ANNOTATION_VERSION
@@ -60,7 +60,7 @@ def read_record(snapshot: Snapshot) -> Record | None:
 def parse_record(text: str) -> Record | None:
     """Read the annotation; None for an empty one, and for one that nobody can read."""
     ran, _, log = text.partition(" ")
-    release, oldest = parse_release(ran), parse_release(f"{log}.0")
+    release, oldest = Version(ran).release, Version(f"{log}.0").release
     return Record(release, oldest[:2]) if release and oldest else None
 
 
@@ -125,7 +125,7 @@ class Lie:
 
 def find_lie(snapshot: Snapshot) -> Lie | None:
     """Return what members with Pods of the present template run, if that is not its version."""
-    claimed = parse_release(snapshot.template_version)
+    claimed = snapshot.template_version.release
     found: dict[str, Release] = {}
     for seat in snapshot.seats():
         status = seat.probe.status if seat.probe else None
@@ -147,7 +147,7 @@ def find_obstacle(snapshot: Snapshot, spec: EtcdClusterSpec) -> Obstacle | None:
     lie = find_lie(snapshot)
     if lie and spec.etcd_image == snapshot.template_image:
         return None  # no version is wanted but the one that is there: the spec calls it otherwise
-    template = lie.release if lie else parse_release(snapshot.template_version)
+    template = lie.release if lie else snapshot.template_version.release
     if not seen and template:
         seen.append(template)  # without a record, nothing else says what ran
     if not seen or snapshot.recorded_cluster_id is None:
@@ -156,9 +156,10 @@ def find_obstacle(snapshot: Snapshot, spec: EtcdClusterSpec) -> Obstacle | None:
     if spec.minor > lowest[:2] and (refused := _refuse_upgrade(spec, lowest)):
         return Obstacle(refused)
     if spec.minor < highest[:2] and (spec.minor, highest[:2]) != (DOWN_TO, DOWN_FROM):
+        ran = Version.of(highest)
         return Obstacle(
-            f"spec.version {spec.version} is older than {_name(highest)}, which members run, and "
-            f"etcd cannot go back from there: keep {_name(highest)} or a later one."
+            f"spec.version {spec.version} is older than {ran}, which members run, and etcd cannot "
+            f"go back from there: keep {ran} or a later one."
         )
     if template and template[:2] == spec.minor:
         return None  # it was found possible before, and is under way
@@ -172,16 +173,16 @@ def find_obstacle(snapshot: Snapshot, spec: EtcdClusterSpec) -> Obstacle | None:
 
 
 def _refuse_upgrade(spec: EtcdClusterSpec, lowest: Release) -> str | None:
-    major, minor = lowest[:2]
+    (major, minor), ran = lowest[:2], Version.of(lowest)
     if spec.minor > (major, minor + 1):
         return (
-            f"spec.version {spec.version} is more than one minor version above {_name(lowest)}, "
+            f"spec.version {spec.version} is more than one minor version above {ran}, "
             f"which members ran last: upgrade to {major}.{minor + 1} first."
         )
     if lowest < SAFE_FOR_36:
         return (
-            f"spec.version {spec.version} is not safe to upgrade to from {_name(lowest)}, because "
-            f"removed members may come back: upgrade to {_name(SAFE_FOR_36)} or later first."
+            f"spec.version {spec.version} is not safe to upgrade to from {ran}, because "
+            f"removed members may come back: upgrade to {Version.of(SAFE_FOR_36)} or later first."
         )
     return None
 
@@ -197,17 +198,13 @@ def _is_log_new(snapshot: Snapshot, record: Record | None) -> bool:
     return record is not None and record.log >= DOWN_FROM and settled and all_answer(snapshot)
 
 
-def _name(release: Release) -> str:
-    return ".".join(map(str, release))
-
-
-def find_version_before(snapshot: Snapshot, spec: EtcdClusterSpec) -> str:
-    """Return the version to stay with while the spec's cannot follow; empty if it can."""
+def find_version_before(snapshot: Snapshot, spec: EtcdClusterSpec) -> Version | None:
+    """Return the version to stay with while the spec's cannot follow; None if it can."""
     if find_obstacle(snapshot, spec) is None:
-        return ""
+        return None
     record, kept = read_record(snapshot), snapshot.template_version
     if lie := find_lie(snapshot):
-        kept = _name(lie.release)
-    if parse_release(kept) is None and record:
-        kept = _name(record.release)
-    return kept if parse_release(kept) else ""
+        kept = Version.of(lie.release)
+    if kept.release is None and record:
+        kept = Version.of(record.release)
+    return kept if kept.release else None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from etcd_operator.api.release import Minor, parse_minor
+from etcd_operator.api.release import Minor, Version
 from etcd_operator.core.tasks.backup.manifest import ENCRYPTED_FORMAT, FORMAT
 from etcd_operator.errors import TaskError
 
@@ -55,7 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     @property
     def minor(self) -> Minor:
         """Major and minor version of the etcd that made it."""
-        return parse_minor(self.etcd_version)
+        return Version(self.etcd_version).minor
 
 
 def write_manifest(manifest: Manifest) -> bytes:

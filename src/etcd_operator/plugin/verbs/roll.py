@@ -99,16 +99,16 @@ def _check(cluster: Json, to: str) -> list[str]:
 
     The API server and the operator check the version again.
     """
-    from etcd_operator.api.release import parse_minor, parse_release
+    from etcd_operator.api.release import Version
     from etcd_operator.plugin.clusters import conditions_of, is_good, members_of
     from etcd_operator.plugin.console import say
     from etcd_operator.plugin.version_paths import list_followers
 
     followers = list_followers([m["version"] for m in members_of(cluster) if m.get("version")])
     say(f"Versions that may follow: {', '.join(followers) or 'unknown, no member says its own'}")
-    if to and parse_release(to) is None:
+    if to and Version(to).release is None:
         raise PluginError(f"{to} is no version of etcd: use one such as v3.6.16.", Exit.INVALID)
-    minor = ".".join(map(str, parse_minor(to)))
+    minor = ".".join(map(str, Version(to).minor))
     if to and followers and f"{minor}.x" not in followers:
         raise PluginError(
             f"{to} cannot follow what members run: first go to one of {', '.join(followers)}.",

@@ -142,7 +142,7 @@ def measure(snapshot: Snapshot, status: EtcdClusterStatus) -> tuple[Sample, ...]
 def _measure_members(snapshot: Snapshot, status: EtcdClusterStatus) -> Iterator[Sample]:
     spec, voters = snapshot.spec, voter_ids(snapshot)
     nodes = {snapshot.naming.member(pod.ordinal): pod.node for pod in snapshot.pods}
-    yield Sample(INFO, 1, (spec.version, status.cluster_id))
+    yield Sample(INFO, 1, (spec.version.text, status.cluster_id))
     yield Sample(SIZE, spec.size)
     yield Sample(MEMBERS, status.replicas)
     yield Sample(READY_MEMBERS, status.ready_replicas)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from etcd_operator.api.cluster import Phase
+from etcd_operator.api.release import Version
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ApplyObject, RecordRestore
 from etcd_operator.core.bootstrap.rule import must_see_claims
@@ -138,8 +139,8 @@ def test_undone_the_members_run_what_can_read_their_disks() -> None:
     begun = plan(wished(before())).actions[0]
     assert isinstance(begun, RecordRestore)
     assert begun.following
-    assert begun.following.version == "v3.5.21"
-    record = replace(RECORD.at(Stage.STOP), version="v3.5.21")
+    assert begun.following.version == Version("v3.5.21")
+    record = replace(RECORD.at(Stage.STOP), version=Version("v3.5.21"))
     later = with_spec(at(Stage.STOP, before()), version="3.6.16")
     annotations = {**later.cluster.annotations, ANNOTATION_RECORD: record.write()}
     (apply,) = plan(with_cluster(later, annotations=annotations)).actions

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from etcd_operator.api.release import Version
 from etcd_operator.core.actions import ApplyObject, RemoveMember
 from etcd_operator.core.in_place_restore.record import (
     ANNOTATION_RECORD,
@@ -54,7 +55,7 @@ def waiting(version: str, **spec: Any) -> Snapshot:
 
 def with_record(snapshot: Snapshot, version: str) -> Snapshot:
     """The restore's record has this version of the earlier cluster."""
-    record = replace(find_restore_record(snapshot.cluster) or RECORD, version=version)
+    record = replace(find_restore_record(snapshot.cluster) or RECORD, version=Version(version))
     return with_cluster(snapshot, annotations={ANNOTATION_RECORD: record.write()})
 
 

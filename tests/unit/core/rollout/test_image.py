@@ -66,7 +66,7 @@ def template(snapshot: Snapshot) -> tuple[str, str]:
     applied = {a.kind: a.manifest for a in plan(snapshot).actions if isinstance(a, ApplyObject)}
     live = snapshot.statefulset
     made = applied.get("StatefulSet") or (live.body if live else {})
-    return read_image(made), read_version(made)
+    return str(read_image(made)), str(read_version(made))
 
 
 FIRES = (
@@ -165,7 +165,7 @@ def test_the_record_rolls_nobody() -> None:
     assert before
     assert after
     assert before.body["spec"]["template"] == after.body["spec"]["template"]
-    assert [read_version(each.body) for each in (before, after)] == [f"v{OLD}", f"v{MIDDLE}"]
+    assert [read_version(each.body).text for each in (before, after)] == [f"v{OLD}", f"v{MIDDLE}"]
 
 
 def test_an_image_that_runs_something_else_is_called_by_its_name() -> None:
@@ -197,7 +197,7 @@ def test_without_the_statefulset_nothing_starts_that_may_not() -> None:
         for a in correct_objects(gone, choose_layout(gone))
         if isinstance(a, ApplyObject) and a.kind == "StatefulSet"
     )
-    assert (read_image(made), read_version(made)) == (TAGGED, f"v{OLD}")
+    assert (str(read_image(made)), str(read_version(made))) == (TAGGED, f"v{OLD}")
 
 
 def test_an_upgrade_that_waits_for_its_backup_keeps_the_image() -> None:

@@ -211,7 +211,7 @@ def etcd_step(work: Work, name: str, command: list[str], *, disk: str = "") -> J
         mounts.append({"name": "data", "mountPath": disk})
     return {
         "name": name,
-        "image": work.cluster.etcd_image,
+        "image": str(work.cluster.etcd_image),
         "imagePullPolicy": "IfNotPresent",
         "command": command,
         "terminationMessagePolicy": "FallbackToLogsOnError",

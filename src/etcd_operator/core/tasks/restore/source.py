@@ -9,7 +9,7 @@ from typing import Final
 
 from etcd_operator.api.backup import BackupSource, EtcdBackup, TaskPhase
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec, EtcdClusterStatus
-from etcd_operator.api.release import parse_release
+from etcd_operator.api.release import NO_VERSION, Version
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec
 from etcd_operator.api.storage import BackupEncryption, S3Access
 from etcd_operator.api.validation import find_problems
@@ -56,7 +56,7 @@ class Source:
 
     url: str
     access: Access
-    version: str = ""
+    version: Version = NO_VERSION
     encryption: BackupEncryption | None = None
     only_encrypted: bool = False
 
@@ -102,7 +102,7 @@ def find_source(view: RestoreView, spec: EtcdRestoreSpec) -> Source:
     return Source(
         pinned,
         _check_access(destination, f"the field of EtcdBackup {backup.name}"),
-        backup.status.etcd_version,
+        Version(backup.status.etcd_version),
         spec.encryption or (backup.spec.encryption if backup.spec else None),
         only_encrypted=known or spec.encryption is not None,
     )
@@ -155,7 +155,7 @@ def choose_template(view: RestoreView, spec: EtcdRestoreSpec, source: Source) ->
         TaskPhase.FAILED,
         restores.INVALID_SPEC,
         "The EtcdCluster that was backed up does not exist any more: set spec.clusterTemplate, "
-        f"with version v{source.version} or later.",
+        f"with version {source.version.tag} or later.",
     )
 
 
@@ -204,11 +204,11 @@ def check_template(
 
 def check_version(source: Source, spec: EtcdClusterSpec, field: str) -> None:
     """Refuse a cluster too old to read the backup, as far as is known; raises Stop."""
-    made_by = parse_release(source.version.partition("-")[0])
+    made_by = source.version.release
     if made_by is not None and spec.minor < made_by[:2]:
         raise Stop(
             TaskPhase.FAILED,
             restores.NEWER_ETCD,
             f"The backup was made by etcd {source.version}, which {spec.version} cannot read: "
-            f"set {field} to v{source.version} or later.",
+            f"set {field} to {source.version.tag} or later.",
         )
