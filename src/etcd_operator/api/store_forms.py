@@ -41,6 +41,21 @@ REGION_REMEDY: Final = "use letters, digits and dashes, such as eu-central-1"
 BUCKET_REMEDY: Final = "use letters, digits, dots and dashes"
 ACCOUNT_REMEDY: Final = "use letters and digits"
 
+# The fields that become part of the name of a host.
+HOST_FIELDS: Final = {
+    "region": (REGION, REGION_REMEDY),
+    "account": (ACCOUNT, ACCOUNT_REMEDY),
+    "bucket": (BUCKET, BUCKET_REMEDY),
+    "container": (BUCKET, BUCKET_REMEDY),
+}
+
+
+def find_field_problem(field: str, value: str) -> str:
+    """Return what is wrong with one of HOST_FIELDS, as half a sentence; empty for nothing."""
+    form, remedy = HOST_FIELDS[field]
+    wrong = f"is part of a host name and cannot be: {remedy}"
+    return "" if re.fullmatch(form, value) else wrong
+
 
 def find_endpoint_problem(endpoint: str) -> str:
     """Return what is wrong with the URL of a service, as half a sentence; empty for nothing."""

@@ -5,18 +5,12 @@ The API server's rules refuse the same; these also see objects that are older th
 
 from __future__ import annotations
 
-import re
-
 from etcd_operator.api.storage import AzureAccess, LocalAccess, S3Access
 from etcd_operator.api.store_forms import (
-    ACCOUNT,
-    ACCOUNT_REMEDY,
-    BUCKET,
-    BUCKET_REMEDY,
+    HOST_FIELDS,
     IDENTITY_REMEDY,
-    REGION,
-    REGION_REMEDY,
     find_endpoint_problem,
+    find_field_problem,
     is_azure,
 )
 from etcd_operator.core.tasks.jobs.job import Access
@@ -41,16 +35,8 @@ def find_store_problem(access: Access, field: str) -> str:
         and not is_azure(access.endpoint)
     ):
         return f"{field}.endpoint {access.endpoint[:100]} {IDENTITY_REMEDY}."
-    for name, form, remedy in _FORMS:
+    for name in HOST_FIELDS:
         value = str(getattr(access, name, ""))
-        if value and not re.fullmatch(form, value):
-            return f"{field}.{name} {value[:100]} is part of a host name and cannot be: {remedy}."
+        if value and (problem := find_field_problem(name, value)):
+            return f"{field}.{name} {value[:100]} {problem}."
     return ""
-
-
-_FORMS = (
-    ("region", REGION, REGION_REMEDY),
-    ("account", ACCOUNT, ACCOUNT_REMEDY),
-    ("bucket", BUCKET, BUCKET_REMEDY),
-    ("container", BUCKET, BUCKET_REMEDY),
-)

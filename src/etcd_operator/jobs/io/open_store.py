@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any, Final
 
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 
 from etcd_operator.api.store_forms import (
-    ACCOUNT,
-    ACCOUNT_REMEDY,
-    BUCKET,
-    BUCKET_REMEDY,
     IDENTITY_REMEDY,
-    REGION,
-    REGION_REMEDY,
     find_endpoint_problem,
+    find_field_problem,
     is_azure,
 )
 from etcd_operator.core.tasks.jobs.paths import STORE
@@ -40,21 +34,21 @@ def open_store(bucket: str, access: Access) -> ObjectStore:
     """Open a bucket; raises TaskError where a Secret is missing or a name is none."""
     match access:
         case S3Access():
-            _check("bucket", bucket, BUCKET, BUCKET_REMEDY)
+            _check("bucket", bucket)
             return _open_s3(bucket, access)
         case GcsAccess():
-            _check("bucket", bucket, BUCKET, BUCKET_REMEDY)
+            _check("bucket", bucket)
             return _open_gcs(bucket, access)
         case AzureAccess():
-            _check("container", bucket, BUCKET, BUCKET_REMEDY)
+            _check("container", bucket)
             return _open_azure(bucket, access)
         case LocalAccess():
             return LocalStore(STORE)
 
 
-def _check(field: str, value: str, form: str, remedy: str) -> None:
-    if not re.fullmatch(form, value):
-        raise TaskError(f"{field} {value[:80]} is part of a host name and cannot be: {remedy}.")
+def _check(field: str, value: str) -> None:
+    if problem := find_field_problem(field, value):
+        raise TaskError(f"{field} {value[:80]} {problem}.")
 
 
 def _check_endpoint(endpoint: str) -> None:
@@ -65,7 +59,7 @@ def _check_endpoint(endpoint: str) -> None:
 def _open_s3(bucket: str, access: S3Access) -> ObjectStore:
     _check_endpoint(access.endpoint)
     if access.region:
-        _check("region", access.region, REGION, REGION_REMEDY)
+        _check("region", access.region)
     client: Any = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=120)}
     if access.endpoint.startswith("http://"):
         client["allow_http"] = True
@@ -101,7 +95,7 @@ def _open_gcs(bucket: str, access: GcsAccess) -> ObjectStore:
 
 def _open_azure(container: str, access: AzureAccess) -> ObjectStore:
     _check_endpoint(access.endpoint)
-    _check("account", access.account, ACCOUNT, ACCOUNT_REMEDY)
+    _check("account", access.account)
     config: Any = {"account_name": access.account}
     client: Any = {}
     if access.endpoint:
