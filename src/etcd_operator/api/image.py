@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
-
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from typing import TYPE_CHECKING, Any, Final
 
 from etcd_operator.api.release import Version
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 _NAME: Final = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _REGISTRY: Final = "[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/"
@@ -68,6 +69,9 @@ class Image:
     @classmethod
     def __get_pydantic_core_schema__(cls, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
         """A text in JSON, parsed where it comes in."""
+        # The Jobs know versions as well, and start without pydantic.
+        from pydantic_core import core_schema
+
         return core_schema.no_info_plain_validator_function(
             _read_field, serialization=core_schema.to_string_ser_schema()
         )

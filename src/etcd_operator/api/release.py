@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 Release = tuple[int, int, int]
 Minor = tuple[int, int]
@@ -84,6 +85,9 @@ class Version:
     @classmethod
     def __get_pydantic_core_schema__(cls, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
         """A text in JSON, parsed where it comes in."""
+        # The Jobs know versions as well, and start without pydantic.
+        from pydantic_core import core_schema
+
         return core_schema.no_info_plain_validator_function(
             _read_field, serialization=core_schema.to_string_ser_schema()
         )
