@@ -92,6 +92,15 @@ def test_architecture_lists_the_rules_in_order() -> None:
     ]
 
 
+def test_architecture_names_every_guard_at_an_invariant() -> None:
+    """A guard is called as in the metric of vetoes and in `explain`."""
+    section = (PROJECT / "ARCHITECTURE.md").read_text().partition("\n## Safety\n")[2]
+    cells = re.findall(r"^\| [^|]+ \| [^|]+ \| ([^|]*) \|", section, re.MULTILINE)
+    named = {name for cell in cells for name in re.findall(r"`([a-z-]+)`", cell)}
+    source = (PROJECT / "src/etcd_operator/core/guards/__init__.py").read_text()
+    assert named == set(re.findall(r'^ +yield "([a-z-]+)"', source, re.MULTILINE))
+
+
 def test_architecture_lists_the_decisions_in_order() -> None:
     """Every page of `docs/adr` is in the list, under its number."""
     section = (PROJECT / "ARCHITECTURE.md").read_text().partition("\n## Decisions\n")[2]
