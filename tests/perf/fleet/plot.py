@@ -30,14 +30,17 @@ def draw(runs: Sequence[Json], path: Path) -> None:
             known = [(run["clusters"], find(run, name)) for run in runs]
             points = [(count, value) for count, value in known if value is not None]
             panel.plot(*zip(*points, strict=True), marker="o", color=OURS_COLOR)
-            panel.axhline(target, color=TARGET_COLOR, linestyle="--", linewidth=1)
+            panel.axhline(
+                target, color=TARGET_COLOR, linestyle="--", linewidth=1, label="target for 1000"
+            )
             for count, value in points:
                 panel.annotate(
                     f"{value:g}", (count, value), textcoords="offset points", xytext=(0, 6)
                 )
             panel.set_title(title, loc="left", fontsize=10)
             panel.set_xlabel("clusters of three")
-            panel.set_ylim(bottom=0)
-            panel.margins(x=0.12, y=0.2)
+            panel.margins(x=0.12)
+            panel.set_ylim(0, 1.25 * max([target, *(value for _, value in points)]))
             panel.spines[["top", "right"]].set_visible(False)
+        panel.legend(frameon=False, fontsize=8, loc="lower right")
         figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
