@@ -49,12 +49,6 @@ def main(words: list[str]) -> int:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     options.output.mkdir(parents=True, exist_ok=True)
-    results: Json = {
-        "began": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": describe_machine(),
-        "commit": describe_commit(),
-        "runs": [],
-    }
     for count in options.clusters:
         try:
             with tempfile.TemporaryDirectory(prefix="fleet-") as directory:
@@ -62,19 +56,34 @@ def main(words: list[str]) -> int:
         except NotStarted as error:
             print(error, file=sys.stderr)
             return 1
-        results["runs"].append(run)
-        path = options.output / "fleet.json"
-        path.write_text(json.dumps(results, indent=1) + "\n")
-        if "rest" in run:
-            draw(results["runs"], options.output / "fleet.svg")
-        print(f"written: {path}")
+        for path in keep(run, options.output):
+            print(f"written: {path}")
     return 0
+
+
+def keep(run: Json, directory: Path) -> list[Path]:
+    """Write a run beside those of other numbers of clusters, and the picture of all."""
+    numbers, picture = directory / "fleet.json", directory / "fleet.svg"
+    before = json.loads(numbers.read_text())["runs"] if numbers.exists() else []
+    others = [other for other in before if other["clusters"] != run["clusters"]]
+    runs = sorted([*others, run], key=lambda each: int(each["clusters"]))
+    machine = describe_machine()
+    del machine["load_average"]  # each run has its own
+    numbers.write_text(json.dumps({"machine": machine, "runs": runs}, indent=1) + "\n")
+    draw(runs, picture)
+    return [numbers, picture]
 
 
 async def measure(count: int, phases: list[str], directory: Path) -> Json:
     """Measure one number of clusters."""
     plane = ControlPlane(directory)
-    run: Json = {"clusters": count, "pace_ms": measure_pace()}
+    run: Json = {
+        "clusters": count,
+        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": describe_commit(),
+        "load_average": round(os.getloadavg()[0], 1),
+        "pace_ms": measure_pace(),
+    }
     try:
         _say(f"{count} clusters: starting the control plane")
         await asyncio.to_thread(plane.up)

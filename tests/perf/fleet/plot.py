@@ -29,7 +29,8 @@ def draw(runs: Sequence[Json], path: Path) -> None:
         for panel, (name, title, target) in zip(figure.subplots(1, 3), PANELS, strict=True):
             known = [(run["clusters"], find(run, name)) for run in runs]
             points = [(count, value) for count, value in known if value is not None]
-            panel.plot(*zip(*points, strict=True), marker="o", color=OURS_COLOR)
+            counts, values = [count for count, _ in points], [value for _, value in points]
+            panel.plot(counts, values, marker="o", color=OURS_COLOR)
             panel.axhline(
                 target, color=TARGET_COLOR, linestyle="--", linewidth=1, label="target for 1000"
             )
@@ -40,7 +41,7 @@ def draw(runs: Sequence[Json], path: Path) -> None:
             panel.set_title(title, loc="left", fontsize=10)
             panel.set_xlabel("clusters of three")
             panel.margins(x=0.12)
-            panel.set_ylim(0, 1.25 * max([target, *(value for _, value in points)]))
+            panel.set_ylim(0, 1.25 * max([target, *values]))
             panel.spines[["top", "right"]].set_visible(False)
         panel.legend(frameon=False, fontsize=8, loc="lower right")
         figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")

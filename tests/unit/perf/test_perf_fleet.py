@@ -11,6 +11,7 @@ import pytest
 
 from docs import fleet_results
 from etcd_operator.json_types import Json
+from tests.perf.fleet.__main__ import keep
 from tests.perf.fleet.clusters import is_settled
 from tests.perf.fleet.figures import (
     Reading,
@@ -116,9 +117,9 @@ def test_when_a_cluster_is_settled(status: Json, settled: bool) -> None:
 
 def results(**rest: Any) -> Json:
     """Results with one run of which only the rest was measured."""
-    run = {"clusters": 50, "rest": {"passes_per_second": 45.4, **rest}}
-    machine = {"cores": 2, "load_average": 1.3}
-    return {"began": "2026-03-04T05:06:07+00:00", "machine": machine, "runs": [run]}
+    began, passes = "2026-03-04T05:06:07+00:00", {"passes_per_second": 45.4}
+    run = {"clusters": 50, "began": began, "load_average": 1.3, "rest": {**passes, **rest}}
+    return {"machine": {"cores": 2}, "runs": [run]}
 
 
 def test_the_section_has_what_was_measured_and_nothing_else(
@@ -132,6 +133,7 @@ def test_the_section_has_what_was_measured_and_nothing_else(
     assert "| Clusters | 50 |" in text
     assert "| passes per second | 45.4 |" in text
     assert "| resident memory | 101.5 MB |" in text
+    assert "| load average when it began | 1.3 |" in text
     assert "| create: all Running | - |" in text
 
 
@@ -143,3 +145,16 @@ def test_the_picture_is_the_same_for_the_same_numbers(tmp_path: Path) -> None:
     for picture in pictures:
         draw(runs, picture)
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
+
+
+def test_a_run_stands_beside_those_of_other_numbers(tmp_path: Path) -> None:
+    """A thousand take their time: each number may have its own run, and the last one counts."""
+    for count, passes in ((200, 1.0), (50, 2.0), (200, 3.0)):
+        run = {"clusters": count, "rest": {"passes_per_second": passes}}
+        numbers, picture = keep(run, tmp_path)
+    runs = json.loads(numbers.read_text())["runs"]
+    assert [(run["clusters"], run["rest"]["passes_per_second"]) for run in runs] == [
+        (50, 2.0),
+        (200, 3.0),
+    ]
+    assert picture.exists()
