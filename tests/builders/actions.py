@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Final, assert_never
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import (
@@ -142,6 +142,10 @@ def briefs(snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(brief(action) for action in plan(snapshot).actions)
 
 
+# Of a row that acts: another row of the file has the sentence, with other names and numbers.
+SAID: Final = ""
+
+
 @dataclass(frozen=True)
 class Fires:
     """A row: in this scene this rule decides, says this and does this, and nothing else."""
@@ -161,8 +165,10 @@ class Fires:
         decision = made.decision
         flags = {name for name in ("settled", "blocked") if getattr(decision, name)}
         flags |= set() if decision.corrects_objects else {"no upkeep"}
+        assert self.message or self.actions, "what only waits is told by its sentence"
+        message = self.message or decision.message
         seen = (made.rule, decision.reason, decision.message, decision.phase, flags)
-        wanted = (self.rule.__name__, self.reason, self.message, self.phase, set(self.flags))
+        wanted = (self.rule.__name__, self.reason, message, self.phase, set(self.flags))
         assert seen == wanted
         assert tuple(brief(action) for action in made.actions) == self.actions
 

@@ -24,7 +24,7 @@ from etcd_operator.core.auth.state import (
 )
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import routine
-from tests.builders.actions import Fires, Passes
+from tests.builders.actions import SAID, Fires, Passes
 from tests.builders.certificates import issue_all, secured
 from tests.builders.snapshots import CLUSTER_ID, formed, silent, with_spec
 
@@ -102,7 +102,7 @@ FIRES = (
         sync_auth,
         asked(AUTH, MORE),
         routine.SYNCING_AUTH,
-        "Updating users and roles: 5 changes left.",
+        SAID,
         Phase.RUNNING,
         (
             "Revoked from the role app the permission to read '/other'",
@@ -117,7 +117,7 @@ FIRES = (
         sync_auth,
         asked({**AUTH, "enabled": False}, DONE),
         routine.SYNCING_AUTH,
-        "Updating users and roles: 1 changes left.",
+        SAID,
         Phase.RUNNING,
         ("Disabled authentication",),
     ),
@@ -126,7 +126,7 @@ FIRES = (
         sync_auth,
         asked({**AUTH, "mode": "Additive"}, MORE),
         routine.SYNCING_AUTH,
-        "Updating users and roles: 3 changes left.",
+        SAID,
         Phase.RUNNING,
         (
             "Revoked from the role app the permission to read '/other'",
@@ -148,7 +148,7 @@ FIRES = (
         sync_auth,
         with_password(PasswordState.OTHER),
         routine.SYNCING_AUTH,
-        "Updating users and roles: 1 changes left.",
+        SAID,
         Phase.RUNNING,
         ("Set the password of the user web to that in Secret web-password",),
     ),
@@ -157,7 +157,7 @@ FIRES = (
         sync_auth,
         with_password(PasswordState.NONE),
         routine.SYNCING_AUTH,
-        "Updating users and roles: 2 changes left.",
+        SAID,
         Phase.RUNNING,
         (
             "Created the user web anew, with a password",
@@ -169,7 +169,7 @@ FIRES = (
         sync_auth,
         without_password(PasswordState.OTHER),
         routine.SYNCING_AUTH,
-        "Updating users and roles: 2 changes left.",
+        SAID,
         Phase.RUNNING,
         (
             "Created the user web anew, without a password",
@@ -181,7 +181,7 @@ FIRES = (
         sync_auth,
         with_password(None, enabled=False),
         routine.SYNCING_AUTH,
-        "Updating users and roles: 2 changes left.",
+        SAID,
         Phase.RUNNING,
         (
             "Set the password of the user web to that in Secret web-password",

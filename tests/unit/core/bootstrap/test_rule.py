@@ -12,7 +12,7 @@ from etcd_operator.core.model.decision import POD_START
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine
-from tests.builders.actions import Fires, Passes, flags
+from tests.builders.actions import SAID, Fires, Passes, flags
 from tests.builders.snapshots import (
     answer,
     begun,
@@ -112,7 +112,7 @@ FIRES = (
         bootstrap.bootstrap,
         new(3),
         routine.BOOTSTRAPPING,
-        "Bootstrapping 3 members: 0 running, 0 answering.",
+        SAID,
         Phase.CREATING,
         CREATE_ALL,
     ),

@@ -25,7 +25,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.status.conditions import judge
-from tests.builders.actions import Fires, Passes, briefs, flags
+from tests.builders.actions import SAID, Fires, Passes, briefs, flags
 from tests.builders.certificates import (
     LIFE,
     issue_all,
@@ -116,7 +116,7 @@ FIRES = (
         request_from_cert_manager,
         with_spec(asked(to_issue()), security={"tls": {}}),
         routine.REQUESTING_CERTIFICATES,
-        "Requesting certificates from cert-manager: db-server, db-client.",
+        SAID,
         Phase.CREATING,
         ("delete Certificate db-server", "delete Certificate db-client"),
         flags("no upkeep"),

@@ -20,7 +20,7 @@ from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.status.conditions import judge
 from etcd_operator.core.status.report import report
-from tests.builders.actions import Fires, Passes, flags
+from tests.builders.actions import SAID, Fires, Passes, flags
 from tests.builders.certificates import (
     LIFE,
     authority_id,
@@ -126,7 +126,7 @@ FIRES = (
         manage_certificates,
         with_spec(secured(), **GATEWAY),
         routine.ISSUING_CERTIFICATES,
-        "Issuing certificates: Secret db-server-tls.",
+        SAID,
         Phase.RUNNING,
         ("issue db-server-tls",),
         flags("no upkeep"),
@@ -136,7 +136,7 @@ FIRES = (
         manage_certificates,
         with_spec(issue_all(with_spec(secured(), **GATEWAY)), etcdConfig={}),
         routine.ISSUING_CERTIFICATES,
-        "Issuing certificates: Secret db-server-tls.",
+        SAID,
         Phase.RUNNING,
         ("issue db-server-tls",),
         flags("no upkeep"),

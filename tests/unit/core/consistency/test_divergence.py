@@ -20,7 +20,7 @@ from etcd_operator.core.plan.planner import plan, predict
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.status.conditions import judge
 from etcd_operator.core.storage.maintenance import report_divergence
-from tests.builders.actions import Fires, Passes, briefs, flags
+from tests.builders.actions import SAID, Fires, Passes, briefs, flags
 from tests.builders.diverging import (
     REMEDY,
     asked,
@@ -81,7 +81,7 @@ FIRES = (
         replace_stuck_members,
         differing("bbaaa"),
         routine.REPLACING_STUCK_MEMBER,
-        "Member db-0 has other data than the majority at revision 110: replacing it.",
+        SAID,
         Phase.SCALING,
         replacement(0, "lead 0>2"),
     ),
@@ -90,7 +90,7 @@ FIRES = (
         replace_stuck_members,
         led_by(differing("bacaa"), 2),
         routine.REPLACING_STUCK_MEMBER,
-        "Member db-2 has other data than the majority at revision 110: replacing it.",
+        SAID,
         Phase.SCALING,
         replacement(2, "lead 2>1"),
     ),
@@ -138,7 +138,7 @@ FIRES = (
         replace_stuck_members,
         asked(asked(differing("abc"), 0), 1),
         routine.REPLACING_STUCK_MEMBER,
-        "Member db-0 is to be replaced, as its Pod's annotation says: replacing it.",
+        SAID,
         Phase.SCALING,
         ("lead 0>2", *replacement_on_record(0)),
     ),
@@ -147,7 +147,7 @@ FIRES = (
         replace_stuck_members,
         with_spec(differing("baa"), size=1),
         routine.REPLACING_STUCK_MEMBER,
-        "Member db-0 has other data than the majority at revision 110: replacing it.",
+        SAID,
         Phase.SCALING,
         replacement(0, "lead 0>1"),
     ),
@@ -156,7 +156,7 @@ FIRES = (
         replace_stuck_members,
         settled(with_spec(differing("aba"), size=5)),
         routine.REPLACING_STUCK_MEMBER,
-        "Member db-1 has other data than the majority at revision 110: replacing it.",
+        SAID,
         Phase.SCALING,
         replacement_on_record(1),
     ),

@@ -14,7 +14,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import choose_layout, plan, predict
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.storage.maintenance import report_alarms, report_divergence
-from tests.builders.actions import Fires, flags
+from tests.builders.actions import SAID, Fires, flags
 from tests.builders.diverging import REMEDY, asked, compared, differing, replacement_on_record
 from tests.builders.quorum_loss import with_note
 from tests.builders.snapshots import CLUSTER_ID, formed, led_by, member_id, settled
@@ -66,7 +66,7 @@ FIRES = (
         replace_stuck_members,
         asked(replaced_before(led_by(differing("aba"), 1), 1), 0),
         routine.REPLACING_STUCK_MEMBER,
-        "Member db-0 is to be replaced, as its Pod's annotation says: replacing it.",
+        SAID,
         Phase.SCALING,
         replacement_on_record(0),
     ),

@@ -15,7 +15,7 @@ from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, events, routine
-from tests.builders.actions import Fires, Passes, flags
+from tests.builders.actions import SAID, Fires, Passes, flags
 from tests.builders.snapshots import (
     UID,
     change_child,
@@ -106,7 +106,7 @@ FIRES = (
         delete.delete_cluster,
         deleted(formed(1), FINALIZER, "foregroundDeletion"),
         routine.DELETING,
-        "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to be deleted.",
+        SAID,
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
         flags("no upkeep"),
@@ -138,7 +138,7 @@ FIRES = (
         delete.delete_cluster,
         deleted(change_claim(formed(1), 0, finalizers=(FOREIGN,))),
         routine.DELETING,
-        "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to be deleted.",
+        SAID,
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
         flags("no upkeep"),

@@ -15,7 +15,7 @@ from etcd_operator.core.model.decision import OUTSIDE_CHANGE
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine
-from tests.builders.actions import Fires, Passes, briefs, flags
+from tests.builders.actions import SAID, Fires, Passes, briefs, flags
 from tests.builders.snapshots import (
     UID,
     change_child,
@@ -89,7 +89,7 @@ FIRES = (
         delete.delete_cluster,
         deleted(change_pod(change_claim(formed(1), 0, deleting=True), 0, deleting=True)),
         routine.DELETING,
-        "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to be deleted.",
+        SAID,
         Phase.DELETING,
         ("delete StatefulSet db",),
         flags("no upkeep"),
@@ -109,7 +109,7 @@ FIRES = (
         delete.delete_cluster,
         deleted(earlier_disk()),
         routine.DELETING,
-        "Every object is deleted.",
+        SAID,
         Phase.DELETING,
         ("finalizer off",),
         flags("no upkeep"),
@@ -119,7 +119,7 @@ FIRES = (
         delete.delete_cluster,
         deleted(new(3, paused=True)),
         routine.DELETING,
-        "Every object is deleted.",
+        SAID,
         Phase.DELETING,
         ("finalizer off",),
         flags("no upkeep"),

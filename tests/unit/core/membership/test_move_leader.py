@@ -13,7 +13,7 @@ from etcd_operator.core.model.requests import ANNOTATION_MOVE_LEADER, write_time
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import routine
-from tests.builders.actions import Fires, Passes
+from tests.builders.actions import SAID, Fires, Passes
 from tests.builders.snapshots import (
     NOW,
     change_pod,
@@ -55,7 +55,7 @@ FIRES = (
         move_leader,
         asked(led_by(formed(3), 2), "db-0"),
         routine.MOVING_LEADER,
-        "Leadership goes to db-0, because that was asked for.",
+        SAID,
         Phase.RUNNING,
         ("lead 2>0",),
     ),

@@ -12,7 +12,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.membership import promote as promote
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import routine
-from tests.builders.actions import Fires, Passes
+from tests.builders.actions import SAID, Fires, Passes
 from tests.builders.snapshots import NOW, formed, growing, with_learner, with_spec
 
 
@@ -38,7 +38,7 @@ FIRES = (
         promote.promote,
         unseen(growing(3, 5), 3),
         routine.PROMOTING_LEARNER,
-        "Learner db-3 is catching up.",
+        SAID,
         Phase.SCALING,
         ("promote 3", "label db-3 voter"),
     ),

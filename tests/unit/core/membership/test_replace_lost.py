@@ -15,7 +15,7 @@ from etcd_operator.core.membership.scale import grow
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan, predict
 from etcd_operator.core.reasons import routine
-from tests.builders.actions import Fires, Passes, brief
+from tests.builders.actions import SAID, Fires, Passes, brief
 from tests.builders.lost_members import WIPED, ended
 from tests.builders.snapshots import (
     change_claim,
@@ -63,7 +63,7 @@ FIRES = (
         replace_lost_members,
         ended(led_by(formed(3), 2), 0, WIPED),
         routine.REPLACING_MEMBER,
-        "Member db-0 lost its data: replacing it.",
+        SAID,
         Phase.SCALING,
         ("remove 0", "add 0", "apply ConfigMap db-config", "label db-0 learner"),
     ),
@@ -72,7 +72,7 @@ FIRES = (
         replace_lost_members,
         silent(ended(formed(5), 1, WIPED), 2),
         routine.REPLACING_MEMBER,
-        "Member db-1 lost its data: replacing it.",
+        SAID,
         Phase.SCALING,
         ("remove 1", "add 1", "apply ConfigMap db-config", "label db-1 learner"),
     ),
@@ -104,7 +104,7 @@ FIRES = (
             deleting=True,
         ),
         routine.REPLACING_MEMBER,
-        "Member db-1 lost its disk: replacing it.",
+        SAID,
         Phase.SCALING,
         ("remove 1", "add 1", "apply ConfigMap db-config"),
     ),

@@ -20,7 +20,7 @@ from etcd_operator.core.model.live_objects import NodeState, PodProblem, Probe
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan, predict
 from etcd_operator.core.reasons import attention, routine
-from tests.builders.actions import Fires, Passes, flags
+from tests.builders.actions import SAID, Fires, Passes, flags
 from tests.builders.lost_members import AFFINITY, LONG_AGO, homeless, on
 from tests.builders.snapshots import (
     NOW,
@@ -105,7 +105,7 @@ FIRES = (
         replace_stuck_members,
         homeless(formed(3), 1, host=NodeState.DOWN),
         routine.REPLACING_STUCK_MEMBER,
-        "Member db-1 has its disk on a node that cannot be used: replacing it.",
+        SAID,
         Phase.SCALING,
         REPLACED,
     ),
@@ -162,7 +162,7 @@ FIRES = (
             recovery={"memberReplacementDelay": "30s"},
         ),
         routine.REPLACING_STUCK_MEMBER,
-        "Member db-1 has its disk on a node that cannot be used: replacing it.",
+        SAID,
         Phase.SCALING,
         REPLACED,
     ),

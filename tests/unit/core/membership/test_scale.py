@@ -19,7 +19,7 @@ from etcd_operator.core.model.members import Member
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine
-from tests.builders.actions import Fires, Passes, briefs, flags
+from tests.builders.actions import SAID, Fires, Passes, briefs, flags
 from tests.builders.diverging import compared
 from tests.builders.scaling import KEPT, shrinking, shrunk
 from tests.builders.snapshots import (
@@ -110,7 +110,7 @@ FIRES = (
         scale.shrink,
         led_by(shrinking(3, 1), 2),
         routine.SCALING_IN,
-        "Scaling in from 3 to 1 members.",
+        SAID,
         Phase.SCALING,
         ("lead 2>0", "remove 2", "remove 1", GATE, PODS),
     ),
@@ -119,7 +119,7 @@ FIRES = (
         scale.shrink,
         with_spec(with_learner(growing(3, 5), 3), size=1),
         routine.SCALING_IN,
-        "Scaling in from 4 to 1 members.",
+        SAID,
         Phase.SCALING,
         ("remove 3", "remove 2", "remove 1", GATE, PODS),
     ),
@@ -128,7 +128,7 @@ FIRES = (
         scale.shrink,
         silent(shrinking(5, 3), 4),
         routine.SCALING_IN,
-        "Scaling in from 5 to 3 members.",
+        SAID,
         Phase.SCALING,
         ("remove 4", "remove 3", GATE, PODS),
     ),
@@ -171,7 +171,7 @@ FIRES = (
         scale.grow,
         growing(1, 3, "3.6.4"),
         routine.SCALING_OUT,
-        "Scaling out from 1 to 3 members.",
+        SAID,
         Phase.SCALING,
         ("add 1", GATE, PODS),
     ),
@@ -180,7 +180,7 @@ FIRES = (
         scale.announce_next_learner,
         with_learner(growing(1, 3, "3.6.4"), 1, serves=True, version="3.6.4"),
         routine.SCALING_OUT,
-        "Scaling out from 2 to 3 members.",
+        SAID,
         Phase.SCALING,
         ("add 2", GATE, PODS),
     ),
@@ -189,7 +189,7 @@ FIRES = (
         scale.grow,
         settled(without_claims(without_pods(without_member(formed(3), 1), 1), 1)),
         routine.SCALING_OUT,
-        "Scaling out from 2 to 3 members.",
+        SAID,
         Phase.SCALING,
         ("add 1", GATE),
     ),

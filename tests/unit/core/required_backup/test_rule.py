@@ -19,7 +19,7 @@ from etcd_operator.core.reasons import attention
 from etcd_operator.core.required_backup import rule as required_backup
 from etcd_operator.core.required_backup.guard import refuse_without_backup
 from etcd_operator.core.required_backup.state import BackupState
-from tests.builders.actions import Fires, Passes, brief, briefs, flags
+from tests.builders.actions import SAID, Fires, Passes, brief, briefs, flags
 from tests.builders.required_backups import NIGHTLY, leaving, pending, protected, taken, upgrading
 from tests.builders.snapshots import (
     NAMING,
@@ -98,7 +98,7 @@ FIRES = (
         required_backup.back_up_before_upgrade,
         held(taken("v3.5.35", created=NOW - timedelta(days=1))),
         attention.BACKUP_BEFORE_UPGRADE,
-        "The upgrade to v3.5.35 waits for a backup: one like EtcdBackup nightly is begun.",
+        SAID,
         Phase.UPGRADING,
         ("back up db-before-v3.5.35-45362c97",),
     ),
@@ -147,7 +147,7 @@ FIRES = (
         required_backup.back_up_before_deletion,
         replace(leaving(), pods=()),
         attention.BACKUP_BEFORE_DELETION,
-        "The deletion waits for a backup: one like EtcdBackup nightly is begun.",
+        SAID,
         Phase.DELETING,
         ("back up db-before-deletion-7c8c9cf9",),
         flags("no upkeep"),
@@ -157,7 +157,7 @@ FIRES = (
         required_backup.back_up_before_deletion,
         leaving(taken("deletion", mark="earlier-uid deletion")),
         attention.BACKUP_BEFORE_DELETION,
-        "The deletion waits for a backup: one like EtcdBackup nightly is begun.",
+        SAID,
         Phase.DELETING,
         ("back up db-before-deletion-7c8c9cf9",),
         flags("no upkeep"),

@@ -16,7 +16,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import routine
 from etcd_operator.core.rollout import failed_pods
-from tests.builders.actions import Fires, Passes, briefs, flags
+from tests.builders.actions import SAID, Fires, Passes, briefs, flags
 from tests.builders.snapshots import (
     NOW,
     answer,
@@ -166,7 +166,7 @@ FIRES = (
             problem=PodProblem("Unschedulable", "didn't satisfy existing pods anti-affinity rules"),
         ),
         routine.REPLACING_PODS,
-        "Replacing db-0: the spec was corrected.",
+        SAID,
         Phase.CREATING,
         ("delete Pod db-0",),
         flags("no upkeep"),

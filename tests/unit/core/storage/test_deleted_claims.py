@@ -20,7 +20,7 @@ from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.rollout import roll as roll
 from etcd_operator.core.status.conditions import judge
-from tests.builders.actions import Fires, Passes, briefs, flags
+from tests.builders.actions import SAID, Fires, Passes, briefs, flags
 from tests.builders.snapshots import (
     CLUSTER_ID,
     NAMING,
@@ -88,7 +88,7 @@ FIRES = (
         replace_stuck.replace_stuck_members,
         going(outdated(formed(3), 0, 1, 2), 1),
         routine.REPLACING_STUCK_MEMBER,
-        "Member db-1 has its data on data-db-1, which is being deleted: replacing it.",
+        SAID,
         Phase.SCALING,
         replacement(1),
     ),

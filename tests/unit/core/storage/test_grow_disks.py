@@ -18,7 +18,7 @@ from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import routine
 from etcd_operator.core.status.report import report
 from etcd_operator.core.storage.grow_disks import grow_disks, grow_full_disks, update_claim_template
-from tests.builders.actions import Fires, Passes
+from tests.builders.actions import SAID, Fires, Passes
 from tests.builders.snapshots import (
     begun,
     change_child,
@@ -94,7 +94,7 @@ FIRES = (
         update_claim_template,
         without_wishes(handed_down(owned(formed(3)))),
         routine.UPDATING_CLAIM_TEMPLATE,
-        "Updating the template of disks to come: spec.inheritedMetadata has changed.",
+        SAID,
         Phase.UPGRADING,
         ("delete StatefulSet db",),
     ),
@@ -112,7 +112,7 @@ FIRES = (
         grow_disks,
         to_grow("20Gi"),
         routine.GROWING_DISKS,
-        "Expanding the disks to 20Gi: data-db-0, data-db-1, data-db-2.",
+        SAID,
         Phase.UPGRADING,
         ("delete StatefulSet db",),
     ),
@@ -121,7 +121,7 @@ FIRES = (
         grow_disks,
         change_claim(to_grow(), 1, bound=False, capacity=""),
         routine.GROWING_DISKS,
-        "Expanding the disks to 20Gi: data-db-0, data-db-2.",
+        SAID,
         Phase.UPGRADING,
         ("resize data-db-0", "resize data-db-2"),
     ),
@@ -130,7 +130,7 @@ FIRES = (
         grow_full_disks,
         silent(to_grow(), 1, 2),
         routine.GROWING_DISKS,
-        "Expanding the disks to 20Gi: data-db-0, data-db-1, data-db-2.",
+        SAID,
         Phase.UPGRADING,
         ("resize data-db-0", "resize data-db-1", "resize data-db-2"),
     ),
@@ -139,7 +139,7 @@ FIRES = (
         grow_full_disks,
         with_spec(sized(begun(1), "1Mi", "1Mi"), storage={"size": "20Gi"}),
         routine.GROWING_DISKS,
-        "Expanding the disks to 20Gi: data-db-0.",
+        SAID,
         Phase.UPGRADING,
         ("resize data-db-0",),
     ),
