@@ -157,14 +157,14 @@ class Fires:
     message: str
     phase: Phase
     actions: tuple[str, ...] = ()
-    flags: frozenset[str] = field(default_factory=frozenset)  # settled, blocked, "no upkeep"
+    flags: frozenset[str] = field(default_factory=frozenset)  # settled, blocked, "no corrections"
 
     def check(self) -> None:
         """Plan the scene and compare everything a user or a server would see."""
         made = plan(self.scene)
         decision = made.decision
         flags = {name for name in ("settled", "blocked") if getattr(decision, name)}
-        flags |= set() if decision.corrects_objects else {"no upkeep"}
+        flags |= set() if decision.corrects_objects else {"no corrections"}
         assert self.message or self.actions, "what only waits is told by its sentence"
         message = self.message or decision.message
         seen = (made.rule, decision.reason, decision.message, decision.phase, flags)

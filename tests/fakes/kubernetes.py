@@ -41,7 +41,7 @@ class Request(NamedTuple):
         return self.verb not in READS
 
 
-class Weather(NamedTuple):
+class ApiFaults(NamedTuple):
     """What becomes of requests: the seconds until they take effect, and an error instead.
 
     `lost`: the request takes effect, and then the error is what comes back.
@@ -53,7 +53,7 @@ class Weather(NamedTuple):
     only_writes: bool = False
 
 
-FAIR = Weather()
+NO_FAULTS = ApiFaults()
 # When whatever waits for its finalizers was deleted.
 DELETED_AT = "2026-03-04T05:06:07Z"
 
@@ -74,7 +74,7 @@ class ApiServer:
         self.reads: list[Request] = []  # of single objects, as they were answered
         self.sent: list[tuple[str, Json]] = []  # what wrote, in words, and what it said
         self.delays: dict[str, float] = {}  # by the name of the object
-        self.weather = FAIR
+        self.faults = NO_FAULTS
         self.refusals: list[KubeError] = []  # of the next writes, one after the other
         self.admission: Callable[[Json], object] = lambda _: None  # changes what is applied
         self.pace = pace
@@ -88,9 +88,9 @@ class ApiServer:
         """What was asked, in words."""
         return [str(request) for request in self.requests]
 
-    def change(self, weather: Weather) -> None:
-        """The weather changes; open watches break when a storm begins."""
-        self.weather = weather
+    def change(self, faults: ApiFaults) -> None:
+        """Begin or end faults; open watches break with the first of them."""
+        self.faults = faults
         self._wake()
 
     def put(self, kind: Kind, name: str, body: Json | None = None, namespace: str = "") -> Json:
@@ -150,12 +150,12 @@ class InMemoryApi:
         if body is not None:
             server.sent.append((str(request), body))
         before, after = server.pace(self.who, verb)
-        weather = server.weather
-        if weather.only_writes and not request.writes:
+        faults = server.faults
+        if faults.only_writes and not request.writes:
             return request, after
-        await asyncio.sleep(before + weather.seconds + server.delays.get(name, 0.0))
-        if weather.error and not weather.lost:
-            raise weather.error()
+        await asyncio.sleep(before + faults.seconds + server.delays.get(name, 0.0))
+        if faults.error and not faults.lost:
+            raise faults.error()
         if request.writes and server.refusals:
             raise server.refusals.pop(0)
         return request, after
@@ -164,8 +164,8 @@ class InMemoryApi:
         request, after = arrived
         self.server.effects.append(request)
         await asyncio.sleep(after)
-        if self.server.weather.error and self.server.weather.lost:
-            raise self.server.weather.error()
+        if self.server.faults.error and self.server.faults.lost:
+            raise self.server.faults.error()
         return body
 
     def _insist(self, key: Key, uid: str | None, version: str | None) -> Json | None:
@@ -221,14 +221,14 @@ class InMemoryApi:
         """Yield what happens after a resourceVersion, until a storm comes."""
         await self._arrive("watch", kind)
         server, at = self.server, int(resource_version)
-        begun = server.weather
+        begun = server.faults
         while True:
             changed = server.changed
             for version, event, body in server.history:
                 if version > at and body["kind"] == kind.name:
                     yield WatchEvent(event, copy.deepcopy(body))
             at = server.version
-            if server.weather is not begun and not server.weather.only_writes:
+            if server.faults is not begun and not server.faults.only_writes:
                 raise KubeUnavailable("the connection broke")
             await changed.wait()
 

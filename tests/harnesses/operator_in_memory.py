@@ -1,4 +1,4 @@
-"""The operator but its process, on an API server in memory whose weather a test makes."""
+"""The operator but its process, on an API server in memory whose faults a test makes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OBJECTS = {
 
 
 class Stage:
-    """The operator on an API server whose weather the test makes."""
+    """The operator on an API server whose faults the test makes."""
 
     def __init__(self, members: int = 0) -> None:
         self.server = ApiServer()

@@ -112,7 +112,7 @@ from tests.builders.snapshots import (
 )
 from tests.builders.volumes import bound_volume
 from tests.fakes.clock import LoopClock
-from tests.fakes.kubernetes import FAIR, Weather
+from tests.fakes.kubernetes import NO_FAULTS, ApiFaults
 from tests.fakes.rights_api import Right, RightsApi
 from tests.unit.deleted_kinds import find_deleted_kinds
 
@@ -188,7 +188,7 @@ async def let_run(*parts: Any) -> None:
         assert isinstance(result, asyncio.CancelledError), result
 
 
-IN_VAIN = Weather(error=lambda: Conflict("it has changed", 409), only_writes=True)
+IN_VAIN = ApiFaults(error=lambda: Conflict("it has changed", 409), only_writes=True)
 
 
 async def perform_everything(api: RightsApi) -> None:
@@ -199,8 +199,8 @@ async def perform_everything(api: RightsApi) -> None:
     clock = LoopClock()
     stores = CertificateSecrets(api, clock), AuthCache(clock), PasswordSecrets(api, clock)
     performer = ActionHandlers(api, Caches(api), pool(), *stores)
-    for weather in (FAIR, IN_VAIN):
-        api.server.change(weather)
+    for faults in (NO_FAULTS, IN_VAIN):
+        api.server.change(faults)
         for action in every_action():
             with contextlib.suppress(Conflict, NotFound):
                 await performer.perform(action, formed(3))
@@ -222,8 +222,8 @@ async def perform_every_task(api: RightsApi) -> None:
         SetRestoreFinalizer("x", "u", "1", ()),
     ]
     assert {type(action) for action in actions} == set(get_args(TaskAction)), "one has no sample"
-    for weather in (FAIR, IN_VAIN):
-        api.server.change(weather)
+    for faults in (NO_FAULTS, IN_VAIN):
+        api.server.change(faults)
         for action in actions:
             with contextlib.suppress(Conflict):
                 await performer.perform(action, NAMING.namespace)

@@ -17,7 +17,7 @@ from etcd_operator.plugin.change import find_lost
 from etcd_operator.runtime.kubernetes.api import BACKUPS, CLAIMS, CLUSTERS
 from tests.builders.plugin import Terminal
 from tests.builders.snapshots import formed
-from tests.fakes.kubernetes import Weather
+from tests.fakes.kubernetes import ApiFaults
 from tests.fakes.user_api import NAMESPACE, put_cluster, put_pods
 
 LABEL = {"labels": {"etcd.etcd.io/cluster": "db"}}
@@ -308,7 +308,7 @@ def test_a_refused_change_is_one_sentence_and_its_exit_code(
     def fail() -> Any:
         return error
 
-    terminal.server.change(Weather(error=fail, only_writes=True))
+    terminal.server.change(ApiFaults(error=fail, only_writes=True))
     ended = terminal.type("scale", "db", "5")
     assert (ended.code, ended.out) == (code, "")
     assert said in ended.err

@@ -56,7 +56,7 @@ FIRES = (
         "The cluster is not created while spec.size is 0.",
         Phase.STOPPED,
         (),
-        flags("no upkeep", "settled"),
+        flags("no corrections", "settled"),
     ),
     Fires(
         "disks that a restore has not filled are waited for",
@@ -66,7 +66,7 @@ FIRES = (
         "An EtcdRestore fills the disks, 3 of which exist; then the members start.",
         Phase.CREATING,
         (),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the mark of another restore is none",
@@ -76,7 +76,7 @@ FIRES = (
         "An EtcdRestore fills the disks, 1 of which exist; then the members start.",
         Phase.CREATING,
         (),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "restored disks are started from",
@@ -95,7 +95,7 @@ FIRES = (
         "data-db-0 exists, but no record of how it was formed." + REMEDY,
         Phase.CREATING,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "remains that are going are waited for",
@@ -105,7 +105,7 @@ FIRES = (
         "db-1 exists, but no record of how it was formed. They are being deleted.",
         Phase.CREATING,
         (),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "a new cluster's objects are created together",

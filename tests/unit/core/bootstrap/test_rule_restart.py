@@ -76,7 +76,7 @@ FIRES = (
         "start.",
         Phase.CREATING,
         (STOP,),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "once nothing can start, the disks go",
@@ -86,7 +86,7 @@ FIRES = (
         SAID,
         Phase.CREATING,
         tuple(f"delete PersistentVolumeClaim data-db-{o}" for o in range(3)),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "once the disks are gone, the record goes",
@@ -96,7 +96,7 @@ FIRES = (
         SAID,
         Phase.CREATING,
         BEGIN_ANEW,
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "so does a corrected storage class",
@@ -107,7 +107,7 @@ FIRES = (
         "member could start.",
         Phase.CREATING,
         (STOP,),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "so does a corrected disk size",
@@ -118,7 +118,7 @@ FIRES = (
         "start.",
         Phase.CREATING,
         (STOP,),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "so does a corrected storage class of a volumeClaimTemplate",
@@ -129,7 +129,7 @@ FIRES = (
         "member could start.",
         Phase.CREATING,
         (STOP,),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "so does one that is left to the default",
@@ -140,7 +140,7 @@ FIRES = (
         "any member could start.",
         Phase.CREATING,
         (STOP,),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "so does another correction of a volumeClaimTemplate",
@@ -154,7 +154,7 @@ FIRES = (
         "could start.",
         Phase.CREATING,
         (STOP,),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "so does what a volumeClaimTemplate asks for no more",
@@ -164,7 +164,7 @@ FIRES = (
         SAID,
         Phase.CREATING,
         (STOP,),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
 )
 

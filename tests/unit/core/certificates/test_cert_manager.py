@@ -99,7 +99,7 @@ FIRES = (
         "Requesting certificates from cert-manager: db-server, db-client.",
         Phase.CREATING,
         ("apply Certificate db-server", "apply Certificate db-client"),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "one that was deleted comes back",
@@ -109,7 +109,7 @@ FIRES = (
         "Requesting certificates from cert-manager: db-client.",
         Phase.RUNNING,
         ("apply Certificate db-client",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "a spec that was corrected before it was carried out wants none",
@@ -119,7 +119,7 @@ FIRES = (
         SAID,
         Phase.CREATING,
         ("delete Certificate db-server", "delete Certificate db-client"),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "cert-manager is not installed",
@@ -129,7 +129,7 @@ FIRES = (
         MISSING,
         Phase.FAILED,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "cert-manager is not there to answer",
@@ -139,7 +139,7 @@ FIRES = (
         f"{UNISSUED}it has said nothing about it yet; does it run?",
         Phase.CREATING,
         (),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the issuer does not exist",
@@ -149,7 +149,7 @@ FIRES = (
         f'{UNISSUED}Referenced "ClusterIssuer" not found',
         Phase.CREATING,
         (),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "it has issued, and the Secret is not there",
@@ -159,7 +159,7 @@ FIRES = (
         "Secret db-server-tls, which cert-manager is to write, does not exist yet.",
         Phase.FAILED,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "an issuer cannot come to a cluster that is there",
@@ -171,7 +171,7 @@ FIRES = (
         "move the data.",
         Phase.RUNNING,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
 )
 PASSES = (

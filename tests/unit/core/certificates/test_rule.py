@@ -57,7 +57,7 @@ FIRES = (
             "issue db-client-tls",
             "issue db-peer-tls",
         ),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "between members only",
@@ -67,7 +67,7 @@ FIRES = (
         "Issuing certificates: Secret db-peer-ca, db-peer-tls.",
         Phase.CREATING,
         ("authority db-peer-ca", "issue db-peer-tls"),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "one that was deleted comes back",
@@ -77,7 +77,7 @@ FIRES = (
         "Issuing certificates: Secret db-peer-tls.",
         Phase.RUNNING,
         ("issue db-peer-tls",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "another name for clients",
@@ -87,7 +87,7 @@ FIRES = (
         "Issuing certificates: Secret db-server-tls.",
         Phase.RUNNING,
         ("issue db-server-tls",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "new authorities are wanted: nothing but they are made",
@@ -97,7 +97,7 @@ FIRES = (
         "Issuing certificates: Secret db-client-ca, db-peer-ca.",
         Phase.RUNNING,
         ("authority db-client-ca", "authority db-peer-ca"),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "plain text cannot become TLS",
@@ -108,7 +108,7 @@ FIRES = (
         "requested: client,peer): set it back, or create another cluster and move the data.",
         Phase.RUNNING,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "a Secret of our name is somebody else's",
@@ -119,7 +119,7 @@ FIRES = (
         "another name for the cluster.",
         Phase.FAILED,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "etcd's JSON gateway shows the server's certificate as a client's",
@@ -129,7 +129,7 @@ FIRES = (
         SAID,
         Phase.RUNNING,
         ("issue db-server-tls",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "and it is a server's alone where that is not wanted any more",
@@ -139,7 +139,7 @@ FIRES = (
         SAID,
         Phase.RUNNING,
         ("issue db-server-tls",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the user's Secret is not there",
@@ -150,7 +150,7 @@ FIRES = (
         "this namespace.",
         Phase.FAILED,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
 )
 

@@ -35,7 +35,7 @@ from tests.builders.snapshots import (
 
 SAYS = "Restoring a backup in place"
 UNDOING = "Undoing the restore in place: "
-QUIET = flags("no upkeep")
+QUIET = flags("no corrections")
 
 
 def with_gate_of(other: Snapshot, snapshot: Snapshot) -> Snapshot:
@@ -273,7 +273,7 @@ FIRES = (
         "was. PersistentVolumes with etcd.etcd.io/quarantined-from hold the earlier data.",
         Phase.FAILED,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "every member serves: the old volumes go",

@@ -59,7 +59,7 @@ FIRES = (
         STAYS,
         Phase.DELETING,
         ("finalizer off",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "what it has orphaned stays, though its finalizer was never seen",
@@ -69,7 +69,7 @@ FIRES = (
         STAYS,
         Phase.DELETING,
         ("finalizer off",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the finalizer is let go once",
@@ -79,7 +79,7 @@ FIRES = (
         STAYS,
         Phase.DELETING,
         (),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "what stays needs no backup before",
@@ -89,7 +89,7 @@ FIRES = (
         STAYS,
         Phase.DELETING,
         ("finalizer off",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "one object without an owner is no wish to leave all",
@@ -99,7 +99,7 @@ FIRES = (
         "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to be deleted.",
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "a deletion in the foreground is one as any other",
@@ -109,7 +109,7 @@ FIRES = (
         SAID,
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "without our finalizer nothing is touched",
@@ -119,7 +119,7 @@ FIRES = (
         "The operator is done; EtcdCluster db waits for foregroundDeletion.",
         Phase.DELETING,
         (),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "whose finalizer keeps a disk is said",
@@ -131,7 +131,7 @@ FIRES = (
         "it there has to take it off.",
         Phase.DELETING,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "a finalizer keeps nothing that nobody has deleted yet",
@@ -141,7 +141,7 @@ FIRES = (
         SAID,
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "and whose keeps a Pod",
@@ -158,7 +158,7 @@ FIRES = (
         "which is not the operator's: whoever put it there has to take it off.",
         Phase.DELETING,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
 )
 

@@ -72,7 +72,7 @@ FIRES = (
         "read: it says '0,1,2,3000000000'; put back what it was, or remove it to have it written "
         "anew.",
         Phase.RUNNING,
-        flags=flags("blocked", "no upkeep"),
+        flags=flags("blocked", "no corrections"),
     ),
     Fires(
         "everything of a deleted cluster goes, disks last",
@@ -82,7 +82,7 @@ FIRES = (
         "Waiting for StatefulSet db, Pod db-0, PersistentVolumeClaim data-db-0 to be deleted.",
         Phase.DELETING,
         ("delete StatefulSet db", "delete Pod db-0", "delete PersistentVolumeClaim data-db-0"),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "what is going already is only waited for",
@@ -92,7 +92,7 @@ FIRES = (
         SAID,
         Phase.DELETING,
         ("delete StatefulSet db",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "kept disks are not waited for",
@@ -102,7 +102,7 @@ FIRES = (
         "Every object is deleted.",
         Phase.DELETING,
         ("finalizer off",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "an earlier cluster's disk does not hold up the deletion",
@@ -112,7 +112,7 @@ FIRES = (
         SAID,
         Phase.DELETING,
         ("finalizer off",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "a paused cluster can be deleted",
@@ -122,7 +122,7 @@ FIRES = (
         SAID,
         Phase.DELETING,
         ("finalizer off",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "a new cluster with a bad spec fails",
@@ -132,7 +132,7 @@ FIRES = (
         "spec.size 2 is not possible: use 1, 3, 5, 7 or 9 members, or 0 to stop the cluster.",
         Phase.FAILED,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "a running cluster with a bad spec stays Running",
@@ -142,7 +142,7 @@ FIRES = (
         "spec.size 4 is not possible: use 1, 3, 5, 7 or 9 members, or 0 to stop the cluster.",
         Phase.RUNNING,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "a pause stops a resize",
@@ -152,7 +152,7 @@ FIRES = (
         "Nothing is changed while spec.paused is true.",
         Phase.RUNNING,
         (),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the finalizer comes before the first object",
@@ -162,7 +162,7 @@ FIRES = (
         "Adding the finalizer.",
         Phase.CREATING,
         ("finalizer on",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "somebody else's Service is not touched",
@@ -173,7 +173,7 @@ FIRES = (
         "another name for the cluster.",
         Phase.RUNNING,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "its own Service has lost its owner",
@@ -185,7 +185,7 @@ FIRES = (
         "anew, and no member restarts.",
         Phase.RUNNING,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "an earlier cluster's disk is not started on",
@@ -195,7 +195,7 @@ FIRES = (
         EARLIER + STUCK,
         Phase.FAILED,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "nor is a disk that nobody labelled",
@@ -205,7 +205,7 @@ FIRES = (
         EARLIER + STUCK,
         Phase.FAILED,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
     Fires(
         "an earlier disk that is going is waited for",
@@ -215,7 +215,7 @@ FIRES = (
         EARLIER + "They are being deleted; the cluster is created when they are gone.",
         Phase.CREATING,
         (),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "members of another cluster are left alone",
@@ -226,7 +226,7 @@ FIRES = (
         "until a person has looked at it.",
         Phase.FAILED,
         (),
-        flags("no upkeep", "blocked"),
+        flags("no corrections", "blocked"),
     ),
 )
 

@@ -94,7 +94,7 @@ FIRES = (
         "etcd has a member that this cluster did not add: f0 at http://stranger:2380. Remove it "
         "with `etcdctl member remove`. Nothing is changed until then.",
         Phase.RUNNING,
-        flags=flags("blocked", "no upkeep"),
+        flags=flags("blocked", "no corrections"),
     ),
     Fires(
         "5 to 3: both highest leave etcd one after the other, then Pods stop together",

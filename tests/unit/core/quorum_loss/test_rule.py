@@ -74,7 +74,7 @@ FIRES = (
         f"{KEPT} The last state of db-1, db-2 is unknown.",
         Phase.FAILED,
         ("apply ConfigMap db-config",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the most advanced member is kept",
@@ -84,7 +84,7 @@ FIRES = (
         "Recovering from db-4 at revision 97. The last state of db-1, db-2, db-3 is unknown.",
         Phase.FAILED,
         ("apply ConfigMap db-config",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "nobody serves: what is on the disks is compared",
@@ -94,7 +94,7 @@ FIRES = (
         SAID,
         Phase.FAILED,
         ("apply ConfigMap db-config",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "who started again has more than who serves",
@@ -104,7 +104,7 @@ FIRES = (
         SAID,
         Phase.FAILED,
         ("apply ConfigMap db-config",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "disks whose owners say that they are empty are not missed",
@@ -114,7 +114,7 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("apply ConfigMap db-config",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "a member that never had a disk has nothing to say",
@@ -124,7 +124,7 @@ FIRES = (
         f"{KEPT} The last state of db-1, db-2 is unknown.",
         Phase.FAILED,
         ("apply ConfigMap db-config",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the kept member started again: its disk is enough",
@@ -134,7 +134,7 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("quarantine data-db-1", "quarantine data-db-2"),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the StatefulSet runs it alone",
@@ -144,7 +144,7 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("apply StatefulSet db",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "disks are set aside when their Pods are gone",
@@ -154,7 +154,7 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("quarantine data-db-1", "quarantine data-db-2"),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "nothing of the others is left: that is recorded",
@@ -164,7 +164,7 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("apply ConfigMap db-config",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "a Pod that cannot end is waited for",
@@ -174,7 +174,7 @@ FIRES = (
         f"{KEPT} Waiting for Pods db-1 to end; if node-1 is gone, delete that Node.",
         Phase.FAILED,
         (),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "alone, it gets a template of its own",
@@ -184,7 +184,7 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("apply StatefulSet db",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "and a Pod of that template",
@@ -194,7 +194,7 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("delete Pod db-0",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "when it is the only member, that is recorded",
@@ -204,7 +204,7 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("apply ConfigMap db-config",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "then it gets the usual template",
@@ -214,7 +214,7 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("apply StatefulSet db",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "and a usual Pod",
@@ -224,7 +224,7 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("delete Pod db-0",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "only then is it over",
@@ -234,7 +234,7 @@ FIRES = (
         KEPT,
         Phase.FAILED,
         ("apply ConfigMap db-config",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the majority came back in time",
@@ -244,7 +244,7 @@ FIRES = (
         f"{KEPT} The majority came back.",
         Phase.FAILED,
         ("apply ConfigMap db-config",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the kept member has to run before a disk is set aside",
@@ -254,7 +254,7 @@ FIRES = (
         f"{KEPT} Waiting for it to run.",
         Phase.FAILED,
         (),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the kept disk is lost before anything was set aside",
@@ -264,7 +264,7 @@ FIRES = (
         f"{KEPT} Its disk is lost: another one.",
         Phase.FAILED,
         ("apply ConfigMap db-config",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the kept disk is lost when the others are set aside",
@@ -274,7 +274,7 @@ FIRES = (
         "The disk of db-0, which was to be kept, is lost as well. The volumes of the others were "
         "set aside; restore a backup into a new cluster, or one of them by hand.",
         Phase.FAILED,
-        flags=flags("blocked", "no upkeep"),
+        flags=flags("blocked", "no corrections"),
     ),
 )
 

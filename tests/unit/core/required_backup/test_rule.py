@@ -120,7 +120,7 @@ FIRES = (
         "The deletion waits for a backup: one like EtcdBackup nightly is begun.",
         Phase.DELETING,
         ("back up db-before-deletion-7c8c9cf9",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "and deletes nothing while it fails",
@@ -130,7 +130,7 @@ FIRES = (
         "The deletion waits for a backup: EtcdBackup db-before-deletion-1: Denied. "
         f"Mend that, {GONE}",
         Phase.DELETING,
-        flags=flags("no upkeep", "blocked"),
+        flags=flags("no corrections", "blocked"),
     ),
     Fires(
         "nor while the cluster cannot be backed up",
@@ -140,7 +140,7 @@ FIRES = (
         "The deletion waits for a backup: EtcdBackup db-before-deletion-1: No quorum. "
         f"Mend that, {GONE}",
         Phase.DELETING,
-        flags=flags("no upkeep", "blocked"),
+        flags=flags("no corrections", "blocked"),
     ),
     Fires(
         "a disk without its Pod can still be started and backed up",
@@ -150,7 +150,7 @@ FIRES = (
         SAID,
         Phase.DELETING,
         ("back up db-before-deletion-7c8c9cf9",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the backup of another cluster of the name does not count",
@@ -160,7 +160,7 @@ FIRES = (
         SAID,
         Phase.DELETING,
         ("back up db-before-deletion-7c8c9cf9",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
 )
 

@@ -105,7 +105,7 @@ def replaces(title: str, scene: Snapshot, *ordinals: int, phase: Phase = Phase.R
         f"Replacing {', '.join(names)}: the spec was corrected.",
         phase,
         tuple(f"delete Pod {name}" for name in names),
-        flags("no upkeep"),
+        flags("no corrections"),
     )
 
 
@@ -153,7 +153,7 @@ FIRES = (
         "Replacing db-2: the spec was corrected.",
         Phase.RUNNING,
         ("delete Pod db-2",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "the one that keeps the others from being scheduled",
@@ -169,7 +169,7 @@ FIRES = (
         SAID,
         Phase.CREATING,
         ("delete Pod db-0",),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "Pods are made anew when the one is replaced that kept them from a node",
@@ -179,7 +179,7 @@ FIRES = (
         "Replacing db-1, db-2: a node may take it now.",
         Phase.CREATING,
         ("delete Pod db-1", "delete Pod db-2"),
-        flags("no upkeep"),
+        flags("no corrections"),
     ),
     Fires(
         "a joiner that crashed before its gate opened is restarted",

@@ -112,7 +112,7 @@ FIRES = (
         "with its Pod. Set spec.size back until its member has a new disk.",
         Phase.RUNNING,
         (),
-        flags("blocked", "no upkeep"),
+        flags("blocked", "no corrections"),
     ),
     Fires(
         "a claim that somebody else made is not grown onto",

@@ -15,7 +15,7 @@ from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.errors import Conflict, KubeUnavailable
 from etcd_operator.json_types import Json
 from tests.builders.snapshots import NAMING
-from tests.fakes.kubernetes import FAIR, Request, Weather
+from tests.fakes.kubernetes import NO_FAULTS, ApiFaults, Request
 from tests.harnesses.operator_in_memory import OBJECTS, Stage, pod_of
 
 # Minutes of the loop's time are seconds of ours, but more on a busy machine.
@@ -30,11 +30,11 @@ ASKED_SECONDS = 7.0
 MOST_WRITES = 12
 MOST_READS = 60
 
-SLOW = Weather(seconds=5.0)
-CONFLICTS = Weather(error=lambda: Conflict("it has changed", 409), only_writes=True)
-THROTTLED = Weather(error=lambda: KubeUnavailable("slow down", 429, retry_after=ASKED_SECONDS))
-BROKEN = Weather(error=lambda: KubeUnavailable("internal error", 500))
-LOST = Weather(error=lambda: KubeUnavailable("no answer", 500), lost=True, only_writes=True)
+SLOW = ApiFaults(seconds=5.0)
+CONFLICTS = ApiFaults(error=lambda: Conflict("it has changed", 409), only_writes=True)
+THROTTLED = ApiFaults(error=lambda: KubeUnavailable("slow down", 429, retry_after=ASKED_SECONDS))
+BROKEN = ApiFaults(error=lambda: KubeUnavailable("internal error", 500))
+LOST = ApiFaults(error=lambda: KubeUnavailable("no answer", 500), lost=True, only_writes=True)
 STORMS = {
     "slow": SLOW,
     "409": CONFLICTS,
@@ -57,7 +57,7 @@ def busiest_minute(requests: list[Request], begun: float) -> int:
 
 
 @pytest.mark.parametrize("storm", STORMS.values(), ids=STORMS)
-async def test_a_cluster_is_created_in_a_storm_or_after_it(storm: Weather) -> None:
+async def test_a_cluster_is_created_in_a_storm_or_after_it(storm: ApiFaults) -> None:
     stage = Stage()
     async with stage.run():
         stage.server.change(storm)
@@ -66,7 +66,7 @@ async def test_a_cluster_is_created_in_a_storm_or_after_it(storm: Weather) -> No
         await asyncio.sleep(STORM_SECONDS)
         assert busiest_minute(stage.since(begun, writes=True), begun) <= MOST_WRITES
         assert busiest_minute(stage.since(begun, writes=False), begun) <= MOST_READS
-        stage.server.change(FAIR)
+        stage.server.change(NO_FAULTS)
         await asyncio.sleep(RECOVERY_SECONDS)
         assert stage.names() == OBJECTS
     (cluster,) = stage.server.find("EtcdCluster")
@@ -95,7 +95,7 @@ async def test_who_is_told_to_wait_waits() -> None:
 
 
 @pytest.mark.parametrize("storm", STORMS.values(), ids=STORMS)
-async def test_a_cluster_shrinks_in_a_storm_without_losing_anybody_else(storm: Weather) -> None:
+async def test_a_cluster_shrinks_in_a_storm_without_losing_anybody_else(storm: ApiFaults) -> None:
     """etcd answers all the while: members leave it, and their Pods stop when that can be said."""
     stage = Stage(members=5)
     async with stage.run():
@@ -109,7 +109,7 @@ async def test_a_cluster_shrinks_in_a_storm_without_losing_anybody_else(storm: W
         stage.ask_for(3)
         await asyncio.sleep(STORM_SECONDS)
         assert busiest_minute(stage.since(begun, writes=True), begun) <= MOST_WRITES
-        stage.server.change(FAIR)
+        stage.server.change(NO_FAULTS)
         await asyncio.sleep(RECOVERY_SECONDS)
         assert [m.id & 0xF for m in stage.members.lines] == [0, 1, 2]
         assert len(stage.members.removed) == 2
@@ -123,7 +123,7 @@ async def test_a_cluster_shrinks_in_a_storm_without_losing_anybody_else(storm: W
 
 
 @pytest.mark.parametrize("storm", [SLOW, THROTTLED, BROKEN], ids=["slow", "429", "500"])
-async def test_at_rest_a_storm_changes_nothing(storm: Weather) -> None:
+async def test_at_rest_a_storm_changes_nothing(storm: ApiFaults) -> None:
     stage = Stage(members=3)
     async with stage.run():
         stage.ask_for(3)
@@ -133,7 +133,7 @@ async def test_at_rest_a_storm_changes_nothing(storm: Weather) -> None:
         begun = now()
         stage.server.change(storm)
         await asyncio.sleep(STORM_SECONDS)
-        stage.server.change(FAIR)
+        stage.server.change(NO_FAULTS)
         await asyncio.sleep(RECOVERY_SECONDS)
         assert stage.since(begun, writes=True) == []
         assert {key: body["metadata"]["resourceVersion"] for key, body in _mine(stage)} == before
@@ -152,7 +152,7 @@ async def test_a_status_that_is_refused_again_and_again_is_not_written_every_sec
         stage.write("Pod", ill)
         await asyncio.sleep(STORM_SECONDS)
         assert 1 <= busiest_minute(stage.since(begun, writes=True), begun) <= MOST_WRITES
-        stage.server.change(FAIR)
+        stage.server.change(NO_FAULTS)
         await asyncio.sleep(RECOVERY_SECONDS)
         (cluster,) = stage.server.find("EtcdCluster")
         assert cluster["status"]["readyReplicas"] == 2

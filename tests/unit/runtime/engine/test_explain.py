@@ -14,7 +14,7 @@ from etcd_operator.runtime.kubernetes.api import CLUSTERS
 from etcd_operator.settings import read_settings
 from tests.builders.snapshots import NAMING, raw_cluster
 from tests.fakes.clock import LoopClock
-from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
+from tests.fakes.kubernetes import ApiFaults, ApiServer, InMemoryApi
 
 pytestmark = pytest.mark.looptime
 
@@ -58,7 +58,7 @@ async def test_what_is_not_there_is_said() -> None:
 
 async def test_a_list_that_does_not_come_is_named() -> None:
     server = served()
-    server.change(Weather(seconds=20.0))
+    server.change(ApiFaults(seconds=20.0))
     with pytest.raises(KubeUnavailable, match="not listed within 15 s: etcdclusters"):
         await look(server)
 

@@ -21,7 +21,7 @@ from etcd_operator.runtime.kubernetes.api import CLAIMS, SERVICES
 from etcd_operator.runtime.pki.identity import Identity
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from tests.builders.snapshots import CLUSTER_ID, NAMING, member_id, raw_cluster
-from tests.fakes.kubernetes import Weather
+from tests.fakes.kubernetes import ApiFaults
 from tests.harnesses.gather import (
     MEMBERS,
     Stage,
@@ -245,7 +245,7 @@ async def test_a_stranger_that_went_is_forgotten() -> None:
 async def test_a_stranger_that_cannot_be_read_stops_the_pass() -> None:
     stage = Stage()
     stage.show({"kind": "Service", "metadata": metadata(NAMING.client_service)})
-    stage.server.change(Weather(error=lambda: KubeUnavailable("503")))
+    stage.server.change(ApiFaults(error=lambda: KubeUnavailable("503")))
     with pytest.raises(KubeUnavailable):
         await stage.gather()
 

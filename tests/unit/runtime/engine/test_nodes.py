@@ -15,7 +15,7 @@ from etcd_operator.runtime.kubernetes.api import NODES, VOLUMES
 from tests.builders.snapshots import claim, pod
 from tests.builders.volumes import bound_volume
 from tests.fakes.clock import LoopClock
-from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
+from tests.fakes.kubernetes import ApiFaults, ApiServer, InMemoryApi
 
 pytestmark = pytest.mark.looptime
 
@@ -107,7 +107,7 @@ async def test_nobody_else_is_asked_about() -> None:
 
 async def test_without_the_right_nothing_is_known() -> None:
     api = serve({})
-    api.change(Weather(error=lambda: Forbidden("no right", 403)))
+    api.change(ApiFaults(error=lambda: Forbidden("no right", 403)))
     assert await finder(api).find((ENDING, WAITING), (claim(1, volume="v"),)) == {}
 
 

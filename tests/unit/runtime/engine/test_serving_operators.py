@@ -21,7 +21,7 @@ from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.kubernetes.api import CLUSTERS
 from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
 from tests.builders.snapshots import NAMING, NOW, formed, raw_cluster, with_cluster
-from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
+from tests.fakes.kubernetes import ApiFaults, ApiServer, InMemoryApi
 from tests.harnesses.reconciler import StoppedClock
 
 STAMP = "2026-03-04T05:06:07Z"  # NOW
@@ -109,7 +109,7 @@ class Shared:
     def refuse_writes(self) -> None:
         """A policy is against annotations."""
         error = Forbidden("annotations are not allowed", 403)
-        self.server.change(Weather(error=lambda: error))
+        self.server.change(ApiFaults(error=lambda: error))
 
     def record(self, about: Regarding, kind: str, reason: str, message: str) -> None:
         """As the EventRecorder."""

@@ -27,7 +27,7 @@ from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.kubernetes.api import CLAIMS, CLUSTERS, VOLUMES
 from tests.builders.snapshots import UID, formed
-from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
+from tests.fakes.kubernetes import ApiFaults, ApiServer, InMemoryApi
 
 DISK = QuarantineDisk("data-db-1", "claim-1", "v")
 BACK = RebindVolume("data-db-1", "claim-1", "v")
@@ -185,7 +185,7 @@ async def test_a_record_moves_no_volume_of_another_claim(
 @pytest.mark.parametrize("error", [NotFound("v", 404), Forbidden("no", 403)])
 async def test_a_volume_that_nobody_sees_needs_no_release(error: KubeError) -> None:
     api = serve("claim-1")
-    api.change(Weather(error=lambda: error))
+    api.change(ApiFaults(error=lambda: error))
     assert await perform(api, RELEASE) == []
 
 

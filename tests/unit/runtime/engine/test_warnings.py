@@ -13,7 +13,7 @@ from etcd_operator.errors import Forbidden, KubeError, KubeUnavailable
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.warnings import BELIEVED_LONGEST, BELIEVED_SECONDS, WarningReader
 from tests.fakes.clock import LoopClock
-from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
+from tests.fakes.kubernetes import ApiFaults, ApiServer, InMemoryApi
 
 pytestmark = pytest.mark.looptime
 
@@ -34,7 +34,7 @@ def reader(*events: Json, error: KubeError | None = None) -> tuple[WarningReader
     server = ApiServer()
     server.warn("u1", *events)
     if error:
-        server.change(Weather(error=lambda: error))
+        server.change(ApiFaults(error=lambda: error))
     return WarningReader(InMemoryApi(server), LoopClock()), server
 
 

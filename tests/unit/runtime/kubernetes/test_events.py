@@ -39,12 +39,12 @@ def failing(errors: Sequence[KubeError]) -> ApiServer:
     """A server that answers its first requests with these."""
     left = list(errors)
 
-    def weather(who: str, verb: str) -> tuple[float, float]:
+    def pace(who: str, verb: str) -> tuple[float, float]:
         if left:
             raise left.pop(0)
         return (0.0, 0.0)
 
-    return ApiServer(weather)
+    return ApiServer(pace)
 
 
 async def test_an_event_is_about_the_cluster() -> None:

@@ -152,7 +152,7 @@ class Outage:
         self.who, self.since, self.delay = who, since, delay
 
     def __call__(self, who: str, _: str) -> tuple[float, float]:
-        """The weather for one request."""
+        """The faults for one request."""
         if now() < self.since or (self.who and who != self.who):
             return (0.0, 0.0)
         if self.delay is None:
@@ -181,10 +181,10 @@ async def test_a_server_that_is_away_lets_nobody_lead() -> None:
 async def test_a_renewal_that_took_effect_without_an_answer_is_not_believed() -> None:
     """The server has it, we do not know: we stop as if it had failed."""
 
-    def weather(who: str, _: str) -> tuple[float, float]:
+    def pace(who: str, _: str) -> tuple[float, float]:
         return (0.0, FOREVER) if who == "a" and 21 < now() < 60 else (0.0, 0.0)
 
-    stage = Stage(ApiServer(weather))
+    stage = Stage(ApiServer(pace))
     await play(stage, "a", "b", seconds=200)
     ends = next(at for at, who, what in stage.history if (who, what) == ("a", "ends"))
     assert ends <= 21.0 + TERMS.renew_deadline
@@ -194,14 +194,14 @@ async def test_a_renewal_that_took_effect_without_an_answer_is_not_believed() ->
 async def test_the_term_counts_from_before_the_request_and_not_from_its_answer() -> None:
     """The write took effect at once, its answer took seven seconds: the others count from it."""
 
-    def weather(who: str, verb: str) -> tuple[float, float]:
+    def pace(who: str, verb: str) -> tuple[float, float]:
         if who != "a" or now() < 21:
             return (0.0, 0.0)
         if now() < 23:
             return (0.0, 7.0 if verb == "patch" else 0.0)
         raise KubeUnavailable("503")
 
-    stage = Stage(ApiServer(weather))
+    stage = Stage(ApiServer(pace))
     await play(stage, "a", "b", seconds=100)
     ends = next(at for at, who, what in stage.history if (who, what) == ("a", "ends"))
     assert ends <= 22.0 + TERMS.renew_deadline
@@ -235,7 +235,7 @@ async def test_never_two_at_the_same_time(seed: int) -> None:
     choice = random.Random(seed)
     calm = choice.choice([0.5, 0.8, 0.95])
 
-    def weather(who: str, verb: str) -> tuple[float, float]:
+    def pace(who: str, verb: str) -> tuple[float, float]:
         if choice.random() < calm:
             return (ticks(choice, 12), ticks(choice, 12))
         kind = choice.choice(["fail", "hang", "slow before", "slow after", "half done"])
@@ -245,7 +245,7 @@ async def test_never_two_at_the_same_time(seed: int) -> None:
         delays = {"hang": (FOREVER, 0.0), "slow before": (slow, 0.0), "slow after": (0.0, slow)}
         return delays.get(kind, (0.0, FOREVER))
 
-    stage = Stage(ApiServer(weather))
+    stage = Stage(ApiServer(pace))
     await play(stage, "a", "b", "c", seconds=240)
     assert stage.history, "somebody must have led"
 
@@ -269,12 +269,12 @@ async def test_a_rest_of_the_arithmetic_is_no_time_left(rest: float) -> None:
             at = super().monotonic()
             return at - rest if at == TERMS.renew_deadline else at
 
-    def weather(_: str, verb: str) -> tuple[float, float]:
+    def pace(_: str, verb: str) -> tuple[float, float]:
         if now() > 0:
             raise KubeUnavailable("503")
         return (0.0, 0.0)
 
-    stage = Stage(ApiServer(weather))
+    stage = Stage(ApiServer(pace))
     stage.clocks["a"] = Imprecise()
     await asyncio.wait_for(stage.election("a").hold(stage.work_of("a")), 60)
     assert stage.history[-1] == (TERMS.renew_deadline, "a", "ends")

@@ -10,7 +10,7 @@ import pytest
 from etcd_operator.errors import Forbidden, KubeError, NotFound
 from etcd_operator.runtime.kubernetes.api import CERTIFICATES
 from etcd_operator.runtime.kubernetes.watch_cache import ABSENT_SECONDS, Cache
-from tests.fakes.kubernetes import FAIR, ApiServer, InMemoryApi, Weather
+from tests.fakes.kubernetes import NO_FAULTS, ApiFaults, ApiServer, InMemoryApi
 
 pytestmark = pytest.mark.looptime
 
@@ -27,7 +27,7 @@ def serve(refusal: Callable[[], KubeError]) -> ApiServer:
     """An API server that has a Certificate, and does not show it."""
     server = ApiServer()
     server.put(CERTIFICATES, "db-server", namespace="team")
-    server.change(Weather(error=refusal))
+    server.change(ApiFaults(error=refusal))
     return server
 
 
@@ -66,11 +66,11 @@ async def test_it_comes_and_goes() -> None:
     told: list[str] = []
     cache.subscribe(lambda _namespace, cluster: told.append(cluster))
     task = await follow(cache, 1)
-    server.change(FAIR)
+    server.change(NO_FAULTS)
     await asyncio.sleep(ABSENT_SECONDS + 1)
     assert cache.served
     assert cache.get("team", "db-server") == "it"
-    server.change(Weather(error=missing))
+    server.change(ApiFaults(error=missing))
     await asyncio.sleep(30)
     assert not cache.served
     assert len(cache) == 0

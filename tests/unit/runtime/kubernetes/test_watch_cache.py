@@ -17,7 +17,7 @@ from etcd_operator.runtime.kubernetes.api import CONFIG_MAPS
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
 from tests.fakes.http_api import LIST_FAULTS, WATCH_FAULTS, FakeApi, connect
-from tests.fakes.kubernetes import ApiServer, InMemoryApi, Weather
+from tests.fakes.kubernetes import ApiFaults, ApiServer, InMemoryApi
 
 Store = Cache[tuple[str, int]]
 
@@ -172,7 +172,7 @@ async def test_a_server_that_asks_for_a_pause_gets_it(
 ) -> None:
     monkeypatch.setattr(cache_module, "LONGEST_ASKED", 60.0)
     server = ApiServer()
-    server.change(Weather(error=lambda: KubeUnavailable("slow down", 429, retry_after=asked)))
+    server.change(ApiFaults(error=lambda: KubeUnavailable("slow down", 429, retry_after=asked)))
     store: Store = Cache(InMemoryApi(server), CONFIG_MAPS, lambda _: ("", 0), lambda _: "db")
     task = asyncio.create_task(store.run())
     await asyncio.sleep(waited * 2.5)
