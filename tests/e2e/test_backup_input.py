@@ -60,6 +60,7 @@ def test_bad_input_is_refused_at_the_door(target: Target, namespace: str) -> Non
     assert "sets itself cannot be given" in refusal("EtcdBackup", {**good, **ours})
     wrong = {"jobTemplate": {"labels": {"a": "two words"}}}
     assert "not that of a label" in refusal("EtcdBackup", {**good, **wrong})
+    assert "ten is not a size" in refusal("EtcdBackup", {**good, "scratch": {"size": "ten"}})
     url = {"url": "s3://b/k.json"}
     assert "set clusterTemplate" in refusal("EtcdRestore", {"clusterName": "x", "source": url})
     pasted = {**good, "encryption": {"keySecret": "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k="}}

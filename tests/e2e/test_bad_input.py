@@ -18,6 +18,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "word": ({"version": "banana"}, "version banana is not a supported version of etcd"),
     "old": ({"version": "3.4.9"}, "version 3.4.9 is not a supported version of etcd"),
     "malformed": ({"storage": {"size": "10Gx"}}, "size 10Gx is not a size"),
+    "digits": ({"storage": {"size": "\N{ARABIC-INDIC DIGIT THREE}Gi"}}, "Gi is not a size"),
     "nothing": ({"storage": {"size": "0"}}, "size 0 is not a size"),
     "unknown": ({"colour": "red"}, 'unknown field "spec.colour"'),
 }

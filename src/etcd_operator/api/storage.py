@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from etcd_operator.api.quantity import Quantity
 
@@ -161,6 +162,13 @@ class Scratch(ApiModel):
         None, max_length=253, description="StorageClass of the disk; the default class if unset."
     )
     size: Quantity = Field(description="Size of the volume: three times the database.")
+
+    @field_validator("size")
+    @classmethod
+    def _is_positive(cls, size: Quantity) -> Quantity:
+        if size.value <= 0:
+            raise PydanticCustomError("size", "use a positive quantity such as 10Gi")
+        return size
 
 
 def find_secrets(access: S3Access | GcsAccess | AzureAccess | LocalAccess) -> dict[str, str]:

@@ -79,6 +79,7 @@ BACKUP_RULES: Final[dict[str, list[Json]]] = {
     ],
     **_access_rules("spec"),
     **metadata_rules("spec.jobTemplate"),
+    "spec.scratch.size": CEL_RULES["spec.storage.size"],
     "spec.s3.bucket": _BUCKET_RULES,
     "spec.gcs.bucket": _BUCKET_RULES,
     "spec.azure.container": _BUCKET_RULES,
@@ -114,6 +115,7 @@ RESTORE_RULES: Final[dict[str, list[Json]]] = {
     ],
     **_access_rules("spec.source"),
     **metadata_rules("spec.jobTemplate"),
+    "spec.scratch.size": CEL_RULES["spec.storage.size"],
     **_ENCRYPTION,
     # What holds of an EtcdCluster when it is created holds of the template of one.
     **{

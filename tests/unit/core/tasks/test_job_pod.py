@@ -293,6 +293,28 @@ def test_settings_that_cannot_be(template: Json, words: str) -> None:
     assert words in refused.status.message
 
 
+@pytest.mark.parametrize(
+    ("size", "remedy"),
+    [
+        ("ten", "'ten': use a quantity such as 10Gi"),
+        (["1Gi"], "use a quantity such as 10Gi"),
+        ("0", "'0': use a positive quantity such as 10Gi"),
+        (-1, "'-1': use a positive quantity such as 10Gi"),
+    ],
+)
+def test_a_working_volume_of_no_size(size: object, remedy: str) -> None:
+    """Kubernetes would refuse the disk when the Pod is there."""
+    asked = {"scratch": {"size": size}}
+    decisions = (
+        backup_planner.decide(backup_view({**S3, **asked})),
+        restore_planner.decide(restore_view(asked)),
+    )
+    for decision in decisions:
+        assert decision.actions == ()
+        assert decision.status.message.startswith("spec.scratch.size cannot be ")
+        assert remedy in decision.status.message
+
+
 def test_every_object_of_a_task_carries_what_the_cluster_hands_down() -> None:
     inherited = {"labels": {"owner": "team-a"}, "annotations": {"cost": "42"}}
     spec = {"inheritedMetadata": inherited}
