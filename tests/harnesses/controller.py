@@ -26,7 +26,7 @@ async def rest(_: str) -> Requeue:
     return Requeue(NEVER)
 
 
-class Stage:
+class ControllerHarness:
     """A Controller over some clusters, and when it began a pass over which."""
 
     def __init__(

@@ -29,7 +29,7 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-class Stage:
+class GathererHarness:
     """A Gatherer among stubs: an EtcdCluster, Pods with members in them, objects."""
 
     def __init__(self, **status: Any) -> None:

@@ -18,7 +18,7 @@ from tests.fakes.kubernetes import InMemoryApi
 FIRST = 7
 
 
-class Stage:
+class HandlersHarness:
     """Handlers, their caches, and the server that they ask."""
 
     def __init__(self) -> None:

@@ -37,7 +37,7 @@ OBJECTS = {
 }
 
 
-class Stage:
+class OperatorInMemory:
     """The operator on an API server whose faults the test makes."""
 
     def __init__(self, members: int = 0) -> None:

@@ -60,7 +60,7 @@ class StoppedClock:
         return NOW + timedelta(seconds=self.seconds)
 
 
-class Stage:
+class ReconcilerHarness:
     """A Reconciler over an API server in memory; what it gathers, and what its actions do, is told.
 
     `server` has the EtcdCluster alone, whose status the passes write.

@@ -25,7 +25,7 @@ import structlog
 
 from etcd_operator.json_types import Json
 from tests.builders.snapshots import NAMING, REVISION
-from tests.harnesses.operator_in_memory import Stage, claim_of, pod_of
+from tests.harnesses.operator_in_memory import OperatorInMemory, claim_of, pod_of
 
 MEMBERS: Final = 3
 PASSES: Final = 200
@@ -36,27 +36,27 @@ DISK: Final = "10Gi"
 Pass = Callable[[], Awaitable[object]]
 
 
-def begin() -> Stage:
+def begin() -> OperatorInMemory:
     """Return the operator over one cluster; what Kubernetes adds to the objects is there."""
-    stage = Stage(MEMBERS)
-    stage.ask_for(MEMBERS)
-    return stage
+    harness = OperatorInMemory(MEMBERS)
+    harness.ask_for(MEMBERS)
+    return harness
 
 
-def add_defaults(stage: Stage) -> None:
+def add_defaults(harness: OperatorInMemory) -> None:
     """Add what the API server and controllers do: a comparison has to look past it."""
-    for key, body in list(stage.server.objects.items()):
+    for key, body in list(harness.server.objects.items()):
         if key[0] in ("StatefulSet", "Service"):
             added = copy.deepcopy(body)
             (_default_statefulset if key[0] == "StatefulSet" else _default_service)(added)
-            stage.server.store("MODIFIED", key, added)
+            harness.server.store("MODIFIED", key, added)
     for ordinal in range(MEMBERS):
         pod, claim = pod_of(ordinal), claim_of(ordinal)
         pod["metadata"]["labels"]["controller-revision-hash"] = REVISION
         claim["spec"] = {"resources": {"requests": {"storage": DISK}}, "volumeName": f"v{ordinal}"}
         claim["status"]["capacity"] = {"storage": DISK}
-        stage.write("Pod", pod)
-        stage.write("PersistentVolumeClaim", claim)
+        harness.write("Pod", pod)
+        harness.write("PersistentVolumeClaim", claim)
 
 
 def _default_statefulset(body: Json) -> None:
@@ -108,20 +108,20 @@ async def measure(make_pass: Pass, objects: str) -> Json:
 
 async def run() -> dict[str, Json]:
     """Measure a pass that plans nothing again, and one that plans."""
-    stage = begin()
-    async with stage.run():
-        add_defaults(stage)
+    harness = begin()
+    async with harness.run():
+        add_defaults(harness)
         await asyncio.sleep(SETTLE_SECONDS)
-        live = stage.server.objects["EtcdCluster", NAMING.namespace, NAMING.name]
+        live = harness.server.objects["EtcdCluster", NAMING.namespace, NAMING.name]
         if live["status"]["phase"] != "Running":
             raise SystemExit(f"the cluster is not at rest: {live['status']['message']}")
-        objects = json.dumps(list(stage.server.objects.values()))
+        objects = json.dumps(list(harness.server.objects.values()))
 
         async def pass_at_rest() -> object:
-            return await stage.reconciler.reconcile(NAMING.namespace, NAMING.name)
+            return await harness.reconciler.reconcile(NAMING.namespace, NAMING.name)
 
         async def pass_that_plans() -> object:
-            stage.reconciler.forget_rest()
+            harness.reconciler.forget_rest()
             return await pass_at_rest()
 
         return {

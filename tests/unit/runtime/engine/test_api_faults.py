@@ -16,7 +16,7 @@ from etcd_operator.errors import Conflict, KubeUnavailable
 from etcd_operator.json_types import Json
 from tests.builders.snapshots import NAMING
 from tests.fakes.kubernetes import NO_FAULTS, ApiFaults, Request
-from tests.harnesses.operator_in_memory import OBJECTS, Stage, pod_of
+from tests.harnesses.operator_in_memory import OBJECTS, OperatorInMemory, pod_of
 
 # Minutes of the loop's time are seconds of ours, but more on a busy machine.
 pytestmark = [pytest.mark.looptime, pytest.mark.timeout(180)]
@@ -58,35 +58,35 @@ def busiest_minute(requests: list[Request], begun: float) -> int:
 
 @pytest.mark.parametrize("storm", STORMS.values(), ids=STORMS)
 async def test_a_cluster_is_created_in_a_storm_or_after_it(storm: ApiFaults) -> None:
-    stage = Stage()
-    async with stage.run():
-        stage.server.change(storm)
-        stage.ask_for(3)
+    harness = OperatorInMemory()
+    async with harness.run():
+        harness.server.change(storm)
+        harness.ask_for(3)
         begun = now()
         await asyncio.sleep(STORM_SECONDS)
-        assert busiest_minute(stage.since(begun, writes=True), begun) <= MOST_WRITES
-        assert busiest_minute(stage.since(begun, writes=False), begun) <= MOST_READS
-        stage.server.change(NO_FAULTS)
+        assert busiest_minute(harness.since(begun, writes=True), begun) <= MOST_WRITES
+        assert busiest_minute(harness.since(begun, writes=False), begun) <= MOST_READS
+        harness.server.change(NO_FAULTS)
         await asyncio.sleep(RECOVERY_SECONDS)
-        assert stage.names() == OBJECTS
-    (cluster,) = stage.server.find("EtcdCluster")
+        assert harness.names() == OBJECTS
+    (cluster,) = harness.server.find("EtcdCluster")
     assert cluster["metadata"]["finalizers"] == [FINALIZER]
     assert cluster["status"]["phase"] == "Creating"
-    applied = stage.effects("apply")
+    applied = harness.effects("apply")
     assert applied == Counter(dict.fromkeys(OBJECTS, 1)), "each is created, and once"
-    assert not stage.effects("delete")
-    first = next(r for r in stage.server.effects if r.kind != "Event")
+    assert not harness.effects("delete")
+    first = next(r for r in harness.server.effects if r.kind != "Event")
     assert (first.kind, first.verb) == ("EtcdCluster", "patch"), "who serves, before all"
 
 
 async def test_who_is_told_to_wait_waits() -> None:
-    stage = Stage()
-    async with stage.run():
-        stage.server.change(THROTTLED)
-        stage.ask_for(3)
+    harness = OperatorInMemory()
+    async with harness.run():
+        harness.server.change(THROTTLED)
+        harness.ask_for(3)
         begun = now()
         await asyncio.sleep(STORM_SECONDS)
-        asked = [request for request in stage.server.requests if request.at > begun]
+        asked = [request for request in harness.server.requests if request.at > begun]
         assert {r.kind for r in asked} >= {"EtcdCluster", "Pod", "StatefulSet"}
         for kind, verb in {(r.kind, r.verb) for r in asked}:
             times = [r.at for r in asked if (r.kind, r.verb) == (kind, verb)]
@@ -97,66 +97,66 @@ async def test_who_is_told_to_wait_waits() -> None:
 @pytest.mark.parametrize("storm", STORMS.values(), ids=STORMS)
 async def test_a_cluster_shrinks_in_a_storm_without_losing_anybody_else(storm: ApiFaults) -> None:
     """etcd answers all the while: members leave it, and their Pods stop when that can be said."""
-    stage = Stage(members=5)
-    async with stage.run():
-        stage.ask_for(5)
-        stage.start_pods(*range(5))
+    harness = OperatorInMemory(members=5)
+    async with harness.run():
+        harness.ask_for(5)
+        harness.start_pods(*range(5))
         await asyncio.sleep(20)
-        assert stage.replicas() == 5
-        stage.server.effects.clear()
+        assert harness.replicas() == 5
+        harness.server.effects.clear()
         begun = now()
-        stage.server.change(storm)
-        stage.ask_for(3)
+        harness.server.change(storm)
+        harness.ask_for(3)
         await asyncio.sleep(STORM_SECONDS)
-        assert busiest_minute(stage.since(begun, writes=True), begun) <= MOST_WRITES
-        stage.server.change(NO_FAULTS)
+        assert busiest_minute(harness.since(begun, writes=True), begun) <= MOST_WRITES
+        harness.server.change(NO_FAULTS)
         await asyncio.sleep(RECOVERY_SECONDS)
-        assert [m.id & 0xF for m in stage.members.lines] == [0, 1, 2]
-        assert len(stage.members.removed) == 2
-        assert stage.replicas() == 3
-        assert not stage.effects("delete"), "a disk is in use as long as its Pod is there"
-        stage.stop_pods(3, 4)
+        assert [m.id & 0xF for m in harness.members.lines] == [0, 1, 2]
+        assert len(harness.members.removed) == 2
+        assert harness.replicas() == 3
+        assert not harness.effects("delete"), "a disk is in use as long as its Pod is there"
+        harness.stop_pods(3, 4)
         await asyncio.sleep(30)
-        left = [body["metadata"]["name"] for body in stage.server.find("PersistentVolumeClaim")]
+        left = [body["metadata"]["name"] for body in harness.server.find("PersistentVolumeClaim")]
         assert left == [NAMING.claim(ordinal) for ordinal in range(3)]
-        assert stage.server.find("EtcdCluster")[0]["status"]["phase"] == "Running"
+        assert harness.server.find("EtcdCluster")[0]["status"]["phase"] == "Running"
 
 
 @pytest.mark.parametrize("storm", [SLOW, THROTTLED, BROKEN], ids=["slow", "429", "500"])
 async def test_at_rest_a_storm_changes_nothing(storm: ApiFaults) -> None:
-    stage = Stage(members=3)
-    async with stage.run():
-        stage.ask_for(3)
-        stage.start_pods(0, 1, 2)
+    harness = OperatorInMemory(members=3)
+    async with harness.run():
+        harness.ask_for(3)
+        harness.start_pods(0, 1, 2)
         await asyncio.sleep(20)
-        before = {key: body["metadata"]["resourceVersion"] for key, body in _mine(stage)}
+        before = {key: body["metadata"]["resourceVersion"] for key, body in _mine(harness)}
         begun = now()
-        stage.server.change(storm)
+        harness.server.change(storm)
         await asyncio.sleep(STORM_SECONDS)
-        stage.server.change(NO_FAULTS)
+        harness.server.change(NO_FAULTS)
         await asyncio.sleep(RECOVERY_SECONDS)
-        assert stage.since(begun, writes=True) == []
-        assert {key: body["metadata"]["resourceVersion"] for key, body in _mine(stage)} == before
+        assert harness.since(begun, writes=True) == []
+        assert {key: body["metadata"]["resourceVersion"] for key, body in _mine(harness)} == before
 
 
 async def test_a_status_that_is_refused_again_and_again_is_not_written_every_second() -> None:
-    stage = Stage(members=3)
-    async with stage.run():
-        stage.ask_for(3)
-        stage.start_pods(0, 1, 2)
+    harness = OperatorInMemory(members=3)
+    async with harness.run():
+        harness.ask_for(3)
+        harness.start_pods(0, 1, 2)
         await asyncio.sleep(20)
         begun = now()
-        stage.server.change(CONFLICTS)
+        harness.server.change(CONFLICTS)
         ill = pod_of(1)
         ill["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
-        stage.write("Pod", ill)
+        harness.write("Pod", ill)
         await asyncio.sleep(STORM_SECONDS)
-        assert 1 <= busiest_minute(stage.since(begun, writes=True), begun) <= MOST_WRITES
-        stage.server.change(NO_FAULTS)
+        assert 1 <= busiest_minute(harness.since(begun, writes=True), begun) <= MOST_WRITES
+        harness.server.change(NO_FAULTS)
         await asyncio.sleep(RECOVERY_SECONDS)
-        (cluster,) = stage.server.find("EtcdCluster")
+        (cluster,) = harness.server.find("EtcdCluster")
         assert cluster["status"]["readyReplicas"] == 2
 
 
-def _mine(stage: Stage) -> list[tuple[tuple[str, str, str], Json]]:
-    return [(key, body) for key, body in stage.server.objects.items() if key[0] != "Event"]
+def _mine(harness: OperatorInMemory) -> list[tuple[tuple[str, str, str], Json]]:
+    return [(key, body) for key, body in harness.server.objects.items() if key[0] != "Event"]

@@ -21,7 +21,7 @@ from etcd_operator.runtime.etcd.pool import IDLE_SECONDS
 from etcd_operator.runtime.process.cluster_series import SIZE
 from etcd_operator.runtime.process.series import Sample
 from tests.builders.log_lines import logging_at, read_lines
-from tests.harnesses.controller import NEVER, Stage, now
+from tests.harnesses.controller import NEVER, ControllerHarness, now
 
 pytestmark = pytest.mark.looptime
 
@@ -32,21 +32,21 @@ JITTER = 1.1  # a steady pace is spread by a tenth
 
 
 async def test_it_begins_with_every_cluster() -> None:
-    stage = Stage("a", "b", "c")
-    await stage.run(10)
-    assert sorted(stage.passes) == [(0.0, "a"), (0.0, "b"), (0.0, "c")]
+    harness = ControllerHarness("a", "b", "c")
+    await harness.run(10)
+    assert sorted(harness.passes) == [(0.0, "a"), (0.0, "b"), (0.0, "c")]
 
 
 async def test_a_change_causes_a_pass_at_once() -> None:
-    stage = Stage("a", "b")
-    async with stage.lead():
+    harness = ControllerHarness("a", "b")
+    async with harness.lead():
         await asyncio.sleep(5)
-        stage.change("b")
-        stage.change("new")
+        harness.change("b")
+        harness.change("new")
         await asyncio.sleep(5)
-    assert stage.times("a") == [0.0]
-    assert stage.times("b") == [0.0, 5.0]
-    assert stage.times("new") == [5.0]
+    assert harness.times("a") == [0.0]
+    assert harness.times("b") == [0.0, 5.0]
+    assert harness.times("new") == [5.0]
 
 
 async def test_changes_during_a_pass_cause_one_more() -> None:
@@ -54,34 +54,34 @@ async def test_changes_during_a_pass_cause_one_more() -> None:
         await asyncio.sleep(3)
         return Requeue(NEVER)
 
-    stage = Stage("a", make_pass=slow)
-    async with stage.lead():
+    harness = ControllerHarness("a", make_pass=slow)
+    async with harness.lead():
         await asyncio.sleep(1)
         for _ in range(5):
-            stage.change("a")
+            harness.change("a")
         await asyncio.sleep(20)
-    assert stage.times("a") == [0.0, 3.0]
+    assert harness.times("a") == [0.0, 3.0]
 
 
 async def test_a_decision_says_when_to_look_again() -> None:
     async def soon(_: str) -> Requeue:
         return Requeue(0.25)
 
-    stage = Stage("a", make_pass=soon)
-    await stage.run(1.1)
-    assert stage.times("a") == [0.0, 0.25, 0.5, 0.75, 1.0]
+    harness = ControllerHarness("a", make_pass=soon)
+    await harness.run(1.1)
+    assert harness.times("a") == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 async def test_a_cluster_that_is_gone_gets_a_last_pass_and_no_more() -> None:
     async def soon(_: str) -> Requeue:
         return Requeue(0.5)
 
-    stage = Stage("a", make_pass=soon)
-    async with stage.lead():
+    harness = ControllerHarness("a", make_pass=soon)
+    async with harness.lead():
         await asyncio.sleep(0.75)
-        stage.remove("a")
+        harness.remove("a")
         await asyncio.sleep(100)
-    assert stage.times("a") == [0.0, 0.5, 0.75]
+    assert harness.times("a") == [0.0, 0.5, 0.75]
 
 
 # Clusters do not wait for each other
@@ -93,11 +93,11 @@ async def test_one_slow_cluster_delays_nobody() -> None:
             await asyncio.sleep(30)
         return Requeue(1.0)
 
-    stage = Stage("slow", "a", "b", make_pass=make_pass, workers=2)
-    await stage.run(10.5)
-    assert stage.times("slow") == [0.0]
+    harness = ControllerHarness("slow", "a", "b", make_pass=make_pass, workers=2)
+    await harness.run(10.5)
+    assert harness.times("slow") == [0.0]
     for name in ("a", "b"):
-        assert stage.times(name) == pytest.approx([float(second) for second in range(11)])
+        assert harness.times(name) == pytest.approx([float(second) for second in range(11)])
 
 
 async def test_a_cluster_is_never_in_two_passes() -> None:
@@ -110,12 +110,12 @@ async def test_a_cluster_is_never_in_two_passes() -> None:
         inside.discard(name)
         return Requeue(0.0)
 
-    stage = Stage("a", "b", make_pass=make_pass)
-    async with stage.lead():
+    harness = ControllerHarness("a", "b", make_pass=make_pass)
+    async with harness.lead():
         for _ in range(50):
             await asyncio.sleep(0.1)
-            stage.change("a")
-    assert stage.counted("failed") is None
+            harness.change("a")
+    assert harness.counted("failed") is None
 
 
 # Failures
@@ -139,12 +139,12 @@ async def test_a_crash_is_one_clusters_business(find_crashes: Callable[[], list[
             raise ValueError("a mistake of ours")
         return Requeue(1.0)
 
-    stage = Stage("bad", "good", make_pass=make_pass, workers=1)
-    await stage.run(10.5)
-    assert len(stage.times("good")) == 11
+    harness = ControllerHarness("bad", "good", make_pass=make_pass, workers=1)
+    await harness.run(10.5)
+    assert len(harness.times("good")) == 11
     crashes = find_crashes()
-    assert crashes == ["team/bad"] * len(stage.times("bad"))
-    assert stage.counted("failed") == len(crashes)
+    assert crashes == ["team/bad"] * len(harness.times("bad"))
+    assert harness.counted("failed") == len(crashes)
 
 
 async def test_failures_back_off_and_a_success_ends_that(
@@ -157,21 +157,21 @@ async def test_failures_back_off_and_a_success_ends_that(
             raise ValueError("a mistake of ours")
         return Requeue(NEVER)
 
-    stage = Stage("a", make_pass=make_pass)
-    async with stage.lead():
+    harness = ControllerHarness("a", make_pass=make_pass)
+    async with harness.lead():
         await asyncio.sleep(20)
-        before = stage.times("a")
+        before = harness.times("a")
         broken = False
         await asyncio.sleep(60)
         broken = True
-        stage.change("a")
+        harness.change("a")
         mended = now()
         await asyncio.sleep(FIRST_RETRY * 2)
     gaps = [later - sooner for sooner, later in pairwise(before)]
     for count, gap in enumerate(gaps):
         assert FIRST_RETRY * 2**count <= gap <= FIRST_RETRY * 2**count * 1.51
     assert len(gaps) >= 7
-    first, second = [at for at in stage.times("a") if at >= mended]
+    first, second = [at for at in harness.times("a") if at >= mended]
     assert second - first <= FIRST_RETRY * 1.51
     assert find_crashes()
 
@@ -180,9 +180,9 @@ async def test_a_foreseen_failure_is_no_crash(find_crashes: Callable[[], list[st
     async def make_pass(_: str) -> Requeue:
         raise KubeUnavailable("503", 503)
 
-    stage = Stage("a", make_pass=make_pass)
-    await stage.run(2)
-    assert len(stage.times("a")) > 3
+    harness = ControllerHarness("a", make_pass=make_pass)
+    await harness.run(2)
+    assert len(harness.times("a")) > 3
     assert find_crashes() == []
 
 
@@ -199,9 +199,9 @@ async def test_whoever_is_told_to_wait_waits() -> None:
             raise answer
         return answer
 
-    stage = Stage("a", make_pass=make_pass)
-    await stage.run(60)
-    assert stage.times("a") == [0.0, 7.0, 16.0]
+    harness = ControllerHarness("a", make_pass=make_pass)
+    await harness.run(60)
+    assert harness.times("a") == [0.0, 7.0, 16.0]
 
 
 async def test_a_pass_that_hangs_is_given_up(find_crashes: Callable[[], list[str]]) -> None:
@@ -209,10 +209,10 @@ async def test_a_pass_that_hangs_is_given_up(find_crashes: Callable[[], list[str
         await asyncio.sleep(NEVER)
         return Requeue()
 
-    stage = Stage("a", make_pass=make_pass)
-    await stage.run(PASS_SECONDS + 1)
-    assert stage.times("a")[1] >= PASS_SECONDS + FIRST_RETRY
-    assert stage.counted("failed") == 1
+    harness = ControllerHarness("a", make_pass=make_pass)
+    await harness.run(PASS_SECONDS + 1)
+    assert harness.times("a")[1] >= PASS_SECONDS + FIRST_RETRY
+    assert harness.counted("failed") == 1
     assert find_crashes() == []
 
 
@@ -227,11 +227,11 @@ async def test_the_pace_at_rest(clusters: int) -> None:
         return Requeue()
 
     names = [f"c{number}" for number in range(clusters)]
-    stage = Stage(*names, make_pass=settled, workers=64)
+    harness = ControllerHarness(*names, make_pass=settled, workers=64)
     pace = max(STEADY_SECONDS, STEADY_SECONDS_PER_CLUSTER * clusters)
-    await stage.run(5 * pace)
+    await harness.run(5 * pace)
     for name in names:
-        times = stage.times(name)
+        times = harness.times(name)
         gaps = [later - sooner for sooner, later in pairwise(times)]
         assert len(gaps) >= 4
         assert all(pace <= gap + 1e-6 and gap <= pace * JITTER + 1e-6 for gap in gaps)
@@ -247,16 +247,16 @@ def test_connections_outlast_the_pause_between_two_looks() -> None:
 
 
 async def test_nothing_is_queued_while_another_leads() -> None:
-    stage = Stage("a")
-    queue = stage.controller._queue
+    harness = ControllerHarness("a")
+    queue = harness.controller._queue
     for _ in range(3):
-        stage.change("a")
+        harness.change("a")
     assert len(queue) == 0
-    await stage.run(1)
-    stage.change("a")
-    stage.change("b")
-    assert len(stage.controller._queue) == 0
-    assert stage.times("a") == [0.0]
+    await harness.run(1)
+    harness.change("a")
+    harness.change("b")
+    assert len(harness.controller._queue) == 0
+    assert harness.times("a") == [0.0]
 
 
 async def test_a_second_term_begins_anew() -> None:
@@ -267,14 +267,14 @@ async def test_a_second_term_begins_anew() -> None:
             raise KubeUnavailable("503", 503)
         return Requeue(5.0)
 
-    stage = Stage("a", "bad", make_pass=make_pass)
-    await stage.run(3)
+    harness = ControllerHarness("a", "bad", make_pass=make_pass)
+    await harness.run(3)
     await asyncio.sleep(10)
-    stage.remove("bad")
+    harness.remove("bad")
     begun = now()
-    stage.passes.clear()
-    await stage.run(6)
-    assert stage.passes == [(begun, "a"), (begun + 5.0, "a")]
+    harness.passes.clear()
+    await harness.run(6)
+    assert harness.passes == [(begun, "a"), (begun + 5.0, "a")]
 
 
 async def test_a_pass_ends_with_the_term() -> None:
@@ -287,8 +287,8 @@ async def test_a_pass_ends_with_the_term() -> None:
             ended.append(("team", name))
         return Requeue()
 
-    stage = Stage("a", make_pass=make_pass)
-    await stage.run(1)
+    harness = ControllerHarness("a", make_pass=make_pass)
+    await harness.run(1)
     assert ended == [("team", "a")]
     assert now() == pytest.approx(1)
 
@@ -300,9 +300,9 @@ async def test_the_wait_for_a_worker_is_measured() -> None:
         await asyncio.sleep(2)
         return Requeue()
 
-    stage = Stage("a", "b", make_pass=make_pass, workers=1)
-    read = stage.metrics.registry.get_sample_value
-    async with stage.lead():
+    harness = ControllerHarness("a", "b", make_pass=make_pass, workers=1)
+    read = harness.metrics.registry.get_sample_value
+    async with harness.lead():
         await asyncio.sleep(1)
         assert read("etcd_operator_queue_oldest_wait_seconds", {"kind": "EtcdCluster"}) == 1
         await asyncio.sleep(2)
@@ -312,8 +312,8 @@ async def test_the_wait_for_a_worker_is_measured() -> None:
 
 async def test_only_the_leader_shows_clusters() -> None:
     """The one before would show for ever what it saw last."""
-    stage = Stage("a")
-    async with stage.lead():
-        stage.metrics.clusters.show(("team", "a"), (Sample(SIZE, 3),))
-        assert b'cluster="a"' in stage.metrics.expose()
-    assert b'cluster="a"' not in stage.metrics.expose()
+    harness = ControllerHarness("a")
+    async with harness.lead():
+        harness.metrics.clusters.show(("team", "a"), (Sample(SIZE, 3),))
+        assert b'cluster="a"' in harness.metrics.expose()
+    assert b'cluster="a"' not in harness.metrics.expose()

@@ -28,12 +28,12 @@ from tests.builders.snapshots import (
     new,
     with_spec,
 )
-from tests.harnesses.reconciler import Stage, shrinking
+from tests.harnesses.reconciler import ReconcilerHarness, shrinking
 
 Change = Callable[[Json], object]
 
 
-class Server(Stage):
+class Server(ReconcilerHarness):
     """Applies objects as `admission` makes them; `rival` changes one back between passes."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -108,38 +108,40 @@ MIRROR = "mirror.local/etcd:v3.5.21"
 )
 async def test_what_admission_makes_of_our_object_is_accepted() -> None:
     """A policy that rewrites images: the next write would be answered in the same way."""
-    stage = Server(formed(3))
-    stage.server.admission = lambda body: etcd(body).update(image=MIRROR)
-    stage.snapshot = with_spec(stage.snapshot, resources={"limits": {"memory": "600Mi"}})
-    await stage.live(300)
-    assert stage.applied == 1
-    assert stage.shown()["Ready"] == "Healthy"
-    said = stage.condition("ChangedByOthers")["message"]
+    harness = Server(formed(3))
+    harness.server.admission = lambda body: etcd(body).update(image=MIRROR)
+    harness.snapshot = with_spec(harness.snapshot, resources={"limits": {"memory": "600Mi"}})
+    await harness.live(300)
+    assert harness.applied == 1
+    assert harness.shown()["Ready"] == "Healthy"
+    said = harness.condition("ChangedByOthers")["message"]
     assert "StatefulSet db: an admission webhook or policy makes" in said
     assert f'spec.template.spec.containers[etcd].image "{MIRROR}"' in said
-    assert stage.condition("Degraded")["status"] == "False"
-    await stage.live(1200, every=20)
-    assert (stage.applied, stage.writes) == (3, 1), "tried again, in case that the policy is gone"
-    stage.snapshot = with_spec(stage.snapshot, resources={"limits": {"memory": "700Mi"}})
-    await stage.live(10)
-    assert stage.applied == 4, "another spec is carried out at once"
+    assert harness.condition("Degraded")["status"] == "False"
+    await harness.live(1200, every=20)
+    assert (harness.applied, harness.writes) == (3, 1), (
+        "tried again, in case that the policy is gone"
+    )
+    harness.snapshot = with_spec(harness.snapshot, resources={"limits": {"memory": "700Mi"}})
+    await harness.live(10)
+    assert harness.applied == 4, "another spec is carried out at once"
 
 
 async def test_what_the_api_server_drops_is_not_written_again_and_nobody_is_bothered() -> None:
     """A number that is left out where it is 0: status and Ready come all the same."""
-    stage = Server(formed(3))
+    harness = Server(formed(3))
 
     def drop(body: Json) -> None:
         for each in body["spec"]["template"]["spec"].get("tolerations", ()):
             each.pop("tolerationSeconds", None)
 
-    stage.server.admission = drop
+    harness.server.admission = drop
     toleration = {"operator": "Exists", "tolerationSeconds": 0, "value": ""}
-    stage.snapshot = with_spec(stage.snapshot, podTemplate={"tolerations": [toleration]})
-    await stage.live(60)
-    assert stage.applied == 1
-    assert stage.shown()["Ready"] == "Healthy"
-    assert stage.condition("ChangedByOthers") == {}
+    harness.snapshot = with_spec(harness.snapshot, podTemplate={"tolerations": [toleration]})
+    await harness.live(60)
+    assert harness.applied == 1
+    assert harness.shown()["Ready"] == "Healthy"
+    assert harness.condition("ChangedByOthers") == {}
 
 
 @pytest.mark.situation(
@@ -149,47 +151,47 @@ async def test_what_the_api_server_drops_is_not_written_again_and_nobody_is_both
 )
 async def test_what_is_changed_back_each_time_is_corrected_by_the_minute_and_named() -> None:
     """An autoscaler: it is named with its field, and all else goes on."""
-    stage = Server(formed(3))
-    stage.rival = lambda body: body["spec"].update(replicas=4)
-    await stage.live(60)
-    assert stage.applied == 3
-    await stage.live(600, every=10)
-    assert 10 <= stage.applied <= 14, "never fewer Pods than members for long"
-    said = stage.condition("ChangedByOthers")["message"]
+    harness = Server(formed(3))
+    harness.rival = lambda body: body["spec"].update(replicas=4)
+    await harness.live(60)
+    assert harness.applied == 3
+    await harness.live(600, every=10)
+    assert 10 <= harness.applied <= 14, "never fewer Pods than members for long"
+    said = harness.condition("ChangedByOthers")["message"]
     assert "field manager kubectl-set changes spec.replicas again" in said
-    assert stage.condition("Degraded")["reason"] == "ChangedByOthers"
-    assert stage.shown()["Ready"] == "Healthy"
-    assert ("Warning", "ChangedByOthers", said) in stage.told
-    stage.rival = lambda _: None
-    await stage.live(800, every=20)
-    assert stage.condition("ChangedByOthers") == {}, "whoever it was has stopped"
+    assert harness.condition("Degraded")["reason"] == "ChangedByOthers"
+    assert harness.shown()["Ready"] == "Healthy"
+    assert ("Warning", "ChangedByOthers", said) in harness.told
+    harness.rival = lambda _: None
+    await harness.live(800, every=20)
+    assert harness.condition("ChangedByOthers") == {}, "whoever it was has stopped"
 
 
 async def test_a_variable_that_admission_adds_is_removed_by_ever_fewer_writes() -> None:
-    stage = Server(formed(3))
+    harness = Server(formed(3))
 
     def inject(body: Json) -> None:
         etcd(body).update(env=[*etcd(body)["env"], {"name": "ETCD_QUOTA", "value": "1"}])
 
-    stage.server.admission = inject
-    stage.snapshot = with_spec(stage.snapshot, resources={"limits": {"memory": "600Mi"}})
-    await stage.live(3600, every=20)
-    assert stage.applied <= 4 + 3600 / 300 + 2
-    assert "containers[etcd].env[ETCD_QUOTA]" in stage.condition("ChangedByOthers")["message"]
-    assert stage.shown()["Ready"] == "Healthy"
+    harness.server.admission = inject
+    harness.snapshot = with_spec(harness.snapshot, resources={"limits": {"memory": "600Mi"}})
+    await harness.live(3600, every=20)
+    assert harness.applied <= 4 + 3600 / 300 + 2
+    assert "containers[etcd].env[ETCD_QUOTA]" in harness.condition("ChangedByOthers")["message"]
+    assert harness.shown()["Ready"] == "Healthy"
 
 
 async def test_single_edits_are_taken_back_at_once_however_many() -> None:
-    stage = Server(formed(3))
+    harness = Server(formed(3))
     for number in range(20):
-        live = stage.snapshot.statefulset
+        live = harness.snapshot.statefulset
         assert live is not None
         body = copy.deepcopy(live.body)
         etcd(body).update({"image": f"x:{number}"} if number % 2 else {"command": ["sleep"]})
-        stage.edit("StatefulSet", body)
-        before = stage.applied
-        await stage.live(400, every=400)
-        assert stage.applied == before + 1
+        harness.edit("StatefulSet", body)
+        before = harness.applied
+        await harness.live(400, every=400)
+        assert harness.applied == before + 1
 
 
 # Refusals
@@ -203,72 +205,72 @@ POLICY = "db is forbidden: ValidatingAdmissionPolicy 'frozen' denied request"
 async def test_an_object_that_is_refused_does_not_stop_healing(
     kind: str, error: KubeError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = Stage(spoil(ended(formed(3), 2, WIPED), kind))
-    refuse(stage, monkeypatch, kind, error)
-    await stage.make_pass()
-    assert [brief(action) for action in stage.performed] == [
+    harness = ReconcilerHarness(spoil(ended(formed(3), 2, WIPED), kind))
+    refuse(harness, monkeypatch, kind, error)
+    await harness.make_pass()
+    assert [brief(action) for action in harness.performed] == [
         "remove 2",
         "add 2",
         "apply ConfigMap db-config",
         "label db-2 learner",
     ]
-    message = stage.written[-1]["status"]["message"]
+    message = harness.written[-1]["status"]["message"]
     assert POLICY in message
     assert f"Updated {kind} db" in message
     assert "Meanwhile: Member db-2 lost its data" in message
-    assert stage.shown()["Degraded"] == "RefusedByKubernetes"
+    assert harness.shown()["Degraded"] == "RefusedByKubernetes"
 
 
 async def test_without_its_gate_no_member_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     """It could not start, and what was removed could not come back."""
-    stage = Stage(spoil(ended(formed(3), 2, WIPED), "ConfigMap"))
-    refuse(stage, monkeypatch, "ConfigMap", Forbidden(POLICY, 403))
-    await stage.make_pass()
-    assert stage.performed == []
-    assert POLICY in stage.written[-1]["status"]["message"]
+    harness = ReconcilerHarness(spoil(ended(formed(3), 2, WIPED), "ConfigMap"))
+    refuse(harness, monkeypatch, "ConfigMap", Forbidden(POLICY, 403))
+    await harness.make_pass()
+    assert harness.performed == []
+    assert POLICY in harness.written[-1]["status"]["message"]
 
 
 @pytest.mark.parametrize("scene", [shrinking(), growing(3, 5)], ids=["shrink", "grow"])
 async def test_no_member_comes_or_goes_whose_pod_could_not(
     scene: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = Stage(spoil(scene, "StatefulSet"))
-    refuse(stage, monkeypatch, "StatefulSet", Forbidden(POLICY, 403))
-    await stage.make_pass()
-    assert not [a for a in stage.performed if isinstance(a, AddLearner | RemoveMember)]
+    harness = ReconcilerHarness(spoil(scene, "StatefulSet"))
+    refuse(harness, monkeypatch, "StatefulSet", Forbidden(POLICY, 403))
+    await harness.make_pass()
+    assert not [a for a in harness.performed if isinstance(a, AddLearner | RemoveMember)]
 
 
 async def test_what_is_refused_is_asked_for_ever_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stage = Stage(spoil(formed(3), "StatefulSet"))
-    refuse(stage, monkeypatch, "StatefulSet", Forbidden(POLICY, 403))
+    harness = ReconcilerHarness(spoil(formed(3), "StatefulSet"))
+    refuse(harness, monkeypatch, "StatefulSet", Forbidden(POLICY, 403))
     for _ in range(120):
-        assert not (await stage.make_pass()).failure, "members are looked at as before"
-        assert stage.shown()["Degraded"] == "RefusedByKubernetes"
-        stage.clock.seconds += 5.0
-    assert 20 <= len(stage.tried) <= 30
-    changed = with_spec(stage.snapshot, resources={"limits": {"memory": "600Mi"}})
-    stage.snapshot, before = changed, len(stage.tried)
-    await stage.make_pass()
-    assert len(stage.tried) == before + 1, "a corrected spec is tried at once"
+        assert not (await harness.make_pass()).failure, "members are looked at as before"
+        assert harness.shown()["Degraded"] == "RefusedByKubernetes"
+        harness.clock.seconds += 5.0
+    assert 20 <= len(harness.tried) <= 30
+    changed = with_spec(harness.snapshot, resources={"limits": {"memory": "600Mi"}})
+    harness.snapshot, before = changed, len(harness.tried)
+    await harness.make_pass()
+    assert len(harness.tried) == before + 1, "a corrected spec is tried at once"
 
 
 @pytest.mark.parametrize("kind", ["Service", "ConfigMap", "NetworkPolicy"])
 async def test_no_pod_before_what_it_needs(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(new(3, security={"networkPolicy": {}}))
-    refuse(stage, monkeypatch, kind, Forbidden("exceeded quota", 403))
-    await stage.make_pass()
-    applied = [a.kind for a in stage.performed if isinstance(a, ApplyObject)]
+    harness = ReconcilerHarness(new(3, security={"networkPolicy": {}}))
+    refuse(harness, monkeypatch, kind, Forbidden("exceeded quota", 403))
+    await harness.make_pass()
+    applied = [a.kind for a in harness.performed if isinstance(a, ApplyObject)]
     assert "StatefulSet" not in applied
     assert "PodDisruptionBudget" in applied
 
 
 async def test_a_label_that_is_refused_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(change_pod(shrinking(), 1, role=""))
-    stage.errors[LabelPod] = Forbidden(POLICY, 403)
-    await stage.make_pass()
-    assert "remove 4" in [brief(action) for action in stage.performed]
+    harness = ReconcilerHarness(change_pod(shrinking(), 1, role=""))
+    harness.errors[LabelPod] = Forbidden(POLICY, 403)
+    await harness.make_pass()
+    assert "remove 4" in [brief(action) for action in harness.performed]
 
 
 def spoil(snapshot: Snapshot, kind: str) -> Snapshot:
@@ -303,27 +305,27 @@ def test_the_manager_of_a_field_is_found(fields: Json, who: str) -> None:
 
 async def test_names_without_end_take_no_memory() -> None:
     """Whoever may edit our objects may put another thousand names there each time."""
-    stage = Server(formed(3))
+    harness = Server(formed(3))
 
     def add(body: Json) -> None:
-        names = (f"ETCD_{stage.clock.seconds:.0f}_{n}" for n in range(300))
+        names = (f"ETCD_{harness.clock.seconds:.0f}_{n}" for n in range(300))
         etcd(body)["env"] = [*etcd(body)["env"], *({"name": n * 50, "value": "1"} for n in names)]
 
-    stage.rival = add
-    await stage.live(100)
-    (record,) = (r for (kind, _), r in records(stage).items() if kind == "StatefulSet")
+    harness.rival = add
+    await harness.live(100)
+    (record,) = (r for (kind, _), r in records(harness).items() if kind == "StatefulSet")
     assert 300 <= len(record.repeats) <= 1000
     assert max(map(len, record.repeats)) < 400
-    stage.rival = lambda _: None
-    await stage.live(700, every=20)
+    harness.rival = lambda _: None
+    await harness.live(700, every=20)
     add_one = {"name": "ETCD_X", "value": "1"}
-    stage.rival = lambda body: etcd(body)["env"].append(add_one)
-    await stage.live(5)
-    (record,) = (r for (kind, _), r in records(stage).items() if kind == "StatefulSet")
+    harness.rival = lambda body: etcd(body)["env"].append(add_one)
+    await harness.live(5)
+    (record,) = (r for (kind, _), r in records(harness).items() if kind == "StatefulSet")
     assert len(record.repeats) == 1, "what nobody does any more is forgotten"
 
 
-def records(stage: Server) -> dict[tuple[str, str], Any]:
+def records(harness: Server) -> dict[tuple[str, str], Any]:
     """What is remembered of the cluster's objects."""
-    (found,) = stage.reconciler._corrections._clusters.values()
+    (found,) = harness.reconciler._corrections._clusters.values()
     return dict(found)

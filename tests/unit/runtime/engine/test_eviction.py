@@ -15,8 +15,8 @@ from etcd_operator.runtime.engine.reconciler import TOLD_FROM
 from etcd_operator.runtime.kubernetes.api import PODS
 from etcd_operator.runtime.kubernetes.client import LightkubeApi, translate_error
 from tests.builders.snapshots import NAMING, formed, outdated
-from tests.harnesses.handlers import Stage as HandlerStage
-from tests.harnesses.reconciler import Stage
+from tests.harnesses.handlers import HandlersHarness
+from tests.harnesses.reconciler import ReconcilerHarness
 
 REFUSED = "The disruption budget db needs 2 healthy pods and has 2 currently."
 SEVERAL = (
@@ -64,32 +64,32 @@ def test_a_server_that_is_busy_is_no_budget() -> None:
 
 
 async def test_the_pod_is_looked_at_again() -> None:
-    stage = HandlerStage()
+    harness = HandlersHarness()
     held = {"finalizers": ["example.com/hold"]}
-    stage.caches.observe("Pod", stage.put(PODS, "db-0", metadata=held))
-    await stage.handlers.perform(EvictPod("db-0", "uid-1", "why"), formed(3))
-    assert stage.server.sent == [("delete Pod db-0", {"uid": "uid-1"})]
-    pod = stage.caches.pods.get(NAMING.namespace, "db-0")
+    harness.caches.observe("Pod", harness.put(PODS, "db-0", metadata=held))
+    await harness.handlers.perform(EvictPod("db-0", "uid-1", "why"), formed(3))
+    assert harness.server.sent == [("delete Pod db-0", {"uid": "uid-1"})]
+    pod = harness.caches.pods.get(NAMING.namespace, "db-0")
     assert pod is not None
     assert pod.deleting
 
 
 async def test_a_pod_that_is_gone_already_is_no_failure() -> None:
-    stage = HandlerStage()
-    stage.caches.observe("Pod", stage.put(PODS, "db-0"))
-    await stage.api.delete(PODS, NAMING.namespace, "db-0", uid="uid-1")
-    await stage.handlers.perform(EvictPod("db-0", "uid-1", "why"), formed(3))
-    assert stage.caches.pods.get(NAMING.namespace, "db-0") is None
+    harness = HandlersHarness()
+    harness.caches.observe("Pod", harness.put(PODS, "db-0"))
+    await harness.api.delete(PODS, NAMING.namespace, "db-0", uid="uid-1")
+    await harness.handlers.perform(EvictPod("db-0", "uid-1", "why"), formed(3))
+    assert harness.caches.pods.get(NAMING.namespace, "db-0") is None
 
 
 async def test_another_pod_of_the_name_is_read_again_and_left_alone() -> None:
-    stage = HandlerStage()
-    stage.caches.observe("Pod", stage.put(PODS, "db-0"))
-    await stage.api.delete(PODS, NAMING.namespace, "db-0", uid="uid-1")
-    stage.put(PODS, "db-0", uid="uid-2")
+    harness = HandlersHarness()
+    harness.caches.observe("Pod", harness.put(PODS, "db-0"))
+    await harness.api.delete(PODS, NAMING.namespace, "db-0", uid="uid-1")
+    harness.put(PODS, "db-0", uid="uid-2")
     with pytest.raises(Conflict):
-        await stage.handlers.perform(EvictPod("db-0", "uid-1", "why"), formed(3))
-    pod = stage.caches.pods.get(NAMING.namespace, "db-0")
+        await harness.handlers.perform(EvictPod("db-0", "uid-1", "why"), formed(3))
+    pod = harness.caches.pods.get(NAMING.namespace, "db-0")
     assert pod is not None
     assert pod.uid == "uid-2"
 
@@ -100,18 +100,18 @@ async def test_another_pod_of_the_name_is_read_again_and_left_alone() -> None:
     "it is reported; no Pod is stopped against it",
 )
 async def test_a_budget_that_stays_in_the_way_is_told_with_its_name() -> None:
-    stage = Stage(outdated(formed(3), 0, 1, 2))
-    stage.errors[EvictPod] = EvictionRefused(REFUSED, 429)
+    harness = ReconcilerHarness(outdated(formed(3), 0, 1, 2))
+    harness.errors[EvictPod] = EvictionRefused(REFUSED, 429)
     for _ in range(TOLD_FROM - 1):
-        assert await stage.make_pass() == Requeue(POD_START), "no failure, and soon again"
-        assert stage.shown()["Progressing"] == "RollingUpdate"
-        assert stage.shown()["Degraded"] == "AsExpected"
-    await stage.make_pass()
-    assert stage.shown()["Degraded"] == "EvictionRefused"
-    message = stage.written[-1]["status"]["message"]
+        assert await harness.make_pass() == Requeue(POD_START), "no failure, and soon again"
+        assert harness.shown()["Progressing"] == "RollingUpdate"
+        assert harness.shown()["Degraded"] == "AsExpected"
+    await harness.make_pass()
+    assert harness.shown()["Degraded"] == "EvictionRefused"
+    message = harness.written[-1]["status"]["message"]
     assert REFUSED in message
     assert "Pod db-2 cannot be evicted" in message
-    assert stage.counted() == {("EvictPod", "refused"): TOLD_FROM}
-    del stage.errors[EvictPod]
-    await stage.make_pass()
-    assert stage.shown()["Degraded"] == "AsExpected"
+    assert harness.counted() == {("EvictPod", "refused"): TOLD_FROM}
+    del harness.errors[EvictPod]
+    await harness.make_pass()
+    assert harness.shown()["Degraded"] == "AsExpected"

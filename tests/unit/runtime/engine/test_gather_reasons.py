@@ -12,7 +12,7 @@ from etcd_operator.runtime.engine.cluster_warnings import PATIENCE_SECONDS
 from etcd_operator.runtime.etcd.pool import address_of
 from tests.builders import snapshots as scenes
 from tests.builders.snapshots import NAMING, UID
-from tests.harnesses.gather import Stage, labelled, says
+from tests.harnesses.gather import GathererHarness, labelled, says
 
 pytestmark = pytest.mark.looptime
 
@@ -26,34 +26,34 @@ def test_the_address_of_either_family_is_one_that_can_be_dialled(address: str, a
 
 async def test_a_member_that_wants_a_user_is_not_one_that_does_not_answer() -> None:
     """Its connection is kept, and what it says is passed on."""
-    stage = Stage()
+    harness = GathererHarness()
     refusal = EtcdRefused("10.0.0.1: etcdserver: user name is empty", Refusal.AUTHENTICATION)
-    stage.add(0, None, refuses=refusal)
-    probe = (await stage.gather()).probes[0]
+    harness.add(0, None, refuses=refusal)
+    probe = (await harness.gather()).probes[0]
     assert (probe.status, probe.error, probe.asks_for_user) == (None, str(refusal), True)
-    assert stage.etcd.discarded == []
+    assert harness.etcd.discarded == []
 
 
 async def test_a_list_that_only_users_see_is_noted() -> None:
-    stage = Stage()
+    harness = GathererHarness()
     refusal = EtcdRefused("10.0.0.1: etcdserver: permission denied", Refusal.AUTHENTICATION)
-    stage.add(0, says(0), refuses_list=refusal)
-    snapshot = await stage.gather()
+    harness.add(0, says(0), refuses_list=refusal)
+    snapshot = await harness.gather()
     assert snapshot.membership is None
     assert snapshot.probes[0].status is not None
     assert snapshot.probes[0].asks_for_user
 
 
 async def test_what_kubernetes_warns_of_is_gathered_while_a_pod_is_missing() -> None:
-    stage = Stage()
+    harness = GathererHarness()
     live = labelled("StatefulSet", NAMING.statefulset)
     owner = {"controller": True, "uid": UID}
     live["metadata"].update(uid="set", ownerReferences=[owner])
-    stage.show({**live, "spec": {"replicas": 1}})
+    harness.show({**live, "spec": {"replicas": 1}})
     text = "create Pod db-0 in StatefulSet db failed error: exceeded quota"
     event = {"type": "Warning", "reason": "FailedCreate", "message": text}
-    stage.server.warn("set", event, namespace=NAMING.namespace)
-    assert (await stage.gather()).warnings == ()
+    harness.server.warn("set", event, namespace=NAMING.namespace)
+    assert (await harness.gather()).warnings == ()
     await asyncio.sleep(PATIENCE_SECONDS)
     wanted = ObjectWarning("Pod db-0", 0, PodProblem("FailedCreate", text))
-    assert (await stage.gather()).warnings == (wanted,)
+    assert (await harness.gather()).warnings == (wanted,)

@@ -15,7 +15,7 @@ from etcd_operator.core.recording.recorded_pass import read_recording, replay
 from etcd_operator.runtime.engine.execute import Outcome
 from etcd_operator.runtime.engine.pass_recorder import MOST_PASSES, PassRecorder
 from tests.builders.snapshots import NAMING, formed, new, raw_cluster, with_spec
-from tests.harnesses.operator_in_memory import Stage
+from tests.harnesses.operator_in_memory import OperatorInMemory
 
 KEY = (NAMING.namespace, NAMING.name)
 
@@ -77,14 +77,14 @@ def test_a_cluster_that_is_gone_is_forgotten() -> None:
 
 @pytest.mark.looptime
 async def test_no_content_of_a_secret_is_in_it() -> None:
-    stage = Stage()
+    harness = OperatorInMemory()
     spec = {"size": 3, "security": {"tls": {"client": {}, "peer": {}}}}
-    async with stage.run():
-        stage.write("EtcdCluster", raw_cluster(spec, finalizers=[]))
+    async with harness.run():
+        harness.write("EtcdCluster", raw_cluster(spec, finalizers=[]))
         await asyncio.sleep(30)
-    secrets = stage.server.find("Secret")
+    secrets = harness.server.find("Secret")
     assert len(secrets) >= 4
-    recording = stage.recorder.read(*KEY)
+    recording = harness.recorder.read(*KEY)
     assert recording is not None
     assert len(recording["passes"]) > 1
     text = json.dumps(recording)

@@ -49,7 +49,7 @@ from tests.builders.snapshots import (
     with_status,
 )
 from tests.harnesses.reconciler import (
-    Stage,
+    ReconcilerHarness,
     at_rest,
     promotable,
     replan,
@@ -65,20 +65,20 @@ Told = tuple[str, str, str]  # type, reason, message
 
 async def test_two_members_leave_and_their_pods_stop_in_one_pass() -> None:
     """Each guard sees what was done before: at first the Pods were still those of members."""
-    stage = Stage(shrinking())
-    assert await stage.make_pass() == Requeue(0.0)
-    assert [brief(action) for action in stage.performed] == [
+    harness = ReconcilerHarness(shrinking())
+    assert await harness.make_pass() == Requeue(0.0)
+    assert [brief(action) for action in harness.performed] == [
         "remove 4",
         "remove 3",
         "apply ConfigMap db-config",
         "apply StatefulSet db",
     ]
-    assert [len(snapshot.members) for snapshot in stage.seen] == [5, 4, 3, 3]
-    lowered = stage.performed[-1]
+    assert [len(snapshot.members) for snapshot in harness.seen] == [5, 4, 3, 3]
+    lowered = harness.performed[-1]
     assert isinstance(lowered, ApplyObject)
     assert lowered.manifest["spec"]["replicas"] == 3
     assert guards.refuse(lowered, shrinking()) == "member 3 still belongs to the cluster"
-    assert stage.counted() == {("RemoveMember", "done"): 2, ("ApplyObject", "done"): 2}
+    assert harness.counted() == {("RemoveMember", "done"): 2, ("ApplyObject", "done"): 2}
 
 
 async def test_a_second_removal_is_judged_by_who_is_left_after_the_first(
@@ -89,45 +89,45 @@ async def test_a_second_removal_is_judged_by_who_is_left_after_the_first(
     replan(monkeypatch, *removals)
     snapshot = silent(formed(4), 3)
     assert [guards.refuse(action, snapshot) for action in removals] == [None, None]
-    stage = Stage(snapshot)
-    await stage.make_pass()
-    assert stage.performed == removals[:1]
-    assert stage.counted()["RemoveMember", "vetoed"] == 1
+    harness = ReconcilerHarness(snapshot)
+    await harness.make_pass()
+    assert harness.performed == removals[:1]
+    assert harness.counted()["RemoveMember", "vetoed"] == 1
 
 
 async def test_a_veto_stops_the_pass_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     before, after = (LabelPod(f"db-{o}", f"pod-{o}", "voter") for o in (0, 1))
     removal = RemoveMember(1, member_id(1), CLUSTER_ID)
     replan(monkeypatch, before, removal, after)
-    stage = Stage(silent(formed(3), 2))
-    assert await stage.make_pass() == Requeue(3.0, failure=True)
-    assert stage.performed == [before]
-    assert stage.counted() == {("LabelPod", "done"): 1, ("RemoveMember", "vetoed"): 1}
+    harness = ReconcilerHarness(silent(formed(3), 2))
+    assert await harness.make_pass() == Requeue(3.0, failure=True)
+    assert harness.performed == [before]
+    assert harness.counted() == {("LabelPod", "done"): 1, ("RemoveMember", "vetoed"): 1}
     labels = {"guard": "membership", "action": "RemoveMember"}
-    assert stage.metrics.registry.get_sample_value("etcd_operator_vetoes_total", labels) == 1
-    assert stage.written, "the status is told all the same"
+    assert harness.metrics.registry.get_sample_value("etcd_operator_vetoes_total", labels) == 1
+    assert harness.written, "the status is told all the same"
 
 
 async def test_a_pass_at_rest_does_nothing() -> None:
-    stage = Stage(at_rest(formed(3)))
-    assert await stage.make_pass() == Requeue(None)
-    assert (stage.performed, stage.written, stage.told) == ([], [], [])
+    harness = ReconcilerHarness(at_rest(formed(3)))
+    assert await harness.make_pass() == Requeue(None)
+    assert (harness.performed, harness.written, harness.told) == ([], [], [])
 
 
 async def test_all_is_not_well_before_a_new_template_was_looked_at() -> None:
     """The spec would be shown as observed and all members as healthy, before any is replaced."""
     changed = with_spec(at_rest(formed(3)), resources={"limits": {"memory": "600Mi"}})
-    stage = Stage(with_cluster(changed, generation=3))
-    assert await stage.make_pass() == Requeue(0.0)
-    assert [brief(action) for action in stage.performed] == ["apply StatefulSet db"]
-    assert stage.written == [], "Kubernetes was just told"
+    harness = ReconcilerHarness(with_cluster(changed, generation=3))
+    assert await harness.make_pass() == Requeue(0.0)
+    assert [brief(action) for action in harness.performed] == ["apply StatefulSet db"]
+    assert harness.written == [], "Kubernetes was just told"
     live = changed.statefulset
     assert live is not None
     body = {**live.body, "metadata": {**live.body["metadata"], "generation": 99}}
     unseen = change_child(at_rest(formed(3)), "StatefulSet", "db", body=body)
-    stage = Stage(with_cluster(unseen, generation=3))
-    await stage.make_pass()
-    assert (stage.performed, stage.written) == ([], []), "its controller has yet to look"
+    harness = ReconcilerHarness(with_cluster(unseen, generation=3))
+    await harness.make_pass()
+    assert (harness.performed, harness.written) == ([], []), "its controller has yet to look"
 
 
 # What stops it
@@ -135,13 +135,13 @@ async def test_all_is_not_well_before_a_new_template_was_looked_at() -> None:
 
 async def test_a_refusal_of_etcd_is_no_failure() -> None:
     """It is asked again when the decision says so: a learner catches up in its own time."""
-    stage = Stage(promotable())
-    stage.errors[PromoteMember] = EtcdRefused("not in sync", Refusal.LEARNER_NOT_READY)
+    harness = ReconcilerHarness(promotable())
+    harness.errors[PromoteMember] = EtcdRefused("not in sync", Refusal.LEARNER_NOT_READY)
     for _ in range(3):
-        assert await stage.make_pass() == Requeue(LEARNER_SYNC)
-    assert stage.counted() == {("PromoteMember", "refused"): 3}
-    assert not [told for told in stage.told if told[0] == "Warning"]
-    assert stage.shown()["Progressing"] == "PromotingLearner"
+        assert await harness.make_pass() == Requeue(LEARNER_SYNC)
+    assert harness.counted() == {("PromoteMember", "refused"): 3}
+    assert not [told for told in harness.told if told[0] == "Warning"]
+    assert harness.shown()["Progressing"] == "PromotingLearner"
 
 
 async def test_refusals_that_go_on_are_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,9 +149,9 @@ async def test_refusals_that_go_on_are_asked_less_often(monkeypatch: pytest.Monk
     assert REFUSALS_AT_PACE * ADD_WINDOW >= 5.0, "the window of etcd is not missed"
     monkeypatch.setattr(reconciler_module, "REFUSALS_AT_PACE", 3)
     monkeypatch.setattr(reconciler_module, "LONGEST_REFUSED", 4 * LEARNER_SYNC)
-    stage = Stage(promotable())
-    stage.errors[PromoteMember] = EtcdRefused("not in sync", Refusal.LEARNER_NOT_READY)
-    delays = [(await stage.make_pass()).after or 0.0 for _ in range(15)]
+    harness = ReconcilerHarness(promotable())
+    harness.errors[PromoteMember] = EtcdRefused("not in sync", Refusal.LEARNER_NOT_READY)
+    delays = [(await harness.make_pass()).after or 0.0 for _ in range(15)]
     assert delays[:4] == [
         LEARNER_SYNC,
         LEARNER_SYNC,
@@ -160,10 +160,10 @@ async def test_refusals_that_go_on_are_asked_less_often(monkeypatch: pytest.Monk
     ]
     assert delays == sorted(delays)
     assert delays[-1] == 4 * LEARNER_SYNC
-    del stage.errors[PromoteMember]
-    assert await stage.make_pass() == Requeue(0.0)
-    stage.errors[PromoteMember] = EtcdRefused("not in sync", Refusal.LEARNER_NOT_READY)
-    assert await stage.make_pass() == Requeue(LEARNER_SYNC), "what moved starts anew"
+    del harness.errors[PromoteMember]
+    assert await harness.make_pass() == Requeue(0.0)
+    harness.errors[PromoteMember] = EtcdRefused("not in sync", Refusal.LEARNER_NOT_READY)
+    assert await harness.make_pass() == Requeue(LEARNER_SYNC), "what moved starts anew"
 
 
 @pytest.mark.parametrize(
@@ -177,19 +177,19 @@ async def test_refusals_that_go_on_are_asked_less_often(monkeypatch: pytest.Monk
     ids=lambda value: type(value).__name__,
 )
 async def test_an_error_stops_the_pass_there(error: OperatorError, wanted: Requeue) -> None:
-    stage = Stage(shrinking())
-    stage.errors[ApplyObject] = error
-    assert await stage.make_pass() == wanted
-    assert [brief(action) for action in stage.performed] == ["remove 4", "remove 3"]
-    assert stage.counted() == {("RemoveMember", "done"): 2, ("ApplyObject", "failed"): 1}
-    assert stage.shown()["Progressing"] == "ScalingIn", "nothing a user could help with"
+    harness = ReconcilerHarness(shrinking())
+    harness.errors[ApplyObject] = error
+    assert await harness.make_pass() == wanted
+    assert [brief(action) for action in harness.performed] == ["remove 4", "remove 3"]
+    assert harness.counted() == {("RemoveMember", "done"): 2, ("ApplyObject", "failed"): 1}
+    assert harness.shown()["Progressing"] == "ScalingIn", "nothing a user could help with"
 
 
 async def test_silence_of_etcd_is_a_failure() -> None:
-    stage = Stage(promotable())
-    stage.errors[PromoteMember] = EtcdUnreachable("deadline exceeded")
-    assert await stage.make_pass() == Requeue(failure=True)
-    assert stage.counted() == {("PromoteMember", "failed"): 1}
+    harness = ReconcilerHarness(promotable())
+    harness.errors[PromoteMember] = EtcdUnreachable("deadline exceeded")
+    assert await harness.make_pass() == Requeue(failure=True)
+    assert harness.counted() == {("PromoteMember", "failed"): 1}
 
 
 @pytest.mark.parametrize("kind", [Invalid, Forbidden])
@@ -197,25 +197,25 @@ async def test_what_only_the_user_can_help_with_is_told_in_the_servers_words(
     kind: type[Invalid | Forbidden],
 ) -> None:
     sentence = "exceeded quota: pods=10, used: pods=10"
-    stage = Stage(new(3))
-    stage.errors[ApplyObject] = kind(sentence, 403)
-    assert not (await stage.make_pass()).failure, "what is refused is not asked for every time"
-    status = stage.written[-1]["status"]
+    harness = ReconcilerHarness(new(3))
+    harness.errors[ApplyObject] = kind(sentence, 403)
+    assert not (await harness.make_pass()).failure, "what is refused is not asked for every time"
+    status = harness.written[-1]["status"]
     assert sentence in status["message"]
     assert "Service db-peer" in status["message"]
-    assert stage.shown()["Progressing"] == stage.shown()["Degraded"] == "RefusedByKubernetes"
-    assert stage.told == [("Warning", "RefusedByKubernetes", status["message"])]
+    assert harness.shown()["Progressing"] == harness.shown()["Degraded"] == "RefusedByKubernetes"
+    assert harness.told == [("Warning", "RefusedByKubernetes", status["message"])]
 
 
 async def test_an_error_while_looking_is_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(formed(3))
+    harness = ReconcilerHarness(formed(3))
 
     async def gather(_: EtcdCluster) -> Snapshot:
         raise KubeUnavailable("503", 503)
 
-    monkeypatch.setattr(stage, "gather", gather)
+    monkeypatch.setattr(harness, "gather", gather)
     with pytest.raises(KubeUnavailable):
-        await stage.make_pass()
+        await harness.make_pass()
 
 
 # When to look again
@@ -223,133 +223,133 @@ async def test_an_error_while_looking_is_the_callers(monkeypatch: pytest.MonkeyP
 
 async def test_the_same_again_backs_off() -> None:
     """What is done takes no effect: somebody undoes it, or the server changes what is applied."""
-    stage = Stage(unlabelled())
-    wakes = [await stage.make_pass() for _ in range(3)]
+    harness = ReconcilerHarness(unlabelled())
+    wakes = [await harness.make_pass() for _ in range(3)]
     assert wakes == [Requeue(0.0), Requeue(failure=True), Requeue(failure=True)]
 
 
 async def test_something_else_is_movement() -> None:
-    stage = Stage(unlabelled())
-    assert await stage.make_pass() == Requeue(0.0)
-    stage.snapshot = shrinking()
-    assert await stage.make_pass() == Requeue(0.0)
+    harness = ReconcilerHarness(unlabelled())
+    assert await harness.make_pass() == Requeue(0.0)
+    harness.snapshot = shrinking()
+    assert await harness.make_pass() == Requeue(0.0)
 
 
 async def test_the_same_after_a_rest_is_movement() -> None:
     """An hour later somebody takes the label off again."""
-    stage = Stage(unlabelled())
-    await stage.make_pass()
-    stage.snapshot = at_rest(formed(3))
-    assert await stage.make_pass() == Requeue(None)
-    stage.snapshot = unlabelled()
-    assert await stage.make_pass() == Requeue(0.0)
+    harness = ReconcilerHarness(unlabelled())
+    await harness.make_pass()
+    harness.snapshot = at_rest(formed(3))
+    assert await harness.make_pass() == Requeue(None)
+    harness.snapshot = unlabelled()
+    assert await harness.make_pass() == Requeue(0.0)
 
 
 async def test_clusters_repeat_themselves_for_themselves() -> None:
     """A new cluster of the same name does what the one before it did."""
-    stage = Stage(unlabelled())
-    await stage.make_pass()
-    stage.put_cluster(uid="u2")
-    assert await stage.make_pass() == Requeue(0.0)
+    harness = ReconcilerHarness(unlabelled())
+    await harness.make_pass()
+    harness.put_cluster(uid="u2")
+    assert await harness.make_pass() == Requeue(0.0)
 
 
 async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciler_module, "REMEMBERED", 1)
-    stage = Stage(unlabelled())
-    await stage.make_pass()
-    stage.put_cluster(uid="u2")
-    await stage.make_pass()
-    stage.put_cluster()
-    assert await stage.make_pass() == Requeue(0.0), "forgotten is worth one more try"
+    harness = ReconcilerHarness(unlabelled())
+    await harness.make_pass()
+    harness.put_cluster(uid="u2")
+    await harness.make_pass()
+    harness.put_cluster()
+    assert await harness.make_pass() == Requeue(0.0), "forgotten is worth one more try"
 
 
 # The status
 
 
 async def test_the_status_is_written_once_and_onto_what_was_looked_at() -> None:
-    stage = Stage(with_status(formed(3), phase="Creating"))
-    await stage.make_pass()
-    (patch,) = stage.written
+    harness = ReconcilerHarness(with_status(formed(3), phase="Creating"))
+    await harness.make_pass()
+    (patch,) = harness.written
     assert patch["metadata"] == {"uid": UID, "resourceVersion": "7"}
     assert patch["status"]["phase"] == "Running"
-    known = stage.caches.clusters.get(NAMING.namespace, NAMING.name)
+    known = harness.caches.clusters.get(NAMING.namespace, NAMING.name)
     assert known is not None
     assert (known.resource_version, known.status.phase) == ("8", "Running")
-    await stage.make_pass()
-    assert len(stage.written) == 1
+    await harness.make_pass()
+    assert len(harness.written) == 1
 
 
 async def test_no_status_after_the_finalizer() -> None:
     """It put the EtcdCluster into another version, or took it away."""
-    stage = Stage(with_cluster(new(3), finalizers=()))
-    assert await stage.make_pass() == Requeue(0.0)
-    assert stage.performed == [SetFinalizer(True, UID, "7")]
-    assert stage.written == []
+    harness = ReconcilerHarness(with_cluster(new(3), finalizers=()))
+    assert await harness.make_pass() == Requeue(0.0)
+    assert harness.performed == [SetFinalizer(True, UID, "7")]
+    assert harness.written == []
 
 
 async def test_a_finalizer_that_was_refused_hinders_no_status() -> None:
-    stage = Stage(with_cluster(new(3), finalizers=()))
-    stage.errors[SetFinalizer] = Forbidden("etcdclusters is forbidden", 403)
-    await stage.make_pass()
-    assert stage.shown()["Degraded"] == "RefusedByKubernetes"
+    harness = ReconcilerHarness(with_cluster(new(3), finalizers=()))
+    harness.errors[SetFinalizer] = Forbidden("etcdclusters is forbidden", 403)
+    await harness.make_pass()
+    assert harness.shown()["Degraded"] == "RefusedByKubernetes"
 
 
 @pytest.mark.parametrize("error", [Conflict("it has changed", 409), NotFound("gone", 404)])
 async def test_a_status_that_came_too_late_is_no_failure(error: KubeError) -> None:
-    stage = Stage(with_status(formed(3), phase="Creating"))
-    stage.server.refusals.append(error)
-    assert await stage.make_pass() == Requeue(None)
-    assert stage.told == [], "what was not written will be told when it is"
-    await stage.make_pass()
-    assert [reason for _, reason, _ in stage.told] == ["Healthy"]
+    harness = ReconcilerHarness(with_status(formed(3), phase="Creating"))
+    harness.server.refusals.append(error)
+    assert await harness.make_pass() == Requeue(None)
+    assert harness.told == [], "what was not written will be told when it is"
+    await harness.make_pass()
+    assert [reason for _, reason, _ in harness.told] == ["Healthy"]
 
 
 async def test_a_status_that_comes_too_late_again_and_again_backs_off() -> None:
     """The watch does not tell what is newer: asking every second would change nothing."""
-    stage = Stage(with_status(formed(3), phase="Creating"))
+    harness = ReconcilerHarness(with_status(formed(3), phase="Creating"))
     late = Conflict("it has changed", 409)
-    stage.server.refusals += [late] * 3
-    wakes = [await stage.make_pass() for _ in range(3)]
+    harness.server.refusals += [late] * 3
+    wakes = [await harness.make_pass() for _ in range(3)]
     assert wakes == [Requeue(None), Requeue(None, failure=True), Requeue(None, failure=True)]
-    assert [await stage.make_pass() for _ in range(2)] == [Requeue(None)] * 2
-    stage.snapshot = with_status(stage.snapshot, phase="Creating")
-    stage.server.refusals.append(late)
-    assert await stage.make_pass() == Requeue(None), "once is usual"
+    assert [await harness.make_pass() for _ in range(2)] == [Requeue(None)] * 2
+    harness.snapshot = with_status(harness.snapshot, phase="Creating")
+    harness.server.refusals.append(late)
+    assert await harness.make_pass() == Requeue(None), "once is usual"
 
 
 async def test_a_status_that_could_not_be_written_is_a_failure() -> None:
-    stage = Stage(with_status(formed(3), phase="Creating"))
-    stage.server.refusals.append(KubeUnavailable("503", 503))
+    harness = ReconcilerHarness(with_status(formed(3), phase="Creating"))
+    harness.server.refusals.append(KubeUnavailable("503", 503))
     with pytest.raises(KubeUnavailable):
-        await stage.make_pass()
+        await harness.make_pass()
 
 
 # What is told
 
 
 async def test_each_effect_is_an_event() -> None:
-    stage = Stage(shrinking())
-    await stage.make_pass()
-    effects = [told for told in stage.told if told[1] != "ScalingIn"]
+    harness = ReconcilerHarness(shrinking())
+    await harness.make_pass()
+    effects = [told for told in harness.told if told[1] != "ScalingIn"]
     assert effects[0] == ("Normal!", "MemberRemoved", "Removed member db-4 (a4).")
     assert effects == [
         ("Normal!", reason.name, sentence)
-        for reason, sentence in (action.event("db") for action in stage.performed)
+        for reason, sentence in (action.event("db") for action in harness.performed)
     ]
 
 
 async def test_what_had_no_effect_is_no_event() -> None:
-    stage = Stage(at_rest(promotable()))
-    stage.errors[PromoteMember] = EtcdRefused("not in sync", Refusal.LEARNER_NOT_READY)
-    await stage.make_pass()
-    assert [reason for _, reason, _ in stage.told] == ["PromotingLearner"]
+    harness = ReconcilerHarness(at_rest(promotable()))
+    harness.errors[PromoteMember] = EtcdRefused("not in sync", Refusal.LEARNER_NOT_READY)
+    await harness.make_pass()
+    assert [reason for _, reason, _ in harness.told] == ["PromotingLearner"]
 
 
 async def test_a_change_of_phase_is_told_once() -> None:
-    stage = Stage(with_status(formed(3), phase="Creating"))
+    harness = ReconcilerHarness(with_status(formed(3), phase="Creating"))
     for _ in range(3):
-        await stage.make_pass()
-    assert stage.told == [("Normal!", "Healthy", "All 3 members are healthy.")]
+        await harness.make_pass()
+    assert harness.told == [("Normal!", "Healthy", "All 3 members are healthy.")]
 
 
 BLOCKED: tuple[tuple[Callable[[], Snapshot], str], ...] = (
@@ -363,30 +363,30 @@ async def test_what_blocks_or_broke_is_a_warning(
     scene: Callable[[], Snapshot], reason: str
 ) -> None:
     """Said on every pass; the recorder says a sentence again only after a while."""
-    stage = Stage(scene())
+    harness = ReconcilerHarness(scene())
     for _ in range(2):
-        await stage.make_pass()
-    assert {told[:2] for told in stage.told} == {("Warning", reason)}
-    assert len(stage.told) == 2
+        await harness.make_pass()
+    assert {told[:2] for told in harness.told} == {("Warning", reason)}
+    assert len(harness.told) == 2
 
 
 async def test_members_that_differ_are_a_warning_and_a_figure() -> None:
     """Also while the operator is about to do something about it."""
-    stage = Stage(differing("aba"))
-    await stage.make_pass()
+    harness = ReconcilerHarness(differing("aba"))
+    await harness.make_pass()
     said = "db-1 has other data than db-0, db-2, which agree, at revision 110."
-    assert ("Warning", "DataDiffers", said) in stage.told
-    text = stage.metrics.expose().decode()
+    assert ("Warning", "DataDiffers", said) in harness.told
+    text = harness.metrics.expose().decode()
     labels = '{namespace="team",cluster="db"}'
     assert f"etcd_operator_cluster_differing_members{labels} 1.0" in text
     assert f"etcd_operator_cluster_last_comparison_timestamp_seconds{labels} 0.0" not in text
 
 
 async def test_a_cluster_that_is_gone_is_forgotten() -> None:
-    stage = Stage(settled(formed(3)))
-    await stage.make_pass()
+    harness = ReconcilerHarness(settled(formed(3)))
+    await harness.make_pass()
     labels = b'{namespace="team",cluster="db"}'
-    assert b"etcd_operator_cluster_members%b 3.0" % labels in stage.metrics.expose()
-    stage.caches.clusters.observe_deleted(NAMING.namespace, NAMING.name, UID)
-    assert await stage.make_pass() == Requeue(None)
-    assert b'cluster="db"' not in stage.metrics.expose()
+    assert b"etcd_operator_cluster_members%b 3.0" % labels in harness.metrics.expose()
+    harness.caches.clusters.observe_deleted(NAMING.namespace, NAMING.name, UID)
+    assert await harness.make_pass() == Requeue(None)
+    assert b'cluster="db"' not in harness.metrics.expose()

@@ -17,30 +17,30 @@ from etcd_operator.errors import (
     Refusal,
 )
 from tests.builders.snapshots import formed, silent, with_spec, without_pods
-from tests.harnesses.reconciler import Stage, promotable
+from tests.harnesses.reconciler import ReconcilerHarness, promotable
 
 pytestmark = pytest.mark.looptime
 
 
 async def test_a_refusal_for_want_of_a_user_is_said_with_the_remedy() -> None:
     """Earlier patches of 3.5 and 3.6 tell everybody of members, and let nobody add one."""
-    stage = Stage(promotable())
+    harness = ReconcilerHarness(promotable())
     refused = EtcdRefused("10.0.0.1: etcdserver: user name is empty", Refusal.AUTHENTICATION)
-    stage.errors[PromoteMember] = refused
-    await stage.make_pass()
-    assert stage.shown()["Degraded"] == "AuthenticationRequired"
-    message = stage.written[-1]["status"]["message"]
+    harness.errors[PromoteMember] = refused
+    await harness.make_pass()
+    assert harness.shown()["Degraded"] == "AuthenticationRequired"
+    message = harness.written[-1]["status"]["message"]
     assert "user name is empty" in message
     assert "etcdctl auth disable" in message
-    assert stage.told == [("Warning", "AuthenticationRequired", message)]
+    assert harness.told == [("Warning", "AuthenticationRequired", message)]
 
 
 async def test_any_other_refusal_of_etcd_is_said_in_its_words() -> None:
-    stage = Stage(promotable())
-    stage.errors[PromoteMember] = EtcdRefused("etcdserver: something else")
-    await stage.make_pass()
-    assert stage.shown()["Degraded"] == "RefusedByEtcd"
-    assert "etcdserver: something else" in stage.written[-1]["status"]["message"]
+    harness = ReconcilerHarness(promotable())
+    harness.errors[PromoteMember] = EtcdRefused("etcdserver: something else")
+    await harness.make_pass()
+    assert harness.shown()["Degraded"] == "RefusedByEtcd"
+    assert "etcdserver: something else" in harness.written[-1]["status"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ async def test_any_other_refusal_of_etcd_is_said_in_its_words() -> None:
 )
 async def test_an_effect_without_an_answer_is_an_event(error: OperatorError, told: bool) -> None:
     """Whether it happened nobody knows: whoever looks for it later finds that it may have."""
-    stage = Stage(promotable())
-    stage.errors[PromoteMember] = error
-    await stage.make_pass()
-    events = [message for _, reason, message in stage.told if reason == "NoAnswer"]
+    harness = ReconcilerHarness(promotable())
+    harness.errors[PromoteMember] = error
+    await harness.make_pass()
+    events = [message for _, reason, message in harness.told if reason == "NoAnswer"]
     assert bool(events) == told
     if told:
         assert events[0].startswith("There was no answer to this, so it may have happened: ")
@@ -68,14 +68,14 @@ async def test_an_effect_without_an_answer_is_an_event(error: OperatorError, tol
 
 async def test_what_kubernetes_warns_of_is_an_event() -> None:
     warned = ObjectWarning("Pod db-2", 2, PodProblem("FailedCreate", "exceeded quota"))
-    stage = Stage(replace(without_pods(silent(formed(3), 2), 2), warnings=(warned,)))
-    await stage.make_pass()
+    harness = ReconcilerHarness(replace(without_pods(silent(formed(3), 2), 2), warnings=(warned,)))
+    await harness.make_pass()
     text = "Pod db-2: FailedCreate: exceeded quota"
-    assert ("Warning", "FailedCreate", text) in stage.told
+    assert ("Warning", "FailedCreate", text) in harness.told
 
 
 async def test_a_warning_about_the_spec_is_said_once() -> None:
-    stage = Stage(with_spec(formed(3), storage={"size": "1Gi"}))
+    harness = ReconcilerHarness(with_spec(formed(3), storage={"size": "1Gi"}))
     for _ in range(3):
-        await stage.make_pass()
-    assert [t[1] for t in stage.told if t[0] == "Warning"] == ["QuotaExceedsDisk"]
+        await harness.make_pass()
+    assert [t[1] for t in harness.told if t[0] == "Warning"] == ["QuotaExceedsDisk"]

@@ -14,7 +14,7 @@ from etcd_operator.errors import Conflict
 from etcd_operator.runtime.engine import reconciler as reconciler_module
 from etcd_operator.runtime.engine.controller import Requeue
 from tests.builders.snapshots import NAMING, NOW, UID, answer, formed, led_by, raw_cluster
-from tests.harnesses.reconciler import Stage, at_rest, unlabelled
+from tests.harnesses.reconciler import ReconcilerHarness, at_rest, unlabelled
 
 LAST_PASS = "etcd_operator_cluster_last_pass_timestamp_seconds"
 
@@ -43,30 +43,30 @@ def later(snapshot: Snapshot, seconds: float) -> Snapshot:
 
 
 async def test_nothing_is_planned_again_while_members_only_write(planned: list[Snapshot]) -> None:
-    stage = Stage(at_rest(formed(3)))
+    harness = ReconcilerHarness(at_rest(formed(3)))
     for seconds in (0, 10, 59):
-        stage.snapshot = later(stage.snapshot, seconds)
-        assert await stage.make_pass() == Requeue()
+        harness.snapshot = later(harness.snapshot, seconds)
+        assert await harness.make_pass() == Requeue()
     assert len(planned) == 1
-    assert (stage.performed, stage.written, stage.told) == ([], [], [])
+    assert (harness.performed, harness.written, harness.told) == ([], [], [])
 
 
 async def test_a_pass_that_plans_nothing_counts_as_one() -> None:
     """Whoever watches for clusters that nobody looks at must not be misled."""
-    stage = Stage(at_rest(formed(3)))
+    harness = ReconcilerHarness(at_rest(formed(3)))
     for seconds in (0, 10):
-        stage.snapshot = later(stage.snapshot, seconds)
-        await stage.make_pass()
-    text = stage.metrics.clusters.expose()
+        harness.snapshot = later(harness.snapshot, seconds)
+        await harness.make_pass()
+    text = harness.metrics.clusters.expose()
     line = next(line for line in text.splitlines() if line.startswith(f"{LAST_PASS}{{"))
     assert float(line.rpartition(" ")[2]) == NOW.timestamp() + 10
 
 
 async def test_from_time_to_time_a_plan_is_made_all_the_same(planned: list[Snapshot]) -> None:
-    stage = Stage(at_rest(formed(3)))
+    harness = ReconcilerHarness(at_rest(formed(3)))
     for seconds in (0, 30, 60, 90, 119, 120):
-        stage.snapshot = later(stage.snapshot, seconds)
-        await stage.make_pass()
+        harness.snapshot = later(harness.snapshot, seconds)
+        await harness.make_pass()
     assert [(one.now - NOW).total_seconds() for one in planned] == [0, 60, 120]
 
 
@@ -79,46 +79,46 @@ async def test_a_change_is_planned_for_and_told(
     change: Callable[[Snapshot], Snapshot], planned: list[Snapshot]
 ) -> None:
     rested = at_rest(formed(3))
-    stage = Stage(rested)
-    await stage.make_pass()
-    stage.snapshot = change(rested)
-    await stage.make_pass()
+    harness = ReconcilerHarness(rested)
+    await harness.make_pass()
+    harness.snapshot = change(rested)
+    await harness.make_pass()
     assert len(planned) == 2
-    assert planned[-1].probes == stage.snapshot.probes
+    assert planned[-1].probes == harness.snapshot.probes
 
 
 async def test_what_was_acted_on_is_looked_at_again(planned: list[Snapshot]) -> None:
-    stage = Stage(unlabelled())
+    harness = ReconcilerHarness(unlabelled())
     for _ in range(2):
-        await stage.make_pass()
+        await harness.make_pass()
     assert len(planned) == 2
 
 
 async def test_a_status_that_was_not_written_is_no_rest(planned: list[Snapshot]) -> None:
-    stage = Stage(led_by(at_rest(formed(3)), 1))
-    stage.server.refusals += [Conflict("changed", 409)] * 2
+    harness = ReconcilerHarness(led_by(at_rest(formed(3)), 1))
+    harness.server.refusals += [Conflict("changed", 409)] * 2
     for _ in range(5):
-        await stage.make_pass()
-    assert len(stage.written) == 3, "two attempts were refused"
+        await harness.make_pass()
+    assert len(harness.written) == 3, "two attempts were refused"
     assert len(planned) == 4, "and one plan sees that the status is there"
 
 
 async def test_a_cluster_that_is_gone_is_forgotten(planned: list[Snapshot]) -> None:
     """What is kept of it would fill the memory; one of its name begins anew."""
-    stage = Stage(at_rest(formed(3)))
-    await stage.make_pass()
-    stage.caches.clusters.observe_deleted(NAMING.namespace, NAMING.name, UID)
-    await stage.make_pass()
-    stage.caches.observe("EtcdCluster", raw_cluster({"size": 3}, resourceVersion="900"))
-    await stage.make_pass()
+    harness = ReconcilerHarness(at_rest(formed(3)))
+    await harness.make_pass()
+    harness.caches.clusters.observe_deleted(NAMING.namespace, NAMING.name, UID)
+    await harness.make_pass()
+    harness.caches.observe("EtcdCluster", raw_cluster({"size": 3}, resourceVersion="900"))
+    await harness.make_pass()
     assert len(planned) == 2
 
 
 async def test_whoever_forgets_what_was_at_rest_plans_once_more(planned: list[Snapshot]) -> None:
-    stage = Stage(at_rest(formed(3)))
-    await stage.make_pass()
-    stage.reconciler.forget_rest()
+    harness = ReconcilerHarness(at_rest(formed(3)))
+    await harness.make_pass()
+    harness.reconciler.forget_rest()
     for _ in range(2):
-        await stage.make_pass()
+        await harness.make_pass()
     assert len(planned) == 2
-    assert (stage.performed, stage.written) == ([], [])
+    assert (harness.performed, harness.written) == ([], [])

@@ -15,43 +15,43 @@ from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from tests.builders.required_backups import leaving, pending, taken, upgrading
 from tests.builders.snapshots import raw_cluster
-from tests.harnesses.reconciler import Stage
+from tests.harnesses.reconciler import ReconcilerHarness
 
 
 async def test_a_pass_holds_the_version_and_asks_for_the_backup() -> None:
-    stage = Stage(upgrading())
-    await stage.make_pass()
-    (request,) = stage.performed
+    harness = ReconcilerHarness(upgrading())
+    await harness.make_pass()
+    (request,) = harness.performed
     assert isinstance(request, RequestBackup)
-    assert stage.told[0][:2] == ("Normal!", "CreatedEtcdBackup")
-    assert stage.shown()["BackupHealthy"] == "UpgradeWaits"
-    assert "The upgrade to v3.5.35 waits" in stage.written[-1]["status"]["message"]
+    assert harness.told[0][:2] == ("Normal!", "CreatedEtcdBackup")
+    assert harness.shown()["BackupHealthy"] == "UpgradeWaits"
+    assert "The upgrade to v3.5.35 waits" in harness.written[-1]["status"]["message"]
 
 
 async def test_a_backup_that_fails_is_told_as_a_warning_and_a_condition() -> None:
-    stage = Stage(upgrading(pending("v3.5.35", failures=1, message="No bucket.")))
-    await stage.make_pass()
-    assert stage.performed == []
-    assert [kind for kind, reason, _ in stage.told if reason == "BackupBeforeUpgrade"][:1] == [
+    harness = ReconcilerHarness(upgrading(pending("v3.5.35", failures=1, message="No bucket.")))
+    await harness.make_pass()
+    assert harness.performed == []
+    assert [kind for kind, reason, _ in harness.told if reason == "BackupBeforeUpgrade"][:1] == [
         "Warning"
     ]
-    assert stage.shown()["BackupHealthy"] == "BackupFailing"
+    assert harness.shown()["BackupHealthy"] == "BackupFailing"
 
 
 async def test_the_upgrade_goes_on_when_the_backup_is_taken() -> None:
-    stage = Stage(upgrading(taken("v3.5.35")))
-    await stage.make_pass()
+    harness = ReconcilerHarness(upgrading(taken("v3.5.35")))
+    await harness.make_pass()
     (template,) = [
-        a for a in stage.performed if isinstance(a, ApplyObject) and a.kind == "StatefulSet"
+        a for a in harness.performed if isinstance(a, ApplyObject) and a.kind == "StatefulSet"
     ]
     container = template.manifest["spec"]["template"]["spec"]["containers"][0]
     assert container["image"].endswith(":v3.5.35")
 
 
 async def test_a_deletion_that_waits_leaves_everything_as_it_is() -> None:
-    stage = Stage(leaving(pending("deletion")))
-    await stage.make_pass()
-    assert stage.performed == []
+    harness = ReconcilerHarness(leaving(pending("deletion")))
+    await harness.make_pass()
+    assert harness.performed == []
 
 
 @pytest.mark.parametrize(

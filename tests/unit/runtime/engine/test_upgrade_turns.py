@@ -14,7 +14,7 @@ from tests.builders.operator_upgrades import older, other_probe
 from tests.builders.refusals import refuse
 from tests.builders.snapshots import formed, raw_cluster
 from tests.fakes.kubernetes import InMemoryApi
-from tests.harnesses.reconciler import Stage, StoppedClock
+from tests.harnesses.reconciler import ReconcilerHarness, StoppedClock
 
 
 class Fleet:
@@ -114,26 +114,26 @@ def test_only_clusters_that_are_served_take_a_turn(looks: dict[str, Any]) -> Non
 
 async def test_a_turn_that_cannot_be_used_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy against a few StatefulSets must not keep all other clusters from their turn."""
-    stage = Stage(older(formed(3), other_probe))
-    refuse(stage, monkeypatch, "StatefulSet", Forbidden("not this image", 403))
+    harness = ReconcilerHarness(older(formed(3), other_probe))
+    refuse(harness, monkeypatch, "StatefulSet", Forbidden("not this image", 403))
     for _ in range(3):
-        await stage.make_pass()
-        stage.clock.seconds += 10
-    assert stage.tried
-    turns = stage.reconciler._turns
+        await harness.make_pass()
+        harness.clock.seconds += 10
+    assert harness.tried
+    turns = harness.reconciler._turns
     assert [turns.take("team", name) for name in "ab"] == ["", ""]
 
 
 async def test_a_cluster_that_waits_is_well_and_says_so() -> None:
-    stage = Stage(older(formed(3), other_probe))
+    harness = ReconcilerHarness(older(formed(3), other_probe))
     for name in ("a", "b"):
-        assert not stage.reconciler._turns.take("team", name)
-    await stage.make_pass()
-    assert stage.performed == []
-    assert stage.shown()["Ready"] == "Healthy"
-    assert stage.shown()["UpgradeWaiting"] == "WaitingForTurn"
-    stage.clock.seconds += RESERVED_FOR
-    await stage.make_pass()
-    (action,) = stage.performed
+        assert not harness.reconciler._turns.take("team", name)
+    await harness.make_pass()
+    assert harness.performed == []
+    assert harness.shown()["Ready"] == "Healthy"
+    assert harness.shown()["UpgradeWaiting"] == "WaitingForTurn"
+    harness.clock.seconds += RESERVED_FOR
+    await harness.make_pass()
+    (action,) = harness.performed
     manifest = getattr(action, "manifest", {})
     assert manifest["metadata"]["annotations"][ANNOTATION_TEMPLATE] != "old"

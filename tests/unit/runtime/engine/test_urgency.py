@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from etcd_operator.runtime.engine.controller import Requeue
-from tests.harnesses.controller import NEVER, Stage, now
+from tests.harnesses.controller import NEVER, ControllerHarness, now
 
 pytestmark = pytest.mark.looptime
 
@@ -20,20 +20,20 @@ async def busy(_: str) -> Requeue:
 
 async def test_what_a_person_changed_goes_first() -> None:
     names = [f"c{number}" for number in range(9)]
-    stage = Stage(*names, make_pass=busy, workers=1)
-    async with stage.lead():
+    harness = ControllerHarness(*names, make_pass=busy, workers=1)
+    async with harness.lead():
         await asyncio.sleep(10)
         for name in names[:-1]:
-            stage.change(name)
-        stage.change(names[-1], generation=2)
+            harness.change(name)
+        harness.change(names[-1], generation=2)
         begun = now()
         await asyncio.sleep(10)
-    assert stage.times(names[-1])[-1] == begun
+    assert harness.times(names[-1])[-1] == begun
 
 
 async def test_what_a_person_changed_while_nobody_led_goes_first() -> None:
     names = [f"c{number}" for number in range(9)]
-    stage = Stage(*names, make_pass=busy, workers=1)
-    stage.change(names[-1], generation=2)
-    await stage.run(1)
-    assert stage.passes[0] == (0.0, names[-1])
+    harness = ControllerHarness(*names, make_pass=busy, workers=1)
+    harness.change(names[-1], generation=2)
+    await harness.run(1)
+    assert harness.passes[0] == (0.0, names[-1])
