@@ -92,6 +92,10 @@ RULES: Final[list[Json]] = [
 ]
 # Of no namespace: a Role cannot grant them.
 CLUSTER_WIDE: Final = ("nodes", "persistentvolumes")
+# What a controller of servicebinding.io needs: its own ClusterRole collects these by a label.
+BINDING_RULES: Final[list[Json]] = [
+    {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["get", "list", "watch"]}
+]
 LEASE_RULES: Final[list[Json]] = [
     {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
     {
@@ -122,6 +126,7 @@ def _build(image: str, scope: str) -> list[Json]:
         _object("v1", "ServiceAccount", NAME),
         _object("rbac.authorization.k8s.io/v1", role, NAME, rules=rules),
         _bind(f"{role}Binding", role, NAME),
+        *([_build_binding_role()] if scope else []),
         *_build_lease_role(),
         _build_deployment(image, watch_own_namespace=not scope),
         _build_disruption_budget(),
@@ -149,6 +154,15 @@ def _bind(kind: str, role_kind: str, role: str) -> Json:
         roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": role},
         subjects=[{"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}],
     )
+
+
+def _build_binding_role() -> Json:
+    role = _object(
+        "rbac.authorization.k8s.io/v1", "ClusterRole", f"{NAME}-service-binding",
+        rules=BINDING_RULES,
+    )  # fmt: skip
+    role["metadata"]["labels"]["servicebinding.io/controller"] = "true"
+    return role
 
 
 def _build_lease_role() -> list[Json]:

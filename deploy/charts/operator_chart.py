@@ -15,7 +15,7 @@ from deploy.charts.operator_values import OperatorValues
 from deploy.charts.values_file import render_schema, render_values
 from deploy.dashboards import FLEET, ONE_CLUSTER
 from deploy.dashboards.grafana import write
-from deploy.manifests import CLUSTER_WIDE, LEASE_RULES, RULES, build_installation
+from deploy.manifests import BINDING_RULES, CLUSTER_WIDE, LEASE_RULES, RULES, build_installation
 from deploy.monitoring_files import build_pod_monitors, build_rules, build_service_monitors
 from etcd_operator.api.crd import DEFINITIONS, build_crd
 from etcd_operator.json_types import Json
@@ -56,6 +56,7 @@ def _define_parts(dump: Dump) -> str:
         "namespacedRules": [rule for rule in RULES if rule not in wide],
         "clusterRules": wide,
         "leaseRules": LEASE_RULES,
+        "bindingRules": BINDING_RULES,
         "container": {name: _find_container()[name] for name in _CONTAINER_PARTS},
         "memberSelector": pods["selector"],
         "memberEndpoint": _without_interval(pods["podMetricsEndpoints"]),
@@ -84,12 +85,14 @@ def _template_crd(crd: Json, dump: Dump) -> str:
     """A CRD with the labels and annotations of the release; its text is no template."""
     head, metadata = {key: crd[key] for key in ("apiVersion", "kind")}, crd["metadata"]
     rest = {key: value for key, value in crd.items() if key not in (*head, "metadata")}
+    labels = " ".join(f'"{key}" "{text}"' for key, text in metadata.get("labels", {}).items())
+    described = f'(dict "root" . "labels" (dict{labels and " "}{labels}))'
     return (
         "{{- if .Values.crds.install }}\n"
         f"{dump(head)}"
         "metadata:\n"
         f"  name: {metadata['name']}\n"
-        '{{- include "etcd-operator.crdMetadata" . | nindent 2 }}\n'
+        f'{{{{- include "etcd-operator.crdMetadata" {described} | nindent 2 }}}}\n'
         f"{dump(rest).replace(_OPEN, _ESCAPED)}"
         "{{- end }}\n"
     )

@@ -34,6 +34,7 @@ from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.kubernetes.lease import Election
+from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process import logs
@@ -76,11 +77,12 @@ class Operator:
 
     def _build_cluster_controller(self) -> Controller:
         settings, clock = self._settings, self._clock
-        certificates, passwords = (
+        stores = (
             CertificateSecrets(self._api, clock),
+            AuthCache(clock),
             PasswordSecrets(self._api, clock),
+            ConnectionSecrets(self._api, clock),
         )
-        stores = certificates, AuthCache(clock), passwords
         corrections = Corrections(clock)
         performer = ActionHandlers(self._api, self._caches, self._etcd, *stores)
         reconciler = Reconciler(

@@ -37,6 +37,7 @@ from etcd_operator.core.actions import (
     SetFinalizer,
     ShareTrust,
     VolumeAction,
+    WriteConnection,
 )
 from etcd_operator.core.model.decision import Rule
 from etcd_operator.core.model.snapshot import Snapshot
@@ -52,7 +53,7 @@ def brief(action: Action) -> str:
         return _brief_replacement(action)
     if isinstance(action, CertificateAction):
         return _brief_certificate(action)
-    if isinstance(action, ChangeAuth | CreatePasswordSecret):
+    if isinstance(action, ChangeAuth | CreatePasswordSecret | WriteConnection):
         return _brief_auth(action)
     match action:
         case SetFinalizer(present=present):
@@ -69,7 +70,9 @@ def brief(action: Action) -> str:
     assert_never(action)
 
 
-def _brief_auth(action: ChangeAuth | CreatePasswordSecret) -> str:
+def _brief_auth(action: ChangeAuth | CreatePasswordSecret | WriteConnection) -> str:
+    if isinstance(action, WriteConnection):
+        return f"connection {action.connection.secret}"
     if isinstance(action, CreatePasswordSecret):
         return f"password {action.secret}"
     return action.change.sentence

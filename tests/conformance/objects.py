@@ -24,6 +24,7 @@ from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, CONFIG_MAPS, Kind
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
+from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import SystemClock
@@ -232,6 +233,7 @@ def build_performer(api: LightkubeApi) -> ActionHandlers:
         CertificateSecrets(api, clock),
         AuthCache(clock),
         PasswordSecrets(api, clock),
+        ConnectionSecrets(api, clock),
     )
 
 

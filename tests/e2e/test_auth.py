@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from deploy.target import TargetError
+from local.places import read_places
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.secured import SecuredCluster, read_secret
+from tests.perf.clients.apiserver import ClientApiServer, client_apiserver
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
 
 PASSWORD = "ops-password"
 CHANGED = "changed-by-hand"
+CONNECTION = "c-connection-ops"
 AUTH: dict[str, Any] = {
     "roles": [{"name": "app", "permissions": [{"key": "/app/", "prefix": True}]}],
     "users": [
@@ -24,9 +31,12 @@ AUTH: dict[str, Any] = {
 }
 
 
-def test_users_do_what_their_roles_allow_and_the_operator_goes_on(cluster: Cluster) -> None:
+def test_users_do_what_their_roles_allow_and_the_operator_goes_on(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     web = SecuredCluster(cluster.target, cluster.namespace, mounted="c-user-web")
-    web.create(size=1, version="v3.6.16", security={"tls": {}, "auth": AUTH})
+    security = {"tls": {}, "auth": AUTH}
+    web.create(size=1, version="v3.6.16", security=security, connectionSecrets=True)
     web.wait_running(1)
     web.start_client()
     wait_until("authentication is on", lambda: _is_on(web), 30)
@@ -40,11 +50,19 @@ def test_users_do_what_their_roles_allow_and_the_operator_goes_on(cluster: Clust
     more = [{"name": "app", "permissions": [{"key": "/", "prefix": True}]}]
     web.patch(security={"tls": {}, "auth": {**AUTH, "roles": more}})
     wait_until("the role may do more", lambda: _can_put(web, "/other"), 30)
-    web.scale(3)
-    web.wait_running(3)
-    web.patch(etcdConfig={"logLevel": "warn"}, version="v3.7.3")
-    wait_until("all run 3.7", lambda: {m["version"] for m in web.status()["members"]} == {"3.7.3"})
-    web.wait_running(3)
+    _check_connections(web)
+    with ExitStack() as stack:
+        server = _start_apiserver(web, tmp_path, stack)
+        web.scale(3)
+        web.wait_running(3)
+        web.patch(etcdConfig={"logLevel": "warn"}, version="v3.7.3")
+        wait_until("all run 3.7", lambda: _find_versions(web) == {"3.7.3"})
+        web.wait_running(3)
+        if server:
+            wait_until("it writes after the roll", lambda: _write_object(server, "after"), 30)
+            assert _list_objects(server) >= {"before", "after"}
+    endpoints = read_secret(web, CONNECTION)["endpoints"].split(",")
+    assert len(endpoints) == 3, "it follows the size"
     assert web.read_key("/app/key") == "value"
     with pytest.raises(TargetError, match="auth cannot be removed"):
         web.patch(security={"auth": None})
@@ -64,6 +82,50 @@ def _check_password(cluster: SecuredCluster) -> None:
     said = " ".join(event["message"] for event in cluster.events("AuthSynced"))
     assert f"Set the password of the user ops to that in Secret {PASSWORD}." in said
     assert CHANGED not in said
+
+
+def _check_connections(cluster: SecuredCluster) -> None:
+    """The Secrets for clients say what lets one in, and the status names that of the cluster."""
+    assert cluster.status()["binding"] == {"name": "c-connection"}
+    assert "password" not in read_secret(cluster, "c-connection")
+
+    def follows() -> bool:
+        return read_secret(cluster, CONNECTION)["password"] == CHANGED
+
+    wait_until("the connection Secret has the new password", follows, 60)
+    content = read_secret(cluster, CONNECTION)
+    assert content["tls.crt"] == read_secret(cluster, "c-user-ops")["tls.crt"]
+    assert content["uri"] == f"https://c-client.{cluster.namespace}.svc:2379"
+    cluster.etcdctl(f"--user={content['ETCDCTL_USER']}", "get", "/other", endpoint=content["uri"])
+
+
+def _start_apiserver(
+    cluster: SecuredCluster, directory: Path, stack: ExitStack
+) -> ClientApiServer | None:
+    """A kube-apiserver that has only the connection Secret, where there is a program of it."""
+    if not cluster.target.is_local:
+        return None
+    places = read_places(os.environ)
+    server = stack.enter_context(client_apiserver(cluster, places, directory, CONNECTION))
+    assert _write_object(server, "before")
+    return server
+
+
+def _write_object(server: ClientApiServer, name: str) -> bool:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+    with server.connect() as client:
+        answer = client.post("/api/v1/namespaces/default/configmaps", json=body)
+        return answer.status_code in (httpx2.codes.CREATED, httpx2.codes.CONFLICT)
+
+
+def _list_objects(server: ClientApiServer) -> set[str]:
+    with server.connect() as client:
+        found = client.get("/api/v1/namespaces/default/configmaps").raise_for_status().json()
+        return {each["metadata"]["name"] for each in found["items"]}
+
+
+def _find_versions(cluster: SecuredCluster) -> set[str]:
+    return {member["version"] for member in cluster.status()["members"]}
 
 
 def _log_in(password: str) -> str:

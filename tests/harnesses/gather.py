@@ -14,6 +14,7 @@ from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.gather import Gatherer
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
+from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from tests.builders.snapshots import NAMING, UID, answer, member, raw_cluster
@@ -42,7 +43,12 @@ class GathererHarness:
         self.caches = Caches(api)
         pool = self.etcd.pool
         clock = LoopClock()
-        stores = CertificateSecrets(api, clock), AuthCache(clock), PasswordSecrets(api, clock)
+        stores = (
+            CertificateSecrets(api, clock),
+            AuthCache(clock),
+            PasswordSecrets(api, clock),
+            ConnectionSecrets(api, clock),
+        )
         self.gatherer = Gatherer(api, self.caches, pool, clock, "cluster.local", *stores)
 
     def add(self, ordinal: int, says: MemberStatus | None, **changes: Any) -> FakeMember:

@@ -8,6 +8,7 @@ from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import Kind
+from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import SystemClock
@@ -31,6 +32,7 @@ class HandlersHarness:
             CertificateSecrets(self.api, clock),
             AuthCache(clock),
             PasswordSecrets(self.api, clock),
+            ConnectionSecrets(self.api, clock),
         )
         self.handlers = ActionHandlers(self.api, self.caches, EtcdPool(), *stores)
 

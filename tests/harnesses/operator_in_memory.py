@@ -20,6 +20,7 @@ from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.kubernetes.events import EventRecorder
+from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.metrics import Metrics
@@ -47,7 +48,12 @@ class OperatorInMemory:
         pool = self.members.pool
         self.caches = Caches(api)
         self.events = EventRecorder(api, clock)
-        stores = CertificateSecrets(api, clock), AuthCache(clock), PasswordSecrets(api, clock)
+        stores = (
+            CertificateSecrets(api, clock),
+            AuthCache(clock),
+            PasswordSecrets(api, clock),
+            ConnectionSecrets(api, clock),
+        )
         gatherer = Gatherer(api, self.caches, pool, clock, "cluster.local", *stores)
         performer = ActionHandlers(api, self.caches, pool, *stores)
         corrections = Corrections(clock)

@@ -49,9 +49,11 @@ from etcd_operator.core.actions import (
     SetDowngrade,
     SetFinalizer,
     ShareTrust,
+    WriteConnection,
 )
 from etcd_operator.core.auth.state import Change, Step
 from etcd_operator.core.certificates.state import Leaf
+from etcd_operator.core.connections.state import Connection
 from etcd_operator.core.lifecycle.serving_operator import ANNOTATION_OPERATOR
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.core.objects.apply import correct_objects
@@ -94,6 +96,7 @@ from etcd_operator.runtime.kubernetes.api import (
 )
 from etcd_operator.runtime.kubernetes.events import EventRecorder
 from etcd_operator.runtime.kubernetes.lease import LEASE_NAME, Election
+from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.metrics import Metrics
@@ -147,6 +150,10 @@ def every_action() -> list[Action]:
         ShareTrust(NAMING.peer_secret, "u", "1", (), "why"),
         ChangeAuth(Change(Step.ADD_USER, "app"), CLUSTER_ID),
         CreatePasswordSecret("db-password", "app"),
+        *(
+            WriteConnection(Connection("db-connection", "", "h", "u", ()), uid, uid, "")
+            for uid in ("", "u")
+        ),
         SetFinalizer(True, UID, "7"),
         SetFinalizer(False, UID, "7"),
         ResizeClaim(NAMING.claim(0), "u", Quantity.parse("2Gi")),
@@ -197,7 +204,12 @@ async def perform_everything(api: RightsApi) -> None:
     volume["spec"] |= {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}}
     api.server.put(VOLUMES, "v", volume)
     clock = LoopClock()
-    stores = CertificateSecrets(api, clock), AuthCache(clock), PasswordSecrets(api, clock)
+    stores = (
+        CertificateSecrets(api, clock),
+        AuthCache(clock),
+        PasswordSecrets(api, clock),
+        ConnectionSecrets(api, clock),
+    )
     performer = ActionHandlers(api, Caches(api), pool(), *stores)
     for faults in (NO_FAULTS, IN_VAIN):
         api.server.change(faults)
@@ -255,7 +267,12 @@ async def find_needed() -> set[Right]:
     caches.observe(CLUSTERS.name, raw_cluster({"size": 3}, annotations=served))
     for kind in CHILD_KINDS:
         caches.observe(kind.name, _stranger(kind))
-    stores = CertificateSecrets(api, clock), AuthCache(clock), PasswordSecrets(api, clock)
+    stores = (
+        CertificateSecrets(api, clock),
+        AuthCache(clock),
+        PasswordSecrets(api, clock),
+        ConnectionSecrets(api, clock),
+    )
     gatherer = Gatherer(api, caches, pool(), clock, "cluster.local", *stores)
     performer = ActionHandlers(api, caches, pool(), *stores)
     metrics, corrections = Metrics(), Corrections(clock)

@@ -158,6 +158,14 @@ class EtcdClusterSpec(Model):
         None,
         description="TLS, users, network policy; no encryption if unset.",
     )
+    connection_secrets: bool = Field(
+        False,
+        description=(
+            "Whether the operator writes a Secret NAME-connection for the cluster, and "
+            "NAME-connection-USER for each user of security.auth: address, certificate and "
+            "password under the keys of kubernetes.io/tls, servicebinding.io, etcdctl and others."
+        ),
+    )
     resources: Resources | None = Field(None, description="Compute resources of each member.")
     pod_template: PodTemplate | None = Field(None, description="Additions to the members' Pods.")
     inherited_metadata: InheritedMetadata | None = Field(
@@ -288,6 +296,12 @@ class CertificateView(Model):
     )
 
 
+class Binding(Model):
+    """A reference of the Service Binding Specification."""
+
+    name: str = Field(max_length=253, description="The Secret that tells how to connect.")
+
+
 class EtcdClusterStatus(Model):
     """The observed state."""
 
@@ -314,6 +328,10 @@ class EtcdClusterStatus(Model):
     disk_size: str = Field("", max_length=32, description="Requested size of each disk.")
     certificates: tuple[CertificateView, ...] = Field(
         (), max_length=16, description="The certificates in use, by Secret."
+    )
+    binding: Binding | None = Field(
+        None,
+        description="The connection Secret, for servicebinding.io; only with connectionSecrets.",
     )
     last_backup_time: str | None = Field(
         None,

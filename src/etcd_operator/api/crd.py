@@ -76,6 +76,7 @@ class Definition:
     # Only a kind whose spec has no required field can do without one.
     spec_default: bool = False
     short_names: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 CLUSTER: Final = Definition(
@@ -97,6 +98,8 @@ CLUSTER: Final = Definition(
     },
     spec_default=True,
     short_names=("etcd",),
+    # Of the Service Binding Specification 1.1: `status.binding.name` is a Secret to connect with.
+    labels={"servicebinding.io/provisioned-service": "true"},
 )
 BACKUP: Final = Definition(
     kind=backup.KIND,
@@ -162,7 +165,10 @@ def build_crd(definition: Definition = CLUSTER) -> Json:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{definition.plural}.{GROUP}"},
+        "metadata": {
+            "name": f"{definition.plural}.{GROUP}",
+            **({"labels": dict(definition.labels)} if definition.labels else {}),
+        },
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",

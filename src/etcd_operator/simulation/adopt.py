@@ -105,6 +105,7 @@ def _adopt_beyond(snapshot: Snapshot) -> Beyond:
         gate_trust=dict(snapshot.gate_trust),
         access=snapshot.access,
         passwords=dict(snapshot.passwords),
+        connections=dict(snapshot.connections),
         backups=snapshot.backups,
         downgrade=".".join(next(filter(None, targets), "").split(".")[:2]),
         no_space=any(alarm == NO_SPACE for alarm, _ in snapshot.alarms),

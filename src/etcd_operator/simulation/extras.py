@@ -23,6 +23,7 @@ from etcd_operator.core.actions import (
     RequestBackup,
     SetDowngrade,
     ShareTrust,
+    WriteConnection,
 )
 from etcd_operator.core.auth.state import Change, EtcdAuth, PasswordSecret, PasswordState, Step
 from etcd_operator.core.certificates.state import (
@@ -33,6 +34,7 @@ from etcd_operator.core.certificates.state import (
     Trusted,
 )
 from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, PEER_TRUST_FILE
+from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.members import NO_SPACE
 from etcd_operator.core.model.snapshot import Snapshot
@@ -78,9 +80,8 @@ def _find_edit(action: Action, snapshot: Snapshot) -> Edit | None:
             return lambda beyond: replace(beyond, downgrade=target)
         case ChangeAuth(change=change):
             return lambda beyond: replace(beyond, access=change_auth(beyond.access, change))
-        case CreatePasswordSecret(secret=name):
-            made = PasswordSecret(name, f"new-{name}", "1")
-            return lambda beyond: replace(beyond, passwords={**beyond.passwords, name: made})
+        case CreatePasswordSecret() | WriteConnection():
+            return _edit_secrets_of_users(action, snapshot.naming.uid)
         case RequestBackup():
             return _edit_backups(action)
         case IssueAuthority() | IssueCertificate() | ShareTrust():
@@ -131,6 +132,18 @@ def _edit_backups(action: RequestBackup) -> Edit:
         return replace(beyond, backups=(*beyond.backups, made))
 
     return edit
+
+
+def _edit_secrets_of_users(action: CreatePasswordSecret | WriteConnection, owner: str) -> Edit:
+    if isinstance(action, CreatePasswordSecret):
+        password = PasswordSecret(action.secret, f"new-{action.secret}", "1")
+        return lambda beyond: replace(
+            beyond, passwords={**beyond.passwords, password.name: password}
+        )
+    wanted = action.connection
+    uid = action.uid or f"new-{wanted.secret}"
+    made = ConnectionSecret(wanted.secret, uid, owner, "1", wanted.fingerprint)
+    return lambda beyond: replace(beyond, connections={**beyond.connections, made.name: made})
 
 
 def _edit_credentials(action: IssueAuthority | IssueCertificate | ShareTrust, owner: str) -> Edit:

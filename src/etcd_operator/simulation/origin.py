@@ -15,6 +15,7 @@ from typing import Final
 from etcd_operator.api.cluster import EtcdClusterStatus
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.certificates.state import Credential, Trusted
+from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.required_backup.state import BackupState
@@ -48,6 +49,7 @@ class Beyond:
     gate_trust: Mapping[str, tuple[Trusted, ...]] = field(default_factory=dict)
     access: EtcdAuth | None = None
     passwords: Mapping[str, PasswordSecret] = field(default_factory=dict)
+    connections: Mapping[str, ConnectionSecret] = field(default_factory=dict)
     backups: tuple[BackupState, ...] = ()
     database_sizes: Mapping[int, int] = field(default_factory=dict)
     downgrade: str = ""

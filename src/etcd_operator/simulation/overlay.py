@@ -52,6 +52,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
         gate_trust=beyond.gate_trust,
         access=beyond.access,
         passwords=beyond.passwords,
+        connections=beyond.connections,
         backups=beyond.backups,
         compacted=beyond.compacted,
         effective=None,

@@ -38,6 +38,7 @@ from etcd_operator.core.actions import (
     SetFinalizer,
     ShareTrust,
     VolumeAction,
+    WriteConnection,
 )
 from etcd_operator.core.bootstrap.rule import must_see_claims
 from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
@@ -220,6 +221,7 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
             | ShareTrust()
             | ChangeAuth()
             | CreatePasswordSecret()
+            | WriteConnection()
         ):
             raise NotImplementedError("nothing is encrypted here")
     assert_never(action)

@@ -54,10 +54,13 @@ class ClientApiServer:
 
 @contextlib.contextmanager
 def client_apiserver(
-    cluster: SecuredCluster, places: Places, directory: Path
+    cluster: SecuredCluster, places: Places, directory: Path, secret: str = ""
 ) -> Iterator[ClientApiServer]:
-    """A kube-apiserver that has begun to serve; stopped by its process ID afterwards."""
-    for name, text in read_secret(cluster, f"{cluster.name}-client-tls").items():
+    """A kube-apiserver that has begun to serve; stopped by its process ID afterwards.
+
+    It has the certificate of a Secret: if none is named, that for clients.
+    """
+    for name, text in read_secret(cluster, secret or f"{cluster.name}-client-tls").items():
         (directory / name).write_text(text)
     service = cluster.read("get", "service", f"{cluster.name}-client")
     host = f"{cluster.name}-client.{cluster.namespace}.svc"

@@ -37,9 +37,11 @@ from etcd_operator.core.actions import (
     SetDowngrade,
     SetFinalizer,
     ShareTrust,
+    WriteConnection,
 )
 from etcd_operator.core.auth.state import Change, Grant, PasswordSecret, Step
 from etcd_operator.core.certificates.state import Leaf
+from etcd_operator.core.connections.state import Connection
 from etcd_operator.core.in_place_restore.record import RestoreRecord, Stage
 from etcd_operator.core.reasons import events
 from etcd_operator.core.reasons.reason import Reason
@@ -50,6 +52,7 @@ RESTORE = RestoreRecord(Stage.STOP, "r", CLUSTER, 3, (0, 1, 2), (), Version("v3.
 LEAF = Leaf("db-client-tls", "db-client-ca", "db", ())
 APPLY = ApplyObject("Service", "db", "", "", WHY, {})
 PASSWORD = PasswordSecret("ann-password", UID, VERSION)
+CONNECTION = Connection("db-connection", "", "host", "uri", ())
 GRANTED = Change(Step.GRANT, "app", grant=Grant("READWRITE", b"/app/", b"/app0"))
 
 ROWS: tuple[tuple[Any, Reason, str], ...] = (
@@ -116,6 +119,10 @@ ROWS: tuple[tuple[Any, Reason, str], ...] = (
      "Created the user ann anew, without a password."),
     (CreatePasswordSecret("ann-password", "ann"), events.PASSWORD_CREATED,
      "Created Secret ann-password with a random password for user ann."),
+    (WriteConnection(CONNECTION, "", "", WHY), events.CONNECTION_WRITTEN,
+     "Created the connection Secret db-connection: the spec changed."),
+    (WriteConnection(CONNECTION, UID, VERSION, WHY), events.CONNECTION_WRITTEN,
+     "Updated the connection Secret db-connection: the spec changed."),
     (IssueAuthority("db-client-ca", "", "", 1, (), WHY), events.CA_ISSUED,
      "Issued the certificate authority in Secret db-client-ca: the spec changed."),
     (IssueCertificate(LEAF, "", "", "", timedelta(days=90), (), WHY), events.CERTIFICATE_ISSUED,

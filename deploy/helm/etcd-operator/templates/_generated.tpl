@@ -383,6 +383,17 @@
   - patch
 {{- end }}
 
+{{- define "etcd-operator.bindingRules" -}}
+- apiGroups:
+  - etcd.etcd.io
+  resources:
+  - etcdclusters
+  verbs:
+  - get
+  - list
+  - watch
+{{- end }}
+
 {{- define "etcd-operator.container" -}}
 ports:
 - name: http

@@ -32,10 +32,14 @@ labels:
 {{- end }}
 
 {{- define "etcd-operator.crdMetadata" -}}
-{{- $keep := ternary (dict "helm.sh/resource-policy" "keep") dict .Values.crds.keep -}}
+{{- $values := .root.Values.crds -}}
+{{- $keep := ternary (dict "helm.sh/resource-policy" "keep") dict $values.keep -}}
 labels:
-  {{- include "etcd-operator.labels" . | nindent 2 }}
-{{- with merge $keep .Values.crds.annotations }}
+  {{- include "etcd-operator.labels" .root | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge $keep $values.annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}

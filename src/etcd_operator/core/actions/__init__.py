@@ -7,6 +7,7 @@ cluster ID), so that acting on an old view fails instead of doing harm, and know
 from __future__ import annotations
 
 from etcd_operator.core.actions.certificates import IssueAuthority, IssueCertificate, ShareTrust
+from etcd_operator.core.actions.connections import WriteConnection
 from etcd_operator.core.actions.etcd import (
     AddLearner,
     ChangeAuth,
@@ -53,7 +54,7 @@ KubeAction = (
     | ResizeClaim
     | LabelPod
 )
-Action = EtcdAction | KubeAction | CertificateAction | ChangeAuth | RequestBackup
+Action = EtcdAction | KubeAction | CertificateAction | ChangeAuth | RequestBackup | WriteConnection
 
 __all__ = [
     "Action",
@@ -89,4 +90,5 @@ __all__ = [
     "SetFinalizer",
     "ShareTrust",
     "VolumeAction",
+    "WriteConnection",
 ]

@@ -49,12 +49,14 @@ from etcd_operator.core.actions import (
     SetDowngrade,
     SetFinalizer,
     VolumeAction,
+    WriteConnection,
 )
 from etcd_operator.core.auth.guard import refuse_auth_change, refuse_password_secret
 from etcd_operator.core.bootstrap.gate_record import recorded_bootstrap
 from etcd_operator.core.bootstrap.guard import refuse_gate
 from etcd_operator.core.certificates.guard import refuse_certificate
 from etcd_operator.core.certificates.settings import issuer_of
+from etcd_operator.core.connections.guard import refuse_connection
 from etcd_operator.core.consistency.guard import refuse_lost_agreement
 from etcd_operator.core.guards.names import refuse_stranger, refuse_unannounced
 from etcd_operator.core.guards.votes import (
@@ -118,6 +120,8 @@ def _ask(action: Action, snapshot: Snapshot) -> Verdicts:
         yield from _ask_within_etcd(action, snapshot)
     elif isinstance(action, VolumeAction | RecordRestore | ResizeClaim):
         yield from _ask_about_disk(action, snapshot)
+    elif isinstance(action, WriteConnection):
+        yield "connection", refuse_connection(action, snapshot)
     elif isinstance(action, CreatePasswordSecret):
         yield "authentication", refuse_password_secret(action, snapshot)
     elif isinstance(action, CertificateAction):

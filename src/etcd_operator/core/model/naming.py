@@ -70,6 +70,10 @@ ANNOTATION_CLAIM_METADATA: Final = "etcd.etcd.io/claim-metadata"
 # On the Secret of a certificate authority: the spec's caGeneration that it was made for.
 ANNOTATION_CA_GENERATION: Final = "etcd.etcd.io/ca-generation"
 
+# On a connection Secret: a hash of what it was made of, and one of what was written into it.
+ANNOTATION_CONNECTION: Final = "etcd.etcd.io/connection"
+ANNOTATION_CONTENT: Final = "etcd.etcd.io/content"
+
 # On the EtcdCluster: the namespaces whose EtcdBackups may read it, with commas between; * for all.
 ANNOTATION_BACKUP_FROM: Final = "etcd.etcd.io/backup-from"
 
@@ -189,6 +193,10 @@ class Naming:
     def user_secret(self, user: str) -> str:
         """The Secret with the client certificate of one of etcd's users."""
         return f"{self.name}-user-{user}"
+
+    def connection_secret(self, user: str = "") -> str:
+        """The Secret that tells clients all about a connection: as a user, or as nobody."""
+        return f"{self.name}-connection-{user}" if user else f"{self.name}-connection"
 
     @property
     def disruption_budget(self) -> str:

@@ -17,6 +17,7 @@ from etcd_operator.api.image import Image
 from etcd_operator.api.release import Version
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.certificates.state import Credential, Trusted
+from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.live_objects import Child, Claim, NodeState, ObjectWarning, Pod, Probe
 from etcd_operator.core.model.members import Comparison, Member, MemberList
@@ -78,7 +79,8 @@ class Snapshot:
     `credentials` are the Secrets with certificates that the spec speaks of, by name. `gate_trust`
     is whom members were told to trust, by file. `presented` is which authority signed what a member
     shows at a port, asked only when it matters. `access` is None while nobody was asked for users.
-    `passwords` are the Secrets with passwords of users that exist, by name.
+    `passwords` are the Secrets with passwords of users that exist, by name,
+    and `connections` the connection Secrets.
     `cert_manager` says whether Kubernetes knows the Certificates of cert-manager.
     `effective` is None until the planner has worked out which spec counts: see `spec`.
     `compared` are the last comparisons of what members hold, the newest last.
@@ -102,6 +104,7 @@ class Snapshot:
     presented: Mapping[tuple[int, int], str] = field(default_factory=dict)
     access: EtcdAuth | None = None
     passwords: Mapping[str, PasswordSecret] = field(default_factory=dict)
+    connections: Mapping[str, ConnectionSecret] = field(default_factory=dict)
     compared: tuple[Comparison, ...] = ()
     backups: tuple[BackupState, ...] = ()
     operator_namespace: str = "etcd-operator-system"

@@ -2,8 +2,9 @@
 
 A plan is the renewals of certificates that are due, whatever the rule is about; then the
 corrections of our own objects that the present calls for; then the actions of the rule; then the
-corrections that their success will call for. It can be cut off after any action: the next pass sees
-where things stand and goes on from there. At the fixpoint it is empty.
+corrections that their success will call for; then the connection Secrets that are not current. It
+can be cut off after any action: the next pass sees where things stand and goes on from there. At
+the fixpoint it is empty.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from etcd_operator.core.bootstrap.gate_record import recorded_bootstrap
 from etcd_operator.core.certificates import cert_manager_rule as cert_manager
 from etcd_operator.core.certificates import rule as certificates
 from etcd_operator.core.certificates.renewal import renew
+from etcd_operator.core.connections.wanted import refresh_connections
 from etcd_operator.core.in_place_restore import rule as in_place_restore
 from etcd_operator.core.lifecycle import delete as delete
 from etcd_operator.core.lifecycle import hibernate, refuse
@@ -143,6 +145,7 @@ def plan(snapshot: Snapshot) -> Plan:
         if decision is not None:
             actions = _compose(snapshot, decision)
             actions = (*_renew_first(snapshot, actions), *actions)
+            actions = (*actions, *refresh_connections(snapshot))
             return Plan(actions, decision, rule.__name__, snapshot)
     raise AssertionError("the last rule always decides")
 

@@ -16,6 +16,7 @@ from etcd_operator.core.actions import (
     IssueCertificate,
     LabelPod,
     RemoveMember,
+    WriteConnection,
 )
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -26,7 +27,7 @@ def is_correction(action: Action) -> bool:
         return action.kind == "NetworkPolicy"
     if isinstance(action, IssueCertificate):
         return bool(action.uid)  # there is one, and it goes on being used
-    return isinstance(action, ApplyObject | LabelPod)
+    return isinstance(action, ApplyObject | LabelPod | WriteConnection)
 
 
 def find_prerequisite(

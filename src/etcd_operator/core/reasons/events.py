@@ -81,6 +81,10 @@ CA_ISSUED: Final = Reason("CAIssued", "Issued a certificate authority.")
 CERTIFICATE_ISSUED: Final = Reason("CertificateIssued", "Issued or renewed a certificate.")
 CA_BUNDLE_UPDATED: Final = Reason("CABundleUpdated", "Changed which CAs a Secret trusts.")
 
+CONNECTION_WRITTEN: Final = Reason(
+    "ConnectionWritten", "Created or updated a connection Secret of the cluster."
+)
+
 # Warnings
 
 NO_ANSWER: Final = Reason(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from etcd_operator.api.cluster import CertificateView, EtcdClusterStatus, MemberView
+from etcd_operator.api.cluster import Binding, CertificateView, EtcdClusterStatus, MemberView
 from etcd_operator.api.parse import format_time, parse_time
 from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.membership.foreign_members import find_moved
@@ -52,6 +52,7 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
         client_endpoints=tuple(m.client_url for m in members if m.ready and m.role != "learner"),
         disk_size=_disk_size(snapshot),
         certificates=_view_certificates(snapshot),
+        binding=_find_binding(snapshot),
         last_recovery=" ".join(find_recovered(snapshot)).strip() or before.last_recovery,
         spent_approvals=spent_approvals(snapshot),
         last_backup_time=_find_last_backup(snapshot),
@@ -82,6 +83,13 @@ def _disk_size(snapshot: Snapshot) -> str:
     """The largest size that was asked for; disks never have less for long, nor shrink."""
     ours = [c.requested for c in snapshot.claims if c.owner_uid == snapshot.naming.uid]
     return str(max(filter(None, ours), default=""))
+
+
+def _find_binding(snapshot: Snapshot) -> Binding | None:
+    """The connection Secret of the cluster, once it is there."""
+    live = snapshot.connections.get(snapshot.naming.connection_secret())
+    ours = live is not None and live.owner_uid == snapshot.naming.uid and not live.deleting
+    return Binding(name=live.name) if live and ours else None
 
 
 def _view_certificates(snapshot: Snapshot) -> tuple[CertificateView, ...]:

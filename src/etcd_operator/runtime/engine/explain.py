@@ -20,6 +20,7 @@ from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi, WatchEvent
+from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import Clock
@@ -108,6 +109,7 @@ async def look_once(
             CertificateSecrets(api, clock),
             AuthCache(clock),
             PasswordSecrets(api, clock),
+            ConnectionSecrets(api, clock),
             tasks.backups_of,
             settings.own_namespace,
         )

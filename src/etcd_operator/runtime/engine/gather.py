@@ -20,6 +20,8 @@ from etcd_operator.core.certificates.wanted import (
     used_secrets,
     wanted_authorities,
 )
+from etcd_operator.core.connections.state import ConnectionSecret
+from etcd_operator.core.connections.wanted import name_connections
 from etcd_operator.core.model.live_objects import Child, Claim, Pod
 from etcd_operator.core.model.naming import (
     ANNOTATION_TRUST,
@@ -49,6 +51,7 @@ from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
+from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.identity import Identity
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.peer_certificate import find_signer
@@ -69,6 +72,7 @@ class Gatherer:
         credentials: CertificateSecrets,
         access: AuthCache,
         passwords: PasswordSecrets,
+        connections: ConnectionSecrets,
         backups_of: Callable[[EtcdCluster], tuple[BackupState, ...]] = lambda _: (),
         own_namespace: str = "etcd-operator-system",
     ) -> None:
@@ -86,6 +90,7 @@ class Gatherer:
         self._credentials = credentials
         self._access = access
         self._passwords = passwords
+        self._connections = connections
         self._logins = Logins(passwords)
 
     async def gather(self, cluster: EtcdCluster) -> Snapshot:
@@ -133,6 +138,7 @@ class Gatherer:
             probes=probes,
             credentials=credentials,
             passwords=await self._look_at_passwords(cluster, naming),
+            connections=await self._look_at_connections(cluster, naming),
             gate_trust=_read_gate_trust(self._caches.children["ConfigMap"], naming),
             backups=self._backups_of(cluster),
             operator_namespace=self._own_namespace,
@@ -169,6 +175,12 @@ class Gatherer:
             return {}
         names = [user.password_secret for user in auth.users if user.password_secret]
         return await self._passwords.look(naming, names) if names else {}
+
+    async def _look_at_connections(
+        self, cluster: EtcdCluster, naming: Naming
+    ) -> Mapping[str, ConnectionSecret]:
+        names = () if cluster.deleting else name_connections(cluster.spec, naming)
+        return await self._connections.look(naming, names) if names else {}
 
     def _client_tls(self, naming: Naming, pods: Iterable[Pod], identity: Identity | None) -> None:
         """Say who we are to these Pods; to nobody, if they are spoken with in plain text.

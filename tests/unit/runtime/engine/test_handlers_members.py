@@ -13,6 +13,7 @@ from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import SystemClock
@@ -41,6 +42,7 @@ async def change(members: FakeEtcd, scene: Snapshot, action: Any) -> None:
         CertificateSecrets(api, clock),
         AuthCache(clock),
         PasswordSecrets(api, clock),
+        ConnectionSecrets(api, clock),
     )
     await performer.perform(action, scene)
 

@@ -64,7 +64,7 @@ def serve(
 async def perform(server: ApiServer, action: Action) -> list[tuple[str, Json]]:
     """Carry it out; returns what was written."""
     api = InMemoryApi(server)
-    stores = (AsyncMock() for _ in range(4))
+    stores = (AsyncMock() for _ in range(5))
     performer = ActionHandlers(api, Caches(api), *stores)
     await performer.perform(action, formed(3))
     return server.sent

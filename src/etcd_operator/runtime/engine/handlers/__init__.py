@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from etcd_operator.core.actions import Action, CertificateAction
+from etcd_operator.core.actions import Action, CertificateAction, WriteConnection
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers.etcd import EtcdHandlers
@@ -18,6 +18,7 @@ from etcd_operator.runtime.engine.handlers.volumes import VolumeHandlers
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 
@@ -35,15 +36,20 @@ class ActionHandlers:
         credentials: CertificateSecrets,
         access: AuthCache,
         passwords: PasswordSecrets,
+        connections: ConnectionSecrets,
     ) -> None:
         async def write_secret(action: CertificateAction, snapshot: Snapshot) -> None:
             await credentials.write(action, snapshot.naming)
+
+        async def write_connection(action: WriteConnection, snapshot: Snapshot) -> None:
+            await connections.write(action, snapshot.naming)
 
         self.table: Table = {
             **ObjectHandlers(api, caches).table,
             **VolumeHandlers(api, caches).table,
             **EtcdHandlers(etcd, access, passwords).table,
             **dict.fromkeys(get_args(CertificateAction), write_secret),
+            WriteConnection: write_connection,
         }
 
     async def perform(self, action: Action, snapshot: Snapshot) -> None:

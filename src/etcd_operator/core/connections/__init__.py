@@ -1,0 +1,1 @@
+"""Connection Secrets: how a client reaches a cluster, in the words of each kind of client."""

@@ -1,0 +1,21 @@
+"""The second opinion about connection Secrets; see `guards`."""
+
+from __future__ import annotations
+
+from etcd_operator.core.actions import WriteConnection
+from etcd_operator.core.model.snapshot import Snapshot
+
+
+def refuse_connection(action: WriteConnection, snapshot: Snapshot) -> str | None:
+    """Only a Secret of the cluster's own is written, and only from Secrets that were looked at."""
+    wanted = action.connection
+    live = snapshot.connections.get(wanted.secret)
+    if live is not None and live.owner_uid != snapshot.naming.uid:
+        return "it belongs to somebody else"
+    if (live.uid if live else "") != action.uid:
+        return "it is not the Secret that was looked at"
+    if not snapshot.cluster.spec.connection_secrets:
+        return "the spec does not ask for it"
+    if snapshot.naming.client_tls and wanted.certificate is None:
+        return "without a certificate no client can connect"
+    return None
