@@ -19,6 +19,7 @@ from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, OPERATOR_N
 from etcd_operator.core.model.naming import CLIENT_PORT, METRICS_PORT, METRICS_TLS_PORT
 from etcd_operator.core.objects.statefulset import READINESS_PATH
 from etcd_operator.core.objects.tls import CONFIG_MOUNT, SERVER_MOUNT
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.rpc import auth_pb2 as auth_pb2
@@ -41,17 +42,26 @@ def read_spec(version: str, **spec: Any) -> EtcdClusterSpec:
 
 async def put(site: Site, shown: KeyPair | None = None, **headers: str | None) -> httpx2.Response:
     """Write a key as a client that speaks JSON does."""
+    return await post(site, "kv/put", PUT, shown, **headers)
+
+
+async def post(
+    site: Site, path: str, body: Json, shown: KeyPair | None = None, **headers: str | None
+) -> httpx2.Response:
+    """Make one request to the gateway."""
     trusted = ssl.create_default_context(cadata=AUTHORITY.certificate)
     if shown:
         place = site.root / "shown.pem"
         place.write_text(shown.certificate + shown.key)
         trusted.load_cert_chain(place)
-    url = f"http{'s' * bool(shown)}://{site.address(0)}:{CLIENT_PORT}/v3/kv/put"
+    url = f"http{'s' * bool(shown)}://{site.address(0)}:{CLIENT_PORT}/v3/{path}"
     async with httpx2.AsyncClient(verify=trusted, trust_env=False) as client:
         for name, value in headers.items():
             if value is None:
                 del client.headers[name]
-        return await client.post(url, json=PUT)
+            else:
+                client.headers[name] = value
+        return await client.post(url, json=body)
 
 
 async def read_metrics(site: Site, shown: KeyPair | None, port: int) -> httpx2.Response:
@@ -151,6 +161,35 @@ async def test_metrics_with_tls_ask_for_a_certificate_and_probes_for_none(
     async with httpx2.AsyncClient(trust_env=False) as kubelet:
         probed = await kubelet.get(f"http://{site.address(0)}:{METRICS_PORT}{READINESS_PATH}")
     assert probed.status_code == 200
+
+
+async def test_a_user_logs_in_with_its_password_and_the_certificate_that_it_is_given(
+    site: Site, root: EtcdMemberClient
+) -> None:
+    """What APISIX and Patroni need: a login, and a certificate that names nobody."""
+    secure(site, enableGRPCGateway=True)
+    await site.start(0)
+    await eventually(lambda: root.put(b"k", b"v"))
+    for user, password in (("root", ""), ("web", "secret")):
+        options = auth_pb2.UserAddOptions(no_password=not password)
+        request = auth_pb2.AuthUserAddRequest(name=user, password=password, options=options)
+        await root.call("Auth/UserAdd", request, timeout=3)
+        grant = auth_pb2.AuthUserGrantRoleRequest(user=user, role="root")
+        await root.call("Auth/UserGrantRole", grant, timeout=3)
+    await root.call("Auth/AuthEnable", auth_pb2.AuthEnableRequest(), timeout=3)
+    users = [{"name": "web", "passwordSecret": "web-password"}]
+    security = {"tls": {}, "auth": {"users": users}}
+    spec = read_spec(site.version, etcdConfig={"enableGRPCGateway": True}, security=security)
+    leaves = {leaf.secret: leaf.common_name for leaf in wanted_leaves(spec, SECURE)}
+    shown = issue(leaves["db-user-web"])
+    login = {"name": "web", "password": "secret"}
+    for name, code in (("web", 400), (leaves["db-user-web"], 200)):
+        assert (await post(site, "auth/authenticate", login, issue(name))).status_code == code
+    token = (await post(site, "auth/authenticate", login, shown)).json()["token"]
+    assert (await put(site, shown, Authorization=token)).status_code == 200
+    assert (await put(site, shown)).status_code != 200, "the certificate alone lets nobody in"
+    refused = await put(site, issue("web"), Authorization=token)
+    assert refused.status_code == 400, "a common name is in the way"
 
 
 async def test_the_certificate_of_the_server_is_nobody(site: Site, root: EtcdMemberClient) -> None:

@@ -161,6 +161,8 @@ def _why_issue(
         return "its names have changed"
     if certificate.client != leaf.client:
         return "spec.etcdConfig.enableGRPCGateway has changed"
+    if certificate.common_name != leaf.common_name:
+        return "its common name has changed"
     if certificate.lifetime != lifetime and certificate.not_after < signer.not_after:
         return "spec.security.tls.certificateLifetime has changed"
     return ""

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
-from etcd_operator.api.security import Tls
+from etcd_operator.api.security import Tls, User
 from etcd_operator.core.certificates.settings import issuer_of, tls_of
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, Trusted, key_ids
 from etcd_operator.core.model.naming import CLIENT_PORT, PEER_PORT, Naming
@@ -68,7 +68,8 @@ def wanted_leaves(spec: EtcdClusterSpec, naming: Naming) -> tuple[Leaf, ...]:
             leaves.append(Leaf(naming.client_secret, authority, CLIENT_NAME))
         auth = spec.security.auth if spec.security else None
         for user in auth.users if auth else ():
-            leaves.append(Leaf(naming.user_secret(user.name), authority, user.name))
+            name = _common_name_of(user, spec)
+            leaves.append(Leaf(naming.user_secret(user.name), authority, name))
     if spec.peer_tls:
         names = _member_names(naming)
         leaves.append(
@@ -82,6 +83,15 @@ def wanted_leaves(spec: EtcdClusterSpec, naming: Naming) -> tuple[Leaf, ...]:
             )
         )
     return tuple(leaves)
+
+
+def _common_name_of(user: User, spec: EtcdClusterSpec) -> str:
+    """The common name of a user's certificate: etcd's user, but for one that logs in with JSON.
+
+    With authentication, etcd's gateway refuses every client with a common name. Source:
+    `accessController` in etcd's server/embed/serve.go, and tests/etcd/test_gateway.py.
+    """
+    return "" if user.password_secret and dials_itself(spec) else user.name
 
 
 def dials_itself(spec: EtcdClusterSpec) -> bool:

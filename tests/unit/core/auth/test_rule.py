@@ -10,7 +10,7 @@ import pytest
 from etcd_operator.api.cluster import Phase
 from etcd_operator.api.security import Auth, Permission, Security
 from etcd_operator.core import guards
-from etcd_operator.core.actions import ChangeAuth, CreatePasswordSecret
+from etcd_operator.core.actions import ChangeAuth, CreatePasswordSecret, IssueCertificate
 from etcd_operator.core.auth.diff import find_listed, to_grant, wanted_auth
 from etcd_operator.core.auth.rule import sync_auth
 from etcd_operator.core.auth.state import (
@@ -22,6 +22,7 @@ from etcd_operator.core.auth.state import (
     PasswordState,
     Step,
 )
+from etcd_operator.core.certificates.rule import manage_certificates
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import routine
 from tests.builders.actions import SAID, Fires, Passes
@@ -248,6 +249,26 @@ def test_each_user_gets_a_certificate() -> None:
     certificate = scene.credentials["db-user-web"].certificate
     assert certificate
     assert certificate.common_name == "web"
+
+
+@pytest.mark.parametrize("gateway", [True, False])
+@pytest.mark.parametrize("password", [True, False])
+def test_a_user_that_logs_in_with_json_has_no_name_in_its_certificate(
+    *, gateway: bool, password: bool
+) -> None:
+    """The gateway of etcd refuses clients with a common name: see tests/etcd/test_gateway.py."""
+    before = asked(AUTH, DONE)
+    auth = SECRET_AUTH if password else AUTH
+    security = {"tls": {}, "auth": auth}
+    scene = with_spec(before, security=security, etcdConfig={"enableGRPCGateway": gateway})
+    found = manage_certificates(scene)
+    actions = found.actions if found else ()
+    issued = {a.leaf.secret: a for a in actions if isinstance(a, IssueCertificate)}
+    assert ("db-user-web" in issued) == (gateway and password)
+    if gateway and password:
+        assert issued["db-user-web"].leaf.common_name == ""
+        assert issued["db-user-web"].why == "its common name has changed"
+        assert manage_certificates(issue_all(scene)) is None
 
 
 def test_the_operator_is_not_locked_out() -> None:
