@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.model.mutants_access import ACCESS
 from tests.model.mutants_certificates import CERTIFICATES
 from tests.model.mutants_correcting import CORRECTION
 from tests.model.mutants_deletions import DELETIONS
@@ -244,6 +245,7 @@ MUTANTS: Final = (
     *_LAYOUT,
     *GUARDS,
     *CERTIFICATES,
+    *ACCESS,
     *VERSIONS,
     *_ARITHMETIC,
     *STRANGERS,
