@@ -28,10 +28,10 @@ from etcd_operator.core.bootstrap.gate import Gate, Layout
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.cluster_objects import render_config_map
 from etcd_operator.core.objects.statefulset import render_statefulset
-from etcd_operator.simulation.passes import Deed, Planned, handle
+from etcd_operator.simulation.passes import JudgedAction, Planned, handle
 from etcd_operator.simulation.world import State
 from tests.model.explore import Counterexample, Explorer, Result, World
-from tests.model.invariants import judge_deed
+from tests.model.invariants import judge_effect
 from tests.model.scenario import Scenario
 
 # Of a disk that has 10Gi and asks for more, less than it asks for.
@@ -60,9 +60,9 @@ def tempt(scenario: Scenario) -> Result:
 def _try(world: World, state: State, planned: Planned, action: Action) -> str | None:
     if guards.refuse(action, planned.snapshot) is not None:
         return None
-    deed = Deed(action, None, handle(action, planned.snapshot, limit=8), window=False)
-    after, _ = deed.perform(state)
-    return judge_deed(state, after, deed, planned, world.scenario.specs)
+    judged = JudgedAction(action, None, handle(action, planned.snapshot, limit=8), window=False)
+    after, _ = judged.perform(state)
+    return judge_effect(state, after, judged, planned, world.scenario.specs)
 
 
 def _conceive(snapshot: Snapshot, width: int) -> Iterator[Action]:

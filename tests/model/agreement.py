@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from etcd_operator.core.actions import MoveLeader, PromoteMember, RemoveMember
 from etcd_operator.simulation.membership import differed
 from etcd_operator.simulation.observation import Seen
-from etcd_operator.simulation.passes import Deed, Planned
+from etcd_operator.simulation.passes import JudgedAction, Planned
 from etcd_operator.simulation.snapshots import Specs
 from etcd_operator.simulation.world import Etcd, Line, State
 from tests.model.differing import agreed, differ_again, held
@@ -52,10 +52,10 @@ def majority_value(hashes: dict[int, int], members: Etcd) -> int | None:
 
 
 def keeps_agreement(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """Of voters that differ by the last comparison, those that agree stay the majority."""
-    left = _removed(before, after, deed)
+    left = _removed(before, after, judged)
     if left is None or before.etcd is None or after.etcd is None or not planned.seen.compared:
         return None
     hashes = dict(planned.seen.compared[-1])
@@ -70,11 +70,16 @@ def keeps_agreement(
 
 
 def counts_on_the_right(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """A voter is removed only if those that answer, the wrong ones not counted, are a majority."""
-    left = _removed(before, after, deed)
-    if left is None or before.etcd is None or after.etcd is None or deed not in planned.deeds:
+    left = _removed(before, after, judged)
+    if (
+        left is None
+        or before.etcd is None
+        or after.etcd is None
+        or judged not in planned.judged_actions
+    ):
         return None
     wrong = what_was_known(planned.seen, before.etcd).wrong
     if 0 in wrong:
@@ -86,11 +91,11 @@ def counts_on_the_right(
 
 
 def replaces_one_known_to_be_wrong(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """Who answers and is to stay is removed only for its data, one at a time, a leader first."""
-    left = _removed(before, after, deed)
-    if left is None or before.etcd is None or deed not in planned.deeds:
+    left = _removed(before, after, judged)
+    if left is None or before.etcd is None or judged not in planned.judged_actions:
         return None
     size = specs[planned.seen.cluster.spec].size
     if left.ordinal >= size or left.id not in _answering(planned.seen):
@@ -109,24 +114,24 @@ def replaces_one_known_to_be_wrong(
     if gap or len(before.etcd.voters) < len(ordinals):
         return f"member {left.ordinal} was replaced while another one was on its way in"
     led = any(answer and answer.leader in wrong for answer in planned.seen.answers)
-    if led and not any(isinstance(each.action, MoveLeader) for each in planned.deeds):
+    if led and not any(isinstance(each.action, MoveLeader) for each in planned.judged_actions):
         return f"member {left.ordinal} was replaced while one with wrong data led"
     return None
 
 
 def votes_for_the_right(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """What was known to be wrong gains nothing: neither the lead, nor votes that outweigh."""
-    if before.etcd is None or after.etcd is None or deed not in planned.deeds:
+    if before.etcd is None or after.etcd is None or judged not in planned.judged_actions:
         return None
     known = what_was_known(planned.seen, before.etcd)
-    if isinstance(deed.action, MoveLeader):
+    if isinstance(judged.action, MoveLeader):
         able = {line.id for line in before.etcd.voters} & _answering(planned.seen) - known.wrong
-        if deed.action.to_id in known.wrong and able - {deed.action.from_id}:
+        if judged.action.to_id in known.wrong and able - {judged.action.from_id}:
             return "a member with wrong data was made the leader"
     wrong = [line for line in before.etcd.voters if line.id in known.wrong]
-    if not isinstance(deed.action, PromoteMember) or not wrong:
+    if not isinstance(judged.action, PromoteMember) or not wrong:
         return None
     right = agreed(before, before.etcd)
     truly = all(held(before, line) != right for line in wrong)
@@ -163,9 +168,9 @@ def count_doubted(state: State) -> int:
     return max(wrong, len(members.voters) - sum(value == right for value in named))
 
 
-def _removed(before: State, after: State, deed: Deed) -> Line | None:
-    """The voter that a deed removed."""
-    if not isinstance(deed.action, RemoveMember) or before.etcd is None or after.etcd is None:
+def _removed(before: State, after: State, judged: JudgedAction) -> Line | None:
+    """The voter that an action removed."""
+    if not isinstance(judged.action, RemoveMember) or before.etcd is None or after.etcd is None:
         return None
     kept = {line.id for line in after.etcd.members}
     return next((line for line in before.etcd.voters if line.id not in kept), None)

@@ -14,10 +14,17 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from etcd_operator.simulation import etcd, kubernetes, replacing
-from etcd_operator.simulation.passes import Deed, Operator, Paused, Planned, end_pass, perform
+from etcd_operator.simulation.passes import (
+    JudgedAction,
+    Operator,
+    Paused,
+    Planned,
+    end_pass,
+    perform,
+)
 from etcd_operator.simulation.world import NAME, State, empty_world, forget_uids
 from tests.model import differing, disturbances
-from tests.model.invariants import judge_calm, judge_deed, judge_refusal, judge_report
+from tests.model.invariants import judge_calm, judge_effect, judge_refusal, judge_report
 from tests.model.rest import judge_rest
 from tests.model.scenario import Scenario
 
@@ -153,22 +160,22 @@ class World:
     def _run(self, state: State, planned: Planned, place: int, *, fresh: bool) -> Iterator[Edge]:
         """One pass from an action on: whole, cut off after each action, or told to wait."""
         name = "operator: pass" if fresh or not place else f"operator: pass from action {place + 1}"
-        done: list[Deed] = []
+        done: list[JudgedAction] = []
         violated = judge_report(state, planned) if fresh else None
         can_pause = self._slow and state.faults and not state.remembered and place == 0
-        for number, deed in enumerate(planned.deeds[place:], place):
+        for number, judged in enumerate(planned.judged_actions[place:], place):
             if can_pause:
                 later = state._replace(paused=Paused(planned, number), faults=state.faults - 1)
                 yield Edge(f"{name} is interrupted before action {number + 1}", later, free=False)
-            if deed.window and deed.veto is None:
+            if judged.window and judged.veto is None:
                 waits = end_pass(state, planned, done)
                 yield Edge(f"{name}, etcd says not yet to action {number + 1}", waits, free=False)
-            after, error = (state, deed.veto) if deed.veto else perform(state, deed)
+            after, error = (state, judged.veto) if judged.veto else perform(state, judged)
             if error is not None:
-                violated = judge_refusal(deed, error) if fresh else None
+                violated = judge_refusal(judged, error) if fresh else None
                 break
-            violated = judge_deed(state, after, deed, planned, self.scenario.specs)
-            done.append(deed)
+            violated = judge_effect(state, after, judged, planned, self.scenario.specs)
+            done.append(judged)
             if violated is not None:
                 yield Edge(
                     f"{name}, up to action {number + 1}", after, free=True, violated=violated
@@ -288,7 +295,7 @@ class Explorer:
         paused: Paused | None = state.paused
         planned = paused.planned if paused else self.world.operator.plan(state)
         assert planned is not None, "there was a pass"
-        sentences = [deed.action.event(NAME).sentence for deed in planned.deeds]
+        sentences = [judged.action.event(NAME).sentence for judged in planned.judged_actions]
         numbered = [f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)]
         return f"{label}{DETAIL}{planned.plan.rule}: {' '.join(numbered) or 'nothing to do'}"
 

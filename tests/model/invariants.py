@@ -23,7 +23,7 @@ from etcd_operator.core.model.naming import ANNOTATION_CLUSTER_ID
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.simulation import etcd, kubernetes, replacing
 from etcd_operator.simulation.membership import NOT_YET
-from etcd_operator.simulation.passes import Deed, Planned
+from etcd_operator.simulation.passes import JudgedAction, Planned
 from etcd_operator.simulation.snapshots import Specs
 from etcd_operator.simulation.world import (
     CONFIG_MAP,
@@ -36,11 +36,11 @@ from etcd_operator.simulation.world import (
 )
 from tests.model import agreement, approvals, strangers
 
-Judgement = Callable[[State, State, Deed, Planned, Specs], str | None]
+Judgement = Callable[[State, State, JudgedAction, Planned, Specs], str | None]
 
 
-def judge_deed(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+def judge_effect(
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """Return what an action that took effect violates."""
     if before == after:
@@ -49,7 +49,7 @@ def judge_deed(
     if specs[seen.spec].paused and not seen.deleting:
         return "something was changed while the user paused it"
     for judgement in _JUDGEMENTS:
-        violated = judgement(before, after, deed, planned, specs)
+        violated = judgement(before, after, judged, planned, specs)
         if violated is not None:
             return violated
     return None
@@ -93,9 +93,9 @@ def _is_well(state: State) -> bool:
     return True
 
 
-def judge_refusal(deed: Deed, error: str) -> str | None:
+def judge_refusal(judged: JudgedAction, error: str) -> str | None:
     """A pass that saw the present must not be refused, except for what ends by waiting."""
-    if deed.veto is not None:
+    if judged.veto is not None:
         return f"the guard refused an action planned on a true view: {error}"
     if error in NOT_YET or error == kubernetes.BUDGET_REFUSES:
         return None
@@ -114,10 +114,10 @@ def _lives(state: State) -> bool:
 
 
 def _keeps_quorum(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """A voter is never removed while the voters left, the dead counted, have no majority."""
-    if not isinstance(deed.action, RemoveMember) or after.etcd is None or before.etcd is None:
+    if not isinstance(judged.action, RemoveMember) or after.etcd is None or before.etcd is None:
         return None
     if len(after.etcd.voters) == len(before.etcd.voters):
         return None
@@ -127,7 +127,7 @@ def _keeps_quorum(
 
 
 def _stops_nobody_needed(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """No Pod is stopped by our hand whose voter is needed for the majority."""
     if not _lives(before) or before.etcd is None or before.cluster is None:
@@ -137,7 +137,7 @@ def _stops_nobody_needed(
         return None
     if wanted == 0 or not etcd.has_majority(before, before.etcd):
         return None
-    stopped = _stopped(before, after, deed)
+    stopped = _stopped(before, after, judged)
     if not stopped:
         return None
     pods = before.pods
@@ -148,7 +148,7 @@ def _stops_nobody_needed(
     ):
         return f"Pods {stopped} were stopped and the rest has no majority"
     members = [o for o in stopped if (m := before.etcd.line(o)) and not m.learner]
-    if isinstance(deed.action, ApplyObject) and members:
+    if isinstance(judged.action, ApplyObject) and members:
         return f"voters {members} lost their Pods by fewer replicas"
     return None
 
@@ -165,15 +165,15 @@ def _may_stop_all(planned: Planned) -> bool:
 
 
 def _keeps_what_was_before(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """A set-aside volume goes only when every member of the restored cluster serves."""
-    if isinstance(deed.action, DeleteObject) and deed.action.kind == "PersistentVolumeClaim":
+    if isinstance(judged.action, DeleteObject) and judged.action.kind == "PersistentVolumeClaim":
         for ordinal, claim in enumerate(before.claims):
             old = claim is not None and claim.volume == 0 and claim != after.claims[ordinal]
             if old and replacing.must_keep(before.cluster):
                 return f"disk {ordinal} of before was deleted"
-    if not isinstance(deed.action, RestoreReclaimPolicy) or before.shelf == after.shelf:
+    if not isinstance(judged.action, RestoreReclaimPolicy) or before.shelf == after.shelf:
         return None
     now, seen = before.etcd, planned.seen.membership
     if now is None or seen is None or not seen.linearizable or seen.cluster != now.cluster:
@@ -185,9 +185,9 @@ def _keeps_what_was_before(
     return None
 
 
-def _stopped(before: State, after: State, deed: Deed) -> list[int]:
+def _stopped(before: State, after: State, judged: JudgedAction) -> list[int]:
     """The ordinals whose running Pods this action condemns."""
-    match deed.action:
+    match judged.action:
         case DeleteObject(kind="Pod") | EvictPod():
             condemned = [
                 o
@@ -211,10 +211,10 @@ def _stopped(before: State, after: State, deed: Deed) -> list[int]:
 
 
 def _keeps_disks(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """No disk of a member is deleted by us, nor one that the user wants kept."""
-    action = deed.action
+    action = judged.action
     if not isinstance(action, DeleteObject) or action.kind != "PersistentVolumeClaim":
         return None
     cluster = before.cluster
@@ -245,12 +245,12 @@ def _has_pod(state: State, ordinal: int, specs: Specs) -> bool:
 
 
 def _ends_no_pod_with_its_data(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """No Pod of a voter is stopped by our hand whose claim is being deleted: its data would go."""
     if not _lives(before) or before.etcd is None or _is_seen_late(before, planned):
         return None
-    for ordinal in _stopped(before, after, deed):
+    for ordinal in _stopped(before, after, judged):
         claim, line, pod = before.claims[ordinal], before.etcd.line(ordinal), before.pods[ordinal]
         if claim is None or not claim.deleting or claim.disk is None or line is None:
             continue
@@ -270,11 +270,15 @@ def _is_seen_late(state: State, planned: Planned) -> bool:
 
 
 def _opens_no_gate(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """Nobody may form a cluster once a cluster ID was recorded or a quorum had answered."""
     gate = after.children[CONFIG_MAP]
-    if not isinstance(deed.action, ApplyObject) or deed.action.kind != "ConfigMap" or gate is None:
+    if (
+        not isinstance(judged.action, ApplyObject)
+        or judged.action.kind != "ConfigMap"
+        or gate is None
+    ):
         return None
     if not any(file.new for file in gate.manifest.files):
         return None
@@ -292,22 +296,22 @@ def _opens_no_gate(
 
 
 def _touches_only_ours(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """An object of another owner is never touched."""
     life = planned.seen.cluster.life
     for slot, (old, new) in enumerate(zip(before.children, after.children, strict=True)):
         if old is not None and old != new and old.life != life:
             return f"object {slot} of another owner was touched"
-    if isinstance(deed.action, LabelPod | DeleteObject):
+    if isinstance(judged.action, LabelPod | DeleteObject):
         for old_pod, new_pod in zip(before.pods, after.pods, strict=True):
             if old_pod is not None and old_pod != new_pod and old_pod.life != life:
                 # Those of a deleted StatefulSet lose their owner, not their life.
-                if isinstance(deed.action, DeleteObject) and deed.action.kind == "StatefulSet":
+                if isinstance(judged.action, DeleteObject) and judged.action.kind == "StatefulSet":
                     continue
                 return "a Pod of another cluster was touched"
-    if isinstance(deed.action, ApplyObject):
-        slot = SLOT_OF[deed.action.kind, deed.action.name]
+    if isinstance(judged.action, ApplyObject):
+        slot = SLOT_OF[judged.action.kind, judged.action.name]
         applied = after.children[slot]
         if applied is not None and applied.life != life:
             return f"object {slot} was written for another owner"
@@ -315,10 +319,10 @@ def _touches_only_ours(
 
 
 def _promotes_one_at_a_time(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """A learner gets its vote only while every other voter has started."""
-    if not isinstance(deed.action, PromoteMember) or before.etcd is None:
+    if not isinstance(judged.action, PromoteMember) or before.etcd is None:
         return None
     if any(not line.started and not etcd.is_up(before, line) for line in before.etcd.voters):
         return "a learner was promoted while another voter had never started"
@@ -326,10 +330,10 @@ def _promotes_one_at_a_time(
 
 
 def _leaves_nothing(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """When the finalizer goes, so has everything that held data or could make some."""
-    action, cluster = deed.action, before.cluster
+    action, cluster = judged.action, before.cluster
     if not isinstance(action, SetFinalizer) or action.present or cluster is None:
         return None
     if not cluster.deleting:
@@ -346,14 +350,14 @@ def _leaves_nothing(
 
 
 def _grows_around_members(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """No disk is asked to be smaller; for growth nobody ends, leaves or loses a disk."""
     both = list(zip(before.claims, after.claims, strict=True))
     for ordinal, (old, new) in enumerate(both):
         if old and new and kubernetes.is_smaller(new.asked, old.asked):
             return f"disk {ordinal} was asked to be smaller"
-    if planned.plan.rule != "grow_disks" or deed not in planned.deeds:
+    if planned.plan.rule != "grow_disks" or judged not in planned.judged_actions:
         return None
     if any(old != new and (new is None or new.deleting) for old, new in both):
         return "a disk was deleted to let it grow"

@@ -36,7 +36,7 @@ def judge_rest(operator: Operator, state: State) -> Verdict:
         return "gone", _judge_gone(operator, state)
     planned = operator.plan(state)
     assert planned is not None
-    if planned.deeds and planned.deeds[0].veto is None:
+    if planned.judged_actions and planned.judged_actions[0].veto is None:
         return planned.reason.name, "a pass at rest still wants to write"
     violated = (
         _judge_status(planned)

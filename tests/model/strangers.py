@@ -18,7 +18,7 @@ from etcd_operator.core.model.naming import (
     ANNOTATION_MEMBERS,
 )
 from etcd_operator.simulation.manifest import Manifest
-from etcd_operator.simulation.passes import Deed, Planned
+from etcd_operator.simulation.passes import JudgedAction, Planned
 from etcd_operator.simulation.snapshots import Specs
 from etcd_operator.simulation.world import (
     CONFIG_MAP,
@@ -107,10 +107,10 @@ def is_edited(state: State) -> bool:
 
 
 def follows_nobody(
-    before: State, after: State, deed: Deed, planned: Planned, specs: Specs
+    before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
     """From a member that nobody announced follows no Pod, and no file of another member."""
-    action, etcd, seen = deed.action, before.etcd, planned.seen.membership
+    action, etcd, seen = judged.action, before.etcd, planned.seen.membership
     if not isinstance(action, ApplyObject) or etcd is None or not etcd.foreign:
         return None
     if seen is None or not seen.linearizable or not seen.foreign:

@@ -56,7 +56,7 @@ from etcd_operator.simulation.world import State, Status, find_slot
 Outcome = tuple[State, str | None]
 
 
-class Deed(NamedTuple):
+class JudgedAction(NamedTuple):
     """One action of a plan, and what the guard says to it after those before it succeeded."""
 
     action: Action
@@ -75,7 +75,7 @@ class Planned:
     `snapshot` and `handler` are those of a real cluster; scenarios have the world's own.
     """
 
-    __slots__ = ("deeds", "plan", "remembered_ids", "seen", "snapshot", "stale", "status")
+    __slots__ = ("judged_actions", "plan", "remembered_ids", "seen", "snapshot", "stale", "status")
 
     def __init__(
         self,
@@ -88,7 +88,9 @@ class Planned:
         self.plan: Plan = plan(snapshot or build_snapshot(seen, specs))
         self.snapshot = self.plan.snapshot
         limit = 8 if specs[seen.cluster.spec].minor >= (3, 6) else 1
-        self.deeds = tuple(_weigh(self.snapshot, self.plan.actions, limit, handler or handle))
+        self.judged_actions = tuple(
+            _weigh(self.snapshot, self.plan.actions, limit, handler or handle)
+        )
         self.stale = frozenset(_find_stale(seen, specs))
         approves = any(spec.recovery.quorum_loss for spec in specs)
         self.status = _abstract(self.snapshot, self.plan, approves=approves)
@@ -177,12 +179,12 @@ def _abstract(snapshot: Snapshot, planned: Plan, *, approves: bool) -> Status:
 
 def _weigh(
     snapshot: Snapshot, actions: tuple[Action, ...], limit: int, handler: Handler
-) -> Iterator[Deed]:
+) -> Iterator[JudgedAction]:
     current = snapshot
     for action in actions:
         window = isinstance(action, AddLearner | RemoveMember)
         veto = guards.refuse(action, current)
-        yield Deed(action, veto, handler(action, current, limit), window)
+        yield JudgedAction(action, veto, handler(action, current, limit), window)
         current = predict(current, (action,))
 
 
@@ -326,10 +328,10 @@ def _number(uid: str) -> int:
     return int(uid.rpartition("-")[2])
 
 
-def perform(state: State, deed: Deed) -> Outcome:
+def perform(state: State, judged: JudgedAction) -> Outcome:
     """Carry out one action; a missing object is as good as a deleted one."""
-    after, error = deed.perform(state)
-    if error == kubernetes.NOT_FOUND and isinstance(deed.action, DeleteObject | EvictPod):
+    after, error = judged.perform(state)
+    if error == kubernetes.NOT_FOUND and isinstance(judged.action, DeleteObject | EvictPod):
         return after, None
     return after, error
 
@@ -347,8 +349,8 @@ def write_status(state: State, planned: Planned) -> State:
     return state._replace(cluster=live._replace(status=planned.status, stale=stale))
 
 
-def end_pass(state: State, planned: Planned, done: list[Deed]) -> State:
+def end_pass(state: State, planned: Planned, done: list[JudgedAction]) -> State:
     """The end of every pass that is not cut off."""
-    if not any(isinstance(deed.action, SetFinalizer) for deed in done):
+    if not any(isinstance(judged.action, SetFinalizer) for judged in done):
         state = write_status(state, planned)
     return state

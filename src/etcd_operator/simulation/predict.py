@@ -28,7 +28,7 @@ from etcd_operator.simulation.extras import handle_real
 from etcd_operator.simulation.observation import see
 from etcd_operator.simulation.origin import FIRST_UID, Origin
 from etcd_operator.simulation.overlay import see_real
-from etcd_operator.simulation.passes import Deed, Planned, end_pass, perform
+from etcd_operator.simulation.passes import JudgedAction, Planned, end_pass, perform
 from etcd_operator.simulation.world import State
 
 MOST_PASSES: Final = 400
@@ -165,27 +165,27 @@ class Simulation:
 
     def _pass(self, state: State, planned: Planned) -> tuple[State | None, str]:
         """Return the state after a pass that did something, else None; and why it cannot go on."""
-        if not planned.deeds:
+        if not planned.judged_actions:
             return self._report(state, planned, []), ""
         if state in self._visited:
             return None, "cycle"
         self._visited.append(state)
         self.passes += 1
-        done: list[Deed] = []
+        done: list[JudgedAction] = []
         before = state
-        for deed in planned.deeds:
-            after, error = (state, deed.veto) if deed.veto else perform(state, deed)
-            if error is not None and not deed.veto and after == state:
+        for judged in planned.judged_actions:
+            after, error = (state, judged.veto) if judged.veto else perform(state, judged)
+            if error is not None and not judged.veto and after == state:
                 break  # etcd or Kubernetes says: not yet
-            self.entries.append(self._describe(planned, deed))
-            if deed.veto:
+            self.entries.append(self._describe(planned, judged))
+            if judged.veto:
                 return None, "vetoed"
-            done.append(deed)
+            done.append(judged)
             state = after
         moved = self._report(state, planned, done) or state
         return (moved if moved != before else None), ""
 
-    def _report(self, state: State, planned: Planned, done: list[Deed]) -> State | None:
+    def _report(self, state: State, planned: Planned, done: list[JudgedAction]) -> State | None:
         """Write the status; None if it says the same."""
         ended = end_pass(state, planned, done)
         status = report(planned.snapshot, planned.plan.decision)
@@ -194,16 +194,16 @@ class Simulation:
         same = ended._replace(beyond=state.beyond) == state
         return None if same and not done else ended
 
-    def _describe(self, planned: Planned, deed: Deed) -> PredictedStep:
+    def _describe(self, planned: Planned, judged: JudgedAction) -> PredictedStep:
         name = self.origin.snapshot.naming.name
-        action, decision = deed.action, planned.plan.decision
+        action, decision = judged.action, planned.plan.decision
         return PredictedStep(
             self.passes,
             planned.plan.rule,
             decision.reason.name,
             type(action).__name__,
             action.event(name).sentence,
-            deed.veto or "",
+            judged.veto or "",
             _find_pod(action, name),
             _find_disk(action, name),
         )
@@ -229,7 +229,7 @@ class Simulation:
             return None
         later = state.beyond.now + PATIENCE
         waited = state._replace(beyond=replace(state.beyond, now=later))
-        if not self._plan(waited).deeds:
+        if not self._plan(waited).judged_actions:
             return None
         delay = self.origin.specs[-1].recovery.member_replacement_delay.length.total_seconds()
         self.entries.append(
