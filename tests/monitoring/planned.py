@@ -8,19 +8,39 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.monitoring.series import LONG, MEMBERS, REST, Series, cluster, condition, member
+from tests.monitoring.series import (
+    LONG,
+    MEMBERS,
+    REPLICAS,
+    REST,
+    Series,
+    cluster,
+    condition,
+    member,
+)
 
 # How long a Pod is away while it is replaced, with a slow image.
 AWAY: Final = 3
 GAP: Final = "_"
+STALE: Final = "stale"
 OLD: Final = "3.5.35"
 NEW: Final = "3.6.16"
 
 
 def phases(*parts: tuple[float | str, int]) -> str:
-    """Return values that stay for so many minutes each; the last one stays."""
+    """Return values that stay for so many minutes each; the last one stays.
+
+    What is no longer scraped has no value at once, and not only after five minutes.
+    """
     *first, (last, _) = parts
-    return " ".join([*(f"{value}x{minutes - 1}" for value, minutes in first), f"{last}x{LONG}"])
+    lasting = [*first, (last, LONG)]
+    return " ".join(_stay(value, minutes) for value, minutes in lasting)
+
+
+def _stay(value: float | str, minutes: int) -> str:
+    if value != GAP:
+        return f"{value}x{minutes - 1}"
+    return f"{STALE} {GAP}x{minutes - 1}" if minutes > 1 else STALE
 
 
 def _conditions(progress: str, minutes: int) -> dict[str, str]:
@@ -105,7 +125,36 @@ def _delete() -> dict[str, str]:
 
 def _gone(goes: Callable[[str], bool]) -> dict[str, str]:
     """The series that go, ended after five minutes."""
-    return {text: f"{_begin(values)}x4 {GAP}x{LONG}" for text, values in REST.items() if goes(text)}
+    return {
+        text: f"{_begin(values)}x4 {STALE} {GAP}x{LONG}"
+        for text, values in REST.items()
+        if goes(text)
+    }
+
+
+def restart(away: int = 2) -> Series:
+    """Return a restart in which both replicas are away for so many minutes; the other leads then.
+
+    Counters begin at 0 again, and what is told of clusters is as it was.
+    """
+    gap = _stay(GAP, away)
+    found = {
+        text: f"{_begin(values)}x4 {gap} {_go_on(text, values, 5 + away)}x{LONG}"
+        for text, values in REST.items()
+        if text.startswith("etcd_operator_")
+    }
+    before, after = REPLICAS
+    found[f"leading-{before}"] = f"1x4 {gap} 0x{LONG}"
+    found[f"leading-{after}"] = f"0x4 {gap} 1x{LONG}"
+    return found
+
+
+def _go_on(text: str, values: str, minute: int) -> str:
+    """The values from a minute on; those of a counter from 0."""
+    begin, plus, step = _begin(values).partition("+")
+    if not plus or text.partition("{")[0].endswith(("_total", "_bucket")):
+        return _begin(values)
+    return f"{float(begin) + minute * float(step)}+{step}"
 
 
 def _begin(values: str) -> str:
@@ -119,4 +168,5 @@ PLANNED: Final[Mapping[str, Series]] = {
     "a scale-out": _scale(),
     "a stop": _stop(),
     "a deletion": _delete(),
+    "a restart of the operator": restart(),
 }

@@ -12,7 +12,7 @@ from deploy.__main__ import MONITORING
 from deploy.alerts import ALERTS
 from tests.builders import scrapes
 from tests.monitoring.cases import CASES, Case
-from tests.monitoring.planned import PLANNED, roll
+from tests.monitoring.planned import PLANNED, restart, roll
 from tests.monitoring.promtool import provide_promtool, run
 from tests.monitoring.series import LONG, REST, Series, scrape
 
@@ -112,6 +112,11 @@ def test_a_roll_whose_members_stay_away_is_noticed(promtool: Path, tmp_path: Pat
     said = run(promtool, "test", "rules", str(file))
     assert "EtcdMemberDown" in said
     assert "EtcdQuorumAtRisk" in said
+
+
+def test_an_operator_that_stays_away_is_noticed(promtool: Path, tmp_path: Path) -> None:
+    file = write_change(tmp_path / "test.yaml", restart(away=10))
+    assert "EtcdOperatorDown" in run(promtool, "test", "rules", str(file))
 
 
 def test_metrics_have_the_names_of_prometheus(promtool: Path) -> None:
