@@ -11,11 +11,11 @@ def refuse_connection(action: WriteConnection, snapshot: Snapshot) -> str | None
     wanted = action.connection
     live = snapshot.connections.get(wanted.secret)
     if live is not None and live.owner_uid != snapshot.naming.uid:
-        return "it belongs to somebody else"
+        return "the Secret has another owner than the EtcdCluster"
     if (live.uid if live else "") != action.uid:
-        return "it is not the Secret that was looked at"
+        return "the Secret is not the one that was read"
     if not snapshot.cluster.spec.connection_secrets:
-        return "the spec does not ask for it"
+        return "spec.connectionSecrets is not set"
     if snapshot.naming.client_tls and wanted.certificate is None:
-        return "without a certificate no client can connect"
+        return "clients need a certificate, and there is none yet"
     return None

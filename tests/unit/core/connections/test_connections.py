@@ -163,11 +163,13 @@ def test_a_secret_of_somebody_else_is_left_alone() -> None:
     assert due(foreign) == {}
     assert report(foreign, plan(foreign).decision).binding is None
     action = refresh_connections(plain())[0]
-    assert guards.refuse(action, foreign) == "it belongs to somebody else"
-    assert guards.refuse(action, scene) == "it is not the Secret that was looked at"
+    assert guards.refuse(action, foreign) == "the Secret has another owner than the EtcdCluster"
+    assert guards.refuse(action, scene) == "the Secret is not the one that was read"
     assert guards.refuse(replace(action, uid=live.uid), scene) is None
     unasked = with_spec(scene, connectionSecrets=False)
-    assert guards.refuse(replace(action, uid=live.uid), unasked) == "the spec does not ask for it"
+    assert (
+        guards.refuse(replace(action, uid=live.uid), unasked) == "spec.connectionSecrets is not set"
+    )
 
 
 def test_no_connection_of_an_encrypted_cluster_is_without_a_certificate() -> None:
@@ -175,7 +177,7 @@ def test_no_connection_of_an_encrypted_cluster_is_without_a_certificate() -> Non
     action = refresh_connections(scene)[0]
     bare = replace(action, connection=replace(action.connection, certificate=None))
     assert guards.refuse(action, scene) is None
-    assert guards.refuse(bare, scene) == "without a certificate no client can connect"
+    assert guards.refuse(bare, scene) == "clients need a certificate, and there is none yet"
 
 
 def test_the_status_names_it_for_service_bindings() -> None:
