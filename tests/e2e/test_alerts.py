@@ -15,18 +15,17 @@ from typing import Final
 
 import pytest
 
-from deploy.installer import ensure_installed
 from deploy.manifests import NAMESPACE as OPERATOR_NAMESPACE
 from deploy.target import Target
 from tests.e2e.alert_faults import FAULTS
 from tests.e2e.alert_faults.fault import Fault, uncordon
-from tests.e2e.alert_faults.of_operator import OPERATOR_FAULTS, give_back_rights
+from tests.e2e.alert_faults.of_operator import OPERATOR_FAULTS, give_back_rights, install_anew
 from tests.e2e.alert_record import FAST, Times, record
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.prometheus import Notice, Prometheus, name_own, running
 from tests.e2e.runbook import carry_out, name_placeholders, read_commands
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 INTERVAL: Final = "2s"
 EVERY: Final = bool(os.environ.get("ALL_ALERTS"))
@@ -101,7 +100,7 @@ def test_a_fault_that_others_feel_fires_its_alerts_and_the_runbook_ends_it(
     with contextlib.ExitStack() as stack:
         stack.callback(uncordon, cluster)
         if fault in OPERATOR_FAULTS:
-            stack.callback(ensure_installed, target)
+            stack.callback(install_anew, target)
             stack.callback(give_back_rights, cluster)
         live_through(prometheus, cluster, fault)
 
@@ -145,7 +144,7 @@ def cause_and_end(prometheus: Prometheus, cluster: Cluster, fault: Fault) -> Non
     begun = time.time()
     with contextlib.ExitStack() as mending:
         mending.callback(fault.cause(cluster))
-        fired = {alert: prometheus.wait_fired(alert, about[alert], begun) for alert in about}
+        fired = {alert: prometheus.wait_fired(alert, about[alert], begun, 200) for alert in about}
         for alert in fired:
             for command in read_commands(alert, "Diagnosis"):
                 carry_out(cluster.target, command, placeholders(cluster, fault, fired[alert]))

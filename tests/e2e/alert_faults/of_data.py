@@ -8,6 +8,7 @@ from typing import Final
 from deploy.target import TargetError, ask_local
 from tests.e2e.alert_faults.fault import MIB, Fault, Mend, gateway, nothing
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.prometheus import Prometheus, name_own
 
 _VALUE: Final = "x" * 900_000
 _LARGE: Final = _VALUE.encode()
@@ -90,6 +91,9 @@ def use_small_volume(cluster: Cluster) -> None:
     cluster.scale(1)
     cluster.wait_running(1)
     on_node(node, "umount", "--lazy", path)
+    shown = f'kubelet_volume_stats_capacity_bytes{{namespace="{cluster.namespace}"}} < 1e9'
+    prometheus = Prometheus(cluster.target, name_own())
+    wait_until("its kubelet shows it", lambda: bool(prometheus.query(shown)), 150)
 
 
 def fill_volume(cluster: Cluster) -> Mend:

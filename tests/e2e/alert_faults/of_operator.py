@@ -7,9 +7,10 @@ import json
 import socket
 from typing import Any, Final
 
-from deploy.installer import wait_for_operator
+from deploy.installer import ensure_installed, is_installed, wait_for_operator
 from deploy.manifests import NAME as OPERATOR
 from deploy.manifests import NAMESPACE as OPERATOR_NAMESPACE
+from deploy.target import Target, name_image
 from etcd_operator.json_types import Json
 from tests.chaos.site import filter_packets, find_process
 from tests.e2e.alert_faults.fault import Fault, Mend, forbid
@@ -46,6 +47,13 @@ def forbid_lease(cluster: Cluster) -> Mend:
 def give_back_rights(cluster: Cluster) -> None:
     """Let the operator write its Lease, whatever the last fault was."""
     give_lease_to(cluster, OPERATOR)
+
+
+def install_anew(target: Target) -> None:
+    """Install the operator as shipped: what others added to a Deployment, an apply leaves there."""
+    if not is_installed(target, name_image()):
+        target.run("delete", "deployment", OPERATOR, _PLACE, "--ignore-not-found")
+        ensure_installed(target)
 
 
 def give_lease_to(cluster: Cluster, account: str) -> None:
