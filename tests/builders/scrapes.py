@@ -25,7 +25,7 @@ _RESOURCES = ("pods", "secrets", "services", "configmaps", "statefulsets", "etcd
 def build(clusters: int) -> Metrics:
     """Return what a replica shows that has served so many clusters of three, each with a backup."""
     metrics = Metrics()
-    backup = BackupState("nightly", NOW, None, spec=_SPEC)
+    backup = BackupState("nightly", NOW, None, spec=_SPEC, last_verified=NOW)
     snapshot = replace(formed(3), backups=(backup,))
     figures = measure(snapshot, report(snapshot, plan(snapshot).decision))
     figures += (Sample(CERTIFICATE_EXPIRY, NOW.timestamp(), ("db-peer",)),)

@@ -69,11 +69,9 @@ class Prometheus:
         pod = f"/api/v1/namespaces/{self.namespace}/pods/{NAME}:{port}/proxy/{path}"
         return self.target.run("get", "--raw", pod)
 
-    def hide(self, *namespaces: str) -> None:
-        """Let no Pod of these namespaces be a target, and of every other."""
-        path = f"/api/v1/namespaces/{self.namespace}/pods/{NAME}:{SIDECAR}/proxy/hidden"
-        posted = json.dumps({"namespaces": namespaces})
-        self.target.run("create", "--raw", path, "--filename=-", stdin=posted)
+    def hide(self, namespace: str = "") -> None:
+        """Let no Pod of this namespace be a target, and of every other; without one, of all."""
+        self.ask(SIDECAR, f"hide/{namespace}")
 
     def notices(self) -> list[Notice]:
         """Return all that was delivered, oldest first."""

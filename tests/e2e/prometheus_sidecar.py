@@ -74,9 +74,9 @@ def find_nodes(nodes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """GET /pods, /nodes: targets. POST /: what Alertmanager delivers. GET /: all of that.
+    """GET /pods, /nodes: targets. POST: what Alertmanager delivers. GET /: all of that.
 
-    POST /hidden: the namespaces whose Pods are no targets.
+    GET /hide/NAMESPACE: its Pods are no targets from now on; GET /hide/: all are again.
     """
 
     def do_GET(self) -> None:
@@ -85,6 +85,10 @@ class Handler(BaseHTTPRequestHandler):
             said: list[dict[str, Any]] = list(find_pods(read_list("pods")))
         elif self.path == "/nodes":
             said = list(find_nodes(read_list("nodes")))
+        elif self.path.startswith("/hide/"):
+            hidden.clear()
+            hidden.add(self.path.removeprefix("/hide/"))
+            said = []
         else:
             said = received
         content = json.dumps(said).encode()
@@ -94,17 +98,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def do_POST(self) -> None:
-        """Keep each alert with the time of its arrival, or what is to be hidden."""
+        """Keep each alert with the time of its arrival."""
         posted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path == "/hidden":
-            hidden.clear()
-            hidden.update(posted["namespaces"])
-        else:
-            received.extend({"received": time.time(), **alert} for alert in posted["alerts"])
+        received.extend({"received": time.time(), **alert} for alert in posted["alerts"])
         self.send_response(200)
-        self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(b"{}")
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

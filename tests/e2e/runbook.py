@@ -17,6 +17,7 @@ from deploy.target import PROJECT, Target
 ABSENT: Final = (
     "Metrics API not available",
     "the server doesn't have a resource type",
+    'no matches for kind "PodMonitor"',
     "does not have a host assigned",
     "is waiting to start",
 )

@@ -100,7 +100,18 @@ def let_expire(cluster: Cluster) -> Mend:
     certificate, key = (base64.b64decode(data[name]).decode() for name in ("ca.crt", "ca.key"))
     authority = KeyPair(certificate, key)
     put_certificate(cluster, authority, datetime.now(UTC) - _PAST, _PAST + _LEFT)
-    return lambda: put_certificate(cluster, authority, datetime.now(UTC), timedelta(days=1))
+    restart(cluster)
+
+    def renew() -> None:
+        put_certificate(cluster, authority, datetime.now(UTC), timedelta(days=1))
+        restart(cluster)
+
+    return renew
+
+
+def restart(cluster: Cluster) -> None:
+    """Restart the member: the operator reads Secrets every five minutes, and now meanwhile."""
+    cluster.kubectl("delete", "pod", "c-0")
 
 
 SAFETY_FAULTS: Final = (

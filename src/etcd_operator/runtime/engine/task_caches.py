@@ -116,6 +116,9 @@ class TaskCaches(CacheGroup):
                 else "",
                 verified=_is_verified_backup(backup),
                 spec=backup.spec,
+                last_verified=parse_time(backup.status.completion_time)
+                if _is_verified(backup)
+                else None,
             )
             for backup in self._backups_by_cluster.find((namespace, name))
             if may_back_up(cluster, backup.namespace)
@@ -170,7 +173,11 @@ class WatchedTasks:
 
 def _is_verified_backup(backup: EtcdBackup) -> bool:
     """Whether what it was made for is complete and verified."""
-    verified = any(
+    return backup.status.phase is TaskPhase.COMPLETED and _is_verified(backup)
+
+
+def _is_verified(backup: EtcdBackup) -> bool:
+    """Whether the last one that was complete was verified; a next one may run or have failed."""
+    return any(
         c.type == condition_types.VERIFIED and c.status == "True" for c in backup.status.conditions
     )
-    return backup.status.phase is TaskPhase.COMPLETED and verified

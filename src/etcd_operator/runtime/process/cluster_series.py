@@ -13,7 +13,6 @@ from etcd_operator.core.model.members import CORRUPT, NO_SPACE
 from etcd_operator.core.model.quorum import serving_ids, voter_ids
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import condition_types
-from etcd_operator.core.required_backup.state import BackupState
 from etcd_operator.core.rollout.outdated import is_outdated
 from etcd_operator.core.storage.maintenance import quota_of
 from etcd_operator.runtime.process.series import (
@@ -195,17 +194,14 @@ def _measure_dates(snapshot: Snapshot, status: EtcdClusterStatus) -> Iterator[Sa
         if expiry := parse_time(view.not_after):
             yield Sample(CERTIFICATE_EXPIRY, expiry.timestamp(), (view.secret,))
     if snapshot.backups:
-        ended = [(backup.last, _verifies(backup)) for backup in snapshot.backups if backup.last]
-        complete = [last.timestamp() for last, _ in ended]
-        verified = [last.timestamp() for last, verifies in ended if verifies]
+        complete = [each.last.timestamp() for each in snapshot.backups if each.last]
+        verified = [
+            each.last_verified.timestamp() for each in snapshot.backups if each.last_verified
+        ]
         yield Sample(LAST_BACKUP, max(complete, default=0.0))
         yield Sample(LAST_VERIFIED_BACKUP, max(verified, default=0.0))
     last = snapshot.compared[-1].at.timestamp() if snapshot.compared else 0.0
     yield Sample(LAST_COMPARISON, last)
-
-
-def _verifies(backup: BackupState) -> bool:
-    return backup.spec is not None and backup.spec.verify
 
 
 class ClusterSeries(ObjectSeries):

@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from etcd_operator.api.parse import parse_cluster
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.task_caches import TaskCaches, WatchedClusters
@@ -48,6 +49,22 @@ def test_a_backup_that_completes_brings_about_a_pass_over_its_cluster(
     WatchedClusters(tasks, clusters).subscribe(lambda *about: told.append(about))
     tasks.backups.observe(backup(namespace, 6, "2026-03-04T05:06:07Z"))
     assert told == expected
+
+
+@pytest.mark.parametrize("status", ["True", "Unknown", "False"])
+def test_a_backup_is_a_verified_one_by_what_became_of_it_not_by_what_is_asked_now(
+    status: str,
+) -> None:
+    """spec.verify may have been set after the last backup was taken."""
+    api = cast(KubeApi, None)
+    tasks = TaskCaches(api)
+    ended = backup(NAMING.namespace, 6, "2026-03-04T05:06:07Z")
+    ended["spec"]["verify"] = True
+    ended["status"]["conditions"] = [{"type": "Verified", "status": status, "reason": "R"}]
+    tasks.backups.observe(ended)
+    (found,) = tasks.backups_of(parse_cluster(raw_cluster({"size": 3})))
+    assert found.last is not None
+    assert found.last_verified == (found.last if status == "True" else None)
 
 
 def test_an_object_of_a_cluster_brings_about_a_pass_over_it() -> None:

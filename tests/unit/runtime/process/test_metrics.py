@@ -10,7 +10,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from docs.metrics import SERIES_OF_THREE
-from etcd_operator.api.backup import EtcdBackupSpec
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
@@ -93,19 +92,17 @@ def test_databases_are_measured_against_the_quota_that_applies() -> None:
     assert ("db-2",) not in samples(metrics, "member_db_size_bytes")
 
 
-def backup(age: timedelta, *, verify: bool) -> BackupState:
+def backup(age: timedelta, *, verified: bool) -> BackupState:
     """A backup of the cluster that ended so long ago."""
-    spec = EtcdBackupSpec.model_validate(
-        {"clusterName": "db", "storageType": "S3", "verify": verify}
-    )
-    return BackupState(f"after-{age}", NOW - age, None, spec=spec)
+    ended = NOW - age
+    return BackupState(f"after-{age}", ended, None, last_verified=ended if verified else None)
 
 
 def test_a_backup_without_a_trial_is_no_proven_one() -> None:
     metrics, hour = Metrics(), timedelta(hours=1)
     show(metrics, formed(3))
     assert not samples(metrics, "last_backup_timestamp_seconds")
-    backups = (backup(hour, verify=False), backup(3 * hour, verify=True))
+    backups = (backup(hour, verified=False), backup(3 * hour, verified=True))
     show(metrics, replace(formed(3), backups=backups))
     assert value(metrics, "last_backup_timestamp_seconds") == (NOW - hour).timestamp()
     proven = value(metrics, "last_verified_backup_timestamp_seconds")
@@ -146,7 +143,7 @@ def test_values_of_labels_are_escaped() -> None:
 
 def test_the_number_of_series_of_a_cluster_is_as_documented() -> None:
     metrics = Metrics()
-    show(metrics, replace(formed(3), backups=(backup(timedelta(0), verify=True),)))
+    show(metrics, replace(formed(3), backups=(backup(timedelta(0), verified=True),)))
     metrics.clusters.note_pass(KEY, 1.0)
     count = metrics.expose().decode().count('cluster="db"')
     assert SERIES_OF_THREE - 10 < count <= SERIES_OF_THREE
