@@ -57,17 +57,24 @@ def record(fault: str, times: Mapping[str, Times], seen: Path = SEEN) -> None:
 
 def read_commit() -> str:
     """Return the commit of the tree that was tested, with `+` for what was not committed."""
-    git = ("git", "-C", str(PROJECT))
-    head = subprocess.run(
-        [*git, "rev-parse", "--short=12", "HEAD"], check=True, capture_output=True, text=True
-    )
-    changed = subprocess.run(
-        [*git, "status", "--porcelain", "--untracked-files=no"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return _git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+
+
+def find_in_history(commit: str) -> str:
+    """Return a commit that was tested, or the last before it that the history still has, and `+`.
+
+    A commit that was rebased since is known to this repository alone.
+    """
+    base = _git("merge-base", commit.rstrip("+"), "HEAD")
+    kept = _git("rev-parse", "--short=12", base)
+    return kept + ("" if kept == commit else "+")
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(PROJECT), *words]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def merge(known: Iterable[Json], seen: Iterable[list[Json]], faults: Iterable[str]) -> list[Json]:
@@ -82,7 +89,10 @@ def merge(known: Iterable[Json], seen: Iterable[list[Json]], faults: Iterable[st
 def main() -> None:
     """Take what was seen into the record."""
     known = json.loads(RECORD.read_text()) if RECORD.exists() else []
-    seen = [json.loads(path.read_text()) for path in sorted(SEEN.glob("*.json"))]
+    seen = [
+        [{**row, "commit": find_in_history(row["commit"])} for row in json.loads(path.read_text())]
+        for path in sorted(SEEN.glob("*.json"))
+    ]
     faults = [each.what for fault in FAULTS for each in fault.every]
     rows = merge(known, seen, faults)
     RECORD.parent.mkdir(parents=True, exist_ok=True)

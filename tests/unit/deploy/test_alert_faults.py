@@ -12,7 +12,14 @@ from deploy.alerts import ALERTS
 from docs.alert_sources import SOURCES
 from tests.e2e.alert_faults import FAULTS, NOT_CAUSED
 from tests.e2e.alert_faults.fault import Fault
-from tests.e2e.alert_record import RECORD, Times, merge, record
+from tests.e2e.alert_record import (
+    RECORD,
+    Times,
+    find_in_history,
+    merge,
+    read_commit,
+    record,
+)
 
 NAMES = {alert.name for alert in ALERTS}
 EVERY = [each for fault in FAULTS for each in fault.every]
@@ -52,6 +59,12 @@ def test_a_fault_is_recorded_with_its_run(tmp_path: Path) -> None:
     (written,) = json.loads((tmp_path / "a-claim-deleted.json").read_text())
     assert (written["fired"], written["cleared"], written["wait"]) == (1.2, 4.6, 4)
     assert written["commit"]
+
+
+def test_a_row_names_a_commit_that_the_history_has() -> None:
+    tested = read_commit().rstrip("+")
+    assert find_in_history(tested) == tested
+    assert find_in_history(f"{tested}+") == f"{tested}+"
 
 
 def test_the_record_is_of_faults_that_there_are() -> None:
