@@ -52,7 +52,8 @@ def write_fleet() -> list[str]:
             "three members, the operator as it ships, a real API server with its etcd and "
             "controllers, and nodes "
             "and members that one process simulates. All of them share the machine: compare "
-            "processor time rather than seconds. Members take 20 writes a second. In the storm, a "
+            "processor time rather than seconds, and that only beside the load average: so many "
+            "processes wanted these cores. Members take 20 writes a second. In the storm, a "
             "third of all Pods is not Ready for 10 s, while other clusters are scaled.\n"
         ),
         f"![Processor time and memory of the operator by the number of clusters]({PICTURE})\n",
