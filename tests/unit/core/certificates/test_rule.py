@@ -347,3 +347,14 @@ def test_members_that_start_after_everything_was_deleted_trust_each_other() -> N
 
 def test_without_a_quorum_a_gate_that_is_right_is_left_alone() -> None:
     assert plan(silent(secured(), 0, 1, 2)).actions == ()
+
+
+@pytest.mark.parametrize("secret", ["db-server-tls", "db-peer-tls", "db-client-tls"])
+def test_a_certificate_for_another_use_is_issued_again(secret: str) -> None:
+    scene = secured(3)
+    live = scene.credentials[secret]
+    assert live.certificate is not None
+    other = replace(live.certificate, client=not live.certificate.client)
+    changed = with_secret(scene, replace(live, certificate=other))
+    issued = [a.leaf.secret for a in plan(changed).actions if isinstance(a, IssueCertificate)]
+    assert issued == [secret]
