@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 
@@ -320,6 +321,19 @@ def test_the_guard_lets_no_version_through_without_its_backup() -> None:
     assert refuse(change, with_spec(formed(3), version="v3.5.35")) is None
     (same,) = plan(with_spec(formed(3), podTemplate={"labels": {"a": "b"}})).actions
     assert refuse(same, protected(formed(3))) is None
+
+
+def test_a_version_that_no_record_and_no_tag_tells_is_none_that_may_go() -> None:
+    """Empty is only the version of a StatefulSet that is not there."""
+    scene = upgrading()
+    (change,) = (a for a in plan(with_spec(formed(3), version="v3.5.35")).actions)
+    live = scene.statefulset
+    assert live
+    body = deepcopy(live.body)
+    body["spec"]["template"]["spec"]["containers"][0]["image"] = f"m/etcd@sha256:{'0' * 64}"
+    unknown = change_child(scene, "StatefulSet", live.name, body=body)
+    refused = "the backup before the upgrade to v3.5.35 is not complete and verified"
+    assert refuse_without_backup(change, unknown) == refused
 
 
 def test_the_guard_lets_nothing_be_deleted_without_its_backup() -> None:
