@@ -43,8 +43,13 @@ class RbacValues(ChartValues):
     )
     roles: list[Json] = becomes([], "security.auth.roles", "Roles, as in the EtcdCluster.")
     users: list[Json] = becomes([], "security.auth.users", "Users, as in the EtcdCluster.")
-    root_password: Any = refused("users are known by client certificates: see auth.rbac.users")
-    existing_secret: Any = refused("users are known by client certificates: see auth.rbac.users")
+    mode: Literal["Managed", "Additive", "Unmanaged"] = becomes(
+        "Managed",
+        "security.auth.mode",
+        "Additive leaves users and roles alone that others create, Unmanaged all.",
+    )
+    root_password: Any = refused("name a Secret in passwordSecret of a user of auth.rbac.users")
+    existing_secret: Any = refused("name it in passwordSecret of a user of auth.rbac.users")
     allow_none_authentication: Any = refused("set auth.rbac.create to false for access without")
 
 
@@ -200,6 +205,11 @@ class ClusterValues(ChartValues):
     persistence: PersistenceValues = Field(PersistenceValues(), description="Disk of each member.")
     persistent_volume_claim_retention_policy: RetentionValues = Field(
         RetentionValues(), description="What happens to disks that are no longer needed."
+    )
+    connection_secrets: bool = becomes(
+        default=False,
+        field="connectionSecrets",
+        text="Whether Secrets tell clients how to connect, as in docs/how-to/connect.md.",
     )
     resources: Json = becomes({}, "resources", "Requests and limits of each member.")
     auto_compaction_mode: Literal["", "periodic", "revision"] = becomes(

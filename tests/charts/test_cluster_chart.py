@@ -73,8 +73,19 @@ def test_the_release_names_a_cluster_of_three_that_keeps_its_disks() -> None:
         (
             {"auth": {"client": {"secureTransport": True}, "rbac": {"create": True}}},
             "security.auth",
-            {"enabled": True, "roles": [], "users": []},
+            {"enabled": True, "mode": "Managed", "roles": [], "users": []},
         ),
+        (
+            {
+                "auth": {
+                    "client": {"secureTransport": True},
+                    "rbac": {"create": True, "mode": "Additive"},
+                }
+            },
+            "security.auth.mode",
+            "Additive",
+        ),
+        ({"connectionSecrets": True}, "connectionSecrets", True),
         (
             {"networkPolicy": {"enabled": True}},
             "security.networkPolicy",

@@ -52,7 +52,7 @@ security:
   {{- if $rbac.create }}
   auth:
     enabled: true
-    {{- pick $rbac "roles" "users" | toYaml | nindent 4 }}
+    {{- pick $rbac "mode" "roles" "users" | toYaml | nindent 4 }}
   {{- end }}
   {{- if $policy.enabled }}
   networkPolicy:

@@ -122,6 +122,12 @@ PASSWORD_UNUSABLE: Final = Reason(
     "Correct the Secret, or delete it: it is created again with a random password.",
 )
 
+CONNECTION_NAME_TAKEN: Final = Reason(
+    "ConnectionNameTaken",
+    "A Secret with the name of a connection Secret belongs to somebody else, and is left alone.",
+    "Delete that Secret, or set spec.connectionSecrets to false.",
+)
+
 # CertificatesValid
 
 ALL_VALID: Final = Reason("AllValid", "Every certificate is valid.")

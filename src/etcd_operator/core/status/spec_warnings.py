@@ -34,6 +34,7 @@ def find_spec_warnings(snapshot: Snapshot) -> list[SpecWarning]:
     spec = snapshot.spec
     found = (
         _find_unusable_password(snapshot, spec),
+        _find_foreign_connection(snapshot),
         _compare_with_disk(snapshot, spec),
         _compare_with_memory(snapshot, spec),
     )
@@ -51,6 +52,18 @@ def _find_unusable_password(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWa
                 f"{secret.problem}. Correct it, or delete it to have a random password.",
             )
     return None
+
+
+def _find_foreign_connection(snapshot: Snapshot) -> SpecWarning | None:
+    uid = snapshot.naming.uid
+    foreign = sorted(one.name for one in snapshot.connections.values() if one.owner_uid != uid)
+    if not foreign:
+        return None
+    return SpecWarning(
+        verdicts.CONNECTION_NAME_TAKEN,
+        f"Secret {', '.join(foreign)} exists and does not belong to this EtcdCluster, so no "
+        "connection is written there: delete it, or set spec.connectionSecrets to false.",
+    )
 
 
 def _compare_with_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:

@@ -161,7 +161,15 @@ def test_a_secret_of_somebody_else_is_left_alone() -> None:
     live = scene.connections["db-connection"]
     foreign = replace(scene, connections={live.name: replace(live, owner_uid="x", sources="")})
     assert due(foreign) == {}
-    assert report(foreign, plan(foreign).decision).binding is None
+    status = report(foreign, plan(foreign).decision)
+    assert status.binding is None
+    told = {each.reason: each.message for each in status.conditions}
+    assert told["ConnectionNameTaken"] == (
+        "Secret db-connection exists and does not belong to this EtcdCluster, so no connection is "
+        "written there: delete it, or set spec.connectionSecrets to false."
+    )
+    calm = report(scene, plan(scene).decision)
+    assert "ConnectionNameTaken" not in {each.reason for each in calm.conditions}
     action = refresh_connections(plain())[0]
     assert guards.refuse(action, foreign) == "the Secret has another owner than the EtcdCluster"
     assert guards.refuse(action, scene) == "the Secret is not the one that was read"
