@@ -196,8 +196,12 @@ class Snapshot:
 
     @property
     def statefulset_observed(self) -> bool:
-        """Whether the StatefulSet's status is about what its spec says now, and not before."""
-        return self.statefulset is None or self.statefulset.observed
+        """Whether the StatefulSet's status is about what its spec says now, and not before.
+
+        Of one that is being deleted it never is: the next one may have another template.
+        """
+        live = self.statefulset
+        return live is None or (live.observed and not live.deleting)
 
     def is_current(self, pod: Pod) -> bool:
         """Whether a Pod was made from the template that the StatefulSet has now."""

@@ -267,6 +267,6 @@ EVICTION_REFUSED: Final = Reason(
 )
 STATEFULSET_NOT_OBSERVED: Final = Reason(
     "StatefulSetNotObserved",
-    "Kubernetes has not looked at the changed StatefulSet for 10 s.",
-    "Look whether kube-controller-manager runs.",
+    "Kubernetes has not looked at the changed StatefulSet, or let go of a deleted one, for 10 s.",
+    "Look whether kube-controller-manager runs, and for finalizers of the StatefulSet.",
 )

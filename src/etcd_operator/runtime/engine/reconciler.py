@@ -314,7 +314,12 @@ def _choose_report(
         return explain_refusal(decision, outcome, snapshot.naming.name)
     if snapshot.now - unobserved < UNOBSERVED_FOR:
         return None  # that the new spec was observed would look as if it were done
-    message = "Kubernetes has not looked at the StatefulSet since it was changed."
+    live = snapshot.statefulset
+    message = (
+        f"StatefulSet {live.name} is being deleted: it is made anew when its finalizers let it go."
+        if live and live.deleting
+        else "Kubernetes has not looked at the StatefulSet since it was changed."
+    )
     return replace(
         decision, reason=attention.STATEFULSET_NOT_OBSERVED, message=message, settled=False
     )

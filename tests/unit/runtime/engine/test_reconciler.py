@@ -128,6 +128,10 @@ async def test_all_is_not_well_before_a_new_template_was_looked_at() -> None:
     harness = ReconcilerHarness(with_cluster(unseen, generation=3))
     await harness.make_pass()
     assert (harness.performed, harness.written) == ([], []), "its controller has yet to look"
+    going = change_child(at_rest(formed(3)), "StatefulSet", "db", deleting=True)
+    harness = ReconcilerHarness(with_cluster(going, generation=3))
+    await harness.make_pass()
+    assert (harness.performed, harness.written) == ([], []), "the next one has another template"
 
 
 # What stops it
