@@ -24,13 +24,20 @@ TURNS: Final = 3
 
 
 def lose_majority(cluster: Cluster) -> Mend:
-    """Take two of three members away, let none come back, and let clients go on writing."""
+    """Take two of three members away, and let none come back."""
     cordon(cluster)
+    cluster.kubectl("delete", "pod", "c-1", "c-2")
+    return nothing
+
+
+def write_without_majority(cluster: Cluster) -> Mend:
+    """Let clients go on writing while a quota keeps two of three members away."""
+    allow = forbid(cluster, "count/pods")
     rest = gateway(cluster)
     cluster.kubectl("delete", "pod", "c-1", "c-2")
     with ThreadPoolExecutor(WRITERS) as clients:
         list(clients.map(lambda n: rest.put(f"key-{n}", b"value"), range(WRITERS * TURNS)))
-    return nothing
+    return allow
 
 
 def approve_loss(cluster: Cluster) -> Mend:
@@ -126,20 +133,26 @@ def run_as_it_is(_: Cluster) -> Mend:
 
 CLUSTER_FAULTS: Final = (
     Fault(
-        "Pods of two of three members cannot be scheduled, and clients go on writing",
+        "Pods of two of three members cannot be scheduled",
         (
             "EtcdNoQuorum",
             "EtcdNoLeader",
             "EtcdUnavailable",
             "EtcdMemberDown",
             "EtcdQuorumAtRisk",
-            "EtcdProposalsFailing",
         ),
         lose_majority,
-        ("EtcdNoQuorum", "EtcdNoLeader", "EtcdUnavailable", "EtcdProposalsFailing"),
+        ("EtcdNoQuorum", "EtcdNoLeader", "EtcdUnavailable"),
         spec={"size": 3},
         quick=True,
         felt=True,
+    ),
+    Fault(
+        "Clients go on writing while two of three members are away",
+        ("EtcdProposalsFailing",),
+        write_without_majority,
+        ("EtcdProposalsFailing",),
+        spec={"size": 3},
     ),
     Fault(
         "A lost majority is given up, and its Pods can come back",
