@@ -34,6 +34,8 @@ WINDOW: Final = "30s"
 GRID: Final = 24
 LOW: Final = 0.5
 MOST_SERIES: Final = 12
+# Above the greatest value, so that a straight line is seen.
+ROOM: Final = 1.08
 _DIGITS: Final = 4
 Json = dict[str, Any]
 # By the query, the series: labels and values by seconds since the beginning.
@@ -146,10 +148,11 @@ def _draw_lines(place: Axes, panel: Panel, found: list[tuple[Query, Json]]) -> N
     for query, series in found:
         times, values = zip(*break_gaps(series["values"]), strict=True)
         name = name_series(query, series)
-        place.plot(times, values, linewidth=0.9, drawstyle=style, label=name)
+        point = "." if len(times) == 1 else ""  # where there is no line to be seen
+        place.plot(times, values, linewidth=0.9, drawstyle=style, label=name, marker=point)
     place.set_xlabel("minutes", fontsize=5, loc="right", labelpad=0)
-    flat = not any(value for _, series in found for _, value in series["values"])
-    place.set_ylim(0, 1 if flat else None)
+    greatest = max(value for _, series in found for _, value in series["values"])
+    place.set_ylim(0, greatest * ROOM if greatest > 0 else 1)
     place.yaxis.set_major_locator(FixedLocator(find_ticks(panel.unit, place.get_ylim()[1])))
     place.yaxis.set_major_formatter(FuncFormatter(lambda value, _: FORMATS[panel.unit](value)))
     place.grid(alpha=0.25, linewidth=0.5)

@@ -20,8 +20,14 @@ import yaml
 from deploy.alerts.pace import SHIPPED, Pace
 from deploy.manifests import NAME as OPERATOR
 from deploy.manifests import NAMESPACE as OPERATOR_NAMESPACE
-from deploy.monitoring_files import INTERVAL, build_rules, build_scrape_configs
+from deploy.monitoring_files import (
+    INTERVAL,
+    build_rules,
+    build_scrape_configs,
+    build_secure_scrape_config,
+)
 from deploy.target import Target, ask_local
+from etcd_operator.core.model.naming import Naming
 from etcd_operator.json_types import Json
 from local.prometheus_image import PROMETHEUS_IMAGE
 from tests.e2e.harness import Cluster, wait_until
@@ -30,6 +36,7 @@ from tests.injection.session import own_namespace
 
 NAME: Final = "prometheus"
 SERVER: Final = 9090
+SECRETS: Final = "/etc/prometheus/secrets"
 ALERTMANAGER: Final = 9093
 _TOKEN: Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 _SIDECAR: Final = (Path(__file__).parent / "prometheus_sidecar.py").read_text()
@@ -61,6 +68,13 @@ class Prometheus:
         """Return the samples that an expression has now."""
         words = urllib.parse.urlencode({"query": expression})
         answer = json.loads(self.ask(SERVER, f"api/v1/query?{words}"))
+        found: list[Json] = answer["data"]["result"]
+        return found
+
+    def query_range(self, expression: str, begin: float, end: float) -> list[Json]:
+        """Return the series that an expression had, second by second."""
+        asked = {"query": expression, "start": begin, "end": end, "step": 1}
+        answer = json.loads(self.ask(SERVER, f"api/v1/query_range?{urllib.parse.urlencode(asked)}"))
         found: list[Json] = answer["data"]["result"]
         return found
 
@@ -141,14 +155,18 @@ def hide_members(cluster: Cluster) -> Callable[[], None]:
 
 @contextmanager
 def running(
-    target: Target, name: str, pace: Pace = SHIPPED, interval: str = INTERVAL
+    target: Target, name: str, pace: Pace = SHIPPED, interval: str = INTERVAL, secured: str = ""
 ) -> Iterator[Prometheus]:
-    """Run it in a namespace of its own; the local cluster is given its image."""
+    """Run it in a namespace of its own; the local cluster is given its image.
+
+    `secured` names an EtcdCluster there, perhaps one to come, whose metrics have TLS.
+    """
     ask_local("image", "prometheus")
     with own_namespace(target, name):
         rights = _rights(name)
         try:
-            target.apply(*rights, _configuration(name, pace, interval), _pod(target, name))
+            target.apply(*rights, _configuration(name, pace, interval, secured))
+            target.apply(_pod(target, name, secured))
             target.run("wait", f"pod/{NAME}", f"--namespace={name}", "--for=condition=Ready")
             prometheus = Prometheus(target, name)
             wait_until(
@@ -160,8 +178,11 @@ def running(
                 target.run("delete", each["kind"], each["metadata"]["name"], "--ignore-not-found")
 
 
-def _configuration(namespace: str, pace: Pace, interval: str) -> Json:
+def _configuration(namespace: str, pace: Pace, interval: str, secured: str) -> Json:
     scraped = [*build_scrape_configs(interval)["scrape_configs"], _kubelets()]
+    if secured:
+        naming = Naming(namespace, secured, "")
+        scraped += build_secure_scrape_config(naming, SECRETS, interval)["scrape_configs"]
     server = {
         "global": {"scrape_interval": interval, "evaluation_interval": interval},
         "rule_files": ["/etc/monitoring/rules.yaml"],
@@ -239,7 +260,7 @@ def _rights(namespace: str) -> list[Json]:
     ]
 
 
-def _pod(target: Target, namespace: str) -> Json:
+def _pod(target: Target, namespace: str, secured: str) -> Json:
     place = f"--namespace={OPERATOR_NAMESPACE}"
     deployment = target.read("get", "deployment", OPERATOR, place)
     operator_image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
@@ -255,6 +276,21 @@ def _pod(target: Target, namespace: str) -> Json:
         "--cluster.listen-address=",
     ]
     python = ["/opt/operator/bin/python", "-c", _SIDECAR]
+    containers = [
+        _container("server", PROMETHEUS_IMAGE, server, SERVER, "/-/ready"),
+        _container("alertmanager", PROMETHEUS_IMAGE, alertmanager, ALERTMANAGER, "/-/ready"),
+        _container("sidecar", operator_image, python, SIDECAR, "/"),
+    ]
+    volumes: list[Json] = [
+        {"name": "configuration", "configMap": {"name": NAME}},
+        {"name": "data", "emptyDir": {}},
+    ]
+    if secured:
+        secret = Naming(namespace, secured, "").client_secret
+        # Prometheus runs before the EtcdCluster has its certificates.
+        volumes.append({"name": secret, "secret": {"secretName": secret, "optional": True}})
+        mount: Json = {"name": secret, "mountPath": f"{SECRETS}/{secret}", "readOnly": True}
+        containers[0]["volumeMounts"].append(mount)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -268,17 +304,8 @@ def _pod(target: Target, namespace: str) -> Json:
                 "fsGroup": 65532,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "containers": [
-                _container("server", PROMETHEUS_IMAGE, server, SERVER, "/-/ready"),
-                _container(
-                    "alertmanager", PROMETHEUS_IMAGE, alertmanager, ALERTMANAGER, "/-/ready"
-                ),
-                _container("sidecar", operator_image, python, SIDECAR, "/"),
-            ],
-            "volumes": [
-                {"name": "configuration", "configMap": {"name": NAME}},
-                {"name": "data", "emptyDir": {}},
-            ],
+            "containers": containers,
+            "volumes": volumes,
         },
     }
 
