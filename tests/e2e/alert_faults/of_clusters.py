@@ -224,7 +224,7 @@ CLUSTER_FAULTS: Final = (
     ),
     Fault(
         "etcd says that the data of one of three members is corrupt",
-        ("EtcdMemberCorrupt", "EtcdDataDiffers"),
+        ("EtcdMemberCorrupt",),
         call_corrupt,
         ("EtcdMemberCorrupt",),
         spec={"size": 3},
