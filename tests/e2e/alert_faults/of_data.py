@@ -123,7 +123,7 @@ DATA_FAULTS: Final = (
             "EtcdManyRequestsFailing",
         ),
         fill,
-        ("EtcdNoSpace", "EtcdRequestsFailing", "EtcdManyRequestsFailing"),
+        ("EtcdNoSpace",),
         spec={"size": 1, "etcdConfig": {"quotaBackendBytes": 8 * MIB}},
         quick=True,
     ),
