@@ -93,7 +93,7 @@ MEMBER_FAULTS: Final = (
         ),
         freeze_again_and_again,
         ("EtcdSlowFsync", "EtcdVerySlowFsync", "EtcdSlowCommit", "EtcdSlowRequests"),
-        spec={"size": 3, "etcdConfig": {"metrics": "extensive"}},
+        spec={"size": 3, "etcdConfig": {"extraArgs": {"metrics": "extensive"}}},
     ),
     Fault(
         "Members are no targets of Prometheus",
