@@ -13,6 +13,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import ApplyObject, SetDowngrade
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rollout.version_change import end_downgrade, prepare_version, refuse_version
@@ -370,3 +371,11 @@ def test_nothing_is_prepared_twice() -> None:
     up = settled(recorded(with_spec(came_up(), version=NEW), "3.6.16 3.6"))
     assert briefs(up) == ()
     assert "v3.7.3" in images(up)
+
+
+def test_a_learner_holds_back_a_downgrade_even_where_it_is_ready() -> None:
+    """Rules above this one promote it; etcd would wait for it, whichever of them asks first."""
+    ready = with_learner(with_spec(down(), size=5), 3, serves=True, version="3.6.16")
+    decision = prepare_version(with_effective_spec(ready))
+    assert decision is not None
+    assert decision.actions == ()
