@@ -137,10 +137,12 @@ E2E_ENV = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)"
 E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 	--reruns 1 -r fER
 
-# With --reruns a test that fails is tried once more; it is listed as flaky, so that it gets mended.
+# A test that fails is tried once more; it is listed as flaky, so that it gets mended. By a second
+# run where tests are short: with xdist, --reruns asks another process about each test.
 .PHONY: unit model etcd-test olm upgrade e2e states test test-all test-fast
 unit: venv ## Unit tests
-	@$(COMPILED) $(PY) -m pytest -q -n auto --dist worksteal --reruns 1 -r fER tests/unit
+	@$(COMPILED) $(PY) -m pytest -q -n auto --dist worksteal tests/unit || SECOND_TRY=1 \
+		$(PY) -m pytest -q -rA --last-failed --last-failed-no-failures none tests/unit
 
 model: venv ## Explore the planner's state space
 	@$(COMPILED) $(PY) -m pytest -q -n auto --dist worksteal tests/model

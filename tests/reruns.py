@@ -9,11 +9,14 @@ from typing import Final
 import pytest
 
 REPORT: Final = "RERUN_REPORT"
+# Set where only the tests run that have just failed.
+SECOND_TRY: Final = "SECOND_TRY"
 
 
 def note_rerun(report: pytest.TestReport) -> None:
     """Note a test that failed and is tried again; once, by the process that steers the others."""
-    path = os.environ.get(REPORT)
-    if path and report.outcome == "rerun" and "PYTEST_XDIST_WORKER" not in os.environ:  # type: ignore[comparison-overlap]  # an outcome of pytest-rerunfailures
+    path, again = os.environ.get(REPORT), report.outcome == "rerun"  # type: ignore[comparison-overlap]  # an outcome of pytest-rerunfailures
+    again = again or (SECOND_TRY in os.environ and report.when == "call" and report.passed)
+    if path and again and "PYTEST_XDIST_WORKER" not in os.environ:
         with Path(path).open("a") as file:
             file.write(f"{report.nodeid}\n")

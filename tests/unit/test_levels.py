@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import levels
-from tests.reruns import REPORT, note_rerun
+from tests.reruns import REPORT, SECOND_TRY, note_rerun
 
 MAKEFILE = (Path(__file__).parent.parent.parent / "Makefile").read_text()
 
@@ -121,6 +121,21 @@ def test_only_a_repetition_is_noted(
     monkeypatch.setenv(REPORT, str(path))
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     report = pytest.TestReport("a::b", ("a", 1, "b"), {}, "failed", None, "call")
+    monkeypatch.setattr(report, "outcome", outcome)
+    note_rerun(report)
+    assert path.read_text() == noted
+
+
+@pytest.mark.parametrize(("outcome", "noted"), [("passed", "a::b\n"), ("failed", "")])
+def test_what_passes_at_the_second_try_is_noted(
+    outcome: str, noted: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "reruns"
+    path.touch()
+    monkeypatch.setenv(REPORT, str(path))
+    monkeypatch.setenv(SECOND_TRY, "1")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    report = pytest.TestReport("a::b", ("a", 1, "b"), {}, "passed", None, "call")
     monkeypatch.setattr(report, "outcome", outcome)
     note_rerun(report)
     assert path.read_text() == noted
