@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from etcd_operator.api.release import Version
 from etcd_operator.core.bootstrap.gate import Gate
 from etcd_operator.core.model.members import MemberStatus
 from etcd_operator.core.rollout.versions import DOWNGRADE_TARGET
@@ -41,7 +42,7 @@ def choose(site: Site, minor: str) -> None:
     binary = find_binary(minor)
     assert isinstance(binary, Path)
     site.binary, site.version = binary, binary.parent.name
-    site.spec = site.spec.model_copy(update={"version": site.version})
+    site.spec = site.spec.model_copy(update={"version": Version(site.version)})
 
 
 async def restart(site: Site, ordinal: int, minor: str) -> MemberStatus:

@@ -96,6 +96,9 @@ def _scale() -> dict[str, str]:
     learners = phases((0, 6), (1, 4), (0, 1), (1, 4), (0, 1))
     figures = {"voters": voters, "serving_voters": voters, "ready_members": ready}
     found = {cluster(family): values for family, values in figures.items()}
+    for number, minute in ((3, 8), (4, 13)):
+        pod = f"db-{number}"
+        found[member("etcd_server_has_leader", pod)] = phases((GAP, minute), (1, 1))
     return {
         **found,
         cluster("size"): phases((3, 5), (5, 1)),
