@@ -239,11 +239,12 @@ transitions: venv ## Every change of a spec that the CRD allows, beside new clus
 	@ALL_TRANSITIONS=1 $(PY) -m pytest -v -s tests/e2e/test_transitions.py
 
 REST_MINUTES ?= 120
-alerts: venv ## Each fault that an alert tells of, and two hours that fire none (REST_MINUTES=120)
+alerts: venv ## Each fault of an alert, two hours that fire none (REST_MINUTES=120), the dashboards
 	@$(PY) -m local up --nodes $(NODES)
 	@$(MAKE) --no-print-directory alert-faults
 	@ALL_ALERTS=1 REST_MINUTES=$(REST_MINUTES) $(PY) -m pytest -v -s \
 		-k "not of_one_cluster and not others_feel" tests/e2e/test_alerts.py
+	@$(PY) -m pytest -v tests/e2e/test_scraping.py
 
 alert-faults: venv ## Each fault that an alert tells of, on the cluster that is up
 	@ALL_ALERTS=1 $(PY) -m pytest -v -n $(E2E_AT_A_TIME) --dist worksteal -k of_one_cluster \

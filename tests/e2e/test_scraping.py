@@ -48,6 +48,7 @@ def secured(prometheus: Prometheus) -> Iterator[SecuredCluster]:
     cluster.kubectl("delete", "etcd", "--all", "--wait=true")
 
 
+@pytest.mark.long
 def test_every_query_of_the_dashboards_is_answered(
     prometheus: Prometheus, secured: SecuredCluster, store: ObjectStore
 ) -> None:
