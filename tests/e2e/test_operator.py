@@ -14,6 +14,7 @@ from deploy.installer import install, render, wait_for_operator
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import PROJECT, Target, TargetError
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.removals import Removals
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
@@ -157,8 +158,9 @@ def test_the_api_server_restarts(target: Target, cluster: Cluster) -> None:
 
 
 @pytest.fixture
-def narrow_operator(target: Target) -> Iterator[str]:
+def narrow_operator(target: Target, removals: Removals) -> Iterator[str]:
     """The namespaced installation in a namespace of its own, alone in the cluster."""
+    removals.finish()  # by the operator that is taken away
     image = target.read("get", f"deployment/{NAME}", PLACE)["spec"]["template"]["spec"][
         "containers"
     ][0]["image"]
