@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import ClassVar, Final
 
+from etcd_operator.api.kept_text import KeptText
 from etcd_operator.api.release import Version
-
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-    from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import CoreSchema
 
 _NAME: Final = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _REGISTRY: Final = "[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/"
@@ -23,18 +19,14 @@ TAGGED_VERSION: Final = ":v?3[.][0-9]{1,3}[.][0-9]{1,3}"
 IMAGE_REMEDY: Final = (
     "not the whole name of an image: add the tag or the digest, as in registry.k8s.io/etcd:3.6.4-0"
 )
-# The longest that the API server lets pass; what is cut off here is no name.
-_LONGEST: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """An image as it is named, such as `registry.k8s.io/etcd:3.6.4-0`, and any text in its place.
+class Image(KeptText):
+    """An image as it is named, such as `registry.k8s.io/etcd:3.6.4-0`, or any text in its place."""
 
-    A text that names none is a value and no error: a default in its place would be another etcd.
-    """
-
-    text: str
+    longest: ClassVar[int] = 512
+    shown: ClassVar[int] = 512
 
     @property
     def is_whole(self) -> bool:
@@ -61,32 +53,3 @@ class Image:
     def __bool__(self) -> bool:
         """Whether anything is named: an empty text says the same as no field."""
         return bool(self.text)
-
-    def __str__(self) -> str:
-        """The text."""
-        return self.text
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
-        """A text in JSON, parsed where it comes in."""
-        # The Jobs know versions as well, and start without pydantic.
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_plain_validator_function(
-            _read_field, serialization=core_schema.to_string_ser_schema()
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, _: CoreSchema, __: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """A text."""
-        return {"type": "string", "maxLength": _LONGEST}
-
-
-def _read_field(given: object) -> Image:
-    """Whatever stands there: what names no image is told of with all else that is wrong."""
-    if isinstance(given, Image):
-        return given
-    text = str(given)
-    return Image(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")

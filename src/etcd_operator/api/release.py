@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import ClassVar, Final
 
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-    from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import CoreSchema
+from etcd_operator.api.kept_text import KeptText
 
 Release = tuple[int, int, int]
 Minor = tuple[int, int]
@@ -21,8 +18,6 @@ _FORM: Final = re.compile(
 
 # A version as manifests have it, which the tag of a published image is as well.
 VERSION_FORM: Final = re.compile(r"v?3\.[0-9]{1,3}\.[0-9]{1,3}")
-# Beyond any version; what is cut off here is none.
-_SHOWN: Final = 80
 
 # The minor versions that the tests run with.
 TESTED_MINORS: Final[tuple[Minor, ...]] = ((3, 5), (3, 6), (3, 7))
@@ -37,14 +32,15 @@ DOWN_TO: Final[Minor] = (3, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class Version(KeptText):
     """A version such as `3.6.16`, `v3.6.16` or `3.6.16-1`, and any text that stands in its place.
 
-    `release` is None where the text is no version. That is a value and no error: a default in its
-    place would be another etcd.
+    `release` is None where the text is no version.
     """
 
-    text: str
+    longest: ClassVar[int] = 32
+    shown: ClassVar[int] = 80
+
     release: Release | None = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -73,39 +69,10 @@ class Version:
         """The tag of the published image, which has a leading v."""
         return f"v{self.number}"
 
-    def __str__(self) -> str:
-        """The text."""
-        return self.text
-
     @classmethod
     def of(cls, release: Release) -> Version:
         """Return the version with these numbers."""
         return cls(".".join(map(str, release)))
 
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
-        """A text in JSON, parsed where it comes in."""
-        # The Jobs know versions as well, and start without pydantic.
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_plain_validator_function(
-            _read_field, serialization=core_schema.to_string_ser_schema()
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, _: CoreSchema, __: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """A short text."""
-        return {"type": "string", "maxLength": 32}
-
 
 NO_VERSION: Final = Version("")
-
-
-def _read_field(given: object) -> Version:
-    """Whatever stands there: what is no version is told of with all else that is wrong."""
-    if isinstance(given, Version):
-        return given
-    text = str(given)
-    return Version(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
