@@ -11,9 +11,9 @@ from tests.model.mutation import Mutant
 
 ACCESS: Final = (
     Mutant("users: deletes what others created", "core/auth/diff.py", "find_changes",
-           "security.auth.mode == 'Managed'", "True"),
+           "auth.mode == 'Managed'", "True"),
     Mutant("users: changes what is nobody's of the spec", "core/auth/diff.py", "find_changes",
-           "security.auth.mode == 'Unmanaged'", "False"),
+           "auth.mode == 'Unmanaged'", "False"),
     Mutant("users: keeps a password that the spec does not want", "core/auth/diff.py",
            "_find_user_step",
            "Step.RECREATE_USER if has else None", "None"),

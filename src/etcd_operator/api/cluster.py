@@ -22,7 +22,7 @@ from etcd_operator.api.model import Model
 from etcd_operator.api.network import NetworkRules
 from etcd_operator.api.release import Minor, Release, Version
 from etcd_operator.api.resources import Resources
-from etcd_operator.api.security import Security
+from etcd_operator.api.security import Auth, Security, User
 from etcd_operator.json_types import Json
 
 GROUP: Final = "etcd.etcd.io"
@@ -196,6 +196,16 @@ class EtcdClusterSpec(Model):
         """Whether clients and members speak mutual TLS."""
         tls = self.security.tls if self.security else None
         return tls is not None and tls.enabled and tls.client_tls_enabled
+
+    @property
+    def auth(self) -> Auth | None:
+        """What is said of etcd's users and roles; None if nothing is."""
+        return self.security.auth if self.security else None
+
+    @property
+    def users(self) -> tuple[User, ...]:
+        """The users that are listed."""
+        return self.auth.users if self.auth else ()
 
     @property
     def metrics_tls(self) -> bool:

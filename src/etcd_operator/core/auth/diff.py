@@ -61,16 +61,14 @@ def find_changes(snapshot: Snapshot) -> tuple[Change, ...]:
 
     Everything is there before anybody is asked for it, and nothing is deleted before that.
     """
-    security, known = snapshot.spec.security, snapshot.access
-    if security is None or security.auth is None or known is None:
+    auth, known = snapshot.spec.auth, snapshot.access
+    if auth is None or known is None or auth.mode == "Unmanaged":
         return ()
-    if security.auth.mode == "Unmanaged":
-        return ()
-    wanted = wanted_auth(security.auth)
+    wanted = wanted_auth(auth)
     if not wanted.enabled:
         return (Change(Step.DISABLE),) if known.enabled else ()
-    deletions = _find_unlisted(known, wanted) if security.auth.mode == "Managed" else ()
-    secrets = find_passwords(security.auth, snapshot.passwords)
+    deletions = _find_unlisted(known, wanted) if auth.mode == "Managed" else ()
+    secrets = find_passwords(auth, snapshot.passwords)
     enable = () if known.enabled else (Change(Step.ENABLE),)
     users = _approach_users(known, wanted, secrets)
     return (*_approach_roles(known, wanted), *users, *enable, *deletions)
@@ -78,7 +76,7 @@ def find_changes(snapshot: Snapshot) -> tuple[Change, ...]:
 
 def find_missing_secrets(snapshot: Snapshot) -> tuple[CreatePasswordSecret, ...]:
     """Return the creations of Secrets that the spec names for passwords and that do not exist."""
-    auth = snapshot.spec.security.auth if snapshot.spec.security else None
+    auth = snapshot.spec.auth
     if auth is None or not auth.enabled or auth.mode == "Unmanaged":
         return ()
     return tuple(

@@ -12,7 +12,7 @@ _LOGIN_STEPS = (Step.SET_LOGIN, Step.RECREATE_USER)
 
 def refuse_auth_change(action: ChangeAuth, snapshot: Snapshot) -> str | None:
     """Nobody may lock the operator out: it speaks as etcd's own root."""
-    change, auth = action.change, _auth_of(snapshot)
+    change, auth = action.change, snapshot.cluster.spec.auth
     locks_out = (Step.DELETE_USER, Step.TAKE_ROLE, *_LOGIN_STEPS)
     if change.step in locks_out and change.subject == "root":
         return "the operator would lose its access as etcd's user root"
@@ -25,17 +25,11 @@ def refuse_auth_change(action: ChangeAuth, snapshot: Snapshot) -> str | None:
 
 def refuse_password_secret(action: CreatePasswordSecret, snapshot: Snapshot) -> str | None:
     """Only a Secret that the spec names is created, and never one that is there."""
-    auth = _auth_of(snapshot)
-    named = {user.password_secret for user in auth.users} if auth else set()
+    named = {user.password_secret for user in snapshot.cluster.spec.users}
     if action.secret not in named:
         return "spec.security.auth.users names no such passwordSecret"
     there = action.secret in snapshot.passwords or action.secret in snapshot.credentials
     return "the Secret exists" if there else None
-
-
-def _auth_of(snapshot: Snapshot) -> Auth | None:
-    security = snapshot.cluster.spec.security
-    return security.auth if security else None
 
 
 def _find_taken(action: ChangeAuth, auth: Auth) -> str | None:

@@ -66,8 +66,7 @@ def wanted_leaves(spec: EtcdClusterSpec, naming: Naming) -> tuple[Leaf, ...]:
         leaves.append(Leaf(naming.operator_secret, authority, OPERATOR_NAME))
         if not issued:
             leaves.append(Leaf(naming.client_secret, authority, CLIENT_NAME))
-        auth = spec.security.auth if spec.security else None
-        for user in auth.users if auth else ():
+        for user in spec.users:
             name = _common_name_of(user, spec)
             leaves.append(Leaf(naming.user_secret(user.name), authority, name))
     if spec.peer_tls:
@@ -270,10 +269,10 @@ def _find_server_problem(snapshot: Snapshot, name: str | None) -> str | None:
 def _why_no_gateway(snapshot: Snapshot, certificate: Certificate) -> str:
     """Why etcd's JSON gateway cannot, or must not, show the certificate of the server."""
     field = "spec.etcdConfig.enableGRPCGateway"
-    security = snapshot.spec.security
+    auth = snapshot.spec.auth
     if not certificate.client:
         return f"is not for clients, which {field} needs: it needs that extended usage as well."
-    if security and security.auth and security.auth.enabled and certificate.common_name:
+    if auth and auth.enabled and certificate.common_name:
         return (
             f"has the common name {certificate.common_name}, and by {field} clients could act as "
             "that user: use one without a common name."

@@ -42,9 +42,8 @@ def wanted_connections(snapshot: Snapshot) -> Iterator[Connection]:
     spec, naming = snapshot.spec, snapshot.naming
     if not spec.connection_secrets:
         return
-    auth = spec.security.auth if spec.security else None
     users = [("", naming.client_secret, "")]
-    for user in auth.users if auth else ():
+    for user in spec.users:
         users.append((user.name, naming.user_secret(user.name), user.password_secret or ""))
     for user_name, certificate, password in users:
         shown = _find_certificate(snapshot, certificate)
@@ -59,9 +58,7 @@ def name_connections(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
     """The names of the connection Secrets that the spec asks for, told already or not."""
     if not spec.connection_secrets:
         return ()
-    auth = spec.security.auth if spec.security else None
-    names = ["", *(user.name for user in (auth.users if auth else ()))]
-    return tuple(naming.connection_secret(name) for name in names)
+    return tuple(naming.connection_secret(name) for name in ("", *(u.name for u in spec.users)))
 
 
 def _find_certificate(snapshot: Snapshot, name: str) -> Source | None:

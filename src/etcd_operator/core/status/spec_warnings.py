@@ -42,8 +42,7 @@ def find_spec_warnings(snapshot: Snapshot) -> list[SpecWarning]:
 
 
 def _find_unusable_password(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:
-    auth = spec.security.auth if spec.security else None
-    for user in auth.users if auth else ():
+    for user in spec.users:
         secret = snapshot.passwords.get(user.password_secret or "")
         if secret and secret.problem:
             return SpecWarning(

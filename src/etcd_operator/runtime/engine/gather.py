@@ -170,10 +170,8 @@ class Gatherer:
     async def _look_at_passwords(
         self, cluster: EtcdCluster, naming: Naming
     ) -> Mapping[str, PasswordSecret]:
-        auth = cluster.spec.security.auth if cluster.spec.security else None
-        if auth is None or cluster.deleting:
-            return {}
-        names = [user.password_secret for user in auth.users if user.password_secret]
+        users = () if cluster.deleting else cluster.spec.users
+        names = [user.password_secret for user in users if user.password_secret]
         return await self._passwords.look(naming, names) if names else {}
 
     async def _look_at_connections(
@@ -194,8 +192,7 @@ class Gatherer:
 
     async def _read_auth(self, snapshot: Snapshot) -> EtcdAuth | None:
         """Ask a voter for users and roles, where the spec says something of them."""
-        security, live = snapshot.cluster.spec.security, snapshot.membership
-        auth = security.auth if security else None
+        auth, live = snapshot.cluster.spec.auth, snapshot.membership
         if auth is None or auth.mode == "Unmanaged" or live is None or not live.linearizable:
             return None
         for seat in snapshot.seats():
