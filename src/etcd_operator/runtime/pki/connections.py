@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from etcd_operator.core.actions import WriteConnection
@@ -19,25 +17,16 @@ from etcd_operator.core.model.naming import (
     Naming,
 )
 from etcd_operator.core.objects.metadata import build_object
-from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.errors import Conflict
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.pki.fresh_secrets import FreshSecrets, get_secret
 from etcd_operator.runtime.process.clock import Clock
-from etcd_operator.runtime.process.latest import Latest
 
 FRESH_SECONDS: Final = 300.0
-REMEMBERED: Final = 10_000
 SECRET_TYPE: Final = f"servicebinding.io/{TYPE}"
 _CERTIFICATE_KEYS: Final = ("tls.crt", "tls.key", "ca.crt")
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """Secrets of one cluster as they were last read."""
-
-    at: float
-    found: dict[str, ConnectionSecret]
 
 
 class ConnectionSecrets:
@@ -45,21 +34,15 @@ class ConnectionSecrets:
 
     def __init__(self, api: KubeApi, clock: Clock) -> None:
         self._api = api
-        self._clock = clock
-        self._known: Latest[str, _Known] = Latest(REMEMBERED)
+        self._known = FreshSecrets(api, clock, FRESH_SECONDS, read_connection)
 
     async def look(self, naming: Naming, names: tuple[str, ...]) -> dict[str, ConnectionSecret]:
         """Return those of these Secrets that exist, as they were five minutes ago or later."""
-        known, now = self._known.get(naming.uid), self._clock.monotonic()
-        if known is None or now - known.at > FRESH_SECONDS or not known.found.keys() >= set(names):
-            read = await asyncio.gather(*(self._get(naming, name) for name in names))
-            found = {s["metadata"]["name"]: read_connection(s) for s in read if s}
-            known = self._known[naming.uid] = _Known(now, found)
-        return {name: known.found[name] for name in names if name in known.found}
+        return await self._known.look(naming, names)
 
     async def write(self, action: WriteConnection, naming: Naming) -> None:
         """Carry out one action; raises Conflict if a Secret is not as it was looked at."""
-        self._known.pop(naming.uid, None)
+        self._known.forget(naming.uid)
         wanted = action.connection
         certificate = await self._read(naming, wanted.certificate)
         password = (await self._read(naming, wanted.password)).get("password", "")
@@ -98,7 +81,7 @@ class ConnectionSecrets:
         """Return what a connection takes from a Secret; raises Conflict if it has changed."""
         if source is None:
             return {}
-        secret = await self._get(naming, source.name)
+        secret = await get_secret(self._api, naming.namespace, source.name)
         metadata = secret["metadata"] if secret else {}
         seen = metadata.get("uid"), metadata.get("resourceVersion", "")
         if secret is None or seen != (source.uid, source.resource_version):
@@ -106,12 +89,6 @@ class ConnectionSecrets:
         data = secret.get("data") or {}
         keys = [key for key in (*_CERTIFICATE_KEYS, "password") if key in data]
         return {key: base64.b64decode(data[key]).decode() for key in keys}
-
-    async def _get(self, naming: Naming, name: str) -> Json | None:
-        try:
-            return await self._api.get(kube.SECRETS, naming.namespace, name)
-        except NotFound:
-            return None
 
 
 def read_connection(secret: Json) -> ConnectionSecret:

@@ -29,6 +29,7 @@ from etcd_operator.errors import Conflict, Invalid, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.pki.fresh_secrets import REMEMBERED, get_secret
 from etcd_operator.runtime.pki.identity import Identity
 from etcd_operator.runtime.process.clock import Clock
 from etcd_operator.runtime.process.latest import Latest
@@ -43,7 +44,6 @@ FRESH_SECONDS: Final = 300.0
 FORCED_REFRESH_SECONDS: Final = 10.0
 # Where an authority's Secret keeps the certificate and the key of the one before.
 PREVIOUS: Final = ("previous.crt", "previous.key")
-REMEMBERED: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -113,17 +113,13 @@ class CertificateSecrets:
         # Authorities last: one that was read before what it signed might not know who is trusted
         # there by now, and that would be taken back.
         for some in (signed, signing):
-            secrets = await asyncio.gather(*(self._get(naming.namespace, name) for name in some))
+            secrets = await asyncio.gather(
+                *(get_secret(self._api, naming.namespace, name) for name in some)
+            )
             for secret in filter(None, secrets):
                 self._store(known, naming, secret)
         self._known[naming.uid] = known
         return known
-
-    async def _get(self, namespace: str, name: str) -> Json | None:
-        try:
-            return await self._api.get(kube.SECRETS, namespace, name)
-        except NotFound:
-            return None
 
     def _store(self, known: _Known, naming: Naming, secret: Json) -> None:
         credential = read_credential(secret)
