@@ -54,8 +54,10 @@ async def collect(session: Session, name: str) -> tuple[dict[str, str], Gaps]:
         found = await gaps.list_or_none(session, kind, place, selector)
         files[f"objects/{kind.plural}.json"] = _dump(redaction, [_name(kind, o) for o in found])
     files |= await _read_texts(session, gaps, redaction, cluster)
-    if passes := await gaps.attempt("read the recorded passes", fetch(session, cluster), {}):
-        files["passes.json"] = json.dumps(redaction.clean(passes), ensure_ascii=False)
+    recording = await gaps.attempt("read the recorded passes", fetch(session, cluster), None)
+    if recording is not None:
+        cleaned = redaction.clean(recording.document)
+        files["passes.json"] = json.dumps(cleaned, ensure_ascii=False)
     about = {"plugin": __version__, "made": datetime.now(UTC).isoformat(timespec="seconds")}
     files["about.json"] = json.dumps({**about, "notRead": gaps.sentences}, indent=2)
     return files, gaps

@@ -21,7 +21,7 @@ from etcd_operator.core.model.parse import observe_child, observe_claim, observe
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.recording.recorded_pass import RecordedPass
 from etcd_operator.json_types import Json
-from etcd_operator.plugin.clusters import find_cluster, selector_of
+from etcd_operator.plugin.clusters import selector_of
 from etcd_operator.plugin.rights import Gaps
 from etcd_operator.plugin.session import Session
 from etcd_operator.runtime.kubernetes import api as kube
@@ -37,16 +37,14 @@ CHILD_KINDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A snapshot, the EtcdCluster as the API server has it, and what was assumed."""
+    """A snapshot, and what was assumed."""
 
     snapshot: Snapshot
-    raw: Json
     assumptions: tuple[str, ...]
 
 
-async def observe(own: Session, name: str, last: RecordedPass | None, why_not: str) -> Observation:
+async def observe(own: Session, raw: Json, last: RecordedPass | None, why_not: str) -> Observation:
     """Observe a cluster; `last` is its last recorded pass, `why_not` why there is none."""
-    raw = await find_cluster(own, name)
     cluster = parse_cluster(raw)
     if last is not None and last.snapshot.cluster.uid == cluster.uid:
         when = last.snapshot.now.strftime("%H:%M:%SZ")
@@ -56,7 +54,7 @@ async def observe(own: Session, name: str, last: RecordedPass | None, why_not: s
             upgrade_waits="",
         )
         said = f"Pods, disks and members are as the operator saw them at {when}."
-        return Observation(known, raw, (said,))
+        return Observation(known, (said,))
     snapshot, gaps = await _observe_objects(own, raw, cluster)
     why_not = why_not or "it has none of this cluster"
     assumed = [
@@ -65,7 +63,7 @@ async def observe(own: Session, name: str, last: RecordedPass | None, why_not: s
     ]
     if cluster.spec.client_tls or cluster.spec.peer_tls:
         assumed.append("Certificates are not looked at: they are issued anew in this preview.")
-    return Observation(snapshot, raw, tuple(assumed))
+    return Observation(snapshot, tuple(assumed))
 
 
 def _as_the_operator_reads(cluster: EtcdCluster, seen: Snapshot) -> EtcdCluster:

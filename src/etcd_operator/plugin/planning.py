@@ -67,11 +67,10 @@ async def observe_now(own: Session, raw: Json) -> Observation:
     """Observe a cluster, with the operator's last recorded pass where that can be had."""
     last, why_not = None, ""
     try:
-        document = await recordings.fetch(own, raw)
-        last = recordings.read_passes(document, "The operator's answer")[-1]
+        last = (await recordings.fetch(own, raw)).passes[-1]
     except OperatorError as error:
         why_not = str(error).rstrip(".")
-    return await observe(own, raw["metadata"]["name"], last, why_not)
+    return await observe(own, raw, last, why_not)
 
 
 async def foresee(own: Session, raw: Json, spec: Json, replaced: tuple[str, ...] = ()) -> Json:

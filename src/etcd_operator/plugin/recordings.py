@@ -7,15 +7,15 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 
 from etcd_operator.core.lifecycle.serving_operator import ANNOTATION_OPERATOR
 from etcd_operator.core.recording.recorded_pass import (
     RecordedPass,
-    UnreadableRecording,
     read_recording,
 )
 from etcd_operator.errors import KubeError
@@ -32,7 +32,15 @@ SECONDS_TO_FORWARD: Final = 10.0
 MOST_BYTES: Final = 64 * 1024 * 1024
 
 
-async def fetch(own: Session, cluster: Json) -> Json:
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording as it came, and the passes that are in it, at least one."""
+
+    document: Json
+    passes: tuple[RecordedPass, ...]
+
+
+async def fetch(own: Session, cluster: Json) -> Recording:
     """Return the recording of a cluster; raises PluginError with a sentence if there is none."""
     metadata = cluster["metadata"]
     annotations = metadata.get("annotations") or {}
@@ -85,7 +93,7 @@ async def _read_line(stream: asyncio.StreamReader | None) -> str:
     return (await stream.readline()).decode(errors="replace") if stream else ""
 
 
-async def _read(port: int, path: str) -> Json:
+async def _read(port: int, path: str) -> Recording:
     try:
         async with httpx2.AsyncClient(trust_env=False, timeout=30.0) as client:
             answer = await client.get(f"http://127.0.0.1:{port}{path}")
@@ -98,36 +106,33 @@ async def _read(port: int, path: str) -> Json:
         raise PluginError(
             "The operator has recorded no pass over this cluster yet.", Exit.NO_OPERATOR
         )
-    return _check(answer.content, "The operator's answer")
+    return _parse(answer.content, "The operator's answer")
 
 
-def read_file(path: Path) -> Json:
+def read_file(path: Path) -> Recording:
     """Return the recording in a file; raises PluginError with a sentence for anything else."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise PluginError(f"{path} cannot be read: {error.strerror}.", Exit.NOT_FOUND) from error
-    return _check(content, str(path))
+    return _parse(content, str(path))
 
 
-def _check(content: bytes, what: str) -> Json:
+def _parse(content: bytes, what: str) -> Recording:
     if len(content) > MOST_BYTES:
         raise PluginError(f"{what} is larger than any recording.", Exit.FAILED)
     try:
-        document: Any = json.loads(content)
-        read_recording(document)
+        return read_document(json.loads(content), what)
     except (ValueError, RecursionError) as error:
         raise PluginError(f"{what} is not usable: {str(error)[:300]}.", Exit.FAILED) from error
-    found: Json = document
-    return found
 
 
-def read_passes(document: Json, what: str) -> tuple[RecordedPass, ...]:
-    """Return the passes of a recording; raises PluginError if there is none in it."""
-    try:
-        passes = read_recording(document)
-    except UnreadableRecording as error:
-        raise PluginError(f"{what} is not usable: {error}.", Exit.FAILED) from error
+def read_document(document: Json, what: str) -> Recording:
+    """Return the recording in a document; raises PluginError if no pass is in it.
+
+    Raises UnreadableRecording for what is no recording.
+    """
+    passes = read_recording(document)
     if not passes:
         raise PluginError(f"{what} has no pass in it.", Exit.FAILED)
-    return passes
+    return Recording(document, passes)

@@ -131,7 +131,8 @@ def test_the_operators_steps_are_shown_before_the_question(
     snapshot = formed(3, version=live["spec"]["version"])
     live["metadata"] |= {"uid": snapshot.cluster.uid, "generation": snapshot.cluster.generation}
     seen = write_pass(RecordedPass.of(snapshot, plan(snapshot), 0, ""))
-    fetch = AsyncMock(return_value=write_recording("0.1.0", [seen]))
+    document = write_recording("0.1.0", [seen])
+    fetch = AsyncMock(return_value=recordings.read_document(document, "the operator's answer"))
     monkeypatch.setattr(recordings, "fetch", fetch)
     ended = terminal.type(*words, answer="n\n")
     assert steps in ended.err, ended.err

@@ -11,6 +11,7 @@ import pytest
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import bundle
 from etcd_operator.plugin.log_lines import Line, Source, parse_line
+from etcd_operator.plugin.recordings import Recording
 from etcd_operator.plugin.redaction import REDACTED, Redaction
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, CONFIG_MAPS, EVENTS, PODS, SECRETS
 from tests.builders.plugin import Terminal
@@ -149,8 +150,9 @@ def test_a_report_has_what_can_be_read_and_says_what_cannot(
 def test_recorded_passes_are_in_a_report_without_secrets(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fetch(session: Any, cluster: Json) -> Json:
-        return {"cluster": cluster["metadata"]["name"], "passes": [{"message": f"said {TOKEN}"}]}
+    async def fetch(session: Any, cluster: Json) -> Recording:
+        passes = [{"message": f"said {TOKEN}"}]
+        return Recording({"cluster": cluster["metadata"]["name"], "passes": passes}, ())
 
     monkeypatch.setattr(bundle, "fetch", fetch)
     files = bundle_of(terminal, tmp_path)

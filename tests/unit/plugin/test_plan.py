@@ -140,7 +140,7 @@ def test_a_recording_is_written_to_a_file(recording: Path, tmp_path: Path) -> No
     terminal = Terminal()
     put_cluster(terminal.server)
     document = json.loads(recording.read_text())
-    with mock.patch.object(recordings, "fetch", return_value=document):
+    with mock.patch.object(recordings, "fetch", return_value=recordings.read_file(recording)):
         ended = terminal.type("record", "db", "--to", str(tmp_path / "new.json"))
     assert ended.code == Exit.DONE
     assert json.loads((tmp_path / "new.json").read_text()) == document

@@ -80,8 +80,7 @@ async def _plan(own: Session, wanted: Any, output: Output, *, explain: bool) -> 
 def _plan_offline(wanted: Any, source: Path, output: Output, *, explain: bool) -> Exit:
     from etcd_operator.plugin import planning, recordings
 
-    passes = recordings.read_passes(recordings.read_file(source), str(source))
-    snapshot = passes[-1].snapshot
+    snapshot = recordings.read_file(source).passes[-1].snapshot
     if wanted.name and wanted.name != snapshot.cluster.name:
         raise PluginError(
             f"{source} is a recording of {snapshot.cluster.name}, not of {wanted.name}.",

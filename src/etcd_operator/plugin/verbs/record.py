@@ -35,13 +35,13 @@ async def _record(own: Session, name: str, to: str) -> Exit:
     from etcd_operator.plugin import recordings
     from etcd_operator.plugin.clusters import find_cluster
 
-    document = await recordings.fetch(own, await find_cluster(own, name))
-    text = json.dumps(document, indent=1) + "\n"
+    recording = await recordings.fetch(own, await find_cluster(own, name))
+    text = json.dumps(recording.document, indent=1) + "\n"
     if to == "-":
         sys.stdout.write(text)
         return Exit.DONE
     Path(to).write_text(text)  # noqa: ASYNC240 (nothing else runs)
-    console.say(f"{to} has {len(document['passes'])} passes over {name}.")
+    console.say(f"{to} has {len(recording.passes)} passes over {name}.")
     return Exit.DONE
 
 
@@ -59,7 +59,7 @@ def _replay(path: Path) -> Exit:
     from etcd_operator.core.recording import recorded_pass
     from etcd_operator.plugin import recordings
 
-    passes = recordings.read_passes(recordings.read_file(path), str(path))
+    passes = recordings.read_file(path).passes
     difference = next(recorded_pass.replay(passes), None)
     for number, each in enumerate(passes, 1):
         when = each.snapshot.now.strftime("%H:%M:%SZ")
