@@ -6,6 +6,14 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
+from etcd_operator.core.reasons.condition_types import (
+    AVAILABLE,
+    BACKUP_HEALTHY,
+    CERTIFICATES_VALID,
+    DEGRADED,
+    QUORUM_HEALTHY,
+    READY,
+)
 from etcd_operator.errors import Forbidden, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.exits import Exit, PluginError
@@ -19,11 +27,11 @@ NO_KIND: Final = (
 )
 # Status of a condition when nothing is wrong, where that is not False.
 GOOD: Final = {
-    "Available": "True",
-    "Ready": "True",
-    "QuorumHealthy": "True",
-    "CertificatesValid": "True",
-    "BackupHealthy": "True",
+    AVAILABLE: "True",
+    READY: "True",
+    QUORUM_HEALTHY: "True",
+    CERTIFICATES_VALID: "True",
+    BACKUP_HEALTHY: "True",
 }
 
 
@@ -95,7 +103,7 @@ def is_seen(cluster: Json) -> bool:
 
 def judge_verdict(cluster: Json) -> tuple[str, str]:
     """Return the reason and the sentence of the operator; for a cluster without any, why."""
-    ready = conditions_of(cluster).get("Ready")
+    ready = conditions_of(cluster).get(READY)
     if ready is None:
         return "NotSeen", "No operator has looked at this EtcdCluster yet."
     return ready.get("reason", ""), status_of(cluster).get("message") or ready.get("message", "")
@@ -106,10 +114,10 @@ def rank(cluster: Json) -> tuple[int, str, str]:
     conditions, phase = conditions_of(cluster), status_of(cluster).get("phase")
     checks = (
         phase == "Failed",
-        _is(conditions, "Available", "False") and phase != "Stopped",
-        _is(conditions, "QuorumHealthy", "False"),
-        "Ready" not in conditions,
-        _is(conditions, "Degraded", "True"),
+        _is(conditions, AVAILABLE, "False") and phase != "Stopped",
+        _is(conditions, QUORUM_HEALTHY, "False"),
+        READY not in conditions,
+        _is(conditions, DEGRADED, "True"),
         not is_seen(cluster),
         any(not is_good(each) for each in conditions.values()),
     )

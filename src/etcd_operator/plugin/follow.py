@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from etcd_operator.core.reasons.condition_types import READY
 from etcd_operator.errors import KubeUnavailable, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.clusters import conditions_of, is_seen, judge_verdict, status_of
@@ -39,7 +40,7 @@ class Goal:
 
 def is_settled(cluster: Json) -> bool:
     """Whether the cluster is exactly as its present spec wants it."""
-    ready = conditions_of(cluster).get("Ready") or {}
+    ready = conditions_of(cluster).get(READY) or {}
     return is_seen(cluster) and ready.get("status") == "True"
 
 

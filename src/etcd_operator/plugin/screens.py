@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from etcd_operator.core.reasons.condition_types import PROGRESSING, READY
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.console import ago, size, table
 
@@ -90,7 +91,7 @@ def _cluster_parts(view: Json) -> Iterator[RenderableType]:
 
 def _is_quiet(condition: Json) -> bool:
     """Whether a condition says nothing that the first lines do not say."""
-    return bool(condition["good"]) or condition["type"] in ("Ready", "Progressing")
+    return bool(condition["good"]) or condition["type"] in (READY, PROGRESSING)
 
 
 def _condition(condition: Json) -> Text:

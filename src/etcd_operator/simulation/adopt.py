@@ -14,6 +14,7 @@ from etcd_operator.core.model import live_objects
 from etcd_operator.core.model.members import CORRUPT, NO_SPACE, Member
 from etcd_operator.core.model.naming import FINALIZER, FORCED
 from etcd_operator.core.model.snapshot import Seat, Snapshot
+from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
 from etcd_operator.simulation import etcd
 from etcd_operator.simulation.manifest import FIRST_LIFE, Manifest
 from etcd_operator.simulation.origin import FIRST_UID, Beyond, Origin
@@ -61,7 +62,7 @@ def adopt(origin: Origin) -> State:
 
 def _adopt_cluster(snapshot: Snapshot) -> Cluster:
     cluster, status = snapshot.cluster, snapshot.cluster.status
-    lost = any(c.type == "QuorumHealthy" and c.status == "False" for c in status.conditions)
+    lost = any(c.type == QUORUM_HEALTHY and c.status == "False" for c in status.conditions)
     annotations = cluster.annotations
     marks = Marks(
         wish=ANNOTATION_WISH in annotations,

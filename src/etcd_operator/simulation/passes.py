@@ -45,6 +45,7 @@ from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import Plan, plan, predict
 from etcd_operator.core.reasons import routine
+from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.status.report import report
 from etcd_operator.simulation import kubernetes, membership, replacing
@@ -172,7 +173,7 @@ def _abstract(snapshot: Snapshot, planned: Plan, *, approves: bool) -> Status:
         c.type == "Progressing" and c.reason == routine.STARTING.name for c in status.conditions
     )
     phase = str(status.phase or "")
-    lost = any(c.type == "QuorumHealthy" and c.status == "False" for c in status.conditions)
+    lost = any(c.type == QUORUM_HEALTHY and c.status == "False" for c in status.conditions)
     told = (lost, status.spent_approvals) if approves else (False, ())
     return Status(phase, status.cluster_id, starting, status.last_recovery, *told)
 

@@ -38,6 +38,7 @@ from etcd_operator.core.model.members import (
 from etcd_operator.core.model.naming import FINALIZER, FORCED, Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import routine
+from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
 from etcd_operator.simulation.kubernetes import child_revision, claim_revision
 from etcd_operator.simulation.observation import NO_ANSWER, Answer, Seen
 from etcd_operator.simulation.world import (
@@ -130,9 +131,7 @@ def _annotate(cluster: Cluster, specs: Specs) -> dict[str, str]:
 @functools.cache
 def build_status(status: Status) -> EtcdClusterStatus:
     """The status that carries what decisions depend on; a loss that it tells of has lasted."""
-    lost = Condition(
-        type="QuorumHealthy", status="False", last_transition_time=LONG_AGO.isoformat()
-    )
+    lost = Condition(type=QUORUM_HEALTHY, status="False", last_transition_time=LONG_AGO.isoformat())
     starting = Condition(type="Progressing", status="True", reason=routine.STARTING.name)
     return EtcdClusterStatus(
         phase=Phase(status.phase) if status.phase else None,

@@ -122,6 +122,7 @@ def rotate_ca(
 
 
 async def _rotate(own: Session, name: str, *, yes: bool, wait: bool, timeout: float) -> Exit:
+    from etcd_operator.core.reasons import condition_types, verdicts
     from etcd_operator.plugin.change import change_spec, end
     from etcd_operator.plugin.clusters import conditions_of, find_cluster
     from etcd_operator.plugin.follow import is_settled
@@ -140,8 +141,8 @@ async def _rotate(own: Session, name: str, *, yes: bool, wait: bool, timeout: fl
     done = f"spec.security.tls.caGeneration of EtcdCluster {name} is {generation}."
 
     def is_reached(live: Json) -> bool:
-        valid = conditions_of(live).get("CertificatesValid") or {}
-        return is_settled(live) and valid.get("reason") == "AllValid"
+        valid = conditions_of(live).get(condition_types.CERTIFICATES_VALID) or {}
+        return is_settled(live) and valid.get("reason") == verdicts.ALL_VALID.name
 
     return await end(own, written, done, wait=wait, timeout=timeout, is_reached=is_reached)
 

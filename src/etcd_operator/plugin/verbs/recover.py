@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import session
 from etcd_operator.plugin.ask import confirm_name
@@ -80,7 +81,7 @@ def _insist_on_loss(cluster: Json) -> str:
     """Return the cluster ID; raises PluginError unless the operator reports a lost majority."""
     from etcd_operator.plugin.clusters import conditions_of, status_of
 
-    name, quorum = cluster["metadata"]["name"], conditions_of(cluster).get("QuorumHealthy", {})
+    name, quorum = cluster["metadata"]["name"], conditions_of(cluster).get(QUORUM_HEALTHY, {})
     cluster_id = str(status_of(cluster).get("clusterID", ""))
     if quorum.get("status") != "False" or not cluster_id:
         raise PluginError(

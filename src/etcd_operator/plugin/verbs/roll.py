@@ -7,6 +7,13 @@ from typing import Annotated, Final
 
 import typer
 
+from etcd_operator.core.reasons.condition_types import (
+    AVAILABLE,
+    CERTIFICATES_VALID,
+    DEGRADED,
+    QUORUM_HEALTHY,
+    READY,
+)
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import session
 from etcd_operator.plugin.ask import confirm_change
@@ -18,9 +25,7 @@ DEFAULT_TIMEOUT: Final = 1200
 # As `kubectl rollout restart` writes it: another value is another Pod template.
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 # Conditions that speak against a roll now, if they are bad; others are only mentioned.
-_AGAINST: Final = frozenset(
-    {"Available", "Ready", "Degraded", "QuorumHealthy", "CertificatesValid"}
-)
+_AGAINST: Final = frozenset({AVAILABLE, READY, DEGRADED, QUORUM_HEALTHY, CERTIFICATES_VALID})
 ONE_BY_ONE: Final = (
     "Every Pod of EtcdCluster {name} is replaced, one at a time, the leader last; the next one "
     "only when every voter serves."
