@@ -159,7 +159,7 @@ def _issue(action: IssueAuthority | IssueCertificate | ShareTrust, beyond: Beyon
         return _issue_leaf(action, beyond)
     name = action.secret
     before = beyond.credentials.get(name)
-    count = int(before.resource_version or 0) + 1 if before and _is_count(before) else 1
+    count = _next_version(before)
     if isinstance(action, ShareTrust):
         assert before is not None
         return replace(before, trusted=action.trusted, resource_version=f"{count}")
@@ -179,8 +179,9 @@ def _issue(action: IssueAuthority | IssueCertificate | ShareTrust, beyond: Beyon
     )
 
 
-def _is_count(credential: Credential) -> bool:
-    return credential.resource_version.isdecimal()
+def _next_version(before: Credential | None) -> int:
+    counts = before is not None and before.resource_version.isdecimal()
+    return int(before.resource_version) + 1 if before and counts else 1
 
 
 def _issue_leaf(action: IssueCertificate, beyond: Beyond) -> Credential:
@@ -189,7 +190,7 @@ def _issue_leaf(action: IssueCertificate, beyond: Beyond) -> Credential:
     signer = action.signer
     if not signer and authority and authority.certificate:
         signer = authority.certificate.key_id
-    count = int(before.resource_version) + 1 if before and _is_count(before) else 1
+    count = _next_version(before)
     certificate = Certificate(
         f"{leaf.secret}-{count}",
         signer,

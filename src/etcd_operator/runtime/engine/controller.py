@@ -17,14 +17,13 @@ import structlog
 
 from etcd_operator.errors import OperatorError, find_retry_after
 from etcd_operator.runtime.engine.workqueue import Urgency, WorkQueue
-from etcd_operator.runtime.kubernetes.watch_cache import Cache
+from etcd_operator.runtime.kubernetes.watch_cache import Cache, Key
 from etcd_operator.runtime.process import logs
 from etcd_operator.runtime.process.clock import Clock
 from etcd_operator.runtime.process.metrics import Metrics
 
 log = structlog.get_logger("controller")
 
-Key = tuple[str, str]
 
 # Members are asked at least this often even when nothing changed, in seconds: a leader that moved
 # or a member that hangs is told by no watch. With many clusters the pace is slower, so that asking

@@ -23,6 +23,7 @@ from etcd_operator.core.recording.recorded_pass import (
 )
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.execute import Outcome
+from etcd_operator.runtime.kubernetes.watch_cache import Key
 from etcd_operator.runtime.process.latest import Latest
 
 MOST_CLUSTERS: Final = 1000
@@ -31,8 +32,6 @@ MOST_PASSES: Final = 50
 MOST_BYTES: Final = 256 * 1024
 # Of all clusters together.
 MOST_BYTES_IN_ALL: Final = 32 * 1024 * 1024
-
-Key = tuple[str, str]
 
 
 @dataclass(slots=True)

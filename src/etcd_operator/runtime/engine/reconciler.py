@@ -48,13 +48,12 @@ from etcd_operator.runtime.engine.status_writer import StatusWriter
 from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
+from etcd_operator.runtime.kubernetes.watch_cache import Key
 from etcd_operator.runtime.process.cluster_series import measure
 from etcd_operator.runtime.process.latest import Latest
 from etcd_operator.runtime.process.metrics import Metrics
 
 log = structlog.get_logger("reconciler")
-
-Key = tuple[str, str]
 
 REMEMBERED = 10_000
 # Refusals at the pace that the decision asks for: enough for etcd's own window of five seconds.

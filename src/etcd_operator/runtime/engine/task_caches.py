@@ -30,10 +30,9 @@ from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.task_index import ClusterIndex
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
-from etcd_operator.runtime.kubernetes.watch_cache import Cache, CacheGroup, own_name
+from etcd_operator.runtime.kubernetes.watch_cache import Cache, CacheGroup, Key, own_name
 
 Listener = Callable[[str, str], None]
-Key = tuple[str, str]
 
 KINDS: Final = (kube.BACKUPS, kube.RESTORES)
 

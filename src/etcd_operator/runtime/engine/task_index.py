@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Generic, Protocol, TypeVar
 
-from etcd_operator.runtime.kubernetes.watch_cache import Cache
-
-Key = tuple[str, str]  # namespace and name
+from etcd_operator.runtime.kubernetes.watch_cache import Cache, Key
 
 
 class OfCluster(Protocol):

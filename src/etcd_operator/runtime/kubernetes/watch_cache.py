@@ -27,7 +27,7 @@ from etcd_operator.runtime.process.clock import Clock, SystemClock
 from etcd_operator.runtime.process.latest import Latest
 
 T = TypeVar("T")
-Key = tuple[str, str]
+Key = tuple[str, str]  # namespace and name
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0

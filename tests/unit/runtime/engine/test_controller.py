@@ -13,11 +13,11 @@ from etcd_operator.runtime.engine.controller import (
     PASS_SECONDS,
     STEADY_SECONDS,
     STEADY_SECONDS_PER_CLUSTER,
-    Key,
     Requeue,
 )
 from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
 from etcd_operator.runtime.etcd.pool import IDLE_SECONDS
+from etcd_operator.runtime.kubernetes.watch_cache import Key
 from etcd_operator.runtime.process.cluster_series import SIZE
 from etcd_operator.runtime.process.series import Sample
 from tests.builders.log_lines import logging_at, read_lines

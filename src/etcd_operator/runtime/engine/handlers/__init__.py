@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import get_args
 
-from etcd_operator.core.actions import Action, CertificateAction, WriteConnection
+from etcd_operator.core.actions import (
+    Action,
+    CertificateAction,
+    CreatePasswordSecret,
+    WriteConnection,
+)
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers.etcd import EtcdHandlers
@@ -41,6 +46,9 @@ class ActionHandlers:
         async def write_secret(action: CertificateAction, snapshot: Snapshot) -> None:
             await credentials.write(action, snapshot.naming)
 
+        async def create_password(action: CreatePasswordSecret, snapshot: Snapshot) -> None:
+            await passwords.create(action, snapshot.naming)
+
         async def write_connection(action: WriteConnection, snapshot: Snapshot) -> None:
             await connections.write(action, snapshot.naming)
 
@@ -49,6 +57,7 @@ class ActionHandlers:
             **VolumeHandlers(api, caches).table,
             **EtcdHandlers(etcd, access, passwords).table,
             **dict.fromkeys(get_args(CertificateAction), write_secret),
+            CreatePasswordSecret: create_password,
             WriteConnection: write_connection,
         }
 

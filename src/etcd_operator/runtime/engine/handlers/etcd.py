@@ -8,7 +8,6 @@ from etcd_operator.core.actions import (
     AddLearner,
     ChangeAuth,
     Compact,
-    CreatePasswordSecret,
     Defragment,
     DisarmAlarm,
     EtcdAction,
@@ -53,7 +52,6 @@ class EtcdHandlers:
             DisarmAlarm: self._disarm_alarm,
             SetDowngrade: self._set_downgrade,
             ChangeAuth: self._change_auth,
-            CreatePasswordSecret: self._create_password,
         }
 
     # Membership
@@ -118,9 +116,6 @@ class EtcdHandlers:
         client, secret = await self._choose_member(action, snapshot), action.change.secret
         password = await self._passwords.reveal(snapshot.naming, secret) if secret else ""
         await self._access.change(snapshot.naming.uid, client, action.change, password)
-
-    async def _create_password(self, action: CreatePasswordSecret, snapshot: Snapshot) -> None:
-        await self._passwords.create(action, snapshot.naming)
 
     async def _choose_member(
         self, action: EtcdAction | ChangeAuth, snapshot: Snapshot
