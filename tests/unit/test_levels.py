@@ -112,43 +112,31 @@ def test_a_level_that_runs_beside_is_stopped_when_another_fails(
     pytest.fail("the level still runs")
 
 
-@pytest.mark.parametrize(("outcome", "noted"), [("rerun", "a::b\n"), ("failed", "")])
-def test_only_a_repetition_is_noted(
-    outcome: str, noted: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("outcome", "environment", "noted"),
+    [
+        ("rerun", {}, "a::b\n"),
+        ("failed", {}, ""),
+        ("passed", {SECOND_TRY: "1"}, "a::b\n"),
+        ("failed", {SECOND_TRY: "1"}, ""),
+        ("rerun", {"PYTEST_XDIST_WORKER": "gw0"}, ""),
+    ],
+    ids=["repeated", "failed", "passes at the second try", "fails again", "in a worker"],
+)
+def test_what_is_tried_again_is_noted_once(
+    outcome: str,
+    environment: dict[str, str],
+    noted: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "reruns"
     path.touch()
-    monkeypatch.setenv(REPORT, str(path))
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
-    report = pytest.TestReport("a::b", ("a", 1, "b"), {}, "failed", None, "call")
-    monkeypatch.setattr(report, "outcome", outcome)
-    note_rerun(report)
-    assert path.read_text() == noted
-
-
-@pytest.mark.parametrize(("outcome", "noted"), [("passed", "a::b\n"), ("failed", "")])
-def test_what_passes_at_the_second_try_is_noted(
-    outcome: str, noted: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    path = tmp_path / "reruns"
-    path.touch()
-    monkeypatch.setenv(REPORT, str(path))
-    monkeypatch.setenv(SECOND_TRY, "1")
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    for name in ("PYTEST_XDIST_WORKER", SECOND_TRY):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {REPORT: str(path), **environment}.items():
+        monkeypatch.setenv(name, value)
     report = pytest.TestReport("a::b", ("a", 1, "b"), {}, "passed", None, "call")
     monkeypatch.setattr(report, "outcome", outcome)
     note_rerun(report)
     assert path.read_text() == noted
-
-
-def test_the_processes_that_run_tests_note_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    path = tmp_path / "reruns"
-    path.touch()
-    monkeypatch.setenv(REPORT, str(path))
-    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
-    report = pytest.TestReport("a::b", ("a", 1, "b"), {}, "failed", None, "call")
-    monkeypatch.setattr(report, "outcome", "rerun")
-    note_rerun(report)
-    assert path.read_text() == ""
