@@ -139,7 +139,7 @@ E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 
 # A test that fails is tried once more; it is listed as flaky, so that it gets mended. By a second
 # run where tests are short: with xdist, --reruns asks another process about each test.
-.PHONY: unit model etcd-test olm upgrade e2e states test test-all test-fast
+.PHONY: unit model etcd-test olm upgrade e2e e2e-beside e2e-alone states test test-all test-fast
 unit: venv ## Unit tests
 	@$(COMPILED) $(PY) -m pytest -q -n auto --dist worksteal tests/unit || SECOND_TRY=1 \
 		$(PY) -m pytest -q -rA --last-failed --last-failed-no-failures none tests/unit
@@ -173,9 +173,16 @@ e2e: venv
 	@$(E2E_ENV) $(PY) -m pytest -v --durations=5 -r fE tests/e2e/$(TEST)
 else
 e2e: venv ## Tests on the real cluster, or TEST=test_scale.py::test_one_nine_one on the one that is up
+	@$(MAKE) --no-print-directory e2e-beside
+	@$(MAKE) --no-print-directory e2e-alone
+
+e2e-beside: venv ## Those that run beside each other
 	@$(if $(CONTEXT),,$(PY) -m local up --nodes $(NODES))
 	@$(PY) -m deploy.installer --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)"
-	@$(E2E) -n $(E2E_AT_A_TIME) --dist worksteal -m "e2e and not alone" tests/e2e
+	@$(E2E) -n $(E2E_AT_A_TIME) --dist worksteal -m "e2e and not alone and not long" tests/e2e
+
+# Only after those, so that every right of the operator has been used: E2E_COMPLETE says so.
+e2e-alone: venv ## Those that the others would feel, and at last the rights that were used by all
 	@E2E_COMPLETE=1 $(E2E) -m "e2e and alone and not long" tests/e2e
 endif
 

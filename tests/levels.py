@@ -1,9 +1,9 @@
 """Run every test level, say where it is, and leave no process behind.
 
-The model computes and the tests on the real cluster mostly wait, so the model runs beside those, as
-whatever has time left. `--all` adds the long forms: every state of the model, every mutant,
-transition and injection, ten minutes of chaos, and every fault that an alert tells of, with two
-hours in which none fires.
+The model computes, and a test that is alone on the real cluster mostly waits, so the model runs
+beside those, on what time they leave. `--all` adds the long forms: every state of the model, every
+mutant, transition and injection, ten minutes of chaos, and every fault that an alert tells of, with
+two hours in which none fires.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import IO, Final
 
 from tests.reruns import REPORT
 
-LEVELS: Final = ("check", "unit", "etcd-test", "e2e")
+LEVELS: Final = ("check", "unit", "etcd-test", "e2e-beside", "e2e-alone")
 BESIDE: Final = "model"  # begins with FROM, and ends before the next levels begin
-FROM: Final = "etcd-test"
+FROM: Final = "e2e-alone"
 LONG: Final = (
     *("docs", "sbom", "olm", "upgrade"),
     *("states", "mutants", "transitions", "injection", "chaos", "alerts"),

@@ -53,10 +53,14 @@ def removals(target: Target) -> Iterator[Removals]:
 
 
 @pytest.fixture
+def nothing_leaves(removals: Removals) -> None:
+    """What tests before left is gone: before a rest is measured, or the operator taken away."""
+    removals.finish()
+
+
+@pytest.fixture
 def namespace(request: pytest.FixtureRequest, target: Target, removals: Removals) -> Iterator[str]:
     """A fresh namespace that enforces restricted Pod Security; another one for each try."""
-    if request.node.get_closest_marker("alone"):
-        removals.finish()
     each = f"{request.node.nodeid} {getattr(request.node, 'execution_count', 1)}"
     unique = hashlib.sha256(each.encode()).hexdigest()[:5]
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:36].strip("-")

@@ -25,7 +25,7 @@ from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.prometheus import Notice, Prometheus, name_own, running
 from tests.e2e.runbook import carry_out, name_placeholders, read_commands
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 INTERVAL: Final = "2s"
 EVERY: Final = bool(os.environ.get("ALL_ALERTS"))
@@ -93,6 +93,7 @@ def test_a_fault_of_one_cluster_fires_its_alerts_and_the_runbook_ends_it(
     live_through(prometheus, cluster, fault)
 
 
+@pytest.mark.alone
 @each([fault for fault in CHOSEN if fault.felt])
 def test_a_fault_that_others_feel_fires_its_alerts_and_the_runbook_ends_it(
     target: Target, prometheus: Prometheus, cluster: Cluster, fault: Fault
@@ -105,6 +106,7 @@ def test_a_fault_that_others_feel_fires_its_alerts_and_the_runbook_ends_it(
         live_through(prometheus, cluster, fault)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(60 * REST_MINUTES + 420)
 def test_rest_rolls_and_scaling_fire_nothing(target: Target, cluster: Cluster) -> None:
     """The rules as shipped: at a faster pace a roll takes longer than an alert waits."""

@@ -55,6 +55,7 @@ def kill_leader(target: Target) -> str:
     return leader
 
 
+@pytest.mark.usefixtures("nothing_leaves")
 def test_nothing_is_written_at_rest(target: Target, cluster: Cluster) -> None:
     cluster.create(size=3)
     cluster.wait_running(3)

@@ -100,6 +100,7 @@ def granted() -> set[Right]:
     }
 
 
+@pytest.mark.usefixtures("nothing_leaves")
 def test_every_right_is_used_and_every_request_is_granted(audit: list[Json]) -> None:
     refused = {right_of(e) for e in audit if (e.get("responseStatus") or {}).get("code") == 403}
     assert not refused - granted(), "the operator asks for what it is not granted"
