@@ -12,6 +12,8 @@ LATE: Final = 10
 _OLDEST: Final = "etcd_operator_queue_oldest_wait_seconds"
 _LATE: Final = quantile_99("etcd_operator_queue_wait_seconds", "namespace, kind")
 _REQUESTS: Final = "etcd_operator_kubernetes_requests_total"
+# 429 and 500 are how a PodDisruptionBudget answers an eviction.
+_OTHERS: Final = 'verb!="evict"'
 
 OPERATOR_ALERTS: Final = (
     Alert(
@@ -79,8 +81,8 @@ OPERATOR_ALERTS: Final = (
     ),
     Alert(
         "EtcdOperatorKubernetesErrors",
-        f'sum by (namespace) (rate({_REQUESTS}{{code=~"0|429|5.."}}[15m])) '
-        f"/ sum by (namespace) (rate({_REQUESTS}[15m])) > 0.1",
+        f'sum by (namespace) (rate({_REQUESTS}{{{_OTHERS},code=~"0|429|5.."}}[15m])) '
+        f"/ sum by (namespace) (rate({_REQUESTS}{{{_OTHERS}}}[15m])) > 0.1",
         "15m",
         "warning",
         "The Kubernetes API fails requests of the etcd operator.",

@@ -10,7 +10,8 @@ from etcd_operator.core.reasons import verdicts
 # Longer than the week that the sparsest usual schedule leaves between two backups.
 OLDEST_BACKUP: Final = 8 * 24 * 3600
 _VERIFIED: Final = of_cluster("last_verified_backup_timestamp_seconds")
-_SCHEDULED: Final = "max by (namespace, cluster) (etcd_operator_backup_next_timestamp_seconds) > 0"
+# Suspended ones as well: who wants no backups any more deletes the EtcdBackup.
+_SCHEDULED: Final = 'max by (namespace, cluster) (etcd_operator_backup_info{scheduled="true"})'
 
 SAFETY_ALERTS: Final = (
     Alert(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import httpx2
@@ -17,7 +17,7 @@ from etcd_operator.json_types import Json
 # Panels about what a cluster in good health has not: an alert that fires, an action that a guard
 # refused, a condition that is true and should not be.
 MAY_BE_EMPTY: Final = ("ALERTS{", "etcd_operator_vetoes_total", 'status="True",condition=~')
-PATIENCE: Final = 60
+PATIENCE: Final = 90
 YEAR: Final = 365 * 86400.0
 # The least and the greatest that a value can reasonably be. While a cluster forms, fewer voters
 # than none may fail; a backup that has not ended has no size. Authorities last for ten years.
@@ -31,20 +31,23 @@ BOUNDS: Final[dict[Unit, tuple[float, float]]] = {
 }
 
 
-def wait_answered(url: str, namespace: str, cluster: str, begun: float) -> Answers:
-    """Ask until every query that must have an answer has one, since a time.
+def wait_answered(
+    url: str, namespace: str, cluster: str, begun: float, use: Callable[[], None]
+) -> Answers:
+    """Use the cluster and ask, until every query that must have an answer has one, since a time.
 
-    Prometheus needs two scrapes for a rate, and etcd measures the way to its peers every 30 s.
+    A rate needs a scrape before its counter rises and one after it: what fell between two scrapes
+    is caused once more. etcd measures the way to its peers every 30 s.
     """
     chosen = {"$namespace": namespace, "$cluster": cluster, RATE: WINDOW}
     deadline = time.monotonic() + PATIENCE
     while True:
+        use()
         answers = ask(url, chosen, begun, time.time())
         missing = list(_find_unanswered(answers))
         if not missing:
             return answers
         assert time.monotonic() < deadline, f"without an answer: {missing}"
-        time.sleep(2)
 
 
 def _find_unanswered(answers: Answers) -> Iterator[str]:

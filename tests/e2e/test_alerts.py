@@ -143,6 +143,8 @@ def live_through(prometheus: Prometheus, cluster: Cluster, fault: Fault) -> None
 def cause_and_end(prometheus: Prometheus, cluster: Cluster, fault: Fault) -> None:
     """Cause a fault, wait for its alerts, act as their runbooks say, and see them clear."""
     about = {alert: find_labels(alert, cluster) for alert in fault.alerts}
+    ids = read_ids(cluster) if fault.replaced else {}
+    before = {name: ids[name] for name in fault.replaced}
     begun = time.time()
     with contextlib.ExitStack() as mending:
         mending.callback(fault.cause(cluster))
@@ -150,6 +152,8 @@ def cause_and_end(prometheus: Prometheus, cluster: Cluster, fault: Fault) -> Non
         for alert in fired:
             for command in read_commands(alert, "Diagnosis"):
                 carry_out(cluster.target, command, placeholders(cluster, fault, fired[alert]))
+        for alert in fault.carried_out:
+            assert alert in prometheus.firing(about[alert]), f"{alert} cleared before its remedy"
         acted = time.time()
         mending.close()
         for alert in fault.carried_out:
@@ -157,11 +161,18 @@ def cause_and_end(prometheus: Prometheus, cluster: Cluster, fault: Fault) -> Non
             for command in read_commands(alert, "Remedy"):
                 carry_out(cluster.target, command, known, fault.edit)
     cleared = {alert: prometheus.wait_cleared(alert, about[alert], begun, 150) for alert in about}
+    if before:
+        wait_until("it is replaced", lambda: not before.items() & read_ids(cluster).items(), 120)
     times = {
         alert: Times(fired[alert].received - begun, max(0.0, cleared[alert].received - acted))
         for alert in fault.alerts
     }
     record(fault.what, times)
+
+
+def read_ids(cluster: Cluster) -> dict[str, str]:
+    """The IDs of the members, by name."""
+    return {member["name"]: member["id"] for member in cluster.status()["members"]}
 
 
 def find_labels(alert: str, cluster: Cluster) -> dict[str, str]:

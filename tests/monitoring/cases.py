@@ -71,8 +71,12 @@ _UNARY = {"grpc_service": "etcdserverpb.KV", "grpc_method": "Put", "grpc_type": 
 _BACKUP = {"namespace": "team", "name": "nightly", "cluster": "db"}
 _FAILURES = name("etcd_operator_backup_consecutive_failures", **_BACKUP)
 _DUE = name("etcd_operator_backup_next_timestamp_seconds", **_BACKUP)
+_KEPT = {"storage": "S3", "verify": "true"}
+_SCHEDULED = name("etcd_operator_backup_info", **_BACKUP, **_KEPT, scheduled="true")
+_ONCE = name("etcd_operator_backup_info", **_BACKUP, **_KEPT, scheduled="false")
 _VETOED = operator("vetoes_total", guard="votes", action="EvictPod")
 _REFUSED = operator("kubernetes_requests_total", verb="patch", resource="pods", code="503")
+_HELD_BACK = operator("kubernetes_requests_total", verb="evict", resource="pods", code="429")
 _ANSWERED = operator("kubernetes_requests_total", verb="get", resource="pods", code="404")
 _EXPIRY = cluster("certificate_expiry_timestamp_seconds", **SECRET)
 _VERIFIED = cluster("last_verified_backup_timestamp_seconds")
@@ -96,7 +100,9 @@ OPERATOR_CASES: Final[Mapping[str, Case]] = {
         {operator("queue_oldest_wait_seconds", kind="EtcdCluster"): "0x3 60x3 0x600", **waits(5)},
     ),
     "EtcdOperatorVetoes": Case(40, {_VETOED: rising(1)}, {_VETOED: "1x5 2x600"}),
-    "EtcdOperatorKubernetesErrors": Case(40, {_REFUSED: rising(12)}, {_ANSWERED: rising(60)}),
+    "EtcdOperatorKubernetesErrors": Case(
+        40, {_REFUSED: rising(12)}, {_ANSWERED: rising(60), _HELD_BACK: rising(60)}
+    ),
 }
 
 CLUSTER_CASES: Final[Mapping[str, Case]] = {
@@ -199,8 +205,8 @@ SAFETY_CASES: Final[Mapping[str, Case]] = {
     ),
     "EtcdBackupTooOld": Case(
         10 * 24 * 60,
-        {_VERIFIED: steady(1), _DUE: steady(2e6)},
-        {_VERIFIED: steady(1), _DUE: steady(0)},
+        {_VERIFIED: steady(1), _DUE: steady(0)},  # none is due: the schedule is suspended
+        {_VERIFIED: steady(1), _SCHEDULED: "", _ONCE: steady(1)},
         step="1h",
     ),
     "EtcdRestoreStuck": Case(

@@ -24,8 +24,4 @@ FAULTS: Final[tuple[Fault, ...]] = (
 NOT_CAUSED: Final = {
     "EtcdMembersShareNode": "the local Kubernetes has one node, so this alert is there from the "
     "beginning, and what ends it is a second node.",
-    "EtcdDataDiffers": "data is compared every five minutes and twice before a difference counts, "
-    "which is longer than a fault lasts here; tests/etcd has changed data found by real members.",
-    "EtcdApplyBehind": "no fault was found that holds back applying alone; what stops a member "
-    "stops its commits as well.",
 }

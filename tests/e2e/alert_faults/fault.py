@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,26 @@ def nothing() -> None:
     """Nothing has to be done beside the commands."""
 
 
+def go_on(*works: Callable[[], object], pause: float) -> Mend:
+    """Do each of these again and again, with this pause, until the fault is mended."""
+    over = threading.Event()
+
+    def repeat(work: Callable[[], object]) -> None:
+        while not over.wait(pause):
+            work()
+
+    threads = [threading.Thread(target=repeat, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+
+    def end() -> None:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+    return end
+
+
 def as_it_is(_: Cluster) -> None:
     """The cluster needs nothing beside its spec."""
 
@@ -36,7 +57,8 @@ class Fault:
     `spec` is that of the cluster, None where there is none; `prepare` is what has to be there
     before the fault. `known` are values for placeholders that the alert does not name; `edit` is
     for `kubectl edit`. `then` is a fault of the same cluster. A fault that is `felt` changes the
-    nodes, the operator or the API server; no other may run beside it.
+    nodes, the operator or the API server; no other may run beside it. `replaced` are members that
+    the remedy has replaced: it has ended when they have other IDs.
     """
 
     what: str
@@ -49,6 +71,7 @@ class Fault:
     edit: str = ""
     quick: bool = False
     felt: bool = False
+    replaced: tuple[str, ...] = ()
     then: Fault | None = None
 
     @property
@@ -103,7 +126,7 @@ class Gateway:
 
     def put(self, key: str, value: bytes) -> bool:
         """Write a key; whether etcd took it."""
-        return self.post("kv/put", {"key": _encode(key.encode()), "value": _encode(value)})
+        return self.post("kv/put", {"key": encode(key.encode()), "value": encode(value)})
 
     def post(self, method: str, body: Json, seconds: float = 15.0) -> bool:
         """Make a request; whether it was answered without an error."""
@@ -122,5 +145,6 @@ def gateway(cluster: Cluster, ordinal: int = 0) -> Gateway:
     return Gateway(str(cluster.pod(f"{cluster.name}-{ordinal}")["status"]["podIP"]))
 
 
-def _encode(content: bytes) -> str:
+def encode(content: bytes) -> str:
+    """Bytes as the gateway takes them."""
     return base64.b64encode(content).decode()

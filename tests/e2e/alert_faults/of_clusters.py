@@ -88,15 +88,19 @@ def flap(cluster: Cluster) -> Mend:
     return nothing
 
 
-def add_unscheduled(cluster: Cluster) -> Mend:
-    """Grow while no Pod can be scheduled."""
-    uncordon = cordon(cluster)
+def add_without_pods(cluster: Cluster) -> Mend:
+    """Grow while a quota refuses new Pods."""
+    allow = forbid(cluster, "count/pods")
     cluster.scale(5)
-    return uncordon
+    return allow
 
 
 def forbid_eviction(cluster: Cluster) -> Mend:
-    """Upgrade while somebody's PodDisruptionBudget lets one Pod not go."""
+    """Upgrade while somebody's PodDisruptionBudget lets one Pod not go.
+
+    Kubernetes evicts no Pod that two budgets select: a person has to decide, so it is no change
+    that is stuck.
+    """
     label = {"statefulset.kubernetes.io/pod-name": "c-0"}
     budget = {
         "apiVersion": "policy/v1",
@@ -182,6 +186,7 @@ CLUSTER_FAULTS: Final = (
         ask_to_replace,
         ("EtcdReplacementStuck",),
         spec={"size": 1},
+        replaced=("c-0",),
     ),
     Fault(
         "A version with known faults runs",
@@ -198,19 +203,19 @@ CLUSTER_FAULTS: Final = (
         spec={"size": 3},
     ),
     Fault(
-        "A learner's Pod cannot be scheduled",
-        ("EtcdLearnerStuck",),
-        add_unscheduled,
-        ("EtcdLearnerStuck",),
+        "A ResourceQuota refuses the Pod of a learner",
+        ("EtcdLearnerStuck", "EtcdChangeStuck"),
+        add_without_pods,
+        ("EtcdChangeStuck", "EtcdLearnerStuck"),
         spec={"size": 3},
         known={"MEMBER": "c-3"},
-        felt=True,
+        edit=UNCHANGED,
     ),
     Fault(
         "A PodDisruptionBudget of somebody else stops an upgrade",
-        ("EtcdChangeStuck", "EtcdVersionSkew"),
+        ("EtcdVersionSkew",),
         forbid_eviction,
-        ("EtcdChangeStuck", "EtcdVersionSkew"),
+        ("EtcdVersionSkew",),
         spec={"size": 3, "version": "v3.5.35"},
         edit=UNCHANGED,
     ),
@@ -228,5 +233,6 @@ CLUSTER_FAULTS: Final = (
         call_corrupt,
         ("EtcdMemberCorrupt",),
         spec={"size": 3},
+        replaced=("c-2",),
     ),
 )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Final
 
 from deploy.target import TargetError, ask_local
-from tests.e2e.alert_faults.fault import MIB, Fault, Mend, gateway, nothing
-from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.alert_faults.fault import MIB, Fault, Mend, gateway, go_on, nothing
+from tests.e2e.harness import Cluster, no_pods_in, wait_until
 from tests.e2e.prometheus import Prometheus, name_own
 
 _VALUE: Final = "x" * 900_000
 _LARGE: Final = _VALUE.encode()
+_STEADY: Final = _LARGE[:200_000]
 # Beyond the 100 MiB from which fragmentation counts.
 _KEYS: Final = 125
 _QUOTA: Final = 64 * MIB
+# As long as each other: bytes of the file are replaced.
+_TRUE: Final = "what-was-acknowledged"
+_FALSE: Final = "what-nobody-has-said-"
 _SMALL_VOLUME: Final = "320m"
 _FILE: Final = "160M"
 
@@ -53,12 +58,10 @@ def write_third(cluster: Cluster) -> None:
 
 
 def grow(cluster: Cluster) -> Mend:
-    """Let the database grow for as long as the alert waits, at a steady pace."""
+    """Let the database grow at a steady pace, until the client is found."""
     etcd = gateway(cluster)
-    for number in range(30):
-        assert etcd.put(f"more-{number}", _LARGE)
-        time.sleep(1.5)
-    return nothing
+    numbers = itertools.count()
+    return go_on(lambda: etcd.put(f"more-{next(numbers)}", _STEADY), pause=1.0)
 
 
 def fragment(cluster: Cluster) -> Mend:
@@ -78,10 +81,7 @@ def use_small_volume(cluster: Cluster) -> None:
     The directory is free again at once; what is mounted stays with the Pod.
     """
     cluster.wait_running(1)
-    node = str(cluster.pod("c-0")["spec"]["nodeName"])
-    claim = cluster.read("get", "pvc", "data-c-0")
-    volume = cluster.target.read("get", "pv", claim["spec"]["volumeName"])
-    path = volume["spec"]["local"]["path"]
+    node, path = find_disk(cluster, "c-0")
     cluster.scale(0)
     wait_until("it is stopped", lambda: not cluster.objects("pods"), 60)
     on_node(node, "cp", "-a", path, f"{path}.kept")
@@ -105,6 +105,28 @@ def fill_volume(cluster: Cluster) -> Mend:
     path = f"{volumes}/{claim['spec']['volumeName']}"
     on_node(node, "fallocate", "--length", _FILE, f"{path}/not-etcds")
     return lambda: on_node(node, "mount", "-o", "remount,size=2g", path)
+
+
+def falsify(cluster: Cluster) -> Mend:
+    """Change a value in the database of a member while it is away, and have nothing repaired.
+
+    Pages of the database have no checksum: the member serves, and is wrong.
+    """
+    node, path = find_disk(cluster, "c-2")
+    cluster.etcdctl("put", "key", _TRUE)
+    with no_pods_in(cluster.target, cluster.namespace):
+        cluster.kubectl("delete", "pod", "c-2")
+        on_node(node, "sed", "-i", f"s/{_TRUE}/{_FALSE}/g", f"{path}/data/member/snap/db")
+    cluster.patch(paused=True)
+    return lambda: cluster.patch(paused=False)
+
+
+def find_disk(cluster: Cluster, member: str) -> tuple[str, str]:
+    """The node of a member, and the directory there that is its disk."""
+    node = str(cluster.pod(member)["spec"]["nodeName"])
+    claim = cluster.read("get", "pvc", f"data-{member}")
+    volume = cluster.target.read("get", "pv", claim["spec"]["volumeName"])
+    return node, volume["spec"]["local"]["path"]
 
 
 def on_node(node: str, *words: str) -> None:
@@ -141,6 +163,15 @@ DATA_FAULTS: Final = (
         fragment,
         ("EtcdFragmented",),
         spec={"size": 1},
+    ),
+    Fault(
+        "The database of a member of a paused cluster is changed while the member is away",
+        ("EtcdDataDiffers",),
+        falsify,
+        ("EtcdDataDiffers",),
+        spec={"size": 3},
+        known={"MEMBER": "c-2"},
+        replaced=("c-2",),
     ),
     Fault(
         "A file takes most of a member's volume",

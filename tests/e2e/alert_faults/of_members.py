@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import signal
-import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from etcd_operator.json_types import Json
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.runtime.etcd.rpc import etcd_pb2
 from tests.chaos.site import find_process, send
-from tests.e2e.alert_faults.fault import Fault, Mend, gateway, nothing
+from tests.e2e.alert_faults.fault import Fault, Mend, encode, gateway, go_on, nothing
 from tests.e2e.harness import Cluster
 from tests.e2e.prometheus import hide_members
 
@@ -18,18 +22,26 @@ from tests.e2e.prometheus import hide_members
 _AWAY: Final = 1.3
 _AWAKE: Final = 0.15
 _BETWEEN_WRITES: Final = 0.02
+# A transaction that takes etcd some seconds; it takes 128 operations at most.
+_KEYS: Final = 20_000
+_IN_ONE: Final = 100
+_READS: Final = 120
+_LARGE: Final = 5
+# Beyond what EtcdApplyBehind finds too many, and below 5000, from which on etcd refuses more.
+_SMALL: Final = 3200
 
 
 def change_leaders(cluster: Cluster) -> Mend:
-    """Move the leader around."""
-    for _ in range(7):
-        members = cluster.member_list()
+    """Move the leader around, with a scrape in between."""
+    members = cluster.member_list()
+
+    def move() -> None:
         status = json.loads(cluster.etcdctl("endpoint", "status", "--cluster", "--write-out=json"))
         leader = status[0]["Status"]["leader"]
         where = next(number for number in range(3) if _id(members, number) == leader)
         cluster.etcdctl("move-leader", f"{_id(members, (where + 1) % 3):x}", pod=where)
-        threading.Event().wait(2.2)  # a scrape in between
-    return nothing
+
+    return go_on(move, pause=2.2)
 
 
 def _id(members: list[Json], number: int) -> int:
@@ -43,35 +55,60 @@ def freeze_again_and_again(cluster: Cluster) -> Mend:
     """
     follower = next(m["name"] for m in cluster.status()["members"] if m["role"] == "follower")
     process = find_process(cluster.pod(follower)["metadata"]["uid"], "etcd")
-    over = threading.Event()
     slow = gateway(cluster, int(follower.removeprefix("c-")))
     fast = gateway(cluster, next(n for n in range(3) if f"c-{n}" != follower))
 
     def freeze() -> None:
-        while not over.is_set():
-            send(process, signal.SIGSTOP)
-            over.wait(_AWAY)
-            send(process, signal.SIGCONT)
-            over.wait(random.uniform(0.5, 1.5) * _AWAKE)
+        send(process, signal.SIGSTOP)
+        time.sleep(_AWAY)
+        send(process, signal.SIGCONT)
+        time.sleep(random.uniform(0.5, 1.5) * _AWAKE)
 
     def write() -> None:
-        while not over.wait(_BETWEEN_WRITES):
-            fast.put("key", b"value")
+        fast.put("key", b"value")
 
     def ask() -> None:
-        while not over.wait(_BETWEEN_WRITES):
-            slow.put("another", b"value")
+        slow.put("another", b"value")
 
-    threads = [threading.Thread(target=work) for work in (freeze, write, ask)]
-    for thread in threads:
-        thread.start()
+    return go_on(freeze, write, ask, pause=_BETWEEN_WRITES)
 
-    def leave_alone() -> None:
-        over.set()
-        for thread in threads:
-            thread.join()
 
-    return leave_alone
+def write_keys(cluster: Cluster) -> None:
+    """Write many small keys."""
+    cluster.wait_running(3)
+    etcd = gateway(cluster)
+    for first in range(0, _KEYS, _IN_ONE):
+        keys = [encode(b"key-%d" % number) for number in range(first, first + _IN_ONE)]
+        puts = [{"requestPut": {"key": key, "value": ""}} for key in keys]
+        assert etcd.post("kv/txn", {"success": puts})
+
+
+def read_all_in_transactions(cluster: Cluster) -> Mend:
+    """Let a few transactions read and sort all keys again and again, with many writes behind them.
+
+    etcd commits all of them at once, and applies one after the other.
+    """
+    etcd = gateway(cluster)
+    span = {"key": encode(b"key-"), "rangeEnd": encode(b"key."), "limit": 1}
+    read = {"requestRange": {**span, "sortOrder": "DESCEND", "sortTarget": "VALUE"}}
+    written = {"requestPut": {"key": encode(b"written"), "value": ""}}
+    large = {"success": [*[read] * _READS, written]}
+    with ThreadPoolExecutor(_LARGE) as clients:
+        for _ in range(_LARGE):
+            clients.submit(etcd.post, "kv/txn", large)
+        time.sleep(1)  # they are committed first
+        asyncio.run(_write_at_once(etcd.address))
+    return nothing
+
+
+async def _write_at_once(address: str) -> None:
+    client = EtcdMemberClient(f"{address}:2379")
+    put = etcd_pb2.PutRequest(key=b"small", value=b"")
+    puts = (client.call("KV/Put", put, timeout=20.0) for _ in range(_SMALL))
+    try:
+        await asyncio.gather(*puts, return_exceptions=True)  # etcd stops waiting for its own answer
+    finally:
+        await client.close()
 
 
 MEMBER_FAULTS: Final = (
@@ -94,6 +131,14 @@ MEMBER_FAULTS: Final = (
         freeze_again_and_again,
         ("EtcdSlowFsync", "EtcdVerySlowFsync", "EtcdSlowCommit", "EtcdSlowRequests"),
         spec={"size": 3, "etcdConfig": {"extraArgs": {"metrics": "extensive"}}},
+    ),
+    Fault(
+        "Transactions that read all keys keep thousands of writes waiting",
+        ("EtcdApplyBehind",),
+        read_all_in_transactions,
+        ("EtcdApplyBehind",),
+        spec={"size": 3},
+        prepare=write_keys,
     ),
     Fault(
         "Members are no targets of Prometheus",

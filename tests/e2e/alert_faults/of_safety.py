@@ -40,6 +40,21 @@ def never_verify(cluster: Cluster) -> Mend:
     return nothing
 
 
+def verify_first(cluster: Cluster) -> None:
+    """Have a schedule whose first backup is verified."""
+    cluster.wait_running(1)
+    start_store(cluster)
+    backup = back_up(cluster, schedule=EVERY_MINUTE)
+    wait_until("it is verified", lambda: backup.condition("Verified").get("status") == "True", 150)
+
+
+def suspend(cluster: Cluster) -> Mend:
+    """Suspend the schedule."""
+    patch = json.dumps({"spec": {"suspend": True}})
+    cluster.kubectl("patch", "etcdbackup", "b", "--type=merge", f"--patch={patch}")
+    return nothing
+
+
 def change_password(cluster: Cluster) -> Mend:
     """Let the store refuse the credentials."""
     right = read_secret(cluster, CREDENTIALS)
@@ -130,6 +145,15 @@ SAFETY_FAULTS: Final = (
             ("EtcdBackupFailing", "EtcdBackupTooOld"),
             known={"NAME": "b"},
         ),
+    ),
+    Fault(
+        "The schedule of backups is suspended",
+        ("EtcdBackupTooOld",),
+        suspend,
+        ("EtcdBackupTooOld",),
+        spec={"size": 1},
+        prepare=verify_first,
+        known={"NAME": "b"},
     ),
     Fault(
         "The cluster has no quorum when a backup is due",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -27,7 +28,8 @@ log = structlog.get_logger("comparison")
 # this pace.
 INTERVAL_SECONDS: Final = 300.0
 BYTES_PER_SECOND: Final = 2**20
-# Until a difference is looked at once more, and until what could not be compared is tried again.
+# Until a difference is looked at once more, and until a new cluster is compared for the first time,
+# or what could not be compared is tried again.
 CONFIRM_SECONDS: Final = 10.0
 AGAIN_SECONDS: Final = 60.0
 # For one member; one that takes longer is not compared.
@@ -59,15 +61,23 @@ class Comparer:
         uid, now = snapshot.naming.uid, self._clock.monotonic()
         known = self._known.get(uid)
         if known is None:
-            # Not all clusters at the same time when the operator has started.
-            wait = zlib.crc32(uid.encode()) % int(INTERVAL_SECONDS)
-            known = Known(now + wait)
+            known = Known(now + self._wait_first(snapshot))
         self._known[uid] = known
         idle = known.task is None or known.task.done()
         is_due = now >= known.due or _is_old(known, snapshot)
         if idle and is_due and is_comparable(snapshot):
             known.task = asyncio.create_task(self._compare(known, snapshot))
         return known.compared
+
+    def _wait_first(self, snapshot: Snapshot) -> float:
+        """Seconds until the first comparison: soon of a new cluster, which has little to read.
+
+        The others are spread: an operator that has started sees all of them at the same time.
+        """
+        created = snapshot.cluster.created
+        if created and self._clock.now() - created < timedelta(seconds=INTERVAL_SECONDS):
+            return AGAIN_SECONDS
+        return zlib.crc32(snapshot.naming.uid.encode()) % int(INTERVAL_SECONDS)
 
     async def _compare(self, known: Known, snapshot: Snapshot) -> None:
         """Compare once. Whatever goes wrong, nothing was found, and it is tried again."""

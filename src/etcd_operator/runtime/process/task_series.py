@@ -21,7 +21,12 @@ def _of_restore(name: str, text: str, *labels: str) -> Family:
 
 
 BACKUP_INFO: Final = _of_backup(
-    "info", "1, with the kind of store, and whether backups are verified.", "storage", "verify"
+    "info",
+    "1, with the kind of store, and whether backups are verified and have a schedule, suspended or "
+    "not.",
+    "storage",
+    "verify",
+    "scheduled",
 )
 LAST_SUCCESS: Final = _of_backup(
     "last_success_timestamp_seconds", "When the last good backup of an EtcdBackup ended."
@@ -53,8 +58,9 @@ def measure_backup(backup: EtcdBackup, status: EtcdBackupStatus) -> tuple[Sample
     if spec is None:
         return ()
     cluster = (backup.cluster_key[1],)
+    verify, scheduled = (str(bool(each)).lower() for each in (spec.verify, spec.schedule))
     return (
-        Sample(BACKUP_INFO, 1, (*cluster, spec.storage_type, str(spec.verify).lower())),
+        Sample(BACKUP_INFO, 1, (*cluster, spec.storage_type, verify, scheduled)),
         Sample(LAST_SUCCESS, _seconds(status.completion_time), cluster),
         Sample(NEXT, _seconds(status.next_schedule_time), cluster),
         Sample(SIZE, status.backup_size, cluster),

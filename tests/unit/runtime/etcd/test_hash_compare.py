@@ -156,6 +156,14 @@ async def test_nobody_is_asked_while_a_member_is_away() -> None:
     assert (members.hashed, seen.compared) == ([], ())
 
 
+async def test_a_new_cluster_is_compared_soon() -> None:
+    members, old = members_with(7, 7, 7), formed(3)
+    clock = LoopClock()
+    new = replace(old, cluster=replace(old.cluster, created=clock.now()))
+    await live(Comparer(members.pool, clock), new, int(AGAIN_SECONDS) + 5)
+    assert len(members.hashed) == 3
+
+
 async def test_few_clusters_are_compared_at_a_time() -> None:
     members = members_with(7, 7, 7)
     one, scene = comparer(members), formed(3)

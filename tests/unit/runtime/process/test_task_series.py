@@ -16,7 +16,7 @@ from etcd_operator.runtime.process.task_series import (
     measure_backup,
     measure_restore,
 )
-from tests.builders.backups import backup_view
+from tests.builders.backups import S3, backup_view
 from tests.builders.restores import restore_view
 
 ENDED = "2026-03-01T02:00:00Z"
@@ -29,10 +29,17 @@ def test_a_backup_is_shown_by_what_its_status_says() -> None:
     figures = {
         (sample.family, sample.labels): sample.value for sample in measure_backup(backup, status)
     }
-    assert figures[BACKUP_INFO, ("db", "S3", "true")] == 1
+    assert figures[BACKUP_INFO, ("db", "S3", "true", "false")] == 1
     assert figures[LAST_SUCCESS, ("db",)] == ENDED_SECONDS
     assert figures[NEXT, ("db",)] == 0
     assert figures[FAILURES, ("db",)] == 2
+
+
+def test_a_suspended_schedule_is_one() -> None:
+    backup = backup_view({**S3, "schedule": "0 2 * * *", "suspend": True}).backup
+    assert Sample(BACKUP_INFO, 1, ("db", "S3", "true", "true")) in measure_backup(
+        backup, EtcdBackupStatus()
+    )
 
 
 def test_a_restore_names_the_cluster_that_it_makes_and_its_backup() -> None:
