@@ -23,7 +23,7 @@ GROUP: Final = f"rules-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.example.
 KIND: Final = f"etcdclusters.{GROUP}"
 UNSAFE: Final = "not safe to upgrade to from before 3.5.26"
 TOO_FAR: Final = "more than one minor version above"
-OLDER: Final = "etcd can go back only from 3.6 to 3.5"
+OLDER: Final = "etcd goes back from 3.7 to 3.6 and from 3.6 to 3.5"
 
 # What members run, the version that is wanted, and what is said against it; None: nothing.
 STEPS: Final[list[tuple[tuple[str, ...], str, str | None]]] = [
@@ -37,8 +37,10 @@ STEPS: Final[list[tuple[tuple[str, ...], str, str | None]]] = [
     (("3.6.16",), "v3.7.3", None),
     (("3.6.16",), "v3.5.35", None),
     (("3.5.35", "3.6.16"), "v3.5.35", None),
-    (("3.7.3",), "v3.6.16", OLDER),
+    (("3.7.3",), "v3.6.16", None),
+    (("3.6.16", "3.7.3"), "v3.6.16", None),
     (("3.7.3",), "v3.5.35", OLDER),
+    (("3.8.0",), "v3.7.3", OLDER),
     (("",), "v3.9.0", None),
     (("3.5.19+vendor.1", "garbage"), "v3.6.16", None),  # the operator judges
 ]

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from etcd_operator.api.release import Version
+from etcd_operator.api.release import STEPS_DOWN, Version
 from etcd_operator.core.bootstrap.gate import Gate
 from etcd_operator.core.model.members import MemberStatus
-from etcd_operator.core.rollout.versions import DOWNGRADE_TARGET
 from etcd_operator.errors import EtcdRefused
 from tests.etcd.conftest import find_binary
 from tests.etcd.processes import Site, eventually, formed
@@ -19,6 +18,7 @@ from tests.etcd.processes import Site, eventually, formed
 pytestmark = pytest.mark.etcd
 
 EVERYONE = (0, 1, 2)
+STEPS = [tuple(map(Version.name_minor, step)) for step in STEPS_DOWN.items()]
 MINORS = ("v3.5.", "v3.6.", "v3.7.")
 # etcd looks at versions every four seconds: the cluster's, then that of each disk.
 SECONDS = 20.0
@@ -66,14 +66,15 @@ async def wait_for(site: Site, holds: Callable[[MemberStatus], bool]) -> None:
             await asyncio.sleep(0.1)
 
 
-def is_readable(status: MemberStatus) -> bool:
-    """Whether 3.5 could read this disk, and etcd keeps it so."""
-    return (status.storage_version, status.downgrade_target) == ("3.5.0", "3.5.0")
+def is_readable_by(minor: str) -> Callable[[MemberStatus], bool]:
+    """Whether a minor version could read this disk, and etcd keeps it so."""
+    version = f"{minor}.0"
+    return lambda status: (status.storage_version, status.downgrade_target) == (version, version)
 
 
-async def begin(site: Site) -> None:
+async def begin(site: Site, target: str) -> None:
     """Begin a downgrade; a cluster that was just formed has no version yet."""
-    await eventually(lambda: site.client(0).enable_downgrade(DOWNGRADE_TARGET))
+    await eventually(lambda: site.client(0).enable_downgrade(target))
 
 
 async def put(site: Site, key: bytes) -> None:
@@ -81,40 +82,44 @@ async def put(site: Site, key: bytes) -> None:
     await eventually(lambda: site.client(0).put(key, b"v"))
 
 
-async def test_down_and_up_again(site: Site) -> None:
-    choose(site, "v3.6.")
+@pytest.mark.parametrize(("high", "low"), STEPS)
+async def test_down_and_up_again(site: Site, high: str, low: str) -> None:
+    choose(site, f"v{high}.")
     await formed(site, len(EVERYONE))
     await put(site, b"before")
-    await begin(site)
-    await wait_for(site, is_readable)
+    await begin(site, low)
+    await wait_for(site, is_readable_by(low))
     with pytest.raises(EtcdRefused):
-        await site.client(0).enable_downgrade(DOWNGRADE_TARGET)
+        await site.client(0).enable_downgrade(low)
     for ordinal in reversed(EVERYONE):
-        status = await restart(site, ordinal, "v3.5.")
-        assert (status.storage_version, status.downgrade_target) == ("", "")
+        status = await restart(site, ordinal, f"v{low}.")
+        assert status.downgrade_target == status.storage_version, "3.5 says neither"
         await put(site, f"after-{ordinal}".encode())
     assert len({await site.client(ordinal).hash_kv() for ordinal in EVERYONE}) == 1
+    # All run what it was for.
+    await wait_for(site, lambda s: s.downgrade_target == "")
     for ordinal in reversed(EVERYONE):
-        await restart(site, ordinal, "v3.6.")
-    # Members of 3.5 end it themselves, but look for that only every five seconds.
+        await restart(site, ordinal, f"v{high}.")
+    # Members of 3.5 end it themselves too, but nobody sees when.
     await site.client(0).cancel_downgrade()
-    await wait_for(site, lambda s: (s.storage_version, s.downgrade_target) == ("3.6.0", ""))
+    await wait_for(site, lambda s: (s.storage_version, s.downgrade_target) == (f"{high}.0", ""))
     assert await site.client(1).get(b"before") == b"v"
 
 
-async def test_back_in_the_middle(site: Site) -> None:
+@pytest.mark.parametrize(("high", "low"), STEPS)
+async def test_back_in_the_middle(site: Site, high: str, low: str) -> None:
     """The downgrade is ended with one member down already; that one goes up again."""
-    choose(site, "v3.6.")
+    choose(site, f"v{high}.")
     await formed(site, len(EVERYONE))
-    await begin(site)
-    await wait_for(site, is_readable)
-    await restart(site, 2, "v3.5.")
+    await begin(site, low)
+    await wait_for(site, is_readable_by(low))
+    await restart(site, 2, f"v{low}.")
     await put(site, b"mixed")
     await site.client(0).cancel_downgrade()
     told = [await site.answer(ordinal) for ordinal in (0, 1)]
-    assert [s and (s.storage_version, s.downgrade_target) for s in told] == [("3.5.0", "")] * 2
-    await restart(site, 2, "v3.6.")
-    await wait_for(site, lambda s: s.storage_version == "3.6.0")
+    assert [s and (s.storage_version, s.downgrade_target) for s in told] == [(f"{low}.0", "")] * 2
+    await restart(site, 2, f"v{high}.")
+    await wait_for(site, lambda s: s.storage_version == f"{high}.0")
     assert len({await site.client(ordinal).hash_kv() for ordinal in EVERYONE}) == 1
 
 
@@ -137,8 +142,8 @@ async def test_entries_of_3_5_end_3_7_until_they_are_in_snapshots(
             assert await site.processes[2].wait() != 0
         await restart(site, 2, "v3.6.")  # nothing is lost by the attempt
         return
-    await begin(site)
-    await wait_for(site, is_readable)
+    await begin(site, "3.5")
+    await wait_for(site, is_readable_by("3.5"))
     await site.client(0).cancel_downgrade()
     await wait_for(site, lambda s: (s.storage_version, s.downgrade_target) == ("3.6.0", ""))
     for ordinal in reversed(EVERYONE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -26,9 +27,8 @@ TESTED_MINORS: Final[tuple[Minor, ...]] = ((3, 5), (3, 6), (3, 7))
 # from the other of two stores. Source: etcd's blog "Upgrade to v3.5.26 or later before v3.6".
 SAFE_FOR_36: Final[Release] = (3, 5, 26)
 
-# The only step down that is carried out.
-DOWN_FROM: Final[Minor] = (3, 6)
-DOWN_TO: Final[Minor] = (3, 5)
+# From which minor version etcd goes back, and to which: its downgrade came with 3.6.
+STEPS_DOWN: Final[Mapping[Minor, Minor]] = {(3, 6): (3, 5), (3, 7): (3, 6)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,11 @@ class Version(KeptText):
     def tag(self) -> str:
         """The tag of the published image, which has a leading v."""
         return f"v{self.number}"
+
+    @staticmethod
+    def name_minor(minor: Minor) -> str:
+        """A minor version as etcd's downgrade wants it, such as `3.6`."""
+        return f"{minor[0]}.{minor[1]}"
 
     @classmethod
     def of(cls, release: Release) -> Version:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from etcd_operator.api.release import DOWN_FROM, DOWN_TO, SAFE_FOR_36, Minor, Version
+from etcd_operator.api.release import SAFE_FOR_36, STEPS_DOWN, Minor, Version
 
 
 def list_followers(versions: Sequence[str]) -> list[str]:
@@ -13,7 +13,8 @@ def list_followers(versions: Sequence[str]) -> list[str]:
     if not running:
         return []
     lowest, highest = min(running), max(running)
-    found = [_name(DOWN_TO)] if highest[:2] == lowest[:2] == DOWN_FROM else []
+    below = STEPS_DOWN.get(highest[:2])
+    found = [_name(below)] if below and highest[:2] == lowest[:2] else []
     found.append(_name(lowest[:2]))
     following = (lowest[0], lowest[1] + 1)
     if following != (3, 6) or lowest >= SAFE_FOR_36:
@@ -22,4 +23,4 @@ def list_followers(versions: Sequence[str]) -> list[str]:
 
 
 def _name(minor: Minor) -> str:
-    return f"{minor[0]}.{minor[1]}.x"
+    return f"{Version.name_minor(minor)}.x"

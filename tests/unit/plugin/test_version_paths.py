@@ -14,7 +14,8 @@ from etcd_operator.plugin.version_paths import list_followers
         (["3.5.26"], ["3.5.x", "3.6.x"]),
         (["3.6.1", "3.6.2"], ["3.5.x", "3.6.x", "3.7.x"]),
         (["3.5.30", "3.6.2"], ["3.5.x", "3.6.x"]),
-        (["3.7.0"], ["3.7.x", "3.8.x"]),
+        (["3.7.0"], ["3.6.x", "3.7.x", "3.8.x"]),
+        (["3.8.0"], ["3.8.x", "3.9.x"]),
     ],
 )
 def test_what_may_follow(running: list[str], follow: list[str]) -> None:

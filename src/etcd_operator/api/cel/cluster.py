@@ -15,7 +15,7 @@ from etcd_operator.api.duration import DURATION_FORM
 from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
 from etcd_operator.api.image import IMAGE_FORM, IMAGE_REMEDY, TAGGED_VERSION
 from etcd_operator.api.metadata import metadata_rules
-from etcd_operator.api.release import SAFE_FOR_36
+from etcd_operator.api.release import SAFE_FOR_36, STEPS_DOWN, Version
 from etcd_operator.api.validation import (
     ANNOTATION_REPLACE,
     NAME_FORM,
@@ -43,6 +43,11 @@ _EVERY_VERSION: Final = (
 
 def _minor(version: str) -> str:
     return f"int({version}.split('.')[1])"
+
+
+def _list_steps_down() -> str:
+    named = [map(Version.name_minor, step) for step in sorted(STEPS_DOWN.items(), reverse=True)]
+    return " and from ".join(" to ".join(step) for step in named)
 
 
 def _tls_on(whose: str, field: str) -> str:
@@ -116,11 +121,12 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         ),
         _rule(
             f"{_EVERY_VERSION}{_minor('m.version')} <= {_minor('self.spec.version')} || "
-            f"({_minor('m.version')} == 6 && {_minor('self.spec.version')} == 5))",
+            f"({_minor('m.version')} in {[minor for _, minor in sorted(STEPS_DOWN)]} && "
+            f"{_minor('m.version')} == {_minor('self.spec.version')} + 1))",
             _say(
                 "'version ' + self.spec.version",
-                "older than what the members run, and etcd can go back only from 3.6 to 3.5: keep "
-                "that minor version or use a later one",
+                "too far below what the members run: etcd goes back from "
+                f"{_list_steps_down()}, one minor version at a time",
             ),
             reason="FieldValueForbidden",
             path=".spec.version",

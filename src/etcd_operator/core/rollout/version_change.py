@@ -1,20 +1,20 @@
 """Versions that cannot follow, and what etcd has to do before one can.
 
-A downgrade from 3.6 to 3.5 is etcd's own: it stores as 3.5 does, and says when every disk can be
+A downgrade is etcd's own: it stores as the version before does, and says when every disk can be
 read. What forces the snapshots that 3.7 needs is the same, taken back when they are written.
 """
 
 from __future__ import annotations
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.release import DOWN_FROM, DOWN_TO, Version
+from etcd_operator.api.release import Minor, Version
 from etcd_operator.core.actions import SetDowngrade
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.quorum import all_serve, serving_ids
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rollout.versions import (
-    DOWNGRADE_TARGET,
+    BETWEEN,
     find_lie,
     find_obstacle,
     read_record,
@@ -47,7 +47,7 @@ def refuse_image(snapshot: Snapshot) -> Decision | None:
 def refuse_version(snapshot: Snapshot) -> Decision | None:
     """Roll nothing to a version that cannot follow the one that members run."""
     obstacle = find_obstacle(snapshot, snapshot.spec)
-    if obstacle is None or obstacle.preparable:
+    if obstacle is None or obstacle.target:
         return None
     return Decision(
         reason=attention.VERSION_REFUSED,
@@ -60,24 +60,35 @@ def refuse_version(snapshot: Snapshot) -> Decision | None:
 def prepare_version(snapshot: Snapshot) -> Decision | None:
     """Have etcd make its disks ready for the version, while every member serves."""
     obstacle = find_obstacle(snapshot, snapshot.spec)
-    if obstacle is None:
+    if obstacle is None or obstacle.target is None:
         return None
     what = f"Preparing for {snapshot.spec.tag}"
-    asked = any(status.downgrade_target for status in statuses(snapshot))
-    if asked and _is_enough(snapshot):
+    asked = _find_target(snapshot)
+    written = obstacle.target != snapshot.spec.minor and _are_written(snapshot)
+    if asked and asked != obstacle.target:
+        return _end(snapshot)
+    if asked and written:
         return _tell(snapshot, f"{what}: the snapshots are written.", "")
-    if asked or _are_written(snapshot):
+    if asked or written:
         return _tell(snapshot, f"{what}: waiting until {obstacle.sentence}.")
     if not _can_change(snapshot):
         return _tell(snapshot, f"{what}: {_name_awaited(snapshot)}")
-    return _tell(snapshot, f"{what}: {obstacle.sentence}.", DOWNGRADE_TARGET)
+    target = Version.name_minor(obstacle.target)
+    return _tell(snapshot, f"{what}: {obstacle.sentence}.", target)
 
 
 def end_downgrade(snapshot: Snapshot) -> Decision | None:
     """End a downgrade that the spec does not ask for: it went back, or somebody else began it."""
-    asked = any(status.downgrade_target for status in statuses(snapshot))
-    if not asked or snapshot.spec.minor == DOWN_TO:
-        return None
+    asked = _find_target(snapshot)
+    return _end(snapshot) if asked and asked != snapshot.spec.minor else None
+
+
+def _find_target(snapshot: Snapshot) -> Minor | None:
+    """Return where etcd's downgrade goes, by what members say; None if there is none."""
+    return next((s.downgrade_minor for s in statuses(snapshot) if s.downgrade_target), None)
+
+
+def _end(snapshot: Snapshot) -> Decision:
     return Decision(
         reason=routine.ENDING_DOWNGRADE,
         message=f"Ending the downgrade: spec.version is {snapshot.spec.version}.",
@@ -98,15 +109,10 @@ def _tell(snapshot: Snapshot, message: str, target: str | None = None) -> Decisi
     )
 
 
-def _is_enough(snapshot: Snapshot) -> bool:
-    """Whether the downgrade has served its end: it was there for the snapshots alone."""
-    return snapshot.spec.minor > DOWN_TO and _are_written(snapshot)
-
-
 def _are_written(snapshot: Snapshot) -> bool:
+    """Whether it is recorded that every member has written a snapshot since it ran 3.5."""
     record = read_record(snapshot)
-    wanted = snapshot.spec.minor > DOWN_TO
-    return wanted and record is not None and record.log >= DOWN_FROM
+    return record is not None and record.log >= BETWEEN
 
 
 def _can_change(snapshot: Snapshot) -> bool:

@@ -12,9 +12,8 @@ from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.release import (
-    DOWN_FROM,
-    DOWN_TO,
     SAFE_FOR_36,
+    STEPS_DOWN,
     Minor,
     Release,
     Version,
@@ -23,10 +22,11 @@ from etcd_operator.core.model.members import MemberStatus
 from etcd_operator.core.model.naming import ANNOTATION_VERSION
 from etcd_operator.core.model.snapshot import Snapshot
 
-# The target of the only step down, as etcd takes it.
-DOWNGRADE_TARGET: Final = "3.5"
-# This one cannot read what 3.5 has logged.
+# This one cannot read what the other has logged.
 FORGETFUL: Final = (3, 7)
+FORGOTTEN: Final = (3, 5)
+# The first that reads it, and says what its disk can be read by.
+BETWEEN: Final = (3, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why the spec's version cannot follow: for good, or until etcd has been `prepared`."""
+    """Why the spec's version cannot follow: for good, or until etcd's downgrade has prepared it.
+
+    `target` is that of the downgrade: the spec's own minor version, or an earlier one that is
+    asked for only because it has every member write a snapshot.
+    """
 
     sentence: str
-    preparable: bool = False
+    target: Minor | None = None
 
 
 def read_record(snapshot: Snapshot) -> Record | None:
@@ -95,23 +99,23 @@ def next_record(snapshot: Snapshot) -> str:
     elif snapshot.recorded_cluster_id is None:
         log = lowest[:2]  # it has just been formed
     else:
-        log = min(lowest[:2], DOWN_TO)  # nobody knows where it comes from
-    if is_readable(snapshot) and lowest[:2] == DOWN_FROM:
+        log = min(lowest[:2], FORGOTTEN)  # nobody knows where it comes from
+    if is_readable(snapshot, BETWEEN) and lowest[:2] == BETWEEN:
         # To be readable by 3.5 every member has written a snapshot: the log begins after it.
-        log = DOWN_FROM
+        log = BETWEEN
     return Record(lowest, log).write()
 
 
-def is_readable(snapshot: Snapshot) -> bool:
-    """Whether a downgrade has made every disk readable by 3.5, and keeps it so.
+def is_readable(snapshot: Snapshot, ran: Minor) -> bool:
+    """Whether a downgrade has made every disk of these members readable, and keeps it so.
 
-    Without etcd's downgrade a disk is readable too while one member still runs 3.5: the cluster
-    then speaks and stores as 3.5 does.
+    Without etcd's downgrade a disk is readable too while one member still runs the minor version
+    before: the cluster then speaks and stores as that does.
     """
-    told = statuses(snapshot)
-    newer = [s for s in told if s.minor == DOWN_FROM]
-    held = len(newer) < len(told) or all(s.downgrade_minor == DOWN_TO for s in newer)
-    stored = all(s.storage_minor == DOWN_TO for s in newer)
+    told, below = statuses(snapshot), STEPS_DOWN[ran]
+    newer = [s for s in told if s.minor == ran]
+    held = len(newer) < len(told) or all(s.downgrade_minor == below for s in newer)
+    stored = all(s.storage_minor == below for s in newer)
     return bool(told) and all_answer(snapshot) and held and stored
 
 
@@ -155,20 +159,15 @@ def find_obstacle(snapshot: Snapshot, spec: EtcdClusterSpec) -> Obstacle | None:
     lowest, highest = min(seen), max(seen)
     if spec.minor > lowest[:2] and (refused := _refuse_upgrade(spec, lowest)):
         return Obstacle(refused)
-    if spec.minor < highest[:2] and (spec.minor, highest[:2]) != (DOWN_TO, DOWN_FROM):
-        ran = Version.of(highest)
-        return Obstacle(
-            f"spec.version {spec.version} is older than {ran}, which members run, and etcd cannot "
-            f"go back from there: keep {ran} or a later one."
-        )
+    if spec.minor < highest[:2] and (refused := _refuse_downgrade(spec, highest)):
+        return Obstacle(refused)
     if template and template[:2] == spec.minor:
         return None  # it was found possible before, and is under way
-    if spec.minor < highest[:2] and not is_readable(snapshot):
-        return Obstacle("etcd makes every disk readable by 3.5", preparable=True)
+    if spec.minor < highest[:2] and not is_readable(snapshot, highest[:2]):
+        below = Version.name_minor(spec.minor)
+        return Obstacle(f"etcd makes every disk readable by {below}", spec.minor)
     if lowest[:2] < FORGETFUL <= spec.minor and not _is_log_new(snapshot, record):
-        return Obstacle(
-            "etcd writes snapshots, for 3.7 cannot read what 3.5 has logged", preparable=True
-        )
+        return Obstacle("etcd writes snapshots, for 3.7 cannot read what 3.5 has logged", FORGOTTEN)
     return None
 
 
@@ -187,15 +186,24 @@ def _refuse_upgrade(spec: EtcdClusterSpec, lowest: Release) -> str | None:
     return None
 
 
+def _refuse_downgrade(spec: EtcdClusterSpec, highest: Release) -> str | None:
+    ran, below = Version.of(highest), STEPS_DOWN.get(highest[:2])
+    if below == spec.minor:
+        return None
+    older = f"spec.version {spec.version} is older than {ran}, which members run, and etcd"
+    if below is None:
+        return f"{older} cannot go back there: keep {ran} or a later one."
+    step = Version.name_minor(below)
+    return f"{older} goes back one minor version at a time: downgrade to {step} first."
+
+
 def _is_log_new(snapshot: Snapshot, record: Record | None) -> bool:
     """Whether no entry of 3.5 is left, and nothing of what that took."""
     told = statuses(snapshot)
     settled = all(
-        not s.downgrade_target and s.storage_minor == DOWN_FROM
-        for s in told
-        if s.minor == DOWN_FROM
+        not s.downgrade_target and s.storage_minor == BETWEEN for s in told if s.minor == BETWEEN
     )
-    return record is not None and record.log >= DOWN_FROM and settled and all_answer(snapshot)
+    return record is not None and record.log >= BETWEEN and settled and all_answer(snapshot)
 
 
 def find_version_before(snapshot: Snapshot, spec: EtcdClusterSpec) -> Version | None:

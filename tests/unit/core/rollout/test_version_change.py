@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -22,83 +20,29 @@ from tests.builders.actions import Fires, Passes, briefs, flags
 from tests.builders.snapshots import (
     CLUSTER_ID,
     NOW,
-    answer,
     change_child,
     change_claim,
-    formed,
     outdated,
     settled,
     silent,
     with_learner,
     with_spec,
-    with_status,
     without_child,
 )
-
-OLD, MIDDLE, NEW = "3.5.35", "3.6.16", "3.7.3"
-
-
-def running(snapshot: Snapshot, *versions: str, target: str = "", stored: str = "") -> Snapshot:
-    """Members run these versions, and those of 3.6 on say how they store."""
-    probes = {
-        ordinal: answer(ordinal, version=version)
-        if version < "3.6"
-        else answer(
-            ordinal,
-            version=version,
-            storage_version=stored or f"{version[:3]}.0",
-            downgrade_target=target,
-        )
-        for ordinal, version in enumerate(versions)
-    }
-    return replace(snapshot, probes=probes)
-
-
-def at(version: str, **spec: Any) -> Snapshot:
-    """A healthy cluster of three that was formed with this version."""
-    return running(formed(3, version=version, **spec), *[version] * 3)
-
-
-def recorded(snapshot: Snapshot, text: str) -> Snapshot:
-    """The gate remembers this."""
-    gate = snapshot.children["ConfigMap", "db-config"]
-    body = copy.deepcopy(gate.body)
-    body["metadata"]["annotations"]["etcd.etcd.io/version"] = text
-    return change_child(snapshot, "ConfigMap", "db-config", body=body)
-
-
-def came_up(**spec: Any) -> Snapshot:
-    """A cluster that ran 3.5 and was upgraded to 3.6 a moment ago."""
-    return settled(recorded(at(MIDDLE, **spec), f"{OLD} 3.5"))
-
-
-def snapshotted() -> Snapshot:
-    """The same, on the way to 3.7, when it is recorded that every member wrote a snapshot."""
-    asked = with_spec(came_up(), version=NEW)
-    return settled(running(asked, *[MIDDLE] * 3, target="3.5.0", stored="3.5.0"))
-
-
-def stopped(version: str, record: str, wanted: str) -> Snapshot:
-    """A cluster that was stopped; then the spec asked for another version."""
-    asleep = settled(with_spec(at(version), size=0))
-    bare = replace(asleep, pods=(), probes={}, membership=None)
-    gone = recorded(with_status(bare, phase="Stopped", members=[]), record)
-    return with_spec(gone, version=wanted)
-
-
-def down(*, target: str = "", stored: str = "", version: str = OLD) -> Snapshot:
-    """A cluster of 3.6 that is to go back."""
-    asked = with_spec(at(MIDDLE), version=version)
-    return running(asked, *[MIDDLE] * 3, target=target, stored=stored)
-
-
-def images(snapshot: Snapshot) -> str:
-    """The image in the StatefulSet as it will be after this pass."""
-    applied = {a.kind: a.manifest for a in plan(snapshot).actions if isinstance(a, ApplyObject)}
-    live = snapshot.statefulset
-    made = applied.get("StatefulSet") or (live.body if live else {})
-    return str(made["spec"]["template"]["spec"]["containers"][0]["image"]).rpartition(":")[2]
-
+from tests.builders.versions import (
+    MIDDLE,
+    NEW,
+    OLD,
+    at,
+    came_up,
+    down,
+    down_from_new,
+    images,
+    recorded,
+    running,
+    snapshotted,
+    stopped,
+)
 
 READABLE = "etcd makes every disk readable by 3.5"
 SNAPSHOTS = "etcd writes snapshots, for 3.7 cannot read what 3.5 has logged"
@@ -133,12 +77,23 @@ FIRES = (
         flags("blocked"),
     ),
     Fires(
-        "back from 3.7",
+        "two minor versions down",
         refuse_version,
-        with_spec(at(NEW), version=MIDDLE),
+        with_spec(at(NEW), version=OLD),
         attention.VERSION_REFUSED,
-        "spec.version 3.6.16 is older than 3.7.3, which members run, and etcd cannot go back from "
-        "there: keep 3.7.3 or a later one.",
+        "spec.version 3.5.35 is older than 3.7.3, which members run, and etcd goes back one minor "
+        "version at a time: downgrade to 3.6 first.",
+        Phase.RUNNING,
+        (),
+        flags("blocked"),
+    ),
+    Fires(
+        "back from a version of which no step down is known",
+        refuse_version,
+        with_spec(at("3.8.0"), version=NEW),
+        attention.VERSION_REFUSED,
+        "spec.version 3.7.3 is older than 3.8.0, which members run, and etcd cannot go back there: "
+        "keep 3.8.0 or a later one.",
         Phase.RUNNING,
         (),
         flags("blocked"),
@@ -151,6 +106,33 @@ FIRES = (
         f"Preparing for v3.5.35: {READABLE}.",
         Phase.UPGRADING,
         ("downgrade to 3.5",),
+    ),
+    Fires(
+        "a downgrade from 3.7 begins in etcd",
+        prepare_version,
+        with_spec(at(NEW), version=MIDDLE),
+        routine.PREPARING_VERSION,
+        "Preparing for v3.6.16: etcd makes every disk readable by 3.6.",
+        Phase.UPGRADING,
+        ("downgrade to 3.6",),
+    ),
+    Fires(
+        "a downgrade that has just ended is in the way of the next",
+        prepare_version,
+        down(target="3.6.0"),
+        routine.ENDING_DOWNGRADE,
+        "Ending the downgrade: spec.version is 3.5.35.",
+        Phase.UPGRADING,
+        ("downgrade off",),
+    ),
+    Fires(
+        "the spec went back up before etcd ended its downgrade",
+        prepare_version,
+        running(with_spec(at(MIDDLE), version=NEW), *[MIDDLE] * 3, target="3.6.0"),
+        routine.ENDING_DOWNGRADE,
+        "Ending the downgrade: spec.version is 3.7.3.",
+        Phase.UPGRADING,
+        ("downgrade off",),
     ),
     Fires(
         "a downgrade waits for the disks",
@@ -227,6 +209,8 @@ PASSES = (
     Passes("a downgrade that etcd can do", refuse_version, down()),
     Passes("3.7 from a cluster that never ran 3.5", prepare_version, at(MIDDLE)),
     Passes("every disk is readable", prepare_version, down(target="3.5.0", stored="3.5.0")),
+    Passes("every disk of 3.7 is readable", prepare_version, down_from_new()),
+    Passes("a downgrade from 3.7 that is wanted", end_downgrade, down_from_new()),
     Passes("a downgrade that is wanted", end_downgrade, down(target="3.5.0", stored="3.5.0")),
     Passes("no downgrade", end_downgrade, at(MIDDLE)),
 )
@@ -254,6 +238,9 @@ def test_passes(row: Passes) -> None:
         (silent(down(target="3.5.0", stored="3.5.0"), 1), "v3.6.16"),
         (with_spec(came_up(), version=NEW), "v3.6.16"),
         (with_spec(at(MIDDLE), version=NEW), "v3.7.3"),
+        (with_spec(at(NEW), version=MIDDLE), "v3.7.3"),
+        (silent(down_from_new(), 1), "v3.7.3"),
+        (down_from_new(), "v3.6.16"),
         # Somebody deleted it meanwhile: nothing else knows what is kept.
         (without_child(with_spec(at(OLD), version=NEW), "StatefulSet", "db"), "v3.5.35"),
     ],
@@ -280,6 +267,9 @@ def test_a_roll_back_in_the_middle_of_an_upgrade() -> None:
     assert images(back) == "v3.5.35"
     last = running(half, MIDDLE, MIDDLE, MIDDLE, stored="3.5.0")
     assert images(with_spec(last, version=OLD)) == "v3.6.16", "etcd may be about to go up"
+    ahead = settled(with_spec(at(MIDDLE), version=NEW))
+    half = settled(running(outdated(ahead, 0, 1), MIDDLE, MIDDLE, NEW, stored="3.6.0"))
+    assert images(with_spec(half, version=MIDDLE)) == "v3.6.16"
 
 
 @pytest.mark.parametrize(
@@ -349,6 +339,8 @@ def test_without_answers_the_record_stays() -> None:
 
 def test_the_guard_begins_no_downgrade_that_etcd_could_not_carry_out() -> None:
     begin = SetDowngrade("3.5", CLUSTER_ID)
+    assert refuse(SetDowngrade("3.6", CLUSTER_ID), at(NEW)) is None
+    assert refuse(SetDowngrade("3.6", CLUSTER_ID), at(MIDDLE)) == "a member runs etcd 3.6.16"
     assert refuse(begin, down()) is None
     assert refuse(begin, silent(down(), 1)) == "a member is joining or does not answer"
     assert refuse(begin, at(NEW)) == "a member runs etcd 3.7.3"
