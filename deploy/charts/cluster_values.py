@@ -191,6 +191,29 @@ class RecoveryValues(ChartValues):
     pvc: Any = refused("name a claim in disasterRecovery.storage: {storageType: Local, local: …}")
 
 
+class TimingValues(ChartValues):
+    """Timings of a probe; the operator's where they are unset."""
+
+    enabled: Literal[True] = becomes(
+        default=True,
+        field="podTemplate",
+        text="Members always have probes: true is the only value.",
+    )
+    initial_delay_seconds: int | None = becomes(
+        None, "podTemplate.….initialDelaySeconds", "Seconds before the first try."
+    )
+    period_seconds: int | None = becomes(
+        None, "podTemplate.….periodSeconds", "Seconds between two tries."
+    )
+    timeout_seconds: int | None = becomes(
+        None, "podTemplate.….timeoutSeconds", "Seconds until a try has failed."
+    )
+    failure_threshold: int | None = becomes(
+        None, "podTemplate.….failureThreshold", "How many tries in a row have to fail."
+    )
+    success_threshold: Any = refused("one success is enough: remove it")
+
+
 class ClusterValues(ChartValues):
     """All values of the chart."""
 
@@ -233,6 +256,37 @@ class ClusterValues(ChartValues):
         [], "podTemplate.topologySpreadConstraints", "How members spread."
     )
     priority_class_name: str = becomes("", "podTemplate.priorityClassName", "PriorityClass.")
+    scheduler_name: str = becomes("", "podTemplate.schedulerName", "Scheduler of the Pods.")
+    runtime_class_name: str = becomes("", "podTemplate.runtimeClassName", "RuntimeClass.")
+    termination_grace_period_seconds: int | None = becomes(
+        None,
+        "podTemplate.terminationGracePeriodSeconds",
+        "Seconds that a member has to end; 30 if unset.",
+    )
+    host_aliases: list[Json] = becomes([], "podTemplate.hostAliases", "Lines of /etc/hosts.")
+    dns_policy: Literal["", "ClusterFirst", "None"] = becomes(
+        "", "podTemplate.dnsPolicy", "None with name servers in dnsConfig, or ClusterFirst."
+    )
+    dns_config: Json = becomes({}, "podTemplate.dnsConfig", "Settings of the resolver.")
+    extra_env_vars: list[Json] = becomes(
+        [], "podTemplate.env", "Variables of etcd's process; ETCD_… belong to etcdConfig."
+    )
+    extra_volumes: list[Json] = becomes(
+        [], "podTemplate.volumes", "Additional volumes: configMap, secret, emptyDir, csi, …"
+    )
+    extra_volume_mounts: list[Json] = becomes(
+        [], "podTemplate.volumeMounts", "Mounts of these volumes in etcd's container."
+    )
+    init_containers: list[Json] = becomes(
+        [], "podTemplate.initContainers", "Containers that run before etcd."
+    )
+    sidecars: list[Json] = becomes([], "podTemplate.containers", "Containers beside etcd.")
+    liveness_probe: TimingValues = Field(
+        TimingValues(), description="Timings of etcd's liveness probe."
+    )
+    readiness_probe: TimingValues = Field(
+        TimingValues(), description="Timings of etcd's readiness probe."
+    )
     pod_security_context: Json = becomes(
         {}, "podTemplate.securityContext", "Fields in place of the restricted defaults."
     )
@@ -252,17 +306,11 @@ class ClusterValues(ChartValues):
     diagnostic_mode: Any = refused("remove it, and see docs/how-to/troubleshoot.md")
     existing_configmap: Any = refused("set options of etcd in etcdConfig")
     extra_deploy: Any = refused("apply other objects by themselves")
-    extra_env_vars: Any = refused("set ETCD_QUOTA_BACKEND_BYTES and others in etcdConfig")
     extra_env_vars_cm: Any = refused("set options of etcd in etcdConfig", alias="extraEnvVarsCM")
     extra_env_vars_secret: Any = refused("set options of etcd in etcdConfig")
-    extra_volume_mounts: Any = refused("members have no further volumes: remove it")
-    extra_volumes: Any = refused("members have no further volumes: remove it")
-    host_aliases: Any = refused("remove it")
-    init_containers: Any = refused("members have no further containers: remove it")
     initial_cluster_state: Any = refused("the operator decides it: remove it")
     initial_cluster_token: Any = refused("the operator decides it: remove it")
     lifecycle_hooks: Any = refused("the operator adds and removes members: remove it")
-    liveness_probe: Any = refused("the operator sets the probes: remove it")
     max_procs: Any = refused("set resources")
     metrics: Any = refused("members serve metrics on port 2381: docs/monitoring.md has monitors")
     name_override: Any = refused("use fullnameOverride")
@@ -272,15 +320,11 @@ class ClusterValues(ChartValues):
     pod_anti_affinity_preset: Any = refused("members prefer different nodes; set affinity for more")
     pod_management_policy: Any = refused("the operator orders the members: remove it")
     pre_upgrade_job: Any = refused("the operator changes the membership: remove it")
-    readiness_probe: Any = refused("the operator sets the probes: remove it")
     remove_member_on_container_termination: Any = refused("members leave only by replicaCount")
     resources_preset: Any = refused("use resources")
-    scheduler_name: Any = refused("remove it")
     service: Any = refused("clients use the Service NAME-client; make another one beside it")
     service_account: Any = refused("members need no rights: remove it")
-    sidecars: Any = refused("members have no further containers: remove it")
     start_from_snapshot: Any = refused("make an EtcdRestore: docs/how-to/restore.md")
     startup_probe: Any = refused("the operator sets the probes: remove it")
-    termination_grace_period_seconds: Any = refused("the operator sets it: remove it")
     update_strategy: Any = refused("the operator rolls the members, the leader last: remove it")
     volume_permissions: Any = refused("disks belong to the group of the Pods: remove it")

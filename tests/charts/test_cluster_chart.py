@@ -109,6 +109,32 @@ def test_the_release_names_a_cluster_of_three_that_keeps_its_disks() -> None:
         ({"podLabels": {"a": "b"}}, "podTemplate.labels", {"a": "b"}),
         ({"nodeSelector": {"a": "b"}}, "podTemplate.nodeSelector", {"a": "b"}),
         ({"image": {"pullSecrets": ["s"]}}, "podTemplate.imagePullSecrets", [{"name": "s"}]),
+        ({"schedulerName": "batch"}, "podTemplate.schedulerName", "batch"),
+        ({"terminationGracePeriodSeconds": 60}, "podTemplate.terminationGracePeriodSeconds", 60),
+        ({"extraEnvVars": [{"name": "GOGC"}]}, "podTemplate.env", [{"name": "GOGC"}]),
+        (
+            {"extraVolumes": [{"name": "a", "emptyDir": {}}]},
+            "podTemplate.volumes",
+            [{"name": "a", "emptyDir": {}}],
+        ),
+        (
+            {
+                "extraVolumes": [{"name": "a", "emptyDir": {}}],
+                "extraVolumeMounts": [{"name": "a", "mountPath": "/a"}],
+            },
+            "podTemplate.volumeMounts",
+            [{"name": "a", "mountPath": "/a"}],
+        ),
+        (
+            {"sidecars": [{"name": "a", "image": "b"}]},
+            "podTemplate.containers",
+            [{"name": "a", "image": "b"}],
+        ),
+        (
+            {"livenessProbe": {"enabled": True, "failureThreshold": 90}},
+            "podTemplate.livenessProbe",
+            {"failureThreshold": 90},
+        ),
         ({"commonLabels": {"team": "x"}}, "inheritedMetadata.labels", {"team": "x"}),
         (
             {"autoCompactionRetention": "2h", "etcdConfig": {"quotaBackendBytes": 4294967296}},

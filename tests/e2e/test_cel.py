@@ -64,6 +64,8 @@ CHANGES: Final[list[tuple[Json, Json, str | None]]] = [
         "metricsTLSEnabled uses the certificates for clients",
     ),
 ]
+_VOLUME: Final[Json] = {"volumes": [{"name": "a", "emptyDir": {}}]}
+_BESIDE: Final[Json] = {"name": "beside", "image": "a:1"}
 # A new spec, and what is said against it; None: nothing.
 SPECS: Final[list[tuple[Json, str | None]]] = [
     *(
@@ -99,6 +101,52 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
         )
     ),
     ({"storage": {"volumeClaimTemplate": {"spec": {"volumeName": "", "selector": {}}}}}, None),
+    *(
+        ({"podTemplate": template}, said)
+        for template, said in (
+            ({"env": [{"name": "ETCD_NAME", "value": "x"}]}, "set by the operator itself"),
+            ({"env": [{"name": "A"}, {"name": "A"}]}, "Duplicate value"),
+            ({"env": [{"name": "A", "value": "b", "valueFrom": {}}]}, "remove one of them"),
+            ({"env": [{"name": "ETCDCTL_API", "value": "3"}]}, None),
+            ({"volumes": [{"name": "data", "emptyDir": {}}]}, "the operator's own volumes"),
+            ({"volumes": [{"name": "a"}]}, "a volume has one source"),
+            ({"volumes": [{"name": "a", "emptyDir": {}, "secret": {}}]}, "has one source"),
+            ({"volumeMounts": [{"name": "a", "mountPath": "/a"}]}, "mount no such volume"),
+            *(
+                ({**_VOLUME, "volumeMounts": [{"name": "a", "mountPath": path}]}, said)
+                for path, said in (
+                    ("/", "paths of the member itself"),
+                    ("/var/lib", "paths of the member itself"),
+                    ("/etc/etcd/", "paths of the member itself"),
+                    ("/usr/local/bin/x", "paths of the member itself"),
+                    ("/a/../etc", "use an absolute path"),
+                    ("/var/lib/etcd-backup", None),
+                )
+            ),
+            ({"containers": [{"name": "etcd", "image": "a"}]}, "is the member itself"),
+            (
+                {"containers": [_BESIDE], "initContainers": [_BESIDE]},
+                "containers and initContainers have the same name",
+            ),
+            (
+                {"containers": [{**_BESIDE, "ports": [{"containerPort": 2380}]}]},
+                "are ports of etcd",
+            ),
+            (
+                {
+                    "containers": [
+                        {**_BESIDE, "volumeMounts": [{"name": "data", "mountPath": "/d"}]}
+                    ]
+                },
+                "mount no such volume",
+            ),
+            ({"dnsPolicy": "None"}, "needs name servers"),
+            ({"dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.0.0.10", "fd00::1"]}}, None),
+            ({"hostAliases": [{"ip": "x", "hostnames": ["a"]}]}, "not an IP address"),
+            ({"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a.b"]}]}, None),
+            ({"livenessProbe": {"failureThreshold": 2}}, "raise periodSeconds or failureThreshold"),
+        )
+    ),
 ]
 
 

@@ -105,6 +105,14 @@ REFUSED: Final[dict[str, tuple[Any, ...]]] = {
     "spec.image": ("etcd", "etcd:", "e tcd:1", "etcd@sha256:12", "quay.io/coreos/etcd:v3.6.16"),
     "spec.recovery.memberReplacementDelay": (NONSENSE, "9999ms", "1d", "10"),
     "spec.storage.size": (NONSENSE, "0", "-1Gi"),
+    "spec.podTemplate.env": ([{"name": "ETCD_NAME", "value": "x"}], [{"name": "A"}, {"name": "A"}]),
+    "spec.podTemplate.volumes": ([{"name": "data", "emptyDir": {}}], [{"name": "a"}]),
+    "spec.podTemplate.volumeMounts": ([{"name": "absent", "mountPath": "/a"}],),
+    "spec.podTemplate.containers": ([{"name": "etcd", "image": "a"}],),
+    "spec.podTemplate.initContainers": ([{"name": "etcd", "image": "a"}],),
+    "spec.podTemplate.hostAliases": ([{"ip": NONSENSE}],),
+    "spec.podTemplate.dnsPolicy": ("None", "Default"),
+    "spec.podTemplate.dnsConfig.nameservers": ([NONSENSE],),
 }
 
 

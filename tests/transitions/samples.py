@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+_NAME_FILE: Final = {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}
 # Valid values of properties whose type says too little.
 SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
     "spec.size": (3,),
@@ -31,6 +32,30 @@ SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
     "spec.podTemplate.imagePullSecrets": ([{"name": "absent"}],),
     "spec.podTemplate.serviceAccountName": ("default",),
     "spec.podTemplate.securityContext": ({"supplementalGroups": [1234]},),
+    "spec.podTemplate.schedulerName": ("default-scheduler",),
+    "spec.podTemplate.terminationGracePeriodSeconds": (20,),
+    "spec.podTemplate.hostAliases": ([{"ip": "10.9.9.9", "hostnames": ["registry.example"]}],),
+    "spec.podTemplate.dnsConfig.searches": (["example.com"],),
+    "spec.podTemplate.dnsConfig.options": ([{"name": "ndots", "value": "3"}],),
+    "spec.podTemplate.env": (
+        [{"name": "GOGC", "value": "80"}],
+        [
+            {
+                "name": "GOMEMLIMIT",
+                "valueFrom": {
+                    "resourceFieldRef": {"containerName": "etcd", "resource": "limits.memory"}
+                },
+            }
+        ],
+    ),
+    "spec.podTemplate.volumes": (
+        [
+            {"name": "scratch", "emptyDir": {}},
+            {"name": "names", "downwardAPI": {"items": [_NAME_FILE]}},
+        ],
+    ),
+    "spec.podTemplate.livenessProbe.failureThreshold": (90,),
+    "spec.podTemplate.readinessProbe.timeoutSeconds": (5,),
     "spec.inheritedMetadata.labels": ({"team": "a"}, {"team": "b", "example.com/cost": "4"}),
     "spec.inheritedMetadata.annotations": ({"example.com/note": "a note, of any form"},),
     "spec.security.networkPolicy.clientFrom": (
@@ -60,6 +85,9 @@ NO_BOUNDS: Final = (
     "spec.etcdConfig.heartbeatInterval",
     "spec.etcdConfig.electionTimeout",
     "spec.etcdConfig.maxRequestBytes",
+    "spec.podTemplate.terminationGracePeriodSeconds",
+    "spec.podTemplate.livenessProbe.failureThreshold",
+    "spec.podTemplate.readinessProbe.timeoutSeconds",
 )
 # Properties that are shown elsewhere, or that cannot change: each with the reason.
 LEFT_OUT: Final = {
@@ -71,5 +99,19 @@ LEFT_OUT: Final = {
     "spec.recovery.quorumLoss": "its fields go together; shown in test_quorum_loss",
     "spec.storage.storageClassName": "fixed once formed; shown in test_bad_input",
     "spec.maintenance.defragmentation.window": "two fields that need each other",
+    "spec.podTemplate.runtimeClassName": "needs a RuntimeClass; rendered in unit tests",
+    "spec.podTemplate.dnsPolicy": "None needs name servers; shown in test_pod_fields",
+    "spec.podTemplate.dnsConfig.nameservers": "has to answer; shown in test_pod_fields",
+    "spec.podTemplate.volumeMounts": "mounts a volume that is given; shown in test_pod_fields",
+    "spec.podTemplate.initContainers": "shown in test_pod_fields",
+    "spec.podTemplate.containers": "shown in test_pod_fields",
+    **{
+        f"spec.podTemplate.{probe}.{timing}": "as the one timing of each probe that is changed"
+        for probe, timings in (
+            ("livenessProbe", ("initialDelaySeconds", "periodSeconds", "timeoutSeconds")),
+            ("readinessProbe", ("initialDelaySeconds", "periodSeconds", "failureThreshold")),
+        )
+        for timing in timings
+    },
     "spec.storage.volumeClaimTemplate": "fixed once the StatefulSet exists",
 }

@@ -20,10 +20,10 @@ from etcd_operator.api.maintenance import Maintenance, Precautions, Recovery
 from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.model import Model
 from etcd_operator.api.network import NetworkRules
+from etcd_operator.api.pod_template import PodTemplate
 from etcd_operator.api.release import Minor, Release, Version
 from etcd_operator.api.resources import Resources
 from etcd_operator.api.security import Auth, Security, User
-from etcd_operator.json_types import Json
 
 GROUP: Final = "etcd.etcd.io"
 VERSION: Final = "v1alpha1"
@@ -48,38 +48,6 @@ class Phase(StrEnum):
     DELETING = "Deleting"
     STOPPED = "Stopped"
     RESTORING = "Restoring"
-
-
-class PodTemplate(Model):
-    """Additions to the members' Pods."""
-
-    labels: Mapping[str, str] | None = Field(None, description="Additional labels for the Pods.")
-    annotations: Mapping[str, str] | None = Field(None, description="Annotations for the Pods.")
-    node_selector: Mapping[str, str] | None = Field(
-        None, description="Labels a node must have to run a member."
-    )
-    tolerations: tuple[Json, ...] | None = Field(
-        None, max_length=64, description="Taints that the Pods tolerate."
-    )
-    affinity: Json | None = Field(
-        None,
-        description="Affinity of the Pods; if unset, members prefer to be on different nodes.",
-    )
-    topology_spread_constraints: tuple[Json, ...] | None = Field(
-        None, max_length=16, description="How members spread over zones and nodes."
-    )
-    priority_class_name: str | None = Field(
-        None, max_length=253, description="PriorityClass of the Pods."
-    )
-    image_pull_secrets: tuple[Json, ...] | None = Field(
-        None, max_length=16, description="Secrets for pulling the image."
-    )
-    service_account_name: str | None = Field(
-        None, max_length=253, description="ServiceAccount of the Pods; no token is mounted."
-    )
-    security_context: Json | None = Field(
-        None, description="Pod security context; given fields replace the restricted defaults."
-    )
 
 
 class EtcdConfig(Model):

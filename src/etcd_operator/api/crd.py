@@ -16,6 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from etcd_operator.api import backup, restore
 from etcd_operator.api.cel.backup import BACKUP_RULES, RESTORE_RULES
 from etcd_operator.api.cel.cluster import CEL_RULES
+from etcd_operator.api.cel.pod_template import name_keyed_lists
 from etcd_operator.api.cluster import (
     GROUP,
     KIND,
@@ -87,7 +88,11 @@ CLUSTER: Final = Definition(
     spec=EtcdClusterSpec,
     status=EtcdClusterStatus,
     rules=CEL_RULES,
-    map_lists={"status.conditions": "type", "status.members": "name"},
+    map_lists={
+        "status.conditions": "type",
+        "status.members": "name",
+        **name_keyed_lists("spec.podTemplate"),
+    },
     subresources={
         "status": {},
         "scale": {

@@ -17,6 +17,7 @@ from etcd_operator.api.etcd_settings import check_retention, check_settings
 from etcd_operator.api.image import IMAGE_REMEDY, Image
 from etcd_operator.api.metadata import check_metadata
 from etcd_operator.api.network import check_network
+from etcd_operator.api.pod_checks import check_host_aliases, check_pod_template
 from etcd_operator.api.quantity import Quantity, read_quantity
 from etcd_operator.api.release import Version
 from etcd_operator.api.resources import check_resources
@@ -48,7 +49,16 @@ class Problem:
 def find_problems(cluster: EtcdCluster) -> tuple[Problem, ...]:
     """Return everything that is wrong with the cluster's name and spec."""
     flaws = tuple(Problem("spec", flaw) for flaw in cluster.flaws)
-    return (*flaws, *_check_name(cluster.name), *_check_spec(cluster.spec))
+    spec = cluster.spec
+    return (*flaws, *_check_name(cluster.name), *_check_spec(spec), *_check_pods(cluster))
+
+
+def _check_pods(cluster: EtcdCluster) -> Iterator[Problem]:
+    template = cluster.spec.pod_template
+    if template is None:
+        return
+    yield from (Problem(*flaw) for flaw in check_pod_template(template))
+    yield from (Problem(*flaw) for flaw in check_host_aliases(template, cluster.name))
 
 
 def _check_name(name: str) -> Iterator[Problem]:

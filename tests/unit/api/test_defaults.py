@@ -9,7 +9,7 @@ import pytest
 from etcd_operator.api.cluster import GROUP, KIND, PLURAL, VERSION, EtcdClusterSpec, Phase
 from etcd_operator.api.release import Version
 from etcd_operator.api.security import Tls
-from etcd_operator.core.objects.statefulset import DEFAULT_RESOURCES, render_resources
+from etcd_operator.core.objects.resources import DEFAULT_RESOURCES, render_resources
 from local.programs import etcd_versions
 
 DEFAULTS: dict[str, Any] = {

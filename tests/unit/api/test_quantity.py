@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from etcd_operator.api.quantity import Quantity, read_quantity
 from etcd_operator.api.resources import Resources
-from etcd_operator.core.objects.statefulset import render_resources
+from etcd_operator.core.objects.resources import render_resources
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from etcd_operator.core.objects.resources import DEFAULT_RESOURCES, render_resources
 from etcd_operator.core.objects.security_context import NON_ROOT
-from etcd_operator.core.objects.statefulset import DEFAULT_RESOURCES, render_resources
 from tests.perf.manifests import build_floor, build_floor_service, build_ours
 
 

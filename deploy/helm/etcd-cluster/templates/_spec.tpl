@@ -70,10 +70,20 @@ security:
 {{- end }}
 
 {{- define "etcd-cluster.podTemplate" -}}
-{{- $names := dict "podLabels" "labels" "podAnnotations" "annotations" "podSecurityContext" "securityContext" }}
-{{- range $name := list "podLabels" "podAnnotations" "podSecurityContext" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" }}
+{{- $names := dict "podLabels" "labels" "podAnnotations" "annotations" "podSecurityContext" "securityContext" "extraEnvVars" "env" "extraVolumes" "volumes" "extraVolumeMounts" "volumeMounts" "sidecars" "containers" }}
+{{- range $name := list "podLabels" "podAnnotations" "podSecurityContext" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "schedulerName" "runtimeClassName" "terminationGracePeriodSeconds" "hostAliases" "dnsPolicy" "dnsConfig" "extraEnvVars" "extraVolumes" "extraVolumeMounts" "initContainers" "sidecars" }}
 {{- with get $.Values $name }}
 {{ get $names $name | default $name }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- range $name := list "livenessProbe" "readinessProbe" }}
+{{- $timings := dict }}
+{{- range $key, $value := omit (get $.Values $name) "enabled" "successThreshold" }}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $timings $key $value }}{{ end }}
+{{- end }}
+{{- with $timings }}
+{{ $name }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}

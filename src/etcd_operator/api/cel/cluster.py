@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from etcd_operator.api.cel.pod_template import pod_template_rules
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
 from etcd_operator.api.duration import DURATION_FORM
 from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
@@ -17,7 +18,6 @@ from etcd_operator.api.image import IMAGE_FORM, IMAGE_REMEDY, TAGGED_VERSION
 from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.release import SAFE_FOR_36, STEPS_DOWN, Version
 from etcd_operator.api.validation import (
-    ANNOTATION_REPLACE,
     NAME_FORM,
     NAME_LENGTH,
     SOURCE_REMEDY,
@@ -275,12 +275,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             _say("'delay ' + self", "not possible: use 10s or more, such as 5m"),
         )
     ],
-    "spec.podTemplate.annotations": [
-        _rule(
-            f"!('{ANNOTATION_REPLACE}' in self)",
-            f"{ANNOTATION_REPLACE} here would replace every member again and again: remove it",
-        )
-    ],
+    **pod_template_rules("spec.podTemplate"),
     **metadata_rules("spec.inheritedMetadata"),
     "spec.maintenance.defragmentation.minimumSize": [
         _rule(

@@ -97,6 +97,8 @@ def _observe_identity(metadata: Json) -> Json:
 
 def _is_forced(spec: Json) -> bool:
     for container in spec.get("containers") or ():
+        if container.get("name") != "etcd":
+            continue
         if any(str(word).endswith(f"{FORCED}.yaml") for word in container.get("args") or ()):
             return True
     return False

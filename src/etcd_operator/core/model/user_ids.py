@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from etcd_operator.api.cluster import EtcdCluster, PodTemplate
+from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.api.pod_template import PodTemplate
 
 IDS: Final = ("runAsUser", "runAsGroup", "fsGroup")
 

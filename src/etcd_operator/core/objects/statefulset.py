@@ -6,10 +6,14 @@ and annotations, so neither scaling nor annotating ever rolls a member.
 
 from __future__ import annotations
 
-from typing import Final
-
-from etcd_operator.api.cluster import EtcdClusterSpec, PodTemplate
-from etcd_operator.api.resources import Resources
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.pod_template import (
+    LIVENESS_FAILURES,
+    LIVENESS_PERIOD,
+    OWN_CONTAINER,
+    OWN_VARIABLE,
+    PodTemplate,
+)
 from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import (
@@ -31,6 +35,13 @@ from etcd_operator.core.model.naming import (
 from etcd_operator.core.objects.etcd_config import DATA_MOUNT, name_metrics_ports, render_tuning
 from etcd_operator.core.objects.metadata import build_object, fingerprint
 from etcd_operator.core.objects.operator_upgrade import record_template
+from etcd_operator.core.objects.pod_additions import (
+    render_all,
+    render_containers,
+    render_placement,
+    render_timings,
+)
+from etcd_operator.core.objects.resources import find_resources, render_resources
 from etcd_operator.core.objects.security_context import render_security_context
 from etcd_operator.core.objects.tls import CONFIG_MOUNT, render_mounts, render_volumes
 from etcd_operator.core.quorum_loss.record import Stage
@@ -44,12 +55,6 @@ READINESS_PATH = "/health?exclude=NOSPACE"
 # Fields of the spec that the template is made of.
 _IN_TEMPLATE = frozenset(
     {"version", "repository", "image", "podTemplate", "resources", "etcdConfig"}
-)
-DEFAULT_RESOURCES: Final = Resources.model_validate(
-    {
-        "requests": {"cpu": "100m", "memory": "128Mi"},
-        "limits": {"cpu": "1", "memory": "1Gi"},
-    }
 )
 
 
@@ -201,14 +206,19 @@ def _pod_spec(spec: EtcdClusterSpec, naming: Naming, wishes: PodTemplate) -> Jso
         # Named also where nobody asks for one: Kubernetes would put one that was removed back from
         # the field's older name, `serviceAccount`, which it fills in itself.
         "serviceAccountName": wishes.service_account_name or "default",
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "terminationGracePeriodSeconds": (wishes.termination_grace_period_seconds or GRACE_SECONDS),
         "securityContext": render_security_context(wishes.security_context),
         "affinity": dict(wishes.affinity) if wishes.affinity else _spread_over_nodes(naming),
-        "containers": [_etcd_container(spec, naming)],
+        "containers": [
+            _etcd_container(spec, naming, wishes),
+            *render_containers(wishes.containers),
+        ],
         "volumes": [
             {"name": "config", "configMap": {"name": naming.config_map}},
             *render_volumes(spec, naming),
+            *render_all(wishes.volumes),
         ],
+        **render_placement(wishes),
     }
     optional = {
         "nodeSelector": dict(wishes.node_selector or {}),
@@ -216,6 +226,7 @@ def _pod_spec(spec: EtcdClusterSpec, naming: Naming, wishes: PodTemplate) -> Jso
         "topologySpreadConstraints": list(wishes.topology_spread_constraints or ()),
         "priorityClassName": wishes.priority_class_name,
         "imagePullSecrets": list(wishes.image_pull_secrets or ()),
+        "initContainers": render_containers(wishes.init_containers),
     }
     pod.update({key: value for key, value in optional.items() if value})
     return pod
@@ -230,14 +241,17 @@ def _spread_over_nodes(naming: Naming) -> Json:
     return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
 
 
-def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
+def _etcd_container(spec: EtcdClusterSpec, naming: Naming, wishes: PodTemplate) -> Json:
     return {
-        "name": "etcd",
+        "name": OWN_CONTAINER,
         "image": str(spec.etcd_image),
         "imagePullPolicy": "IfNotPresent",
         "command": ["/usr/local/bin/etcd"],
         "args": [f"--config-file={CONFIG_MOUNT}/$(POD_NAME).yaml"],
-        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "env": [
+            {"name": OWN_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+            *render_all(wishes.env),
+        ],
         "ports": [
             {"name": "client", "containerPort": CLIENT_PORT, "protocol": "TCP"},
             {"name": "peer", "containerPort": PEER_PORT, "protocol": "TCP"},
@@ -249,7 +263,7 @@ def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
         "resources": render_resources(find_resources(spec)),
         # The last lines of a member that failed say why; status repeats them.
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        **_probes(spec),
+        **_probes(spec, wishes),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -259,28 +273,12 @@ def _etcd_container(spec: EtcdClusterSpec, naming: Naming) -> Json:
             {"name": "data", "mountPath": DATA_MOUNT},
             {"name": "config", "mountPath": CONFIG_MOUNT, "readOnly": True},
             *render_mounts(spec, naming),
+            *render_all(wishes.volume_mounts),
         ],
     }
 
 
-def find_resources(spec: EtcdClusterSpec) -> Resources:
-    """Return the compute resources of a member: those of the spec, if it names any."""
-    wanted = spec.resources
-    named = wanted is not None and (wanted.requests or wanted.limits)
-    return wanted if wanted and named else DEFAULT_RESOURCES
-
-
-def render_resources(resources: Resources) -> Json:
-    """Render the compute resources of a container."""
-    chosen = {"requests": resources.requests, "limits": resources.limits}
-    return {
-        key: {name: str(amount) for name, amount in amounts.items()}
-        for key, amounts in chosen.items()
-        if amounts
-    }
-
-
-def _probes(spec: EtcdClusterSpec) -> Json:
+def _probes(spec: EtcdClusterSpec, wishes: PodTemplate) -> Json:
     """Readiness asks for a linearizable read, liveness never for a quorum.
 
     /livez exists since 3.5.11; before that an open port has to do: restarting members because the
@@ -302,15 +300,17 @@ def _probes(spec: EtcdClusterSpec) -> Json:
     return {
         "livenessProbe": {
             **(alive if modern else _open_port()),
-            "periodSeconds": 10,
+            "periodSeconds": LIVENESS_PERIOD,
             "timeoutSeconds": 5,
-            "failureThreshold": 60,
+            "failureThreshold": LIVENESS_FAILURES,
+            **render_timings(wishes.liveness_probe),
         },
         "readinessProbe": {
             **ready,
             "periodSeconds": 1,
             "timeoutSeconds": 3,
             "failureThreshold": 2,
+            **render_timings(wishes.readiness_probe),
         },
     }
 

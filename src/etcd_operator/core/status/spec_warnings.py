@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.objects.statefulset import find_resources
+from etcd_operator.core.objects.resources import find_resources
 from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.reasons.reason import Reason
 

@@ -10,7 +10,7 @@ import pytest
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.model.user_ids import leave_out_user_ids
-from etcd_operator.core.objects.statefulset import find_resources, render_resources
+from etcd_operator.core.objects.resources import find_resources, render_resources
 from etcd_operator.core.tasks.backup import backup_planner as backup_planner
 from etcd_operator.core.tasks.restore import restore_planner as restore_planner
 from etcd_operator.json_types import Json
@@ -190,6 +190,19 @@ def test_a_job_has_settings_of_its_own() -> None:
     for container in containers_of(job).values():
         assert container["resources"] == {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}}
     assert pod_of(restore_jobs({}, affinity={})[0]).get("affinity", {}) == {}
+
+
+def test_jobs_are_placed_and_look_up_names_as_members_do() -> None:
+    alike = {
+        "schedulerName": "batch",
+        "runtimeClassName": "kata",
+        "hostAliases": [{"ip": "10.0.0.3", "hostnames": ["s3.example"]}],
+        "dnsConfig": {"searches": ["example.com"]},
+    }
+    beside = {"containers": [{"name": "proxy", "image": "proxy:1"}], "env": [{"name": "GOGC"}]}
+    pod = pod_of(backup_job({"podTemplate": {**alike, **beside}}))
+    assert pod.items() >= alike.items()
+    assert "proxy" not in [container["name"] for container in pod["containers"]]
 
 
 @pytest.mark.parametrize(

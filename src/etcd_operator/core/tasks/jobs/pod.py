@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from etcd_operator.api.cluster import EtcdClusterSpec, PodTemplate
+from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.job_template import JobTemplate
 from etcd_operator.api.metadata import InheritedMetadata, is_reserved
+from etcd_operator.api.pod_template import PodTemplate
 from etcd_operator.api.quantity import Quantity
 from etcd_operator.api.resources import Resources
 from etcd_operator.core.model.naming import LABEL_MANAGED_BY, MANAGED_BY
+from etcd_operator.core.objects.pod_additions import render_placement as render_pod_placement
+from etcd_operator.core.objects.resources import find_resources, render_resources
 from etcd_operator.core.objects.security_context import render_security_context
-from etcd_operator.core.objects.statefulset import find_resources, render_resources
 from etcd_operator.json_types import Json
 
 # A stream goes through our own steps in pieces, whatever the size of the database.
@@ -46,7 +48,8 @@ def render_placement(spec: EtcdClusterSpec, template: JobTemplate) -> Json:
         ),
     }
     context = render_security_context(members.security_context, template.security_context)
-    return {"securityContext": context, **{key: value for key, value in fields.items() if value}}
+    placed = {key: value for key, value in fields.items() if value}
+    return {"securityContext": context, **placed, **render_pod_placement(members)}
 
 
 def _first(ours: Any, theirs: Any) -> Any:

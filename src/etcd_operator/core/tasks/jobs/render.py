@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupSpec
-from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec, PodTemplate
+from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
 from etcd_operator.api.job_template import JobTemplate
+from etcd_operator.api.pod_template import PodTemplate
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.objects.etcd_config import DATA_DIRECTORY, DATA_MOUNT
