@@ -74,6 +74,8 @@ RULES: Final[list[Json]] = [
     {"apiGroups": [GROUP], "resources": [f"{PLURAL}/status"], "verbs": ["patch"]},
     # Needed to own objects where the API server enforces blockOwnerDeletion.
     {"apiGroups": [GROUP], "resources": [f"{PLURAL}/finalizers"], "verbs": ["update"]},
+    # Whether the client Service has let go of a member that is about to be stopped.
+    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list"]},
     # Whether the node of a member that does not come up is gone; asked only about such members.
     {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]},
     {

@@ -59,9 +59,10 @@ def raw_cluster(spec: Json | None = None, **metadata: Any) -> Json:
 
 
 def new(size: int = 3, **spec: Any) -> Snapshot:
-    """An EtcdCluster that the operator has taken charge of; nothing else exists."""
+    """An EtcdCluster that the operator has taken charge of; nothing else exists, nor any client."""
     cluster = parse_cluster(raw_cluster({"size": size, **spec}))
-    return Snapshot(cluster=cluster, naming=NAMING, now=NOW, unlabelled_claims=())
+    away = frozenset(f"pod-{o}" for o in range(9))
+    return Snapshot(cluster, NAMING, NOW, unlabelled_claims=(), out_of_service=away)
 
 
 def restoring(size: int = 3, *, filled: bool = False, by: str = "r") -> Snapshot:

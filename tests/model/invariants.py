@@ -34,7 +34,7 @@ from etcd_operator.simulation.world import (
     State,
     put,
 )
-from tests.model import agreement, approvals, strangers
+from tests.model import agreement, approvals, clients, strangers
 
 Judgement = Callable[[State, State, JudgedAction, Planned, Specs], str | None]
 
@@ -387,6 +387,7 @@ _JUDGEMENTS: Final[tuple[Judgement, ...]] = (
     _promotes_one_at_a_time,
     _leaves_nothing,
     _grows_around_members,
+    clients.ends_nobody_with_clients,
     agreement.keeps_agreement,
     agreement.counts_on_the_right,
     agreement.replaces_one_known_to_be_wrong,

@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.model.mutants_access import ACCESS
 from tests.model.mutants_certificates import CERTIFICATES
+from tests.model.mutants_clients import CLIENTS
 from tests.model.mutants_correcting import CORRECTION
 from tests.model.mutants_deletions import DELETIONS
 from tests.model.mutants_guards import GUARDS
@@ -238,6 +239,7 @@ MUTANTS: Final = (
     *CORRECTION,
     *_DISKS,
     *_STUCK,
+    *CLIENTS,
     *DIFFERENCE,
     *RECOVERY,
     *APPROVAL,

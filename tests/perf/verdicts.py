@@ -44,8 +44,9 @@ class Target:
 TARGETS: Final = (
     Target("create 3", factor=1.3),
     Target("3 → 5", seconds=4.0),
-    Target("5 → 3", seconds=1.8),
-    Target("3 → 1", seconds=1.0),
+    # Members leave the client Service first: one second and a half, once for all of them.
+    Target("5 → 3", seconds=3.3),
+    Target("3 → 1", seconds=2.5),
     Target("1 → 3", "v3.5.", seconds=8.0),
     Target("1 → 3", "v3.6.", seconds=4.0),
     Target("pod kill", factor=1.0, seconds=1.0),

@@ -56,6 +56,7 @@ from etcd_operator.core.certificates.state import Leaf
 from etcd_operator.core.connections.state import Connection
 from etcd_operator.core.lifecycle.serving_operator import ANNOTATION_OPERATOR
 from etcd_operator.core.model.live_objects import PodProblem
+from etcd_operator.core.model.naming import ROLE_LEAVING
 from etcd_operator.core.objects.apply import correct_objects
 from etcd_operator.core.plan.planner import choose_layout, plan
 from etcd_operator.core.tasks.actions import (
@@ -75,6 +76,7 @@ from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.engine.handlers.tasks import TaskActionHandlers
 from etcd_operator.runtime.engine.nodes import NodeLookup
 from etcd_operator.runtime.engine.reconciler import Reconciler
+from etcd_operator.runtime.engine.service_exits import ServiceExits
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
 from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.engine.tasks import BackupReconciler, RestoreReconciler
@@ -291,6 +293,7 @@ async def find_needed() -> set[Right]:
     )
     await reconciler.reconcile(NAMING.namespace, NAMING.name)
     await ask_for_hosts(api)
+    await ServiceExits(api, clock).look(NAMING, (pod(0, role=ROLE_LEAVING),))
     await WarningReader(api, clock).find(NAMING.namespace, "u")
     await make_task_passes(api, events)
     election = Election(api, clock, NAMESPACE, "me")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etcd_operator.api.quantity import Quantity
-from etcd_operator.core.model.naming import ROLE_VOTER
+from etcd_operator.core.model.naming import ROLE_LEAVING, ROLE_VOTER
 from etcd_operator.simulation import etcd, replacing
 from etcd_operator.simulation.manifest import File, Manifest
 from etcd_operator.simulation.world import (
@@ -170,7 +170,10 @@ def evict_pod(state: State, ordinal: int, uid: int) -> tuple[State, str | None]:
         return state, CONFLICT
     if budget is not None and pod.process == RUNNING and not pod.deleting:
         healthy = sum(
-            p is not None and p.role == ROLE_VOTER and not p.deleting and is_ready(state, o)
+            p is not None
+            and p.role in (ROLE_VOTER, ROLE_LEAVING)
+            and not p.deleting
+            and is_ready(state, o)
             for o, p in enumerate(state.pods)
         )
         runs, spec = live.manifest.replicas if live else 0, budget.manifest.body["spec"]

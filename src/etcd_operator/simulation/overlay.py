@@ -55,6 +55,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
         connections=beyond.connections,
         backups=beyond.backups,
         compacted=beyond.compacted,
+        out_of_service=model.out_of_service,
         effective=None,
     )  # fmt: skip
 

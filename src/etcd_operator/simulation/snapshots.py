@@ -35,7 +35,7 @@ from etcd_operator.core.model.members import (
     MemberStatus,
     RaftProgress,
 )
-from etcd_operator.core.model.naming import FINALIZER, FORCED, Naming
+from etcd_operator.core.model.naming import FINALIZER, FORCED, ROLE_LEAVING, Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import routine
 from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
@@ -96,6 +96,7 @@ def build_snapshot(seen: Seen, specs: Specs) -> Snapshot:
         probes={o: _probe(a) for o, a in enumerate(seen.answers) if a},
         nodes={pod.ordinal: NodeState.DOWN for pod in pods if seen.nodes[pod.ordinal]},
         compared=tuple(Comparison(NOW, 1, dict(hashes)) for hashes in seen.compared),
+        out_of_service=frozenset(pod.uid for pod in pods if pod.role == ROLE_LEAVING),
     )
     return replace(snapshot, unlabelled_claims=() if seen.looked_up else None)
 

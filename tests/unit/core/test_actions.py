@@ -78,6 +78,8 @@ ROWS: tuple[tuple[Any, Reason, str], ...] = (
      "Force-deleted Pod db-1: the spec changed."),
     (EvictPod("db-1", UID, WHY), events.EVICTED_POD, "Evicted Pod db-1: the spec changed."),
     (LabelPod("db-1", UID, "voter"), events.POD_ROLE, "Labelled Pod db-1 as a voter."),
+    (LabelPod("db-1", UID, "leaving"), events.POD_LEAVES_SERVICE,
+     "Took Pod db-1 out of Service db-client: it is about to end."),
     (LabelPod("db-1", UID, "", lost=True), events.POD_LABELLED,
      "Restored the labels of Pod db-1 that its StatefulSet selects by."),
     (RequestBackup("db-before", "before it becomes v3.6.1", {}), events.CREATED_ETCD_BACKUP,

@@ -127,6 +127,12 @@
   verbs:
   - update
 - apiGroups:
+  - discovery.k8s.io
+  resources:
+  - endpointslices
+  verbs:
+  - list
+- apiGroups:
   - ''
   resources:
   - nodes
@@ -308,6 +314,12 @@
   - etcdclusters/finalizers
   verbs:
   - update
+- apiGroups:
+  - discovery.k8s.io
+  resources:
+  - endpointslices
+  verbs:
+  - list
 - apiGroups:
   - batch
   resources:

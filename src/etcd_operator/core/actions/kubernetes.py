@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from etcd_operator.core.actions.event import ActionEvent
 from etcd_operator.core.in_place_restore.record import RestoreRecord
+from etcd_operator.core.model.naming import ROLE_LEAVING
 from etcd_operator.core.reasons import events
 from etcd_operator.json_types import Json
 
@@ -126,8 +127,9 @@ class EvictPod:
 
 @dataclass(frozen=True, slots=True)
 class LabelPod:
-    """Say on a Pod whether it is a voter or a learner: Services and budgets select by it.
+    """Label a Pod as a voter, a learner, or a voter that leaves the client Service.
 
+    That Service and the PodDisruptionBudget select by it.
     `lost`: its other labels are put back too, without which its StatefulSet does not know it.
     """
 
@@ -141,6 +143,9 @@ class LabelPod:
         if self.lost:
             sentence = f"Restored the labels of Pod {self.name} that its StatefulSet selects by."
             return ActionEvent(events.POD_LABELLED, sentence)
+        if self.role == ROLE_LEAVING:
+            sentence = f"Took Pod {self.name} out of Service {cluster}-client: it is about to end."
+            return ActionEvent(events.POD_LEAVES_SERVICE, sentence)
         return ActionEvent(events.POD_ROLE, f"Labelled Pod {self.name} as a {self.role}.")
 
 

@@ -34,6 +34,8 @@ OPERATOR_LABELS: Final = {"app.kubernetes.io/name": "etcd-operator"}
 
 ROLE_VOTER: Final = "voter"
 ROLE_LEARNER: Final = "learner"
+# Of a voter whose Pod is about to end: the client Service leads to it no more.
+ROLE_LEAVING: Final = "leaving"
 
 # What must survive the loss of `status`, kept on the ConfigMap that carries the gate; the first and
 # `bootstrap` also on the StatefulSet, which somebody would have to delete as well.

@@ -86,6 +86,8 @@ class Snapshot:
     `compared` are the last comparisons of what members hold, the newest last.
     `warnings` are those of Kubernetes about what members wait for, asked only while they do.
     `kept` is what of our objects stays different, `upgrade_waits` why a new template of ours waits.
+    `out_of_service` are the uids of Pods that may end without further wait for clients: the client
+    Service has led to them no more for a while, or it was waited for that for long enough.
     """
 
     cluster: EtcdCluster
@@ -113,6 +115,7 @@ class Snapshot:
     warnings: tuple[ObjectWarning, ...] = ()
     kept: Mapping[tuple[str, str], UncorrectedDrift] = field(default_factory=dict)
     upgrade_waits: str = ""
+    out_of_service: frozenset[str] = frozenset()
 
     def evolve(self, **changes: Any) -> Snapshot:
         """Return a copy with some fields changed, and what was worked out from the others."""

@@ -25,6 +25,7 @@ from etcd_operator.core.model.naming import (
     CLIENT_PORT,
     LABEL_ROLE,
     PEER_PORT,
+    ROLE_LEAVING,
     ROLE_VOTER,
     Naming,
 )
@@ -160,7 +161,13 @@ def render_disruption_budget(naming: Naming, voters_beside_late_learner: int = 0
     counted = voters_beside_late_learner
     spec: Json = {
         **({"minAvailable": counted - 1} if counted >= LEAST_VOTERS else {"maxUnavailable": 1}),
-        "selector": {"matchLabels": {**naming.selector, LABEL_ROLE: ROLE_VOTER}},
+        "selector": {
+            "matchLabels": naming.selector,
+            # Who leaves the client Service serves, and votes, until its Pod ends.
+            "matchExpressions": [
+                {"key": LABEL_ROLE, "operator": "In", "values": [ROLE_LEAVING, ROLE_VOTER]}
+            ],
+        },
         # A voter that is not Ready may be drained only while all the others are.
         "unhealthyPodEvictionPolicy": "IfHealthyBudget",
     }

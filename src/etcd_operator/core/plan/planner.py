@@ -42,10 +42,13 @@ from etcd_operator.core.membership import scale
 from etcd_operator.core.membership.move_leader import move_leader
 from etcd_operator.core.membership.replace_lost import replace_lost_members
 from etcd_operator.core.model.decision import Decision, Rule
+from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.members import Member, MemberList
+from etcd_operator.core.model.naming import ROLE_LEAVING
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.apply import correct_objects
 from etcd_operator.core.plan.effective_spec import with_effective_spec
+from etcd_operator.core.plan.leave_service import find_ending, leave_service_first
 from etcd_operator.core.quorum_loss.rule import recover_quorum
 from etcd_operator.core.reachability import rule as reachability
 from etcd_operator.core.required_backup import rule as required_backup
@@ -143,7 +146,9 @@ def plan(snapshot: Snapshot) -> Plan:
     for rule in RULES:
         decision = rule(snapshot)
         if decision is not None:
-            actions = _compose(snapshot, decision)
+            ending = find_ending(snapshot, decision.actions)
+            decision = leave_service_first(snapshot, decision, ending)
+            actions = _compose(snapshot, decision, ending)
             actions = (*_renew_first(snapshot, actions), *actions)
             actions = (*actions, *refresh_connections(snapshot))
             return Plan(actions, decision, rule.__name__, snapshot)
@@ -157,10 +162,11 @@ def _renew_first(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[Issue
     return tuple(each for each in renew(snapshot) if each.leaf.secret not in issued)
 
 
-def _compose(snapshot: Snapshot, decision: Decision) -> tuple[Action, ...]:
+def _compose(snapshot: Snapshot, decision: Decision, ending: tuple[Pod, ...]) -> tuple[Action, ...]:
     if not decision.corrects_objects:
         return decision.actions
-    now = _spare_stopped(correct_objects(snapshot, choose_layout(snapshot)), decision.actions)
+    corrections = correct_objects(snapshot, choose_layout(snapshot))
+    now = _spare_stopped(corrections, decision.actions, ending)
     after = predict(snapshot, decision.actions)
     if after is snapshot:
         return (*now, *decision.actions)
@@ -171,12 +177,16 @@ def _compose(snapshot: Snapshot, decision: Decision) -> tuple[Action, ...]:
     return (*now, *decision.actions, *then)
 
 
-def _spare_stopped(corrections: list[Action], actions: tuple[Action, ...]) -> list[Action]:
+def _spare_stopped(
+    corrections: list[Action], actions: tuple[Action, ...], ending: tuple[Pod, ...]
+) -> list[Action]:
     """Without labels for Pods that are deleted next: they would not be as they were looked at.
 
-    For an eviction the label decides: the PodDisruptionBudget counts who has that of a voter.
+    For an eviction the label decides: the PodDisruptionBudget counts who has that of a voter, or
+    of a voter that is `ending` and leaves the client Service.
     """
     stopped = {each.uid for each in actions if isinstance(each, DeleteObject)}
+    stopped |= {pod.uid for pod in ending if pod.role == ROLE_LEAVING}
     return [c for c in corrections if not (isinstance(c, LabelPod) and c.uid in stopped)]
 
 

@@ -43,6 +43,9 @@ CREATED_ETCD_BACKUP: Final = Reason(
 )
 EVICTED_POD: Final = Reason("EvictedPod", "Evicted a Pod, through its PodDisruptionBudget.")
 POD_ROLE: Final = Reason("PodRole", "Labelled a Pod as a voter or a learner.")
+POD_LEAVES_SERVICE: Final = Reason(
+    "PodLeavesService", "Took a Pod out of the client Service, because it is about to end."
+)
 POD_LABELLED: Final = Reason("PodLabelled", "Put back labels that were taken off a Pod.")
 
 # Disks

@@ -14,7 +14,7 @@ from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.membership.foreign_members import find_moved
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.members import format_id
-from etcd_operator.core.model.naming import ROLE_VOTER
+from etcd_operator.core.model.naming import ROLE_LEAVING, ROLE_VOTER
 from etcd_operator.core.model.numbers import read_identity
 from etcd_operator.core.model.ownership import NAMED, show_urls
 from etcd_operator.core.model.snapshot import Seat, Snapshot
@@ -188,7 +188,7 @@ def _explain(snapshot: Snapshot, seat: Seat) -> str:
         return "Its Pod is terminating."
     if not seat.pod.running:
         return "Its Pod is starting."
-    if seat.pod.role != ROLE_VOTER:
+    if seat.pod.role not in (ROLE_VOTER, ROLE_LEAVING):
         return "It is joining."
     if seat.probe is not None and seat.probe.asks_for_user:
         return "It refuses the operator, which is not a user of etcd."

@@ -83,6 +83,15 @@ class Corrections:
             return None
         return record.error if self._clock.monotonic() < record.retry_at else None
 
+    def find_refused_labels(self, cluster: str) -> frozenset[str]:
+        """Return the uids of Pods that Kubernetes does not let be labelled."""
+        known = self._clusters.get(cluster, {})
+        return frozenset(
+            record.fingerprint.partition(" ")[0]
+            for (kind, _), record in known.items()
+            if kind == "Pod" and record.error is not None
+        )
+
     def note_refusal(self, cluster: str, action: Action, error: KubeError) -> None:
         """Remember that Kubernetes refused an action."""
         record = self._open(cluster, action)

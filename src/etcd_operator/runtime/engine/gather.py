@@ -38,6 +38,7 @@ from etcd_operator.errors import EtcdError
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.cluster_warnings import ClusterWarnings
 from etcd_operator.runtime.engine.nodes import NodeLookup
+from etcd_operator.runtime.engine.service_exits import ServiceExits
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.hash_compare import Comparer
@@ -87,6 +88,7 @@ class Gatherer:
         self._hosts = NodeLookup(api, clock)
         self._comparer = Comparer(etcd, clock)
         self._warnings = ClusterWarnings(api, clock)
+        self._exits = ServiceExits(api, clock)
         self._credentials = credentials
         self._access = access
         self._passwords = passwords
@@ -117,6 +119,7 @@ class Gatherer:
             warnings=await self._warnings.look(snapshot, snapshot.claims),
             presented=await self._see_presented(snapshot),
             access=await self._read_auth(snapshot),
+            out_of_service=await self._exits.look(naming, pods),
         )
         if is_about_to_defragment(snapshot):
             snapshot = snapshot.evolve(probes=await add_defragmenting(pods, probes))

@@ -132,7 +132,12 @@ class Reconciler:
             self._metrics.clusters.forget(key)
             return Requeue(LOOK_AT_CLAIM)
         gathered = await self._gatherer.gather(cluster)
-        known = gathered.evolve(kept=self._corrections.look(cluster.uid))
+        # Who cannot be taken out of the client Service is not waited for.
+        refused = self._corrections.find_refused_labels(cluster.uid)
+        known = gathered.evolve(
+            kept=self._corrections.look(cluster.uid),
+            out_of_service=gathered.out_of_service | refused,
+        )
         rested = self._at_rest.pop(key, None)
         if rested is not None and is_unchanged(rested, known):
             self._at_rest[key] = rested
