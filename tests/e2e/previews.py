@@ -122,10 +122,11 @@ def previewed(
     manifest: Path | None = None,
     deleted: bool = False,
     replaced: tuple[str, ...] = (),
+    restored: bool = False,
 ) -> Iterator[Previewed]:
     """Preview a change, let the block make it and wait for its end, and note what was done."""
     last = read_passes(cluster)[-1].snapshot.now
-    wanted = Wanted(cluster.name, manifest, assignments, deleted, replaced)
+    wanted = Wanted(cluster.name, manifest, assignments, deleted, replaced, restored)
     found = Previewed(preview(cluster, wanted))
     yield found
     wait_until("it rests as previewed", lambda: rests(cluster, found.expected, last), 60)

@@ -132,8 +132,9 @@ def roles(view: Json) -> dict[str, str]:
 
 
 def test_each_verb_as_a_person_types_it(cluster: Cluster, shell: Shell, tmp_path: Path) -> None:
-    cluster.create(size=1, version="v3.6.16")
+    cluster.create(size=1, version="v3.5.35")
     cluster.wait_running(1)
+    upgrade(cluster, shell)
     grown = shell.run("scale", "c", "3", "--wait")
     assert "spec.size of EtcdCluster c is 3; it was 1." in grown
     assert "3/3  Healthy" in grown
@@ -143,6 +144,17 @@ def test_each_verb_as_a_person_types_it(cluster: Cluster, shell: Shell, tmp_path
     repair(cluster, shell)
     report(cluster, shell, tmp_path)
     shrink_and_stop(shell)
+
+
+def upgrade(cluster: Cluster, shell: Shell) -> None:
+    """To the next minor version: it is shown to the end, asked, and followed to the verdict."""
+    assert "Nothing was changed" in shell.run("upgrade", "c", "--to=v3.6.16", answer="n\n", code=7)
+    said = shell.run("upgrade", "c", "--to=v3.6.16", "--wait", answer="y\n")
+    assert "Pods that end: c-0." in said
+    assert "v3.5.35 -> v3.6.16. Every Pod" in said
+    assert "spec.version of EtcdCluster c is v3.6.16; it was v3.5.35." in said
+    assert "1/1  Healthy" in said
+    assert cluster.member("c-0")["version"] == "3.6.16"
 
 
 def look(shell: Shell) -> None:
@@ -312,6 +324,7 @@ def test_certificates_backups_and_no_secret_in_a_report(
     use_from_here(shell, tmp_path)
     said = shell.run("restore", "now", "--in-place=c", "--wait", answer="y\n")
     assert "All writes to EtcdCluster c since" in said
+    assert "Disks that are deleted: data-c-0." in said
     cluster.wait_running(1)
     assert shell.view("certificates", "c")
     shell.run("rotate-ca", "c", "--yes", "--wait")
@@ -343,6 +356,7 @@ def test_recovery_is_approved_with_the_name_of_the_cluster(cluster: Cluster, she
         said = shell.talk(["recover", "c"], ("to go on: ", "c\n"))
         assert re.search(r"c-0 +[0-9]+", said), said
         assert re.search(r"c-1 +unknown", said), said
+        assert "Then it rests." in said, "the steps are shown to the end"
         assert "approves revision" in said
     cluster.wait_running(3, 180)
     assert cluster.read_key("a") == "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ import pytest
 
 from deploy.manifests import NAMESPACE
 from deploy.target import Target, TargetError
+from etcd_operator.json_types import Json
 from tests.e2e.harness import Cluster, no_room, wait_until
+from tests.e2e.previews import previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -46,8 +49,11 @@ def lose(cluster: Cluster, *names: str) -> None:
 
 
 def approve(cluster: Cluster, revision: int) -> None:
-    request = {"clusterID": cluster.status()["clusterID"], "acceptedRevision": revision}
-    cluster.patch(recovery={"quorumLoss": request})
+    cluster.patch(recovery={"quorumLoss": approval(cluster, revision)})
+
+
+def approval(cluster: Cluster, revision: int) -> Json:
+    return {"clusterID": cluster.status()["clusterID"], "acceptedRevision": revision}
 
 
 @pytest.mark.usefixtures("kept_volumes")
@@ -73,9 +79,11 @@ def test_the_cluster_goes_on_from_one_member(
     wait_until("it is refused", lambda: best in cluster.condition("Ready")["message"], 90)
     assert cluster.condition("Ready")["reason"] == "RecoveryRefused"
     assert cluster.uids("pvc").keys() == {"data-c-0", "data-c-1", "data-c-2"}
-    approve(cluster, 2)
-    wait_until("it is recorded", lambda: bool(cluster.status().get("lastRecovery")), 150)
-    cluster.wait_running(3, seconds=120)
+    with previewed(cluster, f"recovery.quorumLoss={json.dumps(approval(cluster, 2))}") as told:
+        approve(cluster, 2)
+        wait_until("it is recorded", lambda: bool(cluster.status().get("lastRecovery")), 150)
+        cluster.wait_running(3, seconds=120)
+    assert told.differences() == []
     assert cluster.read_key("key") == "value"
     cluster.assert_agreement(3)
     after = {m["name"]: m["id"] for m in cluster.status()["members"]}

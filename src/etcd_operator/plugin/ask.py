@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from etcd_operator.errors import OperatorError
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.session import Session
+
+if TYPE_CHECKING:
+    from etcd_operator.simulation.change import Change
 
 
 async def confirm_change(
@@ -17,23 +21,25 @@ async def confirm_change(
     *,
     yes: bool,
     spec: Json | None = None,
-    replaced: tuple[str, ...] = (),
+    asked: Change | None = None,
 ) -> None:
     """Show what a change of the EtcdCluster does, with the operator's steps to the end, and ask.
 
-    `spec` is a merge patch; `replaced` are members whose replacement is asked for. A preview that
-    cannot be had is no reason not to ask. Raises PluginError unless the answer is yes.
+    `spec` is a merge patch; `asked` is what is asked for beside it. A preview that cannot be had is
+    no reason not to ask. Raises PluginError unless the answer is yes.
     """
     if not yes:
-        await _show_steps(own, cluster, spec or {}, replaced)
+        await show_steps(own, cluster, spec or {}, asked)
     confirm(plan, yes=yes)
 
 
-async def _show_steps(own: Session, cluster: Json, spec: Json, replaced: tuple[str, ...]) -> None:
+async def show_steps(own: Session, cluster: Json, spec: Json, asked: Change | None = None) -> None:
+    """Show the operator's steps after a change to the end, or in a sentence why they are not."""
     from etcd_operator.plugin import console, planning, preview
+    from etcd_operator.simulation.change import NO_CHANGE
 
     try:
-        view = await planning.foresee(own, cluster, spec, replaced)
+        view = await planning.foresee(own, cluster, spec, asked or NO_CHANGE)
     except OperatorError as error:
         sys.stderr.write(f"The operator's steps cannot be previewed: {error}\n")
         return

@@ -21,11 +21,13 @@ from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.observation import Observation, observe
 from etcd_operator.plugin.session import Session
 from etcd_operator.simulation.change import (
+    NO_CHANGE,
     Change,
     ChangeError,
     change_spec,
     merge,
     replace_members,
+    request,
     set_fields,
 )
 from etcd_operator.simulation.predict import predict
@@ -35,13 +37,14 @@ NEW_UID = "00000000-0000-4000-8000-000000000000"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What was typed: a name, a manifest's file, fields to set, a deletion, members to replace."""
+    """What was typed: a name, a manifest's file, fields to set, and what else is asked for."""
 
     name: str
     manifest: Path | None
     assignments: tuple[str, ...]
     deleted: bool
     replaced: tuple[str, ...]
+    restored: bool = False
 
 
 async def prepare(own: Session, wanted: Wanted) -> tuple[Snapshot, Change, tuple[str, ...]]:
@@ -73,12 +76,12 @@ async def observe_now(own: Session, raw: Json) -> Observation:
     return await observe(own, raw, last, why_not)
 
 
-async def foresee(own: Session, raw: Json, spec: Json, replaced: tuple[str, ...] = ()) -> Json:
-    """Return the preview of a merge patch of the spec, or of members to replace, as a document."""
+async def foresee(own: Session, raw: Json, spec: Json, asked: Change = NO_CHANGE) -> Json:
+    """Return the preview of a merge patch of the spec, and of what is asked for, as a document."""
     observed = await observe_now(own, raw)
     cluster = observed.snapshot.cluster
     after = change_spec(cluster, merge(raw.get("spec") or {}, spec)) if spec else None
-    found = predict(observed.snapshot, Change(after, replaced=replaced))
+    found = predict(observed.snapshot, replace(asked, cluster=after))
     return preview.describe(found, observed.assumptions)
 
 
@@ -95,7 +98,7 @@ def find_change(wanted: Wanted, snapshot: Snapshot) -> Change:
         raise PluginError(str(error), Exit.USAGE) from error
     changed = bool(wanted.manifest or wanted.assignments)
     after = change_spec(cluster, spec) if changed else None
-    return Change(after, wanted.deleted, wanted.replaced)
+    return Change(after, wanted.deleted, wanted.replaced, wanted.restored)
 
 
 def _read_assignment(text: str) -> tuple[str, Any]:
@@ -142,7 +145,7 @@ def explain_rules(snapshot: Snapshot, change: Change) -> list[Json]:
         snapshot = replace(snapshot, cluster=cluster)
     if change.deleted:
         snapshot = replace(snapshot, cluster=replace(snapshot.cluster, deleting=True))
-    snapshot = replace_members(snapshot, change.replaced)
+    snapshot = request(snapshot, change)
     return [
         {
             "rule": verdict.rule,

@@ -18,6 +18,7 @@ ENDS: Final = {
     "vetoed": "A guard refuses the last step.",
     "cycle": "The same steps would come again and again.",
     "bound": "It was not followed to the end.",
+    "unsafe": "What follows is not safe, or the model is wrong: do not go on, and report it.",
 }
 
 
@@ -43,6 +44,7 @@ def describe(found: Prediction, assumptions: tuple[str, ...]) -> dict[str, Any]:
         "message": found.sentence,
         "podsThatEnd": list(found.restarts),
         "disksThatGo": list(found.disks),
+        "disksSetAside": list(found.kept_disks),
         "seconds": round(found.seconds, 1),
         "assumptions": [*assumptions, *found.assumptions],
     }
@@ -66,6 +68,8 @@ def render(view: dict[str, Any]) -> RenderableType:
     pods, disks = ", ".join(view["podsThatEnd"]), ", ".join(view["disksThatGo"])
     parts.append(Text(f"Pods that end: {pods or 'none'}."))
     parts.append(Text(f"Disks that are deleted: {disks or 'none'}."))
+    if kept := ", ".join(view["disksSetAside"]):
+        parts.append(Text(f"Disks that are set aside, their volumes kept: {kept}."))
     if view["seconds"]:
         parts.append(Text(f"About {_say_time(view['seconds'])}, by medians that were measured."))
     parts += [Text(f"Assumed: {sentence}", style="dim") for sentence in view["assumptions"]]

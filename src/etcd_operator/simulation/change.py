@@ -1,4 +1,4 @@
-"""A change that a preview begins with: another spec, a deletion, members to replace."""
+"""A change that a preview begins with: another spec, a deletion, members to replace, a restore."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any, Final
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_cluster
+from etcd_operator.core.in_place_restore.record import ANNOTATION_WISH
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import OperatorError
 from etcd_operator.json_types import Json
 
 DEEPEST: Final = 16
+# In place of the uid of an EtcdRestore that does not exist yet.
+PREVIEWED_RESTORE: Final = "previewed"
 
 
 class ChangeError(OperatorError):
@@ -25,12 +28,14 @@ class Change:
     """What a user would do: `cluster` is the EtcdCluster as changed, None if it stays.
 
     `deleted`: the EtcdCluster is deleted; `replaced` are the members whose Pods get the annotation
-    that asks for their replacement.
+    that asks for their replacement; `restored`: an EtcdRestore asks to replace what the cluster
+    holds.
     """
 
     cluster: EtcdCluster | None = None
     deleted: bool = False
     replaced: tuple[str, ...] = ()
+    restored: bool = False
 
 
 NO_CHANGE: Final = Change()
@@ -77,6 +82,18 @@ def change_spec(cluster: EtcdCluster, spec: Json) -> EtcdCluster:
     }
     parsed = parse_cluster({"metadata": metadata, "spec": spec})
     return replace(cluster, spec=parsed.spec, flaws=parsed.flaws, generation=parsed.generation)
+
+
+def request(snapshot: Snapshot, change: Change) -> Snapshot:
+    """Return the snapshot in which what a change asks for beside the spec has been asked for.
+
+    Raises ChangeError for a member that is not there.
+    """
+    snapshot = replace_members(snapshot, change.replaced)
+    if not change.restored or ANNOTATION_WISH in snapshot.cluster.annotations:
+        return snapshot
+    annotations = {**snapshot.cluster.annotations, ANNOTATION_WISH: PREVIEWED_RESTORE}
+    return replace(snapshot, cluster=replace(snapshot.cluster, annotations=annotations))
 
 
 def replace_members(snapshot: Snapshot, names: tuple[str, ...]) -> Snapshot:

@@ -15,14 +15,21 @@ from datetime import timedelta
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
-from etcd_operator.core.actions import Action, DeleteObject, EvictPod, QuarantineDisk
+from etcd_operator.core.actions import (
+    Action,
+    DeleteObject,
+    EvictPod,
+    QuarantineDisk,
+    RebindVolume,
+    RestoreReclaimPolicy,
+)
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.status.report import report
 from etcd_operator.simulation import etcd, kubernetes, replacing
 from etcd_operator.simulation.adopt import adopt
-from etcd_operator.simulation.change import NO_CHANGE, Change, replace_members
+from etcd_operator.simulation.change import NO_CHANGE, Change, request
 from etcd_operator.simulation.estimate import estimate
 from etcd_operator.simulation.extras import handle_real
 from etcd_operator.simulation.observation import see
@@ -42,7 +49,7 @@ class PredictedStep:
     """An action of the operator: in which pass, by which rule, and what a guard says to it.
 
     `reason` is that of the rule's decision; `pod` and `disk` are the names of a Pod that restarts
-    or ends, and of a disk whose data goes, empty if none does.
+    or ends, and of the claim of a disk that is deleted, set aside or put back, empty if none is.
     """
 
     number: int
@@ -73,8 +80,9 @@ Entry = PredictedStep | Wait
 class Prediction:
     """Steps and waits in order, and where the cluster comes to rest.
 
-    `ends` is "settled", "waiting", "person", "gone", "vetoed", "cycle" or "bound". `seconds` is an
-    estimate: see `estimate`. `restarts` are the Pods of now that end, in order.
+    `ends` is "settled", "waiting", "person", "gone", "vetoed", "cycle", "bound", or "unsafe" where
+    the model finds that what happens next must never happen. `seconds` is an estimate: see
+    `estimate`. `restarts` are the Pods of now that end, in order.
     """
 
     entries: tuple[Entry, ...]
@@ -92,19 +100,46 @@ class Prediction:
 
     @property
     def disks(self) -> tuple[str, ...]:
-        """The disks whose data goes, in order."""
-        return tuple(dict.fromkeys(step.disk for step in self.steps if step.disk))
+        """The claims of the disks whose data goes, in order."""
+        gone, _ = self._follow_disks()
+        return tuple(gone)
+
+    @property
+    def kept_disks(self) -> tuple[str, ...]:
+        """The claims of the disks whose volumes are set aside and stay, in order."""
+        _, aside = self._follow_disks()
+        return tuple(aside)
+
+    def _follow_disks(self) -> tuple[dict[str, None], dict[str, None]]:
+        gone: dict[str, None] = {}
+        aside: dict[str, None] = {}
+        for step in self.steps:
+            match step.action:
+                case "QuarantineDisk":
+                    aside[step.disk] = None
+                case "RebindVolume":
+                    aside.pop(step.disk, None)
+                case "RestoreReclaimPolicy" if step.disk in aside:
+                    del aside[step.disk]
+                    gone[step.disk] = None
+                case "DeleteObject" if step.disk:
+                    gone[step.disk] = None
+        return gone, aside
 
 
 ASSUMED: Final = (
     "New Pods start and become Ready, new disks are bound, and nothing else fails meanwhile.",
     "Every disk holds the data of the member that etcd lists for it.",
 )
+RESTORED: Final = (
+    "The backup is usable, and the Jobs of the EtcdRestore fill a new disk for each member: their "
+    "time comes on top."
+)
 
 
 def predict(snapshot: Snapshot, change: Change = NO_CHANGE) -> Prediction:
     """Return what the operator does for this snapshot after a change, until it rests."""
-    snapshot = replace_members(snapshot, change.replaced)
+    snapshot = request(snapshot, change)
     specs: tuple[EtcdClusterSpec, ...] = (snapshot.cluster.spec,)
     if change.cluster is not None:
         specs = (*specs, change.cluster.spec)
@@ -126,7 +161,12 @@ class Simulation:
 
     def run(self) -> Prediction:
         """Make passes until nothing happens any more, or a bound is reached."""
-        state = self._begin()
+        try:
+            return self._follow(self._begin())
+        except etcd.Unsafe as error:
+            return replace(self._end("unsafe", None), sentence=f"In the model, {error}.")
+
+    def _follow(self, state: State) -> Prediction:
         for _ in range(MOST_EVENTS):
             self._note_ended(state)
             if state.cluster is None:
@@ -251,7 +291,7 @@ class Simulation:
             sentence,
             self._estimate(),
             tuple(self.ended),
-            ASSUMED,
+            (*ASSUMED, RESTORED) if self.change.restored else ASSUMED,
         )
 
     def _estimate(self) -> float:
@@ -295,7 +335,12 @@ def _find_pod(action: Action, cluster: str) -> str:
 
 def _find_disk(action: Action, cluster: str) -> str:
     match action:
-        case QuarantineDisk(name=name) | DeleteObject(kind="PersistentVolumeClaim", name=name):
+        case (
+            QuarantineDisk(name=name)
+            | RebindVolume(name=name)
+            | RestoreReclaimPolicy(name=name)
+            | DeleteObject(kind="PersistentVolumeClaim", name=name)
+        ):
             return name if ordinal_of_claim(name, cluster) is not None else ""
         case _:
             return ""

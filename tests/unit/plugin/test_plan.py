@@ -13,9 +13,12 @@ from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.recording.recorded_pass import RecordedPass, write_pass, write_recording
 from etcd_operator.plugin import recordings
 from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.runtime.kubernetes.api import CLAIMS
 from tests.builders.plugin import Terminal
 from tests.builders.snapshots import formed
-from tests.fakes.user_api import put_cluster
+from tests.fakes.user_api import NAMESPACE, put_cluster
+
+LABELS = {"etcd.etcd.io/cluster": "db"}
 
 MANIFEST = """
 apiVersion: etcd.etcd.io/v1alpha1
@@ -58,6 +61,14 @@ def test_fields_are_set_by_path(recording: Path) -> None:
 
 def test_a_deletion_names_the_disks(recording: Path) -> None:
     assert offline(recording, "--delete")["disksThatGo"] == [f"data-db-{o}" for o in range(3)]
+
+
+def test_a_restore_in_place_is_shown_to_its_end(recording: Path) -> None:
+    view = offline(recording, "--restore", "--explain")
+    assert view["ends"] == "settled"
+    assert view["disksThatGo"] == [f"data-db-{o}" for o in range(3)]
+    assert view["disksSetAside"] == []
+    assert [r["rule"] for r in view["rules"] if r["says"] == "decides"] == ["restore_in_place"]
 
 
 def test_each_rule_says_why(recording: Path) -> None:
@@ -110,6 +121,18 @@ def test_without_the_operator_members_are_those_of_the_status() -> None:
     with mock.patch.object(recordings, "fetch", side_effect=refused):
         view = terminal.type("plan", "db", "-o", "json").view
     assert "You may not forward a port" in view["assumptions"][0]
+
+
+def test_what_must_never_happen_ends_a_preview_with_a_sentence() -> None:
+    terminal = Terminal()
+    put_cluster(terminal.server)  # and a disk that nobody owns, where one is to be restored
+    terminal.server.put(CLAIMS, "data-db-0", {"metadata": {"labels": LABELS}}, NAMESPACE)
+    refused = PluginError("You may not forward a port.", Exit.FORBIDDEN)
+    with mock.patch.object(recordings, "fetch", side_effect=refused):
+        ended = terminal.type("plan", "db", "--restore", "-o", "json")
+    assert ended.code == Exit.FAILED
+    assert ended.view["ends"] == "unsafe"
+    assert ended.view["message"] == "In the model, disk 0 is to be filled beside the one of before."
 
 
 def test_this_version_decides_alike(recording: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.simulation.change import NO_CHANGE, Change, change_spec, set_fields
 from etcd_operator.simulation.predict import Prediction, predict
@@ -106,6 +108,37 @@ def test_a_replacement_deletes_one_disk_and_adds_the_member_again() -> None:
     assert found.restarts == ("db-1",)
     assert found.disks == ("data-db-1",)
     assert count(found, "PromoteMember") == 1
+
+
+def test_a_restore_in_place_sets_disks_aside_until_the_new_cluster_serves() -> None:
+    found = predict(formed(3), Change(restored=True))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    stages = [step.sentence.split()[-1] for step in found.steps if "entered the stage" in
+              step.sentence]  # fmt: skip
+    assert stages == ["keep.", "stop.", "set-aside.", "fill.", "start.", "serve."]
+    assert count(found, "QuarantineDisk") == count(found, "RestoreReclaimPolicy") == 3
+    assert found.restarts == ("db-0", "db-1", "db-2")
+    assert found.disks == ("data-db-0", "data-db-1", "data-db-2")
+    assert not found.kept_disks
+    assert "the Jobs of the EtcdRestore" in found.assumptions[-1]
+
+
+def test_a_recovery_keeps_the_disks_of_the_others_and_grows_again() -> None:
+    snapshot = snapshots.silent(formed(3, version="3.6.16"), 1, 2)
+    long_ago = snapshot.now - timedelta(hours=1)
+    since = long_ago.strftime("%Y-%m-%dT%H:%M:%SZ")
+    pods = tuple(p if p.ordinal == 0 else replace(p, unready_since=long_ago) for p in snapshot.pods)
+    told = {"type": "QuorumHealthy", "status": "False", "reason": "MajorityLost", "message": "lost",
+            "lastTransitionTime": since}  # fmt: skip
+    snapshot = snapshots.with_status(replace(snapshot, pods=pods), phase="Failed",
+                                     clusterID=format_id(snapshots.CLUSTER_ID),
+                                     conditions=[told])  # fmt: skip
+    approval = {"clusterID": format_id(snapshots.CLUSTER_ID), "acceptedRevision": 2}
+    found = predict(snapshot, change(snapshot, recovery__quorumLoss=approval))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert found.kept_disks == ("data-db-1", "data-db-2")
+    assert not found.disks
+    assert count(found, "AddLearner") == count(found, "PromoteMember") == 2
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import typer
 
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import console, session
-from etcd_operator.plugin.ask import confirm
+from etcd_operator.plugin.ask import confirm_change
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import (
     AllNamespaces,
@@ -168,16 +168,19 @@ async def _restore(
     from etcd_operator.plugin.clusters import find_cluster, find_object
     from etcd_operator.plugin.follow import task_goal
     from etcd_operator.runtime.kubernetes.api import BACKUPS, RESTORES
+    from etcd_operator.simulation.change import Change
 
     name, kind = target
     backup = describe_backup(await find_object(own, BACKUPS, source))
     if kind == "Replace":
-        await find_cluster(own, name)
-        confirm(
+        await confirm_change(
+            own,
+            await find_cluster(own, name),
             f"All writes to EtcdCluster {name} since {backup['lastComplete'] or 'the backup'} are "
             "discarded, and it does not serve meanwhile. Deleting the EtcdRestore undoes it until "
             "the restored members serve.",
             yes=yes,
+            asked=Change(restored=True),
         )
     called = f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     body = {

@@ -38,6 +38,7 @@ async def _replace(own: Session, member: str, *, yes: bool, wait: bool, timeout:
     from etcd_operator.plugin.clusters import find_cluster
     from etcd_operator.plugin.follow import is_settled
     from etcd_operator.runtime.kubernetes.api import PODS
+    from etcd_operator.simulation.change import Change
 
     pod = await _find_member(own, member)
     labels = pod["metadata"].get("labels") or {}
@@ -47,7 +48,7 @@ async def _replace(own: Session, member: str, *, yes: bool, wait: bool, timeout:
         f"{member} leaves etcd, its disk is deleted, and it joins again with the data of the "
         "others; only while they have a majority without it."
     )
-    await confirm_change(own, cluster, told, yes=yes, replaced=(member,))
+    await confirm_change(own, cluster, told, yes=yes, asked=Change(replaced=(member,)))
     annotations = {ANNOTATION_REPLACE: "true"}
     patch = {"metadata": {"uid": pod["metadata"]["uid"], "annotations": annotations}}
     await own.api.merge_patch(PODS, own.home, member, patch)

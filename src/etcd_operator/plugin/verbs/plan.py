@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -15,6 +15,8 @@ from etcd_operator.plugin.session import Place, Session
 if TYPE_CHECKING:
     from etcd_operator.core.model.snapshot import Snapshot
     from etcd_operator.simulation.change import Change
+
+GOOD_ENDS: Final = ("settled", "waiting", "gone")
 
 Name = Annotated[
     str, typer.Argument(metavar="[NAME]", help="Name of the EtcdCluster; that of the manifest.")
@@ -31,6 +33,9 @@ Replaced = Annotated[
     list[str] | None,
     typer.Option("--replace", metavar="MEMBER", help="As if its replacement was asked for."),
 ]
+Restored = Annotated[
+    bool, typer.Option("--restore", help="As if an EtcdRestore replaced what the cluster holds.")
+]
 Source = Annotated[
     str, typer.Option("--from", metavar="FILE", help="A recording in place of the cluster.")
 ]
@@ -45,6 +50,7 @@ def plan(
     assignments: Assignments = None,
     delete: Delete = False,
     replaced: Replaced = None,
+    restored: Restored = False,
     source: Source = "",
     explain: Explain = False,
     context: Context = "",
@@ -61,7 +67,7 @@ def plan(
 
     wanted = Wanted(
         name, Path(manifest) if manifest else None, tuple(assignments or ()), delete,
-        tuple(replaced or ()),
+        tuple(replaced or ()), restored,
     )  # fmt: skip
     if source:
         session.run_offline(lambda: _plan_offline(wanted, Path(source), output, explain=explain))
@@ -108,4 +114,4 @@ def _show(
     if explain:
         view["rules"] = planning.explain_rules(snapshot, change)
     console.show(view, output, preview.render)
-    return Exit.FAILED if found.ends in ("person", "vetoed", "cycle", "bound") else Exit.DONE
+    return Exit.DONE if found.ends in GOOD_ENDS else Exit.FAILED

@@ -9,7 +9,7 @@ import typer
 from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import session
-from etcd_operator.plugin.ask import confirm_name
+from etcd_operator.plugin.ask import confirm_name, show_steps
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import Context, Name, Namespace, Timeout, Wait
 from etcd_operator.plugin.session import Place, Session
@@ -41,7 +41,8 @@ def recover(
 ) -> None:
     """Approve the recovery from a lost majority: acknowledged writes may be lost.
 
-    Shows the revision of each member, and asks for the name of the cluster.
+    Shows the revision of each member and the operator's steps to the end, and asks for the name of
+    the cluster.
     """
     place = Place(context, namespace)
     session.run(
@@ -70,8 +71,10 @@ async def _recover(
         raise PluginError(
             "No member says its revision: bring one up, or give --accepted-revision.", Exit.FAILED
         )
-    confirm_name(_warn(name, accepted), name, answered=approve)
     approval = {"clusterID": cluster_id, "acceptedRevision": accepted}
+    if not approve:
+        await show_steps(own, cluster, {"recovery": {"quorumLoss": approval}})
+    confirm_name(_warn(name, accepted), name, answered=approve)
     written = await change_spec(own, cluster, recovery={"quorumLoss": approval})
     done = f"spec.recovery.quorumLoss of EtcdCluster {name} approves revision {accepted} and later."
     return await end(own, written, done, wait=wait, timeout=timeout)

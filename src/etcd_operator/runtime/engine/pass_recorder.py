@@ -68,14 +68,17 @@ class PassRecorder:
         """Record a pass over the cluster with this namespace and name."""
         stopped = outcome.vetoed or str(outcome.error or "")
         made = RecordedPass.of(planned.snapshot, planned, len(outcome.done), stopped)
+        # Only the event loop writes, so it may read without the lock; what takes time is done
+        # before, for the lock would hold up whoever reads.
+        track = self._tracks.get(key) or _Track()
+        before = track.last
+        same = before is not None and _decision(before) == _decision(made)
+        packed = _pack(made) if made.actions or not same else None
         with self._lock:
-            track = self._tracks.get(key) or _Track()
             self._tracks[key] = track
-            before = track.last
-            same = before is not None and _decision(before) == _decision(made)
-            track.last, track.last_is_written = made, bool(made.actions) or not same
-            if track.last_is_written:
-                track.append(_pack(made))
+            track.last, track.last_is_written = made, packed is not None
+            if packed is not None:
+                track.append(packed)
                 self._forget_oldest(track)
 
     def _forget_oldest(self, track: _Track) -> None:
