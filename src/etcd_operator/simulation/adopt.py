@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from etcd_operator.api.validation import find_problems
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
+from etcd_operator.core.certificates.wanted import all_trust
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
 from etcd_operator.core.model import live_objects
 from etcd_operator.core.model.members import CORRUPT, NO_SPACE, Member
-from etcd_operator.core.model.naming import FINALIZER, FORCED
+from etcd_operator.core.model.naming import ANNOTATION_TEMPLATE, FINALIZER, FORCED
 from etcd_operator.core.model.snapshot import Seat, Snapshot
+from etcd_operator.core.objects.statefulset import render_statefulset
+from etcd_operator.core.plan.effective_spec import with_effective_spec
+from etcd_operator.core.plan.planner import choose_layout
 from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
+from etcd_operator.json_types import Json
 from etcd_operator.simulation import etcd
 from etcd_operator.simulation.manifest import FIRST_LIFE, Manifest
 from etcd_operator.simulation.origin import FIRST_UID, Beyond, Origin
@@ -87,8 +93,25 @@ def _adopt_children(snapshot: Snapshot) -> tuple[Child | None, ...]:
         if slot is not None:
             life = FIRST_LIFE if child.owner_uid == snapshot.naming.uid else FOREIGN_LIFE
             body = {**child.body, "kind": kind}
-            children = put(children, slot, Child(FIRST_UID, life, Manifest.observe(body)))
+            template = _find_template(snapshot) if kind == "StatefulSet" else None
+            children = put(children, slot, Child(FIRST_UID, life, Manifest.observe(body, template)))
     return children
+
+
+def _find_template(snapshot: Snapshot) -> Json | None:
+    """Return the template as the operator rendered it, if it would render the same one now."""
+    live = snapshot.statefulset
+    if live is None or find_problems(snapshot.cluster):
+        return None
+    snapshot = with_effective_spec(snapshot)
+    trust = ",".join(all_trust(snapshot))
+    layout = choose_layout(snapshot)
+    made = render_statefulset(snapshot.rendered_spec, snapshot.naming, layout, live.body, trust)
+    same = made["metadata"]["annotations"][ANNOTATION_TEMPLATE] == live.annotations.get(
+        ANNOTATION_TEMPLATE
+    )
+    template: Json = made["spec"]["template"]
+    return template if same else None
 
 
 def _adopt_beyond(snapshot: Snapshot) -> Beyond:

@@ -44,7 +44,7 @@ from etcd_operator.json_types import Json
 from etcd_operator.simulation import passes
 from etcd_operator.simulation.manifest import Manifest
 from etcd_operator.simulation.origin import Beyond
-from etcd_operator.simulation.world import State, find_slot
+from etcd_operator.simulation.world import STATEFUL_SET, State, find_slot, put
 
 Perform = Callable[[State], passes.Outcome]
 Edit = Callable[[Beyond], Beyond]
@@ -62,6 +62,8 @@ def handle_real(action: Action, snapshot: Snapshot, limit: int) -> Perform:
     perform = passes.handle(action, snapshot, limit)
     if isinstance(action, ApplyObject) and action.kind == "ConfigMap":
         return _with_trust(perform, action.manifest, snapshot)
+    if isinstance(action, ApplyObject | DeleteObject) and action.kind == "StatefulSet":
+        return _with_revision(perform)
     return perform
 
 
@@ -207,6 +209,23 @@ def _issue_leaf(action: IssueCertificate, beyond: Beyond) -> Credential:
         leaf.secret, before.uid if before else f"new-{leaf.secret}", "", f"{count}",
         certificate, trusted,
     )  # fmt: skip
+
+
+def _with_revision(perform: Perform) -> Perform:
+    """Have a StatefulSet that is created anew know the revisions of the one before it."""
+
+    def perform_and_compare(state: State) -> passes.Outcome:
+        before = state.statefulset
+        after, error = perform(state)
+        now, last = after.statefulset, after.beyond.last_statefulset
+        if before is not None:
+            last = before.manifest
+        elif now is not None and last is not None:
+            same = now._replace(manifest=now.manifest.over(last))
+            after = after._replace(children=put(after.children, STATEFUL_SET, same))
+        return after._replace(beyond=replace(after.beyond, last_statefulset=last)), error
+
+    return perform_and_compare
 
 
 def _with_trust(perform: Perform, manifest: Json, snapshot: Snapshot) -> Perform:

@@ -33,7 +33,9 @@ class File(NamedTuple):
 class Manifest:
     """One rendered object; equal manifests are the same Python object."""
 
-    __slots__ = ("body", "exact", "files", "index", "replicas", "revision", "start", "storage")
+    __slots__ = (
+        "body", "exact", "files", "index", "replicas", "revision", "start", "storage", "template",
+    )  # fmt: skip
 
     _known: Final[dict[str, Manifest]] = {}
 
@@ -46,6 +48,7 @@ class Manifest:
         self.replicas: int = spec.get("replicas", 0)
         self.start: int = spec.get("ordinals", {}).get("start", 0)
         self.revision = _revision_of(spec["template"]) if spec else ""
+        self.template: Json | None = spec.get("template")  # as rendered; None if nobody knows
         self.storage = _storage_of(spec["volumeClaimTemplates"]) if spec else ""
 
     @classmethod
@@ -59,13 +62,16 @@ class Manifest:
         return found
 
     @classmethod
-    def observe(cls, body: Json) -> Manifest:
-        """Return the manifest of a live object: its template is known by Kubernetes' own hash."""
+    def observe(cls, body: Json, template: Json | None = None) -> Manifest:
+        """Return the manifest of a live object: its template is known by Kubernetes' own hash.
+
+        `template` is what the operator has rendered it from, where that is known.
+        """
         key = f"{body['kind']}/{body['metadata']['name']}/live {len(cls._known)}"
         found = cls._known[key] = Manifest(body, len(cls._known) + 1)
         told = (body.get("status") or {}).get("updateRevision", "")
         if body["kind"] == "StatefulSet":
-            found.exact = True
+            found.exact, found.template = True, template
             found.revision = f"{read_version(body).number} {told}"
         return found
 
@@ -80,11 +86,16 @@ class Manifest:
         return self
 
     def over(self, live: Manifest) -> Manifest:
-        """Return what applying it over a live object makes: defaults do not change a template."""
+        """Return what applying it over a live object makes, or in place of one that was just there.
+
+        A template of the same meaning is of the same revision.
+        """
         if not live.exact or not self.exact or self.revision == live.revision:
             return self
-        spec = {"template": self.body["spec"]["template"]}
-        if find_drift({"kind": "StatefulSet", "spec": spec}, live.body) is not None:
+        template = self.body["spec"]["template"]
+        if _has_drifted(template, live.template or live.body["spec"]["template"]):
+            return self
+        if live.template is not None and _has_drifted(live.template, template):
             return self
         same = Manifest(self.body, self.index)
         same.exact, same.revision = True, live.revision
@@ -102,6 +113,12 @@ class Manifest:
 
     def __repr__(self) -> str:
         return f"<{self.body['kind']} {self.index}>"
+
+
+def _has_drifted(template: Json, other: Json) -> bool:
+    """Whether a template says anything that the other does not say."""
+    one, live = ({"kind": "StatefulSet", "spec": {"template": each}} for each in (template, other))
+    return find_drift(one, live) is not None
 
 
 def life_of(uid: str) -> int:

@@ -19,6 +19,7 @@ from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.required_backup.state import BackupState
+from etcd_operator.simulation.manifest import Manifest
 from etcd_operator.simulation.snapshots import Specs
 
 # Pods, claims and objects that were there at the beginning; what the simulation makes has uid 0.
@@ -40,6 +41,7 @@ class Beyond:
     `children` are the objects that no scenario has, such as a NetworkPolicy. `database_sizes` are
     those of members that were defragmented, in bytes by ordinal; `downgrade` is the target of
     etcd's downgrade, empty for none; `no_space` says whether etcd's alarm about its quota is on.
+    `last_statefulset` is that of a StatefulSet that was deleted, to be created anew.
     """
 
     now: datetime
@@ -55,3 +57,4 @@ class Beyond:
     downgrade: str = ""
     no_space: bool = False
     compacted: bool | None = None
+    last_statefulset: Manifest | None = None

@@ -80,6 +80,35 @@ def test_an_upgrade_restarts_every_pod_and_the_leader_last() -> None:
     assert not found.disks
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"affinity": {"podAntiAffinity": {}}}),
+        ({"nodeSelector": {"kubernetes.io/os": "linux"}}, {"serviceAccountName": "default"}),
+        ({"nodeSelector": {"kubernetes.io/os": "linux"}}, {}),
+    ],
+)
+def test_what_is_taken_out_of_the_template_restarts_the_pods_as_well(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    snapshot = formed(3, podTemplate=before)
+    found = predict(snapshot, change(snapshot, podTemplate=after))
+    assert (found.ends, found.restarts) == ("settled", ("db-2", "db-1", "db-0"))
+
+
+def test_the_same_template_in_other_words_restarts_nobody() -> None:
+    snapshot = formed(3, resources={"limits": {"memory": "1024Mi"}})
+    found = predict(snapshot, change(snapshot, resources={"limits": {"memory": "1Gi"}}))
+    assert (found.ends, found.restarts) == ("settled", ())
+
+
+def test_larger_disks_make_the_statefulset_anew_and_restart_nobody() -> None:
+    snapshot = formed(3, storage={"size": "1Gi"})
+    found = predict(snapshot, change(snapshot, storage={"size": "2Gi"}))
+    assert (found.ends, found.restarts) == ("settled", ())
+    assert any(step.sentence.startswith("Deleted StatefulSet") for step in found.steps)
+
+
 def test_a_downgrade_prepares_the_disks_first() -> None:
     snapshot = formed(3, version="3.6.10")
     found = predict(snapshot, change(snapshot, version="3.5.26"))
@@ -157,14 +186,16 @@ def test_a_refused_spec_has_its_sentence(fields: dict[str, Any], sentence: str) 
     assert not found.steps
 
 
-def test_a_member_that_does_not_answer_stays_so_and_holds_up_a_roll() -> None:
+def test_a_member_that_does_not_answer_stays_so_until_its_pod_is_another() -> None:
     snapshot = snapshots.silent(formed(3, version="3.6.10"), 1)
     pods = tuple(replace(each, ready=each.ordinal != 1) for each in snapshot.pods)
     snapshot = replace(snapshot, pods=pods)
-    found = predict(snapshot, change(snapshot, resources={"limits": {"memory": "1Gi"}}))
+    found = predict(snapshot)
     assert found.ends in ("person", "waiting")
     assert "db-1" in found.sentence
-    assert not {"db-0", "db-2"} & set(found.restarts)
+    assert not found.steps
+    rolled = predict(snapshot, change(snapshot, resources={"limits": {"memory": "2Gi"}}))
+    assert (rolled.ends, rolled.restarts) == ("settled", ("db-1", "db-2", "db-0"))
 
 
 def test_a_lost_majority_is_waited_for() -> None:
