@@ -82,8 +82,8 @@ demo-backup: venv ## A cluster that is written, backed up, lost with its disks, 
 	@$(PY) -m demo --backup --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)" --nodes $(NODES)
 
 .PHONY: plugin
-plugin: venv ## Build the kubectl plugin as one file, and its krew manifest, in build/plugin
-	@$(PY) -m deploy.plugin
+plugin: venv ## Build the kubectl plugin as one file; with REPOSITORY=https://… for krew as well
+	@$(PY) -m deploy.plugin --repository "$(REPOSITORY)"
 
 .PHONY: generate check lint types imports generated
 generate: venv ## Write the CRD, the manifests and the reference documents

@@ -1,24 +1,24 @@
-"""Build the executable file: the plugin and the packages it needs, as they are installed here.
+"""Build the executable file: the plugin and the packages it needs.
 
-The packages come from the environment that `make venv` installs with pinned hashes, so nothing is
-downloaded. Some of them are compiled (msgspec, pydantic-core): the file is for this Python and this
-platform, and says so elsewhere.
+Packages of Python alone come from the environment that `make venv` installs with pinned hashes.
+Those that are partly compiled are in the file once for each Python that it is to run with: by
+default as they are installed here, for this Python on this platform; for a release see `wheels`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
-import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
 from packaging.requirements import Requirement
+
+from deploy.plugin.unpack import find_abi
 
 # What the plugin imports; theirs come with them.
 ROOTS: Final = ("typer", "rich", "lightkube", "msgspec", "pydantic", "pyyaml")
@@ -29,21 +29,33 @@ TIME: Final = (2020, 1, 1, 0, 0, 0)
 _NAME: Final = re.compile(r"[-_.]+")
 
 
-def build(target: Path, source: Path) -> Path:
-    """Write the executable file; returns its path."""
-    site = _zip(dict(_collect(source)))
+# Files of packages: name to content.
+Files = Mapping[str, bytes]
+
+
+def build(target: Path, source: Path, compiled: Mapping[str, Files] | None = None) -> Path:
+    """Write the executable file; returns its path.
+
+    `compiled` are the files of packages that are not of Python alone, by what they are compiled
+    for, as `unpack.find_abi` names it.
+    """
+    if compiled is None:
+        compiled = {find_abi(): dict(_read(filter(is_compiled, find_packages())))}
+    parts = {"site.zip": _zip(dict(_collect(source)))}
+    parts |= {f"{abi}.zip": _zip(files) for abi, files in compiled.items()}
     start = (Path(__file__).parent / "unpack.py").read_text()
-    digest = hashlib.sha256(start.encode() + site).hexdigest()[:16]
-    start = start.replace("@DIGEST@", digest).replace("@TAG@", tag())
-    outer = _zip({"__main__.py": start.encode(), "site.zip": site}, zipfile.ZIP_STORED)
+    content = b"".join([start.encode(), *(parts[name] for name in sorted(parts))])
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    start = start.replace("@DIGEST@", digest).replace("@ABIS@", " ".join(sorted(compiled)))
+    outer = _zip({"__main__.py": start.encode(), **parts}, zipfile.ZIP_STORED)
     target.write_bytes(b"#!/usr/bin/env python3\n" + outer)
     target.chmod(0o755)
     return target
 
 
-def tag() -> str:
-    """Return the name of this Python, such as cp311."""
-    return f"cp{sys.version_info[0]}{sys.version_info[1]}"
+def is_compiled(package: Distribution) -> bool:
+    """Whether a package has machine code, as its wheel says."""
+    return "Root-Is-Purelib: false" in (package.read_text("WHEEL") or "")
 
 
 def _collect(source: Path) -> Iterator[tuple[str, bytes]]:
@@ -51,8 +63,12 @@ def _collect(source: Path) -> Iterator[tuple[str, bytes]]:
         name = path.relative_to(source).as_posix()
         if not name.removeprefix("etcd_operator/").startswith(OPERATOR_ONLY):
             yield name, path.read_bytes()
-    for found in find_packages():
-        for file in found.files or ():
+    yield from _read(each for each in find_packages() if not is_compiled(each))
+
+
+def _read(packages: Iterable[Distribution]) -> Iterator[tuple[str, bytes]]:
+    for package in packages:
+        for file in package.files or ():
             name = file.as_posix()
             if not name.startswith("..") and "__pycache__" not in name:
                 yield name, file.read_binary()
@@ -86,7 +102,7 @@ def _applies(wanted: Requirement) -> bool:
     return True
 
 
-def _zip(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def _zip(files: Files, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, content in sorted(files.items()):
@@ -100,10 +116,3 @@ def _zip(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
 def write_digest(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def describe_platform() -> tuple[str, str]:
-    """Return the operating system and the architecture as krew calls them."""
-    machine = os.uname().machine
-    names = {"x86_64": "amd64", "aarch64": "arm64"}
-    return sys.platform, names.get(machine, machine)

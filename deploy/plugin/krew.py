@@ -7,26 +7,29 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.plugin.archive import describe_platform, write_digest
+from deploy.plugin.archive import write_digest
+from deploy.plugin.wheels import PYTHONS, Platform
 from etcd_operator import __version__
 
-# Where a release puts its files; BASE_URL is where its owner publishes it.
-RELEASE: Final = "BASE_URL/v{version}/{file}"
+# Where a release of a repository on GitHub has its files.
+RELEASE: Final = "{repository}/releases/download/v{version}/{file}"
+_REPOSITORY: Final = re.compile(r"https://[a-z0-9.-]+(/[\w.-]+)+")
 DESCRIPTION: Final = """\
 Shows an etcd cluster that etcd-operator runs on one screen, and changes it through the operator:
 scale, upgrade, restart, back up, restore, replace a member, recover from a lost majority. Each
 verb works with your own rights, asks before it stops or deletes something, and with --wait ends
 with the operator's verdict.
 """
-CAVEATS: Final = """\
-Needs Python 3.11 or later on PATH, of the version that the archive is built for. Verbs that run
-etcdctl on your machine need etcdctl on PATH: see `kubectl etcd etcdctl --help`.
+CAVEATS: Final = f"""\
+Needs python3 on PATH: {", ".join(PYTHONS[:-1])} or {PYTHONS[-1]}, on Linux with glibc.
+Verbs that run etcdctl on your machine need it on PATH: see `kubectl etcd etcdctl --help`.
 """
 
 
@@ -35,14 +38,12 @@ class Packed:
     """An archive for one platform."""
 
     path: Path
-    system: str
-    architecture: str
+    platform: Platform
 
 
-def pack(program: Path, licence: Path) -> Packed:
+def pack(program: Path, licence: Path, platform: Platform) -> Packed:
     """Write the archive with the program and the licence, the same for the same content."""
-    system, architecture = describe_platform()
-    path = program.with_name(f"kubectl-etcd-{system}-{architecture}.tar.gz")
+    path = program.with_name(f"kubectl-etcd-{platform.system}-{platform.architecture}.tar.gz")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for file, name, mode in ((program, "kubectl-etcd", 0o755), (licence, "LICENSE", 0o644)):
@@ -51,31 +52,37 @@ def pack(program: Path, licence: Path) -> Packed:
             entry.size, entry.mode = len(content), mode
             archive.addfile(entry, io.BytesIO(content))
     path.write_bytes(gzip.compress(buffer.getvalue(), mtime=0))
-    return Packed(path, system, architecture)
+    return Packed(path, platform)
 
 
-def build_manifest(archives: Sequence[Packed]) -> dict[str, Any]:
-    """Return the manifest for these archives."""
+def build_manifest(archives: Sequence[Packed], repository: str) -> dict[str, Any]:
+    """Return the manifest for these archives, which a release of this repository publishes.
+
+    Raises ValueError for what is no URL of a repository: a manifest never has a placeholder.
+    """
+    if not _REPOSITORY.fullmatch(repository):
+        raise ValueError(f"repository {repository} is no URL such as https://host/owner/name")
     return {
         "apiVersion": "krew.googlecontainertools.github.com/v1alpha2",
         "kind": "Plugin",
         "metadata": {"name": "etcd"},
         "spec": {
             "version": f"v{__version__}",
-            "homepage": "BASE_URL",
+            "homepage": repository,
             "shortDescription": "See and change etcd clusters of etcd-operator",
             "description": DESCRIPTION,
             "caveats": CAVEATS,
-            "platforms": [_platform(each) for each in archives],
+            "platforms": [_platform(each, repository) for each in archives],
         },
     }
 
 
-def _platform(packed: Packed) -> dict[str, Any]:
-    labels = {"os": packed.system, "arch": packed.architecture}
+def _platform(packed: Packed, repository: str) -> dict[str, Any]:
+    labels = {"os": packed.platform.system, "arch": packed.platform.architecture}
+    where = {"repository": repository, "version": __version__, "file": packed.path.name}
     return {
         "selector": {"matchLabels": labels},
-        "uri": RELEASE.format(version=__version__, file=packed.path.name),
+        "uri": RELEASE.format(**where),
         "sha256": write_digest(packed.path),
         "files": [{"from": name, "to": "."} for name in ("kubectl-etcd", "LICENSE")],
         "bin": "kubectl-etcd",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import compileall
 import contextlib
+import importlib.machinery
 import os
 import sys
 import tempfile
@@ -17,13 +18,23 @@ from pathlib import Path
 
 # Written by `archive.build`.
 DIGEST = "@DIGEST@"
-TAG = "@TAG@"
+ABIS = "@ABIS@"
+
+
+def find_abi() -> str:
+    """Return what modules for this Python here are compiled for: cpython-311-x86_64-linux-gnu-…."""
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    return f"{suffix.split('.')[1]}-{os.uname().machine}"
 
 
 def find_folder() -> Path:
     """Return where the content is, or is to be."""
     cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "kubectl-etcd" / DIGEST
+    return (
+        (Path(cache) if cache else Path.home() / ".cache")
+        / "kubectl-etcd"
+        / f"{DIGEST}-{find_abi()}"
+    )
 
 
 def unpack(archive: Path, folder: Path) -> Path:
@@ -36,8 +47,10 @@ def unpack(archive: Path, folder: Path) -> Path:
     except OSError:
         # No home that can be written, as in a container: it is unpacked for this start alone.
         folder = beside = Path(tempfile.mkdtemp())
-    with zipfile.ZipFile(archive) as outer, outer.open("site.zip") as inner:
-        zipfile.ZipFile(inner).extractall(beside)
+    with zipfile.ZipFile(archive) as outer:
+        for part in ("site.zip", f"{find_abi()}.zip"):
+            with outer.open(part) as inner:
+                zipfile.ZipFile(inner).extractall(beside)
     # Also where the environment tells Python to write none of that by itself.
     compileall.compile_dir(beside, quiet=2)
     with contextlib.suppress(OSError):  # another start was faster
@@ -47,11 +60,10 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 def start() -> int:
     """Run the plugin; returns an exit code only if it cannot run here."""
-    running = f"cp{sys.version_info[0]}{sys.version_info[1]}"
-    if running != TAG:
+    if find_abi() not in ABIS.split():
         sys.stderr.write(
-            f"This kubectl-etcd is built for {TAG}, and runs with {running}: use that Python, or "
-            "install it with `pipx install etcd-operator[cli]`.\n"
+            f"This kubectl-etcd is built for {ABIS}, and runs with {find_abi()}: use "
+            "such a Python, or install it with `pipx install etcd-operator[cli]`.\n"
         )
         return 10
     sys.path.insert(0, str(unpack(Path(sys.argv[0]).resolve(), find_folder())))

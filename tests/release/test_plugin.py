@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -14,12 +15,16 @@ from typing import Any
 
 import pytest
 
-from deploy.plugin.archive import build, find_packages, tag
-from deploy.plugin.krew import Packed, build_manifest, pack
+from deploy.plugin.__main__ import build_for
+from deploy.plugin.archive import build, find_packages, is_compiled
+from deploy.plugin.krew import Packed, build_manifest
+from deploy.plugin.unpack import find_abi
+from deploy.plugin.wheels import PLATFORMS, PYTHONS, Platform, choose_wheels
 from etcd_operator import __version__
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
-LICENCE = SOURCE.parent / "LICENSE"
+REPOSITORY = "https://github.com/owner/name"
+HERE = next(each for each in PLATFORMS if find_abi() == each.abi("3.11"))
 
 # It runs beside tests that start etcd.
 pytestmark = pytest.mark.timeout(300)
@@ -31,8 +36,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def packed(program: Path) -> Packed:
-    return pack(program, LICENCE)
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Packed:
+    """The archive of a release for this platform, with every Python's compiled packages."""
+    return build_for(HERE, tmp_path_factory.mktemp("release"))
 
 
 def run(program: Path, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -68,10 +74,10 @@ def test_another_python_is_one_sentence(program: Path, tmp_path: Path) -> None:
     other = tmp_path / "kubectl-etcd"
     with zipfile.ZipFile(program) as archive, zipfile.ZipFile(other, "w") as changed:
         start = archive.read("__main__.py").decode()
-        changed.writestr("__main__.py", start.replace(f'"{tag()}"', '"cp399"'))
+        changed.writestr("__main__.py", start.replace(f'"{find_abi()}"', '"cpython-399"'))
     said = run(other, tmp_path)
     assert said.returncode == 10
-    assert "is built for cp399" in said.stderr
+    assert "is built for cpython-399, and runs with cpython-3" in said.stderr
     assert "pipx install" in said.stderr
 
 
@@ -85,6 +91,45 @@ def test_nothing_of_the_operators_process_is_in_it(program: Path) -> None:
 
 def test_the_same_content_is_the_same_file(program: Path, tmp_path: Path) -> None:
     assert build(tmp_path / "again", SOURCE).read_bytes() == program.read_bytes()
+
+
+def test_a_release_runs_here_and_has_every_pythons_modules(packed: Packed, tmp_path: Path) -> None:
+    with tarfile.open(packed.path) as archive:
+        archive.extractall(tmp_path, filter="data")
+    program = tmp_path / "kubectl-etcd"
+    assert run(program, tmp_path, "--version").stdout == f"kubectl-etcd {__version__}\n"
+    said = run(program, tmp_path, "status", "--context=none")
+    assert said.returncode == 6, said.stderr
+    with zipfile.ZipFile(program) as outer:
+        for python in PYTHONS:
+            with outer.open(f"{HERE.abi(python)}.zip") as inner:
+                names = zipfile.ZipFile(inner).namelist()
+            ending = f"cpython-{python.replace('.', '')}-{HERE.triplet}.so"
+            modules = {name.partition("/")[0] for name in names if name.endswith(ending)}
+            assert modules == {"msgspec", "pydantic_core", "yaml"}, python
+
+
+@pytest.mark.parametrize("platform", [each for each in PLATFORMS if each != HERE], ids=str)
+def test_every_other_platform_has_its_wheels(platform: Platform, tmp_path: Path) -> None:
+    names = {each.metadata["name"].lower().replace("_", "-") for each in find_packages()
+             if is_compiled(each)}  # fmt: skip
+    assert names == {"msgspec", "pydantic-core", "pyyaml"}
+    # The newest Python is the one for which a package may have nothing yet.
+    chosen = choose_wheels(platform, PYTHONS[-1], names, tmp_path)
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", *chosen]
+    found = subprocess.run([*command, f"--target={tmp_path}", "--report=-"], capture_output=True,
+                           text=True, check=False, timeout=240)  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    assert {each["metadata"]["name"].lower().replace("_", "-")
+            for each in json.loads(found.stdout)["install"]} == names  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "repository", ["", "BASE_URL", "http://a/b", "https://host", "https://a/b c"]
+)
+def test_without_a_repository_there_is_no_manifest(repository: str) -> None:
+    with pytest.raises(ValueError, match="is no URL such as https://host/owner/name"):
+        build_manifest([], repository)
 
 
 # What krew insists on: https://krew.sigs.k8s.io/docs/developer-guide/plugin-manifest/ and
@@ -108,7 +153,7 @@ def check_platform(platform: dict[str, Any]) -> None:
 
 
 def test_the_manifest_keeps_the_rules_of_krew(packed: Packed) -> None:
-    manifest = build_manifest([packed])
+    manifest = build_manifest([packed], REPOSITORY)
     assert manifest["apiVersion"] == "krew.googlecontainertools.github.com/v1alpha2"
     assert manifest["kind"] == "Plugin"
     assert re.fullmatch(r"[\w-]+", manifest["metadata"]["name"])
@@ -124,10 +169,10 @@ def test_the_manifest_keeps_the_rules_of_krew(packed: Packed) -> None:
 
 
 def test_the_archive_is_what_the_manifest_says(packed: Packed) -> None:
-    (platform,) = build_manifest([packed])["spec"]["platforms"]
+    (platform,) = build_manifest([packed], REPOSITORY)["spec"]["platforms"]
     content = packed.path.read_bytes()
     assert platform["sha256"] == hashlib.sha256(content).hexdigest()
-    assert platform["uri"].endswith(f"/v{__version__}/{packed.path.name}")
+    assert platform["uri"] == f"{REPOSITORY}/releases/download/v{__version__}/{packed.path.name}"
     with tarfile.open(packed.path) as archive:
         modes = {entry.name: entry.mode for entry in archive}
     assert set(modes) == {each["from"] for each in platform["files"]}

@@ -22,6 +22,7 @@ from etcd_operator.core.actions import (
     QuarantineDisk,
     RebindVolume,
     RestoreReclaimPolicy,
+    VolumeAction,
 )
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
@@ -36,6 +37,7 @@ from etcd_operator.simulation.observation import see
 from etcd_operator.simulation.origin import FIRST_UID, Origin
 from etcd_operator.simulation.overlay import see_real
 from etcd_operator.simulation.passes import JudgedAction, Planned, end_pass, perform
+from etcd_operator.simulation.snapshots import name_volume
 from etcd_operator.simulation.world import State
 
 MOST_PASSES: Final = 400
@@ -242,7 +244,7 @@ class Simulation:
             planned.plan.rule,
             decision.reason.name,
             type(action).__name__,
-            action.event(name).sentence,
+            _name_volume(action, self.origin.snapshot).event(name).sentence,
             judged.veto or "",
             _find_pod(action, name),
             _find_disk(action, name),
@@ -323,6 +325,16 @@ def _read_newest(state: State) -> State:
     """Let every process read the newest version of its file."""
     pods = tuple(pod and pod._replace(mounts=pod.mounts[-1:]) for pod in state.pods)
     return state._replace(pods=pods)
+
+
+def _name_volume(action: Action, observed: Snapshot) -> Action:
+    """Return the action with the name of the volume as Kubernetes has it, where there is one."""
+    if not isinstance(action, VolumeAction):
+        return action
+    ordinal = ordinal_of_claim(action.name, observed.naming.name)
+    named = (each.volume for each in observed.claims if each.ordinal == ordinal)
+    was_there = action.volume == name_volume(ordinal or 0, 0)
+    return replace(action, volume=next(named, action.volume)) if was_there else action
 
 
 def _find_pod(action: Action, cluster: str) -> str:

@@ -174,6 +174,11 @@ def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
     )
 
 
+def name_volume(ordinal: int, volume: int) -> str:
+    """Name of the PersistentVolume of a claim; `volume` is that of `world.Claim`."""
+    return f"volume-{ordinal}-{volume}"
+
+
 @functools.cache
 def _claim(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CoreClaim:
     uid, life, bound, deleting, volume, asked, has = seen
@@ -182,7 +187,7 @@ def _claim(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CoreClaim:
         name=f"data-{NAME}-{ordinal}",
         ordinal=ordinal,
         uid=f"claim-{ordinal}-{volume}-{uid}",
-        volume=f"volume-{ordinal}-{volume}" if bound else "",
+        volume=name_volume(ordinal, volume) if bound else "",
         owner_uid=f"life-{life}",
         bound=bound,
         deleting=deleting,

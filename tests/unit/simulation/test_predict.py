@@ -140,11 +140,16 @@ def test_a_replacement_deletes_one_disk_and_adds_the_member_again() -> None:
 
 
 def test_a_restore_in_place_sets_disks_aside_until_the_new_cluster_serves() -> None:
-    found = predict(formed(3), Change(restored=True))
+    snapshot = formed(3)
+    claims = tuple(replace(each, volume=f"pvc-{each.ordinal}") for each in snapshot.claims)
+    found = predict(replace(snapshot, claims=claims), Change(restored=True))
     assert (found.ends, found.reason) == ("settled", "Healthy")
     stages = [step.sentence.split()[-1] for step in found.steps if "entered the stage" in
               step.sentence]  # fmt: skip
     assert stages == ["keep.", "stop.", "set-aside.", "fill.", "start.", "serve."]
+    assert "Deleted PersistentVolumeClaim data-db-1; kept PersistentVolume pvc-1." in [
+        step.sentence for step in found.steps
+    ]
     assert count(found, "QuarantineDisk") == count(found, "RestoreReclaimPolicy") == 3
     assert found.restarts == ("db-0", "db-1", "db-2")
     assert found.disks == ("data-db-0", "data-db-1", "data-db-2")
