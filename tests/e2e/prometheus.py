@@ -100,13 +100,17 @@ class Prometheus:
             for each in json.loads(self.ask(SIDECAR, ""))
         ]
 
-    def firing(self, labels: dict[str, str] | None = None) -> set[str]:
+    def firing(self, labels: dict[str, str]) -> set[str]:
         """Return the names of the alerts with these labels that fire now, by Prometheus itself."""
+        return {name for name, state in self._active(labels) if state == "firing"}
+
+    def _active(self, labels: dict[str, str]) -> set[tuple[str, str]]:
+        """Alerts whose expressions hold: the name of each, and whether it fires or is pending."""
         active = json.loads(self.ask(SERVER, "api/v1/alerts"))["data"]["alerts"]
         return {
-            each["labels"]["alertname"]
+            (each["labels"]["alertname"], each["state"])
             for each in active
-            if each["state"] == "firing" and (labels or {}).items() <= each["labels"].items()
+            if labels.items() <= each["labels"].items()
         }
 
     def wait_fired(
@@ -125,11 +129,15 @@ class Prometheus:
     def wait_cleared(
         self, alert: str, labels: dict[str, str], since: float, seconds: float = 90.0
     ) -> Notice:
-        """Wait until the receiver was told that it fires no more, for no member; the last word."""
+        """Wait until the receiver was told that it fires no more, for no member; the last word.
+
+        An alert that is pending again had a gap in its series, and nothing was mended.
+        """
 
         def cleared() -> bool:
             newest = {json.dumps(n.labels, sort_keys=True): n for n in told()}
-            return not any(n.firing for n in newest.values()) and alert not in self.firing(labels)
+            is_active = any(name == alert for name, _ in self._active(labels))
+            return not any(n.firing for n in newest.values()) and not is_active
 
         def told() -> list[Notice]:
             return self._told(alert, labels, since)

@@ -88,11 +88,11 @@ def flap(cluster: Cluster) -> Mend:
     return nothing
 
 
-def add_without_pods(cluster: Cluster) -> Mend:
-    """Grow while a quota refuses new Pods."""
-    allow = forbid(cluster, "count/pods")
+def add_unscheduled(cluster: Cluster) -> Mend:
+    """Grow while no Pod can be scheduled."""
+    uncordon = cordon(cluster)
     cluster.scale(5)
-    return allow
+    return uncordon
 
 
 def forbid_eviction(cluster: Cluster) -> Mend:
@@ -125,9 +125,11 @@ def forbid_policies(cluster: Cluster) -> Mend:
 
 
 def call_corrupt(cluster: Cluster) -> Mend:
-    """Raise etcd's alarm about the data of one of three members."""
+    """Raise etcd's alarm about a member that cannot be replaced, as another one is away."""
+    allow = forbid(cluster, "count/pods")
+    cluster.kubectl("delete", "pod", "c-1")
     raise_corrupt(cluster, int(cluster.member("c-2")["id"], 16))
-    return nothing
+    return allow
 
 
 def run_as_it_is(_: Cluster) -> Mend:
@@ -203,13 +205,14 @@ CLUSTER_FAULTS: Final = (
         spec={"size": 3},
     ),
     Fault(
-        "A ResourceQuota refuses the Pod of a learner",
+        "A learner's Pod cannot be scheduled",
         ("EtcdLearnerStuck", "EtcdChangeStuck"),
-        add_without_pods,
+        add_unscheduled,
         ("EtcdChangeStuck", "EtcdLearnerStuck"),
         spec={"size": 3},
         known={"MEMBER": "c-3"},
         edit=UNCHANGED,
+        felt=True,
     ),
     Fault(
         "A PodDisruptionBudget of somebody else stops an upgrade",
@@ -228,7 +231,7 @@ CLUSTER_FAULTS: Final = (
         edit=UNCHANGED,
     ),
     Fault(
-        "etcd says that the data of one of three members is corrupt",
+        "etcd says that the data of one of three members is corrupt while another one is away",
         ("EtcdMemberCorrupt",),
         call_corrupt,
         ("EtcdMemberCorrupt",),
