@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from deploy.target import TargetError
 from local.places import read_places
@@ -36,7 +38,8 @@ def test_users_do_what_their_roles_allow_and_the_operator_goes_on(
 ) -> None:
     web = SecuredCluster(cluster.target, cluster.namespace, mounted="c-user-web")
     security = {"tls": {}, "auth": AUTH}
-    web.create(size=1, version="v3.6.16", security=security, connectionSecrets=True)
+    spec = {"security": security, "connectionSecrets": True, **_sign_tokens(web, tmp_path)}
+    web.create(size=1, version="v3.6.16", **spec)
     web.wait_running(1)
     web.start_client()
     wait_until("authentication is on", lambda: _is_on(web), 30)
@@ -68,6 +71,28 @@ def test_users_do_what_their_roles_allow_and_the_operator_goes_on(
         web.patch(security={"auth": None})
     web.patch(security={"auth": {**AUTH, "enabled": False}})
     wait_until("authentication is off", lambda: _can_put(web, "anything"), 30)
+
+
+def _sign_tokens(cluster: Cluster, directory: Path) -> dict[str, Any]:
+    """A key pair in a Secret, and the fields by which members sign tokens with it."""
+    key, public = directory / "jwt.key", directory / "jwt.pub"
+    made = ec.generate_private_key(ec.SECP256R1())
+    plain = serialization.NoEncryption()
+    traditional = serialization.PrivateFormat.TraditionalOpenSSL
+    key.write_bytes(made.private_bytes(serialization.Encoding.PEM, traditional, plain))
+    info = serialization.PublicFormat.SubjectPublicKeyInfo
+    public.write_bytes(made.public_key().public_bytes(serialization.Encoding.PEM, info))
+    files = (f"--from-file={key}", f"--from-file={public}")
+    cluster.kubectl("create", "secret", "generic", "jwt", *files)
+    there = "/etc/etcd-jwt"
+    token = f"jwt,pub-key={there}/jwt.pub,priv-key={there}/jwt.key,sign-method=ES256,ttl=10m"
+    return {
+        "etcdConfig": {"extraArgs": {"auth-token": token}},
+        "podTemplate": {
+            "volumes": [{"name": "jwt", "secret": {"secretName": "jwt"}}],
+            "volumeMounts": [{"name": "jwt", "mountPath": there, "readOnly": True}],
+        },
+    }
 
 
 def _check_password(cluster: SecuredCluster) -> None:

@@ -92,6 +92,9 @@ CLUSTER: Final = Definition(
         "status.conditions": "type",
         "status.members": "name",
         **name_keyed_lists("spec.podTemplate"),
+        # Several owners may each apply their own entries.
+        "spec.security.auth.users": "name",
+        "spec.security.auth.roles": "name",
     },
     subresources={
         "status": {},
