@@ -46,6 +46,9 @@ class ServiceExits:
     async def look(self, naming: Naming, pods: tuple[Pod, ...]) -> frozenset[str]:
         """Return the uids of Pods that left long enough ago, or were waited for long enough."""
         leaving = [pod for pod in pods if pod.role == ROLE_LEAVING]
+        for pod in pods:
+            if pod.role != ROLE_LEAVING:
+                self._exits.pop(pod.uid, None)  # clients are led to it, maybe once more
         if not leaving:
             return frozenset()  # of nearly all clusters, nearly always
         now = self._clock.monotonic()

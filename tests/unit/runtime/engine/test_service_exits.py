@@ -88,3 +88,15 @@ async def test_an_operator_that_may_not_look_waits_no_longer_than_that() -> None
     assert await harness.look() == frozenset()
     await asyncio.sleep(LONGEST_SECONDS)
     assert await harness.look() == {PODS[2].uid}
+
+
+async def test_a_pod_that_came_back_meanwhile_is_waited_for_again() -> None:
+    """The plan changed, so clients were led back to it, and changed again."""
+    harness = Harness()
+    harness.list(0, 1)
+    await harness.look()
+    await asyncio.sleep(GRACE_SECONDS)
+    assert await harness.look() == {PODS[2].uid}
+    await harness.exits.look(NAMING, (*PODS[:2], pod(2)))
+    harness.list(0, 1, 2)
+    assert await harness.look() == frozenset()
