@@ -17,6 +17,7 @@ from etcd_operator.core.certificates import machine as certificates
 from etcd_operator.core.in_place_restore import machine as in_place_restore
 from etcd_operator.core.model.state_machine import Meanwhile, StateMachine, Transition, otherwise
 from etcd_operator.core.quorum_loss import machine as quorum_loss
+from etcd_operator.core.takeover import machine as takeover
 
 HEAD: Final = """\
 # State machines
@@ -56,6 +57,14 @@ PAGES: Final = (
         "majority](../how-to/lost-majority.md) and [decision "
         "9](../adr/0009-recovery-from-a-lost-majority.md).",
         quorum_loss.MACHINE,
+    ),
+    Page(
+        "Take-over of a running cluster",
+        "takeover",
+        "The stage is in the annotation `etcd.etcd.io/take-over` of the ConfigMap. In JOIN and "
+        "COMPARE the other rules decide as well. See [Take over](../how-to/migrate-by-joining.md) "
+        "and [decision 18](../adr/0018-take-over-by-joining.md).",
+        takeover.MACHINE,
     ),
     Page(
         "Replacement of a CA",

@@ -24,18 +24,22 @@ from etcd_operator.core.actions import (
     MaintenanceAction,
     MembershipAction,
     MoveLeader,
+    PassLeadership,
     PromoteMember,
     QuarantineDisk,
     RebindVolume,
     RecordRestore,
     RemoveMember,
+    RemoveSourceMember,
     RequestBackup,
     ResizeClaim,
     RestoreReclaimPolicy,
     RetainVolume,
+    ScaleSource,
     SetDowngrade,
     SetFinalizer,
     ShareTrust,
+    TakeOverAction,
     VolumeAction,
     WriteConnection,
 )
@@ -51,8 +55,8 @@ def brief(action: Action) -> str:
         return _brief_etcd(action)
     if isinstance(action, VolumeAction | RecordRestore):
         return _brief_replacement(action)
-    if isinstance(action, CertificateAction):
-        return _brief_certificate(action)
+    if isinstance(action, TakeOverAction | CertificateAction):
+        return _brief_others(action)
     if isinstance(action, ChangeAuth | CreatePasswordSecret | WriteConnection):
         return _brief_auth(action)
     match action:
@@ -115,6 +119,22 @@ def _brief_membership(action: MembershipAction) -> str:
             return f"remove {ordinal}"
         case MoveLeader(from_ordinal=source, to_ordinal=target):
             return f"lead {source}>{target}"
+
+
+def _brief_take_over(action: TakeOverAction) -> str:
+    match action:
+        case ScaleSource(name=name, replicas=replicas):
+            return f"scale {name} to {replicas}"
+        case RemoveSourceMember(pod=pod):
+            return f"remove {pod}"
+        case PassLeadership(from_name=source, to_name=target):
+            return f"lead {source}>{target}"
+
+
+def _brief_others(action: TakeOverAction | CertificateAction) -> str:
+    if isinstance(action, TakeOverAction):
+        return _brief_take_over(action)
+    return _brief_certificate(action)
 
 
 def _brief_certificate(action: CertificateAction) -> str:

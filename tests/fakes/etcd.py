@@ -68,6 +68,10 @@ class FakeMember:
         self.etcd.lines = tuple(line for line in self.etcd.lines if line.id != member_id)
         self.etcd.removed.append(member_id)
 
+    async def move_leader(self, target_id: int) -> None:
+        """Hand leadership over."""
+        self._change(f"lead {target_id:x}")
+
     async def count(self, revision: int = 0, *, timeout: float = 60.0) -> tuple[int, int]:
         """How many keys there are at a revision, and which revision is the present one."""
         if self.refuses_count:

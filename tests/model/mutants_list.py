@@ -13,6 +13,7 @@ from tests.model.mutants_guards import GUARDS
 from tests.model.mutants_keeping import APPROVAL, DIFFERENCE, RECOVERY, REPLACEMENT
 from tests.model.mutants_reasons import REASONS
 from tests.model.mutants_strangers import STRANGERS
+from tests.model.mutants_take_over import TAKE_OVER
 from tests.model.mutants_unheard import UNHEARD
 from tests.model.mutants_versions import VERSIONS
 from tests.model.mutation import Mutant
@@ -244,6 +245,7 @@ MUTANTS: Final = (
     *RECOVERY,
     *APPROVAL,
     *UNHEARD,
+    *TAKE_OVER,
     *_LAYOUT,
     *GUARDS,
     *CERTIFICATES,

@@ -9,7 +9,8 @@ from tests.model.mutation import Mutant
 UNHEARD: Final = (
     Mutant("lets a member begin anew beside one that is Ready", "core/bootstrap/gate.py",
            "lay_out_bootstrap",
-           "earlier_life or restored or served", "earlier_life or restored", ("shut out",)),
+           "earlier_life or restored or served or joins",
+           "earlier_life or restored or joins", ("shut out",)),
     Mutant("forgets that a member was Ready", "core/bootstrap/gate_record.py", "has_served",
            "recorded or any((pod.was_ready for pod in snapshot.pods))",
            "any((pod.was_ready for pod in snapshot.pods))"),

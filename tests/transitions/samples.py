@@ -92,6 +92,7 @@ NO_BOUNDS: Final = (
 # Properties that are shown elsewhere, or that cannot change: each with the reason.
 LEFT_OUT: Final = {
     "spec.repository": "needs a second registry",
+    "spec.bootstrap": "counts only at the beginning; shown in test_take_over",
     "spec.backup": "names an EtcdBackup; shown in test_backup_before",
     "spec.paused": "stops the operator; shown in test_bad_input",
     "spec.security.tls": "certificates differ from cluster to cluster; shown by the tests of TLS",

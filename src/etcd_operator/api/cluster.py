@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from etcd_operator.api.bootstrap import Bootstrap, JoinExisting
 from etcd_operator.api.disk import Storage
 from etcd_operator.api.image import Image
 from etcd_operator.api.maintenance import Maintenance, Precautions, Recovery
@@ -121,6 +122,9 @@ class EtcdClusterSpec(Model):
             "both together."
         ),
     )
+    bootstrap: Bootstrap | None = Field(
+        None, description="How the cluster begins; as an empty one if unset."
+    )
     storage: Storage = Field(Storage(), description="The disk of each member.")
     security: Security | None = Field(
         None,
@@ -158,6 +162,11 @@ class EtcdClusterSpec(Model):
     paused: bool = Field(
         False, description="While true the operator changes nothing and only reports status."
     )
+
+    @property
+    def joins(self) -> JoinExisting | None:
+        """The running etcd cluster that this one begins in; None if it begins empty."""
+        return self.bootstrap.join_existing if self.bootstrap else None
 
     @property
     def client_tls(self) -> bool:

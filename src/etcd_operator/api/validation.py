@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from etcd_operator.api.bootstrap import check_joining
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES, EtcdCluster, EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_retention, check_settings
 from etcd_operator.api.image import IMAGE_REMEDY, Image
@@ -49,8 +50,9 @@ class Problem:
 def find_problems(cluster: EtcdCluster) -> tuple[Problem, ...]:
     """Return everything that is wrong with the cluster's name and spec."""
     flaws = tuple(Problem("spec", flaw) for flaw in cluster.flaws)
-    spec = cluster.spec
-    return (*flaws, *_check_name(cluster.name), *_check_spec(spec), *_check_pods(cluster))
+    joining = (Problem(*flaw) for flaw in check_joining(cluster))
+    wrong = (*_check_spec(cluster.spec), *_check_pods(cluster), *joining)
+    return (*flaws, *_check_name(cluster.name), *wrong)
 
 
 def _check_pods(cluster: EtcdCluster) -> Iterator[Problem]:

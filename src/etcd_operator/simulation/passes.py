@@ -37,6 +37,7 @@ from etcd_operator.core.actions import (
     SetDowngrade,
     SetFinalizer,
     ShareTrust,
+    TakeOverAction,
     VolumeAction,
     WriteConnection,
 )
@@ -54,6 +55,7 @@ from etcd_operator.simulation.observation import Seen, see
 from etcd_operator.simulation.snapshots import Specs, build_snapshot
 from etcd_operator.simulation.world import State, Status, find_slot
 
+NotModelled = Compact | Defragment | SetDowngrade | RequestBackup | TakeOverAction
 Outcome = tuple[State, str | None]
 
 
@@ -191,6 +193,8 @@ def _weigh(
 
 def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], Outcome]:
     """Return how the action is carried out; etcd takes at most `limit` learners."""
+    if isinstance(action, NotModelled):
+        raise NotImplementedError("no sizes of databases, backups or take-overs are here")
     match action:
         case AddLearner() | PromoteMember() | RemoveMember() | MoveLeader() | DisarmAlarm():
             return _member_handler(action, snapshot, limit)
@@ -215,8 +219,6 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
         case ResizeClaim(name=name, uid=uid, size=size):
             place, number = _ordinal(snapshot, name), _number(uid)
             return lambda state: kubernetes.resize_claim(state, place, number, str(size))
-        case Compact() | Defragment() | SetDowngrade() | RequestBackup():
-            raise NotImplementedError("databases have no size here, and nobody asks for backups")
         # Changes of authority have a world of their own: model/test_certificate_phases.py.
         case (
             IssueAuthority()

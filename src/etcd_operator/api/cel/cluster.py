@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from etcd_operator.api.cel.bootstrap import OBJECT_RULES, SPEC_RULES
 from etcd_operator.api.cel.pod_template import pod_template_rules
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
 from etcd_operator.api.duration import DURATION_FORM
@@ -172,6 +173,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             reason="FieldValueForbidden",
             path=".spec.security",
         ),
+        *OBJECT_RULES,
     ],
     "spec.security.tls": [
         _rule(
@@ -245,7 +247,8 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
                 "not the version in the tag of image: change both together",
             ),
             path=".image",
-        )
+        ),
+        *SPEC_RULES,
     ],
     "spec.image": [
         _rule(

@@ -30,6 +30,7 @@ from etcd_operator.core.actions.kubernetes import (
     RequestBackup,
     SetFinalizer,
 )
+from etcd_operator.core.actions.take_over import PassLeadership, RemoveSourceMember, ScaleSource
 from etcd_operator.core.actions.volumes import (
     QuarantineDisk,
     RebindVolume,
@@ -42,6 +43,7 @@ MembershipAction = AddLearner | PromoteMember | RemoveMember | MoveLeader
 MaintenanceAction = Compact | Defragment | DisarmAlarm | SetDowngrade
 EtcdAction = MembershipAction | MaintenanceAction
 VolumeAction = QuarantineDisk | RetainVolume | RebindVolume | RestoreReclaimPolicy
+TakeOverAction = PassLeadership | RemoveSourceMember | ScaleSource
 CertificateAction = IssueAuthority | IssueCertificate | ShareTrust
 KubeAction = (
     SetFinalizer
@@ -54,7 +56,15 @@ KubeAction = (
     | ResizeClaim
     | LabelPod
 )
-Action = EtcdAction | KubeAction | CertificateAction | ChangeAuth | RequestBackup | WriteConnection
+Action = (
+    EtcdAction
+    | KubeAction
+    | TakeOverAction
+    | CertificateAction
+    | ChangeAuth
+    | RequestBackup
+    | WriteConnection
+)
 
 __all__ = [
     "Action",
@@ -77,18 +87,22 @@ __all__ = [
     "MaintenanceAction",
     "MembershipAction",
     "MoveLeader",
+    "PassLeadership",
     "PromoteMember",
     "QuarantineDisk",
     "RebindVolume",
     "RecordRestore",
     "RemoveMember",
+    "RemoveSourceMember",
     "RequestBackup",
     "ResizeClaim",
     "RestoreReclaimPolicy",
     "RetainVolume",
+    "ScaleSource",
     "SetDowngrade",
     "SetFinalizer",
     "ShareTrust",
+    "TakeOverAction",
     "VolumeAction",
     "WriteConnection",
 ]

@@ -33,6 +33,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.quorum_loss.approval import find_recovered, spent_approvals
 from etcd_operator.core.quorum_loss.record import Recovery
 from etcd_operator.core.rollout.versions import next_record
+from etcd_operator.core.takeover.record import TakeOver
 
 
 class Gate(Enum):
@@ -53,7 +54,8 @@ class Layout:
     under way, from a lost majority; `recovered` is the record of the last one, and `spent` of all
     approvals that count no more. `version` is the record of what members ran. `served` is recorded
     while the cluster ID is not: there was a majority. Ordinals below `announced` may be announced
-    to etcd. `differed` is the record of members whose data differed.
+    to etcd. `differed` is the record of members whose data differed. `take_over` is under way, and
+    `beside` are the members that it takes over: who joins has to know them.
     """
 
     gates: tuple[Gate, ...]
@@ -69,14 +71,17 @@ class Layout:
     served: bool = False
     announced: int = 0
     differed: str = ""
+    take_over: TakeOver | None = None
+    beside: tuple[Member, ...] = ()
 
 
 def lay_out_bootstrap(snapshot: Snapshot, members: int) -> Layout:
     """The layout of a cluster that is not formed yet: all members start together as NEW.
 
     The gate is CLOSED where disks exist but nothing says that they belong to this bootstrap, where
-    an EtcdRestore filled them: they hold the cluster already; and once a Pod was Ready: then a
-    majority has formed it, whether or not the operator can ask.
+    an EtcdRestore filled them: they hold the cluster already; where the members are to join another
+    cluster; and once a Pod was Ready: then a majority has formed it, whether or not the operator
+    can ask.
     """
     stopped = snapshot.spec.size == 0
     earlier_life = bool(snapshot.claims) and recorded_bootstrap(snapshot) is None
@@ -84,7 +89,8 @@ def lay_out_bootstrap(snapshot: Snapshot, members: int) -> Layout:
     restore = find_restore_record(snapshot.cluster)
     restored = restore is not None or restored_members(snapshot) is not None
     served = has_served(snapshot)
-    gate = Gate.CLOSED if earlier_life or restored or served else Gate.NEW
+    joins = snapshot.cluster.spec.joins is not None
+    gate = Gate.CLOSED if earlier_life or restored or served or joins else Gate.NEW
     everyone = tuple(range(members))
     return Layout(
         gates=(gate,) * members,
@@ -131,6 +137,8 @@ def _from_members(snapshot: Snapshot, cluster_id: int) -> Layout:
         version=next_record(snapshot),
         announced=_next_announced(snapshot, highest),
         differed=next_differed(snapshot),
+        take_over=snapshot.take_over,
+        beside=snapshot.ownership.taken_over,
     )
 
 

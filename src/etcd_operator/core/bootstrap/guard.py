@@ -28,6 +28,8 @@ def _refuse_open(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
     opens = any('initial-cluster-state: "new"' in text for text in data.values())
     if opens and ANNOTATION_RESTORE in snapshot.cluster.annotations:
         return "the cluster comes from a backup: no member may form a new one"
+    if opens and snapshot.cluster.spec.joins is not None:
+        return "spec.bootstrap.joinExisting says that the cluster exists: no member may form one"
     if opens and (_may_be_formed(snapshot) or find_restore_record(snapshot.cluster)):
         return "the cluster was formed before: no member may form a new one"
     if opens and _has_served(snapshot):
@@ -68,9 +70,13 @@ def _refuse_files(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
     if not files <= names:
         return f"an EtcdCluster has at most {MOST_MEMBERS} members"
     served = {m.peer_urls for m in snapshot.members if m.started and snapshot.quorum_confirmed}
+    listed = {url for member in snapshot.members for url in member.peer_urls}
     for ordinal in range(MOST_MEMBERS):
         text = data.get(naming.config_key(ordinal), "")
-        others = (naming.peer_url(o) for o in range(MOST_MEMBERS) if o != ordinal)
-        if (naming.peer_url(ordinal),) in served and any(f"={url}" in text for url in others):
+        others = {naming.peer_url(o) for o in range(MOST_MEMBERS)} | listed
+        others.discard(naming.peer_url(ordinal))
+        if (naming.peer_url(ordinal),) in served and any(
+            f"={url}{end}" in text for url in others for end in ',"'
+        ):
             return f"member {ordinal} has served, and might join again without its data"
     return None

@@ -50,7 +50,8 @@ def is_comparable(snapshot: Snapshot) -> bool:
     if any(alarm == CORRUPT for alarm, _ in snapshot.alarms):
         return False
     told = [probe.status for probe in snapshot.probes.values() if probe.status]
-    alike = len({status.version for status in told}) == 1
+    told += snapshot.source_statuses
+    alike = len({s.minor if snapshot.take_over else s.version for s in told}) == 1
     releases = {status.release for status in told}
     return alike and all(one is not None and one >= COMPARABLE_SINCE for one in releases)
 

@@ -44,10 +44,12 @@ from etcd_operator.core.actions import (
     QuarantineDisk,
     RecordRestore,
     RemoveMember,
+    RemoveSourceMember,
     RequestBackup,
     ResizeClaim,
     SetDowngrade,
     SetFinalizer,
+    TakeOverAction,
     VolumeAction,
     WriteConnection,
 )
@@ -81,6 +83,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.quorum_loss.guard import is_approved, refuse_quarantine, refuse_recovery
 from etcd_operator.core.required_backup.guard import refuse_request, refuse_without_backup
 from etcd_operator.core.rollout.guard import refuse_downgrade, refuse_unreadable
+from etcd_operator.core.takeover.guard import refuse_beside_source, refuse_take_over
 
 # What is neither asked of etcd nor done to a volume.
 ObjectAction = ApplyObject | DeleteObject | EvictPod | LabelPod | RequestBackup | SetFinalizer
@@ -115,9 +118,14 @@ def _ask(action: Action, snapshot: Snapshot) -> Verdicts:
     yield "orphan", _refuse_orphan(action, snapshot)
     yield "names", refuse_stranger(action, snapshot)
     yield "required-backup", refuse_without_backup(action, snapshot)
+    yield "take-over", refuse_beside_source(action, snapshot)
     if isinstance(action, EtcdAction | ChangeAuth):
         yield "identity", _refuse_identity(action, snapshot)
         yield from _ask_within_etcd(action, snapshot)
+    elif isinstance(action, TakeOverAction):
+        yield "identity", _refuse_identity(action, snapshot)
+        yield "take-over", refuse_take_over(action, snapshot, answering(snapshot))
+        yield "membership", _refuse_source_member(action, snapshot)
     elif isinstance(action, VolumeAction | RecordRestore | ResizeClaim):
         yield from _ask_about_disk(action, snapshot)
     elif isinstance(action, WriteConnection):
@@ -211,7 +219,17 @@ def _refuse_deletion(action: DeleteObject, snapshot: Snapshot) -> str | None:
             return _refuse_removal_of_record(snapshot)
 
 
-def _refuse_identity(action: EtcdAction | ChangeAuth, snapshot: Snapshot) -> str | None:
+def _refuse_source_member(action: TakeOverAction, snapshot: Snapshot) -> str | None:
+    if not isinstance(action, RemoveSourceMember):
+        return None
+    by_id = {member.id: member for member in snapshot.members}
+    lost = refuse_vote_loss(by_id, action.member_id, snapshot, still_voting=False)
+    return lost or refuse_lost_agreement(action.member_id, snapshot)
+
+
+def _refuse_identity(
+    action: EtcdAction | ChangeAuth | TakeOverAction, snapshot: Snapshot
+) -> str | None:
     live = snapshot.membership
     if live is None or not live.linearizable:
         return "no quorum has confirmed the member list"

@@ -45,10 +45,12 @@ def refuse_vote_loss(
 
 def answering(snapshot: Snapshot) -> set[int]:
     """The member IDs that answered as members of this cluster and see a leader."""
-    live = snapshot.membership
+    live, probes = snapshot.membership, list(snapshot.probes.values())
+    if snapshot.source:  # members of somebody else vote as well
+        probes += [pod.probe for pod in snapshot.source.pods if pod.probe]
     return {
         probe.status.member_id
-        for probe in snapshot.probes.values()
+        for probe in probes
         if probe.status
         and probe.status.leader
         and live is not None

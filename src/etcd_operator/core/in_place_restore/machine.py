@@ -30,6 +30,8 @@ def is_wanted(view: Restoring) -> bool:
     wanted = find_restore_request(snapshot.cluster) and snapshot.spec.size
     if not wanted or snapshot.recorded_cluster_id is None or find_recovery(snapshot):
         return False
+    if snapshot.take_over is not None:
+        return False  # members of somebody else would be left without their majority
     # Of a claim that is being deleted its member gets a new disk first, or a person has to decide.
     return not would_lose_data(snapshot)
 

@@ -33,6 +33,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.quorum_loss.approval import is_recovered, is_spent
 from etcd_operator.core.quorum_loss.record import read_recovery
 from etcd_operator.core.rollout.versions import parse_record
+from etcd_operator.core.takeover.record import ANNOTATION_TAKE_OVER, read_take_over
 
 # What a person did not write is told by more than this of it.
 SHOWN: Final = 60
@@ -73,6 +74,7 @@ _ON_GATE: Final[Mapping[str, tuple[Check, str]]] = {
     ANNOTATION_RECOVERED: (is_recovered, PUT_BACK),
     ANNOTATION_SPENT: (is_spent, PUT_BACK),
     ANNOTATION_DIFFERED: (_is_differed, DERIVED),
+    ANNOTATION_TAKE_OVER: (read_take_over, PUT_BACK),
 }
 _ON_STATEFUL_SET: Final = (ANNOTATION_CLUSTER_ID, ANNOTATION_BOOTSTRAP)
 

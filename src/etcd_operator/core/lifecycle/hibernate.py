@@ -48,6 +48,8 @@ def start(snapshot: Snapshot) -> Decision | None:
     """Bring back the members of before the stop."""
     if snapshot.quorum_confirmed or not _was_stopped(snapshot):
         return None
+    if snapshot.take_over is not None:
+        return None  # it has no Pod yet, and was never stopped
     count = len(recorded_members(snapshot))
     return Decision(
         reason=routine.STARTING,

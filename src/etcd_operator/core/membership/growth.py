@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etcd_operator.core.membership.foreign_claims import foreign_claim
 from etcd_operator.core.model.members import Member
-from etcd_operator.core.model.quorum import voters_not_serving
+from etcd_operator.core.model.quorum import silent_source_members, voters_not_serving
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 
 
@@ -26,6 +26,7 @@ def is_held_back(snapshot: Snapshot, ordinal: int) -> bool:
     """Whether a member cannot be announced there yet; `wait_to_grow` says why."""
     return bool(
         voters_not_serving(snapshot)
+        or silent_source_members(snapshot)
         or foreign_claim(snapshot, ordinal)
         or waits_for_leftovers(snapshot, ordinal)
     )
@@ -71,7 +72,13 @@ def waits_for_leftovers(snapshot: Snapshot, ordinal: int) -> bool:
 
 
 def _takes_several_learners(snapshot: Snapshot) -> bool:
-    """Whether every voter runs 3.6 or later, which have the max-learners setting."""
+    """Whether every voter runs 3.6 or later, and has the max-learners setting of the operator.
+
+    Each member counts learners by its own setting when it applies a change: where one has another,
+    their lists of members would differ.
+    """
+    if snapshot.ownership.taken_over:
+        return False
     for seat in snapshot.seats():
         if seat.member and not seat.member.is_learner:
             status = seat.probe.status if seat.probe else None

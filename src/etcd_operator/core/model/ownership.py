@@ -30,10 +30,14 @@ LONGEST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """The operator's members by ordinal, and all others in the order of etcd's list."""
+    """The operator's members by ordinal, and all others in the order of etcd's list.
+
+    `taken_over` are those that a take-over has on record: of somebody else, and expected.
+    """
 
     own: Mapping[int, Member]
     foreign: tuple[Member, ...]
+    taken_over: tuple[Member, ...] = ()
 
 
 def count_announced(gate: Mapping[str, str], made: Collection[int]) -> int:
@@ -54,23 +58,34 @@ def announced_beyond(gate: Mapping[str, str]) -> int:
 
 
 def sort_members(
-    members: tuple[Member, ...], naming: Naming, announced: int, answering: Mapping[int, int]
+    members: tuple[Member, ...],
+    naming: Naming,
+    announced: int,
+    answering: Mapping[int, int],
+    allowed: Collection[int] = (),
 ) -> Ownership:
     """Tell the operator's members from foreign ones; `announced` is how many ordinals count.
+
+    `allowed` are the member IDs that a take-over has on record.
 
     Beyond them only those count that are `answering`: IDs of members by the ordinal of their Pod.
     """
     claims: dict[int, list[Member]] = {}
     for member in members:
         ordinal = naming.ordinal_of_member(member)
-        if ordinal is None:
+        if ordinal is None or member.id in allowed:
             continue
         if ordinal < announced or answering.get(ordinal) == member.id:
             claims.setdefault(ordinal, []).append(member)
     chosen = ((ordinal, _choose(ordinal, some, naming)) for ordinal, some in claims.items())
     own = {ordinal: member for ordinal, member in sorted(chosen) if member is not None}
     kept = set(own.values())
-    return Ownership(own, tuple(member for member in members if member not in kept))
+    others = [member for member in members if member not in kept]
+    return Ownership(
+        own,
+        tuple(member for member in others if member.id not in allowed),
+        tuple(member for member in others if member.id in allowed),
+    )
 
 
 def show_urls(member: Member) -> str:

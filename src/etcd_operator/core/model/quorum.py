@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from etcd_operator.core.model.members import Member
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 
 
@@ -47,15 +48,30 @@ def voter_ids(snapshot: Snapshot) -> frozenset[int]:
 def serving_ids(snapshot: Snapshot) -> frozenset[int]:
     """The member IDs that answered for themselves in this pass, as members of this cluster."""
     cluster_id = snapshot.live_cluster_id
-    return frozenset(
-        seat.member.id for seat in snapshot.seats() if seat.member and seat.serves(cluster_id)
-    )
+    own = (s.member.id for s in snapshot.seats() if s.member and s.serves(cluster_id))
+    return frozenset(own) | _serving_source_ids(snapshot)
+
+
+def _serving_source_ids(snapshot: Snapshot) -> frozenset[int]:
+    """The member IDs that answered for themselves from Pods that are to be taken over."""
+    if snapshot.source is None:
+        return frozenset()
+    listed = frozenset(member.id for member in snapshot.ownership.taken_over)
+    return snapshot.source.serving(snapshot.live_cluster_id) & listed
+
+
+def silent_source_members(snapshot: Snapshot) -> tuple[Member, ...]:
+    """The voters that are to be taken over and did not answer."""
+    serving = _serving_source_ids(snapshot)
+    voters = (m for m in snapshot.ownership.taken_over if not m.is_learner)
+    return tuple(member for member in voters if member.id not in serving)
 
 
 def all_serve(snapshot: Snapshot) -> bool:
     """Whether every voter answers, and every member's Pod is ready and is to stay."""
     ready = all(s.pod and s.pod.ready and not s.pod.deleting for s in snapshot.seats() if s.member)
-    return ready and not voters_not_serving(snapshot)
+    away = voters_not_serving(snapshot) or silent_source_members(snapshot)
+    return ready and not away
 
 
 def voters_not_serving(snapshot: Snapshot) -> tuple[Seat, ...]:

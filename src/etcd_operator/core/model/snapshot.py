@@ -20,13 +20,15 @@ from etcd_operator.core.certificates.state import Credential, Trusted
 from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.live_objects import Child, Claim, NodeState, ObjectWarning, Pod, Probe
-from etcd_operator.core.model.members import Comparison, Member, MemberList
+from etcd_operator.core.model.members import Comparison, Member, MemberList, MemberStatus
 from etcd_operator.core.model.naming import ANNOTATION_CLUSTER_ID, ANNOTATION_IMAGE_VERSION, Naming
 from etcd_operator.core.model.numbers import read_identity
 from etcd_operator.core.model.ownership import Ownership, count_announced, sort_members
+from etcd_operator.core.model.source import Source
 from etcd_operator.core.model.template import read_image, read_version
 from etcd_operator.core.model.uncorrected import UncorrectedDrift
 from etcd_operator.core.required_backup.state import BackupState
+from etcd_operator.core.takeover.record import TakeOver, find_take_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Snapshot:
     `effective` is None until the planner has worked out which spec counts: see `spec`.
     `compared` are the last comparisons of what members hold, the newest last.
     `warnings` are those of Kubernetes about what members wait for, asked only while they do.
+    `source` is the StatefulSet whose members the cluster takes over, read only while it does.
     `kept` is what of our objects stays different, `upgrade_waits` why a new template of ours waits.
     `out_of_service` are the uids of Pods that may end without further wait for clients: the client
     Service has led to them no more for a while, or it was waited for that for long enough.
@@ -116,6 +119,7 @@ class Snapshot:
     kept: Mapping[tuple[str, str], UncorrectedDrift] = field(default_factory=dict)
     upgrade_waits: str = ""
     out_of_service: frozenset[str] = frozenset()
+    source: Source | None = None
 
     def evolve(self, **changes: Any) -> Snapshot:
         """Return a copy with some fields changed, and what was worked out from the others."""
@@ -242,11 +246,12 @@ class Snapshot:
     @cached_property
     def alarms(self) -> frozenset[tuple[str, int]]:
         """The active alarms, each with the ID of the member it is about: any member lists all."""
+        own = [p.status for p in self.probes.values() if p.status]
         return frozenset(
             alarm
-            for probe in self.probes.values()
-            if probe.status and probe.status.cluster_id == self.live_cluster_id
-            for alarm in probe.status.alarms
+            for status in (*own, *self.source_statuses)
+            if status.cluster_id == self.live_cluster_id
+            for alarm in status.alarms
         )
 
     @property
@@ -276,7 +281,18 @@ class Snapshot:
             if (probe := self.probes.get(pod.ordinal)) and probe.status
             if pod.owner_uid == self.naming.uid and probe.status.cluster_id == self.live_cluster_id
         }
-        return sort_members(self.members, self.naming, self.announced, answering)
+        allowed = self.take_over.members.values() if self.take_over else ()
+        return sort_members(self.members, self.naming, self.announced, answering, allowed)
+
+    @cached_property
+    def take_over(self) -> TakeOver | None:
+        """The record of the take-over that is under way, if one is."""
+        return find_take_over(self.gate_annotations)
+
+    @property
+    def source_statuses(self) -> tuple[MemberStatus, ...]:
+        """The answers of members that are to be taken over, of the cluster that was listed."""
+        return tuple(self.source.statuses(self.live_cluster_id)) if self.source else ()
 
     @property
     def quorum_confirmed(self) -> bool:
@@ -306,7 +322,8 @@ class Snapshot:
     @cached_property
     def leader_id(self) -> int:
         """The leader's member ID as the answer of the highest term has it; 0 when unknown."""
-        answers = [p.status for p in self.probes.values() if p.status and p.status.leader]
+        own = [p.status for p in self.probes.values() if p.status]
+        answers = [status for status in (*own, *self.source_statuses) if status.leader]
         return max(answers, key=lambda s: s.raft_term).leader if answers else 0
 
 
@@ -323,6 +340,7 @@ WORKED_OUT: Final[Mapping[str, frozenset[str]]] = {
     "announced": _MADE,
     "ownership": _TOLD,
     "_seats": _TOLD,
-    "alarms": frozenset({"membership", "probes"}),
-    "leader_id": frozenset({"probes"}),
+    "take_over": _OBJECTS,
+    "alarms": frozenset({"membership", "probes", "source"}),
+    "leader_id": frozenset({"membership", "probes", "source"}),
 }

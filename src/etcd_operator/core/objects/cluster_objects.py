@@ -35,6 +35,7 @@ from etcd_operator.core.objects.etcd_config import (
     render_kept_configs,
 )
 from etcd_operator.core.objects.metadata import build_object
+from etcd_operator.core.takeover.record import ANNOTATION_TAKE_OVER
 from etcd_operator.json_types import Json
 
 # One of fewer is a majority's.
@@ -50,6 +51,7 @@ _KEPT_ANNOTATIONS = (
     ANNOTATION_RECOVERED,
     ANNOTATION_SPENT,
     ANNOTATION_DIFFERED,
+    ANNOTATION_TAKE_OVER,
 )
 
 
@@ -114,6 +116,7 @@ def render_config_map(
             annotations[ANNOTATION_ANNOUNCED] = str(layout.announced)
     records = {
         ANNOTATION_VERSION: layout.version,
+        ANNOTATION_TAKE_OVER: layout.take_over.write() if layout.take_over else "",
         ANNOTATION_RECOVERY: layout.recovery.write() if layout.recovery else "",
         ANNOTATION_RECOVERED: layout.recovered,
         ANNOTATION_SPENT: " ".join(layout.spent),

@@ -7,12 +7,13 @@ values and needs no YAML library.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import Value, convert
 from etcd_operator.core.bootstrap.gate import Gate, Layout
+from etcd_operator.core.model.members import Member, format_id
 from etcd_operator.core.model.naming import (
     CLIENT_PORT,
     METRICS_PORT,
@@ -78,7 +79,16 @@ def _render_config(
 ) -> str:
     listed = (ordinal,) if gate is Gate.CLOSED else layout.listed
     state = "new" if gate is Gate.NEW else "existing"
-    return _write(_settings(spec, naming, ordinal, _initial_cluster(naming, listed), state))
+    known = _initial_cluster(naming, listed)
+    if gate is Gate.JOIN:
+        known = ",".join((known, *_name_others(layout.beside)))
+    return _write(_settings(spec, naming, ordinal, known, state))
+
+
+def _name_others(members: Iterable[Member]) -> Iterator[str]:
+    """Members of somebody else, by their IDs: a joiner compares peer URLs, and any name will do."""
+    for member in members:
+        yield from (f"{format_id(member.id)}={url}" for url in member.peer_urls)
 
 
 def _settings(

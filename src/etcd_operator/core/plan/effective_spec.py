@@ -2,7 +2,8 @@
 
 The user's spec counts, but for its version, which the first of these may replace: a restore in
 place that can still be undone has that of the disks that would come back; an upgrade that waits for
-a backup has that of before. Objects, beyond that, have a version that can follow what members run.
+a backup has that of before; a take-over keeps the version, and the size, that it began with. Beyond
+that, objects have a version that can follow what members run.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ def find_effective_spec(snapshot: Snapshot) -> EffectiveSpec:
     A spec that cannot be carried out is held by nothing: it is refused in its own words.
     """
     asked = snapshot.cluster.spec
+    if begun := snapshot.take_over:
+        # The size, too: nobody joins or leaves but by the take-over.
+        held = _at_version(snapshot, asked, begun.version).model_copy(update={"size": begun.size})
+        return EffectiveSpec(held, held)
     restored, kept = _find_version_restored(snapshot), find_version_to_keep(snapshot)
     if (restored or kept) and find_problems(snapshot.cluster):
         restored = kept = None

@@ -21,6 +21,7 @@ from etcd_operator.core.actions import (
     LabelPod,
     PromoteMember,
     RemoveMember,
+    RemoveSourceMember,
     ShareTrust,
 )
 from etcd_operator.core.auth import rule as auth
@@ -57,10 +58,12 @@ from etcd_operator.core.rollout import roll as roll
 from etcd_operator.core.rollout import version_change as version_change
 from etcd_operator.core.storage import grow_disks as grow_disks
 from etcd_operator.core.storage import maintenance as maintenance
+from etcd_operator.core.takeover import rule as takeover
 
 RULES: Final[tuple[Rule, ...]] = (
     delete.leave_orphans,  # nothing is lost by it
     required_backup.back_up_before_deletion,
+    takeover.give_back,
     delete.delete_cluster,  # deletion needs nobody else's permission, and nothing else matters then
     refuse.refuse_invalid_spec,
     refuse.pause,
@@ -77,7 +80,9 @@ RULES: Final[tuple[Rule, ...]] = (
     cert_manager.wait_for_issuer,
     certificates.refuse_unusable_certificate,
     certificates.manage_certificates,  # before a member can want them
+    takeover.begin_take_over,
     refuse.refuse_other_cluster,
+    takeover.hold_recovery,
     recover_quorum,
     bootstrap.refuse_unrecorded_resources,
     bootstrap.restart_bootstrap,
@@ -106,6 +111,7 @@ RULES: Final[tuple[Rule, ...]] = (
     scale.delete_left_disks,
     promote.wait_for_learners,
     scale.grow,  # … before telling it more
+    takeover.take_over,  # until it is over, nothing below is done
     grow_disks.grow_disks,
     auth.sync_auth,
     version_change.refuse_image,
@@ -215,7 +221,7 @@ def predict(snapshot: Snapshot, actions: tuple[Action, ...]) -> Snapshot:
         match action:
             case AddLearner(peer_url=peer_url):
                 members.append(Member(id=0, name="", peer_urls=(peer_url,), is_learner=True))
-            case RemoveMember(member_id=member_id):
+            case RemoveMember(member_id=member_id) | RemoveSourceMember(member_id=member_id):
                 members = [m for m in members if m.id != member_id]
             case PromoteMember(member_id=member_id):
                 members = [

@@ -197,6 +197,26 @@ VERSION_DIFFERS: Final = Reason(
     blocks=True,
 )
 
+# Take-over
+
+TAKE_OVER_REFUSED: Final = Reason(
+    "TakeOverRefused",
+    "spec.bootstrap.joinExisting cannot be carried out as the running etcd cluster is.",
+    "Do what the message says; the running cluster is untouched.",
+    blocks=True,
+)
+TAKE_OVER_STOPPED: Final = Reason(
+    "TakeOverStopped",
+    "Something stands in the way of a take-over that is under way.",
+    "Do what the message says, or delete the EtcdCluster to give the old cluster back.",
+    blocks=True,
+)
+TAKE_OVER_AWAITS_APPROVAL: Final = Reason(
+    "TakeOverAwaitsApproval",
+    "All members, old and new, have the same data: the old ones go when somebody approves it.",
+    "Annotate the EtcdCluster as the message says, or delete it to give the old cluster back.",
+)
+
 # Certificates
 
 TLS_IMMUTABLE: Final = Reason(

@@ -69,6 +69,9 @@ RESTORE_ENDED: Final = Reason("RestoreEnded", "A restore in place is over, or wa
 MEMBER_ADDED: Final = Reason("MemberAdded", "Added a member to etcd as a learner.")
 MEMBER_PROMOTED: Final = Reason("MemberPromoted", "Promoted a learner to a voter.")
 MEMBER_REMOVED: Final = Reason("MemberRemoved", "Removed a member from etcd.")
+SOURCE_SCALED: Final = Reason(
+    "SourceScaled", "Scaled in the StatefulSet that the cluster takes over."
+)
 LEADER_MOVED: Final = Reason("LeaderMoved", "Moved leadership to another member.")
 COMPACTED: Final = Reason("Compacted", "Compacted the history of keys up to a revision.")
 DEFRAGMENTED: Final = Reason("Defragmented", "Defragmented the database of a member.")

@@ -55,6 +55,15 @@ RECOVERING_QUORUM: Final = Reason(
     "Quorum is lost, and as approved the cluster is recovered from one member.",
 )
 
+TAKING_OVER: Final = Reason(
+    "TakingOver",
+    "The members of a running etcd cluster are replaced by those of the EtcdCluster.",
+)
+GIVING_BACK: Final = Reason(
+    "GivingBack",
+    "The EtcdCluster is deleted in the middle of a take-over: its members leave etcd first.",
+)
+
 # Pods and disks
 
 REPLACING_PODS: Final = Reason(

@@ -39,6 +39,7 @@ from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.cluster_warnings import ClusterWarnings
 from etcd_operator.runtime.engine.nodes import NodeLookup
 from etcd_operator.runtime.engine.service_exits import ServiceExits
+from etcd_operator.runtime.engine.source import SourceReader
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.hash_compare import Comparer
@@ -83,6 +84,7 @@ class Gatherer:
         self._caches = caches
         self._etcd = etcd
         self._members = MemberAnswers(etcd)
+        self._source = SourceReader(api, etcd)
         self._clock = clock
         self._domain = domain
         self._hosts = NodeLookup(api, clock)
@@ -105,6 +107,7 @@ class Gatherer:
         pods, probes = snapshot.pods, dict(snapshot.probes)
         membership = await self._members.list_members(pods, probes, snapshot.recorded_cluster_id)
         snapshot = snapshot.evolve(membership=membership, probes=probes)
+        snapshot = await self._source.add_source(snapshot)
         if must_compare(snapshot):
             snapshot = snapshot.evolve(probes=await add_raft_progress(pods, probes))
         compared = self._comparer.look(snapshot)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -17,8 +18,9 @@ import structlog
 from etcd_operator.core.consistency.divergence import is_comparable
 from etcd_operator.core.model.members import Comparison
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.takeover.record import Stage
 from etcd_operator.errors import EtcdError
-from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
+from etcd_operator.runtime.etcd.pool import EtcdPool, address_of, format_address
 from etcd_operator.runtime.process.clock import Clock
 from etcd_operator.runtime.process.latest import Latest
 
@@ -40,11 +42,15 @@ REMEMBERED: Final = 10_000
 
 @dataclass(slots=True)
 class Known:
-    """State of the comparisons of one cluster: the last ones, and when the next one is due."""
+    """State of the comparisons of one cluster: the last ones, and when the next one is due.
+
+    `hurried`: one was made early for a take-over; if it failed, the next keeps to its time.
+    """
 
     due: float
     compared: tuple[Comparison, ...] = ()
     task: asyncio.Task[None] | None = None
+    hurried: bool = False
 
 
 class Comparer:
@@ -64,8 +70,10 @@ class Comparer:
             known = Known(now + self._wait_first(snapshot))
         self._known[uid] = known
         idle = known.task is None or known.task.done()
-        is_due = now >= known.due or _is_old(known, snapshot)
+        awaited = _is_awaited(known, snapshot)
+        is_due = now >= known.due or awaited or _is_old(known, snapshot)
         if idle and is_due and is_comparable(snapshot):
+            known.hurried = awaited or known.hurried
             known.task = asyncio.create_task(self._compare(known, snapshot))
         return known.compared
 
@@ -96,21 +104,39 @@ class Comparer:
     async def _hash_all(self, snapshot: Snapshot) -> Comparison | None:
         """Hash every member's keys up to what all have; None if their histories differ."""
         statuses = [probe.status for probe in snapshot.probes.values() if probe.status]
+        statuses += snapshot.source_statuses
         revision = min(status.revision for status in statuses)
         hashes: dict[int, int] = {}
         histories = set()
-        for seat in snapshot.seats():
-            if seat.member is None or seat.pod is None:
-                continue
-            client = await self._etcd.client(address_of(seat.pod))
+        for member, address in _find_members(snapshot):
+            client = await self._etcd.client(address)
             value, compacted = await client.hash_kv(
-                revision, member_id=seat.member.id, timeout=CALL_SECONDS
+                revision, member_id=member, timeout=CALL_SECONDS
             )
-            hashes[seat.member.id] = value
+            hashes[member] = value
             histories.add(compacted)
         if len(histories) != 1:
             return None
         return Comparison(self._clock.now(), revision, hashes)
+
+
+def _find_members(snapshot: Snapshot) -> Iterator[tuple[int, str]]:
+    """Each member and where it serves, also those that are taken over."""
+    for seat in snapshot.seats():
+        if seat.member and seat.pod:
+            yield seat.member.id, address_of(seat.pod)
+    for pod in snapshot.source.pods if snapshot.source else ():
+        if snapshot.source and pod.status and snapshot.take_over:
+            yield pod.status.member_id, format_address(pod.address, snapshot.source.port)
+
+
+def _is_awaited(known: Known, snapshot: Snapshot) -> bool:
+    """Whether a take-over waits for a comparison of all members, and none was begun for it."""
+    record = snapshot.take_over
+    if record is None or record.stage is not Stage.COMPARE or known.hurried:
+        return False
+    members = {member.id for member in snapshot.members}
+    return not known.compared or not members <= known.compared[-1].hashes.keys()
 
 
 def _is_old(known: Known, snapshot: Snapshot) -> bool:

@@ -26,8 +26,13 @@ IDLE_SECONDS: Final = 60.0
 
 def address_of(pod: Pod) -> str:
     """Where a member's Pod serves clients, as host:port."""
-    host = f"[{pod.address}]" if ":" in pod.address else pod.address
-    return f"{host}:{CLIENT_PORT}"
+    return format_address(pod.address, CLIENT_PORT)
+
+
+def format_address(address: str, port: int) -> str:
+    """An IP address and a port, as host:port."""
+    host = f"[{address}]" if ":" in address else address
+    return f"{host}:{port}"
 
 
 @dataclass(slots=True)

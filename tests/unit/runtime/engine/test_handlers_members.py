@@ -6,19 +6,29 @@ from typing import Any, cast
 
 import pytest
 
-from etcd_operator.core.actions import AddLearner, RemoveMember
+from etcd_operator.core.actions import (
+    AddLearner,
+    PassLeadership,
+    RemoveMember,
+    RemoveSourceMember,
+    ScaleSource,
+)
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.errors import EtcdRefused, Refusal
+from etcd_operator.core.takeover.record import Stage
+from etcd_operator.errors import Conflict, EtcdRefused, Refusal
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
-from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.kubernetes.api import STATEFUL_SETS, KubeApi
 from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import SystemClock
 from tests.builders.snapshots import CLUSTER_ID, NAMING, formed, member_id
+from tests.builders.take_over import TakeOverWorld, source_id
 from tests.fakes.etcd import FakeEtcd
+from tests.fakes.kubernetes import ApiServer, InMemoryApi
 
 JOIN = AddLearner(3, NAMING.peer_url(3), CLUSTER_ID)
 
@@ -32,10 +42,13 @@ def refusing(*refusals: Refusal) -> FakeEtcd:
 
 
 async def change(members: FakeEtcd, scene: Snapshot, action: Any) -> None:
-    api = cast(KubeApi, None)
-    pool = members.pool
+    performer = perform_on(cast(KubeApi, None), members.pool)
+    await performer.perform(action, scene)
+
+
+def perform_on(api: KubeApi, pool: EtcdPool) -> ActionHandlers:
     clock = SystemClock()
-    performer = ActionHandlers(
+    return ActionHandlers(
         api,
         Caches(api),
         pool,
@@ -44,7 +57,6 @@ async def change(members: FakeEtcd, scene: Snapshot, action: Any) -> None:
         PasswordSecrets(api, clock),
         ConnectionSecrets(api, clock),
     )
-    await performer.perform(action, scene)
 
 
 async def test_the_leader_is_asked_alone_where_it_agrees() -> None:
@@ -82,3 +94,54 @@ async def test_who_is_to_go_is_never_asked() -> None:
     members = refusing(Refusal.UNHEALTHY_CLUSTER)
     await change(members, scene, RemoveMember(1, member_id(1), CLUSTER_ID))
     assert members.changes == ["db-0", "db-2"]
+
+
+def beside_old_members(stage: Stage) -> tuple[FakeEtcd, TakeOverWorld]:
+    """A take-over at a stage, and the old members at their address; all of them answer there."""
+    world = TakeOverWorld(1)
+    while (record := world.look().take_over) is None or record.stage is not stage:
+        world.step()
+    etcd = FakeEtcd(3)
+    etcd.add(7, None, "10.1.0.1:2379")
+    return etcd, world
+
+
+async def test_an_old_member_is_asked_before_there_is_another() -> None:
+    members, world = beside_old_members(Stage.JOIN)
+    first = AddLearner(0, NAMING.peer_url(0), CLUSTER_ID)
+    await change(members, world.look(), first)
+    assert members.changes == ["db-7"]
+
+
+async def test_leadership_is_asked_of_who_has_it() -> None:
+    members, world = beside_old_members(Stage.REMOVE)
+    move = PassLeadership("old-0", source_id(0), "db-0", member_id(0), CLUSTER_ID)
+    await change(members, world.look(), move)
+    assert members.members["10.1.0.1:2379"].asked == ["lead a0"]
+    assert members.changes == ["db-7"]
+
+
+async def test_an_old_member_that_goes_is_not_asked_to() -> None:
+    members, world = beside_old_members(Stage.REMOVE)
+    members.lines = (*members.lines, world.lines[source_id(0)])
+    gone = RemoveSourceMember("old-0", 0, source_id(0), CLUSTER_ID)
+    await change(members, world.look(), gone)
+    assert members.changes == ["db-0"]
+    assert members.removed == [source_id(0)]
+
+
+async def test_a_statefulset_is_scaled_only_as_it_was_looked_at() -> None:
+    server = ApiServer()
+    about = {"namespace": NAMING.namespace, "name": "old", "uid": "s"}
+    stored = server.put(
+        STATEFUL_SETS, "old", {"metadata": about, "spec": {"replicas": 3}}, NAMING.namespace
+    )
+    version = stored["metadata"]["resourceVersion"]
+    api = InMemoryApi(server)
+    performer = perform_on(api, FakeEtcd(3).pool)
+    for uid, revision in (("another", version), ("s", "0")):
+        with pytest.raises(Conflict):
+            await performer.perform(ScaleSource("old", uid, revision, 2, CLUSTER_ID), formed(3))
+    await performer.perform(ScaleSource("old", "s", version, 2, CLUSTER_ID), formed(3))
+    (live,) = server.find("StatefulSet")
+    assert live["spec"]["replicas"] == 2

@@ -10,6 +10,7 @@ import pytest
 from etcd_operator.core.consistency.divergence import find_divergence
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.takeover.record import Stage
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable
 from etcd_operator.runtime.etcd.hash_compare import (
     AGAIN_SECONDS,
@@ -19,6 +20,7 @@ from etcd_operator.runtime.etcd.hash_compare import (
     Comparer,
 )
 from tests.builders.snapshots import formed, member_id, silent, without_member
+from tests.builders.take_over import TakeOverWorld
 from tests.fakes.clock import LoopClock
 from tests.fakes.etcd import FakeEtcd
 
@@ -176,3 +178,25 @@ async def test_few_clusters_are_compared_at_a_time() -> None:
     await asyncio.sleep(INTERVAL_SECONDS)
     assert members.most_hashing == AT_ONCE
     assert len(members.hashed) == 40 * 3, "every cluster had its turn, and one"
+
+
+async def test_old_and_new_members_are_compared_as_soon_as_a_take_over_waits_for_it() -> None:
+    world = TakeOverWorld(1)
+    while (record := world.look().take_over) is None or record.stage is not Stage.COMPARE:
+        world.step()
+    etcd = FakeEtcd(3)
+    etcd.add(7, None, "10.1.0.1:2379")
+    waiting = replace(world.look(), compared=())
+    seen = await live(comparer(etcd), waiting, 2)
+    assert sorted({ordinal for _, ordinal, _ in etcd.hashed}) == [0, 1, 2, 7]
+    assert set(seen.compared[-1].hashes) == set(world.lines)
+
+
+async def test_a_take_over_that_cannot_be_compared_is_not_asked_for_all_the_time() -> None:
+    world = TakeOverWorld(1)
+    while (record := world.look().take_over) is None or record.stage is not Stage.COMPARE:
+        world.step()
+    etcd = FakeEtcd(3)
+    etcd.add(7, None, "10.1.0.1:2379").hash_error = EtcdRefused("compacted")
+    await live(comparer(etcd), replace(world.look(), compared=()), int(AGAIN_SECONDS))
+    assert len([ordinal for _, ordinal, _ in etcd.hashed if ordinal == 7]) == 1

@@ -150,7 +150,9 @@ def choose_template(view: RestoreView, spec: EtcdRestoreSpec, source: Source) ->
         if original.flaws:  # a default stands where the cluster has what nobody understands
             raise Stop(TaskPhase.FAILED, restores.INVALID_SPEC, name_flaws(original))
         size = max(original.spec.size, 1)
-        return original.spec.model_copy(update={"size": size, "paused": False})
+        # What it once joined is not what the backup is of.
+        update = {"size": size, "paused": False, "bootstrap": None}
+        return original.spec.model_copy(update=update)
     raise Stop(
         TaskPhase.FAILED,
         restores.INVALID_SPEC,
@@ -187,10 +189,13 @@ def check_template(
             restores.INVALID_SPEC,
             " ".join(problem.sentence for problem in problems),
         )
-    if template.size == 0:
-        raise Stop(
-            TaskPhase.FAILED, restores.INVALID_SPEC, "spec.clusterTemplate.size must not be 0."
-        )
+    for wrong, words in (
+        (template.size == 0, "size must not be 0."),
+        (template.joins is not None, "bootstrap.joinExisting is not for a restore: remove it."),
+    ):
+        if wrong:
+            said = f"spec.clusterTemplate.{words}"
+            raise Stop(TaskPhase.FAILED, restores.INVALID_SPEC, said)
     check_version(source, template, "spec.clusterTemplate.version")
     if view.claims:
         names = ", ".join(sorted(claim.name for claim in view.claims))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from etcd_operator.core.actions import (
     AddLearner,
@@ -13,20 +13,23 @@ from etcd_operator.core.actions import (
     EtcdAction,
     MembershipAction,
     MoveLeader,
+    PassLeadership,
     PromoteMember,
     RemoveMember,
+    RemoveSourceMember,
     SetDowngrade,
 )
-from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable, Refusal
 from etcd_operator.runtime.engine.handlers.table import Table
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.defragmentation import Defragmenter
-from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
+from etcd_operator.runtime.etcd.pool import EtcdPool, address_of, format_address
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 
+Removal = RemoveMember | RemoveSourceMember
+MemberRequest = MembershipAction | PassLeadership | RemoveSourceMember
 Request = Callable[[EtcdMemberClient], Awaitable[object]]
 
 
@@ -52,6 +55,8 @@ class EtcdHandlers:
             DisarmAlarm: self._disarm_alarm,
             SetDowngrade: self._set_downgrade,
             ChangeAuth: self._change_auth,
+            RemoveSourceMember: self._remove_member,
+            PassLeadership: self._move_leader,
         }
 
     # Membership
@@ -62,14 +67,14 @@ class EtcdHandlers:
     async def _promote_member(self, action: PromoteMember, snapshot: Snapshot) -> None:
         await self._ask_in_turn(action, snapshot, lambda c: c.promote_member(action.member_id))
 
-    async def _remove_member(self, action: RemoveMember, snapshot: Snapshot) -> None:
+    async def _remove_member(self, action: Removal, snapshot: Snapshot) -> None:
         await self._ask_in_turn(action, snapshot, lambda c: c.remove_member(action.member_id))
 
-    async def _move_leader(self, action: MoveLeader, snapshot: Snapshot) -> None:
+    async def _move_leader(self, action: MoveLeader | PassLeadership, snapshot: Snapshot) -> None:
         await self._ask_in_turn(action, snapshot, lambda c: c.move_leader(action.to_id))
 
     async def _ask_in_turn(
-        self, action: MembershipAction, snapshot: Snapshot, request: Request
+        self, action: MemberRequest, snapshot: Snapshot, request: Request
     ) -> None:
         """Ask one after the other while they say that the cluster is not healthy.
 
@@ -77,9 +82,9 @@ class EtcdHandlers:
         its successor was reached already: then it takes that one for away until it starts anew.
         """
         refused: EtcdRefused | None = None
-        for pod in _find_serving(action, snapshot):
+        for address in _find_serving(action, snapshot):
             try:
-                await request(await self._etcd.client(address_of(pod)))
+                await request(await self._etcd.client(address))
             except EtcdRefused as error:
                 if error.refusal is not Refusal.UNHEALTHY_CLUSTER:
                     raise
@@ -121,23 +126,36 @@ class EtcdHandlers:
         self, action: EtcdAction | ChangeAuth, snapshot: Snapshot
     ) -> EtcdMemberClient:
         first, *_ = _find_serving(action, snapshot)
-        return await self._etcd.client(address_of(first))
+        return await self._etcd.client(first)
 
 
-def _find_serving(action: EtcdAction | ChangeAuth, snapshot: Snapshot) -> list[Pod]:
+def _find_serving(action: EtcdAction | ChangeAuth | MemberRequest, snapshot: Snapshot) -> list[str]:
     """The leader, then the other voters that serve, and never the member that is to go.
 
     The leader knows best who is connected; any other would have to forward the request. Raises
     EtcdUnreachable if nobody serves.
     """
-    leaving = action.member_id if isinstance(action, RemoveMember) else None
-    cluster_id = action.cluster_id
-    serving: list[tuple[bool, int, Pod]] = []
+    leaving = action.member_id if isinstance(action, Removal) else None
+    cluster_id, leader = action.cluster_id, snapshot.leader_id
+    serving: list[tuple[bool, int, str]] = []
     for seat in snapshot.seats():
         if seat.member is None or seat.pod is None or seat.member.is_learner:
             continue
         if seat.serves(cluster_id) and seat.member.id != leaving:
-            serving.append((seat.member.id != snapshot.leader_id, seat.ordinal, seat.pod))
+            serving.append((seat.member.id != leader, seat.ordinal, address_of(seat.pod)))
+    serving += [each for each in _find_source(snapshot) if each[1] != leaving]
     if not serving:
         raise EtcdUnreachable("no voter that could be asked answers")
-    return [pod for *_, pod in sorted(serving, key=lambda each: each[:2])]
+    return [address for *_, address in sorted(serving, key=lambda each: each[:2])]
+
+
+def _find_source(snapshot: Snapshot) -> Iterator[tuple[bool, int, str]]:
+    """Voters that are to be taken over, by member ID: after those of our own, if none leads."""
+    source, listed = snapshot.source, {m.id: m for m in snapshot.ownership.taken_over}
+    for pod in source.pods if source else ():
+        status = pod.status
+        if source is None or status is None or not status.leader or status.is_learner:
+            continue
+        if status.member_id in listed and status.cluster_id == snapshot.live_cluster_id:
+            address = format_address(pod.address, source.port)
+            yield status.member_id != snapshot.leader_id, status.member_id, address

@@ -13,6 +13,7 @@ from etcd_operator.core.actions import (
     LabelPod,
     RecordRestore,
     RequestBackup,
+    ScaleSource,
     SetFinalizer,
 )
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
@@ -52,6 +53,7 @@ class ObjectHandlers:
             EvictPod: self._evict,
             LabelPod: self._label_pod,
             RequestBackup: self._request_backup,
+            ScaleSource: self._scale_source,
         }
 
     # The EtcdCluster
@@ -87,6 +89,13 @@ class ObjectHandlers:
 
     async def _request_backup(self, action: RequestBackup, snapshot: Snapshot) -> None:
         await self._api.create(kube.BACKUPS, snapshot.naming.namespace, action.manifest)
+
+    async def _scale_source(self, action: ScaleSource, snapshot: Snapshot) -> None:
+        """Scale somebody else's StatefulSet, if it is exactly as it was looked at."""
+        fence = {"uid": action.uid, "resourceVersion": action.resource_version}
+        patch = {"metadata": fence, "spec": {"replicas": action.replicas}}
+        namespace = snapshot.naming.namespace
+        await self._api.merge_patch(kube.STATEFUL_SETS, namespace, action.name, patch)
 
     # Objects that are rendered
 

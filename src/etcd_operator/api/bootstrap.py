@@ -1,0 +1,100 @@
+"""How a cluster begins: empty, or by joining an etcd cluster that runs already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import Field
+
+from etcd_operator.api.model import Model
+
+if TYPE_CHECKING:
+    from etcd_operator.api.cluster import EtcdCluster
+
+# With fewer, the last old member could not be stopped before it is removed.
+LEAST_SIZE: Final = 3
+JOIN: Final = "spec.bootstrap.joinExisting"
+# On the StatefulSet to be taken over: the name of the EtcdCluster that may do that.
+ANNOTATION_CONSENT: Final = "etcd.etcd.io/allow-take-over-by"
+
+
+class Source(Model):
+    """The members that run today."""
+
+    stateful_set: str = Field(
+        min_length=1,
+        max_length=253,
+        description=(
+            "StatefulSet of the same namespace whose Pods are the members. It needs the annotation "
+            f"{ANNOTATION_CONSENT} with the name of this EtcdCluster."
+        ),
+    )
+    client_port: int = Field(
+        2379, ge=1024, le=65535, description="Port at which these Pods serve clients in plain text."
+    )
+
+
+class JoinExisting(Model):
+    """An etcd cluster that is joined, and then taken over."""
+
+    source: Source = Field(description="The members that run today.")
+    take_over: Literal["Manual", "Automatic"] = Field(
+        "Manual",
+        description=(
+            "Whether the old members are removed as soon as the new ones have the same data, or "
+            "only after an approval by the annotation that the status tells."
+        ),
+    )
+
+
+class Bootstrap(Model):
+    """How the cluster begins."""
+
+    join_existing: JoinExisting | None = Field(
+        None,
+        description=(
+            "Join a running etcd cluster, then remove its old members one by one. Its cluster ID, "
+            "revisions, leases and keys are kept. Delete the EtcdCluster to give it back as long "
+            "as an old member is left."
+        ),
+    )
+
+
+def check_joining(cluster: EtcdCluster) -> Iterator[tuple[str, str]]:
+    """Yield what keeps a cluster from joining another: the field, and the sentence."""
+    spec = cluster.spec
+    joined = spec.joins
+    if joined is None:
+        return
+    if 0 < spec.size < LEAST_SIZE:
+        yield "spec.size", f"spec.size {spec.size} is too small for {JOIN}: {TOO_SMALL}."
+    if joined.source.stateful_set == cluster.name:
+        yield f"{JOIN}.source.statefulSet", f"{JOIN}.source.statefulSet {SAME_NAME}."
+    security = spec.security
+    if security and (spec.client_tls or spec.peer_tls):
+        yield "spec.security.tls", f"spec.security.tls {NO_TLS}."
+    if security and security.auth is not None:
+        yield "spec.security.auth", f"spec.security.auth {NO_AUTH}."
+    if spec.network_rules is not None:
+        yield "spec.security.networkPolicy", f"spec.security.networkPolicy {NO_POLICY}."
+
+
+TOO_SMALL: Final = (
+    f"use {LEAST_SIZE} or more; when the take-over is over, remove bootstrap and scale in"
+)
+SAME_NAME: Final = (
+    "is the name of this cluster's own StatefulSet: choose another name for the EtcdCluster"
+)
+NO_TLS: Final = (
+    "cannot be used together with bootstrap.joinExisting yet: only clusters that speak plain text "
+    "can be joined. Restore a snapshot into a new cluster instead"
+)
+NO_AUTH: Final = (
+    "cannot be used together with bootstrap.joinExisting yet: disable authentication in the "
+    "running cluster first, or restore a snapshot into a new cluster"
+)
+NO_POLICY: Final = (
+    "would keep the old members away from the new ones: enable it when the take-over is over, and "
+    "remove bootstrap"
+)

@@ -1,0 +1,67 @@
+"""The StatefulSet whose members a cluster joins, as a pass sees it: its Pods and their answers.
+
+Nothing of it is the operator's. It is read live, and only while a take-over is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from etcd_operator.core.model.live_objects import Probe
+from etcd_operator.core.model.members import MemberStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePod:
+    """One Pod of the StatefulSet; `probe` is None if its member was not asked."""
+
+    name: str
+    ordinal: int
+    uid: str
+    address: str = ""
+    deleting: bool = False
+    probe: Probe | None = None
+
+    @property
+    def status(self) -> MemberStatus | None:
+        """What its member answered."""
+        return self.probe.status if self.probe else None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The StatefulSet; `exists` is False where there is none of that name.
+
+    `start` is the ordinal of its first Pod. `consent` says which EtcdCluster may take it over. It
+    is `observed` if its status is about its spec as it is now.
+    """
+
+    name: str
+    port: int
+    exists: bool = True
+    uid: str = ""
+    resource_version: str = ""
+    replicas: int = 0
+    start: int = 0
+    observed: bool = False
+    consent: str = ""
+    pods: tuple[SourcePod, ...] = ()
+
+    def wants(self, ordinal: int) -> bool:
+        """Whether the StatefulSet is to have a Pod of this ordinal."""
+        return self.exists and self.start <= ordinal < self.start + self.replicas
+
+    def pod(self, ordinal: int) -> SourcePod | None:
+        """The Pod of this ordinal."""
+        return next((pod for pod in self.pods if pod.ordinal == ordinal), None)
+
+    def statuses(self, cluster_id: int) -> Iterator[MemberStatus]:
+        """The answers of members of this etcd cluster."""
+        for pod in self.pods:
+            if pod.status and pod.status.cluster_id == cluster_id:
+                yield pod.status
+
+    def serving(self, cluster_id: int) -> frozenset[int]:
+        """The IDs of members that answered for themselves and see a leader."""
+        return frozenset(s.member_id for s in self.statuses(cluster_id) if s.leader)

@@ -1,0 +1,167 @@
+"""What speaks against joining a running etcd cluster: a list of checks, each with its sentence.
+
+Nothing is done before all of them are content, and the first thing that is done is the record. What
+a member says of itself, and what etcd's list says of members, anybody may have written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, JOIN
+from etcd_operator.api.release import Release, Version
+from etcd_operator.core.model.members import Member, MemberStatus, format_id
+from etcd_operator.core.model.ownership import NAMED, show_urls
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.source import Source, SourcePod
+from etcd_operator.core.takeover.record import MOST_SOURCES
+
+# Before it the promotion of a learner is not in the older of two stores, and spreads by snapshots
+# (etcd's CHANGELOG-3.5).
+SAFE_TO_JOIN: Final[Release] = (3, 5, 24)
+# What is written into a joiner's list of members.
+_PEER_URL: Final = re.compile(r"http://[A-Za-z0-9._-]{1,253}:[0-9]{1,5}")
+
+
+def find_refusal(snapshot: Snapshot) -> str:
+    """Return what speaks against joining, by the first check that has an objection; or nothing."""
+    source = snapshot.source
+    if source is None:
+        return f"{JOIN} was not looked at yet"
+    return next((why for check in _CHECKS for why in check(snapshot, source)), "")
+
+
+def _must_be_new(snapshot: Snapshot, _: Source) -> Iterator[str]:
+    """Members of its own may have formed a cluster already, which no record tells of yet."""
+    begun = snapshot.pods or snapshot.claims or snapshot.statefulset
+    if begun and snapshot.recorded_cluster_id is None:
+        yield (
+            "the EtcdCluster has begun to form a cluster of its own: delete it, and create it with "
+            "joinExisting from the beginning"
+        )
+
+
+def _must_exist(_: Snapshot, source: Source) -> Iterator[str]:
+    if not source.exists:
+        yield f"StatefulSet {source.name}, which {JOIN} names, does not exist: create it or correct"
+
+
+def _must_consent(snapshot: Snapshot, source: Source) -> Iterator[str]:
+    if source.consent != snapshot.cluster.name:
+        yield (
+            f"StatefulSet {source.name} does not allow it: `kubectl annotate statefulset "
+            f"{source.name} {ANNOTATION_CONSENT}={snapshot.cluster.name}`"
+        )
+
+
+def _must_be_small(_: Snapshot, source: Source) -> Iterator[str]:
+    if not 0 < source.replicas <= MOST_SOURCES:
+        yield (
+            f"StatefulSet {source.name} has {source.replicas} replicas: only clusters of 1 to "
+            f"{MOST_SOURCES} members can be joined"
+        )
+
+
+def _must_run(_: Snapshot, source: Source) -> Iterator[str]:
+    for ordinal in range(source.start, source.start + source.replicas):
+        pod = source.pod(ordinal)
+        if pod is None or pod.deleting:
+            yield f"Pod {source.name}-{ordinal} does not run: bring it back"
+        elif pod.status is None:
+            said = pod.probe.error if pod.probe else "it has no address"
+            if pod.probe and pod.probe.asks_for_user:
+                yield f"{_wants_user(pod)}: `etcdctl auth disable`, or restore a snapshot instead"
+            where = f"in plain text at port {source.port}"
+            yield f"Pod {pod.name} does not answer {where}: {said[:300]}"
+
+
+def _wants_user(pod: SourcePod) -> str:
+    return f"Pod {pod.name} asks for a user, and clusters with authentication cannot be joined yet"
+
+
+def _must_be_one_cluster(snapshot: Snapshot, source: Source) -> Iterator[str]:
+    told = [pod.status for pod in source.pods if pod.status]
+    clusters = {status.cluster_id for status in told}
+    recorded = snapshot.recorded_cluster_id
+    if len(clusters) != 1:
+        names = ", ".join(sorted(map(format_id, clusters)))
+        yield f"the Pods of StatefulSet {source.name} are members of several clusters: {names}"
+    elif recorded not in (None, *clusters):
+        yield (
+            f"the cluster ID of StatefulSet {source.name} is {format_id(min(clusters))}, and this "
+            f"cluster's is {format_id(recorded or 0)}"
+        )
+    if any(status.leader == 0 for status in told):
+        yield f"a member of StatefulSet {source.name} has no leader: bring its quorum back"
+
+
+def _must_be_listed(snapshot: Snapshot, source: Source) -> Iterator[str]:
+    """Every member is one of the Pods, and has its vote: nobody else's is touched."""
+    if not snapshot.quorum_confirmed:
+        asks = next((pod for pod in source.pods if pod.probe and pod.probe.asks_for_user), None)
+        yield _wants_user(asks) if asks else "no quorum has confirmed its member list"
+        return
+    if any(pod.status and pod.status.cluster_id != snapshot.live_cluster_id for pod in source.pods):
+        yield f"the member list is of another cluster, {format_id(snapshot.live_cluster_id)}"
+    answering = {pod.status.member_id for pod in source.pods if pod.status}
+    others = [m for m in snapshot.members if m.id not in answering]
+    others = [m for m in others if m not in snapshot.ownership.own.values()]
+    if others:
+        names = ", ".join(f"{format_id(m.id)} at {show_urls(m)}" for m in others[:NAMED])
+        yield (
+            f"etcd has members that are no Pods of StatefulSet {source.name}: {names}. Remove "
+            "them with `etcdctl member remove`"
+        )
+    if len(answering) != source.replicas:
+        yield f"Pods of StatefulSet {source.name} are not one member each"
+    for member in snapshot.members:
+        yield from _check_member(member) if member.id in answering else ()
+
+
+def _check_member(member: Member) -> Iterator[str]:
+    name = format_id(member.id)
+    if member.is_learner:
+        yield f"member {name} is a learner: promote it, or remove it"
+    if not member.peer_urls or not all(_PEER_URL.fullmatch(url) for url in member.peer_urls):
+        yield (
+            f"member {name} has the peer URL {show_urls(member)}: only http://HOST:PORT can be "
+            "joined yet"
+        )
+
+
+def _must_be_well(snapshot: Snapshot, source: Source) -> Iterator[str]:
+    for pod in source.pods:
+        if pod.status:
+            yield from _check_version(snapshot, pod, pod.status)
+    for alarm, member in sorted(snapshot.alarms):
+        yield f"etcd raised the alarm {alarm} about member {format_id(member)}: clear it first"
+
+
+def _check_version(snapshot: Snapshot, pod: SourcePod, status: MemberStatus) -> Iterator[str]:
+    ran, spec = status.release, snapshot.cluster.spec
+    if ran is None or ran[:2] != spec.minor:
+        yield (
+            f"Pod {pod.name} runs etcd {status.version[:32]}, and spec.version is {spec.version}: "
+            "use a version of the same minor release, and upgrade afterwards"
+        )
+    elif ran < SAFE_TO_JOIN:
+        yield (
+            f"Pod {pod.name} runs etcd {status.version[:32]}, which does not keep the votes of "
+            f"members that joined: upgrade it to {Version.of(SAFE_TO_JOIN)} or later first"
+        )
+    if status.downgrade_target:
+        yield f"Pod {pod.name} is being downgraded: let that end first"
+
+
+_CHECKS: Final[tuple[Callable[[Snapshot, Source], Iterator[str]], ...]] = (
+    _must_be_new,
+    _must_exist,
+    _must_consent,
+    _must_be_small,
+    _must_run,
+    _must_be_one_cluster,
+    _must_be_listed,
+    _must_be_well,
+)

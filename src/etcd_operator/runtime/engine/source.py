@@ -1,0 +1,156 @@
+"""Look at a StatefulSet that an EtcdCluster takes over: live, and only while it does.
+
+No watch tells of it. Its Pods are reached at their addresses, as members of the operator's own are,
+and nobody is asked who has not consented: an EtcdCluster could name any StatefulSet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Final
+
+from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
+from etcd_operator.core.model.live_objects import Probe
+from etcd_operator.core.model.members import MemberList
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.source import Source, SourcePod
+from etcd_operator.errors import EtcdError, EtcdRefused, NotFound, Refusal
+from etcd_operator.json_types import Json
+from etcd_operator.runtime.etcd.member_answers import PROBE_SECONDS
+from etcd_operator.runtime.etcd.pool import EtcdPool, format_address
+from etcd_operator.runtime.kubernetes import api as kube
+from etcd_operator.runtime.kubernetes.api import KubeApi
+
+# More than one cluster has; what else the labels select is not looked at.
+MOST_PODS: Final = 20
+
+
+class SourceReader:
+    """Reads the StatefulSet and asks its Pods. Raises KubeError."""
+
+    def __init__(self, api: KubeApi, etcd: EtcdPool) -> None:
+        self._api = api
+        self._etcd = etcd
+
+    async def add_source(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot with the StatefulSet, and with the member list if it has none."""
+        joins = snapshot.cluster.spec.joins
+        if joins is None or not _is_looked_at(snapshot):
+            return snapshot
+        name, port = joins.source.stateful_set, joins.source.client_port
+        try:
+            live = await self._api.get(kube.STATEFUL_SETS, snapshot.naming.namespace, name)
+        except NotFound:
+            source = Source(name, port, exists=False)
+            pods = [pod async for pod in self._find_orphans(snapshot)]
+        else:
+            source = _read_source(live, port)
+            if source.consent != snapshot.cluster.name and snapshot.take_over is None:
+                return snapshot.evolve(source=source)
+            pods = await self._find_pods(live, snapshot.naming.namespace)
+        answers = await asyncio.gather(*(self._ask(pod, port) for pod in pods))
+        snapshot = snapshot.evolve(source=replace(source, pods=tuple(answers)))
+        if snapshot.quorum_confirmed:
+            return snapshot
+        membership = await self._list_members(snapshot)
+        return snapshot.evolve(membership=membership) if membership else snapshot
+
+    async def _find_pods(self, live: Json, namespace: str) -> list[SourcePod]:
+        labels = live["spec"]["selector"].get("matchLabels") or {}
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        found: list[SourcePod] = []
+        async for page in self._api.list_pages(kube.PODS, namespace, selector):
+            found += _read_pods(page, live["metadata"])
+        return sorted(found, key=lambda pod: pod.ordinal)[:MOST_PODS]
+
+    async def _find_orphans(self, snapshot: Snapshot) -> AsyncIterator[SourcePod]:
+        """Pods of members on record, whose StatefulSet was deleted and may have left them."""
+        record = snapshot.take_over
+        for ordinal in record.members if record else ():
+            name = f"{record.source if record else ''}-{ordinal}"
+            with contextlib.suppress(NotFound):
+                found = await self._api.get(kube.PODS, snapshot.naming.namespace, name)
+                yield _read_pod(found, ordinal)
+
+    async def _ask(self, pod: SourcePod, port: int) -> SourcePod:
+        if not pod.address:
+            return pod
+        address = format_address(pod.address, port)
+        self._etcd.set_tls(address, None)
+        client = await self._etcd.client(address)
+        try:
+            return replace(pod, probe=Probe(await client.status(timeout=PROBE_SECONDS)))
+        except EtcdRefused as error:
+            return replace(pod, probe=Probe(None, str(error), asks_for_user=_asks_for_user(error)))
+        except EtcdError as error:
+            await self._etcd.discard(address)
+            return replace(pod, probe=Probe(None, str(error)))
+
+    async def _list_members(self, snapshot: Snapshot) -> MemberList | None:
+        """The member list, confirmed by a quorum, as a voter of the recorded cluster has it."""
+        source, recorded = snapshot.source, snapshot.recorded_cluster_id
+        for pod in source.pods if source else ():
+            status = pod.status
+            if source is None or status is None or not status.leader or status.is_learner:
+                continue
+            if recorded not in (None, status.cluster_id):
+                continue
+            client = await self._etcd.client(format_address(pod.address, source.port))
+            try:
+                return await client.member_list(linearizable=True, timeout=PROBE_SECONDS)
+            except EtcdError:
+                continue
+        return None
+
+
+def _asks_for_user(error: EtcdRefused) -> bool:
+    return error.refusal is Refusal.AUTHENTICATION
+
+
+def _is_looked_at(snapshot: Snapshot) -> bool:
+    """Whether a take-over is to begin or under way, or its record may be lost."""
+    if snapshot.take_over is not None or snapshot.recorded_cluster_id is None:
+        return True
+    return bool(snapshot.ownership.foreign)
+
+
+def _read_source(live: Json, port: int) -> Source:
+    metadata, spec, status = live["metadata"], live["spec"], live.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    replicas = spec.get("replicas")
+    return Source(
+        name=metadata["name"],
+        port=port,
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        replicas=1 if replicas is None else int(replicas),
+        start=int((spec.get("ordinals") or {}).get("start") or 0),
+        observed=int(status.get("observedGeneration", 0)) >= int(metadata.get("generation", 0)),
+        consent=str(annotations.get(ANNOTATION_CONSENT, "")),
+    )
+
+
+def _read_pods(page: Json, statefulset: Json) -> Iterator[SourcePod]:
+    """The Pods that the StatefulSet made: its labels may select others."""
+    for item in page.get("items") or ():
+        metadata = item["metadata"]
+        owners = {owner.get("uid") for owner in metadata.get("ownerReferences") or ()}
+        prefix, _, number = str(metadata["name"]).rpartition("-")
+        mine = statefulset["uid"] in owners and prefix == statefulset["name"]
+        if not mine or not number.isdecimal() or len(number) > 4:
+            continue
+        yield _read_pod(item, int(number))
+
+
+def _read_pod(item: Json, ordinal: int) -> SourcePod:
+    metadata, status = item["metadata"], item.get("status") or {}
+    return SourcePod(
+        name=metadata["name"],
+        ordinal=ordinal,
+        uid=metadata["uid"],
+        address=(status.get("podIP") or "") if status.get("phase") == "Running" else "",
+        deleting="deletionTimestamp" in metadata,
+    )

@@ -1,0 +1,242 @@
+"""A take-over from its first pass to its last: a small world of members, Pods and a StatefulSet.
+
+The planner, its rules and the guards are the real ones. What an action does is done here, and after
+each of them the voters that run have to be a majority.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from etcd_operator.api.parse import parse_cluster
+from etcd_operator.core import guards
+from etcd_operator.core.actions import (
+    Action,
+    AddLearner,
+    ApplyObject,
+    DeleteObject,
+    LabelPod,
+    PassLeadership,
+    PromoteMember,
+    RemoveMember,
+    RemoveSourceMember,
+    ScaleSource,
+    SetFinalizer,
+)
+from etcd_operator.core.model.live_objects import Child, Pod, Probe
+from etcd_operator.core.model.members import Comparison, Member, MemberList
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.source import Source, SourcePod
+from etcd_operator.core.plan.planner import Plan, plan, predict
+from tests.builders.snapshots import (
+    CLUSTER_ID,
+    NAMING,
+    NOW,
+    after_kubernetes,
+    answer,
+    claim,
+    member,
+    member_id,
+    new,
+    pod,
+    raw_cluster,
+)
+
+VERSION = "3.5.35"
+FIRST_SOURCE = 0xB0
+
+
+def source_id(ordinal: int) -> int:
+    """The member ID of an old member: 0xb0, 0xb1 and so on."""
+    return FIRST_SOURCE + ordinal
+
+
+def source_url(ordinal: int) -> str:
+    """The peer URL of an old member."""
+    return f"http://old-{ordinal}.old.team.svc:2380"
+
+
+@dataclass
+class TakeOverWorld:
+    """What there is. `running` are the ordinals of old Pods, `lines` etcd's list by member ID."""
+
+    size: int = 3
+    take_over: str = "Automatic"
+    consent: str = NAMING.name
+    replicas: int = 0
+    running: set[int] = field(default_factory=set)
+    lines: dict[int, Member] = field(default_factory=dict)
+    children: dict[tuple[str, str], Child] = field(default_factory=dict)
+    leader: int = source_id(0)
+    silent: set[int] = field(default_factory=set)
+    annotations: dict[str, str] = field(default_factory=dict)
+    deleting: bool = False
+    gone: bool = False
+    revision: int = 100
+    differing: int = 0
+    version: int = 1
+    source_answers: dict[str, Any] = field(default_factory=dict)
+    spec: dict[str, Any] = field(default_factory=dict)
+    roles: dict[int, str] = field(default_factory=dict)
+    done: list[Action] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """The old cluster serves."""
+        self.replicas = self.size
+        self.running = set(range(self.size))
+        for ordinal in range(self.size):
+            identity, urls = source_id(ordinal), (source_url(ordinal),)
+            self.lines[identity] = Member(identity, f"old-{ordinal}", urls, ("http://x:2379",))
+
+    # What a pass sees
+
+    def look(self) -> Snapshot:
+        """The snapshot of a pass."""
+        joined = {"source": {"statefulSet": "old"}, "takeOver": self.take_over}
+        spec = {"size": 3, "version": VERSION, "bootstrap": {"joinExisting": joined}, **self.spec}
+        raw = raw_cluster(spec, annotations=self.annotations)
+        cluster = replace(parse_cluster(raw), deleting=self.deleting)
+        own = self._own_ordinals()
+        probes = {o: self._answer(member_id(o)) for o in own if member_id(o) in self.lines}
+        quorum = self.has_quorum(self.heard())
+        members = MemberList(CLUSTER_ID, tuple(self.lines.values()), quorum)
+        found = replace(
+            new(3),
+            cluster=cluster,
+            children=dict(self.children),
+            pods=tuple(self._find_pod(o) for o in own),
+            claims=tuple(claim(o) for o in own),
+            probes=probes,
+            source=self._look_at_source(),
+        )
+        asked = self.consent == NAMING.name or found.take_over is not None
+        shown = members if asked and self.heard() else None
+        return found.evolve(membership=shown, compared=self._compare())
+
+    def _find_pod(self, ordinal: int) -> Pod:
+        role = self.roles.get(ordinal, "")
+        return pod(ordinal, role=role, started=NOW - timedelta(hours=1))
+
+    def _own_ordinals(self) -> list[int]:
+        """Ordinals whose Pods run: the StatefulSet has so many."""
+        live = self.children.get(("StatefulSet", "db"))
+        return list(range(live.body["spec"]["replicas"])) if live else []
+
+    def _answer(self, identity: int) -> Probe:
+        line = self.lines[identity]
+        if identity in self.silent:
+            return Probe(None, "connection refused")
+        changes = self.source_answers if identity >= FIRST_SOURCE else {}
+        usual = {"member_id": identity, "is_learner": line.is_learner, "revision": self.revision}
+        said = answer(0, **{"version": VERSION, **usual, **changes}).status
+        return Probe(replace(said, leader=self.leader) if said else None)
+
+    def _look_at_source(self) -> Source:
+        pods = []
+        for ordinal in sorted(self.running):
+            listed = source_id(ordinal) in self.lines
+            probe = self._answer(source_id(ordinal)) if listed else Probe(None, "removed")
+            pods.append(
+                SourcePod(f"old-{ordinal}", ordinal, f"u{ordinal}", "10.1.0.1", probe=probe)
+            )
+        return Source(
+            "old",
+            2379,
+            uid="old-uid",
+            resource_version=str(self.version),
+            replicas=self.replicas,
+            observed=True,
+            consent=self.consent,
+            pods=tuple(pods) if self.consent or self.children else (),
+        )
+
+    def _compare(self) -> tuple[Comparison, ...]:
+        if any(line.is_learner for line in self.lines.values()):
+            return ()
+        hashes = {identity: 1 + (identity == self.differing) for identity in self.lines}
+        return (Comparison(NOW, self.revision, hashes),)
+
+    # What happens
+
+    def heard(self) -> set[int]:
+        """The members whose processes run, and that answer."""
+        own = {member_id(ordinal) for ordinal in self._own_ordinals()}
+        old = {source_id(ordinal) for ordinal in self.running}
+        return ((own | old) & self.lines.keys()) - self.silent
+
+    def has_quorum(self, alive: Iterable[int]) -> bool:
+        """Whether so many of the voters run."""
+        voters = {identity for identity, line in self.lines.items() if not line.is_learner}
+        return len(voters & set(alive)) * 2 > len(voters)
+
+    def step(self, most: int = 99) -> Plan:
+        """Make one pass, of at most so many actions: then the operator crashed."""
+        current = self.look()
+        planned = plan(current)
+        current = planned.snapshot
+        for action in planned.actions[:most]:
+            refused = guards.refuse(action, current)
+            assert refused is None, f"{type(action).__name__}: {refused}"
+            self.carry_out(action)
+            self.done.append(action)
+            current = predict(current, (action,))
+            if not self.deleting or self.lines.keys() & {source_id(o) for o in self.running}:
+                assert self.has_quorum(self.heard() | self.silent), f"no majority after {action}"
+        self.start_learners()
+        return planned
+
+    def carry_out(self, action: Action) -> None:
+        """Do what Kubernetes or etcd would."""
+        match action:
+            case AddLearner(ordinal=ordinal):
+                line = member(ordinal, is_learner=True, name="", client_urls=())
+                self.lines[line.id] = line
+            case PromoteMember(member_id=identity):
+                self.lines[identity] = replace(self.lines[identity], is_learner=False)
+            case RemoveMember(member_id=identity) | RemoveSourceMember(member_id=identity):
+                del self.lines[identity]
+                self._elect()
+            case PassLeadership(to_id=identity):
+                self.leader = identity
+            case ScaleSource(replicas=replicas, resource_version=version):
+                assert version == str(self.version), "as it was looked at"
+                self.scale_source(replicas)
+            case LabelPod(name=name, role=role):
+                self.roles[int(name.rpartition("-")[2])] = role
+            case ApplyObject():
+                self.children = dict(after_kubernetes(self.look(), action).children)
+            case DeleteObject(kind=kind, name=name):
+                self.children.pop((kind, name), None)
+            case SetFinalizer(present=False):
+                self.gone = True
+            case _:
+                raise AssertionError(f"nobody expected {action}")
+
+    def scale_source(self, replicas: int) -> None:
+        """Scale the StatefulSet; Pods that it is not to have end at once."""
+        self.replicas = replicas
+        self.version += 1
+        self.running = set(range(replicas))
+        self._elect()
+
+    def _elect(self) -> None:
+        alive = [i for i in self.heard() if not self.lines[i].is_learner]
+        if self.leader not in alive and alive:
+            self.leader = min(alive)
+
+    def start_learners(self) -> None:
+        """Processes of new members join where their gate lets them."""
+        gate = self.children.get(("ConfigMap", "db-config"))
+        for ordinal in self._own_ordinals():
+            line = self.lines.get(member_id(ordinal))
+            if line is None or line.started or gate is None:
+                continue
+            text = gate.body["data"].get(NAMING.config_key(ordinal), "")
+            urls = {url for known in self.lines.values() for url in known.peer_urls}
+            listed = text.partition('initial-cluster: "')[2].partition('"')[0].split(",")
+            assert {entry.partition("=")[2] for entry in listed} == urls, "as etcd demands"
+            assert '"existing"' in text
+            self.lines[line.id] = member(ordinal, is_learner=True)

@@ -1,0 +1,147 @@
+"""An etcd cluster that nobody operates: a StatefulSet written by hand, as people have it today."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from deploy.target import Target
+from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
+from etcd_operator.json_types import Json
+from tests.chaos.endpoint import Door
+from tests.chaos.rpc import Connection
+from tests.e2e.harness import Cluster, wait_until
+
+VERSION: Final = "v3.5.35"
+# By which one Service finds the members of both clusters.
+CLIENTS: Final = {"serves": "clients"}
+_SECURITY: Final[Json] = {
+    "runAsNonRoot": True,
+    "runAsUser": 1001,
+    "fsGroup": 1001,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+@dataclass
+class ForeignEtcd:
+    """The StatefulSet `old` in a namespace, of some size; `consent` names who may take it over."""
+
+    target: Target
+    namespace: str
+    size: int = 3
+    version: str = VERSION
+    consent: str = "c"
+    name: str = "old"
+
+    def kubectl(self, *words: str) -> str:
+        """Run kubectl in the namespace."""
+        return self.target.run(f"--namespace={self.namespace}", *words)
+
+    def create(self) -> None:
+        """Create it with its Services, and wait until every Pod is Ready."""
+        peers = {"clusterIP": "None", "publishNotReadyAddresses": True}
+        ports = [{"name": "client", "port": 2379}, {"name": "peer", "port": 2380}]
+        self._apply("v1", "Service", {**peers, "selector": {"app": self.name}, "ports": ports})
+        both = {"selector": CLIENTS, "ports": ports[:1]}
+        self._apply("v1", "Service", both, name="clients")
+        notes = {ANNOTATION_CONSENT: self.consent} if self.consent else {}
+        self._apply("apps/v1", "StatefulSet", self._render(), annotations=notes)
+        wait_until("the old cluster is Ready", lambda: self.ready == self.size, 90)
+
+    def _apply(self, version: str, kind: str, spec: Json, name: str = "", **metadata: Any) -> None:
+        about = {"name": name or self.name, "namespace": self.namespace, **metadata}
+        self.target.apply({"apiVersion": version, "kind": kind, "metadata": about, "spec": spec})
+
+    def _render(self) -> Json:
+        labels = {"app": self.name, **CLIENTS}
+        claim = {
+            "metadata": {"name": "data"},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Gi"}},
+            },
+        }
+        return {
+            "serviceName": self.name,
+            "replicas": self.size,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": {"app": self.name}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [self._render_container()], "securityContext": _SECURITY},
+            },
+            "volumeClaimTemplates": [claim],
+        }
+
+    def _render_container(self) -> Json:
+        host = f"$(POD_NAME).{self.name}.{self.namespace}.svc.cluster.local"
+        first = ",".join(
+            f"{self.name}-{n}=http://{self.name}-{n}.{self.name}.{self.namespace}"
+            ".svc.cluster.local:2380"
+            for n in range(self.size)
+        )
+        options = {
+            "name": "$(POD_NAME)",
+            "data-dir": "/data/default.etcd",
+            "listen-client-urls": "http://0.0.0.0:2379",
+            "listen-peer-urls": "http://0.0.0.0:2380",
+            "advertise-client-urls": f"http://{host}:2379",
+            "initial-advertise-peer-urls": f"http://{host}:2380",
+            "initial-cluster": first,
+            "initial-cluster-state": "new",
+            "initial-cluster-token": "by-hand",
+        }
+        named = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+        return {
+            "name": "main",
+            "image": f"quay.io/coreos/etcd:{self.version}",
+            "command": ["/usr/local/bin/etcd"],
+            "args": [f"--{name}={value}" for name, value in options.items()],
+            "env": [named],
+            "readinessProbe": {"httpGet": {"path": "/health", "port": 2379}, "periodSeconds": 1},
+            "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+            },
+        }
+
+    def get(self) -> Json:
+        """The StatefulSet as it is."""
+        return self.target.read("get", "statefulset", self.name, f"--namespace={self.namespace}")
+
+    @property
+    def ready(self) -> int:
+        """How many of its Pods are Ready."""
+        return int((self.get().get("status") or {}).get("readyReplicas") or 0)
+
+    def scale(self, replicas: int) -> None:
+        """Scale it as somebody else does."""
+        self.kubectl("scale", "statefulset", self.name, f"--replicas={replicas}")
+
+    def etcdctl(self, *words: str, pod: int = 0) -> str:
+        """Run etcdctl in one of its Pods."""
+        endpoint = "--endpoints=http://127.0.0.1:2379"
+        return self.kubectl("exec", f"{self.name}-{pod}", "--", "etcdctl", endpoint, *words)
+
+    def look(self) -> Json:
+        """The header of an answer: cluster ID and revision."""
+        header: Json = json.loads(self.etcdctl("get", "x", "--write-out=json"))["header"]
+        return header
+
+
+class SharedDoor(Door):
+    """The Service over the members of both clusters, as clients keep it during the take-over."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        service = cluster.read("get", "service", "clients")
+        self._shared = f"{service['spec']['clusterIP']}:2379"
+
+    def open(self) -> Connection:
+        """A new connection."""
+        return Connection(self._shared, "clients", None)
+
+    def leave(self) -> None:
+        """Nothing is kept."""

@@ -1,0 +1,131 @@
+"""A running etcd cluster is joined and taken over, under a load that records what it was told."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from dataclasses import asdict
+
+import pytest
+
+from deploy.target import Target, TargetError
+from etcd_operator.json_types import Json
+from tests.chaos.history import History, judge, prune
+from tests.chaos.linearizability import check
+from tests.chaos.load import Load
+from tests.e2e.conftest import REPORT
+from tests.e2e.foreign_etcd import CLIENTS, VERSION, ForeignEtcd, SharedDoor
+from tests.e2e.harness import Cluster, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+# Two elections, each of which may take several seconds on a busy machine.
+LONGEST_GAP = 10.0
+
+
+def join(cluster: Cluster, take_over: str = "Automatic", version: str = VERSION) -> None:
+    """Create an EtcdCluster that takes over the StatefulSet `old`."""
+    joined: Json = {"source": {"statefulSet": "old"}, "takeOver": take_over}
+    cluster.create(
+        size=3,
+        version=version,
+        bootstrap={"joinExisting": joined},
+        podTemplate={"labels": CLIENTS},
+    )
+
+
+def keep(namespace: str, history: History) -> None:
+    """Keep what clients saw beside the report of the test."""
+    REPORT.mkdir(parents=True, exist_ok=True)
+    told = [asdict(operation) for operation in history.operations]
+    (REPORT / f"{namespace}.history.json").write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize(("size", "version"), [(1, VERSION), (3, "v3.6.16")])
+def test_a_cluster_is_taken_over_under_load(
+    target: Target, namespace: str, size: int, version: str
+) -> None:
+    old, cluster = ForeignEtcd(target, namespace, size, version), Cluster(target, namespace)
+    old.create()
+    old.etcdctl("put", "before", "kept")
+    before = old.look()
+    load = Load(SharedDoor(cluster), seed=size)
+    load.start()
+    try:
+        join(cluster, version=version)
+        cluster.wait_running(3, 240)
+    finally:
+        history = load.finish()
+
+    keep(namespace, history)
+    assert judge(history) == []
+    verdict = check(prune(history))
+    assert not verdict.illegal
+    assert not verdict.undecided
+    writes = sorted(o.returned for o in history.operations if o.wrote)
+    assert len(writes) > 100
+    gaps = (after - earlier for earlier, after in itertools.pairwise(writes))
+    assert max(gaps) / 1e9 < LONGEST_GAP
+    assert int(cluster.status()["clusterID"], 16) == before["cluster_id"]
+    header = json.loads(cluster.etcdctl("get", "before", "--write-out=json"))
+    assert header["kvs"][0]["mod_revision"] == before["revision"], "no revision is another"
+    assert header["header"]["revision"] >= before["revision"] + len(writes)
+    cluster.assert_agreement(3)
+    assert old.get()["spec"]["replicas"] == 0
+    # The cluster is one like all others from then on.
+    cluster.patch(bootstrap=None, size=1)
+    cluster.wait_running(1)
+    assert cluster.read_key("before") == "kept"
+
+
+def test_it_waits_for_the_approval_and_is_given_back(target: Target, namespace: str) -> None:
+    old, cluster = ForeignEtcd(target, namespace, consent=""), Cluster(target, namespace)
+    old.create()
+    uids = uids_of(old)
+    join(cluster, "Manual")
+    refused = cluster.wait_reason("Progressing", "TakeOverRefused")
+    command = re.search(r"`kubectl (annotate [^`]*)`", refused)
+    assert command, refused
+    old.kubectl(*command[1].split())
+    cluster.wait_reason("Progressing", "TakeOverAwaitsApproval", 120)
+    assert len(json.loads(old.etcdctl("member", "list", "--write-out=json"))["members"]) == 6
+
+    cluster.delete()
+    members = json.loads(old.etcdctl("member", "list", "--write-out=json"))["members"]
+    assert sorted(member["name"] for member in members) == ["old-0", "old-1", "old-2"]
+    assert uids_of(old) == uids, "no Pod of it was touched"
+    assert old.etcdctl("put", "after", "it").strip() == "OK"
+
+    join(cluster, "Manual")
+    cluster.wait_reason("Progressing", "TakeOverAwaitsApproval", 120)
+    told = str(cluster.condition("Progressing")["message"])
+    command = re.search(r"`kubectl (annotate [^`]*)`", told)
+    assert command, told
+    cluster.kubectl(*command[1].split())
+    cluster.wait_running(3, 120)
+    assert cluster.read_key("after") == "it"
+
+
+def uids_of(old: ForeignEtcd) -> list[str]:
+    """The UIDs of its Pods."""
+    found = json.loads(old.kubectl("get", "pods", "--selector=app=old", "--output=json"))
+    return sorted(pod["metadata"]["uid"] for pod in found["items"])
+
+
+def test_what_cannot_be_joined_is_refused_with_the_remedy(target: Target, namespace: str) -> None:
+    joined: Json = {"joinExisting": {"source": {"statefulSet": "old"}}}
+    itself: Json = {"joinExisting": {"source": {"statefulSet": "c"}}}
+    for spec, words in (
+        ({"size": 1}, "remove bootstrap and scale in"),
+        ({"security": {"tls": {"enabled": True}}}, "only clusters that speak plain text"),
+        ({"security": {"networkPolicy": {"enabled": True}}}, "when the take-over is over"),
+        ({"bootstrap": itself}, "own StatefulSet"),
+    ):
+        with pytest.raises(TargetError, match=words):
+            Cluster(target, namespace).create(**{"size": 3, "bootstrap": joined, **spec})
+    cluster = Cluster(target, namespace)
+    cluster.create(size=3, bootstrap=joined)
+    message = cluster.wait_reason("Progressing", "TakeOverRefused")
+    assert "does not exist" in message
+    wait_until("nothing is created", lambda: not cluster.objects("statefulsets"))

@@ -1,0 +1,67 @@
+"""What keeps a cluster from joining another, as the operator and as the API server say it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from etcd_operator.api.cel.bootstrap import OBJECT_RULES, SPEC_RULES
+from etcd_operator.api.parse import parse_cluster
+from etcd_operator.api.validation import find_problems
+from etcd_operator.json_types import Json
+from tests.builders.snapshots import raw_cluster
+
+JOINED: Json = {"bootstrap": {"joinExisting": {"source": {"statefulSet": "old"}}}}
+ITSELF: Json = {"bootstrap": {"joinExisting": {"source": {"statefulSet": "db"}}}}
+USERS: Json = {"enabled": True, "users": [{"name": "a"}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "words"),
+    [
+        ({**JOINED, "size": 1}, "spec.size", "use 3 or more; when the take-over is over"),
+        (ITSELF, "spec.bootstrap.joinExisting.source.statefulSet", "own StatefulSet"),
+        ({**JOINED, "security": {"tls": {}}}, "spec.security.tls", "only clusters that speak"),
+        (
+            {**JOINED, "security": {"tls": {}, "auth": USERS}},
+            "spec.security.auth",
+            "disable authentication in the running cluster first",
+        ),
+        (
+            {**JOINED, "security": {"networkPolicy": {"enabled": True}}},
+            "spec.security.networkPolicy",
+            "enable it when the take-over is over",
+        ),
+    ],
+)
+def test_what_is_not_possible_yet_is_said(spec: Json, field: str, words: str) -> None:
+    problems = find_problems(parse_cluster(raw_cluster({"size": 3, **spec})))
+    found = {problem.field: problem.sentence for problem in problems}
+    assert words in found[field]
+    assert found[field].startswith(field)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        JOINED,
+        {**JOINED, "size": 0},
+        {**JOINED, "size": 5},
+        {**JOINED, "security": {"tls": {"enabled": False}}},
+        {"bootstrap": {}},
+    ],
+)
+def test_what_is_possible_is_accepted(spec: Json) -> None:
+    assert find_problems(parse_cluster(raw_cluster({"size": 3, **spec}))) == ()
+
+
+def test_a_source_without_a_name_is_no_source() -> None:
+    spec: dict[str, Any] = {"bootstrap": {"joinExisting": {"source": {}}}}
+    assert find_problems(parse_cluster(raw_cluster({"size": 3, **spec})))
+
+
+def test_the_api_server_says_the_same() -> None:
+    said = " ".join(rule["message"] for rule in (*OBJECT_RULES, *SPEC_RULES))
+    for words in ("use 3 or more", "own StatefulSet", "only clusters that speak", "disable auth"):
+        assert words in said

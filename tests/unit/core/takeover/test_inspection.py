@@ -1,0 +1,124 @@
+"""What speaks against joining a running cluster, each with its sentence and its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from etcd_operator.core.model.live_objects import Probe
+from etcd_operator.core.model.members import Member
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.takeover.inspection import find_refusal
+from tests.builders.snapshots import formed, with_spec
+from tests.builders.take_over import TakeOverWorld, source_id, source_url
+
+
+def told(**answers: Any) -> Snapshot:
+    """Old members that answer otherwise than usual."""
+    return TakeOverWorld(source_answers=answers).look()
+
+
+def listed(**changes: Any) -> Snapshot:
+    """The first old member is listed otherwise than usual."""
+    world = TakeOverWorld()
+    world.lines[source_id(0)] = replace(world.lines[source_id(0)], **changes)
+    return world.look()
+
+
+def changed(**changes: Any) -> Snapshot:
+    """A StatefulSet that is otherwise than usual."""
+    scene = TakeOverWorld().look()
+    return replace(scene, source=replace(scene.source, **changes) if scene.source else None)
+
+
+def with_first_pod(change: Callable[[Any], Any]) -> Snapshot:
+    """The first Pod of the StatefulSet is otherwise than usual."""
+    scene = TakeOverWorld().look()
+    assert scene.source
+    first, *others = scene.source.pods
+    return replace(scene, source=replace(scene.source, pods=(change(first), *others)))
+
+
+def with_stranger() -> Snapshot:
+    """etcd has a member that no Pod of the StatefulSet is."""
+    world = TakeOverWorld()
+    world.lines[0xEE] = Member(0xEE, "x", ("http://x:2380",), ("http://x:2379",))
+    return world.look()
+
+
+def begun() -> Snapshot:
+    """The EtcdCluster had begun without joining anything."""
+    return replace(TakeOverWorld().look(), pods=formed(3).pods)
+
+
+WANTS_USER = Probe(None, "user name is empty", asks_for_user=True)
+IN_TLS = Probe(None, "connection reset")
+ROWS: tuple[tuple[str, Snapshot, str], ...] = (
+    ("not looked at", replace(TakeOverWorld().look(), source=None), "was not looked at yet"),
+    ("it has begun to form", begun(), "create it with joinExisting from the beginning"),
+    ("none of the name", changed(exists=False), "StatefulSet old, which spec.bootstrap"),
+    ("no consent", changed(consent="another"), "etcd.etcd.io/allow-take-over-by=db"),
+    ("scaled to 0", changed(replicas=0, pods=()), "has 0 replicas"),
+    ("too many", changed(replicas=10), "has 10 replicas"),
+    ("a Pod is missing", changed(replicas=4), "Pod old-3 does not run"),
+    ("a Pod is going", with_first_pod(lambda p: replace(p, deleting=True)), "old-0 does not run"),
+    ("no address", with_first_pod(lambda p: replace(p, probe=None)), "it has no address"),
+    ("TLS", with_first_pod(lambda p: replace(p, probe=IN_TLS)), "in plain text at port 2379"),
+    ("a user", with_first_pod(lambda p: replace(p, probe=WANTS_USER)), "`etcdctl auth disable`"),
+    ("another cluster", told(cluster_id=0xBAD), "the member list is of another cluster, c1d"),
+    ("a stranger", with_stranger(), "ee at http://x:2380. Remove them"),
+    ("a learner", listed(is_learner=True), "member b0 is a learner: promote it"),
+    ("TLS between members", listed(peer_urls=("https://old-0:2380",)), "only http://HOST:PORT"),
+    ("no URL", listed(peer_urls=()), "only http://HOST:PORT"),
+    ("a URL that is a list", listed(peer_urls=("http://a:1,b=http://c:1",)), "only http://HOST"),
+    ("another minor version", told(version="3.6.1"), "the same minor release"),
+    ("forgetful", told(version="3.5.23"), "upgrade it to 3.5.24 or later first"),
+    ("no version", told(version="x"), "the same minor release"),
+    ("a downgrade", told(downgrade_target="3.5.0"), "let that end first"),
+    ("an alarm", told(errors=("memberID:176 alarm:NOSPACE ",)), "clear it first"),
+)
+
+
+@pytest.mark.parametrize(("scene", "words"), [row[1:] for row in ROWS], ids=[r[0] for r in ROWS])
+def test_it_is_refused_with_the_remedy(scene: Snapshot, words: str) -> None:
+    assert words in find_refusal(scene)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_a_cluster_that_is_well_is_joined(size: int) -> None:
+    assert not find_refusal(TakeOverWorld(size).look())
+
+
+def test_members_of_several_clusters() -> None:
+    scene = with_first_pod(
+        lambda pod: replace(pod, probe=Probe(replace(pod.probe.status, cluster_id=0xBAD)))
+    )
+    assert "are members of several clusters: bad, c1d" in find_refusal(scene)
+
+
+def test_another_cluster_than_the_recorded_one() -> None:
+    world = TakeOverWorld()
+    world.step()
+    scene = replace(world.look(), membership=None)
+    assert scene.source
+    pods = tuple(
+        replace(pod, probe=Probe(replace(pod.probe.status, cluster_id=0xBAD)))
+        for pod in scene.source.pods
+        if pod.probe and pod.probe.status
+    )
+    scene = replace(scene, source=replace(scene.source, pods=pods))
+    assert "is bad, and this cluster's is c1d" in find_refusal(scene)
+
+
+def test_the_version_is_that_of_the_spec() -> None:
+    assert "spec.version is 3.6.16" in find_refusal(
+        with_spec(TakeOverWorld().look(), version="3.6.16")
+    )
+
+
+def test_what_an_url_says_is_shown_in_part_only() -> None:
+    assert len(find_refusal(listed(peer_urls=(f"http://{'x' * 5000}:1",)))) < 500
+    assert source_url(0) == "http://old-0.old.team.svc:2380"
