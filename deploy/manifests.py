@@ -78,6 +78,8 @@ RULES: Final[list[Json]] = [
     {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list"]},
     # Whether the node of a member that does not come up is gone; asked only about such members.
     {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]},
+    # Other CPU and memory of a Pod that runs, where spec.inPlaceResize asks for it.
+    {"apiGroups": [""], "resources": ["pods/resize"], "verbs": ["patch"]},
     {
         "apiGroups": ["batch"],
         "resources": ["jobs"],

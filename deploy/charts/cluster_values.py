@@ -234,6 +234,11 @@ class ClusterValues(ChartValues):
         field="connectionSecrets",
         text="Whether Secrets tell clients how to connect, as in docs/how-to/connect.md.",
     )
+    in_place_resize: bool = becomes(
+        default=False,
+        field="inPlaceResize",
+        text="Whether changes of resources reach running Pods without a restart.",
+    )
     resources: Json = becomes({}, "resources", "Requests and limits of each member.")
     auto_compaction_mode: Literal["", "periodic", "revision"] = becomes(
         "", "etcdConfig.autoCompactionMode", "By age or by number."

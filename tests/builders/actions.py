@@ -33,11 +33,13 @@ from etcd_operator.core.actions import (
     RemoveSourceMember,
     RequestBackup,
     ResizeClaim,
+    ResizePod,
     RestoreReclaimPolicy,
     RetainVolume,
     ScaleSource,
     SetDowngrade,
     SetFinalizer,
+    SetPodRevision,
     ShareTrust,
     TakeOverAction,
     VolumeAction,
@@ -67,8 +69,9 @@ def brief(action: Action) -> str:
             return f"{verb} {action.name}"
         case DeleteObject() | EvictPod():
             return _brief_deletion(action)
-        case ResizeClaim(name=name):
-            return f"resize {name}"
+        case ResizeClaim() | ResizePod() | SetPodRevision():
+            done = isinstance(action, SetPodRevision)
+            return f"{action.name} is resized" if done else f"resize {action.name}"
         case LabelPod(name=name, role=role, lost=lost):
             return f"label {name} {role}" + (" and select it" if lost else "")
     assert_never(action)

@@ -74,6 +74,35 @@ def additions(cluster: Cluster, image: str) -> Json:
 
 @pytest.mark.situation(
     "etcd",
+    "CPU and memory of a cluster with `inPlaceResize` change, up and down",
+    "the kubelet gives them to the running Pods: none is made anew, and no container restarts",
+)
+def test_cpu_and_memory_change_without_a_restart(cluster: Cluster) -> None:
+    small = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "512Mi"}}
+    large = {"requests": {"cpu": "20m", "memory": "48Mi"}, "limits": {"memory": "640Mi"}}
+    cluster.create(size=3, inPlaceResize=True, resources=small)
+    cluster.wait_running(3)
+    before = cluster.uids("pods")
+    for wanted in (large, small):
+        cluster.patch(resources=wanted)
+
+        def is_given(wanted: Json = wanted) -> bool:
+            states = [pod["status"]["containerStatuses"][0] for pod in cluster.objects("pods")]
+            return all(state["resources"] == wanted for state in states)
+
+        wait_until(f"every Pod has {wanted}", is_given, 90)
+        cluster.wait_running(3)
+    assert cluster.uids("pods") == before
+    states = [pod["status"]["containerStatuses"][0] for pod in cluster.objects("pods")]
+    assert [state["restartCount"] for state in states] == [0, 0, 0]
+    wait_until(
+        "its controller counts them as up to date",
+        lambda: cluster.read("get", "statefulset", "c")["status"]["updatedReplicas"] == 3,
+    )
+
+
+@pytest.mark.situation(
+    "etcd",
     "a cluster gets an init container, a proxy beside etcd, volumes, variables and name servers of "
     "its own, and loses them again",
     "each time the Pods are rolled once, and the operator writes nothing after that",

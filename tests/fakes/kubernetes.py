@@ -277,6 +277,20 @@ class InMemoryApi:
         event = "DELETED" if ended else "MODIFIED"
         return await self._answer(request, self.server.store(event, key, changed))
 
+    async def resize(
+        self, namespace: str, name: str, *, resource_version: str, container: str, resources: Json
+    ) -> Json:
+        """Give a container other resources, as the kubelet does at once."""
+        request = await self._arrive("patch", PODS, name, resources)
+        key = (PODS.name, namespace, name)
+        if key not in self.server.objects:
+            raise NotFound(f"{name} not found", 404)
+        pod = copy.deepcopy(self._insist(key, None, resource_version) or {})
+        for one in (*pod["spec"]["containers"], *pod["status"]["containerStatuses"]):
+            if one["name"] == container:
+                one["resources"] = copy.deepcopy(resources)
+        return await self._answer(request, self.server.store("MODIFIED", key, pod))
+
     async def evict(self, namespace: str, name: str, *, uid: str) -> None:
         """Evict exactly the Pod with this uid: no budget is against it."""
         await self.delete(PODS, namespace, name, uid=uid)

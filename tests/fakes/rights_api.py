@@ -63,6 +63,10 @@ class RightsApi(InMemoryApi):
         self._have(kind, namespace, name, patch["metadata"])
         return await super().merge_patch(kind, namespace, name, patch, subresource=subresource)
 
+    async def resize(self, namespace: str, name: str, **_: Any) -> Json:
+        self._note(PODS, "patch", subresource="resize")
+        return self.server.objects[PODS.name, namespace, name]
+
     async def evict(self, namespace: str, name: str, *, uid: str) -> None:
         self._note(PODS, "create", subresource="eviction")
         self._have(PODS, namespace, name, {"uid": uid})

@@ -12,6 +12,7 @@ from tests.model.mutants_deletions import DELETIONS
 from tests.model.mutants_guards import GUARDS
 from tests.model.mutants_keeping import APPROVAL, DIFFERENCE, RECOVERY, REPLACEMENT
 from tests.model.mutants_reasons import REASONS
+from tests.model.mutants_resizing import RESIZING
 from tests.model.mutants_strangers import STRANGERS
 from tests.model.mutants_take_over import TAKE_OVER
 from tests.model.mutants_unheard import UNHEARD
@@ -127,7 +128,8 @@ _DISKS: Final = (
     Mutant("lets only some disks grow", "core/storage/grow_disks.py", "grow_disks",
            "(ResizeClaim(claim.name, claim.uid, size) for claim in small)",
            "(ResizeClaim(claim.name, claim.uid, size) for claim in small[1:])", ("grow one disk",)),
-    Mutant("guard: lets disks be asked to be smaller", "core/guards/__init__.py", "_refuse_resize",
+    Mutant("guard: lets disks be asked to be smaller", "core/guards/resize.py",
+           "refuse_claim_resize",
            "claim.requested and action.size <= claim.requested",
            "False", ("guard: grow one disk",)),
 )  # fmt: skip
@@ -238,6 +240,7 @@ MUTANTS: Final = (
     *DELETIONS,
     *REPLACEMENT,
     *CORRECTION,
+    *RESIZING,
     *_DISKS,
     *_STUCK,
     *CLIENTS,

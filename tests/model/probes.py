@@ -8,7 +8,15 @@ from typing import Final
 from tests.model.adversary import tempt
 from tests.model.explore import explore
 from tests.model.mutant_tests import find_explored
-from tests.model.scenario import Scenario, approving, crashing, never_ready, pausing, sizes
+from tests.model.scenario import (
+    Scenario,
+    approving,
+    crashing,
+    never_ready,
+    pausing,
+    resizing,
+    sizes,
+)
 from tests.model.scenarios import (
     ALARM,
     CRASH,
@@ -99,6 +107,14 @@ _PROBES: Final = {
     "edited": Scenario("", sizes(1), (), RUNNING, (EDITED, GATE, LOST_STATUS), budget=2),
     "put back": Scenario("", sizes(3, 1), (1,), RUNNING, (STALE, CRASH), budget=2),
     "pause": Scenario("", sizes(3) + pausing(sizes(1)), (1, 0), RUNNING),
+    "resize": Scenario("probe", resizing(sizes(3), "1Gi") + resizing(sizes(3), "2Gi"), (1,),
+                       RUNNING, (SLOW, LAG), calm=True),
+    "resize, lose members": Scenario(
+        "probe", resizing(sizes(3), "1Gi") + resizing(sizes(3), "2Gi"), (1,), RUNNING,
+        (LOST_DISK,), most_states=3_000),
+    "resize and upgrade": Scenario(
+        "probe", resizing(sizes(1), "1Gi") + resizing(sizes(1, version=NEW_VERSION), "2Gi"),
+        (1,), RUNNING, (SLOW,)),
 }  # fmt: skip
 
 

@@ -66,9 +66,23 @@ def _limited(
     return tuple(spec.model_copy(update={"resources": resources}) for spec in specs)
 
 
+def resizing(
+    specs: tuple[EtcdClusterSpec, ...], memory: str, cpu: str = "1"
+) -> tuple[EtcdClusterSpec, ...]:
+    """The same specs, whose Pods are resized in place."""
+    resources = Resources.model_validate(
+        {
+            "requests": {"cpu": "100m", "memory": "128Mi"},
+            "limits": {"cpu": cpu, "memory": memory},
+        }
+    )
+    changes = {"in_place_resize": True, "resources": resources}
+    return tuple(spec.model_copy(update=changes) for spec in specs)
+
+
 def is_broken(spec: EtcdClusterSpec) -> bool:
     """Whether a person has to correct the spec."""
-    return spec.resources is not None
+    return spec.resources is not None and not spec.in_place_resize
 
 
 def sizes(

@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import Final
 
 from tests.model.disturbances import GATE_DELETED
-from tests.model.scenario import Scenario, approving, crashing, never_ready, pausing, sizes
+from tests.model.scenario import (
+    Scenario,
+    approving,
+    crashing,
+    never_ready,
+    pausing,
+    resizing,
+    sizes,
+)
 from tests.model.strangers import ADDED, EDITED, REMOVED, STALE
 
 LAG: Final = "caches lag"
@@ -129,6 +137,15 @@ SCENARIOS: Final = (
     Scenario("roll 3, paused", sizes(3) + NEWER + pausing(NEWER), (1, 2, 1), RUNNING, (SLOW, POD),
              most_states=12_000, partial=True),
     Scenario("roll 1", sizes(1) + sizes(1, version="3.5.22"), (1,), RUNNING, (LAG, SLOW, CRASH)),
+    Scenario("3 are resized", resizing(sizes(3), "1Gi") + resizing(sizes(3), "2Gi"), (1,), RUNNING,
+             (SLOW, LAG, ONE_LAGS, TOLD_LATE), calm=True),
+    Scenario("1 is resized twice", resizing(sizes(1), "1Gi") + resizing(sizes(1), "2Gi")
+             + resizing(sizes(1), "3Gi"), (1, 2, 0), RUNNING, (SLOW, LAG, TOLD_LATE), calm=True),
+    Scenario("3 are resized, lose members", resizing(sizes(3), "1Gi") + resizing(sizes(3), "2Gi"),
+             (1,), RUNNING, (POD, CRASH, LOST_DISK), most_states=1_500, partial=True),
+    Scenario("3 are resized and upgraded", resizing(sizes(3), "1Gi")
+             + resizing(sizes(3), "2Gi") + resizing(NEWER, "3Gi"), (1, 2), RUNNING,
+             (SLOW, POD), most_states=1_500, partial=True),
     Scenario("3 grow their disks", sizes(3) + sizes(3, disk=LARGE), (1,), RUNNING,
              (SLOW, LAG, ONE_LAGS, TOLD_LATE, LOST_STATUS, ORPHANED, GATE), calm=True),
     Scenario("3 grow their disks, lose members", sizes(3) + sizes(3, disk=LARGE), (1,), RUNNING,

@@ -139,6 +139,13 @@ class EtcdClusterSpec(Model):
         ),
     )
     resources: Resources | None = Field(None, description="Compute resources of each member.")
+    in_place_resize: bool = Field(
+        False,
+        description=(
+            "Whether a change of CPU and memory is made in the running Pods, one at a time and "
+            "without a restart, where Kubernetes can; otherwise the Pods are replaced."
+        ),
+    )
     pod_template: PodTemplate | None = Field(None, description="Additions to the members' Pods.")
     inherited_metadata: InheritedMetadata | None = Field(
         None,

@@ -62,7 +62,7 @@ def pod_revision(pod: Pod) -> str:
 
     That it is not Ready any more is told later than what follows in the same pass.
     """
-    return f"{pod.process}/{pod.restarts}/{int(pod.deleting)}/{pod.role}/{pod.owner}"
+    return f"{pod.process}/{pod.restarts}/{int(pod.deleting)}/{pod.role}/{pod.owner}/{pod.has}"
 
 
 def claim_revision(claim: Claim) -> str:
@@ -223,6 +223,31 @@ def label_pod(state: State, ordinal: int, uid: int, role: str) -> tuple[State, s
     if pod.uid != uid:
         return state, CONFLICT
     return state._replace(pods=put(state.pods, ordinal, pod._replace(role=role))), None
+
+
+def resize_pod(
+    state: State, ordinal: int, uid: int, revision: str, resources: str
+) -> tuple[State, str | None]:
+    """Give a Pod that runs other resources: the kubelet does so at once."""
+    pod = state.pods[ordinal]
+    if pod is None:
+        return state, NOT_FOUND
+    if pod.uid != uid or pod_revision(pod) != revision:
+        return state, CONFLICT
+    return state._replace(pods=put(state.pods, ordinal, pod._replace(has=resources))), None
+
+
+def set_pod_revision(
+    state: State, ordinal: int, uid: int, version: str, revision: str
+) -> tuple[State, str | None]:
+    """Change the label that says of which template a Pod is."""
+    pod = state.pods[ordinal]
+    if pod is None:
+        return state, NOT_FOUND
+    if pod.uid != uid or pod_revision(pod) != version:
+        return state, CONFLICT
+    made = pod._replace(revision=revision, has="")
+    return state._replace(pods=put(state.pods, ordinal, made)), None
 
 
 def set_finalizer(

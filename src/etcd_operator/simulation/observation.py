@@ -107,7 +107,7 @@ def _show_pod(state: State, ordinal: int, pod: Pod) -> tuple[Any, ...]:
     stale = len(pod.mounts) > 1
     soon = pod.process == RUNNING and state.etcd is not None and has_majority(state, state.etcd)
     ready = is_ready(state, ordinal)
-    return (*pod[:3], *pod[4:10], ready, stale, soon, pod_revision(pod))
+    return (*pod[:3], *pod[4:10], ready, stale, soon, pod_revision(pod), pod.has)
 
 
 def _is_lost(state: State, ordinal: int) -> bool:

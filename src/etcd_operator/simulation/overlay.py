@@ -120,6 +120,8 @@ def _pod(pod: Pod, state: State, real: Snapshot, naming: Naming, trust: tuple[st
         revision=pod.revision,
         ends_by=before.ends_by or (state.beyond.now + GRACE if pod.deleting else None),
     )
+    if modelled.has:
+        told = replace(told, compute=pod.compute, compute_in_effect=pod.compute, resize_waits="")
     if modelled.stuck:
         return told
     return replace(

@@ -6,6 +6,7 @@ does depends only on what it sees, so a plan is made once for everything that lo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, assert_never
 
@@ -32,10 +33,12 @@ from etcd_operator.core.actions import (
     RemoveMember,
     RequestBackup,
     ResizeClaim,
+    ResizePod,
     RestoreReclaimPolicy,
     RetainVolume,
     SetDowngrade,
     SetFinalizer,
+    SetPodRevision,
     ShareTrust,
     TakeOverAction,
     VolumeAction,
@@ -202,9 +205,8 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
             return _apply_handler(action, snapshot)
         case DeleteObject() | EvictPod():
             return _delete_handler(action, snapshot)
-        case LabelPod(name=name, uid=uid, role=role):
-            place, number = _ordinal(snapshot, name), _number(uid)
-            return lambda state: kubernetes.label_pod(state, place, number, role)
+        case LabelPod() | ResizePod() | SetPodRevision():
+            return _pod_handler(action, _ordinal(snapshot, action.name))
         case SetFinalizer(present=present, resource_version=revision, uid=uid):
             life = life_of(uid)
             return lambda state: kubernetes.set_finalizer(state, life, revision, present=present)
@@ -284,6 +286,20 @@ def _delete_handler(
     slot = _slot(action, snapshot)
     orphan = action.orphan
     return lambda state: kubernetes.delete_child(state, slot, uid, revision=revision, orphan=orphan)
+
+
+def _pod_handler(
+    action: LabelPod | ResizePod | SetPodRevision, place: int
+) -> Callable[[State], Outcome]:
+    number = _number(action.uid)
+    match action:
+        case LabelPod(role=role):
+            return lambda state: kubernetes.label_pod(state, place, number, role)
+        case ResizePod(resource_version=version, resources=resources):
+            text = json.dumps(resources, sort_keys=True)
+            return lambda state: kubernetes.resize_pod(state, place, number, version, text)
+        case SetPodRevision(resource_version=version, revision=made):
+            return lambda state: kubernetes.set_pod_revision(state, place, number, version, made)
 
 
 def _member_handler(

@@ -6,6 +6,7 @@ The snapshot's parts are the real ones; each is built once per value.
 from __future__ import annotations
 
 import functools
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -24,6 +25,7 @@ from etcd_operator.core.bootstrap.gate_record import (
     ANNOTATION_RESTORED,
 )
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
+from etcd_operator.core.model.compute import Compute, read_compute
 from etcd_operator.core.model.live_objects import Child as CoreChild
 from etcd_operator.core.model.live_objects import Claim as CoreClaim
 from etcd_operator.core.model.live_objects import NodeState, PodProblem, Probe
@@ -146,7 +148,8 @@ def build_status(status: Status) -> EtcdClusterStatus:
 @functools.cache
 def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
     uid, life, revision, deleting, role, process, restarts, ever_ran, words, ready = seen[:10]
-    stale, soon, version = seen[10:]
+    stale, soon, version, has = seen[10:]
+    compute = _read_compute(has, revision)
     homeless = lost and process == WAITING and not deleting
     crash = PodProblem("CrashLoopBackOff", "etcd ended") if process == CRASHED else None
     return CorePod(
@@ -171,12 +174,20 @@ def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
         ends_by=LONG_AGO if deleting else None,
         termination_message=words,
         forced=revision.endswith(FORCED),
+        compute=compute,
+        compute_in_effect=compute,
     )
 
 
 def name_volume(ordinal: int, volume: int) -> str:
     """Name of the PersistentVolume of a claim; `volume` is that of `world.Claim`."""
     return f"volume-{ordinal}-{volume}"
+
+
+def _read_compute(has: str, revision: str) -> Compute | None:
+    """CPU and memory of a Pod: what it was given since, or what its revision in a scenario says."""
+    text = has or revision.partition(" ")[2].removesuffix(FORCED)
+    return read_compute(json.loads(text)) if text.startswith("{") else None
 
 
 @functools.cache

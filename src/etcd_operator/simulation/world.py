@@ -108,6 +108,7 @@ class Pod(NamedTuple):
     `mounts` are the versions of its configuration file that it may still read, oldest first: a
     mounted ConfigMap lags, but is never older than what was read before. `lost`: its node does
     not answer, so it neither runs nor ends. `stuck`: it does not start, whatever its gate says.
+    `has` are its resources as JSON, where they are not those of its revision.
     """
 
     uid: int
@@ -123,6 +124,7 @@ class Pod(NamedTuple):
     mounts: tuple[File | None, ...]
     lost: bool = False
     stuck: bool = False
+    has: str = ""
 
 
 class Child(NamedTuple):

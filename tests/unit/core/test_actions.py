@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
@@ -34,11 +34,13 @@ from etcd_operator.core.actions import (
     RemoveSourceMember,
     RequestBackup,
     ResizeClaim,
+    ResizePod,
     RestoreReclaimPolicy,
     RetainVolume,
     ScaleSource,
     SetDowngrade,
     SetFinalizer,
+    SetPodRevision,
     ShareTrust,
     WriteConnection,
 )
@@ -86,6 +88,10 @@ ROWS: tuple[tuple[Any, Reason, str], ...] = (
     (DeleteObject("Pod", "db-1", UID, WHY, grace_seconds=0), events.DELETED["Pod"],
      "Force-deleted Pod db-1: the spec changed."),
     (EvictPod("db-1", UID, WHY), events.EVICTED_POD, "Evicted Pod db-1: the spec changed."),
+    (ResizePod("db-1", UID, VERSION, "hash", datetime(2026, 1, 1, tzinfo=UTC), {}),
+     events.POD_RESIZED, "Asked for other CPU and memory of Pod db-1, without a restart."),
+    (SetPodRevision("db-1", UID, VERSION, "db-2"), events.POD_RESIZED,
+     "Pod db-1 has the CPU and memory of revision db-2."),
     (LabelPod("db-1", UID, "voter"), events.POD_ROLE, "Labelled Pod db-1 as a voter."),
     (LabelPod("db-1", UID, "leaving"), events.POD_LEAVES_SERVICE,
      "Took Pod db-1 out of Service db-client: it is about to end."),

@@ -140,6 +140,12 @@
   - get
   - list
 - apiGroups:
+  - ''
+  resources:
+  - pods/resize
+  verbs:
+  - patch
+- apiGroups:
   - batch
   resources:
   - jobs
@@ -320,6 +326,12 @@
   - endpointslices
   verbs:
   - list
+- apiGroups:
+  - ''
+  resources:
+  - pods/resize
+  verbs:
+  - patch
 - apiGroups:
   - batch
   resources:

@@ -28,7 +28,9 @@ from etcd_operator.core.actions.kubernetes import (
     LabelPod,
     RecordRestore,
     RequestBackup,
+    ResizePod,
     SetFinalizer,
+    SetPodRevision,
 )
 from etcd_operator.core.actions.take_over import PassLeadership, RemoveSourceMember, ScaleSource
 from etcd_operator.core.actions.volumes import (
@@ -55,6 +57,8 @@ KubeAction = (
     | VolumeAction
     | ResizeClaim
     | LabelPod
+    | ResizePod
+    | SetPodRevision
 )
 Action = (
     EtcdAction
@@ -96,11 +100,13 @@ __all__ = [
     "RemoveSourceMember",
     "RequestBackup",
     "ResizeClaim",
+    "ResizePod",
     "RestoreReclaimPolicy",
     "RetainVolume",
     "ScaleSource",
     "SetDowngrade",
     "SetFinalizer",
+    "SetPodRevision",
     "ShareTrust",
     "TakeOverAction",
     "VolumeAction",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from etcd_operator.core.actions.event import ActionEvent
 from etcd_operator.core.in_place_restore.record import RestoreRecord
@@ -147,6 +148,42 @@ class LabelPod:
             sentence = f"Took Pod {self.name} out of Service {cluster}-client: it is about to end."
             return ActionEvent(events.POD_LEAVES_SERVICE, sentence)
         return ActionEvent(events.POD_ROLE, f"Labelled Pod {self.name} as a {self.role}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ResizePod:
+    """Ask Kubernetes to give etcd in a running Pod other CPU and memory.
+
+    `wanted` is a hash of these, which is noted on the Pod with the time: what is not done by then
+    is left to the roll. `resources` are those of the template, whole.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    wanted: str
+    at: datetime
+    resources: Json = field(hash=False)
+
+    def event(self, cluster: str) -> ActionEvent:
+        """Return the reason and the sentence of the Event."""
+        sentence = f"Asked for other CPU and memory of Pod {self.name}, without a restart."
+        return ActionEvent(events.POD_RESIZED, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class SetPodRevision:
+    """Note on a Pod that it is as the StatefulSet's template of this revision makes it."""
+
+    name: str
+    uid: str
+    resource_version: str
+    revision: str
+
+    def event(self, cluster: str) -> ActionEvent:
+        """Return the reason and the sentence of the Event."""
+        sentence = f"Pod {self.name} has the CPU and memory of revision {self.revision}."
+        return ActionEvent(events.POD_RESIZED, sentence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,10 @@ from etcd_operator.core.actions import (
     RemoveSourceMember,
     RequestBackup,
     ResizeClaim,
+    ResizePod,
     SetDowngrade,
     SetFinalizer,
+    SetPodRevision,
     TakeOverAction,
     VolumeAction,
     WriteConnection,
@@ -61,6 +63,7 @@ from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.connections.guard import refuse_connection
 from etcd_operator.core.consistency.guard import refuse_lost_agreement
 from etcd_operator.core.guards.names import refuse_stranger, refuse_unannounced
+from etcd_operator.core.guards.resize import refuse_claim_resize, refuse_pod_resize
 from etcd_operator.core.guards.votes import (
     answering,
     members_at,
@@ -86,7 +89,16 @@ from etcd_operator.core.rollout.guard import refuse_downgrade, refuse_unreadable
 from etcd_operator.core.takeover.guard import refuse_beside_source, refuse_take_over
 
 # What is neither asked of etcd nor done to a volume.
-ObjectAction = ApplyObject | DeleteObject | EvictPod | LabelPod | RequestBackup | SetFinalizer
+ObjectAction = (
+    ApplyObject
+    | DeleteObject
+    | EvictPod
+    | LabelPod
+    | RequestBackup
+    | ResizePod
+    | SetFinalizer
+    | SetPodRevision
+)
 Verdicts = Iterator[tuple[str, str | None]]
 
 
@@ -153,7 +165,7 @@ def _ask_about_disk(
     if isinstance(action, RecordRestore):
         yield "in-place-restore", refuse_record(action, snapshot)
     elif isinstance(action, ResizeClaim):
-        yield "resize", _refuse_resize(action, snapshot)
+        yield "resize", refuse_claim_resize(action, snapshot)
     elif isinstance(action, QuarantineDisk) and find_restore_record(snapshot.cluster) is None:
         yield "quarantine", refuse_quarantine(action, snapshot)
     else:
@@ -170,6 +182,8 @@ def _ask_about_object(action: ObjectAction, snapshot: Snapshot) -> Verdicts:
             yield "quorum-loss", refuse_recovery(action, snapshot)
         case EvictPod() | DeleteObject(kind="Pod"):
             yield "votes", refuse_stop(action, snapshot)
+        case ResizePod() | SetPodRevision():
+            yield "pod-resize", refuse_pod_resize(action, snapshot)
         case DeleteObject(kind="PersistentVolumeClaim"):
             yield "disk", _refuse_disk(action, snapshot)
         case DeleteObject():
@@ -313,17 +327,6 @@ def _refuse_disk(action: DeleteObject, snapshot: Snapshot) -> str | None:
     if snapshot.recorded_cluster_id is not None:
         return "no quorum has confirmed that the member of this disk was removed"
     return _refuse_if_data(snapshot)
-
-
-def _refuse_resize(action: ResizeClaim, snapshot: Snapshot) -> str | None:
-    claim = next((c for c in snapshot.claims if c.uid == action.uid), None)
-    if claim is None or claim.deleting or not claim.bound:
-        return "the PersistentVolumeClaim is not bound, or is being deleted"
-    if claim.owner_uid != snapshot.naming.uid:
-        return "the PersistentVolumeClaim belongs to another EtcdCluster"
-    if claim.requested and action.size <= claim.requested:
-        return "a PersistentVolumeClaim can only be expanded"
-    return None
 
 
 def _is_replaced(ordinal: int, snapshot: Snapshot) -> bool:

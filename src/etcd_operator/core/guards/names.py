@@ -19,8 +19,10 @@ from etcd_operator.core.actions import (
     QuarantineDisk,
     RebindVolume,
     ResizeClaim,
+    ResizePod,
     RestoreReclaimPolicy,
     RetainVolume,
+    SetPodRevision,
 )
 from etcd_operator.core.model.naming import MOST_MEMBERS, Naming
 from etcd_operator.core.model.snapshot import Snapshot
@@ -34,7 +36,7 @@ def refuse_stranger(action: Action, snapshot: Snapshot) -> str | None:
     match action:
         case ApplyObject(kind="StatefulSet"):
             return _refuse_more_pods(action.manifest["spec"], snapshot)
-        case DeleteObject(kind="Pod") | EvictPod() | LabelPod():
+        case DeleteObject(kind="Pod") | EvictPod() | LabelPod() | ResizePod() | SetPodRevision():
             pods = {pod.uid: (pod.name, pod.ordinal) for pod in snapshot.pods}
             return _refuse_name("Pod", action.name, pods.get(action.uid), snapshot.naming)
         case DeleteObject(kind="PersistentVolumeClaim") | QuarantineDisk() | ResizeClaim():

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Final
 
 from etcd_operator.api.quantity import Quantity
+from etcd_operator.core.model.compute import Compute
 from etcd_operator.core.model.members import MemberStatus, RaftProgress
 from etcd_operator.core.model.naming import LABEL_CLUSTER_UID
 from etcd_operator.json_types import Json
@@ -55,6 +56,14 @@ class NodeState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class PodResize:
+    """A request to give a Pod other CPU and memory: a hash of these; `since` None: refused."""
+
+    wanted: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """A member's Pod. `running`: its etcd process runs now; `ever_ran`: now or before.
 
@@ -66,7 +75,9 @@ class Pod:
     key IDs of the authorities that it was started with. `was_ready`: it is Ready, or was: a
     majority served. `finalizers` are those of others than Kubernetes. `selected`: it has the labels
     by which its StatefulSet and the Services know it. `started` is the second in which the etcd
-    process that runs was started.
+    process that runs was started. `compute` is the CPU and memory that its spec gives to etcd, and
+    `compute_in_effect` those that the kubelet says etcd has, None where it does not say;
+    `resize_waits` is why it does not have them yet, in the kubelet's words.
     """
 
     name: str
@@ -95,6 +106,10 @@ class Pod:
     finalizers: tuple[str, ...] = ()
     selected: bool = True
     started: datetime | None = None
+    compute: Compute | None = None
+    compute_in_effect: Compute | None = None
+    resize: PodResize | None = None
+    resize_waits: str = ""
 
 
 @dataclass(frozen=True, slots=True)

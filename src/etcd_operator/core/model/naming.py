@@ -91,6 +91,13 @@ ANNOTATION_ASKED: Final = "etcd.etcd.io/asked"
 ANNOTATION_TEMPLATE: Final = "etcd.etcd.io/template"
 ANNOTATION_CHANGED_BY: Final = "etcd.etcd.io/template-changed-by"
 
+# On the StatefulSet: a hash of its template but for CPU and memory, and of the revisions of which
+# the same is true.
+ANNOTATION_RESIZABLE: Final = "etcd.etcd.io/resizable-from"
+# On a Pod: a hash of the CPU and memory that Kubernetes was asked to give it, and when.
+ANNOTATION_RESIZE: Final = "etcd.etcd.io/resize"
+RESIZE_REFUSED: Final = "refused"
+
 # Ends the name of the file that a member is given in a recovery from a lost majority.
 FORCED: Final = "-forced"
 

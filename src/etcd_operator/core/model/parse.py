@@ -30,6 +30,7 @@ from etcd_operator.core.model.naming import (
     ordinal_of_pod,
     select_members,
 )
+from etcd_operator.core.model.pod_resize import observe_resize
 from etcd_operator.json_types import Json
 
 # Reasons of a container that waits for nothing in particular.
@@ -79,6 +80,7 @@ def observe_pod(raw: Json) -> Pod:
         replace_asked=annotations.get(ANNOTATION_REPLACE, "false") != "false",
         trust=_read_trust(annotations.get(ANNOTATION_TRUST, "")),
         started=parse_time((state.get("running") or {}).get("startedAt")),
+        **observe_resize(raw, container),
     )
 
 

@@ -22,6 +22,14 @@ def read_image(statefulset: Json) -> Image:
     return Image(next(found, ""))
 
 
+def read_resources(statefulset: Json) -> Json:
+    """Return the compute resources of the container with etcd; empty without any."""
+    template = (statefulset.get("spec") or {}).get("template") or {}
+    containers = (template.get("spec") or {}).get("containers") or ()
+    found = (c.get("resources") or {} for c in containers if c.get("name") == "etcd")
+    return dict(next(found, {}))
+
+
 def read_disk_size(statefulset: Json) -> Quantity | None:
     """Return the size of disks to come, by the claim template; None without one."""
     templates = (statefulset.get("spec") or {}).get("volumeClaimTemplates") or [{}]

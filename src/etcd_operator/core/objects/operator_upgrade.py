@@ -13,6 +13,7 @@ from etcd_operator.core.model.naming import (
     ANNOTATION_ASKED,
     ANNOTATION_CHANGED_BY,
     ANNOTATION_FINGERPRINT,
+    ANNOTATION_RESIZABLE,
     ANNOTATION_TEMPLATE,
 )
 from etcd_operator.core.objects.drift import find_differences
@@ -27,6 +28,7 @@ _RECORDS: Final = frozenset(
         ANNOTATION_ASKED,
         ANNOTATION_CHANGED_BY,
         ANNOTATION_FINGERPRINT,
+        ANNOTATION_RESIZABLE,
         ANNOTATION_TEMPLATE,
     )
 )

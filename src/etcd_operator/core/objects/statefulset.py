@@ -41,6 +41,7 @@ from etcd_operator.core.objects.pod_additions import (
     render_placement,
     render_timings,
 )
+from etcd_operator.core.objects.resizable import record_resizable
 from etcd_operator.core.objects.resources import find_resources, render_resources
 from etcd_operator.core.objects.security_context import render_security_context
 from etcd_operator.core.objects.tls import CONFIG_MOUNT, render_mounts, render_volumes
@@ -69,6 +70,7 @@ def render_statefulset(
     asked = fingerprint([_asked_for(spec), trust, _is_forced(layout)])
     annotations = _records(spec, layout) | record_template(fingerprint(template), asked, live)
     annotations |= _record_claim_metadata(naming, live)
+    annotations |= record_resizable(spec, template, live)
     body = {
         "replicas": layout.replicas,
         "serviceName": naming.peer_service,

@@ -66,6 +66,10 @@ CONDITIONS: Final[dict[str, str]] = {
     "refuse_version": "the spec's version cannot follow the one that members run",
     "prepare_version": "the spec's version needs etcd to prepare the disks",
     "end_downgrade": "etcd has a downgrade enabled that the spec does not ask for",
+    "resize_pods": (
+        "spec.inPlaceResize is true, and a Pod that is Ready differs from the template in CPU and "
+        "memory alone"
+    ),
     "roll": "a voter's Pod is outdated and all the other voters are well",
     "back_up_before_upgrade": "the version changes and the spec asks for a backup before that",
     "wait_to_shrink": "etcd has more members than spec.size",

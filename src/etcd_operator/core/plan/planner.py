@@ -54,6 +54,7 @@ from etcd_operator.core.quorum_loss.rule import recover_quorum
 from etcd_operator.core.reachability import rule as reachability
 from etcd_operator.core.required_backup import rule as required_backup
 from etcd_operator.core.rollout import failed_pods
+from etcd_operator.core.rollout import resize_pods as resize_pods
 from etcd_operator.core.rollout import roll as roll
 from etcd_operator.core.rollout import version_change as version_change
 from etcd_operator.core.storage import grow_disks as grow_disks
@@ -118,6 +119,7 @@ RULES: Final[tuple[Rule, ...]] = (
     version_change.refuse_version,
     version_change.prepare_version,
     version_change.end_downgrade,
+    resize_pods.resize_pods,  # what need not be made anew
     roll.roll,
     required_backup.back_up_before_upgrade,  # what it holds back is in nobody's template yet
     resize_waits.wait_to_shrink,

@@ -46,6 +46,9 @@ POD_ROLE: Final = Reason("PodRole", "Labelled a Pod as a voter or a learner.")
 POD_LEAVES_SERVICE: Final = Reason(
     "PodLeavesService", "Took a Pod out of the client Service, because it is about to end."
 )
+POD_RESIZED: Final = Reason(
+    "PodResized", "Asked for other CPU and memory of a running Pod, or noted that it has them."
+)
 POD_LABELLED: Final = Reason("PodLabelled", "Put back labels that were taken off a Pod.")
 
 # Disks

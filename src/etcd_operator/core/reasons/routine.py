@@ -78,6 +78,10 @@ ROLLING_UPDATE_WAITING: Final = Reason(
     "RollingUpdateWaiting",
     "The next Pod is replaced when the members that the message names are well.",
 )
+RESIZING_PODS: Final = Reason(
+    "ResizingPods",
+    "Kubernetes gives the running Pods the CPU and memory of the spec, one at a time.",
+)
 GROWING_DISKS: Final = Reason(
     "GrowingDisks", "Disks were asked for a larger size, which may take Kubernetes minutes."
 )

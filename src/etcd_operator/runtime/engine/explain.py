@@ -77,6 +77,10 @@ class ReadOnlyApi:
         """Refuse."""
         raise WriteRefused("delete is a write")
 
+    async def resize(self, *_: Any, **__: Any) -> Never:
+        """Refuse."""
+        raise WriteRefused("resize is a write")
+
     async def evict(self, *_: Any, **__: Any) -> Never:
         """Refuse."""
         raise WriteRefused("evict is a write")

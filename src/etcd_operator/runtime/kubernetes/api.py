@@ -122,6 +122,15 @@ class KubeApi(Protocol):
         """
         ...
 
+    async def resize(
+        self, namespace: str, name: str, *, resource_version: str, container: str, resources: Json
+    ) -> Json:
+        """Give a container of exactly the Pod of this version other CPU and memory.
+
+        Raises Invalid if it cannot have them, and NotFound where Kubernetes has no such request.
+        """
+        ...
+
     async def evict(self, namespace: str, name: str, *, uid: str) -> None:
         """Evict exactly the Pod with this uid; raises EvictionRefused, NotFound, Conflict."""
         ...

@@ -218,6 +218,22 @@ class LightkubeApi:
             },
         )
 
+    async def resize(
+        self, namespace: str, name: str, *, resource_version: str, container: str, resources: Json
+    ) -> Json:
+        """Replace the resources of one container of a running Pod."""
+        whole = {**resources, "$patch": "replace"}
+        return await self._request(
+            "resize",
+            PODS,
+            PODS.path(namespace, name, "resize"),
+            params={"fieldManager": self._field_manager},
+            body={
+                "metadata": {"resourceVersion": resource_version},
+                "spec": {"containers": [{"name": container, "resources": whole}]},
+            },
+        )
+
     async def _request(
         self,
         verb: str,
@@ -256,6 +272,7 @@ _METHODS: Final = {
     "evict": ("POST", "application/json"),
     "apply": ("PATCH", "application/apply-patch+yaml"),
     "patch": ("PATCH", "application/merge-patch+json"),
+    "resize": ("PATCH", "application/strategic-merge-patch+json"),
     "delete": ("DELETE", "application/json"),
 }
 

@@ -18,6 +18,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers.etcd import EtcdHandlers
 from etcd_operator.runtime.engine.handlers.kubernetes import ObjectHandlers
+from etcd_operator.runtime.engine.handlers.resize import ResizeHandlers
 from etcd_operator.runtime.engine.handlers.table import Table
 from etcd_operator.runtime.engine.handlers.volumes import VolumeHandlers
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
@@ -54,6 +55,7 @@ class ActionHandlers:
 
         self.table: Table = {
             **ObjectHandlers(api, caches).table,
+            **ResizeHandlers(api, caches).table,
             **VolumeHandlers(api, caches).table,
             **EtcdHandlers(etcd, access, passwords).table,
             **dict.fromkeys(get_args(CertificateAction), write_secret),
