@@ -22,6 +22,7 @@ from etcd_operator.core.objects.statefulset import render_statefulset
 from etcd_operator.core.plan.planner import choose_layout, plan
 from etcd_operator.core.reasons import routine
 from etcd_operator.core.rollout import resize_pods, roll
+from etcd_operator.core.rollout.outdated import is_outdated
 from etcd_operator.core.rollout.resizing import PATIENCE, hash_compute, wanted_compute
 from etcd_operator.json_types import Json
 from tests.builders.actions import SAID, Fires, Passes
@@ -34,6 +35,7 @@ from tests.builders.snapshots import (
     settled,
     silent,
     with_learner,
+    without_member,
 )
 
 BEFORE: Json = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
@@ -166,6 +168,13 @@ PASSES = (
     Passes("all have it", resize_pods.resize_pods, outgrown()),
     Passes("a voter is away", resize_pods.resize_pods, silent(outgrown(2), 1)),
     Passes(
+        "one of five that are Ready does not answer",
+        resize_pods.resize_pods,
+        change_pod(silent(outgrown(4, size=5), 1), 1, ready=True, running=True),
+    ),
+    Passes("both of two count", resize_pods.resize_pods, without_member(outgrown(1), 2)),
+    Passes("it is not Ready", resize_pods.resize_pods, change_pod(outgrown(2), 2, ready=False)),
+    Passes(
         "a voter is not Ready", resize_pods.resize_pods, change_pod(outgrown(2), 1, ready=False)
     ),
     Passes("it is a learner's", resize_pods.resize_pods, with_learner(outgrown(), 3)),
@@ -176,6 +185,12 @@ PASSES = (
 @pytest.mark.parametrize("row", [*FIRES, *PASSES], ids=lambda row: row.title)
 def test_rule(row: Fires | Passes) -> None:
     row.check()
+
+
+def test_a_pod_that_is_not_ready_is_made_anew() -> None:
+    assert not is_outdated(outgrown(2), outgrown(2).pods[2])
+    unready = change_pod(outgrown(2), 2, ready=False)
+    assert is_outdated(unready, unready.pods[2])
 
 
 def test_without_the_field_a_change_of_resources_is_rolled_and_nothing_is_recorded() -> None:
