@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from tests.e2e.alarms import raise_corrupt
@@ -14,13 +13,14 @@ from tests.e2e.alert_faults.fault import (
     cordon,
     forbid,
     gateway,
+    go_on,
     nothing,
 )
 from tests.e2e.harness import Cluster, wait_until
 
 # Each waits seven seconds for a leader: together they fail more than five a second.
 WRITERS: Final = 80
-TURNS: Final = 3
+BETWEEN_WRITES: Final = 0.1
 
 
 def lose_majority(cluster: Cluster) -> Mend:
@@ -35,9 +35,14 @@ def write_without_majority(cluster: Cluster) -> Mend:
     allow = forbid(cluster, "count/pods")
     rest = gateway(cluster)
     cluster.kubectl("delete", "pod", "c-1", "c-2")
-    with ThreadPoolExecutor(WRITERS) as clients:
-        list(clients.map(lambda n: rest.put(f"key-{n}", b"value"), range(WRITERS * TURNS)))
-    return allow
+    clients = [lambda: rest.put("key", b"value")] * WRITERS
+    end = go_on(*clients, pause=BETWEEN_WRITES)
+
+    def come_back() -> None:
+        allow()
+        end()
+
+    return come_back
 
 
 def approve_loss(cluster: Cluster) -> Mend:
