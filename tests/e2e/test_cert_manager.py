@@ -19,12 +19,11 @@ from etcd_operator.runtime.pki.x509 import issue_certificate, make_authority
 from tests.cert_manager.schema import DEFINITION, read_definition
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.secured import SecuredCluster
-from tests.e2e.wire import Papers, ask, shown_certificate, take_papers
+from tests.e2e.wire import SERVES, Papers, ask, shown_certificate, take_papers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 CLIENTS = 2379
-SERVES = '"etcdserver"'
 NAME = read_definition()["metadata"]["name"]
 
 

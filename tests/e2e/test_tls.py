@@ -15,13 +15,12 @@ from deploy.target import TargetError
 from etcd_operator.runtime.pki.x509 import KeyPair, issue_certificate, make_authority
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.secured import SecuredCluster, read_secret
-from tests.e2e.wire import Papers, ask, shown_certificate, take_papers
+from tests.e2e.wire import SERVES, Papers, ask, shown_certificate, take_papers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 TLS: dict[str, Any] = {"security": {"tls": {}}}
 CLIENTS, PEERS, METRICS_TLS = 2379, 2380, 2382
-SERVES = '"etcdserver"'
 
 
 @pytest.fixture

@@ -20,6 +20,11 @@ from tests.e2e.harness import Cluster
 from tests.e2e.secured import read_secret
 
 SECONDS = 5.0
+# What is in etcd's answer to the question for its version.
+SERVES = '"etcdserver"'
+# Of HTTP/2: RFC 9113, 4.1 and 6.5.
+FRAME_HEAD = 9
+SETTINGS = 4
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,11 @@ def ask(
 ) -> str:
     """Ask a member over HTTP, for its version or a path; returns the answer, empty if none came.
 
-    Without papers the question is asked in plain text.
+    Without papers the question is asked in plain text. A port for clients with TLS speaks gRPC
+    alone: it serves who is shown the settings of its HTTP/2 server.
     """
+    if papers is not None and port == CLIENT_PORT:
+        return SERVES if _shows_settings(cluster, ordinal, papers) else ""
     return _exchange(cluster, ordinal, port, papers, f"GET {path} HTTP/1.1", "")
 
 
@@ -91,6 +99,31 @@ def _exchange(
                 return _talk(secure, "\r\n".join(lines))
         except OSError:
             return ""
+
+
+def _shows_settings(cluster: Cluster, ordinal: int, papers: Papers) -> bool:
+    """Whether a member goes on as a server of HTTP/2 does when it has let a client in."""
+    pod, name = f"{cluster.name}-{ordinal}", _host(cluster, ordinal)
+    context = _context(papers)
+    context.set_alpn_protocols(["h2"])
+    with (
+        forwarded(cluster, pod, CLIENT_PORT) as local,
+        socket.create_connection(("127.0.0.1", local), timeout=SECONDS) as plain,
+    ):
+        try:
+            with context.wrap_socket(plain, server_hostname=name) as secure:
+                return open_http2(secure)
+        except OSError:
+            return False
+
+
+def open_http2(connection: ssl.SSLSocket) -> bool:
+    """Begin to speak HTTP/2; whether the first frame of the answer is one of settings."""
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))
+    head = b""
+    while len(head) < FRAME_HEAD and (chunk := connection.recv(FRAME_HEAD - len(head))):
+        head += chunk
+    return len(head) == FRAME_HEAD and head[3] == SETTINGS
 
 
 def shown_certificate(cluster: Cluster, ordinal: int, port: int) -> x509.Certificate:

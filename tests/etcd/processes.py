@@ -70,7 +70,8 @@ class Site:
         )
         for ordinal in range(len(gates)):
             text = render_configs(self.spec, NAMING, layout)[NAMING.config_key(ordinal)]
-            text = text.replace("0.0.0.0", self.address(ordinal))
+            for everywhere in ("0.0.0.0", "127.0.0.1"):  # members of other tests have them too
+                text = text.replace(everywhere, self.address(ordinal))
             text = text.replace(DATA_DIRECTORY, str(self.data(ordinal)))
             for other in everyone:
                 text = text.replace(NAMING.host(other), self.address(other))

@@ -30,6 +30,11 @@ DATA_MOUNT = "/var/lib/etcd"
 DATA_DIRECTORY = f"{DATA_MOUNT}/data"
 # From 3.6 on etcd takes several learners at once; the largest cluster grows from 1 to 9.
 MAX_LEARNERS = 8
+# With TLS etcd serves gRPC through an HTTP server, unless HTTP has a port of its own: when it is
+# told to stop, it cuts off calls that are under way. With a port for gRPC alone it sends clients
+# away and answers what has begun: `stopServers` in etcd's server/embed/etcd.go. Since 3.5.8, and
+# older ones pass over the setting. Nobody outside the Pod needs HTTP: metrics have ports of theirs.
+LOOPBACK_HTTP_PORT = 2383
 
 
 def render_configs(spec: EtcdClusterSpec, naming: Naming, layout: Layout) -> dict[str, str]:
@@ -107,6 +112,8 @@ def _settings(
         "initial-cluster-token": naming.token,
         "enable-grpc-gateway": spec.grpc_gateway,
     }
+    if spec.client_tls and not spec.grpc_gateway:
+        settings["listen-client-http-urls"] = f"http://127.0.0.1:{LOOPBACK_HTTP_PORT}"
     if spec.minor >= (3, 6):
         settings["max-learners"] = MAX_LEARNERS
     settings.update(render_transport(spec))
