@@ -259,3 +259,10 @@ def test_the_gate_knows_when_it_was_written_last() -> None:
     assert observe_child("StatefulSet", raw).written is None, "its status is written all the time"
     raw["metadata"].pop("managedFields")
     assert observe_child("ConfigMap", raw).written is None
+
+
+@pytest.mark.parametrize(("container", "forced"), [("etcd", True), ("sidecar", False)])
+def test_only_the_file_that_etcd_reads_forces_its_member(container: str, forced: bool) -> None:
+    pod = raw_pod(STARTED)
+    pod["spec"]["containers"] = [{"name": container, "args": ["--config=/x/db-2-forced.yaml"]}]
+    assert observe_pod(pod).forced is forced
