@@ -151,6 +151,52 @@ class PolicyValues(ChartValues):
     )
 
 
+class ServicePortValues(ChartValues):
+    """Port of the Service."""
+
+    client: int = becomes(2379, "service.port", "Port of the Service for clients.")
+    peer: Any = refused("members reach each other by a Service of their own: remove it")
+    metrics: Any = refused("metrics are at port 2381 of each member: remove it")
+
+
+class NodePortValues(ChartValues):
+    """Port on the nodes."""
+
+    client: str | int = becomes(
+        "", "service.nodePort", "Port on the nodes; if empty, Kubernetes chooses."
+    )
+    peer: Any = refused("members reach each other by a Service of their own: remove it")
+
+
+class ServiceValues(ChartValues):
+    """The Service for clients."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = becomes(
+        "ClusterIP", "service.type", "Type of the Service."
+    )
+    annotations: Labels = becomes({}, "service.annotations", "Annotations of the Service.")
+    ports: ServicePortValues = Field(ServicePortValues(), description="Port of the Service.")
+    node_ports: NodePortValues = Field(NodePortValues(), description="Port on the nodes.")
+    load_balancer_class: str = becomes("", "service.loadBalancerClass", "Which load balancer.")
+    external_traffic_policy: Literal["Cluster", "Local"] = becomes(
+        "Cluster", "service.externalTrafficPolicy", "With Local, members see clients' addresses."
+    )
+    ip_family_policy: Literal["SingleStack", "PreferDualStack", "RequireDualStack"] = becomes(
+        "PreferDualStack", "service.ipFamilyPolicy", "One IP family or two."
+    )
+    ip_families: list[Literal["IPv4", "IPv6"]] = becomes(
+        [], "service.ipFamilies", "IP families; those of Kubernetes if empty."
+    )
+    enabled: Any = refused("there always is a Service for clients: remove it")
+    cluster_ip: Any = refused("Kubernetes chooses the address: remove it", alias="clusterIP")
+    load_balancer_ip: Any = refused(
+        "name the address in an annotation that your load balancer reads", alias="loadBalancerIP"
+    )
+    load_balancer_source_ranges: Any = refused("restrict clients by networkPolicy")
+    external_ips: Any = refused("use type LoadBalancer or NodePort", alias="externalIPs")
+    session_affinity: Any = refused("clients keep their connections: remove it")
+
+
 class DefragmentationValues(ChartValues):
     """Routine defragmentation."""
 
@@ -296,6 +342,12 @@ class ClusterValues(ChartValues):
         {}, "podTemplate.securityContext", "Fields in place of the restricted defaults."
     )
     network_policy: PolicyValues = Field(PolicyValues(), description="NetworkPolicy of members.")
+    service: ServiceValues = Field(ServiceValues(), description="Service for clients.")
+    member_addresses: Json = becomes(
+        {},
+        "memberAddresses",
+        "Addresses of each member outside, as in the EtcdCluster: names, port, service.",
+    )
     defrag: DefragmentationValues = Field(
         DefragmentationValues(), description="Routine defragmentation."
     )
@@ -327,7 +379,6 @@ class ClusterValues(ChartValues):
     pre_upgrade_job: Any = refused("the operator changes the membership: remove it")
     remove_member_on_container_termination: Any = refused("members leave only by replicaCount")
     resources_preset: Any = refused("use resources")
-    service: Any = refused("clients use the Service NAME-client; make another one beside it")
     service_account: Any = refused("members need no rights: remove it")
     start_from_snapshot: Any = refused("make an EtcdRestore: docs/how-to/restore.md")
     startup_probe: Any = refused("the operator sets the probes: remove it")

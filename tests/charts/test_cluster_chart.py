@@ -87,6 +87,40 @@ def test_the_release_names_a_cluster_of_three_that_keeps_its_disks() -> None:
         ),
         ({"connectionSecrets": True}, "connectionSecrets", True),
         (
+            {
+                "service": {
+                    "type": "NodePort",
+                    "ports": {"client": 80},
+                    "nodePorts": {"client": "30379"},
+                    "externalTrafficPolicy": "Local",
+                }
+            },
+            "service",
+            {"type": "NodePort", "port": 80, "nodePort": 30379, "externalTrafficPolicy": "Local"},
+        ),
+        (
+            {
+                "service": {
+                    "type": "LoadBalancer",
+                    "loadBalancerClass": "example.com/nlb",
+                    "annotations": {"a": "b"},
+                    "ipFamilies": ["IPv4"],
+                }
+            },
+            "service",
+            {
+                "type": "LoadBalancer",
+                "loadBalancerClass": "example.com/nlb",
+                "annotations": {"a": "b"},
+                "ipFamilies": ["IPv4"],
+            },
+        ),
+        (
+            {"memberAddresses": {"names": ["a.example.com"], "service": {"type": "LoadBalancer"}}},
+            "memberAddresses",
+            {"names": ["a.example.com"], "service": {"type": "LoadBalancer"}},
+        ),
+        (
             {"networkPolicy": {"enabled": True}},
             "security.networkPolicy",
             {"enabled": True, "clientFrom": [{"namespaceSelector": {}}]},

@@ -102,6 +102,32 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
     ),
     ({"storage": {"volumeClaimTemplate": {"spec": {"volumeName": "", "selector": {}}}}}, None),
     *(
+        ({"service": service}, said)
+        for service, said in (
+            ({}, None),
+            ({"type": "NodePort", "nodePort": 30379, "ipFamilies": ["IPv4"]}, None),
+            ({"nodePort": 30379}, "nodePort is for types NodePort and LoadBalancer"),
+            ({"loadBalancerClass": "a"}, "loadBalancerClass is for type LoadBalancer"),
+            ({"ipFamilies": ["IPv4", "IPv4"]}, "ipFamilies names one family twice"),
+            (
+                {"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "SingleStack"},
+                "ipFamilies names two families",
+            ),
+            ({"annotations": {"etcd.etcd.io/a": "b"}}, "those that the operator sets itself"),
+        )
+    ),
+    *(
+        ({"memberAddresses": addresses}, said)
+        for addresses, said in (
+            ({"names": ["a.example.com", "10.0.0.1", "2001:db8::1"]}, None),
+            ({"names": ["No.example.com"]}, "no DNS name in lower case and no IP address"),
+            ({"names": ["a:2379"]}, "no DNS name in lower case and no IP address"),
+            ({"names": ["a", "a"]}, "names have the same name twice"),
+            ({"service": {"type": "LoadBalancer"}}, None),
+            ({"service": {"type": "NodePort", "nodePort": 30379}}, "one port for all members"),
+        )
+    ),
+    *(
         ({"podTemplate": template}, said)
         for template, said in (
             ({"env": [{"name": "ETCD_NAME", "value": "x"}]}, "set by the operator itself"),

@@ -27,6 +27,8 @@ VOLATILE: Final = (
     "namespace",
     "clusterIP",
     "clusterIPs",
+    "nodePort",
+    "healthCheckNodePort",
 )
 # The nightly level has every mode at every boundary of every story: `make injection`.
 SAMPLE: Final = (

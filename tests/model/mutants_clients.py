@@ -1,4 +1,4 @@
-"""The mutants of what clients feel: Pods leave the client Service before they end."""
+"""The mutants of what clients feel: Pods leave the client Service, addresses are known."""
 
 from __future__ import annotations
 
@@ -29,4 +29,27 @@ CLIENTS: Final = (
     Mutant("evicts beside its budget", "core/objects/cluster_objects.py",
            "render_disruption_budget",
            "[ROLE_LEAVING, ROLE_VOTER]", "[ROLE_VOTER]"),
+    Mutant("addresses: restarts a member for its address again and again",
+           "core/model/addresses.py", "advertises_otherwise",
+           "created <= written", "True"),
+    Mutant("addresses: restarts a member that was started for what its file does not say yet",
+           "core/model/addresses.py", "advertises_otherwise",
+           "read_advertised(snapshot.children, naming, ordinal) != wanted", "False"),
+    Mutant("addresses: takes that of a Service of somebody else", "core/model/addresses.py",
+           "_find",
+           "service.owner_uid == naming.uid", "True"),
+    Mutant("addresses: takes what is no name", "core/model/addresses.py", "_read_hosts",
+           "is_host(host)", "host"),
+    Mutant("addresses: forgets that of a load balancer that says none", "core/model/addresses.py",
+           "_find_address",
+           "not host and wanted.service.type == 'LoadBalancer'", "False"),
+    Mutant("addresses: leaves out that of a load balancer in the certificate",
+           "core/certificates/wanted.py", "_outside",
+           "naming.service_hosts", "()"),
+    Mutant("addresses: has members of a stopped cluster lose theirs", "core/model/addresses.py",
+           "wanted_services",
+           "max(snapshot.spec.size, snapshot.replicas or 0, last + 1)", "snapshot.spec.size"),
+    Mutant("guard: lets the Service of a member go", "core/guards/services.py",
+           "refuse_service_removal",
+           "ordinal < snapshot.spec.size or ordinal in there", "False"),
 )  # fmt: skip

@@ -211,8 +211,8 @@ _LAYOUT: Final = (
     Mutant("does not restore deleted objects", "core/objects/apply.py", "apply_if_needed",
            "live is None", "live is None and kind == 'StatefulSet'", ("create 1",)),
     Mutant("never says who is a learner", "core/objects/apply.py", "correct_objects",
-           "actions + _remove_unwanted(snapshot) + _label_pods(snapshot)",
-           "actions + _remove_unwanted(snapshot)"),
+           "actions + unwanted + _label_pods(snapshot)",
+           "actions + unwanted"),
 )  # fmt: skip
 
 _ARITHMETIC: Final = (

@@ -58,6 +58,8 @@ SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
     "spec.podTemplate.readinessProbe.timeoutSeconds": (5,),
     "spec.inheritedMetadata.labels": ({"team": "a"}, {"team": "b", "example.com/cost": "4"}),
     "spec.inheritedMetadata.annotations": ({"example.com/note": "a note, of any form"},),
+    "spec.service.annotations": ({"example.com/hostname": "db.example.com"},),
+    "spec.service.port": (12379,),
     "spec.security.networkPolicy.clientFrom": (
         [],
         [{"podSelector": {"matchLabels": {"app": "web"}}}],
@@ -80,6 +82,7 @@ SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
 }
 # Where the least or the greatest value would not run here: one byte of quota, or of a request.
 NO_BOUNDS: Final = (
+    "spec.service.port",
     "spec.etcdConfig.quotaBackendBytes",
     "spec.etcdConfig.snapshotCount",
     "spec.etcdConfig.heartbeatInterval",
@@ -94,6 +97,11 @@ LEFT_OUT: Final = {
     "spec.repository": "needs a second registry",
     "spec.bootstrap": "counts only at the beginning; shown in test_take_over",
     "spec.backup": "names an EtcdBackup; shown in test_backup_before",
+    "spec.memberAddresses": "Services and certificates; shown in test_expose",
+    "spec.service.nodePort": "needs another type; shown in test_expose",
+    "spec.service.loadBalancerClass": "needs another type; shown in test_expose",
+    "spec.service.ipFamilies": "the first is fixed; shown in test_expose",
+    "spec.service.ipFamilyPolicy": "this Kubernetes has one family; shown in test_expose",
     "spec.paused": "stops the operator; shown in test_bad_input",
     "spec.security.tls": "certificates differ from cluster to cluster; shown by the tests of TLS",
     "spec.security.auth": "needs TLS; shown in test_auth",

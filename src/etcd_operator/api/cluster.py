@@ -25,6 +25,7 @@ from etcd_operator.api.pod_template import PodTemplate
 from etcd_operator.api.release import Minor, Release, Version
 from etcd_operator.api.resources import Resources
 from etcd_operator.api.security import Auth, Security, User
+from etcd_operator.api.service import MemberAddresses, ServiceTemplate
 
 GROUP: Final = "etcd.etcd.io"
 VERSION: Final = "v1alpha1"
@@ -129,6 +130,17 @@ class EtcdClusterSpec(Model):
     security: Security | None = Field(
         None,
         description="TLS, users, network policy; no encryption if unset.",
+    )
+    service: ServiceTemplate = Field(
+        ServiceTemplate(), description="The Service NAME-client, for clients."
+    )
+    member_addresses: MemberAddresses | None = Field(
+        None,
+        description=(
+            "Addresses of each member for clients outside Kubernetes: they are in the server "
+            "certificate and among the client URLs that members advertise. A change restarts the "
+            "members whose address it is, one at a time."
+        ),
     )
     connection_secrets: bool = Field(
         False,
@@ -268,6 +280,9 @@ class MemberView(Model):
     id: str = Field("", description="Member ID in hexadecimal.")
     peer_url: str = Field("", alias="peerURL", description="URL for other members.")
     client_url: str = Field("", alias="clientURL", description="URL for clients.")
+    external_url: str = Field(
+        "", alias="externalURL", description="URL for clients outside Kubernetes, if there is one."
+    )
     ready: bool = Field(False, description="Whether it serves and its Pod is Ready.")
     role: Literal["leader", "follower", "learner", ""] = Field(
         "", description="leader, follower or learner; empty while unknown."

@@ -23,6 +23,7 @@ from etcd_operator.api.quantity import Quantity, read_quantity
 from etcd_operator.api.release import Version
 from etcd_operator.api.resources import check_resources
 from etcd_operator.api.security import check_auth, check_tls
+from etcd_operator.api.service import check_member_addresses, check_service
 
 # <name>-client must be a DNS label, and so must <name>-<hash of ten characters> for the Pods.
 NAME_LENGTH: Final = 52
@@ -99,6 +100,9 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
         yield from (Problem(*flaw) for flaw in check_tls(spec.security.tls))
     if spec.security:
         yield from (Problem(*flaw) for flaw in check_auth(spec.security))
+    yield from (Problem(*flaw) for flaw in check_service("spec.service", spec.service))
+    if spec.member_addresses:
+        yield from (Problem(*flaw) for flaw in check_member_addresses(spec.member_addresses))
     if spec.network_rules:
         yield from (Problem(*flaw) for flaw in check_network(spec.network_rules))
 

@@ -10,6 +10,7 @@ from typing import Final
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
+from etcd_operator.core.model.addresses import with_addresses
 from etcd_operator.core.model.live_objects import Child, Claim, Pod, Probe
 from etcd_operator.core.model.members import NO_SPACE, Member, MemberList, MemberStatus
 from etcd_operator.core.model.naming import ANNOTATION_TRUST, FINALIZER, Naming
@@ -32,6 +33,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
     naming = Naming.of(cluster, real.naming.domain)
     model = build_snapshot(seen, origin.specs)
     children = {**beyond.children, **_children(model, beyond, naming)}
+    naming = with_addresses(naming, cluster.spec, children)
     template = _template_trust(children.get(("StatefulSet", naming.statefulset)))
     return replace(
         real,

@@ -109,6 +109,38 @@ ISSUERS: list[tuple[Json, str]] = [
     ),
 ]
 
+# Fields of a Service, below spec.service and below that of members, and the sentence about each.
+_OF_SERVICES: list[tuple[Json, str, str]] = [
+    ({"nodePort": 30379}, "nodePort",
+     "nodePort 30379 is for types NodePort and LoadBalancer: remove it, or set type."),
+    ({"type": "NodePort", "loadBalancerClass": "a"}, "loadBalancerClass",
+     "loadBalancerClass a is for type LoadBalancer: remove it, or set type."),
+    ({"ipFamilies": ["IPv4", "IPv4"]}, "ipFamilies",
+     "ipFamilies names one family twice: name each once."),
+    ({"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "SingleStack"}, "ipFamilies",
+     "ipFamilies names two families, and ipFamilyPolicy is SingleStack: name one."),
+    ({"annotations": {"etcd.etcd.io/x": "1"}}, "annotations.etcd.etcd.io/x",
+     "annotations.etcd.etcd.io/x is set by the operator itself: remove it."),
+]  # fmt: skip
+_NAMES = "spec.memberAddresses.names"
+SERVICES: list[tuple[Json, str, str]] = [
+    *(({"service": given}, f"spec.service.{field}", f"spec.service.{said}")
+      for given, field, said in _OF_SERVICES),
+    *(({"memberAddresses": {"service": given}}, f"spec.memberAddresses.service.{field}",
+       f"spec.memberAddresses.service.{said}")
+      for given, field, said in _OF_SERVICES[1:]),
+    ({"memberAddresses": {"service": {"type": "NodePort", "nodePort": 30379}}},
+     "spec.memberAddresses.service.nodePort",
+     ("spec.memberAddresses.service.nodePort 30379 would be one port for all members: remove it, "
+      "Kubernetes chooses one for each.")),
+    *(({"memberAddresses": {"names": [name]}}, _NAMES,
+       f"{_NAMES} {name} is no DNS name in lower case and no IP address: correct or remove it.")
+      for name in ("No.example.com", "a_b", "10.0.0.256", "*.example.com", "a:2379", "")),
+    ({"memberAddresses": {"names": ["a.example.com", "a.example.com"]}}, _NAMES,
+     f"{_NAMES} have the same name twice: name each member by one of its own."),
+]  # fmt: skip
+
+
 BAD: list[tuple[Json, str, str]] = [
     *(({"size": size}, "spec.size", SIZE.format(size)) for size in (2, -1, 4, 10, 11)),
     *(({"version": version}, "spec.version", VERSION.format(version)) for version in NO_VERSIONS),
@@ -165,6 +197,7 @@ BAD: list[tuple[Json, str, str]] = [
         )
         for tls, said in ISSUERS
     ),
+    *SERVICES,
     (
         {"security": {"tls": {"serverNames": ["etcd.example.com", "No name"]}}},
         "spec.security.tls.serverNames",
@@ -242,6 +275,11 @@ GOOD: list[Json] = [
     {"security": {"tls": {"serverNames": ["*.example.com", "10.0.0.1", "::1"]}}},
     {"security": {"tls": {"autoTLS": False, "issuerRef": {"name": "ca"}}}},
     {"security": {"networkPolicy": {}}},
+    {"service": {"type": "NodePort", "nodePort": 30379, "externalTrafficPolicy": "Local"}},
+    {"service": {"type": "LoadBalancer", "loadBalancerClass": "example.com/nlb"}},
+    {"service": {"ipFamilies": ["IPv6", "IPv4"], "annotations": {"example.com/a": "any text"}}},
+    {"memberAddresses": {"names": ["a.example.com", "10.0.0.1", "2001:db8::1"]}},
+    {"memberAddresses": {"service": {"type": "LoadBalancer"}}},
     {"security": {"networkPolicy": {"clientFrom": [], "metricsFrom": []}}},
     {"security": {"tls": {"metricsTLSEnabled": True}}},
     {

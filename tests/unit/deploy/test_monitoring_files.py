@@ -42,7 +42,7 @@ def port_names(ports: list[dict[str, Any]]) -> set[str]:
 
 def test_a_service_monitor_finds_the_service_that_lists_every_member() -> None:
     _, _, members = (each["spec"] for each in build_service_monitors())
-    peers, clients = render_peer_service(SPEC, NAMING), render_client_service(NAMING)
+    peers, clients = render_peer_service(SPEC, NAMING), render_client_service(SPEC, NAMING)
     assert selects(members["selector"], peers["metadata"]["labels"])
     assert not selects(members["selector"], clients["metadata"]["labels"])
     assert members["endpoints"][0]["port"] in port_names(peers["spec"]["ports"])

@@ -69,6 +69,36 @@ security:
 {{- end }}
 {{- end }}
 
+{{- define "etcd-cluster.service" -}}
+{{- $service := .Values.service }}
+{{- if ne $service.type "ClusterIP" }}
+type: {{ $service.type }}
+{{- end }}
+{{- with $service.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if ne (int $service.ports.client) 2379 }}
+port: {{ $service.ports.client }}
+{{- end }}
+{{- with $service.nodePorts.client }}
+nodePort: {{ int . }}
+{{- end }}
+{{- with $service.loadBalancerClass }}
+loadBalancerClass: {{ . }}
+{{- end }}
+{{- if ne $service.externalTrafficPolicy "Cluster" }}
+externalTrafficPolicy: {{ $service.externalTrafficPolicy }}
+{{- end }}
+{{- if ne $service.ipFamilyPolicy "PreferDualStack" }}
+ipFamilyPolicy: {{ $service.ipFamilyPolicy }}
+{{- end }}
+{{- with $service.ipFamilies }}
+ipFamilies:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "etcd-cluster.podTemplate" -}}
 {{- $names := dict "podLabels" "labels" "podAnnotations" "annotations" "podSecurityContext" "securityContext" "extraEnvVars" "env" "extraVolumes" "volumes" "extraVolumeMounts" "volumeMounts" "sidecars" "containers" }}
 {{- range $name := list "podLabels" "podAnnotations" "podSecurityContext" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "schedulerName" "runtimeClassName" "terminationGracePeriodSeconds" "hostAliases" "dnsPolicy" "dnsConfig" "extraEnvVars" "extraVolumes" "extraVolumeMounts" "initContainers" "sidecars" }}

@@ -51,6 +51,7 @@
   - watch
   - create
   - patch
+  - delete
 - apiGroups:
   - ''
   resources:
@@ -245,6 +246,7 @@
   - watch
   - create
   - patch
+  - delete
 - apiGroups:
   - ''
   resources:

@@ -12,6 +12,7 @@ from typing import Final
 
 from etcd_operator.api.cel.bootstrap import OBJECT_RULES, SPEC_RULES
 from etcd_operator.api.cel.pod_template import pod_template_rules
+from etcd_operator.api.cel.service import address_rules, service_rules
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
 from etcd_operator.api.duration import DURATION_FORM
 from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
@@ -280,6 +281,8 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
     ],
     **pod_template_rules("spec.podTemplate"),
     **metadata_rules("spec.inheritedMetadata"),
+    **service_rules("spec.service"),
+    **address_rules("spec.memberAddresses"),
     "spec.maintenance.defragmentation.minimumSize": [
         _rule(
             "isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity('0'))",

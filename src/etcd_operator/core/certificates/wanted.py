@@ -128,9 +128,16 @@ def server_names(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
         "127.0.0.1",
         "::1",
         *_member_names(naming),
-        *(_normalize(name) for name in tls_of(spec).server_names),
+        *(_normalize(name) for name in (*tls_of(spec).server_names, *_outside(spec, naming))),
     }
     return tuple(sorted(names))
+
+
+def _outside(spec: EtcdClusterSpec, naming: Naming) -> Iterator[str]:
+    """The names outside Kubernetes: those of the spec from the beginning, others when known."""
+    yield from naming.service_hosts
+    yield from (address.host for address in naming.member_addresses)
+    yield from spec.member_addresses.names if spec.member_addresses else ()
 
 
 def _normalize(name: str) -> str:

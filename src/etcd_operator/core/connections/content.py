@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from etcd_operator.core.connections.state import Connection
-from etcd_operator.core.model.naming import CLIENT_PORT
 
 # Of a binding: what it is of, and who provides it.
 TYPE: Final = "etcd"
@@ -55,7 +54,7 @@ def render_content(
         "type": TYPE,
         "provider": PROVIDER,
         "host": connection.host,
-        "port": str(CLIENT_PORT),
+        "port": connection.uri.rpartition(":")[2],
         "uri": connection.uri,
         "endpoints": ",".join(connection.endpoints),
         "ETCDCTL_ENDPOINTS": ",".join(connection.endpoints),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.core.actions.connections import WriteConnection
 from etcd_operator.core.connections.state import Connection, Source
-from etcd_operator.core.model.naming import CLIENT_PORT, Naming
+from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
 
 
@@ -76,7 +76,8 @@ def _build(
     # find it by their search list.
     host = f"{naming.client_service}.{naming.namespace}.svc"
     scheme = "https" if naming.client_tls else "http"
-    uri = f"{scheme}://{host}:{CLIENT_PORT}"
+    port = snapshot.spec.service.port
+    uri = f"{scheme}://{host}:{port}"
     members = tuple(naming.client_url(ordinal) for ordinal in range(snapshot.cluster.spec.size))
     secret = naming.connection_secret(user)
     return Connection(secret, user, host, uri, members or (uri,), certificate, password)

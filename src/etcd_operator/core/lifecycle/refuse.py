@@ -12,10 +12,11 @@ from etcd_operator.core.actions import SetFinalizer
 from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.lifecycle.edited_records import find_unreadable
 from etcd_operator.core.lifecycle.orphans import is_made_for
+from etcd_operator.core.model.addresses import wanted_services
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.members import format_id
-from etcd_operator.core.model.naming import FINALIZER
+from etcd_operator.core.model.naming import FINALIZER, ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import attention, routine
 
@@ -109,9 +110,12 @@ def _explain_foreign(foreign: list[Child], snapshot: Snapshot) -> str:
 
 
 def _is_wanted(child: Child, snapshot: Snapshot) -> bool:
-    """Somebody else's NetworkPolicy or Certificate is no obstacle where we want none."""
+    """What somebody else has is no obstacle where we want none of that kind and name."""
     if child.kind == "NetworkPolicy":
         return snapshot.spec.network_rules is not None
+    ordinal = ordinal_of_pod(child.name, snapshot.naming.name)
+    if child.kind == "Service" and ordinal is not None:
+        return ordinal in wanted_services(snapshot)
     return child.kind != "Certificate" or issuer_of(snapshot.spec) is not None
 
 

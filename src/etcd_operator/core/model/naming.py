@@ -108,11 +108,21 @@ METRICS_TLS_PORT: Final = 2382
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where clients outside Kubernetes reach a member: a DNS name or an IP address, and a port."""
+
+    ordinal: int
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Naming:
     """The names of one cluster; `domain` is the DNS domain of the Kubernetes cluster.
 
     Whether clients and peers speak TLS is part of every URL. `inherited_…` are the labels
-    and annotations that the spec gives to every object, each with its value.
+    and annotations that the spec gives to every object, each with its value. `service_hosts` and
+    `member_addresses` are known outside Kubernetes: see `addresses`.
     """
 
     namespace: str
@@ -123,6 +133,8 @@ class Naming:
     peer_tls: bool = False
     inherited_labels: tuple[tuple[str, str], ...] = ()
     inherited_annotations: tuple[tuple[str, str], ...] = ()
+    service_hosts: tuple[str, ...] = ()
+    member_addresses: tuple[Address, ...] = ()
 
     @classmethod
     def of(cls, cluster: EtcdCluster, domain: str) -> Naming:
@@ -249,6 +261,18 @@ class Naming:
     def client_url(self, ordinal: int) -> str:
         """Where clients reach a member."""
         return f"{_scheme(self.client_tls)}://{self.host(ordinal)}:{CLIENT_PORT}"
+
+    def external_url(self, ordinal: int) -> str:
+        """The URL of a member for clients outside Kubernetes; empty if there is none."""
+        for address in self.member_addresses:
+            if address.ordinal == ordinal:
+                host = f"[{address.host}]" if ":" in address.host else address.host
+                return f"{_scheme(self.client_tls)}://{host}:{address.port}"
+        return ""
+
+    def advertised_urls(self, ordinal: int) -> tuple[str, ...]:
+        """The client URLs that a member tells others: within Kubernetes, then outside."""
+        return tuple(filter(None, (self.client_url(ordinal), self.external_url(ordinal))))
 
     def ordinal_of_member(self, member: Member) -> int | None:
         """The ordinal of which a member's peer URLs name the host, however they spell it; or None.

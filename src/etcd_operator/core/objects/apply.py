@@ -6,10 +6,12 @@ from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, LabelP
 from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.certificates.wanted import all_trust
 from etcd_operator.core.membership.learners import count_voters_beside_late_learner
+from etcd_operator.core.model.addresses import wanted_services
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.naming import (
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_FINGERPRINT,
+    MOST_MEMBERS,
     ROLE_LEARNER,
     ROLE_VOTER,
 )
@@ -19,6 +21,7 @@ from etcd_operator.core.objects.cluster_objects import (
     render_config_map,
     render_disruption_budget,
     render_kept_config_map,
+    render_member_service,
     render_peer_service,
 )
 from etcd_operator.core.objects.corrections import find_due
@@ -41,10 +44,30 @@ def correct_objects(snapshot: Snapshot, layout: Layout) -> list[Action]:
         action = apply_if_needed(snapshot, manifest, live)
         if action is not None:
             actions.append(action)
-    return actions + _remove_unwanted(snapshot) + _label_pods(snapshot)
+    unwanted = _remove_policy(snapshot) + _remove_member_services(snapshot)
+    return actions + unwanted + _label_pods(snapshot)
 
 
-def _remove_unwanted(snapshot: Snapshot) -> list[Action]:
+def _render_member_services(snapshot: Snapshot) -> list[Json]:
+    wanted = snapshot.rendered_spec.member_addresses
+    if wanted is None or wanted.service is None:
+        return []
+    ordinals = wanted_services(snapshot)
+    return [render_member_service(wanted.service, snapshot.naming, o) for o in ordinals]
+
+
+def _remove_member_services(snapshot: Snapshot) -> list[Action]:
+    naming, wanted = snapshot.naming, wanted_services(snapshot)
+    found = [snapshot.child("Service", naming.member(o)) for o in range(MOST_MEMBERS)
+             if o not in wanted]  # fmt: skip
+    return [
+        DeleteObject("Service", live.name, live.uid, "no member is to have it")
+        for live in found
+        if live is not None and not live.deleting and live.owner_uid == naming.uid
+    ]
+
+
+def _remove_policy(snapshot: Snapshot) -> list[Action]:
     live = snapshot.child("NetworkPolicy", snapshot.naming.network_policy)
     if live is None or live.deleting or snapshot.spec.network_rules is not None:
         return []
@@ -56,7 +79,8 @@ def _remove_unwanted(snapshot: Snapshot) -> list[Action]:
 def _render_all(snapshot: Snapshot, layout: Layout) -> list[Json]:
     spec, naming = snapshot.rendered_spec, snapshot.naming
     live = snapshot.statefulset
-    manifests = [render_peer_service(spec, naming), render_client_service(naming)]
+    manifests = [render_peer_service(spec, naming), render_client_service(spec, naming)]
+    manifests += _render_member_services(snapshot)
     policy = render_network_policy(snapshot)
     if policy is not None:
         manifests.append(policy)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.service import WITH_NODE_PORTS, ServiceTemplate
 from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.certificates.wanted import describe_tls
 from etcd_operator.core.model.members import format_id
@@ -38,6 +39,8 @@ from etcd_operator.core.objects.metadata import build_object
 from etcd_operator.core.takeover.record import ANNOTATION_TAKE_OVER
 from etcd_operator.json_types import Json
 
+# Kubernetes' own, on each Pod of a StatefulSet.
+LABEL_POD_NAME: Final = "statefulset.kubernetes.io/pod-name"
 # One of fewer is a majority's.
 LEAST_VOTERS: Final = 3
 
@@ -77,17 +80,61 @@ def render_peer_service(spec: EtcdClusterSpec, naming: Naming) -> Json:
     )
 
 
-def render_client_service(naming: Naming) -> Json:
+def render_client_service(spec: EtcdClusterSpec, naming: Naming) -> Json:
     """Render the Service for clients: it leads to Ready voters and never to a learner."""
-    spec = {
-        "type": "ClusterIP",
-        "ipFamilyPolicy": _BOTH_FAMILIES,
+    wanted = spec.service
+    body = {
+        **_render_access(wanted),
         "selector": {**naming.selector, LABEL_ROLE: ROLE_VOTER},
-        "ports": [_port("client", CLIENT_PORT)],
+        "ports": [_render_port(wanted)],
     }
     return build_object(
-        "v1", "Service", naming.client_service, naming, {"spec": spec}, component="client"
+        "v1",
+        "Service",
+        naming.client_service,
+        naming,
+        {"spec": body},
+        component="client",
+        annotations=dict(wanted.annotations or {}),
     )
+
+
+def _render_port(wanted: ServiceTemplate) -> Json:
+    port = {**_port("client", wanted.port), "targetPort": CLIENT_PORT}
+    if wanted.node_port is not None and wanted.type in WITH_NODE_PORTS:
+        port["nodePort"] = wanted.node_port
+    return port
+
+
+def render_member_service(wanted: ServiceTemplate, naming: Naming, ordinal: int) -> Json:
+    """Render the Service of one member, for clients outside Kubernetes."""
+    pod = {LABEL_POD_NAME: naming.member(ordinal)}
+    body = {
+        **_render_access(wanted),
+        "selector": {**naming.selector, **pod},
+        "ports": [_render_port(wanted)],
+    }
+    return build_object(
+        "v1",
+        "Service",
+        naming.member(ordinal),
+        naming,
+        {"spec": body},
+        component="member",
+        annotations=dict(wanted.annotations or {}),
+    )
+
+
+def _render_access(wanted: ServiceTemplate) -> Json:
+    """Render how a Service is reached; what its type does not have is left out."""
+    body: Json = {"type": wanted.type, "ipFamilyPolicy": wanted.ip_family_policy}
+    if wanted.ip_families:
+        body["ipFamilies"] = list(wanted.ip_families)
+    if wanted.type in WITH_NODE_PORTS:
+        body["externalTrafficPolicy"] = wanted.external_traffic_policy
+    if wanted.load_balancer_class is not None:
+        body["loadBalancerClass"] = wanted.load_balancer_class
+    return body
 
 
 def _port(name: str, number: int) -> Json:

@@ -105,7 +105,7 @@ def _settings(
         "listen-client-urls": f"{_scheme(spec.client_tls)}://0.0.0.0:{CLIENT_PORT}",
         "listen-peer-urls": f"{_scheme(spec.peer_tls)}://0.0.0.0:{PEER_PORT}",
         "listen-metrics-urls": _metrics_urls(spec),
-        "advertise-client-urls": naming.client_url(ordinal),
+        "advertise-client-urls": ",".join(naming.advertised_urls(ordinal)),
         "initial-advertise-peer-urls": naming.peer_url(ordinal),
         "initial-cluster": initial_cluster,
         "initial-cluster-state": state,

@@ -18,6 +18,7 @@ _APPLIED: Final = (
 _DELETED: Final = (
     "StatefulSet",
     "ConfigMap",
+    "Service",
     "NetworkPolicy",
     "Certificate",
     "Pod",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action
 from etcd_operator.core.membership.steps import transfer_leadership
+from etcd_operator.core.model.addresses import advertises_otherwise
 from etcd_operator.core.model.decision import POD_START, Decision
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.quorum import (
@@ -28,7 +29,8 @@ from etcd_operator.core.storage.deleted_claims import loses_disk
 
 def _may_end(snapshot: Snapshot, pod: Pod) -> bool:
     """Whether a Pod is to be made anew, and its data stays."""
-    return is_outdated(snapshot, pod) and not loses_disk(snapshot, pod)
+    anew = is_outdated(snapshot, pod) or advertises_otherwise(snapshot, pod.ordinal)
+    return anew and not loses_disk(snapshot, pod)
 
 
 def roll(snapshot: Snapshot) -> Decision | None:
@@ -105,4 +107,5 @@ def _replace(snapshot: Snapshot, target: Seat) -> tuple[Action, ...]:
     alone = len(voters) == 1
     if not alone and not keeps_quorum_while_down(voters, alive, member.id):
         return ()
-    return (*transfer_leadership(snapshot, target), stop_pod(pod, "its spec has changed"))
+    why = "its spec has changed" if is_outdated(snapshot, pod) else "its address has changed"
+    return (*transfer_leadership(snapshot, target), stop_pod(pod, why))

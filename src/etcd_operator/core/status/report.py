@@ -139,6 +139,7 @@ def _view_pod(snapshot: Snapshot, seat: Seat) -> MemberView:
         name=naming.member(seat.ordinal),
         peer_url=naming.peer_url(seat.ordinal),
         client_url=naming.client_url(seat.ordinal),
+        external_url=naming.external_url(seat.ordinal),
         ready=asks and bool(seat.pod and seat.pod.ready),
         message=_explain(snapshot, seat),
     )
@@ -156,6 +157,7 @@ def _view_member(snapshot: Snapshot, seat: Seat, shown: MemberView | None) -> Me
         id=format_id(member.id),
         peer_url=member.peer_urls[0] if member.peer_urls else naming.peer_url(seat.ordinal),
         client_url=naming.client_url(seat.ordinal),
+        external_url=naming.external_url(seat.ordinal),
         ready=serves and not member.is_learner and bool(seat.pod and seat.pod.ready),
         role=_role(snapshot, seat),
         version=status.version if status else "",

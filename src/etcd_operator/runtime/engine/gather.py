@@ -22,10 +22,12 @@ from etcd_operator.core.certificates.wanted import (
 )
 from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.connections.wanted import name_connections
+from etcd_operator.core.model.addresses import with_addresses
 from etcd_operator.core.model.live_objects import Child, Claim, Pod
 from etcd_operator.core.model.naming import (
     ANNOTATION_TRUST,
     LABEL_CLUSTER_UID,
+    MOST_MEMBERS,
     ORPHAN,
     Naming,
     ordinal_of_claim,
@@ -133,6 +135,7 @@ class Gatherer:
         everybody = self._caches.pods.in_cluster(cluster.namespace, cluster.name)
         pods = tuple(pod for pod in everybody if pod.owner_uid == cluster.uid)
         children = self._find_children(naming)
+        naming = with_addresses(naming, cluster.spec, children)
         credentials = await self._look_at_credentials(cluster, naming, pods, children)
         probes = await self._members.probe(pods)
         return Snapshot(
@@ -333,6 +336,7 @@ def child_names(naming: Naming) -> tuple[tuple[str, str], ...]:
         ("StatefulSet", naming.statefulset),
         ("Service", naming.peer_service),
         ("Service", naming.client_service),
+        *(("Service", naming.member(ordinal)) for ordinal in range(MOST_MEMBERS)),
         ("ConfigMap", naming.config_map),
         ("PodDisruptionBudget", naming.disruption_budget),
         ("NetworkPolicy", naming.network_policy),

@@ -1,0 +1,87 @@
+"""The rules of CEL about Services, by the path of the field that they guard."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from etcd_operator.api.metadata import metadata_rules
+from etcd_operator.api.service import (
+    CLASS_REMEDY,
+    HOST_NAME,
+    HOST_REMEDY,
+    NAMES_REMEDY,
+    NODE_PORT_REMEDY,
+    ONE_PORT_REMEDY,
+    SINGLE_REMEDY,
+    TWICE_REMEDY,
+)
+from etcd_operator.json_types import Json
+
+# Whether digits and colons are an address, the operator finds.
+_ADDRESS: Final = "[0-9.]{7,15}|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*"
+
+
+def address_rules(path: str) -> dict[str, list[Json]]:
+    """Return the rules for addresses of members that are described at this path."""
+    return {
+        f"{path}.names": [
+            _rule(
+                f"self.all(n, n.matches('^({HOST_NAME}|{_ADDRESS})$'))",
+                f"names has one that {HOST_REMEDY}",
+            ),
+            _rule("self.all(n, self.exists_one(m, m == n))", f"names {NAMES_REMEDY}"),
+        ],
+        **service_rules(f"{path}.service"),
+        path: [
+            _rule(
+                "!has(self.service) || !has(self.service.nodePort)",
+                f"service.nodePort {ONE_PORT_REMEDY}",
+            )
+        ],
+    }
+
+
+def service_rules(path: str) -> dict[str, list[Json]]:
+    """Return the rules for a Service that is described at this path."""
+    before, now = (f"(has({it}.loadBalancerClass) ? {it}.loadBalancerClass : '')"
+                   for it in ("oldSelf", "self"))  # fmt: skip
+    return {
+        path: [
+            _rule(
+                "!has(self.nodePort) || self.type != 'ClusterIP'",
+                f"nodePort {NODE_PORT_REMEDY}",
+            ),
+            _rule(
+                "!has(self.loadBalancerClass) || self.type == 'LoadBalancer'",
+                f"loadBalancerClass {CLASS_REMEDY}",
+            ),
+            _rule(
+                "!has(self.ipFamilies) || size(self.ipFamilies) < 2 || "
+                "self.ipFamilies[0] != self.ipFamilies[1]",
+                f"ipFamilies {TWICE_REMEDY}",
+            ),
+            _rule(
+                "!has(self.ipFamilies) || size(self.ipFamilies) < 2 || "
+                "self.ipFamilyPolicy != 'SingleStack'",
+                f"ipFamilies {SINGLE_REMEDY}",
+            ),
+            _rule(
+                "self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || "
+                f"{now} == {before}",
+                "loadBalancerClass of a load balancer cannot change: set type to ClusterIP first",
+                reason="FieldValueForbidden",
+            ),
+            _rule(
+                "!has(self.ipFamilies) || !has(oldSelf.ipFamilies) || "
+                "size(self.ipFamilies) == 0 || size(oldSelf.ipFamilies) == 0 || "
+                "self.ipFamilies[0] == oldSelf.ipFamilies[0]",
+                "the first of ipFamilies cannot change: put back what it was",
+                reason="FieldValueForbidden",
+            ),
+        ],
+        f"{path}.annotations": metadata_rules(path)[f"{path}.annotations"],
+    }
+
+
+def _rule(rule: str, message: str, *, reason: str = "FieldValueInvalid") -> Json:
+    return {"rule": rule, "reason": reason, "message": message}
