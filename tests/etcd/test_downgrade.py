@@ -22,6 +22,7 @@ STEPS = [tuple(map(Version.name_minor, step)) for step in STEPS_DOWN.items()]
 MINORS = ("v3.5.", "v3.6.", "v3.7.")
 # etcd looks at versions every four seconds: the cluster's, then that of each disk.
 SECONDS = 20.0
+COMMIT_SECONDS = 1.0
 
 
 @pytest.fixture
@@ -77,6 +78,16 @@ async def begin(site: Site, target: str) -> None:
     await eventually(lambda: site.client(0).enable_downgrade(target))
 
 
+async def prepare(site: Site, target: str) -> None:
+    """Begin a downgrade, and wait until it is on every disk: members here end by SIGKILL.
+
+    etcd says what it has applied before its backend commits that, every 100 ms.
+    """
+    await begin(site, target)
+    await wait_for(site, is_readable_by(target))
+    await asyncio.sleep(COMMIT_SECONDS)
+
+
 async def put(site: Site, key: bytes) -> None:
     """Write a key, again while a leader is elected."""
     await eventually(lambda: site.client(0).put(key, b"v"))
@@ -87,8 +98,7 @@ async def test_down_and_up_again(site: Site, high: str, low: str) -> None:
     choose(site, f"v{high}.")
     await formed(site, len(EVERYONE))
     await put(site, b"before")
-    await begin(site, low)
-    await wait_for(site, is_readable_by(low))
+    await prepare(site, low)
     with pytest.raises(EtcdRefused):
         await site.client(0).enable_downgrade(low)
     for ordinal in reversed(EVERYONE):
@@ -111,8 +121,7 @@ async def test_back_in_the_middle(site: Site, high: str, low: str) -> None:
     """The downgrade is ended with one member down already; that one goes up again."""
     choose(site, f"v{high}.")
     await formed(site, len(EVERYONE))
-    await begin(site, low)
-    await wait_for(site, is_readable_by(low))
+    await prepare(site, low)
     await restart(site, 2, f"v{low}.")
     await put(site, b"mixed")
     await site.client(0).cancel_downgrade()
@@ -142,8 +151,7 @@ async def test_entries_of_3_5_end_3_7_until_they_are_in_snapshots(
             assert await site.processes[2].wait() != 0
         await restart(site, 2, "v3.6.")  # nothing is lost by the attempt
         return
-    await begin(site, "3.5")
-    await wait_for(site, is_readable_by("3.5"))
+    await prepare(site, "3.5")
     await site.client(0).cancel_downgrade()
     await wait_for(site, lambda s: (s.storage_version, s.downgrade_target) == ("3.6.0", ""))
     for ordinal in reversed(EVERYONE):
