@@ -132,7 +132,7 @@ def test_rights_are_no_wider_than_needed(target: Target) -> None:
         ("create", "pods/exec"),
         ("update", "nodes"),
         ("delete", "namespaces"),
-        ("delete", "services"),
+        ("deletecollection", "services"),
         ("create", "rolebindings"),
     ):
         with pytest.raises(TargetError):
