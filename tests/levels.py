@@ -80,6 +80,8 @@ def run_levels(levels: Sequence[str], minutes: dict[str, float]) -> str:
             result = subprocess.run([*MAKE, level], check=False)
             minutes[level] = (time.monotonic() - begun) / 60
             if result.returncode != 0:
+                if beside and beside.has_ended:
+                    beside.finish(minutes)
                 return level
         return beside.finish(minutes) if beside else ""
 
@@ -110,6 +112,11 @@ class LevelBeside:
                 yield beside
             finally:
                 end_session(beside._process)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has come to its end, well or not."""
+        return self._process.poll() is not None
 
     def finish(self, minutes: dict[str, float]) -> str:
         """Wait for its end and show its output; returns the level's name if it failed."""

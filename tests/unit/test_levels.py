@@ -95,6 +95,21 @@ def test_a_level_that_fails_is_named(made: Path, bad: str) -> None:
     assert levels.run_levels(levels.LEVELS, {}) == bad
 
 
+def test_what_ended_beside_a_level_that_fails_is_shown(
+    made: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A failure elsewhere says nothing about it, and its result took minutes."""
+    (made / "make").write_text(
+        f"#!/bin/sh\npid={made}/pid\n"
+        'test "$2" = model && echo "output of model" && echo $PPID > $pid && exit\n'
+        "while test ! -s $pid || kill -0 $(cat $pid); do sleep 0.01; done\nfalse\n"
+    )
+    minutes: dict[str, float] = {}
+    assert levels.run_levels((levels.FROM,), minutes) == levels.FROM
+    assert "output of model" in capfd.readouterr().out
+    assert levels.BESIDE in minutes
+
+
 def test_a_level_that_runs_beside_is_stopped_when_another_fails(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
