@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from etcd_operator.api.cel.rule import build_rule
 from etcd_operator.api.model import Model
 from etcd_operator.json_types import Json
 
@@ -73,22 +74,18 @@ def metadata_rules(path: str) -> dict[str, list[Json]]:
     prefixes = " && ".join(f"!k.startsWith('{prefix}')" for prefix in RESERVED_PREFIXES)
     keys = ", ".join(f"'{key}'" for key in RESERVED_KEYS)
     both = [
-        _rule(
+        build_rule(
             f"self.all(k, {prefixes} && !(k in [{keys}]))",
             "the keys of etcd.etcd.io and those that the operator sets itself cannot be given: "
             "remove them",
         ),
-        _rule(
+        build_rule(
             f"self.all(k, size(k) <= 317 && k.matches('^{LABEL_KEY}$'))",
             f"a key is not one of Kubernetes: {KEY_REMEDY}",
         ),
     ]
-    value = _rule(
+    value = build_rule(
         f"self.all(k, self[k].matches('^{LABEL_VALUE}$'))",
         f"a value is not that of a label: {VALUE_REMEDY}",
     )
     return {f"{path}.labels": [*both, value], f"{path}.annotations": both}
-
-
-def _rule(rule: str, message: str) -> Json:
-    return {"rule": rule, "reason": "FieldValueInvalid", "message": message}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from etcd_operator.api.cel.cluster import CEL_RULES
+from etcd_operator.api.cel.rule import build_rule
 from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.store_forms import (
     ACCOUNT,
@@ -21,12 +22,8 @@ from etcd_operator.json_types import Json
 _TEMPLATE: Final = "spec.clusterTemplate"
 
 
-def _rule(rule: str, message: str) -> Json:
-    return {"rule": rule, "reason": "FieldValueInvalid", "message": message}
-
-
 def _needs(storage_type: str, field: str, example: str) -> Json:
-    return _rule(
+    return build_rule(
         f"self.storageType != '{storage_type}' || has(self.{field})",
         f"storageType {storage_type} needs the field {field}: set {example}",
     )
@@ -34,7 +31,7 @@ def _needs(storage_type: str, field: str, example: str) -> Json:
 
 _ENCRYPTION: Final[dict[str, list[Json]]] = {
     "spec.encryption.keySecret": [
-        _rule(
+        build_rule(
             "self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')",
             "keySecret is the name of a Secret, and never the key itself: create a Secret with the "
             "key, and name it",
@@ -44,7 +41,7 @@ _ENCRYPTION: Final[dict[str, list[Json]]] = {
 
 
 def _form(form: str, what: str, remedy: str) -> list[Json]:
-    return [_rule(f"self == '' || self.matches(r'^{form}$')", f"{what}: {remedy}")]
+    return [build_rule(f"self == '' || self.matches(r'^{form}$')", f"{what}: {remedy}")]
 
 
 _ENDPOINT_RULES: Final = _form(ENDPOINT, "it is not the URL of a service", ENDPOINT_REMEDY)
@@ -71,7 +68,7 @@ BACKUP_RULES: Final[dict[str, list[Json]]] = {
         _needs("Local", "local", "local.claimName"),
     ],
     "spec.schedule": [
-        _rule(
+        build_rule(
             "self == '' || self.matches('^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)"
             "|[^ ]+( +[^ ]+){4})$')",
             "a schedule has five fields, minute hour day month weekday: use one such as 0 2 * * *",
@@ -88,27 +85,27 @@ BACKUP_RULES: Final[dict[str, list[Json]]] = {
 
 RESTORE_RULES: Final[dict[str, list[Json]]] = {
     "spec": [
-        _rule(
+        build_rule(
             "(has(self.backupName) && self.backupName != '') != has(self.source)",
             "name one backup: set either backupName or source.url",
         ),
-        _rule(
+        build_rule(
             "!has(self.source) || has(self.clusterTemplate) || self.restoreType == 'Replace'",
             "source.url does not describe the cluster: set clusterTemplate",
         ),
-        _rule(
+        build_rule(
             "self.restoreType == 'New' || !has(self.clusterTemplate)",
             "with restoreType Replace the cluster keeps its own spec: remove clusterTemplate",
         ),
-        _rule(
+        build_rule(
             "self.restoreType == oldSelf.restoreType",
             "restoreType cannot change: create another EtcdRestore",
         ),
-        _rule(
+        build_rule(
             "self.clusterName == oldSelf.clusterName",
             "clusterName cannot change: create another EtcdRestore",
         ),
-        _rule(
+        build_rule(
             "!has(self.clusterTemplate) || self.clusterTemplate.size > 0",
             "clusterTemplate.size must not be 0: a cluster without members holds nothing",
         ),

@@ -15,6 +15,7 @@ from etcd_operator.api.bootstrap import (
     SAME_NAME,
     TOO_SMALL,
 )
+from etcd_operator.api.cel.rule import build_rule
 from etcd_operator.json_types import Json
 
 _JOINS: Final = "has(self.bootstrap) && has(self.bootstrap.joinExisting)"
@@ -35,39 +36,37 @@ def _joins(whose: str) -> str:
     return f"has({whose}.spec.bootstrap) && has({whose}.spec.bootstrap.joinExisting)"
 
 
-def _rule(rule: str, message: str, path: str, reason: str = "FieldValueInvalid") -> Json:
-    return {"rule": rule, "message": message, "fieldPath": path, "reason": reason}
-
-
 # On the whole object: its name, its status and what it was.
 OBJECT_RULES: Final[tuple[Json, ...]] = (
-    _rule(
+    build_rule(
         f"!({_joins('self')}) || {_source('self')}.statefulSet != self.metadata.name",
         f"source.statefulSet {SAME_NAME}",
-        ".spec.bootstrap",
+        path=".spec.bootstrap",
     ),
-    _rule(
+    build_rule(
         "!(has(self.status) && has(self.status.clusterID) && self.status.clusterID != '') || "
         f"!({_joins('self')}) || !({_joins('oldSelf')}) || "
         f"{_source('self')} == {_source('oldSelf')}",
         "joinExisting.source cannot change on an existing cluster: keep it, or remove bootstrap "
         "when the take-over is over",
-        ".spec.bootstrap",
+        path=".spec.bootstrap",
         reason="FieldValueForbidden",
     ),
 )
 # On `spec`.
 SPEC_RULES: Final[tuple[Json, ...]] = (
-    _rule(
+    build_rule(
         f"!({_JOINS}) || self.size == 0 || self.size >= {LEAST_SIZE}",
         f"size is too small for bootstrap.joinExisting: {TOO_SMALL}",
-        ".size",
+        path=".size",
     ),
-    _rule(f"!({_JOINS}) || !({_TLS})", f"security.tls {NO_TLS}", ".security"),
-    _rule(
+    build_rule(f"!({_JOINS}) || !({_TLS})", f"security.tls {NO_TLS}", path=".security"),
+    build_rule(
         f"!({_JOINS}) || !has(self.security) || !has(self.security.auth)",
         f"security.auth {NO_AUTH}",
-        ".security",
+        path=".security",
     ),
-    _rule(f"!({_JOINS}) || !({_POLICY})", f"security.networkPolicy {NO_POLICY}", ".security"),
+    build_rule(
+        f"!({_JOINS}) || !({_POLICY})", f"security.networkPolicy {NO_POLICY}", path=".security"
+    ),
 )

@@ -7,11 +7,11 @@ whatever turned out to be wrong can still be corrected.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from etcd_operator.api.cel.bootstrap import OBJECT_RULES, SPEC_RULES
 from etcd_operator.api.cel.pod_template import pod_template_rules
+from etcd_operator.api.cel.rule import Said, build_rule
 from etcd_operator.api.cel.service import address_rules, service_rules
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
 from etcd_operator.api.duration import DURATION_FORM
@@ -65,35 +65,15 @@ def _issuer_of(whose: str) -> str:
     return f"has({whose}.spec.security) && has({tls}) && has({tls}.issuerRef)"
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """A message that names the value, as a CEL expression."""
-
-    expression: str
-
-
-def _say(value: str, text: str) -> _Said:
-    return _Said(f"{value} + ' is {text}'")
-
-
-def _rule(
-    rule: str, message: str | _Said, *, reason: str = "FieldValueInvalid", path: str = ""
-) -> Json:
-    made: Json = {"rule": rule, "reason": reason}
-    if isinstance(message, _Said):
-        made["messageExpression"] = message.expression
-    else:
-        made["message"] = message
-    if path:
-        made["fieldPath"] = path
-    return made
+def _say(value: str, text: str) -> Said:
+    return Said(f"{value} + ' is {text}'")
 
 
 CEL_RULES: Final[dict[str, list[Json]]] = {
     "": [
         {
             # Only when it is created: an object that is there must still be able to say what is.
-            **_rule(
+            **build_rule(
                 f"oldSelf.hasValue() || (size(self.metadata.name) <= {NAME_LENGTH} && "
                 f"self.metadata.name.matches('^{NAME_FORM.pattern}$'))",
                 "metadata.name does not fit its Services and Pods: use at most "
@@ -101,7 +81,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             ),
             "optionalOldSelf": True,
         },
-        _rule(
+        build_rule(
             f"!({_FORMED}) || !({_STORAGE}) || "
             "(has(self.spec.storage.storageClassName) ? self.spec.storage.storageClassName : '') "
             "== (has(oldSelf.spec.storage.storageClassName) ? "
@@ -111,7 +91,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             reason="FieldValueForbidden",
             path=".spec.storage.storageClassName",
         ),
-        _rule(
+        build_rule(
             f"!({_FORMED}) || !({_STORAGE}) || !has(self.status.diskSize) || "
             "self.status.diskSize == '' || "
             "string(self.spec.storage.size) == string(oldSelf.spec.storage.size) || "
@@ -121,7 +101,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             reason="FieldValueForbidden",
             path=".spec.storage.size",
         ),
-        _rule(
+        build_rule(
             f"{_EVERY_VERSION}{_minor('m.version')} <= {_minor('self.spec.version')} || "
             f"({_minor('m.version')} in {[minor for _, minor in sorted(STEPS_DOWN)]} && "
             f"{_minor('m.version')} == {_minor('self.spec.version')} + 1))",
@@ -133,7 +113,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             reason="FieldValueForbidden",
             path=".spec.version",
         ),
-        _rule(
+        build_rule(
             f"{_EVERY_VERSION}{_minor('m.version')} + 1 >= {_minor('self.spec.version')})",
             _say(
                 "'version ' + self.spec.version",
@@ -143,7 +123,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             reason="FieldValueForbidden",
             path=".spec.version",
         ),
-        _rule(
+        build_rule(
             f"{_EVERY_VERSION}{_minor('self.spec.version')} < 6 || {_minor('m.version')} != 5 || "
             f"int(m.version.split('.')[2]) >= {SAFE_FOR_36[2]})",
             _say(
@@ -155,7 +135,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             path=".spec.version",
         ),
         *(
-            _rule(
+            build_rule(
                 f"!({_FORMED}) || ({_tls_on('self', field)}) == ({_tls_on('oldSelf', field)})",
                 f"{what} cannot be turned on or off on an existing cluster, because its members "
                 "and clients could no longer connect: create another cluster and move the data",
@@ -167,7 +147,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
                 ("peerTLSEnabled", "TLS between members"),
             )
         ),
-        _rule(
+        build_rule(
             f"!({_FORMED}) || ({_issuer_of('self')}) == ({_issuer_of('oldSelf')})",
             "issuerRef cannot be added or removed on an existing cluster, because its clients "
             "would not trust the new certificates: create another cluster and move the data",
@@ -177,33 +157,33 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         *OBJECT_RULES,
     ],
     "spec.security.tls": [
-        _rule(
+        build_rule(
             "!self.enabled || !self.clientTLSEnabled || self.autoTLS || has(self.issuerRef) || "
             "(has(self.certificateSecret) && self.certificateSecret != '')",
             "autoTLS is false and certificateSecret names no certificate: name a Secret or an "
             "issuer in issuerRef, or set autoTLS to true",
         ),
-        _rule(
+        build_rule(
             "!has(self.issuerRef) || !has(self.certificateSecret) || self.certificateSecret == ''",
             "issuerRef and certificateSecret cannot both be given: remove one of them",
         ),
-        _rule(
+        build_rule(
             "!self.enabled || !self.metricsTLSEnabled || self.clientTLSEnabled",
             "metricsTLSEnabled uses the certificates for clients: set clientTLSEnabled",
         ),
     ],
     "spec.security": [
-        _rule(
+        build_rule(
             "!has(self.auth) || (has(self.tls) && self.tls.enabled && self.tls.clientTLSEnabled)",
             "auth authenticates users by their client certificates: enable tls",
         ),
-        _rule(
+        build_rule(
             "!has(self.auth) || self.auth.mode != 'Unmanaged' || !has(self.auth.users) || "
             "!self.auth.users.exists(u, has(u.passwordSecret))",
             "auth.mode Unmanaged lets the operator set no password: remove passwordSecret from "
             "users, or use Additive",
         ),
-        _rule(
+        build_rule(
             "!has(oldSelf.auth) || has(self.auth)",
             "auth cannot be removed: set auth.enabled to false to turn it off",
             reason="FieldValueForbidden",
@@ -211,7 +191,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
     ],
     **{
         f"spec.security.networkPolicy.{field}[]": [
-            _rule(
+            build_rule(
                 "has(self.ipBlock) != (has(self.podSelector) || has(self.namespaceSelector))",
                 "name podSelector, namespaceSelector or both, or ipBlock alone",
             )
@@ -220,17 +200,17 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
     },
     # A negative size is refused by the scale subresource already.
     "spec.size": [
-        _rule(
+        build_rule(
             f"self < 0 || self > {SIZES[-1]} || self in {list(SIZES)}",
             _say(
                 "'size ' + ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'][self]",
                 f"even: {_SIZE_HINT}",
             ),
         ),
-        _rule(f"self <= {SIZES[-1]}", f"size is at most {SIZES[-1]}: {_SIZE_HINT}"),
+        build_rule(f"self <= {SIZES[-1]}", f"size is at most {SIZES[-1]}: {_SIZE_HINT}"),
     ],
     "spec.version": [
-        _rule(
+        build_rule(
             f"self.matches('{_VERSION}') && {_minor('self')} >= 5",
             _say(
                 "'version ' + self",
@@ -240,7 +220,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         )
     ],
     "spec": [
-        _rule(
+        build_rule(
             f"!has(self.image) || self.image.find('{TAGGED_VERSION}') in "
             "['', ':' + self.version.replace('v', ''), ':v' + self.version.replace('v', '')]",
             _say(
@@ -252,29 +232,29 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         *SPEC_RULES,
     ],
     "spec.image": [
-        _rule(
+        build_rule(
             f"self == '' || self.matches('^{IMAGE_FORM}$')", _say("'image ' + self", IMAGE_REMEDY)
         )
     ],
     "spec.storage.size": [
-        _rule(
+        build_rule(
             "isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))",
             _say("'size ' + string(self)", "not a size: use a positive quantity such as 10Gi"),
         )
     ],
     "spec.storage.volumeClaimTemplate": [
         *(
-            _rule(f"!has(self.spec) || !has(self.spec.{field})", f"{field} {SOURCE_REMEDY}")
+            build_rule(f"!has(self.spec) || !has(self.spec.{field})", f"{field} {SOURCE_REMEDY}")
             for field in SOURCES_OF_DATA
             if field != "volumeName"
         ),
-        _rule(
+        build_rule(
             "!has(self.spec) || !has(self.spec.volumeName) || self.spec.volumeName == ''",
             f"volumeName {SOURCE_REMEDY}",
         ),
     ],
     "spec.recovery.memberReplacementDelay": [
-        _rule(
+        build_rule(
             f"self.matches('{_DURATION}') && duration(self) >= duration('10s')",
             _say("'delay ' + self", "not possible: use 10s or more, such as 5m"),
         )
@@ -284,19 +264,19 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
     **service_rules("spec.service"),
     **address_rules("spec.memberAddresses"),
     "spec.maintenance.defragmentation.minimumSize": [
-        _rule(
+        build_rule(
             "isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity('0'))",
             _say("'size ' + string(self)", "not a size: use a quantity such as 100Mi"),
         )
     ],
     "spec.maintenance.defragmentation.window.start": [
-        _rule(
+        build_rule(
             f"self.matches('^{TIME_OF_DAY.pattern}$')",
             _say("'start ' + self", "not a time of day: use one such as 02:00"),
         )
     ],
     "spec.maintenance.defragmentation.window.duration": [
-        _rule(
+        build_rule(
             f"self.matches('{_DURATION}') && duration(self) > duration('0s') && "
             "duration(self) <= duration('24h')",
             _say("'duration ' + self", "not possible: use up to 24h, such as 2h"),
@@ -304,7 +284,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
     ],
     **{
         f"spec.backup.{field}": [
-            _rule(
+            build_rule(
                 "self == '' || self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')",
                 _say("self", "not the name of an EtcdBackup: name one of this cluster"),
             )
@@ -312,13 +292,13 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         for field in ("beforeUpgrade", "beforeDeletion")
     },
     "spec.etcdConfig": [
-        _rule(
+        build_rule(
             "(has(self.electionTimeout) ? self.electionTimeout : 1000) >= "
             "5 * (has(self.heartbeatInterval) ? self.heartbeatInterval : 100)",
             "electionTimeout must be at least five times heartbeatInterval: raise it or lower "
             "heartbeatInterval",
         ),
-        _rule(
+        build_rule(
             "!has(self.autoCompactionRetention) || "
             "(has(self.autoCompactionMode) && self.autoCompactionMode == 'revision' ? "
             f"self.autoCompactionRetention.matches('{RETAINED_REVISIONS}') : "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from etcd_operator.api.cel.rule import build_rule
 from etcd_operator.api.pod_checks import (
     ETCD_REMEDY,
     LABEL_FORM,
@@ -34,12 +35,10 @@ Rules = dict[str, list[Json]]
 
 # A function for it exists only since Kubernetes 1.30; what has this form, the operator judges.
 _ADDRESS: Final = "^([0-9]{1,3}([.][0-9]{1,3}){3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]{1,40})$"
-_ADDRESS_RULES: Final[list[Json]] = [
-    {
-        "rule": f"self.matches('{_ADDRESS}')",
-        "reason": "FieldValueInvalid",
-        "message": "this is not an IP address: use one such as 10.0.0.10",
-    }
+_ADDRESS_RULES: Final = [
+    build_rule(
+        f"self.matches('{_ADDRESS}')", "this is not an IP address: use one such as 10.0.0.10"
+    )
 ]
 _KINDS: Final = ("initContainers", "containers")
 # By which items of these lists are told apart: the API server refuses two with the same.
@@ -54,11 +53,6 @@ KEYED_LISTS: Final = {
 }
 
 
-def _rule(rule: str, message: str, path: str = "") -> Json:
-    made: Json = {"rule": rule, "reason": "FieldValueInvalid", "message": message}
-    return {**made, "fieldPath": path} if path else made
-
-
 def name_keyed_lists(path: str) -> dict[str, str]:
     """Return the lists of the template at this path that are maps, each with its key."""
     return {f"{path}.{name}": key for name, key in KEYED_LISTS.items()}
@@ -69,14 +63,14 @@ def pod_template_rules(path: str) -> Rules:
     return {
         path: [*_template_rules()],
         f"{path}.annotations": [
-            _rule(
+            build_rule(
                 f"!('{ANNOTATION_REPLACE}' in self)",
                 f"{ANNOTATION_REPLACE} here would replace every member again and again: remove it",
             )
         ],
         f"{path}.env[]": [
             *_variable_rules(),
-            _rule(
+            build_rule(
                 f"!self.name.startsWith('{ETCD_VARIABLES}') && self.name != '{OWN_VARIABLE}'",
                 f"{ETCD_VARIABLES}… and {OWN_VARIABLE} are set by the operator itself: "
                 f"{ETCD_REMEDY}",
@@ -94,11 +88,11 @@ def pod_template_rules(path: str) -> Rules:
 def _volume_rules() -> list[Json]:
     return [
         _label_rule("the name of a volume"),
-        _rule(
+        build_rule(
             f"!(self.name in {list(OWN_VOLUMES)})",
             f"{', '.join(OWN_VOLUMES)} are the operator's own volumes: use another name",
         ),
-        _rule(
+        build_rule(
             f"[{', '.join(f'has(self.{source})' for source in VOLUME_SOURCES)}]"
             ".filter(given, given).size() == 1",
             f"a volume has one source: {VOLUME_REMEDY}",
@@ -107,7 +101,7 @@ def _volume_rules() -> list[Json]:
 
 
 def _patience_rule() -> Json:
-    return _rule(
+    return build_rule(
         f"(has(self.periodSeconds) ? self.periodSeconds : {LIVENESS_PERIOD}) * "
         f"(has(self.failureThreshold) ? self.failureThreshold : {LIVENESS_FAILURES}) >= "
         f"{LEAST_PATIENCE_SECONDS}",
@@ -119,31 +113,31 @@ def _patience_rule() -> Json:
 def _template_rules() -> list[Json]:
     known = "has(self.volumes) && self.volumes.exists(v, v.name == m.name)"
     rules = [
-        _rule(
+        build_rule(
             f"!has(self.volumeMounts) || self.volumeMounts.all(m, {known})",
             f"volumeMounts mount no such volume: {MOUNT_REMEDY}",
-            ".volumeMounts",
+            path=".volumeMounts",
         ),
-        _rule(
+        build_rule(
             "!has(self.dnsPolicy) || self.dnsPolicy != 'None' || (has(self.dnsConfig) && "
             "has(self.dnsConfig.nameservers) && size(self.dnsConfig.nameservers) > 0)",
             "dnsPolicy None needs name servers: name them in dnsConfig.nameservers",
-            ".dnsPolicy",
+            path=".dnsPolicy",
         ),
-        _rule(
+        build_rule(
             "!has(self.containers) || !has(self.initContainers) || "
             "self.containers.all(c, !self.initContainers.exists(i, i.name == c.name))",
             "containers and initContainers have the same name: use another one",
-            ".containers",
+            path=".containers",
         ),
     ]
     for kind in _KINDS:
         rules.append(
-            _rule(
+            build_rule(
                 f"!has(self.{kind}) || self.{kind}.all(c, "
                 f"!has(c.volumeMounts) || c.volumeMounts.all(m, {known}))",
                 f"volumeMounts of {kind} mount no such volume: {MOUNT_REMEDY}",
-                f".{kind}",
+                path=f".{kind}",
             )
         )
     return rules
@@ -154,7 +148,7 @@ def _container_rules(path: str) -> Rules:
     for kind in _KINDS:
         rules[f"{path}.{kind}[]"] = [
             _label_rule("the name of a container"),
-            _rule(
+            build_rule(
                 f"self.name != '{OWN_CONTAINER}'",
                 f"{OWN_CONTAINER} is the member itself: use another name",
             ),
@@ -162,7 +156,7 @@ def _container_rules(path: str) -> Rules:
         rules[f"{path}.{kind}[].env[]"] = _variable_rules()
         rules[f"{path}.{kind}[].volumeMounts[]"] = _mount_rules()
         rules[f"{path}.{kind}[].ports[]"] = [
-            _rule(
+            build_rule(
                 f"!(self.containerPort in {list(OWN_PORTS)}) && "
                 f"(!has(self.name) || !(self.name in {list(OWN_PORT_NAMES)}))",
                 f"{OWN_PORTS[0]} to {OWN_PORTS[-1]} and their names are ports of etcd: use others",
@@ -173,11 +167,11 @@ def _container_rules(path: str) -> Rules:
 
 def _variable_rules() -> list[Json]:
     return [
-        _rule(
+        build_rule(
             f"self.name.matches('^{VARIABLE_FORM}$')",
             f"this is not the name of a variable: {VARIABLE_REMEDY}",
         ),
-        _rule(
+        build_rule(
             "!has(self.value) || !has(self.valueFrom)",
             "a variable cannot have value and valueFrom: remove one of them",
         ),
@@ -185,12 +179,12 @@ def _variable_rules() -> list[Json]:
 
 
 def _label_rule(what: str) -> Json:
-    return _rule(f"self.name.matches('^{LABEL_FORM}$')", f"this is not {what}: {LABEL_REMEDY}")
+    return build_rule(f"self.name.matches('^{LABEL_FORM}$')", f"this is not {what}: {LABEL_REMEDY}")
 
 
 def _mount_rules() -> list[Json]:
     return [
-        _rule(
+        build_rule(
             "self.mountPath.startsWith('/') && !self.mountPath.contains(':') && "
             "!self.mountPath.matches('(^|/)[.][.](/|$)')",
             f"mountPath is not possible: {PATH_REMEDY}",
@@ -206,7 +200,7 @@ def _shadow_rule() -> Json:
         parts = own.split("/")[1:]
         parents |= {"/" + "/".join(parts[:end]) for end in range(1, len(parts))}
     above = f"self.mountPath in {sorted(parents | {f'{p}/' for p in parents if p != '/'})}"
-    return _rule(
+    return build_rule(
         f"!({' || '.join(below)} || {above})",
         f"{', '.join(OWN_PATHS)} are paths of the member itself: use another mountPath",
     )

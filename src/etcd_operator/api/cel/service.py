@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from etcd_operator.api.cel.rule import build_rule
 from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.service import (
     CLASS_REMEDY,
@@ -25,15 +26,15 @@ def address_rules(path: str) -> dict[str, list[Json]]:
     """Return the rules for addresses of members that are described at this path."""
     return {
         f"{path}.names": [
-            _rule(
+            build_rule(
                 f"self.all(n, n.matches('^({HOST_NAME}|{_ADDRESS})$'))",
                 f"names has one that {HOST_REMEDY}",
             ),
-            _rule("self.all(n, self.exists_one(m, m == n))", f"names {NAMES_REMEDY}"),
+            build_rule("self.all(n, self.exists_one(m, m == n))", f"names {NAMES_REMEDY}"),
         ],
         **service_rules(f"{path}.service"),
         path: [
-            _rule(
+            build_rule(
                 "!has(self.service) || !has(self.service.nodePort)",
                 f"service.nodePort {ONE_PORT_REMEDY}",
             )
@@ -47,31 +48,31 @@ def service_rules(path: str) -> dict[str, list[Json]]:
                    for it in ("oldSelf", "self"))  # fmt: skip
     return {
         path: [
-            _rule(
+            build_rule(
                 "!has(self.nodePort) || self.type != 'ClusterIP'",
                 f"nodePort {NODE_PORT_REMEDY}",
             ),
-            _rule(
+            build_rule(
                 "!has(self.loadBalancerClass) || self.type == 'LoadBalancer'",
                 f"loadBalancerClass {CLASS_REMEDY}",
             ),
-            _rule(
+            build_rule(
                 "!has(self.ipFamilies) || size(self.ipFamilies) < 2 || "
                 "self.ipFamilies[0] != self.ipFamilies[1]",
                 f"ipFamilies {TWICE_REMEDY}",
             ),
-            _rule(
+            build_rule(
                 "!has(self.ipFamilies) || size(self.ipFamilies) < 2 || "
                 "self.ipFamilyPolicy != 'SingleStack'",
                 f"ipFamilies {SINGLE_REMEDY}",
             ),
-            _rule(
+            build_rule(
                 "self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || "
                 f"{now} == {before}",
                 "loadBalancerClass of a load balancer cannot change: set type to ClusterIP first",
                 reason="FieldValueForbidden",
             ),
-            _rule(
+            build_rule(
                 "!has(self.ipFamilies) || !has(oldSelf.ipFamilies) || "
                 "size(self.ipFamilies) == 0 || size(oldSelf.ipFamilies) == 0 || "
                 "self.ipFamilies[0] == oldSelf.ipFamilies[0]",
@@ -81,7 +82,3 @@ def service_rules(path: str) -> dict[str, list[Json]]:
         ],
         f"{path}.annotations": metadata_rules(path)[f"{path}.annotations"],
     }
-
-
-def _rule(rule: str, message: str, *, reason: str = "FieldValueInvalid") -> Json:
-    return {"rule": rule, "reason": reason, "message": message}
