@@ -110,6 +110,7 @@ BAD: list[tuple[Json, str]] = [
         for port, said in (
             ({"containerPort": 2379}, 2379),
             ({"containerPort": 2382, "name": "a"}, 2382),
+            ({"containerPort": 2383, "name": "a"}, 2383),
             ({"containerPort": 80, "name": "client"}, "client"),
         )
     ),

@@ -17,6 +17,7 @@ from etcd_operator.api.pod_template import (
 )
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.drift import find_differences
+from etcd_operator.core.objects.etcd_config import LOOPBACK_HTTP_PORT
 from etcd_operator.core.objects.statefulset import render_statefulset
 from etcd_operator.core.plan.planner import choose_layout
 from etcd_operator.json_types import Json
@@ -111,7 +112,8 @@ def test_names_that_users_cannot_take_are_those_that_are_rendered() -> None:
     assert etcd["name"] == OWN_CONTAINER
     assert [variable["name"] for variable in etcd["env"]] == [OWN_VARIABLE]
     ports = [*etcd["ports"], *plain]
-    assert {port["containerPort"] for port in ports} == set(OWN_PORTS)
+    # Containers of a Pod share its addresses, also the one that etcd listens at for itself alone.
+    assert {*(port["containerPort"] for port in ports), LOOPBACK_HTTP_PORT} == set(OWN_PORTS)
     assert {port["name"] for port in ports} == set(OWN_PORT_NAMES)
     for path in (*(mount["mountPath"] for mount in etcd["volumeMounts"]), etcd["command"][0]):
         assert any(path == own or path.startswith(f"{own}/") for own in OWN_PATHS)
