@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
 from typing import Final
 
+from etcd_operator.api.hosts import is_ip_address
 from etcd_operator.api.pod_template import (
     ETCD_VARIABLES,
     LEAST_PATIENCE_SECONDS,
@@ -160,9 +160,7 @@ def check_host_aliases(template: PodTemplate, cluster: str) -> Iterator[Flaw]:
 
 
 def _check_address(field: str, text: str) -> Iterator[Flaw]:
-    try:
-        ip_address(text)
-    except ValueError:
+    if not is_ip_address(text):
         yield field, f"{field} {text[:100]} is not an IP address: use one such as 10.0.0.10."
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from etcd_operator.api.hosts import HostName
 from etcd_operator.api.model import Model
 from etcd_operator.api.resources import Resources
 from etcd_operator.json_types import Json
@@ -42,7 +43,6 @@ LIVENESS_PERIOD: Final = 10
 LIVENESS_FAILURES: Final = 60
 
 Word = Annotated[str, Field(max_length=4096)]
-HostName = Annotated[str, Field(max_length=253)]
 
 
 class EnvVar(Model):

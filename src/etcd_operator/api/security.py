@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Final, Literal
 
 from pydantic import Field
 
 from etcd_operator.api.duration import Duration
+from etcd_operator.api.hosts import LONGEST_NAME, is_ip_address
 from etcd_operator.api.model import Model
 from etcd_operator.api.network import NetworkRules
 
@@ -280,11 +280,8 @@ def _find_repeated(names: list[str]) -> list[str]:
 
 
 def _is_server_name(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return len(name) <= 253 and SERVER_NAME_FORM.fullmatch(name) is not None
-    return True
+    is_name = len(name) <= LONGEST_NAME and SERVER_NAME_FORM.fullmatch(name) is not None
+    return is_name or is_ip_address(name)
 
 
 def _check_duration(

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
+from etcd_operator.api.hosts import LONGEST_NAME, HostName, is_ip_address
 from etcd_operator.api.metadata import MOST_KEYS, AnnotationValue, check_metadata
 from etcd_operator.api.model import Model
 
 DEFAULT_PORT: Final = 2379
 MOST_NAMES: Final = 9
-LONGEST_NAME: Final = 253
-HostName = Annotated[str, Field(max_length=LONGEST_NAME)]
 _LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 # The last label has a letter: else it would be an address that is none.
 HOST_NAME: Final = rf"({_LABEL}[.])*[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
@@ -102,11 +100,8 @@ def check_member_addresses(addresses: MemberAddresses) -> Iterator[tuple[str, st
 
 def is_host(text: str) -> bool:
     """Whether this is a DNS name in lower case, or an IP address."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return len(text) <= LONGEST_NAME and bool(re.fullmatch(HOST_NAME, text))
-    return True
+    is_name = len(text) <= LONGEST_NAME and re.fullmatch(HOST_NAME, text) is not None
+    return is_name or is_ip_address(text)
 
 
 def check_service(path: str, service: ServiceTemplate) -> Iterator[tuple[str, str]]:

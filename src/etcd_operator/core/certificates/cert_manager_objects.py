@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
+from etcd_operator.api.hosts import is_ip_address
 from etcd_operator.core.certificates.settings import tls_of
 from etcd_operator.core.certificates.state import Leaf
 from etcd_operator.core.certificates.wanted import issued_leaves
@@ -28,7 +27,7 @@ def render_certificates(snapshot: Snapshot) -> list[Json]:
 
 
 def _render(naming: Naming, name: str, leaf: Leaf, lifetime: str, issuer: Json) -> Json:
-    addresses = [text for text in leaf.names if _is_address(text)]
+    addresses = [text for text in leaf.names if is_ip_address(text)]
     usages = ["server auth"] * leaf.server + ["client auth"] * leaf.client
     spec: Json = {
         "secretName": leaf.secret,
@@ -53,11 +52,3 @@ def _render(naming: Naming, name: str, leaf: Leaf, lifetime: str, issuer: Json) 
 def _secret_metadata(naming: Naming) -> Json:
     annotations = dict(naming.inherited_annotations)
     return {"labels": naming.labels(), **({"annotations": annotations} if annotations else {})}
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

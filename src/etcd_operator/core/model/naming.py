@@ -107,6 +107,11 @@ METRICS_PORT: Final = 2381
 METRICS_TLS_PORT: Final = 2382
 
 
+def join_port(host: str, port: int) -> str:
+    """A DNS name or an IP address with a port, as host:port."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where clients outside Kubernetes reach a member: a DNS name or an IP address, and a port."""
@@ -266,8 +271,7 @@ class Naming:
         """The URL of a member for clients outside Kubernetes; empty if there is none."""
         for address in self.member_addresses:
             if address.ordinal == ordinal:
-                host = f"[{address.host}]" if ":" in address.host else address.host
-                return f"{_scheme(self.client_tls)}://{host}:{address.port}"
+                return f"{_scheme(self.client_tls)}://{join_port(address.host, address.port)}"
         return ""
 
     def advertised_urls(self, ordinal: int) -> tuple[str, ...]:

@@ -15,12 +15,13 @@ from typing import Final
 from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberList
+from etcd_operator.core.model.naming import join_port
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source, SourcePod
 from etcd_operator.errors import EtcdError, EtcdRefused, NotFound, Refusal
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.member_answers import PROBE_SECONDS
-from etcd_operator.runtime.etcd.pool import EtcdPool, format_address
+from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 
@@ -78,7 +79,7 @@ class SourceReader:
     async def _ask(self, pod: SourcePod, port: int) -> SourcePod:
         if not pod.address:
             return pod
-        address = format_address(pod.address, port)
+        address = join_port(pod.address, port)
         self._etcd.set_tls(address, None)
         client = await self._etcd.client(address)
         try:
@@ -98,7 +99,7 @@ class SourceReader:
                 continue
             if recorded not in (None, status.cluster_id):
                 continue
-            client = await self._etcd.client(format_address(pod.address, source.port))
+            client = await self._etcd.client(join_port(pod.address, source.port))
             try:
                 return await client.member_list(linearizable=True, timeout=PROBE_SECONDS)
             except EtcdError:

@@ -17,10 +17,11 @@ import structlog
 
 from etcd_operator.core.consistency.divergence import is_comparable
 from etcd_operator.core.model.members import Comparison
+from etcd_operator.core.model.naming import join_port
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.takeover.record import Stage
 from etcd_operator.errors import EtcdError
-from etcd_operator.runtime.etcd.pool import EtcdPool, address_of, format_address
+from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
 from etcd_operator.runtime.process.clock import Clock
 from etcd_operator.runtime.process.latest import Latest
 
@@ -127,7 +128,7 @@ def _find_members(snapshot: Snapshot) -> Iterator[tuple[int, str]]:
             yield seat.member.id, address_of(seat.pod)
     for pod in snapshot.source.pods if snapshot.source else ():
         if snapshot.source and pod.status and snapshot.take_over:
-            yield pod.status.member_id, format_address(pod.address, snapshot.source.port)
+            yield pod.status.member_id, join_port(pod.address, snapshot.source.port)
 
 
 def _is_awaited(known: Known, snapshot: Snapshot) -> bool:

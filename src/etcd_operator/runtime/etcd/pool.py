@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from etcd_operator.core.model.live_objects import Pod
-from etcd_operator.core.model.naming import CLIENT_PORT
+from etcd_operator.core.model.naming import CLIENT_PORT, join_port
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.process.latest import Latest
@@ -26,13 +26,7 @@ IDLE_SECONDS: Final = 60.0
 
 def address_of(pod: Pod) -> str:
     """Where a member's Pod serves clients, as host:port."""
-    return format_address(pod.address, CLIENT_PORT)
-
-
-def format_address(address: str, port: int) -> str:
-    """An IP address and a port, as host:port."""
-    host = f"[{address}]" if ":" in address else address
-    return f"{host}:{port}"
+    return join_port(pod.address, CLIENT_PORT)
 
 
 @dataclass(slots=True)

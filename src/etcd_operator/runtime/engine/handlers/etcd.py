@@ -19,13 +19,14 @@ from etcd_operator.core.actions import (
     RemoveSourceMember,
     SetDowngrade,
 )
+from etcd_operator.core.model.naming import join_port
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable, Refusal
 from etcd_operator.runtime.engine.handlers.table import Table
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.defragmentation import Defragmenter
-from etcd_operator.runtime.etcd.pool import EtcdPool, address_of, format_address
+from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 
 Removal = RemoveMember | RemoveSourceMember
@@ -157,5 +158,5 @@ def _find_source(snapshot: Snapshot) -> Iterator[tuple[bool, int, str]]:
         if source is None or status is None or not status.leader or status.is_learner:
             continue
         if status.member_id in listed and status.cluster_id == snapshot.live_cluster_id:
-            address = format_address(pod.address, source.port)
+            address = join_port(pod.address, source.port)
             yield status.member_id != snapshot.leader_id, status.member_id, address
