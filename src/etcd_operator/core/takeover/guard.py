@@ -26,17 +26,15 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source
 from etcd_operator.core.takeover.record import (
     ANNOTATION_APPROVED,
-    ANNOTATION_TAKE_OVER,
     Stage,
     TakeOver,
-    read_take_over,
+    find_take_over,
 )
 
 
 def refuse_beside_source(action: Action, snapshot: Snapshot) -> str | None:
     """Refuse what is harmless in a cluster of its own, and not beside members of somebody else."""
-    gate = snapshot.config_map
-    record = read_take_over(gate.annotations.get(ANNOTATION_TAKE_OVER, "")) if gate else None
+    record = _read_record(snapshot)
     if record is None:
         return None
     match action:
@@ -60,8 +58,7 @@ def refuse_beside_source(action: Action, snapshot: Snapshot) -> str | None:
 
 def refuse_take_over(action: TakeOverAction, snapshot: Snapshot, answering: set[int]) -> str | None:
     """Refuse a step beyond what is on record, agreed upon, and survived by the majority."""
-    gate, source = snapshot.config_map, snapshot.source
-    record = read_take_over(gate.annotations.get(ANNOTATION_TAKE_OVER, "")) if gate else None
+    gate, source, record = snapshot.config_map, snapshot.source, _read_record(snapshot)
     if gate is None or gate.owner_uid != snapshot.naming.uid or record is None or source is None:
         return "no take-over is on record"
     if isinstance(action, PassLeadership):
@@ -71,6 +68,11 @@ def refuse_take_over(action: TakeOverAction, snapshot: Snapshot, answering: set[
     if isinstance(action, ScaleSource):
         return _refuse_scaling(action, record, snapshot, source, answering)
     return _refuse_removal(action, record, source)
+
+
+def _read_record(snapshot: Snapshot) -> TakeOver | None:
+    gate = snapshot.config_map
+    return find_take_over(gate.annotations) if gate else None
 
 
 def _refuse_recovery(snapshot: Snapshot) -> str | None:
