@@ -86,10 +86,17 @@ def test_the_type_of_the_service_changes_and_nobody_restarts(cluster: Cluster) -
     cluster.create(size=1)
     cluster.wait_running(1)
     before = cluster.uids("pods")
-    cluster.patch(service={"type": "NodePort", "externalTrafficPolicy": "Local",
-                           "annotations": {"example.com/a": "b"}, "port": 12379})  # fmt: skip
-    wait_until("it has a port on nodes", lambda: client_service(cluster)["spec"]["type"] ==
-               "NodePort", 30)  # fmt: skip
+    cluster.patch(
+        service={
+            "type": "NodePort",
+            "externalTrafficPolicy": "Local",
+            "annotations": {"example.com/a": "b"},
+            "port": 12379,
+        }
+    )
+    wait_until(
+        "it has a port on nodes", lambda: client_service(cluster)["spec"]["type"] == "NodePort", 30
+    )
     live = client_service(cluster)
     (port,) = live["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (12379, 2379)
@@ -98,15 +105,19 @@ def test_the_type_of_the_service_changes_and_nobody_restarts(cluster: Cluster) -
     url = f"http://{address_of_node(cluster)}:{port['nodePort']}"
     wait_until("a client outside reaches it", lambda: answers(url), 30)
     cluster.patch(service={"type": "LoadBalancer", "loadBalancerClass": "example.com/none"})
-    wait_until("it asks for a load balancer", lambda: client_service(cluster)["spec"].get(
-        "loadBalancerClass") == "example.com/none", 30)  # fmt: skip
+    wait_until(
+        "it asks for a load balancer",
+        lambda: client_service(cluster)["spec"].get("loadBalancerClass") == "example.com/none",
+        30,
+    )
     with pytest.raises(TargetError, match="set type to ClusterIP first"):
         cluster.patch(service={"loadBalancerClass": "example.com/other"})
     with pytest.raises(TargetError, match="nodePort is for types NodePort and LoadBalancer"):
         cluster.patch(service={"type": "ClusterIP", "loadBalancerClass": None, "nodePort": 30379})
     cluster.patch(service=None)
-    wait_until("it is as it was", lambda: client_service(cluster)["spec"]["type"] == "ClusterIP",
-               30)  # fmt: skip
+    wait_until(
+        "it is as it was", lambda: client_service(cluster)["spec"]["type"] == "ClusterIP", 30
+    )
     (port,) = client_service(cluster)["spec"]["ports"]
     assert (port["port"], port.get("nodePort")) == (2379, None)
     assert "example.com/a" not in client_service(cluster)["metadata"]["annotations"]
@@ -159,10 +170,14 @@ def test_a_client_outside_reaches_a_member_at_its_node_with_tls(
     wait_until("a client outside reaches it", lambda: lets_in(url, tmp_path), 30)
     before = cluster.uids("pods")
     cluster.patch(service={"type": "LoadBalancer"})
-    wait_until("it asks for a load balancer",
-               lambda: client_service(cluster)["spec"]["type"] == "LoadBalancer", 30)  # fmt: skip
+    wait_until(
+        "it asks for a load balancer",
+        lambda: client_service(cluster)["spec"]["type"] == "LoadBalancer",
+        30,
+    )
     balance(cluster, "c-client", {"hostname": "etcd.example.com"})
-    wait_until("it is in the certificate", lambda: "etcd.example.com" in names_of_server(cluster),
-               30)  # fmt: skip
+    wait_until(
+        "it is in the certificate", lambda: "etcd.example.com" in names_of_server(cluster), 30
+    )
     assert lets_in(url, tmp_path)
     assert cluster.uids("pods") == before, "a certificate is reissued without a restart"

@@ -44,41 +44,49 @@ def address_rules(path: str) -> dict[str, list[Json]]:
 
 def service_rules(path: str) -> dict[str, list[Json]]:
     """Return the rules for a Service that is described at this path."""
-    before, now = (f"(has({it}.loadBalancerClass) ? {it}.loadBalancerClass : '')"
-                   for it in ("oldSelf", "self"))  # fmt: skip
     return {
-        path: [
-            build_rule(
-                "!has(self.nodePort) || self.type != 'ClusterIP'",
-                f"nodePort {NODE_PORT_REMEDY}",
-            ),
-            build_rule(
-                "!has(self.loadBalancerClass) || self.type == 'LoadBalancer'",
-                f"loadBalancerClass {CLASS_REMEDY}",
-            ),
-            build_rule(
-                "!has(self.ipFamilies) || size(self.ipFamilies) < 2 || "
-                "self.ipFamilies[0] != self.ipFamilies[1]",
-                f"ipFamilies {TWICE_REMEDY}",
-            ),
-            build_rule(
-                "!has(self.ipFamilies) || size(self.ipFamilies) < 2 || "
-                "self.ipFamilyPolicy != 'SingleStack'",
-                f"ipFamilies {SINGLE_REMEDY}",
-            ),
-            build_rule(
-                "self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || "
-                f"{now} == {before}",
-                "loadBalancerClass of a load balancer cannot change: set type to ClusterIP first",
-                reason="FieldValueForbidden",
-            ),
-            build_rule(
-                "!has(self.ipFamilies) || !has(oldSelf.ipFamilies) || "
-                "size(self.ipFamilies) == 0 || size(oldSelf.ipFamilies) == 0 || "
-                "self.ipFamilies[0] == oldSelf.ipFamilies[0]",
-                "the first of ipFamilies cannot change: put back what it was",
-                reason="FieldValueForbidden",
-            ),
-        ],
+        path: [*_form_rules(), *_change_rules()],
         f"{path}.annotations": metadata_rules(path)[f"{path}.annotations"],
     }
+
+
+def _form_rules() -> list[Json]:
+    fewer_than_two = "!has(self.ipFamilies) || size(self.ipFamilies) < 2"
+    return [
+        build_rule(
+            "!has(self.nodePort) || self.type != 'ClusterIP'",
+            f"nodePort {NODE_PORT_REMEDY}",
+        ),
+        build_rule(
+            "!has(self.loadBalancerClass) || self.type == 'LoadBalancer'",
+            f"loadBalancerClass {CLASS_REMEDY}",
+        ),
+        build_rule(
+            f"{fewer_than_two} || self.ipFamilies[0] != self.ipFamilies[1]",
+            f"ipFamilies {TWICE_REMEDY}",
+        ),
+        build_rule(
+            f"{fewer_than_two} || self.ipFamilyPolicy != 'SingleStack'",
+            f"ipFamilies {SINGLE_REMEDY}",
+        ),
+    ]
+
+
+def _change_rules() -> list[Json]:
+    before, now = (
+        f"(has({it}.loadBalancerClass) ? {it}.loadBalancerClass : '')" for it in ("oldSelf", "self")
+    )
+    return [
+        build_rule(
+            f"self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || {now} == {before}",
+            "loadBalancerClass of a load balancer cannot change: set type to ClusterIP first",
+            reason="FieldValueForbidden",
+        ),
+        build_rule(
+            "!has(self.ipFamilies) || !has(oldSelf.ipFamilies) || "
+            "size(self.ipFamilies) == 0 || size(oldSelf.ipFamilies) == 0 || "
+            "self.ipFamilies[0] == oldSelf.ipFamilies[0]",
+            "the first of ipFamilies cannot change: put back what it was",
+            reason="FieldValueForbidden",
+        ),
+    ]

@@ -58,8 +58,9 @@ def _render_member_services(snapshot: Snapshot) -> list[Json]:
 
 def _remove_member_services(snapshot: Snapshot) -> list[Action]:
     naming, wanted = snapshot.naming, wanted_services(snapshot)
-    found = [snapshot.child("Service", naming.member(o)) for o in range(MOST_MEMBERS)
-             if o not in wanted]  # fmt: skip
+    found = [
+        snapshot.child("Service", naming.member(o)) for o in range(MOST_MEMBERS) if o not in wanted
+    ]
     return [
         DeleteObject("Service", live.name, live.uid, "no member is to have it")
         for live in found
