@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterStatus, Phase
-from etcd_operator.core.actions import Action
+from etcd_operator.core.actions import Action, ApplyObject
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import Plan, plan
@@ -72,6 +72,7 @@ class ReconcilerHarness:
         self.tried: list[Action] = []
         self.seen: list[Snapshot] = []
         self.errors: dict[type[Action], OperatorError] = {}
+        self.answers: dict[str, Json] = {}
         self.told: list[Told] = []
         self.metrics = Metrics()
         self.api = api = InMemoryApi()
@@ -132,10 +133,15 @@ class ReconcilerHarness:
         return self.snapshot
 
     async def perform(self, action: Action, snapshot: Snapshot) -> None:
-        """As the Performer: nothing changes by it, unless the test says so."""
+        """As the Performer: nothing changes by it, unless the test says so.
+
+        `answers` are objects that the operator sees after the write of one of their kind.
+        """
         error = self.errors.get(type(action))
         if error is not None:
             raise error
+        if isinstance(action, ApplyObject) and action.kind in self.answers:
+            self.caches.observe(action.kind, self.answers[action.kind])
         self.performed.append(action)
         self.seen.append(snapshot)
 

@@ -169,6 +169,11 @@ class Child:
         return int(seen) >= int(generation)
 
     @property
+    def update_revision(self) -> str:
+        """The revision of the template that a StatefulSet's controller has last looked at."""
+        return str((self.body.get("status") or {}).get("updateRevision", ""))
+
+    @property
     def labelled(self) -> bool:
         """Whether it has the label that the operator's watches select by."""
         return LABEL_CLUSTER_UID in (self.body.get("metadata", {}).get("labels") or {})

@@ -213,7 +213,7 @@ class Snapshot:
     def is_current(self, pod: Pod) -> bool:
         """Whether a Pod was made from the template that the StatefulSet has now."""
         live = self.statefulset
-        wanted = (live.body.get("status") or {}).get("updateRevision") if live else None
+        wanted = live.update_revision if live else ""
         return bool(self.statefulset_observed and wanted and pod.revision == wanted)
 
     @cached_property

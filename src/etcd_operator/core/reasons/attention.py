@@ -270,7 +270,7 @@ REFUSED_BY_KUBERNETES: Final = Reason(
 KUBERNETES_UNAVAILABLE: Final = Reason(
     "KubernetesUnavailable",
     "For ten seconds or more, the API server, or an admission webhook that it asks, has given no "
-    "usable answer to a step.",
+    "usable answer to a step, or somebody else has changed its object each time.",
     "Repair what the message names; the step is tried again until it is answered.",
     blocks=True,
 )

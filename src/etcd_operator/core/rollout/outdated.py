@@ -13,7 +13,7 @@ def is_outdated(snapshot: Snapshot, pod: Pod) -> bool:
     Not one that Kubernetes can give it, or is giving it, without that.
     """
     live = snapshot.statefulset
-    wanted = live.body.get("status", {}).get("updateRevision") if live else None
+    wanted = live.update_revision if live else ""
     current = snapshot.statefulset_observed
     other = bool(current and wanted and pod.revision and pod.revision != wanted)
     return other and find_resize(snapshot, pod) is None

@@ -97,5 +97,5 @@ def _resize(snapshot: Snapshot, pod: Pod) -> ResizePod:
 
 def _adopt(snapshot: Snapshot, pod: Pod) -> SetPodRevision:
     live = snapshot.statefulset
-    revision = (live.body.get("status") or {}).get("updateRevision", "") if live else ""
+    revision = live.update_revision if live else ""
     return SetPodRevision(pod.name, pod.uid, pod.resource_version, revision)

@@ -26,6 +26,7 @@ from etcd_operator.core.reasons import attention, condition_types
 from etcd_operator.core.status.conditions import WARNINGS
 from etcd_operator.core.status.report import report
 from etcd_operator.errors import (
+    Conflict,
     EtcdRefused,
     EvictionRefused,
     KubeUnavailable,
@@ -156,15 +157,13 @@ class Reconciler:
             self._turns.give_back(*key)
         self._recorder.record(key, planned, outcome)
         unobserved = self._find_unobserved(planned, outcome, snapshot)
-        decision = _choose_report(planned.decision, outcome, unobserved, snapshot)
+        unanswered = self._find_unanswered(outcome, snapshot)
+        since = LastPass(unobserved=unobserved, unanswered=unanswered)
+        decision = _choose_report(planned.decision, outcome, since, snapshot)
         if decision is not None and self._count_refusals(cluster, outcome) >= TOLD_FROM:
             decision = explain_eviction(decision, outcome)
-        unanswered = self._find_unanswered(outcome, snapshot)
-        if decision is not None and unanswered and snapshot.now - unanswered >= UNANSWERED_FOR:
-            decision = explain_silence(decision, outcome, cluster.name)
         self._decisions.note(planned, decision or planned.decision, outcome, snapshot)
         late = decision is not None and not await self._report(snapshot, decision)
-        since = LastPass(unobserved=unobserved, unanswered=unanswered)
         requeue = self._schedule(cluster, planned, outcome, since, late=late)
         if not requeue.failure:
             self._metrics.clusters.note_pass(key, snapshot.now.timestamp())
@@ -195,19 +194,27 @@ class Reconciler:
         """
         if not planned.decision.settled:
             return None
-        observed = snapshot.statefulset_observed
-        if any(isinstance(a, ApplyObject) and a.kind == "StatefulSet" for a in outcome.done):
-            naming = snapshot.naming
-            live = self._caches.children["StatefulSet"].get(naming.namespace, naming.statefulset)
-            observed = live is not None and live.observed
-        if observed:
+        wrote = any(isinstance(a, ApplyObject) and a.kind == "StatefulSet" for a in outcome.done)
+        if self._is_written_observed(snapshot) if wrote else snapshot.statefulset_observed:
             return None
         before = self._last.get(snapshot.naming.uid)
         return (before.unobserved if before else None) or snapshot.now
 
+    def _is_written_observed(self, snapshot: Snapshot) -> bool:
+        """Whether the StatefulSet that was just written has been looked at, and nothing follows.
+
+        A new template that was looked at within this pass is not in the plan: by it, every Pod is
+        outdated.
+        """
+        naming, before = snapshot.naming, snapshot.statefulset
+        live = self._caches.children["StatefulSet"].get(naming.namespace, naming.statefulset)
+        if live is None or not live.observed:
+            return False
+        return before is None or live.update_revision == before.update_revision
+
     def _find_unanswered(self, outcome: Outcome, snapshot: Snapshot) -> datetime | None:
-        """Since when the API server, or a webhook that it asks, gives no usable answer."""
-        if not isinstance(outcome.error, KubeUnavailable):
+        """Since when a step got no usable answer, or came too late for what its object was."""
+        if not isinstance(outcome.error, KubeUnavailable | Conflict):
             return None
         before = self._last.get(snapshot.naming.uid)
         return (before.unanswered if before else None) or snapshot.now
@@ -309,11 +316,16 @@ def _slow_down(requeue_after: float | None, refusals: int) -> float | None:
 
 
 def _choose_report(
-    decision: Decision, outcome: Outcome, unobserved: datetime | None, snapshot: Snapshot
+    decision: Decision, outcome: Outcome, since: LastPass, snapshot: Snapshot
 ) -> Decision | None:
     """Return what to report; None where what was reported before stays."""
     if any(isinstance(action, SetFinalizer) for action in outcome.done):
         return None  # it put the EtcdCluster into another version, or took it away
+    unobserved, unanswered = since.unobserved, since.unanswered
+    if unanswered and snapshot.now - unanswered >= UNANSWERED_FOR:
+        return explain_silence(decision, outcome, snapshot.naming.name)
+    if decision.settled and unanswered:
+        return None  # not before its corrections have been made
     if unobserved is None:
         return explain_refusal(decision, outcome, snapshot.naming.name)
     if snapshot.now - unobserved < UNOBSERVED_FOR:

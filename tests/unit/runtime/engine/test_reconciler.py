@@ -38,7 +38,6 @@ from tests.builders.snapshots import (
     CLUSTER_ID,
     NAMING,
     UID,
-    change_child,
     formed,
     member_id,
     new,
@@ -112,26 +111,6 @@ async def test_a_pass_at_rest_does_nothing() -> None:
     harness = ReconcilerHarness(at_rest(formed(3)))
     assert await harness.make_pass() == Requeue(None)
     assert (harness.performed, harness.written, harness.told) == ([], [], [])
-
-
-async def test_all_is_not_well_before_a_new_template_was_looked_at() -> None:
-    """The spec would be shown as observed and all members as healthy, before any is replaced."""
-    changed = with_spec(at_rest(formed(3)), resources={"limits": {"memory": "600Mi"}})
-    harness = ReconcilerHarness(with_cluster(changed, generation=3))
-    assert await harness.make_pass() == Requeue(0.0)
-    assert [brief(action) for action in harness.performed] == ["apply StatefulSet db"]
-    assert harness.written == [], "Kubernetes was just told"
-    live = changed.statefulset
-    assert live is not None
-    body = {**live.body, "metadata": {**live.body["metadata"], "generation": 99}}
-    unseen = change_child(at_rest(formed(3)), "StatefulSet", "db", body=body)
-    harness = ReconcilerHarness(with_cluster(unseen, generation=3))
-    await harness.make_pass()
-    assert (harness.performed, harness.written) == ([], []), "its controller has yet to look"
-    going = change_child(at_rest(formed(3)), "StatefulSet", "db", deleting=True)
-    harness = ReconcilerHarness(with_cluster(going, generation=3))
-    await harness.make_pass()
-    assert (harness.performed, harness.written) == ([], []), "the next one has another template"
 
 
 # What stops it
