@@ -12,7 +12,7 @@ import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -41,13 +41,20 @@ class Previewed:
     expected: Prediction
     done: list[str] = field(default_factory=list)
 
-    def differences(self) -> list[str]:
-        """What was previewed and not done, or done and not previewed."""
+    def differences(self, *, rejoining: Iterable[str] = ()) -> list[str]:
+        """What was previewed and not done, or done and not previewed.
+
+        `rejoining` are members whose Pods are there before etcd lists them, so that it depends on
+        the kubelet whether a process reads its file in time: it may crash, and be added again.
+        """
         expected = count_effects(step.sentence for step in self.expected.steps)
         done = count_effects(self.done)
         missing = [f"not done: {each}" for each in (expected - done).elements()]
-        more = [each for each in (done - expected).elements() if not _leads_back(each, done)]
-        return missing + [f"not previewed: {each}" for each in more]
+        more = done - expected
+        for name in rejoining:
+            more -= _find_rejoins(name, more)
+        unforeseen = [each for each in more.elements() if not _leads_back(each, done)]
+        return missing + [f"not previewed: {each}" for each in unforeseen]
 
 
 def count_effects(sentences: Iterator[str] | list[str]) -> Counter[str]:
@@ -61,6 +68,15 @@ def _leads_back(sentence: str, done: Counter[str]) -> bool:
     """Whether a Pod is in the client Service again, which it had left when a voter was missed."""
     back = re.fullmatch(r"Labelled Pod (\S+) as a voter\.", sentence)
     return back is not None and any(each.startswith(f"Took Pod {back[1]} out ") for each in done)
+
+
+def _find_rejoins(name: str, more: Counter[str]) -> Counter[str]:
+    """What the operator does for a member that crashed before it could join; nothing else is."""
+    removed, added = f"Removed member {name}.", f"Added member {name} as a learner."
+    again = min(more[removed], more[added])
+    why = "it crashed before it could join; its configuration is right now"
+    restarted = f"Deleted Pod {name}: {why}."
+    return Counter({removed: again, added: again, restarted: more[restarted]})
 
 
 @contextlib.contextmanager

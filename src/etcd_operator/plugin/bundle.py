@@ -45,7 +45,7 @@ async def collect(session: Session, name: str) -> tuple[dict[str, str], Gaps]:
     redaction = Redaction(secrets)
     files = {
         "cluster.json": _dump(redaction, cluster),
-        "status.json": _dump(redaction, await describe(session, name)),
+        "status.json": _dump(redaction, await describe(session, name, gaps)),
     }
     own = [s for s in secrets if _belongs(s, name)]
     files["objects/secrets.json"] = _dump(redaction, own)
@@ -84,7 +84,8 @@ async def _read_texts(
         if not source.about:
             path = kube.PODS.path(source.namespace, f"{source.pod}:{METRICS_PORT}", "proxy")
             right = f"get pods/proxy of {source.pod}"
-            read = gaps.attempt(right, session.api.read_text(f"{path}/metrics", {}), "")
+            text = session.api.read_text(f"{path}/metrics", {})
+            read = gaps.attempt(right, text, "", elsewhere=True)
             wanted.append((f"metrics/{source.pod}.txt", read))
     texts = await asyncio.gather(*(work for _, work in wanted))
     named = zip((file for file, _ in wanted), texts, strict=True)
@@ -95,7 +96,7 @@ async def _read_log(session: Session, gaps: Gaps, source: Source) -> str:
     path = kube.PODS.path(source.namespace, source.pod, "log")
     options = {"container": source.container, "timestamps": "true", "tailLines": str(LOG_LINES)}
     read = session.api.read_text(path, options)
-    return await gaps.attempt(f"get pods/log of {source.pod}", read, "")
+    return await gaps.attempt(f"get pods/log of {source.pod}", read, "", elsewhere=True)
 
 
 def _dump(redaction: Redaction, tree: Json | list[Json]) -> str:

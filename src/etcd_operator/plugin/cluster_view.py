@@ -58,10 +58,10 @@ def summarize(cluster: Json) -> Json:
     }
 
 
-async def describe(session: Session, name: str) -> Json:
+async def describe(session: Session, name: str, gaps: Gaps) -> Json:
     """Return everything about a cluster that the user may read; `missing` names the rest."""
     cluster = await find_cluster(session, name)
-    gaps, place = Gaps(), cluster["metadata"]["namespace"]
+    place = cluster["metadata"]["namespace"]
     about = f"involvedObject.kind=EtcdCluster,involvedObject.name={name}"
     pods, claims, backups, events = await asyncio.gather(
         gaps.list_or_none(session, PODS, place, selector_of(cluster)),
@@ -106,7 +106,7 @@ async def _read_one(session: Session, gaps: Gaps, metadata: Json) -> str:
     target = f"{metadata['name']}:{METRICS_PORT}"
     path = PODS.path(metadata["namespace"], target, "proxy") + "/metrics"
     right = f"get pods/proxy in namespace {metadata['namespace']}"
-    return await gaps.attempt(right, session.api.read_text(path, {}), "")
+    return await gaps.attempt(right, session.api.read_text(path, {}), "", elsewhere=True)
 
 
 def parse_metrics(text: str) -> Json:

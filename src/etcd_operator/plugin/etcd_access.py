@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import re
 import shutil
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,21 +21,26 @@ from typing import Final
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.clusters import find_object, members_of
 from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.port_forward import find_last_line, forward, judge
 from etcd_operator.plugin.session import Session
 from etcd_operator.runtime.kubernetes.api import SECRETS
 
 CLIENT_PORT: Final = 2379
 FILES: Final = {"ca.crt": "ETCDCTL_CACERT", "tls.crt": "ETCDCTL_CERT", "tls.key": "ETCDCTL_KEY"}
-_FORWARDING: Final = re.compile(r"Forwarding from 127\.0\.0\.1:([0-9]+)")
-FORWARD_SECONDS: Final = 15.0
+# So much of what a command says as it fails is looked at.
+LAST_WORDS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Etcdctl:
-    """A command that is etcdctl for one cluster, and the environment that it needs."""
+    """A command that is etcdctl for one cluster, and the environment that it needs.
+
+    `is_lost`: whether the connection that it uses has ended.
+    """
 
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    is_lost: Callable[[], bool] = lambda: False
 
     async def run(self, *words: str, reads: bool = True) -> Exit:
         """Run it on the user's terminal; returns the exit code.
@@ -47,8 +52,10 @@ class Etcdctl:
             *words,
             env={**os.environ, **self.environment},
             stdin=None if reads else asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
         )
-        return Exit.DONE if await process.wait() == 0 else Exit.FAILED
+        said = await _pass_on(process.stderr)
+        return Exit.DONE if await process.wait() == 0 else self._judge(said)
 
     async def read(self, *words: str) -> str:
         """Return what it prints; raises PluginError with what it says when it fails."""
@@ -62,9 +69,23 @@ class Etcdctl:
         )
         out, err = await process.communicate()
         if process.returncode != 0:
-            lines = err.decode(errors="replace").strip().splitlines()
-            raise PluginError(f"etcdctl: {lines[-1] if lines else 'it failed'}", Exit.FAILED)
+            said = err.decode(errors="replace")
+            raise PluginError(f"etcdctl: {find_last_line(said) or 'it failed'}", self._judge(said))
         return out.decode(errors="replace")
+
+    def _judge(self, said: str) -> Exit:
+        """Return the exit code: that of the connection, where it is not etcd that says no."""
+        return Exit.UNREACHABLE if self.is_lost() else judge(said)
+
+
+async def _pass_on(stream: asyncio.StreamReader | None) -> str:
+    """Print what a command says as it says it; returns the end of that."""
+    said = b""
+    while stream is not None and (part := await stream.read(LAST_WORDS)):
+        sys.stderr.write(part.decode(errors="replace"))
+        sys.stderr.flush()
+        said = (said + part)[-LAST_WORDS:]
+    return said.decode(errors="replace")
 
 
 def has_client_tls(cluster: Json) -> bool:
@@ -118,10 +139,10 @@ async def open_etcdctl(
         raise PluginError(f"etcdctl is not on PATH, and is needed: {why}.", Exit.TOOL_MISSING)
     with tempfile.TemporaryDirectory(prefix="kubectl-etcd-") as folder:
         environment = await write_client_files(session, cluster, user, Path(folder))
-        async with forward(session, asked) as port:
+        async with forward(session, asked, CLIENT_PORT) as way:
             scheme = "https" if has_client_tls(cluster) else "http"
-            endpoint = {"ETCDCTL_ENDPOINTS": f"{scheme}://127.0.0.1:{port}"}
-            yield Etcdctl((program,), environment | endpoint)
+            endpoint = {"ETCDCTL_ENDPOINTS": f"{scheme}://127.0.0.1:{way.port}"}
+            yield Etcdctl((program,), environment | endpoint, lambda: way.lost)
 
 
 async def write_client_files(
@@ -139,32 +160,3 @@ async def write_client_files(
         path.write_bytes(base64.b64decode(data.get(name, "")))
         environment[variable] = str(path)
     return environment
-
-
-@asynccontextmanager
-async def forward(session: Session, pod: str, local_port: int = 0) -> AsyncIterator[int]:
-    """Forward a local port to a member's port for clients; yields the port."""
-    ports = f"{local_port or ''}:{CLIENT_PORT}"
-    command: Sequence[str] = session.kubectl("port-forward", f"pod/{pod}", ports)
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        yield await asyncio.wait_for(_read_port(process), FORWARD_SECONDS)
-    except TimeoutError:
-        raise PluginError(f"No port-forward to Pod {pod}.", Exit.UNREACHABLE) from None
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-async def _read_port(process: asyncio.subprocess.Process) -> int:
-    assert process.stdout and process.stderr  # noqa: S101, PT018 (narrowing: both are pipes)
-    line = (await process.stdout.readline()).decode()
-    found = _FORWARDING.match(line)
-    if found is None:
-        said = (await process.stderr.read()).decode().strip()
-        code = Exit.FORBIDDEN if "forbidden" in said.lower() else Exit.UNREACHABLE
-        raise PluginError(f"No port-forward: {said or line.strip()}", code)
-    return int(found[1])

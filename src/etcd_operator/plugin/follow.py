@@ -18,6 +18,7 @@ from etcd_operator.json_types import Json
 from etcd_operator.plugin.clusters import conditions_of, is_seen, judge_verdict, status_of
 from etcd_operator.plugin.console import say
 from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.serving import Renewals
 from etcd_operator.plugin.session import Session
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, Kind
 
@@ -92,6 +93,7 @@ async def follow(session: Session, written: Json, goal: Goal, timeout: float) ->
     """
     metadata, begun = written["metadata"], time.monotonic()
     told, blocked_since = "", None
+    renewals = Renewals(session, written)
     while True:
         now = time.monotonic()
         live = await _look(session, goal.kind, metadata)
@@ -111,6 +113,7 @@ async def follow(session: Session, written: Json, goal: Goal, timeout: float) ->
                 f"{PATIENCE:.0f} s: see whether it runs, and serves this namespace.",
                 Exit.NO_OPERATOR,
             )
+        await renewals.check(now)
         if now - begun >= timeout:
             raise PluginError(
                 f"Not reached within {timeout:.0f} s; the operator goes on: {line.strip()}",

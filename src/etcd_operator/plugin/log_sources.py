@@ -8,11 +8,10 @@ from etcd_operator.json_types import Json
 from etcd_operator.plugin.clusters import selector_of
 from etcd_operator.plugin.log_lines import Source
 from etcd_operator.plugin.rights import Gaps
+from etcd_operator.plugin.serving import find_home
 from etcd_operator.plugin.session import Session
 from etcd_operator.runtime.kubernetes.api import PODS
 
-# As `core/lifecycle/serving_operator.py` writes it: the namespace of the operator that serves.
-ANNOTATION_OPERATOR: Final = "etcd.etcd.io/operator"
 OPERATOR_SELECTOR: Final = "app.kubernetes.io/name=etcd-operator"
 
 
@@ -21,8 +20,7 @@ async def find_sources(session: Session, gaps: Gaps, cluster: Json) -> list[Sour
     metadata = cluster["metadata"]
     pods = await gaps.list_or_none(session, PODS, metadata["namespace"], selector_of(cluster))
     found = [_source(pod) for pod in pods if _has_etcd(pod)]
-    home = (metadata.get("annotations") or {}).get(ANNOTATION_OPERATOR)
-    if home:
+    if home := find_home(cluster):
         operators = await gaps.list_or_none(session, PODS, home, OPERATOR_SELECTOR)
         about = (metadata["namespace"], metadata["name"])
         found += [_source(pod, about) for pod in operators]

@@ -22,6 +22,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.recording.recorded_pass import RecordedPass
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.clusters import selector_of
+from etcd_operator.plugin.exits import PluginError
 from etcd_operator.plugin.rights import Gaps
 from etcd_operator.plugin.session import Session
 from etcd_operator.runtime.kubernetes import api as kube
@@ -44,7 +45,10 @@ class Observation:
 
 
 async def observe(own: Session, raw: Json, last: RecordedPass | None, why_not: str) -> Observation:
-    """Observe a cluster; `last` is its last recorded pass, `why_not` why there is none."""
+    """Observe a cluster; `last` is its last recorded pass, `why_not` why there is none.
+
+    Raises PluginError where neither that nor the cluster's objects can be read.
+    """
     cluster = parse_cluster(raw)
     if last is not None and last.snapshot.cluster.uid == cluster.uid:
         when = last.snapshot.now.strftime("%H:%M:%SZ")
@@ -57,9 +61,14 @@ async def observe(own: Session, raw: Json, last: RecordedPass | None, why_not: s
         return Observation(known, (said,))
     snapshot, gaps = await _observe_objects(own, raw, cluster)
     why_not = why_not or "it has none of this cluster"
+    if gaps.sentences:
+        raise PluginError(
+            f"A preview begins with the operator's last pass ({why_not}), or with every object of "
+            f"the cluster, and {gaps.sentences[0]}.",
+            gaps.code,
+        )
     assumed = [
         f"Members are as the status shows them; its last pass was not read: {why_not}.",
-        *(f"Nothing is known of what you may not read: {each}." for each in gaps),
     ]
     if cluster.spec.client_tls or cluster.spec.peer_tls:
         assumed.append("Certificates are not looked at: they are issued anew in this preview.")
@@ -72,9 +81,7 @@ def _as_the_operator_reads(cluster: EtcdCluster, seen: Snapshot) -> EtcdCluster:
     return seen.cluster if same and cluster.deleting == seen.cluster.deleting else cluster
 
 
-async def _observe_objects(
-    own: Session, raw: Json, cluster: EtcdCluster
-) -> tuple[Snapshot, list[str]]:
+async def _observe_objects(own: Session, raw: Json, cluster: EtcdCluster) -> tuple[Snapshot, Gaps]:
     gaps, selector = Gaps(), selector_of(raw)
     naming = Naming.of(cluster, "cluster.local")
     children: dict[tuple[str, str], Child] = {}
@@ -95,7 +102,7 @@ async def _observe_objects(
         claims=tuple(c for c in claims if c.ordinal >= 0),
         unlabelled_claims=(),
     )
-    return _recall_members(snapshot), gaps.sentences
+    return _recall_members(snapshot), gaps
 
 
 def _is_ours(pod: Pod | Claim, cluster: EtcdCluster) -> bool:

@@ -28,6 +28,7 @@ from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.status.report import report
+from etcd_operator.errors import OperatorError
 from etcd_operator.simulation import etcd, kubernetes, replacing
 from etcd_operator.simulation.adopt import adopt
 from etcd_operator.simulation.change import NO_CHANGE, Change, request
@@ -139,14 +140,36 @@ RESTORED: Final = (
 )
 
 
+class Unpredictable(OperatorError):
+    """What follows depends on something that is not modelled; the text says on what."""
+
+
 def predict(snapshot: Snapshot, change: Change = NO_CHANGE) -> Prediction:
-    """Return what the operator does for this snapshot after a change, until it rests."""
+    """Return what the operator does for this snapshot after a change, until it rests.
+
+    Raises Unpredictable for a cluster that takes over another one, or begins with that.
+    """
     snapshot = request(snapshot, change)
     specs: tuple[EtcdClusterSpec, ...] = (snapshot.cluster.spec,)
     if change.cluster is not None:
         specs = (*specs, change.cluster.spec)
+    _refuse_take_over(snapshot, specs[-1])
     simulation = Simulation(Origin(snapshot, specs), change)
     return simulation.run()
+
+
+def _refuse_take_over(snapshot: Snapshot, spec: EtcdClusterSpec) -> None:
+    """The members that are taken over run Pods of somebody else, which the model does not have."""
+    begins = spec.joins is not None and snapshot.recorded_cluster_id is None
+    if snapshot.take_over is None and not begins:
+        return
+    raise Unpredictable(
+        f"EtcdCluster {snapshot.cluster.name} joins the cluster of spec.bootstrap.joinExisting and "
+        "takes it over, and those steps are not previewed: they depend on members outside this "
+        "EtcdCluster. With joinExisting.takeOver: Manual the operator removes none of them before "
+        "it is approved, and the status shows each step. Once it is over, every change can be "
+        "previewed."
+    )
 
 
 @dataclass(slots=True)

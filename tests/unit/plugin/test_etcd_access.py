@@ -139,7 +139,8 @@ def test_a_port_forward_that_is_refused_is_one_sentence(tools: Path) -> None:
     terminal = Terminal()
     put_secured(terminal)
     ended = terminal.type("etcdctl", "db", "--", "get", "a")
-    assert (ended.code, ended.err) == (5, "No port-forward: pods is forbidden: jo cannot create\n")
+    told = "No port-forward to Pod db-0: pods is forbidden: jo cannot create\n"
+    assert (ended.code, ended.err) == (5, told)
 
 
 @pytest.mark.parametrize(

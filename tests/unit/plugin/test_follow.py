@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
+from etcd_operator.core.lifecycle.serving_operator import ANNOTATION_OPERATOR
 from etcd_operator.errors import KubeUnavailable, NotFound
 from etcd_operator.json_types import Json
-from etcd_operator.plugin import follow
+from etcd_operator.plugin import follow, serving
 from etcd_operator.plugin.clusters import conditions_of
+from etcd_operator.runtime.kubernetes.api import LEASES
 from tests.builders.plugin import Ended, Terminal
 from tests.fakes.kubernetes import InMemoryApi
 from tests.fakes.user_api import NAMESPACE, put_cluster
@@ -122,6 +126,25 @@ def test_the_time_to_wait_is_bounded(terminal: Terminal, monkeypatch: pytest.Mon
     ended = play(terminal, monkeypatch, says("ScalingOut"))(*words)
     assert ended.code == 8
     assert "the operator goes on" in ended.err
+
+
+@pytest.mark.parametrize(("renewed", "code"), [(False, 4), (True, 8), (None, 8)])
+def test_an_operator_that_renews_its_lease_no_more_is_waited_for_no_longer(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, renewed: bool | None, code: int
+) -> None:
+    cluster = terminal.server.objects["EtcdCluster", NAMESPACE, "db"]
+    cluster["metadata"]["annotations"] = {ANNOTATION_OPERATOR: "ops"}
+    if renewed is not None:
+        lease = {"spec": {"renewTime": "2026-11-29T03:00:00Z"}}
+        terminal.server.put(LEASES, "etcd-operator", lease, "ops")
+    typed = play(terminal, monkeypatch, says("Healthy", ready=True))
+    if renewed:
+        times = map(str, itertools.count())
+        monkeypatch.setattr(serving.Renewals, "_read", AsyncMock(side_effect=times))
+    ended = typed("move-leader", "db", "--to=db-1", "--wait")
+    assert ended.code == code
+    told = "No operator has renewed Lease etcd-operator in namespace ops" in ended.err
+    assert told is (code == 4)
 
 
 def test_stop_waits_for_the_phase(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,8 +84,8 @@ def test_logs_of_members_and_of_the_operator_are_one_stream(
 def test_logs_without_the_right_name_it(terminal: Terminal) -> None:
     terminal.api.denied.add(("get", "log"))
     ended = terminal.type("logs", "db")
-    assert ended.code == 0
-    assert "Not shown: no right to get pods/log of db-0" in ended.out
+    assert (ended.code, ended.out) == (5, "")
+    assert ended.err == "No log was read: no right to get pods/log of db-0.\n"
 
 
 def put_secret(terminal: Terminal, name: str, **data: str) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from etcd_operator.api.release import Version
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.takeover.record import ANNOTATION_TAKE_OVER, Stage, TakeOver
 from etcd_operator.simulation.change import NO_CHANGE, Change, change_spec, set_fields
-from etcd_operator.simulation.predict import Prediction, predict
+from etcd_operator.simulation.predict import Prediction, Unpredictable, predict
 from tests.builders import snapshots
 from tests.builders.snapshots import formed, new, pod
 
@@ -209,6 +211,26 @@ def test_a_lost_majority_is_waited_for() -> None:
     found = predict(replace(snapshot, pods=pods), NO_CHANGE)
     assert (found.ends, found.reason) == ("waiting", "NoQuorum")
     assert not found.steps
+
+
+JOINS = {"joinExisting": {"source": {"statefulSet": "old"}}}
+
+
+def test_a_take_over_is_not_previewed_and_says_so() -> None:
+    ahead = new(3, bootstrap=JOINS)
+    record = TakeOver(Stage.JOIN, "old", 3, Version("3.6.10"), {0: 1}).write()
+    under_way = formed(3, bootstrap=JOINS)
+    gate = under_way.config_map
+    assert gate is not None
+    metadata = gate.body["metadata"]
+    annotations = {**metadata.get("annotations", {}), ANNOTATION_TAKE_OVER: record}
+    body = {**gate.body, "metadata": {**metadata, "annotations": annotations}}
+    under_way = snapshots.change_child(under_way, "ConfigMap", gate.name, body=body)
+    for snapshot in (ahead, under_way):
+        with pytest.raises(Unpredictable, match=r"db joins the cluster of spec\.bootstrap"):
+            predict(snapshot)
+    over = formed(3, bootstrap=JOINS)
+    assert predict(over, change(over, size=5)).ends == "settled"
 
 
 def test_tls_is_issued_before_the_first_member() -> None:

@@ -125,11 +125,12 @@ async def _connect(
 ) -> Exit:
     from etcd_operator.plugin.clusters import find_cluster
     from etcd_operator.plugin.etcd_access import (
+        CLIENT_PORT,
         choose_member,
-        forward,
         has_client_tls,
         write_client_files,
     )
+    from etcd_operator.plugin.port_forward import forward
 
     cluster = await find_cluster(own, name)
     environment = await write_client_files(own, cluster, user, folder)
@@ -137,9 +138,10 @@ async def _connect(
     environment["ETCDCTL_ENDPOINTS"] = f"{scheme}://127.0.0.1:{port}"
     lines = (f"export {key}={shlex.quote(value)}\n" for key, value in environment.items())
     (folder / "env").write_text("".join(lines))
-    async with forward(own, choose_member(cluster, member), port):
+    asked = choose_member(cluster, member)
+    async with forward(own, asked, CLIENT_PORT, local_port=port) as way:
         console.say(f"Ready. In another terminal: . {shlex.quote(str(folder / 'env'))}")
-        await asyncio.Event().wait()
+        await way.last()
     return Exit.DONE
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etcd_operator.plugin import session
-from etcd_operator.plugin.exits import Exit
+from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import Context, Name, Namespace
 from etcd_operator.plugin.session import Place, Session
 
@@ -53,8 +53,10 @@ async def _show(own: Session, name: str, tail: int, *, follow: bool) -> Exit:
         lines = [line for found in await asyncio.gather(*read) for line in found]
         for line in sorted(lines, key=lambda each: each.time):
             _print(screen, line)
+        if not lines and gaps.code is not Exit.DONE:
+            raise PluginError(f"No log was read: {gaps.sentences[0]}.", gaps.code)
     _print_missing(screen, gaps)
-    return Exit.DONE
+    return gaps.read_code
 
 
 async def _follow(own: Session, source: Source, tail: int, gaps: Gaps, screen: Console) -> None:

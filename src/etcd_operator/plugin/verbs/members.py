@@ -172,7 +172,7 @@ async def _find_wasteful(own: Session, cluster: Json) -> dict[str, int]:
     pods = await list_all(own, PODS, own.home, selector_of(cluster))
     metrics = await read_metrics(own, gaps, pods)
     if gaps.sentences:
-        raise PluginError(f"Nothing was changed: {gaps.sentences[0]}.", Exit.FORBIDDEN)
+        raise PluginError(f"Nothing was changed: {gaps.sentences[0]}.", gaps.code)
     return {
         name: each["dbSize"]
         for name, each in metrics.items()

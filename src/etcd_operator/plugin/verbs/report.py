@@ -44,4 +44,4 @@ async def _write(own: Session, name: str, path: Path) -> Exit:
         raise PluginError(f"{path} cannot be written: {error}", Exit.INVALID) from error
     for sentence in gaps.sentences:
         console.say(f"Not in it: {sentence}")
-    return Exit.DONE
+    return gaps.read_code

@@ -51,12 +51,17 @@ def status(
 
 async def _show(own: Session, name: str, output: Output, *, watch: bool) -> Exit:
     from etcd_operator.plugin.cluster_view import describe
+    from etcd_operator.plugin.rights import Gaps
     from etcd_operator.plugin.screens import render_cluster, render_clusters
 
     view: View
     render: Render
+    if name and not watch:
+        gaps = Gaps()
+        console.show(await describe(own, name, gaps), output, render_cluster)
+        return gaps.read_code
     if name:
-        view, render = (lambda: describe(own, name)), render_cluster
+        view, render = (lambda: describe(own, name, Gaps())), render_cluster
     else:
         view, render = (lambda: _list(own)), render_clusters
     if not watch:
