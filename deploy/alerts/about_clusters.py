@@ -21,6 +21,8 @@ from etcd_operator.core.reasons.registry import CLUSTER as CLUSTER_REASONS
 
 FOUR_DAYS: Final = 4 * 24 * 3600
 LARGE: Final = 100 * 2**20
+# A roll changes each member twice; four of them within an hour are nobody's fault.
+OF_ROLLS: Final = 8
 _MEMBER: Final = f"Member {{{{ $labels.member }}}} of {NAMED}"
 _PERCENT: Final = "{{ $value | humanizePercentage }}"
 _SIZE: Final = of_member("member_db_size_bytes")
@@ -94,7 +96,7 @@ CLUSTER_ALERTS: Final = (
     ),
     Alert(
         "EtcdMemberFlapping",
-        f"max by ({MEMBER}) (changes(etcd_operator_cluster_member_ready[1h])) > 6",
+        f"max by ({MEMBER}) (changes(etcd_operator_cluster_member_ready[1h])) > {OF_ROLLS}",
         "0m",
         "warning",
         "A member of an etcd cluster comes and goes.",

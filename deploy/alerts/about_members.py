@@ -14,9 +14,13 @@ from deploy.alerts.alert import CLUSTER, NAMED, POD, Alert, of_cluster, quantile
 FAR_BEHIND: Final = 2500
 _POD: Final = f"Member {{{{ $labels.pod }}}} of {NAMED}"
 _SECONDS: Final = "{{ $value | humanizeDuration }}"
+# A change of the members is refused until it is safe, and the operator asks again: a change that
+# does not end has its own alerts.
+_ASKED: Final = 'grpc_method!~"Member(Add|Promote|Remove|Update)|MoveLeader"'
 _FAILED: Final = (
     '{grpc_code=~"Unknown|FailedPrecondition|ResourceExhausted|Internal|Unavailable|DataLoss'
-    '|DeadlineExceeded"}'
+    '|DeadlineExceeded",'
+    f"{_ASKED}}}"
 )
 _READY: Final = of_cluster("ready_members")
 # A member may be scraped at more than one of its ports.
@@ -29,7 +33,7 @@ def _failed_requests(share: float) -> str:
         total = f"grpc_server_handled_total{selector}"
         return f"sum by ({CLUSTER}, grpc_service, grpc_method) (rate({total}[5m]))"
 
-    return f"{rate(_FAILED)} / {rate('')} > {share}"
+    return f"{rate(_FAILED)} / {rate(f'{{{_ASKED}}}')} > {share}"
 
 
 def _tell_requests() -> str:

@@ -10,8 +10,26 @@ from etcd_operator.core.reasons import verdicts
 # Longer than the week that the sparsest usual schedule leaves between two backups.
 OLDEST_BACKUP: Final = 8 * 24 * 3600
 _VERIFIED: Final = of_cluster("last_verified_backup_timestamp_seconds")
+_LAST: Final = of_cluster("last_backup_timestamp_seconds")
 # Suspended ones as well: who wants no backups any more deletes the EtcdBackup.
-_SCHEDULED: Final = 'max by (namespace, cluster) (etcd_operator_backup_info{scheduled="true"})'
+_SCHEDULES: Final = (
+    "max by (namespace, name, cluster_namespace, cluster) "
+    '(etcd_operator_backup_info{scheduled="true"})'
+)
+_CREATED: Final = (
+    "max by (namespace, name) (etcd_operator_backup_created_timestamp_seconds) "
+    f"* on (namespace, name) group_right {_SCHEDULES}"
+)
+
+
+def _by_cluster(operator: str, expression: str) -> str:
+    """Return figures of EtcdBackups by their EtcdCluster, which may be in another namespace."""
+    moved = f'label_replace({expression}, "namespace", "$1", "cluster_namespace", "(.+)")'
+    return f"{operator} by (namespace, cluster) ({moved})"
+
+
+_SCHEDULED: Final = _by_cluster("max", _SCHEDULES)
+_SINCE: Final = _by_cluster("min", _CREATED)
 
 SAFETY_ALERTS: Final = (
     Alert(
@@ -41,12 +59,14 @@ SAFETY_ALERTS: Final = (
     ),
     Alert(
         "EtcdBackupTooOld",
-        f"(time() - {_VERIFIED} > {OLDEST_BACKUP}) and ({_VERIFIED} > 0) "
-        f"and on (namespace, cluster) ({_SCHEDULED})",
+        f"((time() - {_VERIFIED} > {OLDEST_BACKUP}) and ({_VERIFIED} > 0) "
+        f"and on (namespace, cluster) ({_SCHEDULED})) "
+        f"or ((time() - {_SINCE} > {OLDEST_BACKUP}) and on (namespace, cluster) ({_LAST} == 0))",
         "1h",
         "critical",
-        "The newest verified backup of an etcd cluster is older than eight days.",
-        f"The newest verified backup of {NAMED} is {{{{ $value | humanizeDuration }}}} old.",
+        "An etcd cluster with a schedule has had no verified backup for eight days.",
+        f"The newest verified backup of {NAMED} is {{{{ $value | humanizeDuration }}}} old, or "
+        "there was none since a schedule was created so long ago.",
     ),
     Alert(
         "EtcdRestoreStuck",

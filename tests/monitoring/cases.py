@@ -30,12 +30,17 @@ from tests.monitoring.series import (
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`fires` differs from rest so that the alert fires at this minute; `quiet` does not."""
+    """`fires` differs from rest so that the alert fires at this minute; `quiet` does not.
+
+    `also_fires` and `also_quiet` are a second fault, if the alert is about two.
+    """
 
     minute: int
     fires: Series
     quiet: Series = field(default_factory=dict)
     step: str = "1m"
+    also_fires: Series = field(default_factory=dict)
+    also_quiet: Series = field(default_factory=dict)
 
 
 def _condition(kind: str, status: str, reason: str) -> dict[str, str]:
@@ -71,7 +76,7 @@ _UNARY = {"grpc_service": "etcdserverpb.KV", "grpc_method": "Put", "grpc_type": 
 _BACKUP = {"namespace": "team", "name": "nightly", "cluster": "db"}
 _FAILURES = name("etcd_operator_backup_consecutive_failures", **_BACKUP)
 _DUE = name("etcd_operator_backup_next_timestamp_seconds", **_BACKUP)
-_KEPT = {"storage": "S3", "verify": "true"}
+_KEPT = {"cluster_namespace": "team", "storage": "S3", "verify": "true"}
 _SCHEDULED = name("etcd_operator_backup_info", **_BACKUP, **_KEPT, scheduled="true")
 _ONCE = name("etcd_operator_backup_info", **_BACKUP, **_KEPT, scheduled="false")
 _VETOED = operator("vetoes_total", guard="votes", action="EvictPod")
@@ -80,6 +85,8 @@ _HELD_BACK = operator("kubernetes_requests_total", verb="evict", resource="pods"
 _ANSWERED = operator("kubernetes_requests_total", verb="get", resource="pods", code="404")
 _EXPIRY = cluster("certificate_expiry_timestamp_seconds", **SECRET)
 _VERIFIED = cluster("last_verified_backup_timestamp_seconds")
+_CREATED = name("etcd_operator_backup_created_timestamp_seconds", **_BACKUP)
+_NONE_YET = {_VERIFIED: steady(0), cluster("last_backup_timestamp_seconds"): steady(0)}
 _PASS = cluster("last_pass_timestamp_seconds")
 _SILENT_MEMBER = {member("etcd_server_has_leader", "db-2"): ""}
 _SILENT_MEMBERS = {member("etcd_server_has_leader", pod): "" for pod in MEMBERS}
@@ -122,7 +129,11 @@ CLUSTER_CASES: Final[Mapping[str, Case]] = {
         _condition("Available", "False", "Stopped"),
     ),
     "EtcdMemberDown": Case(20, {_READY: steady(0)}, {_READY: "1x5 0x10 1x600"}),
-    "EtcdMemberFlapping": Case(20, {_READY: "1 0 1 0 1 0 1 0 1x600"}, {_READY: "1 0 1 0 1x600"}),
+    "EtcdMemberFlapping": Case(
+        20,
+        {_READY: "1 0 1 0 1 0 1 0 1 0 1x600"},
+        {_READY: "1 0 1 0 1 0 1 0 1x600"},  # four rolls
+    ),
     "EtcdMembersShareNode": Case(40, _info(node="n1"), _info(node="n1", role="learner")),
     "EtcdNoSpace": Case(
         3,
@@ -201,13 +212,15 @@ SAFETY_CASES: Final[Mapping[str, Case]] = {
     "EtcdBackupUnproven": Case(
         70,
         {_VERIFIED: steady(0)},
-        {_VERIFIED: steady(0), cluster("last_backup_timestamp_seconds"): steady(0)},
+        _NONE_YET,
     ),
     "EtcdBackupTooOld": Case(
         10 * 24 * 60,
         {_VERIFIED: steady(1), _DUE: steady(0)},  # none is due: the schedule is suspended
         {_VERIFIED: steady(1), _SCHEDULED: "", _ONCE: steady(1)},
         step="1h",
+        also_fires={**_NONE_YET, _DUE: steady(0)},  # suspended before there was any
+        also_quiet={**_NONE_YET, _CREATED: steady(7 * 24 * 3600)},
     ),
     "EtcdRestoreStuck": Case(
         130,

@@ -90,7 +90,10 @@ def _runs(number: int, pod: str, version: str) -> str:
 
 
 def _scale() -> dict[str, str]:
-    """From three to five: each joins as a learner, and a minute later its Pod is there."""
+    """From three to five: each joins as a learner, and a minute later its Pod is there.
+
+    Until it has caught up etcd refuses to promote it, and to add the next one.
+    """
     voters = phases((3, 10), (4, 5), (5, 1))
     ready = phases((3, 8), (4, 5), (5, 1))
     learners = phases((0, 6), (1, 4), (0, 1), (1, 4), (0, 1))
@@ -99,6 +102,10 @@ def _scale() -> dict[str, str]:
     for number, minute in ((3, 8), (4, 13)):
         pod = f"db-{number}"
         found[member("etcd_server_has_leader", pod)] = phases((GAP, minute), (1, 1))
+    for method in ("MemberAdd", "MemberPromote"):
+        called = {"grpc_service": "etcdserverpb.Cluster", "grpc_method": method}
+        refused = member("grpc_server_handled_total", "db-0", grpc_code="Unavailable", **called)
+        found[refused] = f"0x5 0+10x10 100x{LONG}"
     return {
         **found,
         cluster("size"): phases((3, 5), (5, 1)),

@@ -115,8 +115,9 @@ def _rest_of_cluster() -> Iterator[tuple[str, str]]:
         yield cluster("member_db_quota_bytes", member=pod), steady(2 * GIB)
         yield from volume(f"data-{pod}", 0.8).items()
     backup = {"namespace": "team", "name": "nightly", "cluster": "db"}
-    kept = {"storage": "S3", "verify": "true", "scheduled": "true"}
+    kept = {"cluster_namespace": "team", "storage": "S3", "verify": "true", "scheduled": "true"}
     yield name("etcd_operator_backup_info", **backup, **kept), steady(1)
+    yield name("etcd_operator_backup_created_timestamp_seconds", **backup), steady(0)
     yield name("etcd_operator_backup_consecutive_failures", **backup), steady(0)
     yield name("etcd_operator_backup_next_timestamp_seconds", **backup), rising(60, 3600)
 

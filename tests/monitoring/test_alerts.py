@@ -56,12 +56,15 @@ def pick(alert: str, path: Path) -> Path:
 
 
 def judge(path: Path, alert: str, case: Case) -> Path:
-    """Write both tests of an alert."""
+    """Write the tests of an alert."""
     only = f',alertname="{alert}"'
     groups = [
         group({**REST, **case.fires}, case.minute, only, [alert], case.step),
         group({**REST, **case.quiet}, case.minute, only, [], case.step),
     ]
+    if case.also_fires:
+        groups.append(group({**REST, **case.also_fires}, case.minute, only, [alert], case.step))
+        groups.append(group({**REST, **case.also_quiet}, case.minute, only, [], case.step))
     return write(path, groups, case.step, pick(alert, path.with_name("rule.yaml")))
 
 

@@ -21,6 +21,7 @@ _PLACE: Final = f"--namespace={OPERATOR_NAMESPACE}"
 _LEASE: Final = f"{OPERATOR}-lease"
 _DEPLOYMENT: Final = f"deployment/{OPERATOR}"
 _SECOND: Final = f"{OPERATOR}-second"
+_BUGGY: Final = "bug"
 # A rule that has lost its check: members go however few of the others serve.
 _BUG: Final = (
     "from etcd_operator.core.membership import scale\n"
@@ -54,6 +55,7 @@ def install_anew(target: Target) -> None:
     if not is_installed(target, name_image()):
         target.run("delete", "deployment", OPERATOR, _PLACE, "--ignore-not-found")
         ensure_installed(target)
+    target.run("delete", "configmap", _BUGGY, _PLACE, "--ignore-not-found")
 
 
 def give_lease_to(cluster: Cluster, account: str) -> None:
@@ -192,16 +194,16 @@ def use_one_worker(cluster: Cluster) -> None:
 
 def break_rule(cluster: Cluster) -> None:
     """Run an operator whose rule about scale-in has a bug; its guards are as they were."""
-    metadata = {"name": "bug", "namespace": OPERATOR_NAMESPACE}
+    metadata = {"name": _BUGGY, "namespace": OPERATOR_NAMESPACE}
     text = {"sitecustomize.py": _BUG}
     bug = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": text}
     cluster.target.apply(bug)
     container: dict[str, Any] = {
         "name": OPERATOR,
         "env": [{"name": "PYTHONPATH", "value": "/bug:/opt/operator/src"}],
-        "volumeMounts": [{"name": "bug", "mountPath": "/bug"}],
+        "volumeMounts": [{"name": _BUGGY, "mountPath": "/bug"}],
     }
-    volume = {"name": "bug", "configMap": {"name": "bug"}}
+    volume = {"name": _BUGGY, "configMap": {"name": _BUGGY}}
     spec = {"containers": [container], "volumes": [volume]}
     patch = {"spec": {"template": {"spec": spec}}}
     words = ("patch", "deployment", OPERATOR, _PLACE, "--type=strategic")

@@ -48,6 +48,12 @@ def verify_first(cluster: Cluster) -> None:
     wait_until("it is verified", lambda: backup.condition("Verified").get("status") == "True", 150)
 
 
+def suspend_at_first(cluster: Cluster) -> Mend:
+    """Create a schedule that is suspended."""
+    back_up(cluster, schedule=EVERY_MINUTE, suspend=True)
+    return nothing
+
+
 def suspend(cluster: Cluster) -> Mend:
     """Suspend the schedule."""
     patch = json.dumps({"spec": {"suspend": True}})
@@ -153,6 +159,15 @@ SAFETY_FAULTS: Final = (
         ("EtcdBackupTooOld",),
         spec={"size": 1},
         prepare=verify_first,
+        known={"NAME": "b"},
+    ),
+    Fault(
+        "A schedule is suspended from the beginning",
+        ("EtcdBackupTooOld",),
+        suspend_at_first,
+        ("EtcdBackupTooOld",),
+        spec={"size": 1},
+        prepare=start_store,
         known={"NAME": "b"},
     ),
     Fault(

@@ -22,12 +22,14 @@ def _of_restore(name: str, text: str, *labels: str) -> Family:
 
 BACKUP_INFO: Final = _of_backup(
     "info",
-    "1, with the kind of store, and whether backups are verified and have a schedule, suspended or "
-    "not.",
+    "1, with the namespace of the EtcdCluster, the kind of store, and whether backups are verified "
+    "and have a schedule, suspended or not.",
+    "cluster_namespace",
     "storage",
     "verify",
     "scheduled",
 )
+CREATED: Final = _of_backup("created_timestamp_seconds", "When an EtcdBackup was created.")
 LAST_SUCCESS: Final = _of_backup(
     "last_success_timestamp_seconds", "When the last good backup of an EtcdBackup ended."
 )
@@ -39,7 +41,7 @@ DURATION: Final = _of_backup("duration_seconds", "How long the last good backup 
 FAILURES: Final = _of_backup(
     "consecutive_failures", "Tries that failed since the last good backup."
 )
-BACKUP_FAMILIES: Final = (BACKUP_INFO, LAST_SUCCESS, NEXT, SIZE, DURATION, FAILURES)
+BACKUP_FAMILIES: Final = (BACKUP_INFO, CREATED, LAST_SUCCESS, NEXT, SIZE, DURATION, FAILURES)
 
 RESTORE_PHASE: Final = _of_restore(
     "phase", "1 for the phase that an EtcdRestore is in; `cluster` is what it makes.", "phase"
@@ -57,10 +59,12 @@ def measure_backup(backup: EtcdBackup, status: EtcdBackupStatus) -> tuple[Sample
     spec = backup.spec
     if spec is None:
         return ()
-    cluster = (backup.cluster_key[1],)
+    cluster_namespace, name = backup.cluster_key
+    cluster = (name,)
     verify, scheduled = (str(bool(each)).lower() for each in (spec.verify, spec.schedule))
     return (
-        Sample(BACKUP_INFO, 1, (*cluster, spec.storage_type, verify, scheduled)),
+        Sample(BACKUP_INFO, 1, (name, cluster_namespace, spec.storage_type, verify, scheduled)),
+        Sample(CREATED, backup.created.timestamp() if backup.created else 0.0, cluster),
         Sample(LAST_SUCCESS, _seconds(status.completion_time), cluster),
         Sample(NEXT, _seconds(status.next_schedule_time), cluster),
         Sample(SIZE, status.backup_size, cluster),

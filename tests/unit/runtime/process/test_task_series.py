@@ -8,6 +8,7 @@ from etcd_operator.runtime.process.metrics import Metrics
 from etcd_operator.runtime.process.series import Sample
 from etcd_operator.runtime.process.task_series import (
     BACKUP_INFO,
+    CREATED,
     FAILURES,
     LAST_SUCCESS,
     NEXT,
@@ -21,6 +22,7 @@ from tests.builders.restores import restore_view
 
 ENDED = "2026-03-01T02:00:00Z"
 ENDED_SECONDS = 1772330400.0
+CREATED_SECONDS = 1772622000.0
 
 
 def test_a_backup_is_shown_by_what_its_status_says() -> None:
@@ -29,7 +31,8 @@ def test_a_backup_is_shown_by_what_its_status_says() -> None:
     figures = {
         (sample.family, sample.labels): sample.value for sample in measure_backup(backup, status)
     }
-    assert figures[BACKUP_INFO, ("db", "S3", "true", "false")] == 1
+    assert figures[BACKUP_INFO, ("db", "team", "S3", "true", "false")] == 1
+    assert figures[CREATED, ("db",)] == CREATED_SECONDS
     assert figures[LAST_SUCCESS, ("db",)] == ENDED_SECONDS
     assert figures[NEXT, ("db",)] == 0
     assert figures[FAILURES, ("db",)] == 2
@@ -37,7 +40,14 @@ def test_a_backup_is_shown_by_what_its_status_says() -> None:
 
 def test_a_suspended_schedule_is_one() -> None:
     backup = backup_view({**S3, "schedule": "0 2 * * *", "suspend": True}).backup
-    assert Sample(BACKUP_INFO, 1, ("db", "S3", "true", "true")) in measure_backup(
+    assert Sample(BACKUP_INFO, 1, ("db", "team", "S3", "true", "true")) in measure_backup(
+        backup, EtcdBackupStatus()
+    )
+
+
+def test_a_backup_names_the_namespace_of_its_cluster() -> None:
+    backup = backup_view({**S3, "clusterNamespace": "elsewhere"}).backup
+    assert Sample(BACKUP_INFO, 1, ("db", "elsewhere", "S3", "true", "false")) in measure_backup(
         backup, EtcdBackupStatus()
     )
 
