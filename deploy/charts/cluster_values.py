@@ -27,6 +27,11 @@ class ImageValues(ChartValues):
     tag: str = becomes(
         ESSENTIAL_ETCD, "version", "Version of etcd: the whole tag, such as v3.6.16."
     )
+    catalog: str = becomes(
+        "",
+        "imageCatalogRef.name",
+        "ConfigMap with the image of each version, in place of registry and repository.",
+    )
     digest: str = becomes("", "image", "Digest; `tag` still says which version of etcd it is.")
     pull_secrets: list[str] = becomes([], "podTemplate.imagePullSecrets", "Names of Secrets.")
     debug: Any = refused("set logLevel to debug")

@@ -144,6 +144,7 @@ def test_the_release_names_a_cluster_of_three_that_keeps_its_disks() -> None:
         ({"nodeSelector": {"a": "b"}}, "podTemplate.nodeSelector", {"a": "b"}),
         ({"image": {"pullSecrets": ["s"]}}, "podTemplate.imagePullSecrets", [{"name": "s"}]),
         ({"inPlaceResize": True}, "inPlaceResize", True),
+        ({"image": {"catalog": "images"}}, "imageCatalogRef.name", "images"),
         ({"schedulerName": "batch"}, "podTemplate.schedulerName", "batch"),
         ({"terminationGracePeriodSeconds": 60}, "podTemplate.terminationGracePeriodSeconds", 60),
         ({"extraEnvVars": [{"name": "GOGC"}]}, "podTemplate.env", [{"name": "GOGC"}]),

@@ -95,6 +95,7 @@ NO_BOUNDS: Final = (
 # Properties that are shown elsewhere, or that cannot change: each with the reason.
 LEFT_OUT: Final = {
     "spec.repository": "needs a second registry",
+    "spec.imageCatalogRef": "needs a ConfigMap; shown by the unit tests of image catalogs",
     "spec.bootstrap": "counts only at the beginning; shown in test_take_over",
     "spec.backup": "names an EtcdBackup; shown in test_backup_before",
     "spec.memberAddresses": "Services and certificates; shown in test_expose",

@@ -17,6 +17,7 @@ from pydantic import Field
 from etcd_operator.api.bootstrap import Bootstrap, JoinExisting
 from etcd_operator.api.disk import Storage
 from etcd_operator.api.image import Image
+from etcd_operator.api.image_catalog import ImageCatalogRef
 from etcd_operator.api.maintenance import Maintenance, Precautions, Recovery
 from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.model import Model
@@ -121,6 +122,13 @@ class EtcdClusterSpec(Model):
             "Full name of the image, with tag or digest, instead of `repository` and the tag, "
             "e.g. registry.k8s.io/etcd:3.6.4-0. `version` is the version of etcd in it: change "
             "both together."
+        ),
+    )
+    image_catalog_ref: ImageCatalogRef | None = Field(
+        None,
+        description=(
+            "ConfigMap of the namespace that says which image has which version of etcd, instead "
+            "of `repository` and the tag; `image` goes before it."
         ),
     )
     bootstrap: Bootstrap | None = Field(
@@ -234,6 +242,11 @@ class EtcdClusterSpec(Model):
     def tag(self) -> str:
         """The image tag: published images carry a leading v."""
         return self.version.tag
+
+    @property
+    def names_by_catalog(self) -> bool:
+        """Whether an image catalog says which image counts."""
+        return self.image_catalog_ref is not None and not self.image
 
     @property
     def etcd_image(self) -> Image:

@@ -16,6 +16,7 @@ from etcd_operator.api.bootstrap import check_joining
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES, EtcdCluster, EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_retention, check_settings
 from etcd_operator.api.image import IMAGE_REMEDY, Image
+from etcd_operator.api.image_catalog import check_catalog_ref
 from etcd_operator.api.metadata import check_metadata
 from etcd_operator.api.network import check_network
 from etcd_operator.api.pod_checks import check_host_aliases, check_pod_template
@@ -88,6 +89,8 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
         )
     if spec.image:
         yield from _check_image(spec.image, spec.version)
+    if spec.image_catalog_ref and (flaw := check_catalog_ref(spec.image_catalog_ref)):
+        yield Problem("spec.imageCatalogRef.name", flaw)
     yield from _check_storage(spec)
     yield from (Problem(*flaw) for flaw in check_resources("spec.resources", spec.resources))
     if spec.inherited_metadata:

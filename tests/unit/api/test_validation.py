@@ -168,6 +168,14 @@ BAD: list[tuple[Json, str, str]] = [
             ("dataSourceRef", {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot"}),
         )
     ),
+    (
+        {"imageCatalogRef": {"name": "Etcd images"}},
+        "spec.imageCatalogRef.name",
+        (
+            "spec.imageCatalogRef.name Etcd images is not the name of a ConfigMap: name one of "
+            "the namespace."
+        ),
+    ),
     *(
         ({"image": image}, "spec.image", f"spec.image {image} is {IMAGE_REMEDY}.")
         for image in ("etcd", "localhost:5000/etcd", "etcd:", "Etcd:1", "etcd@sha256:12", "a:1\n")

@@ -17,6 +17,7 @@ from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
 from etcd_operator.api.duration import DURATION_FORM
 from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
 from etcd_operator.api.image import IMAGE_FORM, IMAGE_REMEDY, TAGGED_VERSION
+from etcd_operator.api.image_catalog import CONFIG_MAP_NAME
 from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.release import SAFE_FOR_36, STEPS_DOWN, Version
 from etcd_operator.api.validation import (
@@ -234,6 +235,12 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
     "spec.image": [
         build_rule(
             f"self == '' || self.matches('^{IMAGE_FORM}$')", _say("'image ' + self", IMAGE_REMEDY)
+        )
+    ],
+    "spec.imageCatalogRef.name": [
+        build_rule(
+            f"self.matches('^{CONFIG_MAP_NAME}$')",
+            _say("'name ' + self", "not the name of a ConfigMap: name one of the namespace"),
         )
     ],
     "spec.storage.size": [

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
 from etcd_operator.api.image import Image
+from etcd_operator.api.image_catalog import ImageCatalog
 from etcd_operator.api.release import Version
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.certificates.state import Credential, Trusted
@@ -87,6 +88,7 @@ class Snapshot:
     `effective` is None until the planner has worked out which spec counts: see `spec`.
     `compared` are the last comparisons of what members hold, the newest last.
     `warnings` are those of Kubernetes about what members wait for, asked only while they do.
+    `image_catalog` is the ConfigMap of images that the spec names, as it was half a minute ago.
     `source` is the StatefulSet whose members the cluster takes over, read only while it does.
     `kept` is what of our objects stays different, `upgrade_waits` why a new template of ours waits.
     `out_of_service` are the uids of Pods that may end without further wait for clients: the client
@@ -120,6 +122,7 @@ class Snapshot:
     upgrade_waits: str = ""
     out_of_service: frozenset[str] = frozenset()
     source: Source | None = None
+    image_catalog: ImageCatalog | None = None
 
     def evolve(self, **changes: Any) -> Snapshot:
         """Return a copy with some fields changed, and what was worked out from the others."""

@@ -3,13 +3,15 @@
 The user's spec counts, but for its version, which the first of these may replace: a restore in
 place that can still be undone has that of the disks that would come back; an upgrade that waits for
 a backup has that of before; a take-over keeps the version, and the size, that it began with. Beyond
-that, objects have a version that can follow what members run.
+that, objects have a version that can follow what members run. Where an image catalog names the
+images, that of the version counts; a version that it has none for waits, as one for a backup does.
 """
 
 from __future__ import annotations
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_settings
+from etcd_operator.api.image import Image
 from etcd_operator.api.release import Version
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core.in_place_restore.record import find_restore_record
@@ -28,7 +30,7 @@ def find_effective_spec(snapshot: Snapshot) -> EffectiveSpec:
 
     A spec that cannot be carried out is held by nothing: it is refused in its own words.
     """
-    asked = snapshot.cluster.spec
+    asked = _find_image(snapshot, snapshot.cluster.spec)
     if begun := snapshot.take_over:
         # The size, too: nobody joins or leaves but by the take-over.
         held = _at_version(snapshot, asked, begun.version).model_copy(update={"size": begun.size})
@@ -42,6 +44,25 @@ def find_effective_spec(snapshot: Snapshot) -> EffectiveSpec:
     spec = _at_version(snapshot, asked, kept)
     rendered = _at_version(snapshot, spec, find_version_before(snapshot, spec))
     return EffectiveSpec(spec, rendered, held_version=asked.tag if kept else "")
+
+
+def _find_image(snapshot: Snapshot, spec: EtcdClusterSpec) -> EtcdClusterSpec:
+    """The spec with the image that its catalog has; without one, as the template has it.
+
+    So a catalog that is lost, or has lost an image, restarts nobody, and members heal.
+    """
+    if not spec.names_by_catalog:
+        return spec
+    image = _find_in_catalog(snapshot, spec.version)
+    if image is None and (kept := snapshot.template_image):
+        spec = _at_version(snapshot, spec, snapshot.template_version)
+        return spec.model_copy(update={"image": kept})
+    return spec.model_copy(update={"image": image})
+
+
+def _find_in_catalog(snapshot: Snapshot, version: Version) -> Image | None:
+    catalog = snapshot.image_catalog if snapshot.cluster.spec.names_by_catalog else None
+    return catalog.find(version) if catalog else None
 
 
 def _find_version_restored(snapshot: Snapshot) -> Version | None:
@@ -72,5 +93,6 @@ def _at_version(
             if not any(path.endswith(f".{name}") for path in unknown)
         }
         config = config.model_copy(update={"extra_args": known})
-    held = spec.at_version(version, snapshot.kept_image)
+    image = snapshot.kept_image if snapshot.statefulset else _find_in_catalog(snapshot, version)
+    held = spec.at_version(version, image)
     return held.model_copy(update={"etcd_config": config})

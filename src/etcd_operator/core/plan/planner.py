@@ -53,6 +53,7 @@ from etcd_operator.core.plan.leave_service import find_ending, leave_service_fir
 from etcd_operator.core.quorum_loss.rule import recover_quorum
 from etcd_operator.core.reachability import rule as reachability
 from etcd_operator.core.required_backup import rule as required_backup
+from etcd_operator.core.rollout import catalog as catalog
 from etcd_operator.core.rollout import failed_pods
 from etcd_operator.core.rollout import resize_pods as resize_pods
 from etcd_operator.core.rollout import roll as roll
@@ -74,6 +75,7 @@ RULES: Final[tuple[Rule, ...]] = (
     bootstrap.wait_for_restore,
     refuse.refuse_foreign_disks,
     bootstrap.wait_uncreated,
+    catalog.wait_for_image,  # nothing exists yet that could be without an image
     refuse.add_finalizer,  # before the first object exists
     certificates.refuse_tls_switch,
     certificates.refuse_foreign_secrets,
@@ -122,6 +124,7 @@ RULES: Final[tuple[Rule, ...]] = (
     resize_pods.resize_pods,  # what need not be made anew
     roll.roll,
     required_backup.back_up_before_upgrade,  # what it holds back is in nobody's template yet
+    catalog.report_missing_image,
     resize_waits.wait_to_shrink,
     replace_stuck.wait_to_replace,
     resize_waits.wait_to_grow,

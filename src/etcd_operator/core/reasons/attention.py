@@ -197,6 +197,13 @@ VERSION_DIFFERS: Final = Reason(
     blocks=True,
 )
 
+IMAGE_NOT_IN_CATALOG: Final = Reason(
+    "ImageNotInCatalog",
+    "The ConfigMap that spec.imageCatalogRef names has no usable image for spec.version.",
+    "Add the image for the version to the ConfigMap, as the message says.",
+    blocks=True,
+)
+
 # Take-over
 
 TAKE_OVER_REFUSED: Final = Reason(

@@ -39,6 +39,7 @@ from etcd_operator.core.storage.maintenance import is_about_to_defragment
 from etcd_operator.errors import EtcdError
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.cluster_warnings import ClusterWarnings
+from etcd_operator.runtime.engine.image_catalogs import ImageCatalogs
 from etcd_operator.runtime.engine.nodes import NodeLookup
 from etcd_operator.runtime.engine.service_exits import ServiceExits
 from etcd_operator.runtime.engine.source import SourceReader
@@ -98,6 +99,7 @@ class Gatherer:
         self._passwords = passwords
         self._connections = connections
         self._logins = Logins(passwords)
+        self._catalogs = ImageCatalogs(api, clock)
 
     async def gather(self, cluster: EtcdCluster) -> Snapshot:
         """Return everything that is known about a cluster at this moment."""
@@ -152,6 +154,7 @@ class Gatherer:
             backups=self._backups_of(cluster),
             operator_namespace=self._own_namespace,
             cert_manager=self._caches.children["Certificate"].served,
+            image_catalog=None if cluster.deleting else await self._catalogs.look(cluster),
         )
 
     async def _look_at_credentials(

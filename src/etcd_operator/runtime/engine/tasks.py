@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import structlog
 
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupStatus, TaskPhase
+from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreStatus
 from etcd_operator.core.lifecycle.serving_operator import is_served_by_another
 from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.core.model.naming import FINALIZER
+from etcd_operator.core.model.template import read_image
 from etcd_operator.core.tasks.actions import TaskAction
 from etcd_operator.core.tasks.backup import backup_planner
 from etcd_operator.core.tasks.backup.outcome import BackupView
@@ -28,6 +30,7 @@ from etcd_operator.runtime.engine.action_report import ActionReporter
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.controller import Requeue
 from etcd_operator.runtime.engine.handlers.tasks import TaskActionHandlers
+from etcd_operator.runtime.engine.image_catalogs import ImageCatalogs
 from etcd_operator.runtime.engine.status_writer import StatusWriter
 from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.engine.warnings import WarningReader
@@ -74,6 +77,7 @@ class _Passes:
         self._own_namespace = own_namespace
         self._performer = TaskActionHandlers(api, caches, tasks)
         self._reader = WarningReader(api, clock)
+        self._catalogs = ImageCatalogs(api, clock)
 
     async def _carry_out(
         self, cache: Cache[Any], item: Any, decision: TaskDecision[Any]
@@ -199,7 +203,7 @@ class BackupReconciler(_Passes):
         pods = self._tasks.pods_of(self.kind.name, namespace, name)
         return BackupView(
             backup=backup,
-            cluster=self._caches.clusters.get(*backup.cluster_key),
+            cluster=await self._find_cluster(*backup.cluster_key),
             tasks=tasks,
             pods=pods,
             now=self._clock.now(),
@@ -207,6 +211,12 @@ class BackupReconciler(_Passes):
             image=self._image,
             warnings=await self._read_warnings(namespace, backup.uid, tasks, pods),
         )
+
+    async def _find_cluster(self, namespace: str, name: str) -> EtcdCluster | None:
+        cluster = self._caches.clusters.get(namespace, name)
+        live = self._caches.children["StatefulSet"].get(namespace, name)
+        running = read_image(live.body if live else {})
+        return await self._catalogs.with_image(cluster, running)
 
 
 class RestoreReconciler(_Passes):
@@ -239,6 +249,7 @@ class RestoreReconciler(_Passes):
         backup_name = spec.backup_name if spec else ""
         backup_namespace = (spec.backup_namespace if spec else "") or namespace
         target_name = spec.cluster_name if spec else ""
+        target = self._caches.clusters.get(namespace, target_name)
         backup = self._tasks.backups.get(backup_namespace, backup_name)
         tasks = self._tasks.tasks_of(self.kind.name, namespace, name)
         pods = self._tasks.pods_of(self.kind.name, namespace, name)
@@ -246,7 +257,7 @@ class RestoreReconciler(_Passes):
             restore=restore,
             backup=backup,
             original=self._caches.clusters.get(*backup.cluster_key) if backup else None,
-            target=self._caches.clusters.get(namespace, target_name),
+            target=await self._catalogs.with_image(target),
             claims=tuple(self._caches.claims.in_cluster(namespace, target_name)),
             tasks=tasks,
             pods=pods,
