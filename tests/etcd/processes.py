@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from etcd_operator.api.cluster import EtcdClusterSpec, EtcdConfig
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.etcd_config import EtcdConfig
 from etcd_operator.core.bootstrap.gate import Gate, Layout
 from etcd_operator.core.model.members import MemberList, MemberStatus
 from etcd_operator.core.model.naming import CLIENT_PORT, Naming

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from etcd_operator.api.cluster import EtcdConfig
+from etcd_operator.api.etcd_config import EtcdConfig
 from etcd_operator.core.model.members import NO_SPACE
 from etcd_operator.errors import EtcdRefused, Refusal
 from tests.etcd.processes import Site, formed

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.disk import RetentionPolicy, Storage
+from etcd_operator.api.etcd_config import EtcdConfig
 from etcd_operator.api.maintenance import QuorumLoss, Recovery
 from etcd_operator.api.quantity import Quantity
 from etcd_operator.api.resources import Resources
@@ -78,6 +79,12 @@ def resizing(
     )
     changes = {"in_place_resize": True, "resources": resources}
     return tuple(spec.model_copy(update=changes) for spec in specs)
+
+
+def following(specs: tuple[EtcdClusterSpec, ...]) -> tuple[EtcdClusterSpec, ...]:
+    """The same specs, with a quota that follows the disks."""
+    config = EtcdConfig(quota="FollowsDisk")
+    return tuple(spec.model_copy(update={"etcd_config": config}) for spec in specs)
 
 
 def is_broken(spec: EtcdClusterSpec) -> bool:

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from etcd_operator.api.bootstrap import Bootstrap, JoinExisting
 from etcd_operator.api.disk import Storage
+from etcd_operator.api.etcd_config import EtcdConfig
 from etcd_operator.api.image import Image
 from etcd_operator.api.image_catalog import ImageCatalogRef
 from etcd_operator.api.maintenance import Maintenance, Precautions, Recovery
@@ -51,52 +52,6 @@ class Phase(StrEnum):
     DELETING = "Deleting"
     STOPPED = "Stopped"
     RESTORING = "Restoring"
-
-
-class EtcdConfig(Model):
-    """Settings of etcd itself; anything left out has etcd's own default."""
-
-    quota_backend_bytes: int | None = Field(
-        None, ge=0, description="Largest database size in bytes before writes are refused."
-    )
-    auto_compaction_mode: Literal["periodic", "revision"] | None = Field(
-        None,
-        description="Whether history is compacted by age, the default, or by number.",
-    )
-    auto_compaction_retention: str | None = Field(
-        None, max_length=32, description="How much history compaction keeps, e.g. 1h or 1000."
-    )
-    snapshot_count: int | None = Field(
-        None, ge=1, description="Committed transactions between two snapshots to disk."
-    )
-    heartbeat_interval: int | None = Field(
-        None, ge=1, description="Milliseconds between heartbeats of the leader."
-    )
-    election_timeout: int | None = Field(
-        None, ge=1, le=50000, description="Milliseconds without heartbeat before an election."
-    )
-    # Members add half a mebibyte to it: beyond 64 bits no request of any size would fit.
-    max_request_bytes: int | None = Field(
-        None, ge=1, le=2**31 - 1, description="Largest client request in bytes."
-    )
-    log_level: Literal["debug", "info", "warn", "error", "panic", "fatal"] | None = Field(
-        None, description="Log level of etcd."
-    )
-    enable_grpc_gateway: bool | None = Field(
-        None,
-        alias="enableGRPCGateway",
-        description=(
-            "Whether etcd's JSON gateway (/v3/kv/range, …) is on, which APISIX, Patroni and "
-            "OpenStack use. If unset, it is off with TLS for clients, and on without."
-        ),
-    )
-    extra_args: Mapping[str, str] | None = Field(
-        None,
-        description=(
-            "Other options of etcd, by the name of the flag without dashes, e.g. max-txn-ops. "
-            "Options that the operator sets itself are refused."
-        ),
-    )
 
 
 class EtcdClusterSpec(Model):

@@ -14,6 +14,7 @@ from typing import Final
 
 from etcd_operator.api.bootstrap import check_joining
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES, EtcdCluster, EtcdClusterSpec
+from etcd_operator.api.etcd_config import SMALLEST_FOLLOWED
 from etcd_operator.api.etcd_settings import check_retention, check_settings
 from etcd_operator.api.image import IMAGE_REMEDY, Image
 from etcd_operator.api.image_catalog import check_catalog_ref
@@ -99,6 +100,7 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
         yield from (Problem(*flaw) for flaw in flaws)
     yield from _check_maintenance(spec)
     yield from _check_etcd(spec)
+    yield from _check_quota(spec)
     if spec.security and spec.security.tls and spec.security.tls.enabled:
         yield from (Problem(*flaw) for flaw in check_tls(spec.security.tls))
     if spec.security:
@@ -129,6 +131,19 @@ def _check_etcd(spec: EtcdClusterSpec) -> Iterator[Problem]:
     if config and config.extra_args:
         flaws = check_settings(config.extra_args, spec.minor[1])
         yield from (Problem(*flaw) for flaw in flaws)
+
+
+def _check_quota(spec: EtcdClusterSpec) -> Iterator[Problem]:
+    config, disk = spec.etcd_config, spec.storage.requested
+    if config is None or config.quota is None:
+        return
+    path = f"spec.etcdConfig.quota {config.quota}"
+    if config.quota_backend_bytes is not None:
+        remedy = f"{path} and quotaBackendBytes cannot both be given: remove one of them."
+        yield Problem("spec.etcdConfig.quota", remedy)
+    if disk < SMALLEST_FOLLOWED:
+        remedy = f"needs disks of {SMALLEST_FOLLOWED} or more: raise spec.storage.size of {disk}."
+        yield Problem("spec.etcdConfig.quota", f"{path} {remedy}")
 
 
 def _check_storage(spec: EtcdClusterSpec) -> Iterator[Problem]:

@@ -169,6 +169,22 @@ BAD: list[tuple[Json, str, str]] = [
         )
     ),
     (
+        {"etcdConfig": {"quota": "FollowsDisk", "quotaBackendBytes": 1}},
+        "spec.etcdConfig.quota",
+        (
+            "spec.etcdConfig.quota FollowsDisk and quotaBackendBytes cannot both be given: remove "
+            "one of them."
+        ),
+    ),
+    (
+        {"etcdConfig": {"quota": "FollowsDisk"}, "storage": {"size": "900Mi"}},
+        "spec.etcdConfig.quota",
+        (
+            "spec.etcdConfig.quota FollowsDisk needs disks of 1Gi or more: raise "
+            "spec.storage.size of 900Mi."
+        ),
+    ),
+    (
         {"imageCatalogRef": {"name": "Etcd images"}},
         "spec.imageCatalogRef.name",
         (

@@ -15,6 +15,7 @@ from etcd_operator.api.cel.rule import Said, build_rule
 from etcd_operator.api.cel.service import address_rules, service_rules
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
 from etcd_operator.api.duration import DURATION_FORM
+from etcd_operator.api.etcd_config import SMALLEST_FOLLOWED
 from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
 from etcd_operator.api.image import IMAGE_FORM, IMAGE_REMEDY, TAGGED_VERSION
 from etcd_operator.api.image_catalog import CONFIG_MAP_NAME
@@ -230,6 +231,13 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             ),
             path=".image",
         ),
+        build_rule(
+            "!has(self.etcdConfig) || !has(self.etcdConfig.quota) || !has(self.storage) || "
+            "!isQuantity(string(self.storage.size)) || "
+            f"quantity(string(self.storage.size)).compareTo(quantity('{SMALLEST_FOLLOWED}')) >= 0",
+            f"quota FollowsDisk needs disks of {SMALLEST_FOLLOWED} or more: raise storage.size",
+            path=".etcdConfig.quota",
+        ),
         *SPEC_RULES,
     ],
     "spec.image": [
@@ -299,6 +307,10 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         for field in ("beforeUpgrade", "beforeDeletion")
     },
     "spec.etcdConfig": [
+        build_rule(
+            "!has(self.quota) || !has(self.quotaBackendBytes)",
+            "quota and quotaBackendBytes cannot both be given: remove one of them",
+        ),
         build_rule(
             "(has(self.electionTimeout) ? self.electionTimeout : 1000) >= "
             "5 * (has(self.heartbeatInterval) ? self.heartbeatInterval : 100)",

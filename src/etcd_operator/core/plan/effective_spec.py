@@ -18,6 +18,7 @@ from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.snapshot import EffectiveSpec, Snapshot
 from etcd_operator.core.required_backup.requirement import find_version_to_keep
 from etcd_operator.core.rollout.versions import find_version_before
+from etcd_operator.core.storage.quota import with_quota
 
 
 def with_effective_spec(snapshot: Snapshot) -> Snapshot:
@@ -30,7 +31,7 @@ def find_effective_spec(snapshot: Snapshot) -> EffectiveSpec:
 
     A spec that cannot be carried out is held by nothing: it is refused in its own words.
     """
-    asked = _find_image(snapshot, snapshot.cluster.spec)
+    asked = with_quota(snapshot, _find_image(snapshot, snapshot.cluster.spec))
     if begun := snapshot.take_over:
         # The size, too: nobody joins or leaves but by the take-over.
         held = _at_version(snapshot, asked, begun.version).model_copy(update={"size": begun.size})

@@ -7,19 +7,14 @@ small.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.etcd_config import DEFAULT_QUOTA, LOG_AND_SNAPSHOTS
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.resources import find_resources
 from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.reasons.reason import Reason
-
-# etcd's own, where none is set. Source: DefaultQuotaBytes in etcd's server/storage/quota.go.
-DEFAULT_QUOTA: Final = 2 * 2**30
-# Beside the database: the write-ahead log has segments of 64 MiB, of which etcd keeps five, with
-# one that it writes and one that it has prepared; and snapshots.
-LOG_AND_SNAPSHOTS: Final = 512 * 2**20
 
 
 class SpecWarning(NamedTuple):
@@ -116,6 +111,9 @@ def _smallest_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> Fraction:
 def _name_quota(spec: EtcdClusterSpec) -> str:
     if spec.etcd_config and spec.etcd_config.quota_backend_bytes:
         given = spec.etcd_config.quota_backend_bytes
+        if spec.etcd_config.quota:
+            field = f"spec.etcdConfig.quota {spec.etcd_config.quota}"
+            return f"The quota of {_format(Fraction(given))} ({field})"
         return f"spec.etcdConfig.quotaBackendBytes of {_format(Fraction(given))}"
     return f"etcd's own quota of {_format(Fraction(DEFAULT_QUOTA))} (none is set)"
 

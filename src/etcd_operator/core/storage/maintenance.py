@@ -13,6 +13,7 @@ from datetime import datetime, time, timedelta
 from typing import Final
 
 from etcd_operator.api.cluster import Phase
+from etcd_operator.api.etcd_config import DEFAULT_QUOTA
 from etcd_operator.api.maintenance import Defragmentation, DefragmentationWindow
 from etcd_operator.core.actions import Action, Compact, Defragment, DisarmAlarm
 from etcd_operator.core.consistency.divergence import (
@@ -36,8 +37,6 @@ from etcd_operator.core.objects.metadata import fingerprint
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rollout.outdated import is_outdated
 
-# etcd's own where the spec says nothing (server/storage/quota.go).
-DEFAULT_QUOTA: Final = 2 * 2**30
 # The alarm comes back with the next write unless there is some room.
 ROOM: Final = 0.1
 
@@ -237,10 +236,9 @@ def _advise(snapshot: Snapshot) -> str:
         )
     if voters_not_serving(snapshot):
         return "Space is freed when every member answers."
-    return (
-        "Nothing that could be freed is left: delete keys, or raise "
-        "spec.etcdConfig.quotaBackendBytes."
-    )
+    config = snapshot.spec.etcd_config
+    field = "storage.size" if config and config.quota else "etcdConfig.quotaBackendBytes"
+    return f"Nothing that could be freed is left: delete keys, or raise spec.{field}."
 
 
 def _serves_without_alarms(snapshot: Snapshot) -> bool:
