@@ -138,10 +138,13 @@ def _read(kind: str, data: bytes) -> Json:
 class Connection:
     """One connection to one address; use it as a context.
 
-    With papers it is TLS, to a server that shows this name.
+    With papers it is TLS, to a server that shows this name. `token` is what etcd gave at a login.
     """
 
-    def __init__(self, address: str, name: str = "", papers: Papers | None = None) -> None:
+    def __init__(
+        self, address: str, name: str = "", papers: Papers | None = None, token: str = ""
+    ) -> None:
+        self._metadata = (("token", token),) if token else None
         if papers is None:
             self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
             return
@@ -162,7 +165,8 @@ class Connection:
         """Send a request of the service KV; raises NothingSent or NoAnswer."""
         call = self._channel.unary_unary(f"/{PACKAGE}.KV/{method}")
         try:
-            answer = await call(_write(f"{method}Request", body), timeout=seconds)
+            sent = _write(f"{method}Request", body)
+            answer = await call(sent, timeout=seconds, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             said = error.details() or ""
             if error.code() is grpc.StatusCode.UNAVAILABLE and "failed to connect" in said:
@@ -172,7 +176,7 @@ class Connection:
 
     async def watch(self, order: Json, silence: float) -> AsyncIterator[Json]:
         """Yield answers until the stream ends or says nothing for so many seconds (NoAnswer)."""
-        call = self._channel.stream_stream(f"/{PACKAGE}.Watch/Watch")()
+        call = self._channel.stream_stream(f"/{PACKAGE}.Watch/Watch")(metadata=self._metadata)
         try:
             await call.write(_write("WatchRequest", {"create_request": order}))
             while True:

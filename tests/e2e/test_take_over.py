@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import pytest
 
@@ -14,6 +14,7 @@ from etcd_operator.json_types import Json
 from tests.chaos.history import History, judge, prune
 from tests.chaos.linearizability import check
 from tests.chaos.load import Load
+from tests.e2e import bitnami_etcd
 from tests.e2e.conftest import REPORT
 from tests.e2e.foreign_etcd import CLIENTS, VERSION, ForeignEtcd, SharedDoor
 from tests.e2e.harness import Cluster, wait_until
@@ -24,14 +25,21 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 LONGEST_GAP = 10.0
 
 
-def join(cluster: Cluster, take_over: str = "Automatic", version: str = VERSION) -> None:
+def join(
+    cluster: Cluster,
+    take_over: str = "Automatic",
+    version: str = VERSION,
+    spec: Json | None = None,
+    pod: Json | None = None,
+) -> None:
     """Create an EtcdCluster that takes over the StatefulSet `old`."""
     joined: Json = {"source": {"statefulSet": "old"}, "takeOver": take_over}
     cluster.create(
         size=3,
         version=version,
         bootstrap={"joinExisting": joined},
-        podTemplate={"labels": CLIENTS},
+        podTemplate={"labels": CLIENTS, **(pod or {})},
+        **(spec or {}),
     )
 
 
@@ -42,18 +50,43 @@ def keep(namespace: str, history: History) -> None:
     (REPORT / f"{namespace}.history.json").write_text(json.dumps(told))
 
 
-@pytest.mark.parametrize(("size", "version"), [(1, VERSION), (3, "v3.6.16")])
+@dataclass(frozen=True)
+class Shape:
+    """How people run etcd today, and what the EtcdCluster says of it beside `bootstrap`."""
+
+    etcd: type[ForeignEtcd]
+    cluster: type[Cluster]
+    door: type[SharedDoor]
+    spec: Json
+    pod: Json
+
+
+BY_HAND = Shape(ForeignEtcd, Cluster, SharedDoor, {}, {})
+BITNAMI = Shape(
+    bitnami_etcd.BitnamiEtcd,
+    bitnami_etcd.PasswordCluster,
+    bitnami_etcd.PasswordDoor,
+    bitnami_etcd.SPEC,
+    bitnami_etcd.POD,
+)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "version"),
+    [(BITNAMI, 1, VERSION), (BY_HAND, 3, "v3.6.16")],
+    ids=["bitnami-1", "by-hand-3"],
+)
 def test_a_cluster_is_taken_over_under_load(
-    target: Target, namespace: str, size: int, version: str
+    target: Target, namespace: str, shape: Shape, size: int, version: str
 ) -> None:
-    old, cluster = ForeignEtcd(target, namespace, size, version), Cluster(target, namespace)
+    old, cluster = shape.etcd(target, namespace, size, version), shape.cluster(target, namespace)
     old.create()
     old.etcdctl("put", "before", "kept")
     before = old.look()
-    load = Load(SharedDoor(cluster), seed=size)
+    load = Load(shape.door(cluster), seed=size)
     load.start()
     try:
-        join(cluster, version=version)
+        join(cluster, version=version, spec=shape.spec, pod=shape.pod)
         cluster.wait_running(3, 240)
     finally:
         history = load.finish()

@@ -12,13 +12,15 @@ from typing import Final
 
 import pytest
 
+from etcd_operator.core.model.naming import CLIENT_PORT
 from etcd_operator.errors import TaskError
-from etcd_operator.jobs import download, snapshot, upload
+from etcd_operator.jobs import download, members, snapshot, upload
 from etcd_operator.jobs.download import fetch_backup
 from etcd_operator.jobs.io import files, open_store, secrets
 from etcd_operator.jobs.snapshot import take_snapshot
 from etcd_operator.jobs.upload import store_backup
 from etcd_operator.json_types import Json
+from tests.etcd.passwords import PASSWORD, protect
 from tests.etcd.processes import Site, formed
 
 pytestmark = pytest.mark.etcd
@@ -86,6 +88,21 @@ async def test_a_backup_comes_back_and_etcd_takes_it(site: Site, spool: Path, ke
     told = json.loads(run(site, "snapshot", "status", str(fetched), "--write-out=json"))
     assert told["revision"] == result["revision"] == KEYS + 1
     run(site, "snapshot", "restore", str(fetched), f"--data-dir={spool / 'disk' / 'restoring'}")
+
+
+async def test_members_with_passwords_are_asked_as_root(
+    site: Site, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await protect(site)
+    task = {"endpoints": [f"http://{site.address(0)}:{CLIENT_PORT}"], "clusterId": ""}
+    monkeypatch.setattr(snapshot, "ADMISSION_SECONDS", 0.3)
+    monkeypatch.setattr(members, "LOGIN", str(spool / "login"))
+    with pytest.raises(TaskError, match="user name is empty"):
+        await take_snapshot(task)
+    (spool / "login").mkdir()
+    (spool / "login" / "password").write_text(PASSWORD)
+    await take_snapshot(task)
+    assert (spool / "spool" / "snapshot.db").exists()
 
 
 async def test_a_job_that_nobody_hears_yet_asks_again(

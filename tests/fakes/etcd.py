@@ -11,6 +11,7 @@ from etcd_operator.core.model.members import Member, MemberList, MemberStatus
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.etcd.session import Login
 from tests.builders.snapshots import NAMING, answer, member
 
 
@@ -33,6 +34,7 @@ class FakeMember:
     hash: int = 7
     compacted: int = 1
     runs: bool = True
+    token: str = ""
     hash_error: Exception | None = None
     asked: list[str] = field(default_factory=list)
     closed: int = 0
@@ -44,6 +46,10 @@ class FakeMember:
             raise self.refuses
         self._insist_that_it_runs()
         return self.says or await self._hang(timeout)
+
+    async def find_token(self) -> str:
+        """What it gives to who logs in."""
+        return self.token
 
     async def member_list(self, *, linearizable: bool, timeout: float) -> MemberList:
         """The members; confirmed by a quorum, or as this one knows them."""
@@ -128,6 +134,7 @@ class FakeEtcd:
         self.members: dict[str, FakeMember] = {}
         self.discarded: list[str] = []
         self.tls: dict[str, PeerTls | None] = {}
+        self.logins: dict[str, Login | None] = {}
         for ordinal in range(size):
             self.add(ordinal, answer(ordinal).status).compacted = compacted
 
@@ -155,6 +162,10 @@ class FakeEtcd:
     def set_tls(self, address: str, tls: PeerTls | None) -> None:
         """As the pool."""
         self.tls[address] = tls
+
+    def set_login(self, address: str, login: Login | None) -> None:
+        """As the pool."""
+        self.logins[address] = login
 
     async def discard(self, address: str) -> None:
         """As the pool."""

@@ -34,6 +34,20 @@ TAKE_OVER: Final = (
         "False",
     ),
     Mutant(
+        "joins members whose tokens new ones refuse",
+        "core/takeover/inspection.py",
+        "_must_give_the_same_tokens",
+        "theirs - {ours}",
+        "False",
+    ),
+    Mutant(
+        "takes any token for a signed one",
+        "core/auth/tokens.py",
+        "read_token_kind",
+        "token.count('.') == 2",
+        "True",
+    ),
+    Mutant(
         "writes any URL into a joiner's file",
         "core/takeover/inspection.py",
         "_check_member",

@@ -74,7 +74,7 @@ def check_joining(cluster: EtcdCluster) -> Iterator[tuple[str, str]]:
     security = spec.security
     if security and (spec.client_tls or spec.peer_tls):
         yield "spec.security.tls", f"spec.security.tls {NO_TLS}."
-    if security and security.auth is not None:
+    if security and security.auth is not None and not security.auth.root_password_secret:
         yield "spec.security.auth", f"spec.security.auth {NO_AUTH}."
     if spec.network_rules is not None:
         yield "spec.security.networkPolicy", f"spec.security.networkPolicy {NO_POLICY}."
@@ -91,8 +91,8 @@ NO_TLS: Final = (
     "can be joined. Restore a snapshot into a new cluster instead"
 )
 NO_AUTH: Final = (
-    "cannot be used together with bootstrap.joinExisting yet: disable authentication in the "
-    "running cluster first, or restore a snapshot into a new cluster"
+    "changes users of the running cluster, and with bootstrap.joinExisting they are kept: use mode "
+    "Unmanaged, and name a Secret with the password of root in rootPasswordSecret"
 )
 NO_POLICY: Final = (
     "would keep the old members away from the new ones: enable it when the take-over is over, and "

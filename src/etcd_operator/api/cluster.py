@@ -162,6 +162,11 @@ class EtcdClusterSpec(Model):
         return self.security.auth if self.security else None
 
     @property
+    def root_password_secret(self) -> str:
+        """The Secret with the password that the operator logs in with; empty if it does not."""
+        return (self.auth.root_password_secret or "") if self.auth and not self.client_tls else ""
+
+    @property
     def users(self) -> tuple[User, ...]:
         """The users that are listed."""
         return self.auth.users if self.auth else ()

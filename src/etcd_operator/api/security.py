@@ -192,6 +192,17 @@ class Auth(Model):
         ),
     )
     enabled: bool = Field(True, description="Whether etcd's authentication is on.")
+    root_password_secret: str | None = Field(
+        None,
+        min_length=1,
+        max_length=253,
+        pattern=f"^{_LABEL}([.]{_LABEL})*$",
+        description=(
+            "Secret of the type kubernetes.io/basic-auth with the password of etcd's user root, as "
+            "which the operator logs in where TLS for clients is off. For a cluster that was taken "
+            "over with its users; mode must be Unmanaged."
+        ),
+    )
     roles: tuple[Role, ...] = Field((), max_length=64, description="Roles, except root.")
     users: tuple[User, ...] = Field((), max_length=64, description="Users, except root.")
 
@@ -203,8 +214,8 @@ class Security(Model):
     auth: Auth | None = Field(
         None,
         description=(
-            "Users and roles of etcd; needs TLS for clients. It cannot be removed again: see "
-            "enabled."
+            "Users and roles of etcd; needs TLS for clients, or rootPasswordSecret. It cannot be "
+            "removed again: see enabled."
         ),
     )
     network_policy: NetworkRules | None = Field(
@@ -255,8 +266,8 @@ def check_auth(security: Security) -> Iterator[tuple[str, str]]:
     if auth is None:
         return
     path = "spec.security.auth"
-    if tls is None or not tls.enabled or not tls.client_tls_enabled:
-        yield path, f"{path} needs to know users by their certificates: add spec.security.tls."
+    has_tls = bool(tls and tls.enabled and tls.client_tls_enabled)
+    yield from _check_login(auth, path, has_tls=has_tls)
     roles = [role.name for role in auth.roles]
     for role in _find_repeated([*roles, "root"]):
         yield f"{path}.roles", f"{path}.roles has {role} twice, or it is root: name each once."
@@ -273,6 +284,26 @@ def check_auth(security: Security) -> Iterator[tuple[str, str]]:
         for role in sorted({*user.roles} - {*roles, "root"}):
             said = f"{path}.users {user.name} has the role {role}, which {path}.roles does not have"
             yield f"{path}.users", f"{said}: add it there."
+
+
+def _check_login(auth: Auth, path: str, *, has_tls: bool) -> Iterator[tuple[str, str]]:
+    """How members know the operator: by its certificate, or in plain text by a password."""
+    secret = f"{path}.rootPasswordSecret"
+    if has_tls and auth.root_password_secret:
+        yield secret, f"{secret} {NO_LOGIN}."
+    if not has_tls and not auth.root_password_secret:
+        yield path, f"{path} needs to know users by their certificates: add spec.security.tls."
+    if not has_tls and auth.root_password_secret and auth.mode != "Unmanaged":
+        yield f"{path}.mode", f"{path}.mode {auth.mode} {ONLY_UNMANAGED}."
+
+
+NO_LOGIN: Final = (
+    "is for clusters without TLS for clients, and with it the operator is known by its "
+    "certificate: remove it"
+)
+ONLY_UNMANAGED: Final = (
+    "is not possible without TLS for clients, where users have no certificates: use Unmanaged"
+)
 
 
 def _find_repeated(names: list[str]) -> list[str]:

@@ -57,6 +57,7 @@ async def _take(task: Json, clients: dict[str, EtcdMemberClient]) -> Json:
     least, members = await _read_linearizable(clients, int(task["clusterId"] or "0", 16))
     chosen = await _choose(clients, least)
     taken, begun = datetime.now(UTC), time.monotonic()
+    token = await clients[chosen.address].find_token()
     digest = SnapshotDigest()
     with writing(Path(SNAPSHOT)) as target:
 
@@ -65,7 +66,8 @@ async def _take(task: Json, clients: dict[str, EtcdMemberClient]) -> Json:
             target.write(piece)
 
         # Nothing else is to be done meanwhile, so this loop may be kept waiting.
-        use_behind(join_pieces(read_snapshot(chosen.address, timeout=STREAM_SECONDS), PIECE), use)
+        stream = read_snapshot(chosen.address, timeout=STREAM_SECONDS, token=token)
+        use_behind(join_pieces(stream, PIECE), use)
     if not digest.is_whole:
         raise TaskError(
             f"The snapshot of {chosen.address} came damaged: its hash is not the one etcd appended."

@@ -14,6 +14,7 @@ from tests.builders.snapshots import raw_cluster
 
 JOINED: Json = {"bootstrap": {"joinExisting": {"source": {"statefulSet": "old"}}}}
 ITSELF: Json = {"bootstrap": {"joinExisting": {"source": {"statefulSet": "db"}}}}
+LOGIN: Json = {"mode": "Unmanaged", "rootPasswordSecret": "old-root"}
 USERS: Json = {"enabled": True, "users": [{"name": "a"}]}
 
 
@@ -26,7 +27,7 @@ USERS: Json = {"enabled": True, "users": [{"name": "a"}]}
         (
             {**JOINED, "security": {"tls": {}, "auth": USERS}},
             "spec.security.auth",
-            "disable authentication in the running cluster first",
+            "name a Secret with the password of root in rootPasswordSecret",
         ),
         (
             {**JOINED, "security": {"networkPolicy": {"enabled": True}}},
@@ -50,10 +51,24 @@ def test_what_is_not_possible_yet_is_said(spec: Json, field: str, words: str) ->
         {**JOINED, "size": 5},
         {**JOINED, "security": {"tls": {"enabled": False}}},
         {"bootstrap": {}},
+        {**JOINED, "security": {"auth": LOGIN}},
     ],
 )
 def test_what_is_possible_is_accepted(spec: Json) -> None:
     assert find_problems(parse_cluster(raw_cluster({"size": 3, **spec}))) == ()
+
+
+@pytest.mark.parametrize(
+    ("security", "field", "words"),
+    [
+        ({"auth": {**LOGIN, "mode": "Additive"}}, "spec.security.auth.mode", "use Unmanaged"),
+        ({"auth": LOGIN, "tls": {}}, "spec.security.auth.rootPasswordSecret", "remove it"),
+        ({"auth": {"mode": "Unmanaged"}}, "spec.security.auth", "add spec.security.tls"),
+    ],
+)
+def test_a_password_of_root_is_for_plain_text(security: Json, field: str, words: str) -> None:
+    problems = find_problems(parse_cluster(raw_cluster({"size": 3, "security": security})))
+    assert words in {problem.field: problem.sentence for problem in problems}[field]
 
 
 def test_a_source_without_a_name_is_no_source() -> None:
@@ -63,5 +78,10 @@ def test_a_source_without_a_name_is_no_source() -> None:
 
 def test_the_api_server_says_the_same() -> None:
     said = " ".join(rule["message"] for rule in (*OBJECT_RULES, *SPEC_RULES))
-    for words in ("use 3 or more", "own StatefulSet", "only clusters that speak", "disable auth"):
+    for words in (
+        "use 3 or more",
+        "own StatefulSet",
+        "only clusters that speak",
+        "changes users of the running",
+    ):
         assert words in said

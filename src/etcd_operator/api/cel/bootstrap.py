@@ -62,7 +62,8 @@ SPEC_RULES: Final[tuple[Json, ...]] = (
     ),
     build_rule(f"!({_JOINS}) || !({_TLS})", f"security.tls {NO_TLS}", path=".security"),
     build_rule(
-        f"!({_JOINS}) || !has(self.security) || !has(self.security.auth)",
+        f"!({_JOINS}) || !has(self.security) || !has(self.security.auth) || "
+        "has(self.security.auth.rootPasswordSecret)",
         f"security.auth {NO_AUTH}",
         path=".security",
     ),

@@ -21,6 +21,7 @@ from etcd_operator.api.image import IMAGE_FORM, IMAGE_REMEDY, TAGGED_VERSION
 from etcd_operator.api.image_catalog import CONFIG_MAP_NAME
 from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.release import SAFE_FOR_36, STEPS_DOWN, Version
+from etcd_operator.api.security import NO_LOGIN, ONLY_UNMANAGED
 from etcd_operator.api.validation import (
     NAME_FORM,
     NAME_LENGTH,
@@ -32,6 +33,7 @@ from etcd_operator.json_types import Json
 
 _FORMED: Final = "has(self.status) && has(self.status.clusterID) && self.status.clusterID != ''"
 _SIZE_HINT: Final = "use 1, 3, 5, 7 or 9 members, or 0 to stop the cluster"
+_CLIENT_TLS: Final = "has(self.tls) && self.tls.enabled && self.tls.clientTLSEnabled"
 _STORAGE: Final = "has(self.spec.storage) && has(oldSelf.spec.storage)"
 _VERSION: Final = "^v?3[.][0-9]{1,3}[.][0-9]{1,3}$"
 _DURATION: Final = f"^{DURATION_FORM}$"
@@ -176,8 +178,17 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
     ],
     "spec.security": [
         build_rule(
-            "!has(self.auth) || (has(self.tls) && self.tls.enabled && self.tls.clientTLSEnabled)",
+            f"!has(self.auth) || ({_CLIENT_TLS}) || has(self.auth.rootPasswordSecret)",
             "auth authenticates users by their client certificates: enable tls",
+        ),
+        build_rule(
+            f"!has(self.auth) || !({_CLIENT_TLS}) || !has(self.auth.rootPasswordSecret)",
+            f"auth.rootPasswordSecret {NO_LOGIN}",
+        ),
+        build_rule(
+            f"!has(self.auth) || ({_CLIENT_TLS}) || self.auth.mode == 'Unmanaged' || "
+            "!has(self.auth.rootPasswordSecret)",
+            f"auth.mode {ONLY_UNMANAGED}",
         ),
         build_rule(
             "!has(self.auth) || self.auth.mode != 'Unmanaged' || !has(self.auth.users) || "

@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from etcd_operator.core.auth.tokens import TokenKind
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberStatus
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePod:
-    """One Pod of the StatefulSet; `probe` is None if its member was not asked."""
+    """One Pod of the StatefulSet; `probe` is None if its member was not asked.
+
+    `tokens` is the kind that its member gives to who logs in; None if nobody did.
+    """
 
     name: str
     ordinal: int
@@ -22,6 +26,7 @@ class SourcePod:
     address: str = ""
     deleting: bool = False
     probe: Probe | None = None
+    tokens: TokenKind | None = None
 
     @property
     def status(self) -> MemberStatus | None:

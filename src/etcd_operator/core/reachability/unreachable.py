@@ -66,8 +66,9 @@ def _explain_silence(snapshot: Snapshot, silent: list[Pod], words: str) -> str:
 def explain_user(words: str) -> str:
     """The sentence for etcd's refusal of whoever is not a user, or one without the right."""
     return (
-        f"etcd wants a user of the operator: {words[:300]}. Authentication was enabled by hand, or "
-        "the user root lacks the role root. Members serve, and their Pods are healed, but none is "
-        "added, removed or upgraded. Disable it with `etcdctl auth disable`; to have users, "
-        "encrypt client connections and set spec.security.auth."
+        f"etcd wants a user of the operator: {words[:300]}. Authentication was enabled by hand, "
+        "the user root lacks the role root, or the Secret of spec.security.auth.rootPasswordSecret "
+        "has another password. Members serve, and their Pods are healed, but none is added, "
+        "removed or upgraded. Correct that Secret, or disable authentication with `etcdctl auth "
+        "disable`; to have users, encrypt client connections and set spec.security.auth."
     )

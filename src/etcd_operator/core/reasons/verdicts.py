@@ -118,8 +118,9 @@ QUOTA_EXCEEDS_MEMORY: Final = Reason(
 
 PASSWORD_UNUSABLE: Final = Reason(
     "PasswordUnusable",
-    "The Secret with the password of a user cannot be used, so the password stays as it was.",
-    "Correct the Secret, or delete it: it is created again with a random password.",
+    "The Secret with a password cannot be used. A user keeps the password that it had; with the "
+    "one of rootPasswordSecret the operator cannot log in.",
+    "Correct the Secret. One of a user can be deleted: it is created again with a random password.",
 )
 
 CONNECTION_NAME_TAKEN: Final = Reason(

@@ -45,7 +45,19 @@ def _find_unusable_password(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWa
                 f"Secret {secret.name}, the passwordSecret of user {user.name}, cannot be used: "
                 f"{secret.problem}. Correct it, or delete it to have a random password.",
             )
-    return None
+    return _find_unusable_login(snapshot, spec.root_password_secret)
+
+
+def _find_unusable_login(snapshot: Snapshot, name: str) -> SpecWarning | None:
+    secret = snapshot.passwords.get(name)
+    if not name or (secret and not secret.problem):
+        return None
+    why = f"cannot be used: {secret.problem}" if secret else "does not exist"
+    return SpecWarning(
+        verdicts.PASSWORD_UNUSABLE,
+        f"Secret {name} of spec.security.auth.rootPasswordSecret {why}. The operator logs in with "
+        "the password in it: correct it.",
+    )
 
 
 def _find_foreign_connection(snapshot: Snapshot) -> SpecWarning | None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, JOIN
 from etcd_operator.api.release import Release, Version
+from etcd_operator.core.auth.tokens import TOKEN_SETTING, TokenKind, read_setting_kind
 from etcd_operator.core.model.members import Member, MemberStatus, format_id
 from etcd_operator.core.model.ownership import NAMED, show_urls
 from etcd_operator.core.model.snapshot import Snapshot
@@ -21,6 +22,7 @@ from etcd_operator.core.takeover.record import MOST_SOURCES
 # Before it the promotion of a learner is not in the older of two stores, and spreads by snapshots
 # (etcd's CHANGELOG-3.5).
 SAFE_TO_JOIN: Final[Release] = (3, 5, 24)
+_LOGIN_FIELD: Final = "spec.security.auth.rootPasswordSecret"
 # What is written into a joiner's list of members.
 _PEER_URL: Final = re.compile(r"http://[A-Za-z0-9._-]{1,253}:[0-9]{1,5}")
 
@@ -64,7 +66,7 @@ def _must_be_small(_: Snapshot, source: Source) -> Iterator[str]:
         )
 
 
-def _must_run(_: Snapshot, source: Source) -> Iterator[str]:
+def _must_run(snapshot: Snapshot, source: Source) -> Iterator[str]:
     for ordinal in range(source.start, source.start + source.replicas):
         pod = source.pod(ordinal)
         if pod is None or pod.deleting:
@@ -72,13 +74,51 @@ def _must_run(_: Snapshot, source: Source) -> Iterator[str]:
         elif pod.status is None:
             said = pod.probe.error if pod.probe else "it has no address"
             if pod.probe and pod.probe.asks_for_user:
-                yield f"{_wants_user(pod)}: `etcdctl auth disable`, or restore a snapshot instead"
+                yield _wants_user(snapshot, pod)
             where = f"in plain text at port {source.port}"
             yield f"Pod {pod.name} does not answer {where}: {said[:300]}"
 
 
-def _wants_user(pod: SourcePod) -> str:
-    return f"Pod {pod.name} asks for a user, and clusters with authentication cannot be joined yet"
+def _wants_user(snapshot: Snapshot, pod: SourcePod) -> str:
+    said = pod.probe.error[:300] if pod.probe else ""
+    secret = snapshot.cluster.spec.root_password_secret
+    found = snapshot.passwords.get(secret)
+    if not secret:
+        return (
+            f"Pod {pod.name} asks for a user: put the password of etcd's user root into a Secret "
+            "of the type kubernetes.io/basic-auth, name it in spec.security.auth."
+            "rootPasswordSecret, and set spec.security.auth.mode to Unmanaged"
+        )
+    if found is None or found.problem:
+        why = found.problem if found else "it does not exist"
+        return f"Secret {secret} of {_LOGIN_FIELD} cannot be used: {why}. Correct it"
+    return (
+        f"Pod {pod.name} does not accept the password of root in Secret {secret} of "
+        f"{_LOGIN_FIELD}: {said}. Correct it, and look whether root has the role root"
+    )
+
+
+def _must_give_the_same_tokens(snapshot: Snapshot, source: Source) -> Iterator[str]:
+    """A client that reconnects shows the token that another member gave."""
+    config = snapshot.cluster.spec.etcd_config
+    ours = read_setting_kind(((config.extra_args if config else None) or {}).get(TOKEN_SETTING, ""))
+    theirs = {pod.tokens for pod in source.pods} - {None}
+    if len(theirs) > 1:
+        yield f"Pods of StatefulSet {source.name} give tokens of two kinds: make them alike"
+    elif theirs - {ours}:
+        yield f"Pods of StatefulSet {source.name} give {_REMEDIES[ours]}"
+
+
+_REMEDIES: Final[dict[TokenKind, str]] = {
+    "simple": (
+        "signed tokens, which new members would refuse: mount the same key by spec.podTemplate, "
+        "and set spec.etcdConfig.extraArgs.auth-token as there"
+    ),
+    "jwt": (
+        "tokens without a signature, which new members would refuse: remove auth-token from "
+        "spec.etcdConfig.extraArgs until the take-over is over"
+    ),
+}
 
 
 def _must_be_one_cluster(snapshot: Snapshot, source: Source) -> Iterator[str]:
@@ -101,7 +141,7 @@ def _must_be_listed(snapshot: Snapshot, source: Source) -> Iterator[str]:
     """Every member is one of the Pods, and has its vote: nobody else's is touched."""
     if not snapshot.quorum_confirmed:
         asks = next((pod for pod in source.pods if pod.probe and pod.probe.asks_for_user), None)
-        yield _wants_user(asks) if asks else "no quorum has confirmed its member list"
+        yield _wants_user(snapshot, asks) if asks else "no quorum has confirmed its member list"
         return
     if any(pod.status and pod.status.cluster_id != snapshot.live_cluster_id for pod in source.pods):
         yield f"the member list is of another cluster, {format_id(snapshot.live_cluster_id)}"
@@ -164,4 +204,5 @@ _CHECKS: Final[tuple[Callable[[Snapshot, Source], Iterator[str]], ...]] = (
     _must_be_one_cluster,
     _must_be_listed,
     _must_be_well,
+    _must_give_the_same_tokens,
 )

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Final
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.auth.diff import find_listed, find_passwords
@@ -53,6 +55,7 @@ from etcd_operator.runtime.etcd.member_answers import (
     add_raft_progress,
 )
 from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
+from etcd_operator.runtime.etcd.session import Login
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
@@ -62,6 +65,10 @@ from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.peer_certificate import find_signer
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import Clock
+from etcd_operator.runtime.process.latest import Latest
+
+# Clusters whose members let the operator in by a password.
+MOST_LOGINS: Final = 10_000
 
 
 class Gatherer:
@@ -100,6 +107,7 @@ class Gatherer:
         self._connections = connections
         self._logins = Logins(passwords)
         self._catalogs = ImageCatalogs(api, clock)
+        self._operator_logins: Latest[str, Login] = Latest(MOST_LOGINS)
 
     async def gather(self, cluster: EtcdCluster) -> Snapshot:
         """Return everything that is known about a cluster at this moment."""
@@ -111,7 +119,8 @@ class Gatherer:
         pods, probes = snapshot.pods, dict(snapshot.probes)
         membership = await self._members.list_members(pods, probes, snapshot.recorded_cluster_id)
         snapshot = snapshot.evolve(membership=membership, probes=probes)
-        snapshot = await self._source.add_source(snapshot)
+        login = self._find_login(naming, cluster, snapshot.passwords)
+        snapshot = await self._source.add_source(snapshot, login)
         if must_compare(snapshot):
             snapshot = snapshot.evolve(probes=await add_raft_progress(pods, probes))
         compared = self._comparer.look(snapshot)
@@ -139,6 +148,10 @@ class Gatherer:
         children = self._find_children(naming)
         naming = with_addresses(naming, cluster.spec, children)
         credentials = await self._look_at_credentials(cluster, naming, pods, children)
+        passwords = await self._look_at_passwords(cluster, naming)
+        login = self._find_login(naming, cluster, passwords)
+        for pod in pods:
+            self._etcd.set_login(address_of(pod), login)
         probes = await self._members.probe(pods)
         return Snapshot(
             cluster=cluster,
@@ -148,7 +161,7 @@ class Gatherer:
             pods=pods,
             probes=probes,
             credentials=credentials,
-            passwords=await self._look_at_passwords(cluster, naming),
+            passwords=passwords,
             connections=await self._look_at_connections(cluster, naming),
             gate_trust=_read_gate_trust(self._caches.children["ConfigMap"], naming),
             backups=self._backups_of(cluster),
@@ -182,9 +195,27 @@ class Gatherer:
     async def _look_at_passwords(
         self, cluster: EtcdCluster, naming: Naming
     ) -> Mapping[str, PasswordSecret]:
+        """The Secrets with passwords of users, and at a deletion that of the operator's."""
         users = () if cluster.deleting else cluster.spec.users
-        names = [user.password_secret for user in users if user.password_secret]
+        names = {user.password_secret for user in users if user.password_secret}
+        names |= {cluster.spec.root_password_secret} - {""}
         return await self._passwords.look(naming, names) if names else {}
+
+    def _find_login(
+        self, naming: Naming, cluster: EtcdCluster, passwords: Mapping[str, PasswordSecret]
+    ) -> Login | None:
+        """As which user the members are asked, where they do not know the operator otherwise.
+
+        It is the same one in each pass, with its token, as long as the Secret is the same.
+        """
+        secret = passwords.get(cluster.spec.root_password_secret)
+        if secret is None or secret.problem:
+            return None
+        known = self._operator_logins.get(naming.uid)
+        if known is None or known.version != secret:
+            known = Login("root", secret, partial(self._passwords.reveal, naming, secret))
+        self._operator_logins[naming.uid] = known
+        return known
 
     async def _look_at_connections(
         self, cluster: EtcdCluster, naming: Naming

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
+from etcd_operator.core.auth.tokens import read_token_kind
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberList
 from etcd_operator.core.model.naming import join_port
@@ -22,6 +23,7 @@ from etcd_operator.errors import EtcdError, EtcdRefused, NotFound, Refusal
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.member_answers import PROBE_SECONDS
 from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.etcd.session import Login
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 
@@ -36,8 +38,11 @@ class SourceReader:
         self._api = api
         self._etcd = etcd
 
-    async def add_source(self, snapshot: Snapshot) -> Snapshot:
-        """Return the snapshot with the StatefulSet, and with the member list if it has none."""
+    async def add_source(self, snapshot: Snapshot, login: Login | None) -> Snapshot:
+        """Return the snapshot with the StatefulSet, and with the member list if it has none.
+
+        `login` is the user of the old members as which they are asked, if as any.
+        """
         joins = snapshot.cluster.spec.joins
         if joins is None or not _is_looked_at(snapshot):
             return snapshot
@@ -52,7 +57,7 @@ class SourceReader:
             if source.consent != snapshot.cluster.name and snapshot.take_over is None:
                 return snapshot.evolve(source=source)
             pods = await self._find_pods(live, snapshot.naming.namespace)
-        answers = await asyncio.gather(*(self._ask(pod, port) for pod in pods))
+        answers = await asyncio.gather(*(self._ask(pod, port, login) for pod in pods))
         snapshot = snapshot.evolve(source=replace(source, pods=tuple(answers)))
         if snapshot.quorum_confirmed:
             return snapshot
@@ -76,14 +81,17 @@ class SourceReader:
                 found = await self._api.get(kube.PODS, snapshot.naming.namespace, name)
                 yield _read_pod(found, ordinal)
 
-    async def _ask(self, pod: SourcePod, port: int) -> SourcePod:
+    async def _ask(self, pod: SourcePod, port: int, login: Login | None) -> SourcePod:
         if not pod.address:
             return pod
         address = join_port(pod.address, port)
         self._etcd.set_tls(address, None)
+        self._etcd.set_login(address, login)
         client = await self._etcd.client(address)
         try:
-            return replace(pod, probe=Probe(await client.status(timeout=PROBE_SECONDS)))
+            pod = replace(pod, probe=Probe(await client.status(timeout=PROBE_SECONDS)))
+            token = await client.find_token()
+            return replace(pod, tokens=read_token_kind(token) if token else None)
         except EtcdRefused as error:
             return replace(pod, probe=Probe(None, str(error), asks_for_user=_asks_for_user(error)))
         except EtcdError as error:

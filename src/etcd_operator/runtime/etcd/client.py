@@ -15,10 +15,17 @@ import grpc.experimental
 from etcd_operator.core.model.members import Member, MemberList, MemberStatus
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable, Refusal
 from etcd_operator.runtime.etcd.answers import read_member, read_member_list, read_status
-from etcd_operator.runtime.etcd.channel import CHANNEL_OPTIONS, EtcdChannel, PeerTls, secure
+from etcd_operator.runtime.etcd.channel import (
+    CHANNEL_OPTIONS,
+    EtcdChannel,
+    PeerTls,
+    secure,
+    write_metadata,
+)
 from etcd_operator.runtime.etcd.errors import translate_error
 from etcd_operator.runtime.etcd.rpc import auth_pb2 as auth_pb2
 from etcd_operator.runtime.etcd.rpc import etcd_pb2 as etcd_pb2
+from etcd_operator.runtime.etcd.session import Login, Session
 
 _ANSWERS: Final[dict[str, Any]] = {
     "Cluster/MemberList": etcd_pb2.MemberListResponse,
@@ -62,10 +69,14 @@ _ANSWERS: Final[dict[str, Any]] = {
 class EtcdMemberClient:
     """The client of one member. Timeouts are in seconds; every call raises EtcdError's kinds."""
 
-    def __init__(self, address: str, tls: PeerTls | None = None) -> None:
+    def __init__(
+        self, address: str, tls: PeerTls | None = None, login: Login | None = None
+    ) -> None:
         self.address = address
         self.introduction = tls
+        self.login = login
         self._channel = EtcdChannel(address, tls)
+        self._session = Session(self._channel, login)
 
     @property
     def is_open(self) -> bool:
@@ -79,6 +90,10 @@ class EtcdMemberClient:
     async def close(self) -> None:
         """Close the channel, also under calls."""
         await self._channel.close()
+
+    async def find_token(self) -> str:
+        """Return a token that it gave to the user of this client; empty if it gives none."""
+        return await self._session.find_token()
 
     async def status(self, *, timeout: float = 1.0) -> MemberStatus:
         """Ask the member about itself; it answers without a quorum."""
@@ -208,10 +223,12 @@ class EtcdMemberClient:
         return await self._call(method, request, timeout)
 
     async def _call(self, method: str, request: Any, timeout: float) -> Any:
-        return await self._channel.call(method, request, _ANSWERS[method], timeout)
+        return await self._session.call(method, request, _ANSWERS[method], timeout)
 
 
-def stream_snapshot(address: str, tls: PeerTls | None, *, timeout: float) -> Iterator[bytes]:
+def stream_snapshot(
+    address: str, tls: PeerTls | None, *, timeout: float, token: str = ""
+) -> Iterator[bytes]:
     """Yield a member's database, then 32 bytes: the SHA-256 of what came before. Blocks.
 
     The messages, of 32 KiB each, are read in the calling thread: an asynchronous channel would wake
@@ -231,7 +248,8 @@ def stream_snapshot(address: str, tls: PeerTls | None, *, timeout: float) -> Ite
             response_deserializer=etcd_pb2.SnapshotResponse.FromString,
         )
         try:
-            for answer in call(etcd_pb2.SnapshotRequest(), timeout=timeout):
+            metadata = write_metadata(token)
+            for answer in call(etcd_pb2.SnapshotRequest(), timeout=timeout, metadata=metadata):
                 yield answer.blob
         except grpc.RpcError as error:
             raise translate_error(error.code(), error.details() or "", address) from error

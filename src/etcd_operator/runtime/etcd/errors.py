@@ -36,6 +36,7 @@ _REFUSALS: Final = (
     ("permission denied", Refusal.AUTHENTICATION),
     ("authentication failed", Refusal.AUTHENTICATION),
     ("invalid auth token", Refusal.AUTHENTICATION),
+    ("revision of auth store is old", Refusal.AUTHENTICATION),
 )
 # Said after the request may have been proposed: nobody knows whether it will be carried out.
 _UNKNOWN_OUTCOME: Final = ("request timed out", "leader changed", "no leader", "server stopped")

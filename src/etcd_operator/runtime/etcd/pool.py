@@ -15,6 +15,7 @@ from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.naming import CLIENT_PORT, join_port
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.runtime.etcd.session import Login
 from etcd_operator.runtime.process.latest import Latest
 
 # Of more Pods than one operator can look after; those that are gone are forgotten in time.
@@ -44,6 +45,7 @@ class EtcdPool:
         self._idle_seconds = idle_seconds
         self._entries: OrderedDict[str, _Entry] = OrderedDict()  # the longest unused first
         self._tls: Latest[str, PeerTls] = Latest(MOST_INTRODUCTIONS)
+        self._logins: Latest[str, Login] = Latest(MOST_INTRODUCTIONS)
 
     def set_tls(self, address: str, tls: PeerTls | None) -> None:
         """Say how to speak with whoever is at an address from now on; None is plain text."""
@@ -52,16 +54,23 @@ class EtcdPool:
         else:
             self._tls[address] = tls
 
+    def set_login(self, address: str, login: Login | None) -> None:
+        """Say as which user to speak with whoever is at an address from now on, if as any."""
+        if login is None:
+            self._logins.pop(address, None)
+        else:
+            self._logins[address] = login
+
     async def client(self, address: str) -> EtcdMemberClient:
         """Return the client of a member; `address` is host:port."""
         now = asyncio.get_running_loop().time()
-        tls = self._tls.get(address)
+        tls, login = self._tls.get(address), self._logins.get(address)
         entry = self._entries.get(address)
-        if entry and entry.client.introduction != tls:
+        if entry and (entry.client.introduction, entry.client.login) != (tls, login):
             await self.discard(address)
             entry = None
         if entry is None:
-            entry = self._entries[address] = _Entry(EtcdMemberClient(address, tls), now)
+            entry = self._entries[address] = _Entry(EtcdMemberClient(address, tls, login), now)
         entry.used = now
         self._entries.move_to_end(address)
         await self._retire_idle(now)

@@ -38,9 +38,10 @@ SILENCE = (
 )
 USER = (
     "etcd wants a user of the operator: etcdserver: user name is empty. Authentication was enabled "
-    "by hand, or the user root lacks the role root. Members serve, and their Pods are healed, but "
-    "none is added, removed or upgraded. Disable it with `etcdctl auth disable`; to have users, "
-    "encrypt client connections and set spec.security.auth."
+    "by hand, the user root lacks the role root, or the Secret of spec.security.auth."
+    "rootPasswordSecret has another password. Members serve, and their Pods are healed, but none "
+    "is added, removed or upgraded. Correct that Secret, or disable authentication with "
+    "`etcdctl auth disable`; to have users, encrypt client connections and set spec.security.auth."
 )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from etcd_operator.core.auth.state import PasswordSecret
+from etcd_operator.core.auth.tokens import TokenKind
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import Member
 from etcd_operator.core.model.snapshot import Snapshot
@@ -49,11 +51,40 @@ def with_stranger() -> Snapshot:
     return world.look()
 
 
+def wants(secret: PasswordSecret | None) -> Snapshot:
+    """The first Pod asks for a user, and the spec names a Secret, which is so."""
+    scene = with_first_pod(lambda pod: replace(pod, probe=WANTS_USER))
+    scene = with_spec(scene, security={"auth": LOGIN})
+    return replace(scene, passwords={secret.name: secret} if secret else {})
+
+
+def gives(tokens: TokenKind, setting: str = "") -> Snapshot:
+    """Old members give such tokens, and new ones are to have this setting."""
+    scene = TakeOverWorld().look()
+    assert scene.source
+    pods = tuple(replace(pod, tokens=tokens) for pod in scene.source.pods)
+    extra = {"extraArgs": {"auth-token": setting}} if setting else {}
+    source = replace(scene.source, pods=pods)
+    scene = with_spec(scene, security={"auth": LOGIN}, etcdConfig=extra)
+    return replace(scene, source=source)
+
+
+def gives_both() -> Snapshot:
+    """Old members give tokens of both kinds."""
+    scene = gives("jwt")
+    assert scene.source
+    first, *others = scene.source.pods
+    pods = (replace(first, tokens="simple"), *others)
+    return replace(scene, source=replace(scene.source, pods=pods))
+
+
 def begun() -> Snapshot:
     """The EtcdCluster had begun without joining anything."""
     return replace(TakeOverWorld().look(), pods=formed(3).pods)
 
 
+SECRET = PasswordSecret("root", "u", "1")
+LOGIN = {"mode": "Unmanaged", "rootPasswordSecret": "root"}
 WANTS_USER = Probe(None, "user name is empty", asks_for_user=True)
 IN_TLS = Probe(None, "connection reset")
 ROWS: tuple[tuple[str, Snapshot, str], ...] = (
@@ -67,7 +98,13 @@ ROWS: tuple[tuple[str, Snapshot, str], ...] = (
     ("a Pod is going", with_first_pod(lambda p: replace(p, deleting=True)), "old-0 does not run"),
     ("no address", with_first_pod(lambda p: replace(p, probe=None)), "it has no address"),
     ("TLS", with_first_pod(lambda p: replace(p, probe=IN_TLS)), "in plain text at port 2379"),
-    ("a user", with_first_pod(lambda p: replace(p, probe=WANTS_USER)), "`etcdctl auth disable`"),
+    ("a user", with_first_pod(lambda p: replace(p, probe=WANTS_USER)), "asks for a user: put the"),
+    ("no Secret", wants(None), "Secret root of spec.security.auth.rootPasswordSecret"),
+    ("no password", wants(replace(SECRET, problem="it has no password")), "used: it has no pass"),
+    ("another password", wants(SECRET), "does not accept the password of root in Secret root"),
+    ("signed tokens", gives("jwt"), "signed tokens, which new members would refuse: mount the"),
+    ("no signature", gives("simple", "jwt,sign-method=RS256"), "remove auth-token from"),
+    ("tokens of two kinds", gives_both(), "give tokens of two kinds: make them alike"),
     ("another cluster", told(cluster_id=0xBAD), "the member list is of another cluster, c1d"),
     ("a stranger", with_stranger(), "ee at http://x:2380. Remove them"),
     ("a learner", listed(is_learner=True), "member b0 is a learner: promote it"),
@@ -90,6 +127,13 @@ def test_it_is_refused_with_the_remedy(scene: Snapshot, words: str) -> None:
 @pytest.mark.parametrize("size", [1, 3, 5])
 def test_a_cluster_that_is_well_is_joined(size: int) -> None:
     assert not find_refusal(TakeOverWorld(size).look())
+
+
+@pytest.mark.parametrize(
+    ("tokens", "setting"), [("simple", ""), ("simple", "simple"), ("jwt", "jwt,priv-key=/k")]
+)
+def test_a_cluster_with_users_is_joined(tokens: TokenKind, setting: str) -> None:
+    assert not find_refusal(gives(tokens, setting))
 
 
 def test_members_of_several_clusters() -> None:

@@ -85,6 +85,22 @@ def test_the_job_of_a_cluster_with_tls_shows_the_operators_certificate() -> None
     assert "create the EtcdBackup in that namespace" in backup_planner.decide(view).status.message
 
 
+def test_the_job_of_a_cluster_with_passwords_reads_that_of_root() -> None:
+    login = {"mode": "Unmanaged", "rootPasswordSecret": "db-root"}
+    raw = raw_cluster({"size": 1, "version": "v3.6.16", "security": {"auth": login}})
+    secure = replace(parse_cluster(raw), status=cluster().status)
+    (job,) = created(backup_planner.decide(backup_view(cluster=secure)))
+    pod = job["spec"]["template"]["spec"]
+    steps = (*pod["initContainers"], *pod["containers"])
+    mounted = {c["name"] for c in steps for m in c["volumeMounts"] if m["name"] == "login"}
+    assert mounted == {"snapshot", "store"}
+    (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "login")
+    assert volume["secret"]["secretName"] == "db-root"
+    elsewhere = replace(secure, annotations={"etcd.etcd.io/backup-from": "team"})
+    view = backup_view({**S3, "clusterNamespace": "other"}, cluster=elsewhere)
+    assert "and that of root is there" in backup_planner.decide(view).status.message
+
+
 @pytest.mark.parametrize(
     ("view", "words"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +15,8 @@ from etcd_operator.core.model.members import Member
 from etcd_operator.core.takeover.record import ANNOTATION_TAKE_OVER
 from etcd_operator.errors import EtcdRefused, Refusal
 from etcd_operator.json_types import Json
-from etcd_operator.runtime.kubernetes.api import PODS, STATEFUL_SETS
+from etcd_operator.runtime.kubernetes.api import PODS, SECRETS, STATEFUL_SETS
+from etcd_operator.runtime.pki.passwords import FRESH_SECONDS
 from tests.builders.snapshots import CLUSTER_ID, NAMING, raw_cluster
 from tests.builders.take_over import source_id, source_url
 from tests.harnesses.gather import GathererHarness, labelled, says
@@ -21,14 +24,14 @@ from tests.harnesses.gather import GathererHarness, labelled, says
 pytestmark = pytest.mark.looptime
 
 LABELS = {"app": "old"}
+JOINED: Json = {"joinExisting": {"source": {"statefulSet": "old"}}}
 RECORD = "remove old 3 v3.5.35 0=b0 100"
 
 
 def joining(consent: str = NAMING.name, **status: Any) -> GathererHarness:
     """An EtcdCluster that takes over the StatefulSet `old`, of one Pod with a member in it."""
     stage = GathererHarness()
-    joined = {"source": {"statefulSet": "old"}}
-    spec = {"size": 3, "bootstrap": {"joinExisting": joined}}
+    spec = {"size": 3, "bootstrap": JOINED}
     stage.cluster = parse_cluster({**raw_cluster(spec), "status": status})
     stage.server.put(STATEFUL_SETS, "old", statefulset(consent), NAMING.namespace)
     stage.server.put(PODS, "old-0", old_pod(0), NAMING.namespace)
@@ -150,6 +153,38 @@ async def test_who_wants_a_user_says_so() -> None:
     (found,) = snapshot.source.pods
     assert found.probe
     assert found.probe.asks_for_user
+
+
+async def test_members_are_asked_as_the_user_with_the_password_that_the_spec_names() -> None:
+    stage = joining()
+    login = {"mode": "Unmanaged", "rootPasswordSecret": "old-root"}
+    raw = raw_cluster({"size": 3, "bootstrap": JOINED, "security": {"auth": login}})
+    stage.cluster = parse_cluster(raw)
+    stage.etcd.members["10.9.0.1:2379"].token = "a.b.c"
+    snapshot = await stage.gather()
+    assert stage.etcd.logins["10.9.0.1:2379"] is None, "there is no such Secret"
+    stage.server.put(SECRETS, "old-root", root_password("first"), NAMING.namespace)
+    await asyncio.sleep(FRESH_SECONDS + 1)
+    snapshot = await stage.gather()
+    assert snapshot.source
+    assert [pod.tokens for pod in snapshot.source.pods] == ["jwt"]
+    first = stage.etcd.logins["10.9.0.1:2379"]
+    assert first
+    assert first.user == "root"
+    await stage.gather()
+    assert stage.etcd.logins["10.9.0.1:2379"] is first, "and so is its token"
+
+    stage.server.put(SECRETS, "old-root", root_password("second"), NAMING.namespace)
+    await asyncio.sleep(FRESH_SECONDS + 1)
+    await stage.gather()
+    assert stage.etcd.logins["10.9.0.1:2379"] is not first
+
+
+def root_password(text: str) -> Json:
+    """A Secret with this password."""
+    data = {"password": base64.b64encode(text.encode()).decode()}
+    about = {"namespace": NAMING.namespace, "name": "old-root", "uid": "r", "resourceVersion": text}
+    return {"metadata": about, "type": "kubernetes.io/basic-auth", "data": data}
 
 
 async def test_a_pod_without_a_process_is_not_asked() -> None:

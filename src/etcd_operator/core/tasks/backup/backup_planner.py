@@ -186,6 +186,11 @@ def _find_obstacle(view: BackupView) -> str | None:
             f"EtcdCluster {name} of namespace {namespace} has TLS, and its certificates are there: "
             "create the EtcdBackup in that namespace."
         )
+    if namespace != view.backup.namespace and cluster.spec.root_password_secret:
+        return (
+            f"EtcdCluster {name} of namespace {namespace} has users with passwords, and that of "
+            "root is there: create the EtcdBackup in that namespace."
+        )
     if not any(member.client_url for member in cluster.status.members):
         return f"EtcdCluster {name} has no members that run: {cluster.status.message}"
     quorum = next(

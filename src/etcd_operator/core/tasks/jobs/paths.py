@@ -13,6 +13,8 @@ ENCRYPTION: Final = "encryption"
 IDENTITY: Final = "/etcd-tls/identity"
 PRESENTED: Final = "/etcd-tls/server"
 TRUST: Final = "/etcd-tls/trust"
+# Of a cluster whose users have passwords: that of etcd's user root.
+LOGIN: Final = "/etcd-login"
 TASK_VARIABLE: Final = "ETCD_OPERATOR_TASK"
 
 SNAPSHOT: Final = f"{SPOOL}/snapshot.db"

@@ -13,7 +13,7 @@ from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.objects.etcd_config import DATA_DIRECTORY, DATA_MOUNT
 from etcd_operator.core.tasks.jobs import cluster_tls as cluster_tls
 from etcd_operator.core.tasks.jobs.job import Access, Owner, Work, etcd_step, own_step, render_job
-from etcd_operator.core.tasks.jobs.paths import SNAPSHOT, TRIAL, TRIAL_CLIENT
+from etcd_operator.core.tasks.jobs.paths import LOGIN, SNAPSHOT, TRIAL, TRIAL_CLIENT
 from etcd_operator.core.tasks.jobs.pod import spread
 from etcd_operator.core.tasks.restore.source import Source
 from etcd_operator.json_types import Json
@@ -55,7 +55,28 @@ def render_backup_job(
     job = render_job(work, steps, own_step(work, "store", store=True))
     if cluster.spec.client_tls:
         cluster_tls.add_volumes(job, cluster)
+    if cluster.spec.root_password_secret:
+        _add_login(job, cluster.spec.root_password_secret)
     return job
+
+
+def _add_login(job: Json, secret: str) -> None:
+    """Mount the password of root for the steps of ours, which log in as the operator does."""
+    pod = job["spec"]["template"]["spec"]
+    pod["volumes"].append(
+        {
+            "name": "login",
+            "secret": {
+                "secretName": secret,
+                "defaultMode": 0o440,
+                "items": [{"key": "password", "path": "password"}],
+            },
+        }
+    )
+    for container in (*pod["initContainers"], *pod["containers"]):
+        if container["name"] in ("snapshot", "store"):
+            mount = {"name": "login", "mountPath": LOGIN, "readOnly": True}
+            container["volumeMounts"].append(mount)
 
 
 def _backup_task(

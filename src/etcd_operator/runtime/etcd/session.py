@@ -1,0 +1,131 @@
+"""Calls as a user of etcd that logs in with a password: where members know nobody by certificate.
+
+etcd gives whoever logs in a token, and refuses every call without one. It forgets tokens: after a
+while, when a member restarts, and at each change of users and roles. So a call that is refused for
+that is made once more with a new token; it was not carried out before.
+
+A login goes through the log of the cluster, so each member knows the token when it has applied it.
+A learner lets nobody log in: what another member gave counts there too. Source: `Authenticate` in
+etcd's `server/etcdserver/v3_server.go`, and `applierV3backend.Authenticate`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, KubeError, Refusal
+from etcd_operator.runtime.etcd.channel import EtcdChannel, Request
+from etcd_operator.runtime.etcd.rpc import auth_pb2 as auth_pb2
+
+LOGIN_SECONDS: Final = 3.0
+# Between two logins at one member. Each costs it a tenth of a second of its processor.
+PAUSE_SECONDS: Final = 2.0
+# Longer than any token of etcd; it is sent with every call.
+LONGEST_TOKEN: Final = 4096
+
+
+class Login:
+    """The user and the password for all members of one cluster, and the newest token.
+
+    `version` tells passwords apart; `read` returns the password when it is used, and raises
+    KubeError.
+    """
+
+    def __init__(self, user: str, version: object, read: Callable[[], Awaitable[str]]) -> None:
+        self.user = user
+        self.version = version
+        self.token = ""
+        self._read = read
+        self._gave: EtcdChannel | None = None
+
+    async def log_in(self, channel: EtcdChannel) -> str:
+        """Log in at a member; return the token. Raises EtcdError's kinds."""
+        try:
+            password = await self._read()
+        except KubeError as error:
+            said = f"{channel.address}: the password of user {self.user} cannot be read: {error}"
+            raise EtcdUnreachable(said) from error
+        request = auth_pb2.AuthenticateRequest(name=self.user, password=password)
+        kind = auth_pb2.AuthenticateResponse
+        answer = await channel.call("Auth/Authenticate", request, kind, LOGIN_SECONDS)
+        token = str(answer.token)
+        if not token.isascii() or not token.isprintable() or not 0 < len(token) <= LONGEST_TOKEN:
+            raise EtcdUnreachable(f"{channel.address}: what it gives is no token")
+        self.token, self._gave = token, channel
+        return token
+
+    async def log_in_elsewhere(self) -> str:
+        """Log in where it was possible last; return the token."""
+        if self._gave is None:
+            raise EtcdUnreachable("no member has let the operator log in")
+        return await self.log_in(self._gave)
+
+
+class Session:
+    """The calls to one member; `login` is None where members know the operator without one."""
+
+    def __init__(self, channel: EtcdChannel, login: Login | None) -> None:
+        self._channel = channel
+        self._login = login
+        self._token = ""
+        self._may_log_in_at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def call(self, method: str, request: Request, answer: type[Any], timeout: float) -> Any:
+        """Make one call, with a new token if the member knows that of before no more."""
+        login = self._login
+        if login is None:
+            return await self._channel.call(method, request, answer, timeout)
+        token = self._token or login.token
+        try:
+            return await self._channel.call(method, request, answer, timeout, token)
+        except EtcdRefused as error:
+            if error.refusal is not Refusal.AUTHENTICATION:
+                raise
+            renewed = await self._renew(login, token)
+            if not renewed:
+                raise
+        return await self._channel.call(method, request, answer, timeout, renewed)
+
+    async def find_token(self) -> str:
+        """Return a token of this member, for a call that is not made here; empty if it gives none.
+
+        Raises EtcdRefused if the member does not accept the password.
+        """
+        if self._login is not None and not self._token:
+            await self._renew(self._login, "")
+        return self._token
+
+    async def _renew(self, login: Login, used: str) -> str:
+        """Return another token than the one that was refused, or nothing.
+
+        Raises EtcdRefused if the member does not accept the password.
+        """
+        async with self._lock:
+            now = asyncio.get_running_loop().time()
+            if self._token not in ("", used):
+                return self._token
+            if now < self._may_log_in_at:
+                return ""
+            self._may_log_in_at = now + PAUSE_SECONDS
+            try:
+                self._token = await login.log_in(self._channel)
+            except EtcdRefused as error:
+                if error.refusal not in (Refusal.LOGIN_FAILED, Refusal.LOGIN_IMPOSSIBLE):
+                    return ""
+                raise EtcdRefused(str(error), Refusal.AUTHENTICATION) from error
+            except EtcdError:
+                self._token = await _borrow(login, used)
+            return self._token
+
+
+async def _borrow(login: Login, used: str) -> str:
+    """The token that another member gave; nothing if none does."""
+    if login.token not in ("", used):
+        return login.token
+    try:
+        return await login.log_in_elsewhere()
+    except EtcdError:
+        return ""
