@@ -58,6 +58,7 @@ up: venv ## Start the local Kubernetes (NODES=3 for three nodes)
 
 down: venv ## Stop it and remove everything but the caches
 	@$(PY) -m local down
+	@test ! -e $(APART_STATE) || $(APART) $(PY) -m local down
 
 kubeconfig: venv ## Print the path of its kubeconfig
 	@$(PY) -m local kubeconfig
@@ -133,13 +134,17 @@ sbom: venv $(DOCS_VENV)/complete ## Write the bill of materials of the operator'
 
 # Members wait for the kubelet most of the time: several tests share two cores.
 E2E_AT_A_TIME ?= 3
+# A second local cluster, beside the usual one.
+APART_STATE = /var/lib/etcd-operator-apart
+APART = ETCD_OPERATOR_STATE=$(APART_STATE) \
+	ETCD_OPERATOR_NETWORKS="172.30.1.0/24 10.247.0.0/16 10.99.0.0/16"
 E2E_ENV = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)"
 E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 	--reruns 1 -r fER
 
 # A test that fails is tried once more; it is listed as flaky, so that it gets mended. By a second
 # run where tests are short: with xdist, --reruns asks another process about each test.
-.PHONY: unit model etcd-test olm upgrade e2e e2e-beside e2e-alone states test test-all test-fast
+.PHONY: unit model etcd-test olm upgrade e2e e2e-beside e2e-alone e2e-apart states test test-all test-fast
 unit: venv ## Unit tests
 	@$(COMPILED) $(PY) -m pytest -q -n auto --dist worksteal tests/unit || SECOND_TRY=1 \
 		$(PY) -m pytest -q -rA --last-failed --last-failed-no-failures none tests/unit
@@ -175,15 +180,23 @@ else
 e2e: venv ## Tests on the real cluster, or TEST=test_scale.py::test_one_nine_one on the one that is up
 	@$(MAKE) --no-print-directory e2e-beside
 	@$(MAKE) --no-print-directory e2e-alone
+	@$(MAKE) --no-print-directory e2e-apart
 
 e2e-beside: venv ## Those that run beside each other
 	@$(if $(CONTEXT),,$(PY) -m local up --nodes $(NODES))
 	@$(PY) -m deploy.installer --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)"
-	@$(E2E) -n $(E2E_AT_A_TIME) --dist worksteal -m "e2e and not alone and not long" tests/e2e
+	@$(E2E) -n $(E2E_AT_A_TIME) --dist worksteal \
+		-m "e2e and not alone and not apart and not long" tests/e2e
 
 # Only after those, so that every right of the operator has been used: E2E_COMPLETE says so.
 e2e-alone: venv ## Those that the others would feel, and at last the rights that were used by all
 	@E2E_COMPLETE=1 $(E2E) -m "e2e and alone and not long" tests/e2e
+
+e2e-apart: venv ## Those that have a local cluster to themselves, which is gone afterwards
+	@if test -n "$(CONTEXT)"; then echo "only on local clusters: there is nothing to do"; exit; fi; \
+		$(APART) $(PY) -m local up && \
+		$(APART) $(E2E) -m "e2e and apart and not long" tests/e2e; result=$$?; \
+		$(APART) $(PY) -m local down && exit $$result
 endif
 
 # The checks run beside the unit tests; what each of them says is kept together.

@@ -31,6 +31,7 @@ DISKS = {
 }
 _RESTART_DELAY = 1.0
 _ENVIRONMENT = {"PATH": SYSTEM_PATH, "HOME": "/root", "TMPDIR": "/run/tmp"}
+_ENVIRONMENT.update(processes.GO_SETTINGS)
 
 
 def main(name: str) -> None:

@@ -1,9 +1,9 @@
 """Run every test level, say where it is, and leave no process behind.
 
-The model computes, and a test that is alone on the real cluster mostly waits, so the model runs
-beside those, on what time they leave. `--all` adds the long forms: every state of the model, every
-mutant, transition and injection, ten minutes of chaos, and every fault that an alert tells of, with
-two hours in which none fires.
+A test that is alone on the real cluster mostly waits: what does not need that cluster runs beside
+those, one after the other, on what time they leave. `--all` adds the long forms: every state of the
+model, every mutant, transition and injection, ten minutes of chaos, and every fault that an alert
+tells of, with two hours in which none fires.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from tests.reruns import REPORT
 
-LEVELS: Final = ("check", "unit", "etcd-test", "e2e-beside", "e2e-alone")
-BESIDE: Final = "model"  # begins with FROM, and ends before the next levels begin
+LEVELS: Final = ("check", "unit", "e2e-beside", "e2e-alone")
+# They begin with FROM, and end before the next levels begin.
+BESIDE: Final = ("model", "e2e-apart", "etcd-test")
 FROM: Final = "e2e-alone"
 LONG: Final = (
     *("docs", "sbom", "olm", "upgrade"),
@@ -45,7 +47,7 @@ def main(words: Sequence[str] = ()) -> int:
         failed = run_and_clean_up(LONG if "--all" in words else (), minutes, named=named)
         flaky = read_flaky(Path(reruns.name).read_text())
     for level, taken in minutes.items():
-        print(f"  {level:11} {taken:5.1f} min{' (beside others)' if level == BESIDE else ''}")
+        print(f"  {level:11} {taken:5.1f} min{' (beside others)' if level in BESIDE else ''}")
     for test in flaky:
         print(f"  flaky: {test}")
     ended = f"level {failed} failed after" if failed else "every level passed in"
@@ -71,65 +73,108 @@ def run_and_clean_up(long: Sequence[str], minutes: dict[str, float], *, named: b
 def run_levels(levels: Sequence[str], minutes: dict[str, float]) -> str:
     """Run the levels, and note how long each took; returns the one that failed, or nothing."""
     with contextlib.ExitStack() as stack:
-        beside: LevelBeside | None = None
+        beside: LevelsBeside | None = None
         for number, level in enumerate(levels, start=1):
             if level == FROM:
-                beside = stack.enter_context(LevelBeside.begin(BESIDE))
+                beside = stack.enter_context(LevelsBeside.begin(BESIDE))
             print(f"\n=== level {number} of {len(levels)}: {level}", flush=True)
             begun = time.monotonic()
             result = subprocess.run([*MAKE, level], check=False)
             minutes[level] = (time.monotonic() - begun) / 60
             if result.returncode != 0:
-                if beside and beside.has_ended:
-                    beside.finish(minutes)
+                if beside:
+                    beside.stop()
+                    beside.show_ended(minutes)
                 return level
         return beside.finish(minutes) if beside else ""
 
 
-class LevelBeside:
-    """A level that runs while others do, and whose output is shown when it has ended."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A level that ran beside others and has come to its end, well or not."""
 
-    def __init__(self, level: str, output: IO[bytes]) -> None:
-        self.level = level
-        self._output = output
-        self._begun = self._ended = time.monotonic()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.levels", "--beside", level],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._waiting = threading.Thread(target=self._wait, daemon=True)
-        self._waiting.start()
+    level: str
+    minutes: float
+    output: str
+    exit_code: int
+
+
+class LevelsBeside:
+    """Levels that run while others do, and whose output is shown when they have ended.
+
+    They run one after the other, up to the first that fails.
+    """
+
+    def __init__(self, levels: Sequence[str]) -> None:
+        self._levels = levels
+        self._ended: list[Ended] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+        self._cut_off = False
+        self._changing = threading.Lock()
+        self._running = threading.Thread(target=self._run, daemon=True)
+        self._running.start()
 
     @classmethod
     @contextlib.contextmanager
-    def begin(cls, level: str) -> Iterator[LevelBeside]:
-        """Begin a level; at the end it is stopped if it still runs."""
-        with tempfile.TemporaryFile() as output:
-            beside = cls(level, output)
-            try:
-                yield beside
-            finally:
-                end_session(beside._process)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it has come to its end, well or not."""
-        return self._process.poll() is not None
+    def begin(cls, levels: Sequence[str]) -> Iterator[LevelsBeside]:
+        """Begin the levels; at the end the one that still runs is stopped, and no other begins."""
+        beside = cls(levels)
+        try:
+            yield beside
+        finally:
+            beside.stop()
 
     def finish(self, minutes: dict[str, float]) -> str:
-        """Wait for its end and show its output; returns the level's name if it failed."""
-        print(f"\n=== level {self.level}, which ran beside the others", flush=True)
-        self._waiting.join()
-        minutes[self.level] = (self._ended - self._begun) / 60
-        self._output.seek(0)
-        print(self._output.read().decode(errors="replace"), flush=True)
-        return self.level if self._process.returncode else ""
+        """Wait for their end and show their output; returns the level that failed, or nothing."""
+        self._running.join()
+        self.show_ended(minutes)
+        return next((each.level for each in self._ended if each.exit_code), "")
 
-    def _wait(self) -> None:
-        self._process.wait()
-        self._ended = time.monotonic()
+    def show_ended(self, minutes: dict[str, float]) -> None:
+        """Show the output of those that have ended, and note how long each took."""
+        for each in self._ended:
+            print(f"\n=== level {each.level}, which ran beside the others", flush=True)
+            print(each.output, flush=True)
+            minutes[each.level] = each.minutes
+
+    def stop(self) -> None:
+        """Stop the one that still runs; no other begins."""
+        with self._changing:
+            self._stopped = True
+            if self._process and self._process.poll() is None:
+                self._cut_off = True
+                end_session(self._process)
+        self._running.join()
+
+    def _run(self) -> None:
+        for level in self._levels:
+            begun = time.monotonic()
+            with tempfile.TemporaryFile() as output:
+                process = self._begin(level, output)
+                if process is None:
+                    return
+                exit_code = process.wait()
+                if self._cut_off:
+                    return
+                output.seek(0)
+                said = output.read().decode(errors="replace")
+            taken = (time.monotonic() - begun) / 60
+            self._ended.append(Ended(level, taken, said, exit_code))
+            if exit_code:
+                return
+
+    def _begin(self, level: str, output: IO[bytes]) -> subprocess.Popen[bytes] | None:
+        with self._changing:
+            if self._stopped:
+                return None
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.levels", "--beside", level],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            return self._process
 
 
 def run_beside(level: str) -> int:

@@ -23,7 +23,7 @@ from tests.injection.session import installed_operator_away, own_namespace, tell
 from tests.injection.stories import SAMPLE, build_stories
 from tests.perf.session import connect
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.apart, pytest.mark.timeout(600)]
 
 AT_A_TIME = 16
 # Stories mostly wait for the kubelet, or for an operator that starts again.
