@@ -44,8 +44,9 @@ class Previewed:
     def differences(self, *, rejoining: Iterable[str] = ()) -> list[str]:
         """What was previewed and not done, or done and not previewed.
 
-        `rejoining` are members whose Pods are there before etcd lists them, so that it depends on
-        the kubelet whether a process reads its file in time: it may crash, and be added again.
+        `rejoining` are members that join with a new disk after a Pod on another disk. It depends
+        on the kubelet whether that one starts once more before it ends: then it joins on the old
+        disk, the new Pod finds that the member has joined, and it is added again.
         """
         expected = count_effects(step.sentence for step in self.expected.steps)
         done = count_effects(self.done)
@@ -71,12 +72,13 @@ def _leads_back(sentence: str, done: Counter[str]) -> bool:
 
 
 def _find_rejoins(name: str, more: Counter[str]) -> Counter[str]:
-    """What the operator does for a member that crashed before it could join; nothing else is."""
+    """What is done once more for a member whose first Pod joined, and nothing but that."""
     removed, added = f"Removed member {name}.", f"Added member {name} as a learner."
     again = min(more[removed], more[added])
     why = "it crashed before it could join; its configuration is right now"
     restarted = f"Deleted Pod {name}: {why}."
-    return Counter({removed: again, added: again, restarted: more[restarted]})
+    promoted = f"Promoted learner {name} to voter."
+    return Counter({removed: again, added: again, promoted: again, restarted: more[restarted]})
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from tests.e2e.previews import Previewed
 
 REMOVED = "Removed member c-1 (8e9e05c52164694d)."
 ADDED = "Added member c-1 as a learner."
+PROMOTED = "Promoted learner c-1 (d03589331541e95d) to voter."
 RESTARTED = "Deleted Pod c-1: it crashed before it could join; its configuration is right now."
 
 
@@ -20,6 +21,7 @@ def compare(*done: str, rejoining: tuple[str, ...] = ()) -> list[str]:
 
 def test_a_member_that_could_not_join_may_be_added_again_where_that_is_said() -> None:
     assert compare(REMOVED, ADDED, RESTARTED, rejoining=("c-1",)) == []
+    assert compare(PROMOTED, REMOVED, ADDED, rejoining=("c-1",)) == []
     assert len(compare(REMOVED, ADDED, RESTARTED)) == 3
     assert len(compare(REMOVED, ADDED, RESTARTED, rejoining=("c-2",))) == 3
 
@@ -27,5 +29,8 @@ def test_a_member_that_could_not_join_may_be_added_again_where_that_is_said() ->
 def test_a_member_that_only_leaves_or_only_comes_is_a_difference() -> None:
     assert compare(REMOVED, rejoining=("c-1",)) == ["not previewed: Removed member c-1."]
     assert compare(ADDED, rejoining=("c-1",)) == [f"not previewed: {ADDED}"]
+    assert compare(PROMOTED, rejoining=("c-1",)) == [
+        "not previewed: Promoted learner c-1 to voter."
+    ]
     gone = "Deleted PersistentVolumeClaim data-c-1: its member lost its data."
     assert compare(REMOVED, ADDED, gone, rejoining=("c-1",)) == [f"not previewed: {gone}"]

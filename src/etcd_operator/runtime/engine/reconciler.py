@@ -30,6 +30,7 @@ from etcd_operator.errors import (
     EtcdRefused,
     EvictionRefused,
     KubeUnavailable,
+    NotFound,
     find_retry_after,
 )
 from etcd_operator.runtime.engine.caches import Caches
@@ -214,7 +215,7 @@ class Reconciler:
 
     def _find_unanswered(self, outcome: Outcome, snapshot: Snapshot) -> datetime | None:
         """Since when a step got no usable answer, or came too late for what its object was."""
-        if not isinstance(outcome.error, KubeUnavailable | Conflict):
+        if not isinstance(outcome.error, KubeUnavailable | Conflict | NotFound):
             return None
         before = self._last.get(snapshot.naming.uid)
         return (before.unanswered if before else None) or snapshot.now
@@ -324,7 +325,7 @@ def _choose_report(
     unobserved, unanswered = since.unobserved, since.unanswered
     if unanswered and snapshot.now - unanswered >= UNANSWERED_FOR:
         return explain_silence(decision, outcome, snapshot.naming.name)
-    if decision.settled and unanswered:
+    if decision.settled and (unanswered or outcome.vetoed):
         return None  # not before its corrections have been made
     if unobserved is None:
         return explain_refusal(decision, outcome, snapshot.naming.name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from etcd_operator.core import guards
 from etcd_operator.core.actions import ApplyObject
-from etcd_operator.errors import Conflict, KubeError, KubeUnavailable
+from etcd_operator.errors import Conflict, KubeError, KubeUnavailable, NotFound
 from etcd_operator.runtime.engine.controller import Requeue
 from tests.builders.actions import brief
 from tests.builders.snapshots import NAMING, change_child, formed, with_cluster, with_spec
@@ -47,10 +48,27 @@ async def test_all_is_not_well_when_a_new_template_was_looked_at_within_the_pass
     assert harness.written == []
 
 
-@pytest.mark.parametrize("error", [Conflict("it has changed", 409), KubeUnavailable("503", 503)])
+SPOILS = [
+    Conflict("it has changed", 409),
+    NotFound("it is gone", 404),
+    KubeUnavailable("503", 503),
+]
+
+
+@pytest.mark.parametrize("error", SPOILS)
 async def test_all_is_not_well_before_the_new_template_was_written(error: KubeError) -> None:
     changed = with_spec(at_rest(formed(3)), resources={"limits": {"memory": "600Mi"}})
     harness = ReconcilerHarness(with_cluster(changed, generation=3))
     harness.errors[ApplyObject] = error
     assert (await harness.make_pass()).failure
     assert harness.written == []
+
+
+async def test_all_is_not_well_when_a_guard_refuses_a_correction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changed = with_spec(at_rest(formed(3)), resources={"limits": {"memory": "600Mi"}})
+    harness = ReconcilerHarness(with_cluster(changed, generation=3))
+    monkeypatch.setattr(guards, "judge", lambda *_: guards.Veto("objects", "it is not ours"))
+    assert (await harness.make_pass()).failure
+    assert (harness.performed, harness.written) == ([], [])
