@@ -31,6 +31,12 @@ def _by_cluster(operator: str, expression: str) -> str:
 _SCHEDULED: Final = _by_cluster("max", _SCHEDULES)
 _SINCE: Final = _by_cluster("min", _CREATED)
 
+_RESTORING_IN_PLACE: Final = of_cluster("phase", '{phase="Restoring"}')
+# A cluster that does not exist yet has no phase.
+_RESTORES: Final = (
+    'max by (namespace, cluster) (etcd_operator_restore_phase{phase=~"Pending|Running"})'
+)
+
 SAFETY_ALERTS: Final = (
     Alert(
         "EtcdBackupFailing",
@@ -70,11 +76,11 @@ SAFETY_ALERTS: Final = (
     ),
     Alert(
         "EtcdRestoreStuck",
-        of_cluster("phase", '{phase="Restoring"}') + " == 1",
+        f"({_RESTORING_IN_PLACE} == 1) or ({_RESTORES} == 1)",
         "2h",
         "warning",
         "A restore of an etcd cluster does not end.",
-        f"{NAMED} has been restoring for two hours.",
+        f"{NAMED} has been restoring, or an EtcdRestore of it has been waiting, for two hours.",
     ),
     Alert(
         "EtcdCertificateNotRenewed",

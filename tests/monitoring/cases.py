@@ -69,6 +69,12 @@ def _info(**changes: str) -> dict[str, str]:
     return {**there, cluster("member_info", **labels): steady(1)}
 
 
+def _restore(phase: str) -> str:
+    """The series of an EtcdRestore that makes another cluster."""
+    labels = {"namespace": "team", "name": "copy", "cluster": "db-copy", "phase": phase}
+    return name("etcd_operator_restore_phase", **labels)
+
+
 _READY = cluster("member_ready", member="db-0")
 _FSYNC = "etcd_disk_wal_fsync_duration_seconds"
 _COMMIT = "etcd_disk_backend_commit_duration_seconds"
@@ -226,6 +232,8 @@ SAFETY_CASES: Final[Mapping[str, Case]] = {
         130,
         {cluster("phase", phase="Restoring"): steady(1)},
         {cluster("phase", phase="Restoring"): "1x100 0x600"},
+        also_fires={_restore("Running"): steady(1)},
+        also_quiet={_restore("Completed"): steady(1), _restore("Failed"): steady(1)},
     ),
     "EtcdCertificateNotRenewed": Case(
         40,

@@ -157,7 +157,9 @@ def scrape(series: Series) -> dict[str, str]:
     """Return the series as both replicas show them: what would count twice, does so here."""
     scraped = {}
     for text, values in series.items():
-        doubled = text.startswith(("etcd_operator_cluster_", "etcd_operator_backup_"))
+        doubled = text.startswith(
+            ("etcd_operator_cluster_", "etcd_operator_backup_", "etcd_operator_restore_")
+        )
         for replica in REPLICAS if doubled else REPLICAS[:1]:
             scraped[f'{text[:-1]},instance="{replica}"}}'] = values
     for replica in REPLICAS:
