@@ -64,6 +64,11 @@ VERBS: Final[dict[str, Verb]] = {
     "restore": Verb(
         "backups", DO, ("restore nightly --to=db-copy", "restore nightly --in-place=db --wait")
     ),
+    "migrate": Verb(
+        "migrate",
+        DO,
+        ("migrate plan db --from=old", "migrate apply db --from=old --wait", "migrate approve db"),
+    ),
     "replace": Verb("members", REPAIR, ("replace db-1 --wait",)),
     "move-leader": Verb("members", REPAIR, ("move-leader db --to=db-1 --wait",)),
     "defrag": Verb("members", REPAIR, ("defrag db --wait",)),

@@ -16,11 +16,12 @@ from etcd_operator.errors import KubeUnavailable
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.app import VERBS
 from etcd_operator.plugin.exits import Exit
-from etcd_operator.runtime.kubernetes.api import BACKUPS, CLUSTERS
+from etcd_operator.runtime.kubernetes.api import BACKUPS, CLUSTERS, STATEFUL_SETS
 from tests.builders.plugin import Ended, Terminal
 from tests.fakes.user_api import NAMESPACE, put_cluster, put_pods
 
 STORE = {"clusterName": "db", "storageType": "S3", "s3": {"bucket": "b"}}
+OLD = {"spec": {"replicas": 1, "template": {"spec": {"containers": [{"image": "etcd:3.5.35"}]}}}}
 LOST = {"type": "QuorumHealthy", "status": "False", "reason": "MajorityLost"}
 EVERY_KIND = frozenset({"EtcdCluster", "EtcdBackup", "EtcdRestore"})
 
@@ -47,6 +48,7 @@ TYPED: dict[str, tuple[str, ...]] = {
     "start": ("start", "stopped", "--size=3"),
     "backup": ("backup", "db", "--like=nightly"),
     "restore": ("restore", "nightly", "--to=copy"),
+    "migrate": ("migrate", "apply", "new", "--from=old", "--yes"),
     "replace": ("replace", "db-1", "--yes"),
     "move-leader": ("move-leader", "db", "--to=db-1"),
     "defrag": ("defrag", "db", "--yes"),
@@ -66,6 +68,7 @@ DEGRADED = {
 WRITES = {
     *("scale", "upgrade", "restart", "pause", "resume", "stop", "start", "backup", "restore"),
     *("replace", "move-leader", "defrag", "renew-certificates", "rotate-ca", "recover"),
+    "migrate",
 }
 
 
@@ -111,6 +114,7 @@ def terminal() -> Terminal:
     put_cluster(terminal.server, "lost", conditions=[LOST])
     put_pods(terminal.server, "lost")
     terminal.api.metrics("lost-0", etcd_debugging_mvcc_current_revision=7)
+    terminal.server.put(STATEFUL_SETS, "old", OLD, NAMESPACE)
     terminal.server.put(BACKUPS, "nightly", {"spec": STORE}, NAMESPACE)
     return terminal
 

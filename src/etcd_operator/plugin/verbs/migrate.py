@@ -1,0 +1,250 @@
+"""`migrate`: take over an etcd cluster that a StatefulSet runs, or give it back."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from etcd_operator.json_types import Json
+from etcd_operator.plugin import session
+from etcd_operator.plugin.ask import confirm, confirm_name
+from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.options import Context, Name, Namespace, Timeout, Wait, Yes
+from etcd_operator.plugin.session import Place, Session
+
+if TYPE_CHECKING:
+    from etcd_operator.core.takeover.record import TakeOver
+
+DEFAULT_TIMEOUT: Final = 1800
+
+
+class Action(StrEnum):
+    """What is done about a take-over."""
+
+    PLAN = "plan"
+    APPLY = "apply"
+    STATUS = "status"
+    APPROVE = "approve"
+    ABORT = "abort"
+
+
+What = Annotated[Action, typer.Argument(metavar="ACTION", help=" | ".join(Action))]
+Source = Annotated[
+    str, typer.Option("--from", metavar="STATEFULSET", help="Whose members are taken over.")
+]
+EtcdVersion = Annotated[
+    str, typer.Option("--version", help="Version of etcd; by default that of the image's tag.")
+]
+Size = Annotated[int, typer.Option("--size", help="Number of new members.", min=3)]
+RootPassword = Annotated[
+    str,
+    typer.Option(
+        "--root-password-secret", metavar="NAME", help="Secret, if etcd's root has a password."
+    ),
+]
+
+
+def migrate(
+    action: What,
+    name: Name,
+    source: Source = "",
+    version: EtcdVersion = "",
+    size: Size = 3,
+    root_password: RootPassword = "",
+    context: Context = "",
+    namespace: Namespace = "",
+    yes: Yes = False,
+    wait: Wait = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+) -> None:
+    """Take over a running etcd cluster, without downtime.
+
+    `plan` prints the EtcdCluster that would join it; `apply` creates it, after a question, and
+    allows it on the StatefulSet. Nothing old is removed before `approve`. `abort` deletes the
+    EtcdCluster, whose members leave etcd first.
+    """
+    place = Place(context, namespace)
+
+    async def work(own: Session) -> Exit:
+        if action is Action.STATUS:
+            return await _show(own, name)
+        if action is Action.APPROVE:
+            return await _approve(own, name, yes=yes, wait=wait, timeout=timeout)
+        if action is Action.ABORT:
+            return await _abort(own, name, answered=name if yes else "")
+        old = await _find_source(own, source)
+        wanted = _write(own, name, old, version, size, root_password)
+        if action is Action.PLAN:
+            return _print(wanted)
+        return await _apply(own, wanted, old, yes=yes, wait=wait, timeout=timeout)
+
+    session.run(place, work)
+
+
+async def _find_source(own: Session, name: str) -> Json:
+    from etcd_operator.core.takeover.record import MOST_SOURCES
+    from etcd_operator.plugin.clusters import find_object
+    from etcd_operator.runtime.kubernetes.api import STATEFUL_SETS
+
+    if not name:
+        raise PluginError("--from is missing: name the StatefulSet.", Exit.USAGE)
+    found = await find_object(own, STATEFUL_SETS, name)
+    replicas = found["spec"].get("replicas", 1)
+    if not 0 < replicas <= MOST_SOURCES:
+        raise PluginError(
+            f"StatefulSet {name} has {replicas} replicas: only clusters of 1 to {MOST_SOURCES} "
+            "members can be joined.",
+            Exit.FAILED,
+        )
+    return found
+
+
+def _write(own: Session, name: str, old: Json, version: str, size: int, secret: str) -> Json:
+    """The EtcdCluster that joins; raises PluginError if its version is not known."""
+    from etcd_operator.api.cluster import GROUP, VERSION
+
+    source = old["metadata"]["name"]
+    spec: Json = {
+        "size": size,
+        "version": version or _read_version(old),
+        "bootstrap": {"joinExisting": {"source": {"statefulSet": source}, "takeOver": "Manual"}},
+    }
+    if secret:
+        spec["security"] = {"auth": {"mode": "Unmanaged", "rootPasswordSecret": secret}}
+    about = {"name": name, "namespace": own.home}
+    kind = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "EtcdCluster"}
+    return {**kind, "metadata": about, "spec": spec}
+
+
+def _read_version(old: Json) -> str:
+    from etcd_operator.api.image import Image
+
+    images = [each.get("image", "") for each in old["spec"]["template"]["spec"]["containers"]]
+    tagged = [number for each in images if (number := Image(each).tagged_number)]
+    if len(tagged) != 1:
+        raise PluginError(
+            f"The images of StatefulSet {old['metadata']['name']} do not tell the version of etcd: "
+            "give --version.",
+            Exit.USAGE,
+        )
+    return f"v{tagged[0]}"
+
+
+def _print(wanted: Json) -> Exit:
+    import yaml
+
+    from etcd_operator.plugin.console import say
+
+    say(yaml.safe_dump(wanted, sort_keys=False).rstrip())
+    return Exit.DONE
+
+
+async def _apply(
+    own: Session, wanted: Json, old: Json, *, yes: bool, wait: bool, timeout: float
+) -> Exit:
+    from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
+    from etcd_operator.plugin.change import end
+    from etcd_operator.plugin.clusters import list_all
+    from etcd_operator.runtime.kubernetes.api import CLUSTERS, STATEFUL_SETS
+
+    name, about = wanted["metadata"]["name"], old["metadata"]
+    if name in {each["metadata"]["name"] for each in await list_all(own, CLUSTERS, own.home)}:
+        raise PluginError(
+            f"EtcdCluster {name} exists, and only a new one can join: give another name.",
+            Exit.FAILED,
+        )
+    confirm(
+        f"{wanted['spec']['size']} members of EtcdCluster {name} join the etcd cluster of "
+        f"StatefulSet {about['name']}. Nothing of it is removed before `kubectl etcd migrate "
+        f"approve {name}`. Back it up first, and suspend what may scale it.",
+        yes=yes,
+    )
+    created = await own.api.create(CLUSTERS, own.home, wanted)
+    note = {"metadata": {"uid": about["uid"], "annotations": {ANNOTATION_CONSENT: name}}}
+    await own.api.merge_patch(STATEFUL_SETS, own.home, about["name"], note)
+    done = f"EtcdCluster {name} is to take over StatefulSet {about['name']}."
+    return await end(own, created, done, wait=wait, timeout=timeout, is_reached=_awaits_approval)
+
+
+def _awaits_approval(cluster: Json) -> bool:
+    from etcd_operator.core.reasons.attention import TAKE_OVER_AWAITS_APPROVAL
+    from etcd_operator.plugin.clusters import conditions_of
+
+    progress = conditions_of(cluster).get("Progressing") or {}
+    return bool(progress.get("reason") == TAKE_OVER_AWAITS_APPROVAL.name)
+
+
+async def _find_record(own: Session, name: str) -> tuple[Json, TakeOver | None]:
+    """The EtcdCluster, and the record of its take-over, which the operator keeps on the gate."""
+    from etcd_operator.core.takeover.record import find_take_over
+    from etcd_operator.errors import NotFound
+    from etcd_operator.plugin.clusters import find_cluster
+    from etcd_operator.runtime.kubernetes.api import CONFIG_MAPS
+
+    cluster = await find_cluster(own, name)
+    try:
+        gate = await own.api.get(CONFIG_MAPS, own.home, f"{name}-config")
+    except NotFound:
+        return cluster, None
+    return cluster, find_take_over(gate["metadata"].get("annotations") or {})
+
+
+async def _insist_on_record(own: Session, name: str) -> tuple[Json, TakeOver]:
+    cluster, record = await _find_record(own, name)
+    if record is None:
+        raise PluginError(f"EtcdCluster {name} takes over no other cluster now.", Exit.FAILED)
+    return cluster, record
+
+
+async def _show(own: Session, name: str) -> Exit:
+    from etcd_operator.plugin.clusters import judge_verdict
+    from etcd_operator.plugin.console import say
+
+    cluster, record = await _find_record(own, name)
+    if record is None:
+        say(f"EtcdCluster {name} takes over no other cluster now.")
+    else:
+        say(f"Stage {record.stage.value}: {len(record.members)} members of {record.source}.")
+    say(judge_verdict(cluster)[1])
+    return Exit.DONE
+
+
+async def _approve(own: Session, name: str, *, yes: bool, wait: bool, timeout: float) -> Exit:
+    from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, Stage
+    from etcd_operator.plugin.change import annotate, end
+    from etcd_operator.plugin.clusters import status_of
+
+    cluster, record = await _insist_on_record(own, name)
+    if record.stage is not Stage.APPROVE:
+        raise PluginError(
+            f"EtcdCluster {name} does not wait for an approval: see `kubectl etcd migrate status "
+            f"{name}`.",
+            Exit.FAILED,
+        )
+    confirm(
+        f"The members of StatefulSet {record.source} are stopped and removed, one by one. All had "
+        f"the same data at revision {record.revision}.",
+        yes=yes,
+    )
+    approval = f"{status_of(cluster).get('clusterID', '')}/{record.revision}"
+    written = await annotate(own, cluster, ANNOTATION_APPROVED, approval)
+    done = f"The removal of the members of StatefulSet {record.source} is approved."
+    return await end(own, written, done, wait=wait, timeout=timeout)
+
+
+async def _abort(own: Session, name: str, *, answered: str) -> Exit:
+    from etcd_operator.plugin.console import say
+    from etcd_operator.runtime.kubernetes.api import CLUSTERS
+
+    cluster, record = await _insist_on_record(own, name)
+    confirm_name(
+        f"EtcdCluster {name} is deleted: its members leave etcd, then its disks are deleted. The "
+        f"members of StatefulSet {record.source} that are left go on with all data.",
+        name,
+        answered=answered,
+    )
+    await own.api.delete(CLUSTERS, own.home, name, uid=cluster["metadata"]["uid"])
+    say(f"EtcdCluster {name} is being deleted, and gives the cluster back to {record.source}.")
+    return Exit.DONE

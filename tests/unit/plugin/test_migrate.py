@@ -1,0 +1,136 @@
+"""A take-over by the plugin: what it writes, and what it does not do without being asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
+from etcd_operator.api.parse import parse_cluster
+from etcd_operator.api.validation import find_problems
+from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, ANNOTATION_TAKE_OVER
+from etcd_operator.json_types import Json
+from etcd_operator.runtime.kubernetes.api import CONFIG_MAPS, STATEFUL_SETS
+from tests.builders.plugin import Terminal
+from tests.fakes.user_api import NAMESPACE, put_cluster
+
+FROM = ("db", "--from=old")
+RECORD = "approve old 3 v3.5.35 0=b0 100"
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    terminal = Terminal()
+    put_source(terminal)
+    return terminal
+
+
+def put_source(terminal: Terminal, image: str = "bitnami/etcd:3.5.35", replicas: int = 1) -> None:
+    containers = [{"image": image}, {"image": "quay.io/exporter:latest"}]
+    spec = {"replicas": replicas, "template": {"spec": {"containers": containers}}}
+    terminal.server.put(STATEFUL_SETS, "old", {"spec": spec}, NAMESPACE)
+
+
+def put_record(terminal: Terminal, text: str) -> None:
+    put_cluster(terminal.server, clusterID="c1d")
+    about: Json = {"metadata": {"annotations": {ANNOTATION_TAKE_OVER: text}}}
+    terminal.server.put(CONFIG_MAPS, "db-config", about, NAMESPACE)
+
+
+def written(terminal: Terminal) -> list[Any]:
+    return [body for said, body in terminal.server.sent if not said.startswith(("get", "list"))]
+
+
+def test_a_plan_is_an_etcdcluster_that_is_valid_and_nothing_is_written(terminal: Terminal) -> None:
+    ended = terminal.type("migrate", "plan", *FROM, "--root-password-secret=root")
+    assert ended.code == 0, ended
+    planned = yaml.safe_load(ended.out)
+    assert planned["spec"]["version"] == "v3.5.35"
+    cluster = parse_cluster({**planned, "metadata": {**planned["metadata"], "uid": "u"}})
+    assert find_problems(cluster) == ()
+    assert cluster.spec.joins
+    assert cluster.spec.joins.source.stateful_set == "old"
+    assert cluster.spec.root_password_secret == "root"
+    assert written(terminal) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("db",), 2, "--from is missing"),
+        (("db", "--from=odl"), 3, "has no StatefulSet odl. There is old."),
+    ],
+)
+def test_a_source_has_to_be_named(
+    terminal: Terminal, words: tuple[str, ...], code: int, said: str
+) -> None:
+    ended = terminal.type("migrate", "plan", *words)
+    assert (ended.code, ended.out) == (code, "")
+    assert said in ended.err
+
+
+def test_a_version_that_no_image_tells_has_to_be_given(terminal: Terminal) -> None:
+    put_source(terminal, image="bitnami/etcd:latest")
+    ended = terminal.type("migrate", "plan", *FROM)
+    assert ended.code == 2
+    assert "give --version" in ended.err
+    assert terminal.type("migrate", "plan", *FROM, "--version=v3.5.35").code == 0
+    put_source(terminal, replicas=0)
+    assert terminal.type("migrate", "plan", *FROM).code == 1
+
+
+def test_it_is_applied_after_a_yes_alone(terminal: Terminal) -> None:
+    refused = terminal.type("migrate", "apply", *FROM, answer="n\n")
+    assert refused.code == 7
+    assert written(terminal) == []
+    ended = terminal.type("migrate", "apply", *FROM, answer="y\n")
+    assert ended.code == 0, ended
+    created, consent = written(terminal)
+    assert created["spec"]["bootstrap"]["joinExisting"]["takeOver"] == "Manual"
+    assert consent["metadata"]["annotations"] == {ANNOTATION_CONSENT: "db"}
+    old = terminal.server.objects["StatefulSet", NAMESPACE, "old"]
+    assert consent["metadata"]["uid"] == old["metadata"]["uid"]
+
+
+def test_a_cluster_that_exists_joins_nothing(terminal: Terminal) -> None:
+    put_cluster(terminal.server)
+    ended = terminal.type("migrate", "apply", *FROM, "--yes")
+    assert ended.code == 1
+    assert "EtcdCluster db exists" in ended.err
+    assert written(terminal) == []
+
+
+def test_an_approval_is_of_the_comparison_on_record(terminal: Terminal) -> None:
+    put_record(terminal, RECORD)
+    assert "Stage approve: 1 members of old." in terminal.type("migrate", "status", "db").out
+    assert terminal.type("migrate", "approve", "db", answer="\n").code == 7
+    assert written(terminal) == []
+    ended = terminal.type("migrate", "approve", "db", "--yes")
+    assert ended.code == 0, ended
+    (patch,) = written(terminal)
+    assert patch["metadata"]["annotations"] == {ANNOTATION_APPROVED: "c1d/100"}
+
+
+@pytest.mark.parametrize("text", ["join old 3 v3.5.35 0=b0 100", ""])
+def test_nothing_is_approved_that_does_not_wait(terminal: Terminal, text: str) -> None:
+    put_record(terminal, text)
+    assert terminal.type("migrate", "approve", "db", "--yes").code == 1
+    assert written(terminal) == []
+
+
+def test_an_abort_deletes_what_takes_over_and_nothing_else(terminal: Terminal) -> None:
+    put_record(terminal, "")
+    assert terminal.type("migrate", "abort", "db", "--yes").code == 1
+    put_record(terminal, RECORD)
+    assert terminal.type("migrate", "abort", "db", answer="y\n").code == 7
+    assert written(terminal) == []
+    assert terminal.type("migrate", "abort", "db", answer="db\n").code == 0
+    sent = [said for said, _ in terminal.server.sent if said.startswith("delete")]
+    assert len(sent) == 1
+
+
+def test_without_a_take_over_that_is_said(terminal: Terminal) -> None:
+    put_cluster(terminal.server)
+    assert "takes over no other cluster" in terminal.type("migrate", "status", "db").out
