@@ -35,6 +35,7 @@ ROWS: Final = (
     ("memory at most", "restart.memory_mb.peak", "MB"),
     ("storm: first write of a change, slowest", "storm.others.first_write_ms.max", "ms"),
     ("all well again", "storm.well_again_seconds", "s"),
+    ("a tenth hangs: first write of a change, slowest", "hang.others.first_write_ms.max", "ms"),
 )
 
 
@@ -54,7 +55,8 @@ def write_fleet() -> list[str]:
             "and members that one process simulates. All of them share the machine: compare "
             "processor time rather than seconds, and that only beside the load average: so many "
             "processes wanted these cores. Members take 20 writes a second. In the storm, a "
-            "third of all Pods is not Ready for 10 s, while other clusters are scaled.\n"
+            "third of all Pods is not Ready for 10 s, while other clusters are scaled; then a "
+            "member hangs in one cluster of ten.\n"
         ),
         f"![Processor time and memory of the operator by the number of clusters]({PICTURE})\n",
         f"| Clusters | {' | '.join(str(run['clusters']) for run in runs)} |",

@@ -27,6 +27,9 @@ REST_SECONDS: Final = 60.0
 # Of all Pods, in the storm.
 UNREADY_PART: Final = 0.3
 STORM_SECONDS: Final = 10.0
+# Of so many clusters one has a member that hangs; and so many others are scaled meanwhile.
+HANGING: Final = 10
+OTHERS: Final = 10
 
 
 async def create(clusters: Clusters) -> Json:
@@ -175,7 +178,7 @@ async def storm(clusters: Clusters) -> Json:
     pods = await clusters.list_pods()
     chosen = random.sample(pods, int(len(pods) * UNREADY_PART))
     hit = {pod.rpartition("-")[0] for pod in chosen}
-    spared = [name for name in clusters.names if name not in hit][:6]
+    spared = [name for name in clusters.names if name not in hit][:OTHERS]
     scaling = asyncio.create_task(_grow(clusters, spared, (0.5, 1.0)))
     await ask("ready", names=chosen, value=False)
     await asyncio.sleep(STORM_SECONDS)
@@ -191,6 +194,24 @@ async def storm(clusters: Clusters) -> Json:
         "well_again_seconds": round(well - over, 1),
         "others": reacted,
     }
+
+
+async def hang(clusters: Clusters) -> Json:
+    """A member of one cluster in ten hangs; others are scaled."""
+    await clusters.wait_settled(quiet=3)
+    names = random.sample(clusters.names, len(clusters.names))
+    hit, spared = names[: len(names) // HANGING], names[len(names) // HANGING :][:OTHERS]
+    hung = [
+        f"{name}/{next(m['name'] for m in clusters.members(name) if m['role'] != 'leader')}"
+        for name in hit
+    ]
+    await ask("stall", names=hung, value=True)
+    await asyncio.sleep(STORM_SECONDS)
+    reacted = await _grow(clusters, spared, (0.5, 1.0))
+    await ask("stall", names=hung, value=False)
+    await clusters.wait_settled()
+    await _shrink(clusters, spared)
+    return {"members": len(hung), "others": reacted}
 
 
 def measure_pace() -> float:
@@ -210,6 +231,7 @@ PHASES: Final[Mapping[str, Callable[[Clusters], Awaitable[Json]]]] = {
     "notice": notice,
     "restart": restart,
     "storm": storm,
+    "hang": hang,
 }
 
 

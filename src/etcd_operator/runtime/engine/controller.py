@@ -2,7 +2,9 @@
 
 Clusters never wait for each other: a pass that waits for a silent member holds one of many workers
 and nothing else. Where workers are short, what a person changed goes before what changed by itself,
-and that before looks at clusters of which nothing is known to have changed.
+and that before looks at clusters of which nothing is known to have changed. Some workers do only
+the first, and of the others few compute at a time: all share one processor, on which a pass that a
+person waits for has its turn after each of theirs.
 """
 
 from __future__ import annotations
@@ -31,6 +33,12 @@ log = structlog.get_logger("controller")
 STEADY_SECONDS = 1.0
 STEADY_SECONDS_PER_CLUSTER = 0.008
 PASS_SECONDS = 60.0
+# One in so many workers makes only passes that a person waits for.
+RESERVED_PART = 8
+# So many of the other passes are under way at a time, not counting those that have taken longer:
+# they wait for a member, or for the API server, and not for the processor.
+AT_A_TIME = 8
+YOUNG_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,20 @@ class Requeue:
 
     after: float | None = None
     failure: bool = False
+
+
+class _Place:
+    """A place of one pass among those that compute."""
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places = places
+        self._taken = True
+
+    def give_back(self) -> None:
+        """Let another pass begin, once."""
+        if self._taken:
+            self._taken = False
+            self._places.release()
 
 
 class Watched(Protocol):
@@ -71,6 +93,7 @@ class Controller:
         self._clock = clock
         self._workers = workers
         self._queue: WorkQueue[Key] = WorkQueue()
+        self._places = asyncio.Semaphore(AT_A_TIME)
         # What a person wanted of each object when its last pass began.
         self._requested: dict[Key, object] = {}
         self._leading = False
@@ -95,6 +118,7 @@ class Controller:
         self._queue = WorkQueue(
             on_wait=metrics.queue_wait.labels(kind).observe, monotonic=self._clock.monotonic
         )
+        self._places = asyncio.Semaphore(AT_A_TIME)
         metrics.queued.labels(kind).set_function(lambda: len(self._queue))
         metrics.queue_oldest.labels(kind).set_function(self._oldest_wait)
         self._leading = True
@@ -105,8 +129,9 @@ class Controller:
                 urgency = Urgency.REQUESTED if late else Urgency.ROUTINE
                 self._queue.add((root.namespace, root.name), urgency)
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._workers):
-                    group.create_task(self._work())
+                reserved = self._workers // RESERVED_PART
+                for number in range(self._workers):
+                    group.create_task(self._work(reserved=number < reserved))
         finally:
             self._leading = False
             # From here on the other replica knows better.
@@ -114,17 +139,30 @@ class Controller:
             self._queue = WorkQueue()
             self._requested.clear()
 
-    async def _work(self) -> None:
+    async def _work(self, *, reserved: bool) -> None:
         while True:
+            if reserved:
+                await self._process(await self._queue.get(Urgency.REQUESTED))
+                continue
+            await self._places.acquire()
+            place = _Place(self._places)
             key = await self._queue.get()
-            self._remember_request(key)
-            started = self._clock.monotonic()
+            timer = asyncio.get_running_loop().call_later(YOUNG_SECONDS, place.give_back)
             try:
-                wake = await self._make_pass(key)
+                await self._process(key)
             finally:
-                self._queue.done(key)
-            self._metrics.pass_seconds.observe(self._clock.monotonic() - started)
-            self._wake(key, wake)
+                timer.cancel()
+                place.give_back()
+
+    async def _process(self, key: Key) -> None:
+        self._remember_request(key)
+        started = self._clock.monotonic()
+        try:
+            wake = await self._make_pass(key)
+        finally:
+            self._queue.done(key)
+        self._metrics.pass_seconds.observe(self._clock.monotonic() - started)
+        self._wake(key, wake)
 
     def _remember_request(self, key: Key) -> None:
         root = self._caches.roots.get(*key)

@@ -44,7 +44,8 @@ class WorkQueue(Generic[K]):
         self._monotonic = monotonic
         # By urgency, in order of arrival, with the time since when each waits.
         self._waiting: dict[Urgency, dict[K, float]] = {urgency: {} for urgency in Urgency}
-        self._available = asyncio.Semaphore(0)  # one permit for each key that waits
+        # By the least urgent class that is asked for: at least one permit for each key that waits.
+        self._available = {urgency: asyncio.Semaphore(0) for urgency in Urgency}
         self._handed_out = 0
         self._dirty: dict[K, Urgency] = {}
         self._processing: set[K] = set()
@@ -72,10 +73,16 @@ class WorkQueue(Generic[K]):
             self._put(key, urgency)
         else:
             self._waiting[urgency][key] = self._waiting[before].pop(key)
+            self._announce(urgency)
 
     def _put(self, key: K, urgency: Urgency) -> None:
         self._waiting[urgency][key] = self._monotonic()
-        self._available.release()
+        self._announce(urgency)
+
+    def _announce(self, urgency: Urgency) -> None:
+        for least, available in self._available.items():
+            if urgency <= least:
+                available.release()
 
     def add_after(self, key: K, seconds: float) -> None:
         """Ask for a pass in some seconds; an earlier time replaces a later one."""
@@ -106,10 +113,12 @@ class WorkQueue(Generic[K]):
         """Say that the key is well: the next failure starts from the shortest delay."""
         self._failures.pop(key, None)
 
-    async def get(self) -> K:
-        """Return the next key, to be given back with `done`."""
-        await self._available.acquire()
-        key = self._take()
+    async def get(self, least: Urgency = Urgency.ROUTINE) -> K:
+        """Return the next key that is at least so urgent, to be given back with `done`."""
+        key = None
+        while key is None:  # one that asks for other classes may have been here before
+            await self._available[least].acquire()
+            key = self._take(least)
         del self._dirty[key]
         self._processing.add(key)
         timer = self._timers.pop(key, None)
@@ -118,10 +127,13 @@ class WorkQueue(Generic[K]):
             timer.cancel()
         return key
 
-    def _take(self) -> K:
-        """Take out the key whose turn it is."""
+    def _take(self, least: Urgency) -> K | None:
+        """Take out the key whose turn it is, if there is one."""
+        asked = (self._waiting[urgency] for urgency in Urgency if urgency <= least)
+        heads = [(next(iter(keys)), keys) for keys in asked if keys]
+        if not heads:
+            return None
         self._handed_out += 1
-        heads = [(next(iter(keys)), keys) for keys in self._waiting.values() if keys]
         if self._handed_out % FAIR_SHARE:
             key, keys = heads[0]
         else:

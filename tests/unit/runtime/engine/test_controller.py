@@ -10,9 +10,11 @@ import pytest
 
 from etcd_operator.errors import KubeUnavailable
 from etcd_operator.runtime.engine.controller import (
+    AT_A_TIME,
     PASS_SECONDS,
     STEADY_SECONDS,
     STEADY_SECONDS_PER_CLUSTER,
+    YOUNG_SECONDS,
     Requeue,
 )
 from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
@@ -98,6 +100,54 @@ async def test_one_slow_cluster_delays_nobody() -> None:
     assert harness.times("slow") == [0.0]
     for name in ("a", "b"):
         assert harness.times(name) == pytest.approx([float(second) for second in range(11)])
+
+
+async def test_a_request_is_served_while_all_others_hang() -> None:
+    async def make_pass(name: str) -> Requeue:
+        if name != "asked":
+            await asyncio.sleep(30)
+        return Requeue(NEVER)
+
+    hanging = [f"c{number}" for number in range(20)]
+    harness = ControllerHarness("asked", *hanging, make_pass=make_pass, workers=8)
+    async with harness.lead():
+        await asyncio.sleep(10)
+        harness.change("asked", generation=2)
+        await asyncio.sleep(1)
+    assert harness.times("asked")[-1] == 10.0
+
+
+async def test_few_compute_at_a_time_and_who_waits_long_does_not_count() -> None:
+    async def make_pass(name: str) -> Requeue:
+        await asyncio.sleep(YOUNG_SECONDS * (10 if name.startswith("hung") else 0.5))
+        return Requeue(NEVER)
+
+    busy = [f"busy{number}" for number in range(2 * AT_A_TIME)]
+    hung = [f"hung{number}" for number in range(AT_A_TIME)]
+    harness = ControllerHarness(*hung, *busy, make_pass=make_pass, workers=64)
+    await harness.run(YOUNG_SECONDS * 5)
+    began = [at for at, _ in sorted(harness.passes)]
+    expected = [0.0, YOUNG_SECONDS, YOUNG_SECONDS * 1.5]
+    assert began == pytest.approx([at for at in expected for _ in range(AT_A_TIME)])
+
+
+async def test_a_place_is_given_back_once() -> None:
+    """Else more and more compute at a time, or fewer and fewer."""
+    inside: set[str] = set()
+    most: list[int] = []
+
+    async def make_pass(name: str) -> Requeue:
+        inside.add(name)
+        most.append(len(inside))
+        await asyncio.sleep(YOUNG_SECONDS / 2 if len(most) > 100 else YOUNG_SECONDS)
+        inside.discard(name)
+        return Requeue(0.0)
+
+    names = [f"c{number}" for number in range(3 * AT_A_TIME)]
+    harness = ControllerHarness(*names, make_pass=make_pass, workers=64)
+    await harness.run(20)
+    assert max(most[150:]) == AT_A_TIME
+    assert most[-1] == AT_A_TIME
 
 
 async def test_a_cluster_is_never_in_two_passes() -> None:

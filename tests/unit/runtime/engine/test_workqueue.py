@@ -282,3 +282,41 @@ async def test_a_key_that_is_added_while_worked_on_waits_from_when_it_is_given_b
     await asyncio.sleep(1)
     await queue.get()
     assert waits == [0, 1]
+
+
+# Those who take only what is urgent
+
+
+async def test_who_takes_only_requests_leaves_the_rest() -> None:
+    queue = Queue()
+    queue.add("changed")
+    queue.add("routine", Urgency.ROUTINE)
+    urgent = asyncio.create_task(queue.get(Urgency.REQUESTED))
+    await asyncio.sleep(1)
+    assert not urgent.done()
+    assert [await queue.get(), await queue.get()] == ["changed", "routine"]
+    queue.add("requested", Urgency.REQUESTED)
+    assert await urgent == "requested"
+
+
+async def test_a_key_that_becomes_urgent_wakes_who_takes_only_such() -> None:
+    queue = Queue()
+    queue.add("a", Urgency.ROUTINE)
+    urgent = asyncio.create_task(queue.get(Urgency.REQUESTED))
+    await asyncio.sleep(0)
+    queue.add("a", Urgency.REQUESTED)
+    assert await urgent == "a"
+    queue.done("a")
+    assert await empty(queue)
+
+
+async def test_what_others_took_is_not_handed_out_again() -> None:
+    queue = Queue()
+    queue.add("a", Urgency.REQUESTED)
+    assert await queue.get() == "a"
+    urgent = asyncio.create_task(queue.get(Urgency.REQUESTED))
+    await asyncio.sleep(1)
+    assert not urgent.done()
+    queue.add("b", Urgency.REQUESTED)
+    assert await urgent == "b"
+    assert await empty(queue)
