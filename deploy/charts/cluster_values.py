@@ -119,6 +119,9 @@ class PersistenceValues(ChartValues):
         default=True, field="storage", text="Members always have disks: true is the only value."
     )
     storage_class: str = becomes("", "storage.storageClassName", "StorageClass.")
+    volume_attributes_class: str = becomes(
+        "", "storage.volumeAttributesClassName", "VolumeAttributesClass; another one restarts none."
+    )
     size: str = becomes("8Gi", "storage.size", "Size; it can be increased.")
     access_modes: list[str] = becomes([], "storage.volumeClaimTemplate", "Access modes.")
     labels: Labels = becomes({}, "storage.volumeClaimTemplate", "Labels for the claims.")

@@ -12,6 +12,7 @@ from etcd_operator.core.actions import (
     ApplyObject,
     CertificateAction,
     ChangeAuth,
+    ChangeClaimAttributes,
     Compact,
     CreatePasswordSecret,
     Defragment,
@@ -69,12 +70,20 @@ def brief(action: Action) -> str:
             return f"{verb} {action.name}"
         case DeleteObject() | EvictPod():
             return _brief_deletion(action)
-        case ResizeClaim() | ResizePod() | SetPodRevision():
-            done = isinstance(action, SetPodRevision)
-            return f"{action.name} is resized" if done else f"resize {action.name}"
+        case ResizeClaim() | ResizePod() | SetPodRevision() | ChangeClaimAttributes():
+            return _brief_resize(action)
         case LabelPod(name=name, role=role, lost=lost):
             return f"label {name} {role}" + (" and select it" if lost else "")
     assert_never(action)
+
+
+def _brief_resize(
+    action: ResizeClaim | ResizePod | SetPodRevision | ChangeClaimAttributes,
+) -> str:
+    if isinstance(action, ChangeClaimAttributes):
+        return f"{action.name} becomes {action.attributes_class}"
+    done = isinstance(action, SetPodRevision)
+    return f"{action.name} is resized" if done else f"resize {action.name}"
 
 
 def _brief_auth(action: ChangeAuth | CreatePasswordSecret | WriteConnection) -> str:

@@ -54,6 +54,11 @@ def test_the_release_names_a_cluster_of_three_that_keeps_its_disks() -> None:
         ({"image": {"registry": "r.io", "repository": "a/etcd"}}, "repository", "r.io/a/etcd"),
         ({"image": {"tag": "3.5.35"}}, "version", "3.5.35"),
         ({"persistence": {"size": "20Gi"}}, "storage.size", "20Gi"),
+        (
+            {"persistence": {"volumeAttributesClass": "gold"}},
+            "storage.volumeAttributesClassName",
+            "gold",
+        ),
         ({"persistence": {"storageClass": "fast"}}, "storage.storageClassName", "fast"),
         (
             {"persistence": {"labels": {"a": "b"}, "accessModes": ["ReadWriteOnce"]}},

@@ -86,6 +86,17 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
             ("3.6.4", "mirror/etcd:build-17"),
         )
     ),
+    ({"imageCatalogRef": {"name": "etcd-images"}}, None),
+    ({"imageCatalogRef": {"name": "Etcd images"}}, "is not the name of a ConfigMap"),
+    ({"etcdConfig": {"quota": "FollowsDisk"}}, None),
+    (
+        {"etcdConfig": {"quota": "FollowsDisk", "quotaBackendBytes": 1}},
+        "quota and quotaBackendBytes cannot both be given",
+    ),
+    (
+        {"etcdConfig": {"quota": "FollowsDisk"}, "storage": {"size": "900Mi"}},
+        "quota FollowsDisk needs disks of 1Gi or more",
+    ),
     ({"version": "3.6.4", "image": "registry.k8s.io/etcd:3.5.21-0"}, "change both together"),
     ({"version": "3.6.1", "image": "etcd:v3.6.16"}, "change both together"),
     *(

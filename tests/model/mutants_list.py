@@ -128,8 +128,8 @@ _DISKS: Final = (
     Mutant("lets only some disks grow", "core/storage/grow_disks.py", "grow_disks",
            "(ResizeClaim(claim.name, claim.uid, size) for claim in small)",
            "(ResizeClaim(claim.name, claim.uid, size) for claim in small[1:])", ("grow one disk",)),
-    Mutant("guard: lets disks be asked to be smaller", "core/guards/resize.py",
-           "refuse_claim_resize",
+    Mutant("guard: lets disks be asked to be smaller", "core/guards/claims.py",
+           "_refuse_resize",
            "claim.requested and action.size <= claim.requested",
            "False", ("guard: grow one disk",)),
 )  # fmt: skip

@@ -108,6 +108,7 @@ LEFT_OUT: Final = {
     "spec.security.auth": "needs TLS; shown in test_auth",
     "spec.recovery.quorumLoss": "its fields go together; shown in test_quorum_loss",
     "spec.storage.storageClassName": "fixed once formed; shown in test_bad_input",
+    "spec.storage.volumeAttributesClassName": "needs a CSI driver that changes volumes",
     "spec.maintenance.defragmentation.window": "two fields that need each other",
     "spec.podTemplate.runtimeClassName": "needs a RuntimeClass; rendered in unit tests",
     "spec.podTemplate.dnsPolicy": "None needs name servers; shown in test_pod_fields",

@@ -38,6 +38,16 @@ class Storage(Model):
         Quantity.parse("10Gi"),
         description="Size of each member's disk. It can be increased, not decreased.",
     )
+    volume_attributes_class_name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=253,
+        description=(
+            "VolumeAttributesClass of the disks, such as their IOPS, from Kubernetes 1.34 on. A "
+            "change is made in the disks while the members run, if the CSI driver can. Once set it "
+            "cannot be removed."
+        ),
+    )
     volume_claim_template: Json | None = Field(
         None,
         description=(

@@ -13,6 +13,7 @@ from etcd_operator.core.actions import (
     Action,
     ApplyObject,
     ChangeAuth,
+    ChangeClaimAttributes,
     Compact,
     CreatePasswordSecret,
     Defragment,
@@ -72,14 +73,12 @@ def _find_edit(action: Action, snapshot: Snapshot) -> Edit | None:
     match action:
         case ApplyObject() | DeleteObject():
             return _edit_child(action, snapshot)
-        case Compact():
-            return lambda beyond: replace(beyond, compacted=True)
+        case Compact() | SetDowngrade() | ChangeClaimAttributes():
+            return _edit_values(action)
         case Defragment(ordinal=ordinal):
             return _edit_database(ordinal, snapshot)
         case DisarmAlarm(alarm=alarm) if alarm == NO_SPACE:
             return lambda beyond: replace(beyond, no_space=False)
-        case SetDowngrade(target=target):
-            return lambda beyond: replace(beyond, downgrade=target)
         case ChangeAuth(change=change):
             return lambda beyond: replace(beyond, access=change_auth(beyond.access, change))
         case CreatePasswordSecret() | WriteConnection():
@@ -90,6 +89,17 @@ def _find_edit(action: Action, snapshot: Snapshot) -> Edit | None:
             return _edit_credentials(action, snapshot.naming.uid)
         case _:
             return None
+
+
+def _edit_values(action: Compact | SetDowngrade | ChangeClaimAttributes) -> Edit:
+    if isinstance(action, Compact):
+        return lambda beyond: replace(beyond, compacted=True)
+    if isinstance(action, SetDowngrade):
+        return lambda beyond: replace(beyond, downgrade=action.target)
+    changed = {action.name: action.attributes_class}
+    return lambda beyond: replace(
+        beyond, attributes_classes={**beyond.attributes_classes, **changed}
+    )
 
 
 def _edit_child(action: ApplyObject | DeleteObject, snapshot: Snapshot) -> Edit | None:

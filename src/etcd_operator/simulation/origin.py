@@ -39,7 +39,8 @@ class Beyond:
     """What scenarios do not have. `now` is the time that passes see.
 
     `children` are the objects that no scenario has, such as a NetworkPolicy. `database_sizes` are
-    those of members that were defragmented, in bytes by ordinal; `downgrade` is the target of
+    those of members that were defragmented, in bytes by ordinal, and `attributes_classes` those of
+    disks that were asked for another, by claim; `downgrade` is the target of
     etcd's downgrade, empty for none; `no_space` says whether etcd's alarm about its quota is on.
     `last_statefulset` is that of a StatefulSet that was deleted, to be created anew.
     """
@@ -54,6 +55,7 @@ class Beyond:
     connections: Mapping[str, ConnectionSecret] = field(default_factory=dict)
     backups: tuple[BackupState, ...] = ()
     database_sizes: Mapping[int, int] = field(default_factory=dict)
+    attributes_classes: Mapping[str, str] = field(default_factory=dict)
     downgrade: str = ""
     no_space: bool = False
     compacted: bool | None = None

@@ -42,7 +42,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
         now=beyond.now,
         children=children,
         pods=tuple(_pod(pod, state, real, naming, template) for pod in model.pods),
-        claims=tuple(_claim(claim, real, naming) for claim in model.claims),
+        claims=tuple(_claim(claim, beyond, real, naming) for claim in model.claims),
         membership=_membership(seen, model, real, naming),
         probes={o: _probe(o, p, state, real) for o, p in model.probes.items()}
         | _silent(state, real),
@@ -151,11 +151,13 @@ def _new_pod(pod: Pod, beyond: Beyond, naming: Naming, trust: tuple[str, ...]) -
     )
 
 
-def _claim(claim: Claim, real: Snapshot, naming: Naming) -> Claim:
+def _claim(claim: Claim, beyond: Beyond, real: Snapshot, naming: Naming) -> Claim:
     before = next((each for each in real.claims if each.ordinal == claim.ordinal), None)
     ours = life_of(claim.owner_uid) == FIRST_LIFE
     owner = naming.uid if ours or before is None else before.owner_uid
-    named = replace(claim, name=naming.claim(claim.ordinal), owner_uid=owner)
+    name = naming.claim(claim.ordinal)
+    asked = beyond.attributes_classes.get(name)
+    named = replace(claim, name=name, owner_uid=owner, attributes_class=asked or "")
     if before is None or not claim.uid.endswith(f"-{FIRST_UID}"):
         wanted = real.cluster.spec.storage.storage_class_name or ""
         return replace(named, storage_class=before.storage_class if before else wanted)
@@ -165,6 +167,7 @@ def _claim(claim: Claim, real: Snapshot, naming: Naming) -> Claim:
         created=before.created,
         lost=before.lost,
         finalizers=before.finalizers,
+        attributes_class=asked or before.attributes_class,
     )
 
 

@@ -16,6 +16,7 @@ from etcd_operator.core.actions import (
     AddLearner,
     ApplyObject,
     ChangeAuth,
+    ChangeClaimAttributes,
     Compact,
     CreatePasswordSecret,
     Defragment,
@@ -227,6 +228,7 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
             | IssueCertificate()
             | ShareTrust()
             | ChangeAuth()
+            | ChangeClaimAttributes()
             | CreatePasswordSecret()
             | WriteConnection()
         ):

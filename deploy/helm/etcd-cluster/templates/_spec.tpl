@@ -3,6 +3,9 @@ size: {{ .Values.persistence.size }}
 {{- with .Values.persistence.storageClass }}
 storageClassName: {{ . }}
 {{- end }}
+{{- with .Values.persistence.volumeAttributesClass }}
+volumeAttributesClassName: {{ . }}
+{{- end }}
 retentionPolicy:
   {{- pick .Values.persistentVolumeClaimRetentionPolicy "whenDeleted" "whenScaled" | toYaml | nindent 2 }}
 {{- $metadata := dict }}

@@ -96,6 +96,14 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             path=".spec.storage.storageClassName",
         ),
         build_rule(
+            f"!({_FORMED}) || !({_STORAGE}) || "
+            "!has(oldSelf.spec.storage.volumeAttributesClassName) || "
+            "has(self.spec.storage.volumeAttributesClassName)",
+            "a VolumeAttributesClass cannot be removed from disks that have one: name another one",
+            reason="FieldValueForbidden",
+            path=".spec.storage",
+        ),
+        build_rule(
             f"!({_FORMED}) || !({_STORAGE}) || !has(self.status.diskSize) || "
             "self.status.diskSize == '' || "
             "string(self.spec.storage.size) == string(oldSelf.spec.storage.size) || "

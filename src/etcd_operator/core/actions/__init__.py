@@ -34,6 +34,7 @@ from etcd_operator.core.actions.kubernetes import (
 )
 from etcd_operator.core.actions.take_over import PassLeadership, RemoveSourceMember, ScaleSource
 from etcd_operator.core.actions.volumes import (
+    ChangeClaimAttributes,
     QuarantineDisk,
     RebindVolume,
     ResizeClaim,
@@ -45,6 +46,7 @@ MembershipAction = AddLearner | PromoteMember | RemoveMember | MoveLeader
 MaintenanceAction = Compact | Defragment | DisarmAlarm | SetDowngrade
 EtcdAction = MembershipAction | MaintenanceAction
 VolumeAction = QuarantineDisk | RetainVolume | RebindVolume | RestoreReclaimPolicy
+ClaimAction = ResizeClaim | ChangeClaimAttributes
 TakeOverAction = PassLeadership | RemoveSourceMember | ScaleSource
 CertificateAction = IssueAuthority | IssueCertificate | ShareTrust
 KubeAction = (
@@ -55,7 +57,7 @@ KubeAction = (
     | DeleteObject
     | EvictPod
     | VolumeAction
-    | ResizeClaim
+    | ClaimAction
     | LabelPod
     | ResizePod
     | SetPodRevision
@@ -77,6 +79,8 @@ __all__ = [
     "ApplyObject",
     "CertificateAction",
     "ChangeAuth",
+    "ChangeClaimAttributes",
+    "ClaimAction",
     "Compact",
     "CreatePasswordSecret",
     "Defragment",

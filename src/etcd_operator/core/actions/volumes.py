@@ -90,3 +90,18 @@ class ResizeClaim:
         """Return the reason and the sentence of the Event."""
         sentence = f"Requested {self.size} for PersistentVolumeClaim {self.name}."
         return ActionEvent(events.DISK_RESIZED, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeClaimAttributes:
+    """Request another VolumeAttributesClass for a disk."""
+
+    name: str
+    uid: str
+    attributes_class: str
+
+    def event(self, cluster: str) -> ActionEvent:
+        """Return the reason and the sentence of the Event."""
+        what = f"VolumeAttributesClass {self.attributes_class}"
+        sentence = f"Requested {what} for PersistentVolumeClaim {self.name}."
+        return ActionEvent(events.DISK_ATTRIBUTES_CHANGED, sentence)

@@ -29,6 +29,7 @@ from etcd_operator.core.actions import (
     ApplyObject,
     CertificateAction,
     ChangeAuth,
+    ClaimAction,
     Compact,
     CreatePasswordSecret,
     Defragment,
@@ -46,7 +47,6 @@ from etcd_operator.core.actions import (
     RemoveMember,
     RemoveSourceMember,
     RequestBackup,
-    ResizeClaim,
     ResizePod,
     SetDowngrade,
     SetFinalizer,
@@ -62,8 +62,9 @@ from etcd_operator.core.certificates.guard import refuse_certificate
 from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.connections.guard import refuse_connection
 from etcd_operator.core.consistency.guard import refuse_lost_agreement
+from etcd_operator.core.guards.claims import refuse_claim_change
 from etcd_operator.core.guards.names import refuse_stranger, refuse_unannounced
-from etcd_operator.core.guards.resize import refuse_claim_resize, refuse_pod_resize
+from etcd_operator.core.guards.resize import refuse_pod_resize
 from etcd_operator.core.guards.services import is_of_member, refuse_service_removal
 from etcd_operator.core.guards.votes import (
     answering,
@@ -139,7 +140,7 @@ def _ask(action: Action, snapshot: Snapshot) -> Verdicts:
         yield "identity", _refuse_identity(action, snapshot)
         yield "take-over", refuse_take_over(action, snapshot, answering(snapshot))
         yield "membership", _refuse_source_member(action, snapshot)
-    elif isinstance(action, VolumeAction | RecordRestore | ResizeClaim):
+    elif isinstance(action, VolumeAction | RecordRestore | ClaimAction):
         yield from _ask_about_disk(action, snapshot)
     elif isinstance(action, WriteConnection):
         yield "connection", refuse_connection(action, snapshot)
@@ -161,12 +162,12 @@ def _ask_within_etcd(action: EtcdAction | ChangeAuth, snapshot: Snapshot) -> Ver
 
 
 def _ask_about_disk(
-    action: VolumeAction | RecordRestore | ResizeClaim, snapshot: Snapshot
+    action: VolumeAction | RecordRestore | ClaimAction, snapshot: Snapshot
 ) -> Verdicts:
     if isinstance(action, RecordRestore):
         yield "in-place-restore", refuse_record(action, snapshot)
-    elif isinstance(action, ResizeClaim):
-        yield "resize", refuse_claim_resize(action, snapshot)
+    elif isinstance(action, ClaimAction):
+        yield "resize", refuse_claim_change(action, snapshot)
     elif isinstance(action, QuarantineDisk) and find_restore_record(snapshot.cluster) is None:
         yield "quarantine", refuse_quarantine(action, snapshot)
     else:

@@ -13,6 +13,7 @@ from etcd_operator.core.actions import (
     Action,
     AddLearner,
     ApplyObject,
+    ChangeClaimAttributes,
     DeleteObject,
     EvictPod,
     LabelPod,
@@ -39,7 +40,9 @@ def refuse_stranger(action: Action, snapshot: Snapshot) -> str | None:
         case DeleteObject(kind="Pod") | EvictPod() | LabelPod() | ResizePod() | SetPodRevision():
             pods = {pod.uid: (pod.name, pod.ordinal) for pod in snapshot.pods}
             return _refuse_name("Pod", action.name, pods.get(action.uid), snapshot.naming)
-        case DeleteObject(kind="PersistentVolumeClaim") | QuarantineDisk() | ResizeClaim():
+        case DeleteObject(kind="PersistentVolumeClaim") | QuarantineDisk():
+            return _refuse_claim(action.name, action.uid, snapshot)
+        case ResizeClaim() | ChangeClaimAttributes():
             return _refuse_claim(action.name, action.uid, snapshot)
         case RetainVolume() | RebindVolume() | RestoreReclaimPolicy():
             return _refuse_claim(action.name, action.uid, snapshot)

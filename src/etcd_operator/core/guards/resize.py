@@ -1,4 +1,4 @@
-"""The guards of what gets larger or smaller while it is in use: Pods and disks; see `guards`.
+"""The guards of Pods that get larger or smaller while they are in use; see `guards`.
 
 A container that gets too little memory may be killed: so nobody's vote may be missed, as if the
 Pod were stopped. And a Pod is called up to date only with what the template gives.
@@ -6,7 +6,7 @@ Pod were stopped. And a Pod is called up to date only with what the template giv
 
 from __future__ import annotations
 
-from etcd_operator.core.actions import ResizeClaim, ResizePod, SetPodRevision
+from etcd_operator.core.actions import ResizePod, SetPodRevision
 from etcd_operator.core.guards.votes import members_at, refuse_vote_loss
 from etcd_operator.core.model.compute import read_compute
 from etcd_operator.core.model.live_objects import Pod
@@ -45,16 +45,4 @@ def _refuse_revision(action: SetPodRevision, pod: Pod, snapshot: Snapshot) -> st
     given = read_compute(read_resources(body))
     if not pod.compute == pod.compute_in_effect == given:
         return "the Pod does not have the CPU and memory of the template"
-    return None
-
-
-def refuse_claim_resize(action: ResizeClaim, snapshot: Snapshot) -> str | None:
-    """Return why a disk must not be expanded."""
-    claim = next((c for c in snapshot.claims if c.uid == action.uid), None)
-    if claim is None or claim.deleting or not claim.bound:
-        return "the PersistentVolumeClaim is not bound, or is being deleted"
-    if claim.owner_uid != snapshot.naming.uid:
-        return "the PersistentVolumeClaim belongs to another EtcdCluster"
-    if claim.requested and action.size <= claim.requested:
-        return "a PersistentVolumeClaim can only be expanded"
     return None

@@ -119,7 +119,9 @@ class Claim:
     `lost` is Kubernetes' own word: the volume behind it does not exist any more. `capacity` is what
     the volume really has, None while unknown; `requested` what the claim asks for.
     `volume` is the name of the PersistentVolume behind it, `created` when the claim was made.
-    `finalizers` are those of others than Kubernetes.
+    `finalizers` are those of others than Kubernetes. `attributes_class` is the
+    VolumeAttributesClass that it asks for, and `attributes_change` the state of a change to it, in
+    the word of Kubernetes; empty if none is under way.
     """
 
     name: str
@@ -136,6 +138,8 @@ class Claim:
     volume: str = ""
     created: datetime | None = None
     finalizers: tuple[str, ...] = ()
+    attributes_class: str = ""
+    attributes_change: str = ""
 
 
 @dataclass(frozen=True, slots=True)

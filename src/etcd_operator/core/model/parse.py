@@ -218,6 +218,8 @@ def observe_claim(raw: Json) -> Claim:
         capacity=read_quantity((status.get("capacity") or {}).get("storage")),
         created=parse_time(metadata.get("creationTimestamp")),
         finalizers=read_finalizers(raw),
+        attributes_class=spec.get("volumeAttributesClassName") or "",
+        attributes_change=(status.get("modifyVolumeStatus") or {}).get("status") or "",
     )
 
 

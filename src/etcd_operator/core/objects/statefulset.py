@@ -165,6 +165,8 @@ def render_claim(spec: EtcdClusterSpec, naming: Naming) -> Json:
     wanted.setdefault("volumeMode", "Filesystem")
     if spec.storage.storage_class_name is not None:
         wanted["storageClassName"] = spec.storage.storage_class_name
+    if spec.storage.volume_attributes_class_name is not None:
+        wanted["volumeAttributesClassName"] = spec.storage.volume_attributes_class_name
     inherited = dict(naming.inherited_labels)
     labels = {**inherited, **(metadata.get("labels") or {}), **naming.own_labels()}
     annotations = {**dict(naming.inherited_annotations), **(metadata.get("annotations") or {})}

@@ -72,6 +72,9 @@ CONDITIONS: Final[dict[str, str]] = {
         "memory alone"
     ),
     "roll": "a voter's Pod is outdated and all the other voters are well",
+    "change_disk_attributes": (
+        "spec.storage.volumeAttributesClassName is not what every disk of a member has"
+    ),
     "back_up_before_upgrade": "the version changes and the spec asks for a backup before that",
     "report_missing_image": "the image catalog that the spec names has no image for the version",
     "wait_to_shrink": "etcd has more members than spec.size",

@@ -58,6 +58,7 @@ from etcd_operator.core.rollout import failed_pods
 from etcd_operator.core.rollout import resize_pods as resize_pods
 from etcd_operator.core.rollout import roll as roll
 from etcd_operator.core.rollout import version_change as version_change
+from etcd_operator.core.storage import attributes as attributes
 from etcd_operator.core.storage import grow_disks as grow_disks
 from etcd_operator.core.storage import maintenance as maintenance
 from etcd_operator.core.takeover import rule as takeover
@@ -123,6 +124,7 @@ RULES: Final[tuple[Rule, ...]] = (
     version_change.end_downgrade,
     resize_pods.resize_pods,  # what need not be made anew
     roll.roll,
+    attributes.change_disk_attributes,  # whatever comes of it delays none of the above
     required_backup.back_up_before_upgrade,  # what it holds back is in nobody's template yet
     catalog.report_missing_image,
     resize_waits.wait_to_shrink,

@@ -182,6 +182,13 @@ QUOTA_EXCEEDED: Final = Reason(
     alert="EtcdNoSpace",
 )
 
+DISK_ATTRIBUTES_REFUSED: Final = Reason(
+    "DiskAttributesRefused",
+    "The driver cannot give a disk the VolumeAttributesClass that the spec names.",
+    "Name another class in spec.storage.volumeAttributesClassName.",
+    blocks=True,
+)
+
 # Versions
 
 VERSION_REFUSED: Final = Reason(

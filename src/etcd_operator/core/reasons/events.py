@@ -55,6 +55,9 @@ POD_LABELLED: Final = Reason("PodLabelled", "Put back labels that were taken off
 # Disks
 
 DISK_RESIZED: Final = Reason("DiskResized", "Asked for a larger PersistentVolumeClaim.")
+DISK_ATTRIBUTES_CHANGED: Final = Reason(
+    "DiskAttributesChanged", "Asked for another VolumeAttributesClass of a PersistentVolumeClaim."
+)
 DISK_SET_ASIDE: Final = Reason(
     "DiskSetAside", "Deleted a PersistentVolumeClaim and kept its volume."
 )

@@ -85,6 +85,10 @@ RESIZING_PODS: Final = Reason(
 GROWING_DISKS: Final = Reason(
     "GrowingDisks", "Disks were asked for a larger size, which may take Kubernetes minutes."
 )
+CHANGING_DISK_ATTRIBUTES: Final = Reason(
+    "ChangingDiskAttributes",
+    "Disks get another VolumeAttributesClass while the members run.",
+)
 UPDATING_CLAIM_TEMPLATE: Final = Reason(
     "UpdatingClaimTemplate",
     "spec.inheritedMetadata has changed: the StatefulSet is made anew, and its Pods stay.",

@@ -8,6 +8,7 @@ import pytest
 
 from etcd_operator.core.actions import (
     Action,
+    ChangeClaimAttributes,
     QuarantineDisk,
     RebindVolume,
     RecordRestore,
@@ -21,7 +22,7 @@ from etcd_operator.core.in_place_restore.record import (
     Stage,
 )
 from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED, ANNOTATION_RECLAIM
-from etcd_operator.errors import Conflict, Forbidden, KubeError, NotFound
+from etcd_operator.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
@@ -206,3 +207,28 @@ async def test_the_record_and_its_end_are_written_onto_what_was_looked_at() -> N
         ANNOTATION_WISH: None,
         "etcd.etcd.io/restored": None,
     }
+
+
+async def test_a_volume_comes_back_with_the_attributes_that_it_has() -> None:
+    server = serve("", "Retain", ASIDE)
+    volume = server.objects[VOLUMES.name, "", "v"]
+    volume["spec"]["volumeAttributesClassName"] = "gold"
+    *_, (_, body) = await perform(server, BACK)
+    assert body["spec"]["volumeAttributesClassName"] == "gold"
+
+
+async def test_another_class_is_asked_for_in_the_claim_that_was_looked_at() -> None:
+    server = serve("claim-1")
+    ((_, patch),) = await perform(server, ChangeClaimAttributes("data-db-1", "claim-1", "gold"))
+    assert patch == {
+        "metadata": {"uid": "claim-1"},
+        "spec": {"volumeAttributesClassName": "gold"},
+    }
+
+
+async def test_a_kubernetes_that_drops_the_class_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = {"name": "data-db-1", "namespace": "team", "uid": "u", "resourceVersion": "9"}
+    dropped = AsyncMock(return_value={"metadata": place, "spec": {}})
+    monkeypatch.setattr(InMemoryApi, "merge_patch", dropped)
+    with pytest.raises(Invalid, match="Kubernetes has them from"):
+        await perform(serve("claim-1"), ChangeClaimAttributes("data-db-1", "claim-1", "gold"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from etcd_operator.core.actions import (
+    ChangeClaimAttributes,
     QuarantineDisk,
     RebindVolume,
     ResizeClaim,
@@ -14,7 +15,7 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED, ANNOTATION_RECLAIM
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.statefulset import render_claim
-from etcd_operator.errors import Conflict, Forbidden, NotFound
+from etcd_operator.errors import Conflict, Forbidden, Invalid, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers.table import Table
@@ -38,6 +39,7 @@ class VolumeHandlers:
             RebindVolume: self._rebind,
             RestoreReclaimPolicy: self._restore_policy,
             ResizeClaim: self._resize,
+            ChangeClaimAttributes: self._change_attributes,
         }
 
     async def _retain(self, action: RetainVolume | QuarantineDisk, snapshot: Snapshot) -> None:
@@ -76,6 +78,8 @@ class VolumeHandlers:
             await self._patch(volume, {}, {"claimRef": {"uid": None, "resourceVersion": None}})
         spec = volume["spec"]
         usual = render_claim(snapshot.spec, naming)["metadata"]
+        # Kubernetes binds none of another VolumeAttributesClass than the volume has.
+        attributes = {k: spec[k] for k in ("volumeAttributesClassName",) if spec.get(k)}
         manifest = {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
@@ -86,6 +90,7 @@ class VolumeHandlers:
                 "volumeMode": spec.get("volumeMode", "Filesystem"),
                 "volumeName": action.volume,
                 "resources": {"requests": {"storage": spec["capacity"]["storage"]}},
+                **attributes,
             },
         }
         try:
@@ -121,6 +126,20 @@ class VolumeHandlers:
         namespace = snapshot.naming.namespace
         answer = await self._api.merge_patch(kube.CLAIMS, namespace, action.name, patch)
         self._caches.observe(kube.CLAIMS.name, answer)
+
+    async def _change_attributes(self, action: ChangeClaimAttributes, snapshot: Snapshot) -> None:
+        """Ask for another class; raises Invalid where Kubernetes drops the field."""
+        wanted = {"volumeAttributesClassName": action.attributes_class}
+        patch = {"metadata": {"uid": action.uid}, "spec": wanted}
+        namespace = snapshot.naming.namespace
+        answer = await self._api.merge_patch(kube.CLAIMS, namespace, action.name, patch)
+        self._caches.observe(kube.CLAIMS.name, answer)
+        if answer["spec"].get("volumeAttributesClassName") != action.attributes_class:
+            raise Invalid(
+                f"PersistentVolumeClaim {action.name} has no VolumeAttributesClass here: "
+                "Kubernetes has them from 1.34 on. Remove spec.storage.volumeAttributesClassName.",
+                422,
+            )
 
     async def _patch(self, volume: Json, marks: Json, spec: Json) -> None:
         """Change a volume exactly as it was looked at."""
