@@ -24,7 +24,9 @@ from tests.e2e.alert_faults import FAULTS
 SEEN: Final = PROJECT / "build" / "alerts"
 RECORD: Final = PROJECT / "docs" / "results" / "alerts.json"
 # What waits 15 minutes waits seven seconds, and what waits hours half a minute.
-FAST: Final = Pace(wait=120, window=60, least_wait=4, least_window=30, most_wait=30, most_window=60)
+FAST: Final = Pace(
+    wait=120, window=30, least_wait=4, least_window=30, most_wait=30, most_window=120
+)
 
 
 class Times(NamedTuple):

@@ -22,12 +22,11 @@ from tests.e2e.alert_faults.fault import Fault, uncordon
 from tests.e2e.alert_faults.of_operator import OPERATOR_FAULTS, give_back_rights, install_anew
 from tests.e2e.alert_record import FAST, Times, record
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.prometheus import Notice, Prometheus, name_own, running
+from tests.e2e.prometheus import FAST_INTERVAL, Notice, Prometheus, name_own, running
 from tests.e2e.runbook import carry_out, name_placeholders, read_commands
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-INTERVAL: Final = "2s"
 EVERY: Final = bool(os.environ.get("ALL_ALERTS"))
 CHOSEN: Final = [fault for fault in FAULTS if EVERY or fault.quick]
 REST_MINUTES: Final = int(os.environ.get("REST_MINUTES", "0"))
@@ -41,7 +40,7 @@ SHARED: Final = {"EtcdMembersShareNode", "EtcdVolumeLow", "EtcdVolumeAlmostFull"
 @pytest.fixture(scope="module")
 def prometheus(target: Target) -> Iterator[Prometheus]:
     """One with the shipped rules at a faster pace."""
-    with running(target, name_own(), FAST, INTERVAL) as found:
+    with running(target, name_own(), FAST, FAST_INTERVAL) as found:
         yield found
 
 
@@ -112,7 +111,7 @@ def test_a_fault_that_others_feel_fires_its_alerts_and_the_runbook_ends_it(
 def test_rest_rolls_and_scaling_fire_nothing(target: Target, cluster: Cluster) -> None:
     """The rules as shipped: at a faster pace a roll takes longer than an alert waits."""
     begun = time.time()
-    with running(target, "e2e-prometheus-rest", interval=INTERVAL) as prometheus:
+    with running(target, "e2e-prometheus-rest", interval=FAST_INTERVAL) as prometheus:
         cluster.create(size=3)
         cluster.wait_running(3)
         rolls = 0
@@ -163,7 +162,8 @@ def cause_and_end(prometheus: Prometheus, cluster: Cluster, fault: Fault) -> Non
                 carry_out(cluster.target, command, known, fault.edit)
     if fault.spec is not None:
         # A member that is away has no series: an alert from them only seems to have cleared.
-        wait_until("its members are back", lambda: are_back(cluster), 120)
+        # A StatefulSet whose Pods were refused tries again after about as long as that lasted.
+        wait_until("its members are back", lambda: are_back(cluster), 240)
     cleared = {alert: prometheus.wait_cleared(alert, about[alert], begun, 150) for alert in about}
     if before:
         wait_until("it is replaced", lambda: not before.items() & read_ids(cluster).items(), 120)

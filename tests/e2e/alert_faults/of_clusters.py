@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from tests.e2e.alarms import raise_corrupt
@@ -17,6 +16,7 @@ from tests.e2e.alert_faults.fault import (
     nothing,
 )
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.prometheus import SCRAPE_SECONDS
 
 # Each waits seven seconds for a leader: together they fail more than five a second.
 WRITERS: Final = 80
@@ -85,12 +85,13 @@ def take_the_name(cluster: Cluster) -> Mend:
 
 
 def flap(cluster: Cluster) -> Mend:
-    """Delete the Pod of a member again and again."""
-    for _ in range(5):
+    """Delete the Pod of a member again and again; a scrape sees it ready in between."""
+
+    def delete() -> None:
         cluster.kubectl("delete", "pod", "c-2", "--grace-period=1")
-        wait_until("it is back", lambda: bool(cluster.member("c-2")["ready"]), 30)
-        time.sleep(2.2)
-    return nothing
+        wait_until("it is back", lambda: bool(cluster.member("c-2")["ready"]))
+
+    return go_on(delete, pause=SCRAPE_SECONDS + 1)
 
 
 def add_unscheduled(cluster: Cluster) -> Mend:
