@@ -20,13 +20,12 @@ from docs.dashboard_pictures import STEP
 from tests.e2e import dashboard_answers
 from tests.e2e.backup_harness import Task
 from tests.e2e.harness import SMALL, Cluster, no_pods_in, wait_until
-from tests.e2e.prometheus import NAME, SERVER, Prometheus, running
+from tests.e2e.prometheus import FAST_INTERVAL, NAME, SERVER, Prometheus, running
 from tests.e2e.secured import SecuredCluster
 from tests.e2e.wire import forwarded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(420)]
 
-INTERVAL = "2s"
 SECURED = "db"
 SELECTOR = f"app.kubernetes.io/name={OPERATOR}"
 NODES = 3
@@ -37,7 +36,7 @@ LONGEST_GAP = 60
 @pytest.fixture(scope="module")
 def prometheus(target: Target) -> Iterator[Prometheus]:
     """One with the shipped rules, which may scrape the EtcdCluster `db` beside it with TLS."""
-    with running(target, "e2e-scraping", interval=INTERVAL, secured=SECURED) as found:
+    with running(target, "e2e-scraping", interval=FAST_INTERVAL, secured=SECURED) as found:
         yield found
 
 
