@@ -61,7 +61,8 @@ class Shell:
     def talk(self, words: list[str], *lines: tuple[str, str], meanwhile: Doing = None) -> str:
         """Type a live command on a real terminal: wait for a text, then type a line, and so on.
 
-        `meanwhile` is done when the first text is there.
+        Of texts that are joined by &&, all are waited for, in whatever order they come. `meanwhile`
+        is done when the first text is there.
         """
         # A terminal of its own, in a session of its own: Ctrl-C comes from there. Whoever runs the
         # tests in the background ignores it, and so would all that they start.
@@ -75,12 +76,12 @@ class Shell:
         seen, said = "", ""
         try:
             for text, line in lines:
-                seen = read_until(leader, text)
+                seen = read_until(leader, *text.split("&&"))
                 said += seen
                 if meanwhile:
                     meanwhile()
                 os.write(leader, line.encode())
-            said += read_until(leader, "")
+            said += read_until(leader)
             process.wait(60)
         finally:
             process.kill()
@@ -89,11 +90,11 @@ class Shell:
         return said
 
 
-def read_until(leader: int, text: str) -> str:
-    """Read what a terminal shows until a text is there, or without one until it closes."""
+def read_until(leader: int, *texts: str) -> str:
+    """Read what a terminal shows until all texts are there, or without any until it closes."""
     shown, begun = "", time.monotonic()
-    while not text or text not in shown:
-        assert time.monotonic() - begun < 60, f"{text} is not in: {shown}"
+    while not texts or not all(text in shown for text in texts):
+        assert time.monotonic() - begun < 60, f"{texts} are not in: {shown}"
         if not select.select([leader], [], [], 1)[0]:
             continue
         try:
@@ -101,7 +102,7 @@ def read_until(leader: int, text: str) -> str:
         except OSError:  # the other side has closed
             data = b""
         if not data:
-            assert not text, f"{text} is not in: {shown}"
+            assert not texts, f"{texts} are not in: {shown}"
             break
         shown += ANSI.sub("", data.decode(errors="replace"))
     return shown
@@ -169,7 +170,7 @@ def look(shell: Shell) -> None:
         assert member["revisionLag"] is not None
     assert [row["name"] for row in shell.view("status")] == ["c"]
     assert "c-0" in shell.run("logs", "c", "--tail=5")
-    assert "c-0" in shell.talk(["logs", "c", "--follow", "--tail=5"], ("c-2", "\x03"))
+    shell.talk(["logs", "c", "--follow", "--tail=5"], (" c-0 && c-1 && c-2 ", "\x03"))
     assert "No certificates" in shell.run("certificates", "c")
     assert shell.run("status", "cc", code=3).endswith("There is c.\n")
     # On a terminal it stays, and draws again; Ctrl-C is how it ends.
