@@ -1,9 +1,9 @@
 """Run every test level, say where it is, and leave no process behind.
 
 A test that is alone on the real cluster mostly waits: what does not need that cluster runs beside
-those, on what time they leave. `--all` adds the long forms: every state of the model, every mutant,
-transition and injection, ten minutes of chaos, and every fault that an alert tells of, with two
-hours in which none fires.
+those, one after the other, on what time they leave. `--all` adds the long forms: every state of the
+model, every mutant, transition and injection, ten minutes of chaos, and every fault that an alert
+tells of, with two hours in which none fires.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import IO, Final
 from tests.reruns import REPORT
 
 LEVELS: Final = ("check", "unit", "e2e-beside", "e2e-alone")
-# They begin with FROM, and end before the next levels begin; those of a row follow each other.
-BESIDE: Final = (("model",), ("e2e-apart", "etcd-test"))
+# They begin with FROM, and end before the next levels begin.
+BESIDE: Final = ("model", "e2e-apart", "etcd-test")
 FROM: Final = "e2e-alone"
 LONG: Final = (
     *("docs", "sbom", "olm", "upgrade"),
@@ -47,8 +47,7 @@ def main(words: Sequence[str] = ()) -> int:
         failed = run_and_clean_up(LONG if "--all" in words else (), minutes, named=named)
         flaky = read_flaky(Path(reruns.name).read_text())
     for level, taken in minutes.items():
-        where = "" if level in (*LEVELS, *LONG) else " (beside others)"
-        print(f"  {level:11} {taken:5.1f} min{where}")
+        print(f"  {level:11} {taken:5.1f} min{' (beside others)' if level in BESIDE else ''}")
     for test in flaky:
         print(f"  flaky: {test}")
     ended = f"level {failed} failed after" if failed else "every level passed in"
@@ -74,21 +73,20 @@ def run_and_clean_up(long: Sequence[str], minutes: dict[str, float], *, named: b
 def run_levels(levels: Sequence[str], minutes: dict[str, float]) -> str:
     """Run the levels, and note how long each took; returns the one that failed, or nothing."""
     with contextlib.ExitStack() as stack:
-        beside: list[LevelsBeside] = []
+        beside: LevelsBeside | None = None
         for number, level in enumerate(levels, start=1):
             if level == FROM:
-                beside = [stack.enter_context(LevelsBeside.begin(row)) for row in BESIDE]
+                beside = stack.enter_context(LevelsBeside.begin(BESIDE))
             print(f"\n=== level {number} of {len(levels)}: {level}", flush=True)
             begun = time.monotonic()
             result = subprocess.run([*MAKE, level], check=False)
             minutes[level] = (time.monotonic() - begun) / 60
             if result.returncode != 0:
-                for row in beside:
-                    row.stop()
-                    row.show_ended(minutes)
+                if beside:
+                    beside.stop()
+                    beside.show_ended(minutes)
                 return level
-        failed = [row.finish(minutes) for row in beside]
-        return next(filter(None, failed), "")
+        return beside.finish(minutes) if beside else ""
 
 
 @dataclass(frozen=True, slots=True)

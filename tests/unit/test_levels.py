@@ -13,7 +13,6 @@ import pytest
 from tests import levels
 from tests.reruns import REPORT, SECOND_TRY, note_rerun
 
-BESIDE = [level for row in levels.BESIDE for level in row]
 MAKEFILE = (Path(__file__).parent.parent.parent / "Makefile").read_text()
 
 
@@ -39,7 +38,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str, failing: str = "") -> list
 def test_every_level_is_a_target_of_the_makefile(monkeypatch: pytest.MonkeyPatch) -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
     usual, everything = run(monkeypatch), run(monkeypatch, "--all")
-    assert {*everything, *BESIDE} <= targets
+    assert {*everything, *levels.BESIDE} <= targets
     assert levels.FROM in usual
     assert everything[: len(usual)] == usual
     assert set(everything) - set(usual) == {
@@ -85,12 +84,12 @@ def test_the_model_runs_beside_the_others_and_is_shown(
 ) -> None:
     minutes: dict[str, float] = {}
     assert levels.run_levels(levels.LEVELS, minutes) == ""
-    assert set(minutes) == {*levels.LEVELS, *BESIDE}
+    assert set(minutes) == {*levels.LEVELS, *levels.BESIDE}
     assert sorted((made / "made").read_text().split()) == sorted(minutes)
     assert "output of model" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("bad", [*levels.LEVELS, *BESIDE])
+@pytest.mark.parametrize("bad", [*levels.LEVELS, *levels.BESIDE])
 def test_a_level_that_fails_is_named(made: Path, bad: str) -> None:
     (made / f"bad-{bad}").touch()
     assert levels.run_levels(levels.LEVELS, {}) == bad
@@ -108,7 +107,7 @@ def test_what_ended_beside_a_level_that_fails_is_shown(
     minutes: dict[str, float] = {}
     assert levels.run_levels((levels.FROM,), minutes) == levels.FROM
     assert "output of model" in capfd.readouterr().out
-    assert BESIDE[0] in minutes
+    assert levels.BESIDE[0] in minutes
 
 
 def test_a_level_that_runs_beside_is_stopped_when_another_fails(
