@@ -11,8 +11,12 @@ from local.components import command_of
 from local.network import Network, entering
 from local.places import PROJECT, Places
 
-_ENVIRONMENT = {"PATH": SYSTEM_PATH, "HOME": "/root", "PYTHONPATH": str(PROJECT)}
-_ENVIRONMENT.update(processes.GO_SETTINGS)
+_ENVIRONMENT = {
+    "PATH": SYSTEM_PATH,
+    "HOME": "/root",
+    "PYTHONPATH": str(PROJECT),
+    **processes.GO_SETTINGS,
+}
 
 
 def start(name: str, places: Places, network: Network, *, fast_faults: bool) -> None:

@@ -30,8 +30,12 @@ DISKS = {
     "log/containers": Path("/var/log/containers"),
 }
 _RESTART_DELAY = 1.0
-_ENVIRONMENT = {"PATH": SYSTEM_PATH, "HOME": "/root", "TMPDIR": "/run/tmp"}
-_ENVIRONMENT.update(processes.GO_SETTINGS)
+_ENVIRONMENT = {
+    "PATH": SYSTEM_PATH,
+    "HOME": "/root",
+    "TMPDIR": "/run/tmp",
+    **processes.GO_SETTINGS,
+}
 
 
 def main(name: str) -> None:

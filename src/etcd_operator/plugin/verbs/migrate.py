@@ -178,14 +178,16 @@ def _awaits_approval(cluster: Json) -> bool:
 
 async def _find_record(own: Session, name: str) -> tuple[Json, TakeOver | None]:
     """The EtcdCluster, and the record of its take-over, which the operator keeps on the gate."""
+    from etcd_operator.core.model.naming import Naming
     from etcd_operator.core.takeover.record import find_take_over
     from etcd_operator.errors import NotFound
     from etcd_operator.plugin.clusters import find_cluster
     from etcd_operator.runtime.kubernetes.api import CONFIG_MAPS
 
     cluster = await find_cluster(own, name)
+    naming = Naming(own.home, name, cluster["metadata"]["uid"])
     try:
-        gate = await own.api.get(CONFIG_MAPS, own.home, f"{name}-config")
+        gate = await own.api.get(CONFIG_MAPS, naming.namespace, naming.config_map)
     except NotFound:
         return cluster, None
     return cluster, find_take_over(gate["metadata"].get("annotations") or {})

@@ -198,8 +198,7 @@ class Reconciler:
         wrote = any(isinstance(a, ApplyObject) and a.kind == "StatefulSet" for a in outcome.done)
         if self._is_written_observed(snapshot) if wrote else snapshot.statefulset_observed:
             return None
-        before = self._last.get(snapshot.naming.uid)
-        return (before.unobserved if before else None) or snapshot.now
+        return self._last.get(snapshot.naming.uid, LastPass()).unobserved or snapshot.now
 
     def _is_written_observed(self, snapshot: Snapshot) -> bool:
         """Whether the StatefulSet that was just written has been looked at, and nothing follows.
@@ -217,8 +216,7 @@ class Reconciler:
         """Since when a step got no usable answer, or came too late for what its object was."""
         if not isinstance(outcome.error, KubeUnavailable | Conflict | NotFound):
             return None
-        before = self._last.get(snapshot.naming.uid)
-        return (before.unanswered if before else None) or snapshot.now
+        return self._last.get(snapshot.naming.uid, LastPass()).unanswered or snapshot.now
 
     async def _report(self, snapshot: Snapshot, decision: Decision) -> bool:
         """Write the status if it changed; say what blocks or broke, and once what phase it is.
