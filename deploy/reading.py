@@ -61,11 +61,12 @@ def parse(words: Sequence[str]) -> Request | None:
     plain = [word for word in words if not word.startswith("-")]
     flags = dict(word.partition("=")[::2] for word in words if word.startswith("-"))
     namespace = flags.pop("--namespace", "")
-    if plain[:1] != ["get"] or not 2 <= len(plain) <= 3 or plain[1] not in _KINDS or not namespace:
+    if plain[:1] != ["get"] or not 2 <= len(plain) <= 3 or not namespace:
         return None
-    if not set(flags) <= set(_SELECTORS):
+    kind = _KINDS.get(plain[1].lower())  # kubectl, too, takes "EtcdBackup" for "etcdbackup"
+    if kind is None or not set(flags) <= set(_SELECTORS):
         return None
-    group, plural = _KINDS[plain[1]]
+    group, plural = kind
     path = "/".join(("", group, "namespaces", namespace, plural, *plain[2:]))
     return Request(path, {_SELECTORS[flag]: value for flag, value in flags.items()})
 

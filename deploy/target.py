@@ -7,6 +7,7 @@ it was named, or when this project started it.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from etcd_operator.json_types import Json
 from local.digests import digest_paths
 
 PROJECT = Path(__file__).resolve().parent.parent
+# A kubectl ends before it would have to collect: a sixth of its processor time.
+SHORT_LIVED = {"GOGC": "400"}
 IMAGE_INPUTS = ("Dockerfile", "requirements/operator.txt", "src")
 
 
@@ -47,6 +50,7 @@ class Target:
                 text=True,
                 check=False,
                 timeout=seconds,
+                env=os.environ | SHORT_LIVED,
             )
         except subprocess.TimeoutExpired as error:
             raise TargetError(f"kubectl {' '.join(words[:4])}: not within {seconds} s") from error

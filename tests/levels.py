@@ -1,9 +1,9 @@
 """Run every test level, say where it is, and leave no process behind.
 
-A test that is alone on the real cluster mostly waits: what does not need that cluster runs beside
-those, one after the other, on what time they leave. `--all` adds the long forms: every state of the
-model, every mutant, transition and injection, ten minutes of chaos, and every fault that an alert
-tells of, with two hours in which none fires.
+Tests on the real cluster wait for it: what does not need that cluster runs beside those, on what
+time they leave. `--all` adds the long forms: every state of the model, every mutant,
+transition and injection, ten minutes of chaos, and every fault that an alert tells of, with two
+hours in which none fires.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -24,9 +24,24 @@ from typing import IO, Final
 from tests.reruns import REPORT
 
 LEVELS: Final = ("check", "unit", "e2e-beside", "e2e-alone")
-# They begin with FROM, and end before the next levels begin.
-BESIDE: Final = ("model", "e2e-apart", "etcd-test")
-FROM: Final = "e2e-alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Levels that follow each other beside those of `LEVELS`, each with its nice value.
+
+    They begin with the level `begins_with`, and end before the long ones begin.
+    """
+
+    begins_with: str
+    levels: Mapping[str, int]
+
+
+# A model has no clock to be late for; on a cluster, a minute that a Pod waits is told as a fault.
+BESIDE: Final = (
+    Row("e2e-beside", {"model": 19}),
+    Row("e2e-alone", {"e2e-apart": 0, "etcd-test": 10}),
+)
 LONG: Final = (
     *("docs", "sbom", "olm", "upgrade"),
     *("states", "mutants", "transitions", "injection", "chaos", "alerts"),
@@ -47,7 +62,8 @@ def main(words: Sequence[str] = ()) -> int:
         failed = run_and_clean_up(LONG if "--all" in words else (), minutes, named=named)
         flaky = read_flaky(Path(reruns.name).read_text())
     for level, taken in minutes.items():
-        print(f"  {level:11} {taken:5.1f} min{' (beside others)' if level in BESIDE else ''}")
+        where = "" if level in (*LEVELS, *LONG) else " (beside others)"
+        print(f"  {level:11} {taken:5.1f} min{where}")
     for test in flaky:
         print(f"  flaky: {test}")
     ended = f"level {failed} failed after" if failed else "every level passed in"
@@ -73,20 +89,24 @@ def run_and_clean_up(long: Sequence[str], minutes: dict[str, float], *, named: b
 def run_levels(levels: Sequence[str], minutes: dict[str, float]) -> str:
     """Run the levels, and note how long each took; returns the one that failed, or nothing."""
     with contextlib.ExitStack() as stack:
-        beside: LevelsBeside | None = None
+        beside: list[LevelsBeside] = []
         for number, level in enumerate(levels, start=1):
-            if level == FROM:
-                beside = stack.enter_context(LevelsBeside.begin(BESIDE))
+            beside += [
+                stack.enter_context(LevelsBeside.begin(row.levels))
+                for row in BESIDE
+                if row.begins_with == level
+            ]
             print(f"\n=== level {number} of {len(levels)}: {level}", flush=True)
             begun = time.monotonic()
             result = subprocess.run([*MAKE, level], check=False)
             minutes[level] = (time.monotonic() - begun) / 60
             if result.returncode != 0:
-                if beside:
-                    beside.stop()
-                    beside.show_ended(minutes)
+                for row in beside:
+                    row.stop()
+                    row.show_ended(minutes)
                 return level
-        return beside.finish(minutes) if beside else ""
+        failed = [row.finish(minutes) for row in beside]
+        return next(filter(None, failed), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +125,7 @@ class LevelsBeside:
     They run one after the other, up to the first that fails.
     """
 
-    def __init__(self, levels: Sequence[str]) -> None:
+    def __init__(self, levels: Mapping[str, int]) -> None:
         self._levels = levels
         self._ended: list[Ended] = []
         self._process: subprocess.Popen[bytes] | None = None
@@ -117,7 +137,7 @@ class LevelsBeside:
 
     @classmethod
     @contextlib.contextmanager
-    def begin(cls, levels: Sequence[str]) -> Iterator[LevelsBeside]:
+    def begin(cls, levels: Mapping[str, int]) -> Iterator[LevelsBeside]:
         """Begin the levels; at the end the one that still runs is stopped, and no other begins."""
         beside = cls(levels)
         try:
@@ -148,10 +168,10 @@ class LevelsBeside:
         self._running.join()
 
     def _run(self) -> None:
-        for level in self._levels:
+        for level, nice in self._levels.items():
             begun = time.monotonic()
             with tempfile.TemporaryFile() as output:
-                process = self._begin(level, output)
+                process = self._begin(level, nice, output)
                 if process is None:
                     return
                 exit_code = process.wait()
@@ -164,12 +184,12 @@ class LevelsBeside:
             if exit_code:
                 return
 
-    def _begin(self, level: str, output: IO[bytes]) -> subprocess.Popen[bytes] | None:
+    def _begin(self, level: str, nice: int, output: IO[bytes]) -> subprocess.Popen[bytes] | None:
         with self._changing:
             if self._stopped:
                 return None
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.levels", "--beside", level],
+                [sys.executable, "-m", "tests.levels", "--beside", level, str(nice)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -177,11 +197,11 @@ class LevelsBeside:
             return self._process
 
 
-def run_beside(level: str) -> int:
-    """Run a level on what processor time others leave; returns its exit code."""
+def run_beside(level: str, nice: str) -> int:
+    """Run a level with that nice value, also of its session; returns its exit code."""
     with contextlib.suppress(OSError):  # a kernel without such groups, where nice alone counts
-        SESSION_NICE.write_text("19")
-    return subprocess.run(["nice", "-n", "19", *MAKE, level], check=False).returncode
+        SESSION_NICE.write_text(nice)
+    return subprocess.run(["nice", "-n", nice, *MAKE, level], check=False).returncode
 
 
 @contextlib.contextmanager
@@ -210,5 +230,5 @@ def end_session(process: subprocess.Popen[bytes]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--beside"]:
-        sys.exit(run_beside(sys.argv[2]))
+        sys.exit(run_beside(*sys.argv[2:4]))
     sys.exit(main(sys.argv[1:]))

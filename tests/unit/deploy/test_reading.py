@@ -18,6 +18,11 @@ from deploy.reading import Request, parse
             {},
         ),
         (
+            ("get", "EtcdBackup", "b", "--namespace=team"),
+            "/apis/etcd.etcd.io/v1alpha1/namespaces/team/etcdbackups/b",
+            {},
+        ),
+        (
             ("--namespace=team", "get", "pods", "--selector=a=b"),
             "/api/v1/namespaces/team/pods",
             {"labelSelector": "a=b"},
@@ -28,7 +33,7 @@ from deploy.reading import Request, parse
             {"fieldSelector": "reason=A,type=B"},
         ),
     ],
-    ids=["by name", "by labels", "by fields"],
+    ids=["by name", "by kind", "by labels", "by fields"],
 )
 def test_a_read_of_one_kind(words: Sequence[str], path: str, parameters: dict[str, str]) -> None:
     assert parse(words) == Request(path, parameters)
