@@ -144,7 +144,7 @@ E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 
 # A test that fails is tried once more; it is listed as flaky, so that it gets mended. By a second
 # run where tests are short: with xdist, --reruns asks another process about each test.
-.PHONY: unit model etcd-test olm upgrade e2e e2e-beside e2e-alone e2e-apart states test test-all test-fast
+.PHONY: unit model etcd-test olm krew upgrade e2e e2e-beside e2e-alone e2e-apart states test test-all test-fast
 unit: venv ## Unit tests
 	@$(COMPILED) $(PY) -m pytest -q -n auto --dist worksteal tests/unit || SECOND_TRY=1 \
 		$(PY) -m pytest -q -rA --last-failed --last-failed-no-failures none tests/unit
@@ -166,6 +166,9 @@ etcd-test: venv ## Tests against real etcd processes on loopback; the model's et
 
 olm: venv ## Have opm render and validate the bundle for the Operator Lifecycle Manager
 	@$(PY) -m pytest -q tests/olm
+
+krew: venv ## Have krew validate the manifest of the kubectl plugin, and install it
+	@$(PY) -m pytest -q tests/krew
 
 # PREVIOUS=revision names the release to come from; by default it is the newest tag.
 upgrade: venv ## From the previous release of the operator to this one and back, on the local cluster

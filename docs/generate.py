@@ -14,7 +14,7 @@ from docs.headline import write_headline
 from docs.log_schema import write_log_schema
 from docs.metrics import write_metrics
 from docs.performance import write_performance
-from docs.plugin_page import write_plugin
+from docs.plugin_page import write_plugin, write_verbs
 from docs.reasons import write_reasons
 from docs.reliability import write_reliability
 from docs.source_map import write_source_map
@@ -42,6 +42,10 @@ def generate() -> dict[Path, str]:
         HERE / "monitoring.md": ("deploy/alerts", write_monitoring()),
         HERE / "reliability.md": ("recorded runs", write_reliability()),
         HERE / "performance.md": ("recorded runs", write_performance()),
+    }
+    pages |= {
+        reference / "plugin" / f"{name}.md": ("the verb", text)
+        for name, text in write_verbs().items()
     }
     texts = {
         path: HEADER.format(source=source) + fold(text) for path, (source, text) in pages.items()

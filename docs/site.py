@@ -39,6 +39,7 @@ NAVIGATION: Final[dict[str, tuple[str, ...]]] = {
     "Concepts": ("docs/concepts.md", "ARCHITECTURE.md", "SECURITY.md", "THREAT_MODEL.md"),
     "How-to": ("docs/how-to/",),
     "Reference": ("docs/reference/", "CHANGELOG.md"),
+    "Plugin": ("docs/reference/plugin.md", "docs/reference/plugin/"),
     "Monitoring": ("docs/monitoring.md", "docs/runbooks/"),
     "Evidence": ("docs/comparison.md", "docs/reliability.md", "docs/performance.md"),
     "FAQ": ("docs/faq.md",),

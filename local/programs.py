@@ -111,6 +111,16 @@ def opm() -> Program:
     )
 
 
+def krew() -> Program:
+    """The plugin manager of kubectl, and its check of manifests; no test of every day needs it."""
+    path = "sigs.k8s.io/krew/cmd"
+    targets = {
+        "kubectl-krew": f"{path}/krew",
+        "validate-krew-manifest": f"{path}/validate-krew-manifest",
+    }
+    return Program("krew", TREE / "krew", targets, seconds=60)
+
+
 def network_policies() -> Program:
     """What enforces NetworkPolicies on a node.
 

@@ -43,7 +43,7 @@ BESIDE: Final = (
     Row("e2e-alone", {"e2e-apart": 0, "etcd-test": 10}),
 )
 LONG: Final = (
-    *("docs", "sbom", "olm", "upgrade"),
+    *("docs", "sbom", "olm", "krew", "upgrade"),
     *("states", "mutants", "transitions", "injection", "chaos", "alerts"),
 )
 MAKE: Final = ("make", "--no-print-directory")

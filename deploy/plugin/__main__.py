@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from deploy.plugin.archive import build, find_packages, is_compiled
+from deploy.plugin.archive import build, find_packages, is_compiled, link_completion
 from deploy.plugin.krew import Packed, build_manifest, pack
 from deploy.plugin.wheels import PLATFORMS, PYTHONS, Platform, fetch_files
 from deploy.target import PROJECT
@@ -34,7 +34,8 @@ def main() -> int:
     )
     repository = parser.parse_args().repository
     FOLDER.mkdir(parents=True, exist_ok=True)
-    made = [build(FOLDER / "kubectl-etcd", PROJECT / "src")]
+    program = build(FOLDER / "kubectl-etcd", PROJECT / "src")
+    made = [program, link_completion(program)]
     if repository:
         try:
             build_manifest([], repository)  # before anything is fetched

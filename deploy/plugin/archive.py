@@ -19,6 +19,7 @@ from typing import Final
 from packaging.requirements import Requirement
 
 from deploy.plugin.unpack import find_abi
+from etcd_operator.plugin.completion import PROGRAM as COMPLETION
 
 # What the plugin imports; theirs come with them.
 ROOTS: Final = ("typer", "rich", "lightkube", "msgspec", "pydantic", "pyyaml")
@@ -51,6 +52,14 @@ def build(target: Path, source: Path, compiled: Mapping[str, Files] | None = Non
     target.write_bytes(b"#!/usr/bin/env python3\n" + outer)
     target.chmod(0o755)
     return target
+
+
+def link_completion(program: Path) -> Path:
+    """Put beside the program, which is that too, what kubectl asks for completion."""
+    link = program.with_name(COMPLETION)
+    link.unlink(missing_ok=True)
+    link.symlink_to(program.name)
+    return link
 
 
 def is_compiled(package: Distribution) -> bool:

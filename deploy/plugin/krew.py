@@ -17,6 +17,7 @@ from typing import Any, Final
 from deploy.plugin.archive import write_digest
 from deploy.plugin.wheels import PYTHONS, Platform
 from etcd_operator import __version__
+from etcd_operator.plugin.completion import PROGRAM as COMPLETION
 
 # Where a release of a repository on GitHub has its files.
 RELEASE: Final = "{repository}/releases/download/v{version}/{file}"
@@ -30,6 +31,8 @@ with the operator's verdict.
 CAVEATS: Final = f"""\
 Needs python3 on PATH: {", ".join(PYTHONS[:-1])} or {PYTHONS[-1]}, on Linux with glibc.
 Verbs that run etcdctl on your machine need it on PATH: see `kubectl etcd etcdctl --help`.
+For completion by kubectl, give the program its second name in a directory of your PATH:
+  ln -s "$(command -v kubectl-etcd)" ~/.local/bin/{COMPLETION}
 """
 
 

@@ -16,11 +16,14 @@ from typing import Any
 import pytest
 
 from deploy.plugin.__main__ import build_for
-from deploy.plugin.archive import build, find_packages, is_compiled
+from deploy.plugin.archive import build, find_packages, is_compiled, link_completion
 from deploy.plugin.krew import Packed, build_manifest
 from deploy.plugin.unpack import find_abi
 from deploy.plugin.wheels import PLATFORMS, PYTHONS, Platform, choose_wheels
 from etcd_operator import __version__
+from local import build as build_local
+from local.places import read_places
+from local.programs import kubernetes
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 REPOSITORY = "https://github.com/owner/name"
@@ -62,6 +65,22 @@ def test_what_it_needs_from_kubernetes_on_is_in_it(program: Path, tmp_path: Path
     said = run(program, tmp_path, "status", "--context=none")
     assert said.returncode == 6, said.stderr
     assert said.stderr.startswith("No connection to Kubernetes: ")
+
+
+def test_kubectl_completes_by_its_second_name(program: Path, tmp_path: Path) -> None:
+    """The kubectl of the local cluster, asked as a shell asks it when Tab is pressed."""
+    link_completion(program)
+    (tmp_path / "python3").symlink_to(sys.executable)
+    kubectl = build_local.directory_of(kubernetes(), read_places(os.environ)) / "kubectl"
+    said = subprocess.run(
+        [str(kubectl), "__complete", "etcd", "scale", "--w"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"HOME": str(tmp_path), "PATH": f"{program.parent}:{tmp_path}:{os.environ['PATH']}"},
+    )
+    wanted = ["--wait\tShow the progress until it is done, or cannot be.", ":4"]
+    assert said.stdout.splitlines() == wanted, said.stderr
 
 
 def test_without_a_home_it_runs_all_the_same(program: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from etcd_operator.api.validation import find_problems
 from etcd_operator.core.bootstrap.gate import Gate
 from etcd_operator.core.plan import planner as planner
 from etcd_operator.json_types import Json
+from etcd_operator.plugin.app import VERBS, load_verb
 from tests.builders.schema import find_unknown
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,7 @@ PAGES = sorted(
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`([^`]+)`")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 MAKE = re.compile(r"(?:`|^)make ([a-z][a-z0-9-]*)", re.MULTILINE)
 TARGET = re.compile(r"^([a-z][a-z0-9-]*):", re.MULTILINE)
@@ -78,7 +80,7 @@ def test_prose_has_one_width() -> None:
 def test_generated_files_are_all_there_is() -> None:
     """No page or picture is left of something that is not generated any more."""
     folders = (PROJECT / "docs" / "reference", PROJECT / "docs" / "pictures")
-    found = {path for folder in folders for path in folder.iterdir()}
+    found = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
     records = {PROJECT / "docs" / "pictures" / f"{name}.txt" for name in ("demo", "status")}
     assert found - set(generate()) == records
 
@@ -148,6 +150,36 @@ def test_make_targets_exist() -> None:
     targets = set(TARGET.findall((PROJECT / "Makefile").read_text()))
     named = {(name_page(page), name) for page in PAGES for name in MAKE.findall(page.read_text())}
     assert [(page, name) for page, name in named if name not in targets] == []
+
+
+def find_typed() -> Iterator[tuple[str, list[str]]]:
+    """The words after `kubectl etcd` wherever a page has a command in code, without comments."""
+    for page in PAGES:
+        text = page.read_text()
+        lines = [line for _, code in FENCE.findall(text) for line in code.splitlines()]
+        lines += [" ".join(each.split()) for each in CODE.findall(FENCE.sub("", text))]
+        for line in lines:
+            for command in line.partition(" #")[0].partition("kubectl etcd ")[2:]:
+                if command and (words := command.split()):
+                    yield name_page(page), words
+
+
+def test_guides_type_verbs_and_options_that_there_are() -> None:
+    wrong = []
+    for page, (verb, *words) in find_typed():
+        known = {"--help", "-h"}
+        if verb in VERBS:
+            known |= {name for each in load_verb(verb, VERBS[verb]).params for name in each.opts}
+        own = words[: words.index("--")] if "--" in words else words
+        options = {word.partition("=")[0] for word in own if word.startswith("-")}
+        if verb not in {*VERBS, "--help", "VERB", "…"} or not options <= known:
+            wrong.append((page, verb, options - known))
+    assert wrong == []
+
+
+def test_every_guide_shows_the_plugin_beside_kubectl() -> None:
+    guides = {name_page(page) for page in (PROJECT / "docs" / "how-to").glob("*.md")}
+    assert guides - {page for page, _ in find_typed()} == set()
 
 
 def find_examples() -> Iterator[Any]:

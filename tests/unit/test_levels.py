@@ -47,6 +47,7 @@ def test_every_level_is_a_target_of_the_makefile(monkeypatch: pytest.MonkeyPatch
         "docs",
         "sbom",
         "olm",
+        "krew",
         "upgrade",
         "states",
         "mutants",

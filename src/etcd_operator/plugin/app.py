@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,6 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from etcd_operator import __version__
+from etcd_operator.plugin import completion
 
 
 class Verb(NamedTuple):
@@ -134,10 +136,23 @@ def etcd(
     """See what an etcd cluster does, and change it through the operator, with its guards."""
 
 
+def describe_candidate(words: Sequence[str], candidate: str) -> str:
+    """Return what a verb does, or an option of it; empty for the value of one."""
+    if not words:
+        verb = VERBS.get(candidate)
+        return load_verb(candidate, verb).get_short_help_str(200) if verb else ""
+    verb = VERBS.get(words[0])
+    options: list[Any] = load_verb(words[0], verb).params if verb else []
+    return next((each.help or "" for each in options if candidate in each.opts), "")
+
+
 def main() -> None:
     """Run what was typed; exits with a code of `exits`."""
     # kubectl runs `kubectl-etcd`; help and completion name what the user types.
     name = Path(sys.argv[0]).name
+    if name == completion.PROGRAM:
+        completion.complete_for_kubectl(app, describe_candidate, sys.argv[1:])
+        return
     own = "etcdop" if name == "etcdop" else "kubectl etcd"
     completing = any(key.endswith("_COMPLETE") for key in os.environ)
     app(prog_name=name if completing else own)

@@ -29,14 +29,33 @@ def open_console(*, to_stderr: bool = False) -> Console:
 
 def show(view: Any, output: Output, render: Callable[[Any], RenderableType]) -> None:
     """Print a view as it was asked for."""
-    if output is Output.JSON:
-        sys.stdout.write(json.dumps(view, indent=2, ensure_ascii=False) + "\n")
-    elif output is Output.YAML:
-        import yaml
-
-        sys.stdout.write(yaml.safe_dump(view, sort_keys=False, allow_unicode=True))
-    else:
+    if output is Output.TEXT:
         open_console().print(render(view))
+    else:
+        show_document(view, output)
+
+
+def show_document(view: Any, output: Output) -> None:
+    """Print a view as a document, in JSON or YAML."""
+    if output is Output.YAML:
+        sys.stdout.write(_write_yaml(view))
+    else:
+        sys.stdout.write(json.dumps(view, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_one_of_many(view: Any, output: Output) -> None:
+    """Print one document of a stream: a line of JSON, or a document of YAML after its marker."""
+    if output is Output.YAML:
+        sys.stdout.write(f"---\n{_write_yaml(view)}")
+    else:
+        sys.stdout.write(json.dumps(view, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _write_yaml(view: Any) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(view, sort_keys=False, allow_unicode=True))
 
 
 def say(sentence: str) -> None:

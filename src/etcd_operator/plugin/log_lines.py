@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
 
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.session import Session
@@ -28,12 +28,23 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a log."""
+    """One line of a log: its Pod, its sentence, and the details that a program wrote beside it."""
 
     time: str
     source: str
     level: str
-    text: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The sentence with its details, as people read them."""
+        details = " ".join(f"{key}={_write(value)}" for key, value in self.details.items())
+        return f"{self.message}  {details}".rstrip()
+
+    def describe(self) -> Json:
+        """Return the line as a document."""
+        return asdict(self)
 
 
 def parse_line(source: Source, raw: str) -> Line | None:
@@ -48,9 +59,8 @@ def parse_line(source: Source, raw: str) -> Line | None:
     if source.about and not _is_about(said, source.about):
         return None
     sentence = str(said.get("msg") or said.get("event") or "")
-    details = " ".join(f"{key}={_write(said[key])}" for key in said if key not in _HEAD)
-    level = str(said.get("level", ""))
-    return Line(moment, source.pod, level, f"{sentence}  {details}".rstrip())
+    details = {key: value for key, value in said.items() if key not in _HEAD}
+    return Line(moment, source.pod, str(said.get("level", "")), sentence, details)
 
 
 def _is_about(said: Json, cluster: tuple[str, str]) -> bool:

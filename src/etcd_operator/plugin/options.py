@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from etcd_operator.plugin.completion import complete_cluster
+
 
 class Output(StrEnum):
     """How what was read is printed."""
@@ -16,9 +18,19 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the EtcdCluster.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Name of the EtcdCluster.", autocompletion=complete_cluster
+    ),
+]
 AnyName = Annotated[
-    str, typer.Argument(metavar="[NAME]", help="Name of the EtcdCluster; all of them if left out.")
+    str,
+    typer.Argument(
+        metavar="[NAME]",
+        help="Name of the EtcdCluster; all of them if left out.",
+        autocompletion=complete_cluster,
+    ),
 ]
 Context = Annotated[
     str, typer.Option("--context", metavar="NAME", help="Context of your kubeconfig.")
@@ -29,7 +41,10 @@ Namespace = Annotated[
 ]
 AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
 Format = Annotated[
-    Output, typer.Option("--output", "-o", help="Text for people, or a document for programs.")
+    Output,
+    typer.Option(
+        "--output", "-o", metavar="FORMAT", help="text for people; json or yaml for programs."
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
 Wait = Annotated[

@@ -6,12 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from etcd_operator.plugin.app import VERBS, load_verb
+from etcd_operator.plugin import completion
+from etcd_operator.plugin.app import READ, VERBS, load_verb
 from etcd_operator.plugin.exits import Exit
 from tests.builders.plugin import Terminal
 
 # What takes longer to import than a short command may take, or is no part of a user's tool.
-HEAVY = ("grpc", "cryptography", "lightkube", "httpx2", "msgspec", "rich.table", "yaml")
+HEAVY = (
+    *("grpc", "cryptography", "lightkube", "httpx2", "msgspec", "rich", "typer.rich_utils", "yaml"),
+    *("etcd_operator.api", "etcd_operator.runtime", "etcd_operator.simulation"),
+    *("etcd_operator.core.model", "etcd_operator.core.plan"),
+)
+
+# Verbs that show what is, and of those what is one file in one form.
+READS = {name for name, verb in VERBS.items() if verb.group == READ} | {"upgrade", "migrate"}
+FILES = {"record": "a recording is JSON", "report": "a report is a zip file"}
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -27,6 +36,23 @@ def test_every_verb_has_help_and_an_example(name: str) -> None:
     assert VERBS[name].examples
 
 
+@pytest.mark.parametrize("name", sorted(READS - FILES.keys()))
+def test_every_verb_that_reads_prints_documents(name: str) -> None:
+    options = {each.name: each for each in load_verb(name, VERBS[name]).params}
+    assert options["output"].opts == ["--output", "-o"]
+    assert "json or yaml for programs" in Terminal().type(name, "--help").out
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_option_says_what_it_takes(name: str) -> None:
+    taking = [
+        each for each in load_verb(name, VERBS[name]).params if not getattr(each, "is_flag", False)
+    ]
+    assert [
+        each.name for each in taking if each.param_type_name == "option" and not each.metavar
+    ] == []
+
+
 def test_every_exit_code_says_what_it_means() -> None:
     assert [int(each) for each in Exit] == list(range(len(Exit)))
     assert all(each.meaning.endswith(".") for each in Exit)
@@ -38,18 +64,32 @@ def test_an_unknown_verb_is_a_usage_error() -> None:
     assert "No such command 'stats'" in ended.err
 
 
-def test_help_and_completion_load_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("kubectl-etcd", "--version"),
+        ("kubectl-etcd", "--help"),
+        ("kubectl-etcd", "status", "--help"),
+        (completion.PROGRAM, "s"),
+        (completion.PROGRAM, "scale", "--w"),
+    ],
+    ids=" ".join,
+)
+def test_help_and_completion_load_nothing_heavy(words: tuple[str, ...]) -> None:
     program = (
-        "import sys\n"
-        "from etcd_operator.plugin.app import load_verb, VERBS\n"
-        "[load_verb(name, verb) for name, verb in VERBS.items()]\n"
-        "print(*sys.modules, sep='\\n')"
+        f"import sys\nsys.argv = {list(words)}\n"
+        "from etcd_operator.plugin.app import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(*sys.modules, sep='\\n', file=sys.stderr)"
     )
-    source = str(Path(__file__).resolve().parents[3] / "src")
-    command = [sys.executable, "-c", program]
     said = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={"PYTHONPATH": source}
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(Path(__file__).resolve().parents[3] / "src")},
     )
-    loaded = said.stdout.split()
-    assert "etcd_operator.plugin.verbs.status" in loaded
-    assert not [module for module in loaded if module.startswith(HEAVY)]
+    assert said.stdout.strip()
+    loaded = said.stderr.split()
+    assert "etcd_operator.plugin.app" in loaded
+    assert [module for module in loaded if module.startswith(HEAVY)] == []

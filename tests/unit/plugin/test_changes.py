@@ -224,6 +224,10 @@ def test_upgrade_without_a_version_only_checks(terminal: Terminal) -> None:
     ended = terminal.type("upgrade", "db")
     assert (ended.code, written(terminal)) == (0, [])
     assert "Versions that may follow: 3.5.x, 3.6.x, 3.7.x" in ended.out
+    view = terminal.type("upgrade", "db", "-o", "json").view
+    assert view["versionsThatMayFollow"] == ["3.5.x", "3.6.x", "3.7.x"]
+    assert view["against"] == []
+    assert terminal.type("upgrade", "db", "--to=v3.7.0", "-o", "json").code == 2
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import bundle
@@ -52,16 +53,16 @@ def log_of(terminal: Terminal, namespace: str, pod: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("source", "raw", "line"),
     [
-        (MEMBER, 't {"level":"info","msg":"ok","caller":"x.go:1","n":3}', ("info", "ok  n=3")),
+        (MEMBER, 't {"level":"info","msg":"ok","caller":"x.go:1","n":3}', ("info", "ok", {"n": 3})),
         (MEMBER, "t panic: no", ("", "panic: no")),
         (MEMBER, "t [1, 2]", ("", "[1, 2]")),
-        (OPERATOR, 't {"event":"a","cluster":"team/db"}', ("", "a  cluster=team/db")),
+        (OPERATOR, 't {"event":"a","cluster":"team/db"}', ("", "a", {"cluster": "team/db"})),
         (OPERATOR, 't {"event":"a","cluster":"team/db2"}', None),
         (OPERATOR, 't {"event":"a"}', None),
         (OPERATOR, "t Traceback", None),
     ],
 )
-def test_lines_are_made_alike(source: Source, raw: str, line: tuple[str, str] | None) -> None:
+def test_lines_are_made_alike(source: Source, raw: str, line: Any) -> None:
     wanted = Line("t", source.pod, *line) if line else None
     assert parse_line(source, raw) == wanted
 
@@ -79,6 +80,27 @@ def test_logs_of_members_and_of_the_operator_are_one_stream(
     if not follow:
         shown = [line.split()[0] for line in ended.out.splitlines()]
         assert shown == sorted(shown)
+
+
+@pytest.mark.parametrize("follow", [(), ("--follow",)])
+def test_logs_as_documents_have_the_fields_that_were_logged(
+    terminal: Terminal, follow: tuple[str, ...]
+) -> None:
+    del terminal.api.texts[PODS.path(NAMESPACE, "db-2", "log")]
+    ended = terminal.type("logs", "db", "-o", "json", *follow)
+    lines = {line["source"]: line for line in map(json.loads, ended.out.splitlines())}
+    assert lines["db-0"] == {
+        "time": "2026-11-28T17:00:02.5Z",
+        "source": "db-0",
+        "level": "warn",
+        "message": "slow fdatasync",
+        "details": {"took": "2s"},
+    }
+    assert (lines["db-1"]["message"], lines["db-1"]["details"]) == ("not json", {})
+    assert lines.keys() == {"db-0", "db-1", "etcd-operator-1"}
+    assert "could not get pods/log of db-2" in ended.err
+    of_yaml = yaml.safe_load_all(terminal.type("logs", "db", "-o", "yaml", *follow).out)
+    assert {line["source"]: line for line in of_yaml} == lines
 
 
 def test_logs_without_the_right_name_it(terminal: Terminal) -> None:

@@ -54,6 +54,7 @@ def test_a_plan_is_an_etcdcluster_that_is_valid_and_nothing_is_written(terminal:
     assert cluster.spec.joins.source.stateful_set == "old"
     assert cluster.spec.root_password_secret == "root"
     assert written(terminal) == []
+    assert terminal.type("migrate", "plan", *FROM, "-o", "json").view["spec"]["size"] == 3
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,10 @@ def test_a_cluster_that_exists_joins_nothing(terminal: Terminal) -> None:
 def test_an_approval_is_of_the_comparison_on_record(terminal: Terminal) -> None:
     put_record(terminal, RECORD)
     assert "Stage approve: 1 members of old." in terminal.type("migrate", "status", "db").out
+    found = terminal.type("migrate", "status", "db", "-o", "json").view["takeOver"]
+    assert (found["stage"], found["statefulSet"]) == ("approve", "old")
+    assert found["comparedAtRevision"] == 100
+    assert terminal.type("migrate", "approve", "db", "-o", "json").code == 2
     assert terminal.type("migrate", "approve", "db", answer="\n").code == 7
     assert written(terminal) == []
     ended = terminal.type("migrate", "approve", "db", "--yes")

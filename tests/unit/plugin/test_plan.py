@@ -148,6 +148,9 @@ def test_the_first_difference_ends_a_replay(recording: Path) -> None:
     ended = Terminal().type("replay", str(recording))
     assert ended.code == Exit.FAILED
     assert "Pass 1 would be another now, in its reason" in ended.out
+    view = Terminal().type("replay", str(recording), "-o", "json").view
+    assert view["difference"]["recorded"] == "Paused"
+    assert [(each["number"], each["reason"]) for each in view["passes"]] == [(1, "Paused")]
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{}", "[" * 100_000, '{"format": "x"}'])

@@ -102,9 +102,14 @@ def _read_line(prompt: str) -> str:
 def connect(
     name: Name,
     directory: Annotated[
-        Path, typer.Option("--directory", "-d", help="Where certificates and environment go.")
+        Path,
+        typer.Option(
+            "--directory", "-d", metavar="FOLDER", help="Where certificates and environment go."
+        ),
     ] = Path("etcd-client"),
-    port: Annotated[int, typer.Option("--port", help="Local port.", min=1, max=65535)] = 2379,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", help="Local port.", min=1, max=65535)
+    ] = 2379,
     user: User = "",
     member: Member = "",
     context: Context = "",
@@ -174,7 +179,9 @@ async def _run_here(
 
 def top(
     name: Name,
-    depth: Annotated[int, typer.Option("--depth", help="Parts of a prefix.", min=1)] = 1,
+    depth: Annotated[
+        int, typer.Option("--depth", metavar="NUMBER", help="Parts of a prefix.", min=1)
+    ] = 1,
     user: User = "",
     context: Context = "",
     namespace: Namespace = "",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etcd_operator.plugin import session
+from etcd_operator.plugin import console, session
 from etcd_operator.plugin.exits import Exit, PluginError
-from etcd_operator.plugin.options import Context, Name, Namespace
+from etcd_operator.plugin.options import Context, Format, Name, Namespace, Output
 from etcd_operator.plugin.session import Place, Session
 
 if TYPE_CHECKING:
@@ -18,55 +19,70 @@ if TYPE_CHECKING:
     from etcd_operator.plugin.log_lines import Line, Source
     from etcd_operator.plugin.rights import Gaps
 
+Write = Callable[["Line"], None]
+
 
 def logs(
     name: Name,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Stay, and show new lines.")
     ] = False,
-    tail: Annotated[int, typer.Option("--tail", help="Lines of each log to begin with.")] = 20,
+    tail: Annotated[
+        int, typer.Option("--tail", metavar="NUMBER", help="Lines of each log to begin with.")
+    ] = 20,
     context: Context = "",
     namespace: Namespace = "",
+    output: Format = Output.TEXT,
 ) -> None:
-    """Show the logs of the members, and what the operator says of the cluster, by time."""
+    """Show the logs of the members, and what the operator says of the cluster, by time.
+
+    With -o, each line is a document with the fields that were logged, as soon as it is read.
+    """
     place = Place(context, namespace)
-    session.run(place, lambda own: _show(own, name, tail, follow=follow))
+    session.run(place, lambda own: _show(own, name, tail, output, follow=follow))
 
 
-async def _show(own: Session, name: str, tail: int, *, follow: bool) -> Exit:
+async def _show(own: Session, name: str, tail: int, output: Output, *, follow: bool) -> Exit:
     from etcd_operator.plugin.clusters import find_cluster
-    from etcd_operator.plugin.console import open_console
     from etcd_operator.plugin.log_lines import read_lines
     from etcd_operator.plugin.log_sources import find_sources
     from etcd_operator.plugin.rights import Gaps
 
-    cluster, gaps, screen = await find_cluster(own, name), Gaps(), open_console()
+    cluster, gaps, write = await find_cluster(own, name), Gaps(), _choose_writer(output)
     sources = await find_sources(own, gaps, cluster)
     if follow:
         async with asyncio.TaskGroup() as group:
             for source in sources:
-                group.create_task(_follow(own, source, tail, gaps, screen))
+                group.create_task(_follow(own, source, tail, gaps, write))
     else:
         read = [
             gaps.attempt(f"get pods/log of {s.pod}", read_lines(own, s, tail), []) for s in sources
         ]
         lines = [line for found in await asyncio.gather(*read) for line in found]
         for line in sorted(lines, key=lambda each: each.time):
-            _print(screen, line)
+            write(line)
         if not lines and gaps.code is not Exit.DONE:
             raise PluginError(f"No log was read: {gaps.sentences[0]}.", gaps.code)
-    _print_missing(screen, gaps)
+    _tell_missing(gaps, output)
     return gaps.read_code
 
 
-async def _follow(own: Session, source: Source, tail: int, gaps: Gaps, screen: Console) -> None:
+async def _follow(own: Session, source: Source, tail: int, gaps: Gaps, write: Write) -> None:
     from etcd_operator.plugin.log_lines import follow_lines
 
     async def read() -> None:
         async for line in follow_lines(own, source, tail):
-            _print(screen, line)
+            write(line)
 
     await gaps.attempt(f"get pods/log of {source.pod}", read(), None)
+
+
+def _choose_writer(output: Output) -> Write:
+    """Return what prints a line: for people, or as a document."""
+    if output is not Output.TEXT:
+        return lambda line: console.write_one_of_many(line.describe(), output)
+    screen = console.open_console()
+    return lambda line: _print(screen, line)
 
 
 def _print(screen: Console, line: Line) -> None:
@@ -83,8 +99,10 @@ def _print(screen: Console, line: Line) -> None:
     screen.print(parts, soft_wrap=True)
 
 
-def _print_missing(screen: Console, gaps: Gaps) -> None:
+def _tell_missing(gaps: Gaps, output: Output) -> None:
+    """Say what could not be read; beside documents, where errors go."""
     from etcd_operator.plugin.screens import render_missing
 
+    screen = console.open_console(to_stderr=output is not Output.TEXT)
     for part in render_missing(gaps.sentences):
         screen.print(part)

@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from etcd_operator.json_types import Json
-from etcd_operator.plugin import session
+from etcd_operator.plugin import console, session
 from etcd_operator.plugin.ask import confirm, confirm_name
 from etcd_operator.plugin.exits import Exit, PluginError
-from etcd_operator.plugin.options import Context, Name, Namespace, Timeout, Wait, Yes
+from etcd_operator.plugin.options import (
+    Context,
+    Format,
+    Name,
+    Namespace,
+    Output,
+    Timeout,
+    Wait,
+    Yes,
+)
 from etcd_operator.plugin.session import Place, Session
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from etcd_operator.core.takeover.record import TakeOver
 
 DEFAULT_TIMEOUT: Final = 1800
@@ -30,14 +41,19 @@ class Action(StrEnum):
     ABORT = "abort"
 
 
-What = Annotated[Action, typer.Argument(metavar="ACTION", help=" | ".join(Action))]
+What = Annotated[
+    Action, typer.Argument(metavar="ACTION", help="plan, apply, status, approve or abort.")
+]
 Source = Annotated[
     str, typer.Option("--from", metavar="STATEFULSET", help="Whose members are taken over.")
 ]
 EtcdVersion = Annotated[
-    str, typer.Option("--version", help="Version of etcd; by default that of the image's tag.")
+    str,
+    typer.Option(
+        "--version", metavar="VERSION", help="Version of etcd; by default that of the image's tag."
+    ),
 ]
-Size = Annotated[int, typer.Option("--size", help="Number of new members.", min=3)]
+Size = Annotated[int, typer.Option("--size", metavar="NUMBER", help="New members.", min=3)]
 RootPassword = Annotated[
     str,
     typer.Option(
@@ -58,18 +74,22 @@ def migrate(
     yes: Yes = False,
     wait: Wait = False,
     timeout: Timeout = DEFAULT_TIMEOUT,
+    output: Format = Output.TEXT,
 ) -> None:
     """Take over a running etcd cluster, without downtime.
 
     `plan` prints the EtcdCluster that would join it; `apply` creates it, after a question, and
     allows it on the StatefulSet. Nothing old is removed before `approve`. `abort` deletes the
-    EtcdCluster, whose members leave etcd first.
+    EtcdCluster, whose members leave etcd first. -o is for `plan`, which is YAML without it, and
+    for `status`.
     """
     place = Place(context, namespace)
+    if output is not Output.TEXT and action not in (Action.PLAN, Action.STATUS):
+        raise typer.BadParameter(f"-o prints what plan and status say: leave it out of {action}")
 
     async def work(own: Session) -> Exit:
         if action is Action.STATUS:
-            return await _show(own, name)
+            return await _show(own, name, output)
         if action is Action.APPROVE:
             return await _approve(own, name, yes=yes, wait=wait, timeout=timeout)
         if action is Action.ABORT:
@@ -77,7 +97,8 @@ def migrate(
         old = await _find_source(own, source)
         wanted = _write(own, name, old, version, size, root_password)
         if action is Action.PLAN:
-            return _print(wanted)
+            console.show_document(wanted, Output.YAML if output is Output.TEXT else output)
+            return Exit.DONE
         return await _apply(own, wanted, old, yes=yes, wait=wait, timeout=timeout)
 
     session.run(place, work)
@@ -130,15 +151,6 @@ def _read_version(old: Json) -> str:
             Exit.USAGE,
         )
     return f"v{tagged[0]}"
-
-
-def _print(wanted: Json) -> Exit:
-    import yaml
-
-    from etcd_operator.plugin.console import say
-
-    say(yaml.safe_dump(wanted, sort_keys=False).rstrip())
-    return Exit.DONE
 
 
 async def _apply(
@@ -200,17 +212,32 @@ async def _insist_on_record(own: Session, name: str) -> tuple[Json, TakeOver]:
     return cluster, record
 
 
-async def _show(own: Session, name: str) -> Exit:
+async def _show(own: Session, name: str, output: Output) -> Exit:
     from etcd_operator.plugin.clusters import judge_verdict
-    from etcd_operator.plugin.console import say
 
     cluster, record = await _find_record(own, name)
-    if record is None:
-        say(f"EtcdCluster {name} takes over no other cluster now.")
-    else:
-        say(f"Stage {record.stage.value}: {len(record.members)} members of {record.source}.")
-    say(judge_verdict(cluster)[1])
+    reason, message = judge_verdict(cluster)
+    told = {
+        "stage": record.stage.value,
+        "statefulSet": record.source,
+        "members": len(record.members),
+        "comparedAtRevision": record.revision or None,
+    } if record else None  # fmt: skip
+    view = {"name": name, "takeOver": told, "reason": reason, "message": message}
+    console.show(view, output, _render)
     return Exit.DONE
+
+
+def _render(view: Json) -> RenderableType:
+    from rich.text import Text
+
+    found = view["takeOver"]
+    stage = (
+        f"Stage {found['stage']}: {found['members']} members of {found['statefulSet']}."
+        if found
+        else f"EtcdCluster {view['name']} takes over no other cluster now."
+    )
+    return Text(f"{stage}\n{view['message']}", no_wrap=True, overflow="ignore")
 
 
 async def _approve(own: Session, name: str, *, yes: bool, wait: bool, timeout: float) -> Exit:
@@ -237,7 +264,6 @@ async def _approve(own: Session, name: str, *, yes: bool, wait: bool, timeout: f
 
 
 async def _abort(own: Session, name: str, *, answered: str) -> Exit:
-    from etcd_operator.plugin.console import say
     from etcd_operator.runtime.kubernetes.api import CLUSTERS
 
     cluster, record = await _insist_on_record(own, name)
@@ -248,5 +274,7 @@ async def _abort(own: Session, name: str, *, answered: str) -> Exit:
         answered=answered,
     )
     await own.api.delete(CLUSTERS, own.home, name, uid=cluster["metadata"]["uid"])
-    say(f"EtcdCluster {name} is being deleted, and gives the cluster back to {record.source}.")
+    console.say(
+        f"EtcdCluster {name} is being deleted, and gives the cluster back to {record.source}."
+    )
     return Exit.DONE

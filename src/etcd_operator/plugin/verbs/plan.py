@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from etcd_operator.plugin import console, session
+from etcd_operator.plugin.completion import complete_cluster
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import Context, Format, Namespace, Output
 from etcd_operator.plugin.session import Place, Session
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 GOOD_ENDS: Final = ("settled", "waiting", "gone")
 
 Name = Annotated[
-    str, typer.Argument(metavar="[NAME]", help="Name of the EtcdCluster; that of the manifest.")
+    str,
+    typer.Argument(
+        metavar="[NAME]",
+        help="Name of the EtcdCluster; that of the manifest.",
+        autocompletion=complete_cluster,
+    ),
 ]
 Manifest = Annotated[
     str, typer.Option("--filename", "-f", metavar="FILE", help="The EtcdCluster as changed.")

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etcd_operator.json_types import Json
 from etcd_operator.plugin import console, session
 from etcd_operator.plugin.exits import Exit
-from etcd_operator.plugin.options import Context, Name, Namespace
+from etcd_operator.plugin.options import Context, Format, Name, Namespace, Output
 from etcd_operator.plugin.session import Place, Session
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from etcd_operator.core.recording.recorded_pass import RecordedPass
 
 
 def record(
@@ -47,30 +55,60 @@ async def _record(own: Session, name: str, to: str) -> Exit:
 
 def replay(
     file: Annotated[str, typer.Argument(metavar="FILE", help="What `record` has written.")],
+    output: Format = Output.TEXT,
 ) -> None:
     """Run recorded passes through the planner of this version, and show where it does otherwise.
 
     Exit code 0 if it decides as the operator did that was recorded, 1 if not.
     """
-    session.run_offline(lambda: _replay(Path(file)))
+    session.run_offline(lambda: _replay(Path(file), output))
 
 
-def _replay(path: Path) -> Exit:
+def _replay(path: Path, output: Output) -> Exit:
     from etcd_operator.core.recording import recorded_pass
     from etcd_operator.plugin import recordings
 
     passes = recordings.read_file(path).passes
     difference = next(recorded_pass.replay(passes), None)
-    for number, each in enumerate(passes, 1):
-        when = each.snapshot.now.strftime("%H:%M:%SZ")
-        console.say(f"{number:3} {when} {each.rule}: {each.reason}: {each.message}")
-        for place, action in enumerate(each.actions, 1):
-            console.say(f"      {'+' if place <= each.done else '-'} {action}")
-        if each.stopped:
-            console.say(f"      stopped: {each.stopped}")
-        if difference is not None and difference.number == number:
-            console.say(f"Pass {number} would be another now, in its {difference.what}:")
-            console.say(f"  recorded: {difference.recorded}\n  now:      {difference.now}")
-            return Exit.FAILED
-    console.say(f"This version decides alike in all {len(passes)} passes.")
-    return Exit.DONE
+    shown = passes[: difference.number] if difference else passes
+    view = {
+        "passes": [_describe(number, each) for number, each in enumerate(shown, 1)],
+        "difference": asdict(difference) if difference else None,
+    }
+    console.show(view, output, _render)
+    return Exit.FAILED if difference else Exit.DONE
+
+
+def _describe(number: int, recorded: RecordedPass) -> Json:
+    return {
+        "number": number,
+        "time": recorded.snapshot.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "rule": recorded.rule,
+        "reason": recorded.reason,
+        "message": recorded.message,
+        "done": list(recorded.actions[: recorded.done]),
+        "notDone": list(recorded.actions[recorded.done :]),
+        "stopped": recorded.stopped,
+    }
+
+
+def _render(view: Json) -> RenderableType:
+    from rich.text import Text
+
+    # Whole sentences, however narrow the terminal is.
+    return Text("\n".join(_write_lines(view)), no_wrap=True, overflow="ignore")
+
+
+def _write_lines(view: Json) -> Iterator[str]:
+    for each in view["passes"]:
+        when = each["time"].partition("T")[2]
+        yield f"{each['number']:3} {when} {each['rule']}: {each['reason']}: {each['message']}"
+        yield from (f"      + {action}" for action in each["done"])
+        yield from (f"      - {action}" for action in each["notDone"])
+        if each["stopped"]:
+            yield f"      stopped: {each['stopped']}"
+    if found := view["difference"]:
+        yield f"Pass {found['number']} would be another now, in its {found['what']}:"
+        yield f"  recorded: {found['recorded']}\n  now:      {found['now']}"
+    else:
+        yield f"This version decides alike in all {len(view['passes'])} passes."

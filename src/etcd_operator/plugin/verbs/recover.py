@@ -26,6 +26,7 @@ def recover(
         int,
         typer.Option(
             "--accepted-revision",
+            metavar="REVISION",
             help="Lowest revision to go on from; by default the highest that a member has.",
             min=0,
         ),

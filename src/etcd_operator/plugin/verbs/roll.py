@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,11 +16,23 @@ from etcd_operator.core.reasons.condition_types import (
     READY,
 )
 from etcd_operator.json_types import Json
-from etcd_operator.plugin import session
+from etcd_operator.plugin import console, session
 from etcd_operator.plugin.ask import confirm_change
 from etcd_operator.plugin.exits import Exit, PluginError
-from etcd_operator.plugin.options import Context, Name, Namespace, Timeout, Wait, Yes
+from etcd_operator.plugin.options import (
+    Context,
+    Format,
+    Name,
+    Namespace,
+    Output,
+    Timeout,
+    Wait,
+    Yes,
+)
 from etcd_operator.plugin.session import Place, Session
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 DEFAULT_TIMEOUT: Final = 1200
 # As `kubectl rollout restart` writes it: another value is another Pod template.
@@ -55,13 +68,22 @@ def upgrade(
     yes: Yes = False,
     wait: Wait = False,
     timeout: Timeout = DEFAULT_TIMEOUT,
+    output: Format = Output.TEXT,
 ) -> None:
     """Change the version of etcd: checks first, then asks.
 
-    Without --to: only the checks, and which versions may follow.
+    Without --to: only the checks, and which versions may follow; -o prints those as a document.
     """
     place = Place(context, namespace)
-    session.run(place, lambda own: _upgrade(own, name, to, yes=yes, wait=wait, timeout=timeout))
+    if to and output is not Output.TEXT:
+        raise typer.BadParameter("-o prints the checks alone: leave --to out")
+
+    async def work(own: Session) -> Exit:
+        if not to:
+            return await _check(own, name, output)
+        return await _upgrade(own, name, to, yes=yes, wait=wait, timeout=timeout)
+
+    session.run(place, work)
 
 
 async def _restart(own: Session, name: str, *, yes: bool, wait: bool, timeout: float) -> Exit:
@@ -78,51 +100,77 @@ async def _restart(own: Session, name: str, *, yes: bool, wait: bool, timeout: f
     return await end(own, written, done, wait=wait, timeout=timeout)
 
 
+async def _check(own: Session, name: str, output: Output) -> Exit:
+    from etcd_operator.plugin.clusters import find_cluster
+
+    view = _describe(await find_cluster(own, name))
+    console.show(view, output, _render)
+    return Exit.FAILED if view["against"] else Exit.DONE
+
+
 async def _upgrade(
     own: Session, name: str, to: str, *, yes: bool, wait: bool, timeout: float
 ) -> Exit:
     from etcd_operator.plugin.change import change_spec, end
     from etcd_operator.plugin.clusters import find_cluster
-    from etcd_operator.plugin.console import say
 
     cluster = await find_cluster(own, name)
-    before = cluster["spec"].get("version", "")
-    concerns = _check(cluster, to)
-    for concern in concerns:
-        say(f"Check: {concern}")
-    if not to:
-        return Exit.FAILED if concerns else Exit.DONE
+    view, before = _describe(cluster), cluster["spec"].get("version", "")
+    for line in _write_lines(view):
+        console.say(line)
+    _insist_on_path(to, view["versionsThatMayFollow"])
     told = f"{before} -> {to}. {ONE_BY_ONE.format(name=name)}"
-    await confirm_change(own, cluster, told, yes=yes and not concerns, spec={"version": to})
+    await confirm_change(own, cluster, told, yes=yes and not view["against"], spec={"version": to})
     written = await change_spec(own, cluster, version=to)
     done = f"spec.version of EtcdCluster {name} is {to}; it was {before}."
     return await end(own, written, done, wait=wait, timeout=timeout)
 
 
-def _check(cluster: Json, to: str) -> list[str]:
-    """Return what speaks against a change of the version now; raises PluginError for a wrong one.
+def _describe(cluster: Json) -> Json:
+    """Return the checks before an upgrade: what speaks against one now, and what does not.
 
     The API server and the operator check the version again.
     """
-    from etcd_operator.api.release import Version
     from etcd_operator.plugin.clusters import conditions_of, is_good, members_of
-    from etcd_operator.plugin.console import say
     from etcd_operator.plugin.version_paths import list_followers
 
-    followers = list_followers([m["version"] for m in members_of(cluster) if m.get("version")])
-    say(f"Versions that may follow: {', '.join(followers) or 'unknown, no member says its own'}")
-    if to and Version(to).release is None:
+    bad = [each for each in conditions_of(cluster).values() if not is_good(each)]
+    told = {each["type"]: f"{each['type']} is {each['status']}: {each['message']}" for each in bad}
+    notes = [told[kind] for kind in told if kind not in _AGAINST]
+    if not (cluster["spec"].get("backup") or {}).get("beforeUpgrade"):
+        notes.append("no backup is taken before, because spec.backup.beforeUpgrade is not set.")
+    running = [m["version"] for m in members_of(cluster) if m.get("version")]
+    return {
+        "name": cluster["metadata"]["name"],
+        "version": cluster["spec"].get("version", ""),
+        "versionsThatMayFollow": list_followers(running),
+        "against": [told[kind] for kind in told if kind in _AGAINST],
+        "notes": notes,
+    }
+
+
+def _render(view: Json) -> RenderableType:
+    from rich.text import Text
+
+    return Text("\n".join(_write_lines(view)), no_wrap=True, overflow="ignore")
+
+
+def _write_lines(view: Json) -> Iterator[str]:
+    followers = ", ".join(view["versionsThatMayFollow"])
+    yield f"Versions that may follow: {followers or 'unknown, no member says its own'}"
+    yield from (f"Note: {note}" for note in view["notes"])
+    yield from (f"Check: {concern}" for concern in view["against"])
+
+
+def _insist_on_path(to: str, followers: Sequence[str]) -> None:
+    """Raise PluginError for what is no version, and for one that no member's version leads to."""
+    from etcd_operator.api.release import Version
+
+    if Version(to).release is None:
         raise PluginError(f"{to} is no version of etcd: use one such as v3.6.16.", Exit.INVALID)
     minor = ".".join(map(str, Version(to).minor))
-    if to and followers and f"{minor}.x" not in followers:
+    if followers and f"{minor}.x" not in followers:
         raise PluginError(
             f"{to} cannot follow what members run: first go to one of {', '.join(followers)}.",
             Exit.INVALID,
         )
-    bad = [each for each in conditions_of(cluster).values() if not is_good(each)]
-    told = {each["type"]: f"{each['type']} is {each['status']}: {each['message']}" for each in bad}
-    for note in (told[kind] for kind in told if kind not in _AGAINST):
-        say(f"Note: {note}")
-    if not (cluster["spec"].get("backup") or {}).get("beforeUpgrade"):
-        say("Note: no backup is taken before, because spec.backup.beforeUpgrade is not set.")
-    return [told[kind] for kind in told if kind in _AGAINST]

@@ -46,7 +46,10 @@ def stop(
 def start(
     name: Name,
     size: Annotated[
-        int, typer.Option("--size", help="Members; by default as many as have disks.", min=0)
+        int,
+        typer.Option(
+            "--size", metavar="NUMBER", help="Members; by default as many as have disks.", min=0
+        ),
     ] = 0,
     context: Context = "",
     namespace: Namespace = "",
