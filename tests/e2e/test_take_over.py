@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
@@ -39,6 +40,7 @@ def join(
         version=version,
         bootstrap={"joinExisting": joined},
         podTemplate={"labels": CLIENTS, **(pod or {})},
+        service={"aliases": ["clients"]},
         **(spec or {}),
     )
 
@@ -106,10 +108,25 @@ def test_a_cluster_is_taken_over_under_load(
     assert header["header"]["revision"] >= before["revision"] + len(writes)
     cluster.assert_agreement(3)
     assert old.get()["spec"]["replicas"] == 0
+    # The name that clients know is another's until that goes.
+    assert "delete it" in cluster.wait_reason("SpecWarning", "AliasTaken")
+    old.kubectl("delete", "service", "clients")
+    wait_until("there is an alias", lambda: "clients" in cluster.uids("services"))
+    wait_until("the old name leads to the new members", lambda: reads_by_old_name(cluster))
     # The cluster is one like all others from then on.
     cluster.patch(bootstrap=None, size=1)
     cluster.wait_running(1)
     assert cluster.read_key("before") == "kept"
+
+
+def reads_by_old_name(cluster: Cluster) -> bool:
+    """Whether a client finds the members by the name of before: kube-proxies may know of none."""
+    with contextlib.suppress(TargetError):
+        found = cluster.etcdctl(
+            "get", "before", "--print-value-only", endpoint="http://clients:2379"
+        )
+        return found.strip() == "kept"
+    return False
 
 
 def test_it_waits_for_the_approval_and_is_given_back(target: Target, namespace: str) -> None:
@@ -154,6 +171,7 @@ def test_what_cannot_be_joined_is_refused_with_the_remedy(target: Target, namesp
         ({"security": {"tls": {"enabled": True}}}, "only clusters that speak plain text"),
         ({"security": {"networkPolicy": {"enabled": True}}}, "when the take-over is over"),
         ({"bootstrap": itself}, "own StatefulSet"),
+        ({"service": {"aliases": ["c-client"]}}, "Service of the cluster anyway"),
     ):
         with pytest.raises(TargetError, match=words):
             Cluster(target, namespace).create(**{"size": 3, "bootstrap": joined, **spec})

@@ -139,6 +139,13 @@ TAKE_OVER: Final = (
         "True",
     ),
     Mutant(
+        "guard: gives a name away behind which old members are",
+        "core/takeover/guard.py",
+        "refuse_beside_source",
+        "action.name in snapshot.spec.service.aliases",
+        "False",
+    ),
+    Mutant(
         "guard: opens the gate where the spec joins",
         "core/bootstrap/guard.py",
         "_refuse_open",

@@ -27,7 +27,7 @@ from etcd_operator.api.pod_template import PodTemplate
 from etcd_operator.api.release import Minor, Release, Version
 from etcd_operator.api.resources import Resources
 from etcd_operator.api.security import Auth, Security, User
-from etcd_operator.api.service import MemberAddresses, ServiceTemplate
+from etcd_operator.api.service import ClientService, MemberAddresses
 
 GROUP: Final = "etcd.etcd.io"
 VERSION: Final = "v1alpha1"
@@ -94,8 +94,8 @@ class EtcdClusterSpec(Model):
         None,
         description="TLS, users, network policy; no encryption if unset.",
     )
-    service: ServiceTemplate = Field(
-        ServiceTemplate(), description="The Service NAME-client, for clients."
+    service: ClientService = Field(
+        ClientService(), description="The Service NAME-client, for clients."
     )
     member_addresses: MemberAddresses | None = Field(
         None,

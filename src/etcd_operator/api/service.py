@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,11 @@ from etcd_operator.api.model import Model
 
 DEFAULT_PORT: Final = 2379
 MOST_NAMES: Final = 9
+MOST_ALIASES: Final = 4
+# A label that begins with a letter, as names of Services are.
+SERVICE_NAME: Final = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+# What follows the name of the cluster in those of its own Services.
+OWN_ENDS: Final = "client|peer|[0-9]+"
 _LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 # The last label has a letter: else it would be an address that is none.
 HOST_NAME: Final = rf"({_LABEL}[.])*[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?"
@@ -57,6 +62,21 @@ class ServiceTemplate(Model):
         (),
         max_length=2,
         description="IP families, the first of which cannot change; those of Kubernetes if empty.",
+    )
+
+
+class ClientService(ServiceTemplate):
+    """The Service for clients, and further names of it."""
+
+    aliases: tuple[Annotated[str, Field(max_length=63)], ...] = Field(
+        (),
+        max_length=MOST_ALIASES,
+        description=(
+            "Names of further Services that lead to the same members, such as the one that clients "
+            "used before they were moved here. Each is created when no other Service has the name, "
+            "at a take-over when the old members are gone. Their DNS names are in the server "
+            "certificate at once. A change restarts no member."
+        ),
     )
 
 
@@ -120,6 +140,24 @@ def check_service(path: str, service: ServiceTemplate) -> Iterator[tuple[str, st
         yield f"{path}.ipFamilies", f"{path}.ipFamilies {SINGLE_REMEDY}."
 
 
+def check_aliases(name: str, aliases: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield field and sentence of everything that is wrong with aliases in the cluster `name`."""
+    where = "spec.service.aliases"
+    for alias in aliases:
+        if not re.fullmatch(SERVICE_NAME, alias):
+            yield where, f"{where} {alias[:100]} {ALIAS_REMEDY}."
+        elif alias.startswith(f"{name}-") and re.fullmatch(OWN_ENDS, alias[len(name) + 1 :]):
+            yield where, f"{where} {alias} {OWN_NAME_REMEDY}."
+    if len(set(aliases)) != len(aliases):
+        yield where, f"{where} {TWICE_NAMED_REMEDY}."
+
+
+ALIAS_REMEDY: Final = (
+    "is no name of a Service: use up to 63 lower-case letters, digits and dashes, beginning with a "
+    "letter"
+)
+OWN_NAME_REMEDY: Final = "is a Service of the cluster anyway: remove it"
+TWICE_NAMED_REMEDY: Final = "have the same name twice: name each once"
 HOST_REMEDY: Final = "is no DNS name in lower case and no IP address: correct or remove it"
 NAMES_REMEDY: Final = "have the same name twice: name each member by one of its own"
 ONE_PORT_REMEDY: Final = (

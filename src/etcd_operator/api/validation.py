@@ -25,7 +25,7 @@ from etcd_operator.api.quantity import Quantity, read_quantity
 from etcd_operator.api.release import Version
 from etcd_operator.api.resources import check_resources
 from etcd_operator.api.security import check_auth, check_tls
-from etcd_operator.api.service import check_member_addresses, check_service
+from etcd_operator.api.service import check_aliases, check_member_addresses, check_service
 
 # <name>-client must be a DNS label, and so must <name>-<hash of ten characters> for the Pods.
 NAME_LENGTH: Final = 52
@@ -54,7 +54,8 @@ def find_problems(cluster: EtcdCluster) -> tuple[Problem, ...]:
     """Return everything that is wrong with the cluster's name and spec."""
     flaws = tuple(Problem("spec", flaw) for flaw in cluster.flaws)
     joining = (Problem(*flaw) for flaw in check_joining(cluster))
-    wrong = (*_check_spec(cluster.spec), *_check_pods(cluster), *joining)
+    aliases = (Problem(*flaw) for flaw in check_aliases(cluster.name, cluster.spec.service.aliases))
+    wrong = (*_check_spec(cluster.spec), *_check_pods(cluster), *aliases, *joining)
     return (*flaws, *_check_name(cluster.name), *wrong)
 
 

@@ -123,6 +123,7 @@ _OF_SERVICES: list[tuple[Json, str, str]] = [
      "annotations.etcd.etcd.io/x is set by the operator itself: remove it."),
 ]  # fmt: skip
 _NAMES = "spec.memberAddresses.names"
+_ALIASES = "spec.service.aliases"
 SERVICES: list[tuple[Json, str, str]] = [
     *(({"service": given}, f"spec.service.{field}", f"spec.service.{said}")
       for given, field, said in _OF_SERVICES),
@@ -138,6 +139,15 @@ SERVICES: list[tuple[Json, str, str]] = [
       for name in ("No.example.com", "a_b", "10.0.0.256", "*.example.com", "a:2379", "")),
     ({"memberAddresses": {"names": ["a.example.com", "a.example.com"]}}, _NAMES,
      f"{_NAMES} have the same name twice: name each member by one of its own."),
+    *(({"service": {"aliases": [name]}}, _ALIASES,
+       (f"{_ALIASES} {name} is no name of a Service: use up to 63 lower-case letters, digits and "
+        "dashes, beginning with a letter."))
+      for name in ("", "Old", "1st", "a.b", "a-")),
+    *(({"service": {"aliases": [name]}}, _ALIASES,
+       f"{_ALIASES} {name} is a Service of the cluster anyway: remove it.")
+      for name in ("db-client", "db-peer", "db-7")),
+    ({"service": {"aliases": ["old", "old"]}}, _ALIASES,
+     f"{_ALIASES} have the same name twice: name each once."),
 ]  # fmt: skip
 
 
@@ -304,6 +314,7 @@ GOOD: list[Json] = [
     {"service": {"ipFamilies": ["IPv6", "IPv4"], "annotations": {"example.com/a": "any text"}}},
     {"memberAddresses": {"names": ["a.example.com", "10.0.0.1", "2001:db8::1"]}},
     {"memberAddresses": {"service": {"type": "LoadBalancer"}}},
+    {"service": {"aliases": ["old", "db", "db-clients", "olddb-client"]}},
     {"security": {"networkPolicy": {"clientFrom": [], "metricsFrom": []}}},
     {"security": {"tls": {"metricsTLSEnabled": True}}},
     {

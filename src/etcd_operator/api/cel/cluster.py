@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from etcd_operator.api.cel.bootstrap import OBJECT_RULES, SPEC_RULES
+from etcd_operator.api.cel import bootstrap, service
 from etcd_operator.api.cel.pod_template import pod_template_rules
 from etcd_operator.api.cel.rule import Said, build_rule
-from etcd_operator.api.cel.service import address_rules, service_rules
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
 from etcd_operator.api.duration import DURATION_FORM
 from etcd_operator.api.etcd_config import SMALLEST_FOLLOWED
@@ -166,7 +165,8 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             reason="FieldValueForbidden",
             path=".spec.security",
         ),
-        *OBJECT_RULES,
+        *bootstrap.OBJECT_RULES,
+        *service.OBJECT_RULES,
     ],
     "spec.security.tls": [
         build_rule(
@@ -257,7 +257,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             f"quota FollowsDisk needs disks of {SMALLEST_FOLLOWED} or more: raise storage.size",
             path=".etcdConfig.quota",
         ),
-        *SPEC_RULES,
+        *bootstrap.SPEC_RULES,
     ],
     "spec.image": [
         build_rule(
@@ -295,8 +295,9 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
     ],
     **pod_template_rules("spec.podTemplate"),
     **metadata_rules("spec.inheritedMetadata"),
-    **service_rules("spec.service"),
-    **address_rules("spec.memberAddresses"),
+    **service.service_rules("spec.service"),
+    **service.alias_rules("spec.service"),
+    **service.address_rules("spec.memberAddresses"),
     "spec.maintenance.defragmentation.minimumSize": [
         build_rule(
             "isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity('0'))",

@@ -7,19 +7,35 @@ from typing import Final
 from etcd_operator.api.cel.rule import build_rule
 from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.service import (
+    ALIAS_REMEDY,
     CLASS_REMEDY,
     HOST_NAME,
     HOST_REMEDY,
     NAMES_REMEDY,
     NODE_PORT_REMEDY,
     ONE_PORT_REMEDY,
+    OWN_ENDS,
+    OWN_NAME_REMEDY,
+    SERVICE_NAME,
     SINGLE_REMEDY,
+    TWICE_NAMED_REMEDY,
     TWICE_REMEDY,
 )
 from etcd_operator.json_types import Json
 
 # Whether digits and colons are an address, the operator finds.
 _ADDRESS: Final = "[0-9.]{7,15}|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*"
+
+# On the whole object: its name is part of those of its Services.
+OBJECT_RULES: Final[tuple[Json, ...]] = (
+    build_rule(
+        "!has(self.spec.service) || !has(self.spec.service.aliases) || "
+        "self.spec.service.aliases.all(n, !n.startsWith(self.metadata.name + '-') || "
+        f"!n.substring(size(self.metadata.name) + 1).matches('^({OWN_ENDS})$'))",
+        f"aliases has one that {OWN_NAME_REMEDY}",
+        path=".spec.service",
+    ),
+)
 
 
 def address_rules(path: str) -> dict[str, list[Json]]:
@@ -39,6 +55,19 @@ def address_rules(path: str) -> dict[str, list[Json]]:
                 f"service.nodePort {ONE_PORT_REMEDY}",
             )
         ],
+    }
+
+
+def alias_rules(path: str) -> dict[str, list[Json]]:
+    """Return the rules for the aliases of a Service that is described at this path."""
+    return {
+        f"{path}.aliases": [
+            build_rule(
+                f"self.all(n, n.matches('^{SERVICE_NAME}$'))",
+                f"aliases has one that {ALIAS_REMEDY}",
+            ),
+            build_rule("self.all(n, self.exists_one(m, m == n))", f"aliases {TWICE_NAMED_REMEDY}"),
+        ]
     }
 
 

@@ -118,12 +118,12 @@ def _server_leaf(spec: EtcdClusterSpec, naming: Naming, authority: str) -> Leaf:
 
 def server_names(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
     """Every name by which clients reach the Service and the members, sorted."""
-    service = f"{naming.client_service}.{naming.namespace}"
     names = {
-        naming.client_service,
-        service,
-        f"{service}.svc",
-        f"{service}.svc.{naming.domain}",
+        *(
+            name
+            for service in (naming.client_service, *spec.service.aliases)
+            for name in _service_names(service, naming)
+        ),
         "localhost",
         "127.0.0.1",
         "::1",
@@ -150,9 +150,13 @@ def _normalize(name: str) -> str:
 
 def _member_names(naming: Naming) -> tuple[str, ...]:
     """The names of all members, present and future, so that growing needs no new certificate."""
-    short = f"*.{naming.peer_service}"
+    return tuple(sorted(_service_names(f"*.{naming.peer_service}", naming)))
+
+
+def _service_names(short: str, naming: Naming) -> tuple[str, ...]:
+    """The DNS names of a Service of the namespace, as Pods may write them."""
     service = f"{short}.{naming.namespace}"
-    return tuple(sorted((short, service, f"{service}.svc", f"{service}.svc.{naming.domain}")))
+    return short, service, f"{service}.svc", f"{service}.svc.{naming.domain}"
 
 
 def used_secrets(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ from etcd_operator.core.consistency.guard import refuse_lost_agreement
 from etcd_operator.core.guards.claims import refuse_claim_change
 from etcd_operator.core.guards.names import refuse_stranger, refuse_unannounced
 from etcd_operator.core.guards.resize import refuse_pod_resize
-from etcd_operator.core.guards.services import is_of_member, refuse_service_removal
+from etcd_operator.core.guards.services import may_go, refuse_service_removal
 from etcd_operator.core.guards.votes import (
     answering,
     members_at,
@@ -229,7 +229,7 @@ def _refuse_deletion(action: DeleteObject, snapshot: Snapshot) -> str | None:
         case "Certificate":
             wanted = issuer_of(snapshot.spec) is not None
             return "spec.security.tls.issuerRef asks for this Certificate" if wanted else None
-        case "Service" if is_of_member(action, snapshot):
+        case "Service" if may_go(action.name, snapshot):
             return refuse_service_removal(action, snapshot)
         case "StatefulSet" if action.orphan:
             return None if snapshot.quorum_confirmed else "no quorum has confirmed the member list"

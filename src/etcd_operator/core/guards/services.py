@@ -1,4 +1,4 @@
-"""Guard of Services: an address by which clients reach a member does not go while it is asked for.
+"""Guard of Services: an address by which clients reach members does not go while it is asked for.
 
 Whoever provides a load balancer gives its address back with the Service, and perhaps not again.
 """
@@ -10,18 +10,22 @@ from etcd_operator.core.model.naming import ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
 
 
-def is_of_member(action: DeleteObject, snapshot: Snapshot) -> bool:
-    """Whether this is the Service of one member."""
-    of_member = ordinal_of_pod(action.name, snapshot.naming.name) is not None
-    return action.kind == "Service" and of_member
+def may_go(name: str, snapshot: Snapshot) -> bool:
+    """Whether a Service of this name is one that the cluster may have or not, as its spec says."""
+    return name not in (snapshot.naming.client_service, snapshot.naming.peer_service)
 
 
 def refuse_service_removal(action: DeleteObject, snapshot: Snapshot) -> str | None:
-    """Refuse to delete the Service of a member that is there, or is to be, while it is wanted."""
-    wanted = snapshot.spec.member_addresses
-    if wanted is None or wanted.service is None or snapshot.cluster.deleting:
+    """Refuse to delete a Service by which clients may reach members, while it is wanted."""
+    if snapshot.cluster.deleting:
         return None
-    ordinal = ordinal_of_pod(action.name, snapshot.naming.name) or 0
+    ordinal = ordinal_of_pod(action.name, snapshot.naming.name)
+    if ordinal is None:
+        named = action.name in snapshot.spec.service.aliases
+        return "spec.service.aliases names this Service" if named else None
+    wanted = snapshot.spec.member_addresses
+    if wanted is None or wanted.service is None:
+        return None
     there = {pod.ordinal for pod in snapshot.pods} | {claim.ordinal for claim in snapshot.claims}
     if ordinal < snapshot.spec.size or ordinal in there:
         return "spec.memberAddresses asks for this Service"

@@ -13,6 +13,7 @@ from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.lifecycle.edited_records import find_unreadable
 from etcd_operator.core.lifecycle.orphans import is_made_for
 from etcd_operator.core.model.addresses import wanted_services
+from etcd_operator.core.model.aliases import is_own_name
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.members import format_id
@@ -113,9 +114,11 @@ def _is_wanted(child: Child, snapshot: Snapshot) -> bool:
     """What somebody else has is no obstacle where we want none of that kind and name."""
     if child.kind == "NetworkPolicy":
         return snapshot.spec.network_rules is not None
-    ordinal = ordinal_of_pod(child.name, snapshot.naming.name)
-    if child.kind == "Service" and ordinal is not None:
-        return ordinal in wanted_services(snapshot)
+    if child.kind == "Service":
+        ordinal = ordinal_of_pod(child.name, snapshot.naming.name)
+        # An alias waits until its name is free.
+        wanted = ordinal is None or ordinal in wanted_services(snapshot)
+        return is_own_name(snapshot, child.name) and wanted
     return child.kind != "Certificate" or issuer_of(snapshot.spec) is not None
 
 

@@ -27,6 +27,7 @@ LABEL_ROLE: Final = "etcd.etcd.io/role"
 # On the Jobs of backups and restores, and their Pods: which of the two.
 LABEL_TASK: Final = "etcd.etcd.io/task"
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+LABEL_COMPONENT: Final = "app.kubernetes.io/component"
 MANAGED_BY: Final = "etcd-operator"
 
 # On the operator's own Pods.
@@ -303,7 +304,7 @@ class Naming:
         """Those of them that no user can change."""
         return {
             **self.selector,
-            "app.kubernetes.io/component": component,
+            LABEL_COMPONENT: component,
             LABEL_MANAGED_BY: MANAGED_BY,
         }
 

@@ -7,6 +7,11 @@ from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.certificates.wanted import all_trust
 from etcd_operator.core.membership.learners import count_voters_beside_late_learner
 from etcd_operator.core.model.addresses import wanted_services
+from etcd_operator.core.model.aliases import (
+    find_foreign_aliases,
+    find_unwanted_aliases,
+    wanted_aliases,
+)
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.naming import (
     ANNOTATION_CLUSTER_ID,
@@ -17,6 +22,7 @@ from etcd_operator.core.model.naming import (
 )
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.cluster_objects import (
+    render_alias,
     render_client_service,
     render_config_map,
     render_disruption_budget,
@@ -45,6 +51,7 @@ def correct_objects(snapshot: Snapshot, layout: Layout) -> list[Action]:
         if action is not None:
             actions.append(action)
     unwanted = _remove_policy(snapshot) + _remove_member_services(snapshot)
+    unwanted += _remove_aliases(snapshot)
     return actions + unwanted + _label_pods(snapshot)
 
 
@@ -68,6 +75,20 @@ def _remove_member_services(snapshot: Snapshot) -> list[Action]:
     ]
 
 
+def _render_aliases(snapshot: Snapshot) -> list[Json]:
+    """Render the aliases whose names are free, or the cluster's own already."""
+    spec, naming, foreign = snapshot.rendered_spec, snapshot.naming, find_foreign_aliases(snapshot)
+    names = [name for name in wanted_aliases(snapshot) if name not in foreign]
+    return [render_alias(spec, naming, name) for name in names]
+
+
+def _remove_aliases(snapshot: Snapshot) -> list[Action]:
+    return [
+        DeleteObject("Service", live.name, live.uid, "spec.service.aliases does not name it")
+        for live in find_unwanted_aliases(snapshot)
+    ]
+
+
 def _remove_policy(snapshot: Snapshot) -> list[Action]:
     live = snapshot.child("NetworkPolicy", snapshot.naming.network_policy)
     if live is None or live.deleting or snapshot.spec.network_rules is not None:
@@ -81,7 +102,7 @@ def _render_all(snapshot: Snapshot, layout: Layout) -> list[Json]:
     spec, naming = snapshot.rendered_spec, snapshot.naming
     live = snapshot.statefulset
     manifests = [render_peer_service(spec, naming), render_client_service(spec, naming)]
-    manifests += _render_member_services(snapshot)
+    manifests += _render_member_services(snapshot) + _render_aliases(snapshot)
     policy = render_network_policy(snapshot)
     if policy is not None:
         manifests.append(policy)

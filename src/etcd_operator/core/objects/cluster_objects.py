@@ -9,6 +9,7 @@ from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.service import WITH_NODE_PORTS, ServiceTemplate
 from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.certificates.wanted import describe_tls
+from etcd_operator.core.model.aliases import ALIAS
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import (
     ANNOTATION_ANNOUNCED,
@@ -97,6 +98,18 @@ def render_client_service(spec: EtcdClusterSpec, naming: Naming) -> Json:
         component="client",
         annotations=dict(wanted.annotations or {}),
     )
+
+
+def render_alias(spec: EtcdClusterSpec, naming: Naming, name: str) -> Json:
+    """Render a Service that leads where the one for clients does, under another name."""
+    wanted = spec.service
+    body: Json = {
+        "ipFamilyPolicy": wanted.ip_family_policy,
+        **({"ipFamilies": list(wanted.ip_families)} if wanted.ip_families else {}),
+        "selector": {**naming.selector, LABEL_ROLE: ROLE_VOTER},
+        "ports": [{**_port("client", wanted.port), "targetPort": CLIENT_PORT}],
+    }
+    return build_object("v1", "Service", name, naming, {"spec": body}, component=ALIAS)
 
 
 def _render_port(wanted: ServiceTemplate) -> Json:

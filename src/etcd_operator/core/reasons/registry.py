@@ -142,6 +142,7 @@ CLUSTER_CONDITIONS: Final = (
         true=(
             verdicts.PASSWORD_UNUSABLE,
             verdicts.CONNECTION_NAME_TAKEN,
+            verdicts.ALIAS_TAKEN,
             verdicts.QUOTA_EXCEEDS_DISK,
             verdicts.QUOTA_EXCEEDS_MEMORY,
         ),

@@ -129,6 +129,12 @@ CONNECTION_NAME_TAKEN: Final = Reason(
     "Delete that Secret, or set spec.connectionSecrets to false.",
 )
 
+ALIAS_TAKEN: Final = Reason(
+    "AliasTaken",
+    "A Service with a name of spec.service.aliases belongs to somebody else, and is left alone.",
+    "Delete that Service when nobody needs it, or take its name off spec.service.aliases.",
+)
+
 # CertificatesValid
 
 ALL_VALID: Final = Reason("AllValid", "Every certificate is valid.")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_config import DEFAULT_QUOTA, LOG_AND_SNAPSHOTS
+from etcd_operator.core.model.aliases import find_foreign_aliases, wanted_aliases
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.resources import find_resources
 from etcd_operator.core.reasons import verdicts
@@ -30,6 +31,7 @@ def find_spec_warnings(snapshot: Snapshot) -> list[SpecWarning]:
     found = (
         _find_unusable_password(snapshot, spec),
         _find_foreign_connection(snapshot),
+        _find_foreign_alias(snapshot),
         _compare_with_disk(snapshot, spec),
         _compare_with_memory(snapshot, spec),
     )
@@ -69,6 +71,17 @@ def _find_foreign_connection(snapshot: Snapshot) -> SpecWarning | None:
         verdicts.CONNECTION_NAME_TAKEN,
         f"Secret {', '.join(foreign)} exists and does not belong to this EtcdCluster, so no "
         "connection is written there: delete it, or set spec.connectionSecrets to false.",
+    )
+
+
+def _find_foreign_alias(snapshot: Snapshot) -> SpecWarning | None:
+    foreign = [name for name in find_foreign_aliases(snapshot) if name in wanted_aliases(snapshot)]
+    if not foreign:
+        return None
+    return SpecWarning(
+        verdicts.ALIAS_TAKEN,
+        f"Service {', '.join(foreign)} of spec.service.aliases exists and does not belong to this "
+        "EtcdCluster: delete it, and one that leads to the members is created at once.",
     )
 
 

@@ -46,6 +46,8 @@ def refuse_beside_source(action: Action, snapshot: Snapshot) -> str | None:
             return _refuse_recovery(snapshot)
         case RecordRestore():
             return "the cluster is being taken over: its members must not stop"
+        case ApplyObject(kind="Service") if action.name in snapshot.spec.service.aliases:
+            return "clients may reach old members by this name: it is for the time after them"
         case ApplyObject(kind="ConfigMap"):
             files = action.manifest["data"].values()
             forces = any("force-new-cluster: true" in text for text in files)

@@ -25,6 +25,7 @@ from etcd_operator.core.certificates.wanted import (
 from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.connections.wanted import name_connections
 from etcd_operator.core.model.addresses import with_addresses
+from etcd_operator.core.model.aliases import is_alias
 from etcd_operator.core.model.live_objects import Child, Claim, Pod
 from etcd_operator.core.model.naming import (
     ANNOTATION_TRUST,
@@ -112,7 +113,7 @@ class Gatherer:
     async def gather(self, cluster: EtcdCluster) -> Snapshot:
         """Return everything that is known about a cluster at this moment."""
         naming = Naming.of(cluster, self._domain)
-        await self._refresh_strangers(naming)
+        await self._refresh_strangers(cluster, naming)
         if cluster.deleting and ORPHAN not in cluster.finalizers:
             await self._refresh_owner(naming)
         snapshot = await self._look(cluster, naming)
@@ -135,7 +136,7 @@ class Gatherer:
             warnings=await self._warnings.look(snapshot, snapshot.claims),
             presented=await self._see_presented(snapshot),
             access=await self._read_auth(snapshot),
-            out_of_service=await self._exits.look(naming, pods),
+            out_of_service=await self._exits.look(naming, pods, cluster.spec.service.aliases),
         )
         if is_about_to_defragment(snapshot):
             snapshot = snapshot.evolve(probes=await add_defragmenting(pods, probes))
@@ -145,7 +146,7 @@ class Gatherer:
         """Return what the caches have, the Secrets, and the status that each member tells."""
         everybody = self._caches.pods.in_cluster(cluster.namespace, cluster.name)
         pods = tuple(pod for pod in everybody if pod.owner_uid == cluster.uid)
-        children = self._find_children(naming)
+        children = self._find_children(cluster, naming)
         naming = with_addresses(naming, cluster.spec, children)
         credentials = await self._look_at_credentials(cluster, naming, pods, children)
         passwords = await self._look_at_passwords(cluster, naming)
@@ -271,20 +272,31 @@ class Gatherer:
             for (pod, port, _), signer in zip(asked, signers, strict=True)
         }
 
-    def _find_children(self, naming: Naming) -> dict[tuple[str, str], Child]:
-        found = {}
-        for kind, name in child_names(naming):
+    def _find_children(self, cluster: EtcdCluster, naming: Naming) -> dict[tuple[str, str], Child]:
+        services = self._caches.children["Service"]
+        found = {
+            (child.kind, child.name): child
+            for child in services.in_cluster(naming.namespace, naming.name)
+            if is_alias(child)
+        }
+        for kind, name in child_names(naming, cluster.spec.service.aliases):
             child = self._caches.children[kind].get(naming.namespace, name)
             if child is not None:
                 found[kind, name] = child
         return found
 
-    async def _refresh_strangers(self, naming: Naming) -> None:
-        """Read objects again that no watch tells about, because they lack our label."""
-        for kind, name in child_names(naming):
+    async def _refresh_strangers(self, cluster: EtcdCluster, naming: Naming) -> None:
+        """Read objects again that no watch tells about, because they lack our label.
+
+        An alias has a name that others may have used before: it is looked for until it is there.
+        """
+        aliases = () if cluster.deleting else cluster.spec.service.aliases
+        for kind, name in child_names(naming, aliases):
             child = self._caches.children[kind].get(naming.namespace, name)
             if child is not None and not child.labelled:
                 await self._caches.refresh(kind, naming.namespace, name, child.uid)
+            elif child is None and kind == "Service" and name in aliases:
+                await self._caches.refresh(kind, naming.namespace, name)
 
     async def _refresh_owner(self, naming: Naming) -> None:
         """Before anything is deleted: look whether the garbage collector left us the owner.
@@ -364,9 +376,10 @@ def _read_gate_trust(gates: Cache[Child], naming: Naming) -> dict[str, tuple[Tru
     return trust
 
 
-def child_names(naming: Naming) -> tuple[tuple[str, str], ...]:
+def child_names(naming: Naming, aliases: tuple[str, ...] = ()) -> tuple[tuple[str, str], ...]:
     """Kind and name of every object that the operator renders for a cluster."""
     return (
+        *(("Service", name) for name in aliases),
         ("StatefulSet", naming.statefulset),
         ("Service", naming.peer_service),
         ("Service", naming.client_service),

@@ -1,4 +1,4 @@
-"""Sees Pods leave the client Service: its EndpointSlices, and then every kube-proxy.
+"""Sees Pods leave the client Service: EndpointSlices, its aliases' too, then every kube-proxy.
 
 EndpointSlices are not watched: they are asked for only while a Pod with the label of one that
 leaves is there, which is for a second or two. Only pace depends on what is remembered: a process
@@ -7,12 +7,14 @@ that has forgotten it waits for clients once more.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.naming import ROLE_LEAVING, Naming
 from etcd_operator.errors import KubeError
+from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.process.clock import Clock
@@ -43,7 +45,9 @@ class ServiceExits:
         self._clock = clock
         self._exits: Latest[str, _Exit] = Latest(REMEMBERED)
 
-    async def look(self, naming: Naming, pods: tuple[Pod, ...]) -> frozenset[str]:
+    async def look(
+        self, naming: Naming, pods: tuple[Pod, ...], aliases: tuple[str, ...] = ()
+    ) -> frozenset[str]:
         """Return the uids of Pods that left long enough ago, or were waited for long enough."""
         leaving = [pod for pod in pods if pod.role == ROLE_LEAVING]
         for pod in pods:
@@ -54,27 +58,31 @@ class ServiceExits:
         now = self._clock.monotonic()
         exits = {pod.uid: self._exits.get(pod.uid) or _Exit(now) for pod in leaving}
         if any(each.out is None for each in exits.values()):
-            listed = await self._find_listed(naming)
+            listed = await self._find_listed(naming, aliases)
             for uid, each in exits.items():
                 each.out = _choose_time(each, now, listed=listed is None or uid in listed)
         for uid, each in exits.items():
             self._exits[uid] = each
         return frozenset(uid for uid, each in exits.items() if _is_over(each, now))
 
-    async def _find_listed(self, naming: Naming) -> set[str] | None:
+    async def _find_listed(self, naming: Naming, aliases: tuple[str, ...]) -> set[str] | None:
         """The uids of Pods that the EndpointSlices list; None where nobody can tell."""
-        selector = f"{SERVICE_NAME}={naming.client_service}"
         listed: set[str] = set()
         try:
-            async for page in self._api.list_pages(
-                kube.ENDPOINT_SLICES, naming.namespace, selector
-            ):
-                for each in page.get("items") or ():
-                    for endpoint in each.get("endpoints") or ():
-                        listed.add(str((endpoint.get("targetRef") or {}).get("uid", "")))
+            for service in (naming.client_service, *aliases):
+                selector = f"{SERVICE_NAME}={service}"
+                async for page in self._api.list_pages(
+                    kube.ENDPOINT_SLICES, naming.namespace, selector
+                ):
+                    listed |= {uid for each in page.get("items") or () for uid in _read_uids(each)}
         except KubeError:
             return None
         return listed
+
+
+def _read_uids(endpoint_slice: Json) -> Iterator[str]:
+    for endpoint in endpoint_slice.get("endpoints") or ():
+        yield str((endpoint.get("targetRef") or {}).get("uid", ""))
 
 
 def _choose_time(known: _Exit, now: float, *, listed: bool) -> float | None:

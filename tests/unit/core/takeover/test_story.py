@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from etcd_operator.core import guards
 from etcd_operator.core.actions import (
     AddLearner,
+    ApplyObject,
     DeleteObject,
     PassLeadership,
     RemoveMember,
@@ -61,6 +63,18 @@ def test_the_old_members_are_replaced_one_by_one(size: int) -> None:
     assert removed == sorted(range(size), reverse=True)
     assert world.look().recorded_cluster_id == CLUSTER_ID
     assert world.look().take_over is None
+
+
+def test_the_old_name_leads_to_the_new_members_when_no_old_one_is_left() -> None:
+    world = TakeOverWorld(spec={"service": {"aliases": ["gone"]}})
+    run_to(world, Stage.REMOVE)
+    early = ApplyObject("Service", "gone", "", "", "", {"metadata": {"annotations": {}}})
+    assert "clients may reach old members" in str(guards.refuse(early, world.look()))
+    while world.look().take_over is not None:
+        assert ("Service", "gone") not in world.children
+        world.step()
+    run_until_over(world)
+    assert ("Service", "gone") in world.children
 
 
 def test_a_new_member_leads_before_an_old_one_that_does_is_stopped() -> None:

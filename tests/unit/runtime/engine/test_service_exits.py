@@ -50,6 +50,21 @@ async def test_nobody_asks_while_no_pod_leaves() -> None:
     assert harness.server.asked == []
 
 
+async def test_a_slice_of_an_alias_leads_to_it_as_well() -> None:
+    harness = Harness()
+    harness.list(0, 1)
+    endpoint = {"targetRef": {"kind": "Pod", "uid": pod(2).uid}}
+    body = {"metadata": {"labels": {SERVICE_NAME: "old"}}, "endpoints": [endpoint]}
+    harness.server.put(ENDPOINT_SLICES, "old-x", body, NAMING.namespace)
+    assert await harness.exits.look(NAMING, PODS, ("old",)) == frozenset()
+    await asyncio.sleep(GRACE_SECONDS + 0.1)
+    assert await harness.exits.look(NAMING, PODS, ("old",)) == frozenset()
+    await asyncio.sleep(GRACE_SECONDS)
+    await harness.exits.look(NAMING, PODS)
+    await asyncio.sleep(GRACE_SECONDS)
+    assert await harness.exits.look(NAMING, PODS) == frozenset({pod(2).uid}), "it names none"
+
+
 async def test_a_pod_is_out_when_no_slice_lists_it_and_the_grace_is_over() -> None:
     harness = Harness()
     assert await harness.look() == frozenset()
