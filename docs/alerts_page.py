@@ -106,8 +106,10 @@ unit can have; only alerts that fire, vetoes and conditions of trouble are absen
 The operator writes one JSON object per line. [log-schema.json](reference/log-schema.json) is the
 schema of them all, and every line that the tests see is checked with it. Each decision that differs
 from the one before is one line with `event: decision`: cluster, pass, rule, reason, phase, message,
-the number of actions that took effect, and the seconds since the pass began. Each action is another
-line with the sentence of its Event. All lines of one pass have the same `pass`.
+the number of actions that took effect, and the seconds since the pass began. Decisions about
+backups and restores have no rule and no number of actions. Each action is another line with the
+sentence of its Event. All lines of one pass have the same `pass`. What a library warns of, and a
+crash, are such lines as well; `logger` says whose they are.
 
 `LOG_LEVEL` is the level of the process. To see more of one cluster, say for a support case:
 

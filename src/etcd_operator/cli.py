@@ -7,7 +7,6 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 from collections.abc import Sequence
 
 import structlog
@@ -37,7 +36,7 @@ from etcd_operator.runtime.kubernetes.lease import Election
 from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
-from etcd_operator.runtime.process import logs
+from etcd_operator.runtime.process import library_logs, logs
 from etcd_operator.runtime.process.clock import SystemClock
 from etcd_operator.runtime.process.health import HealthServer
 from etcd_operator.runtime.process.metrics import Metrics
@@ -195,12 +194,20 @@ def run(words: Sequence[str] = ()) -> int:
     parser = argparse.ArgumentParser(prog="etcd-operator", description=run.__doc__)
     parser.add_argument("--context", default="", help="a context of your kubeconfig")
     options = parser.parse_args(words)
+    _start_logging("info")
     try:
         settings = read_settings(os.environ)
-        logs.configure(settings.log_level)
+        _start_logging(settings.log_level)
         log.info("starting", identity=settings.identity, namespaces=settings.namespaces or "all")
         asyncio.run(run_until_signalled(settings, options.context))
     except OperatorError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+        sentence = str(error)
+    else:
+        return 0
+    log.error("cannot run", error=sentence)
+    return 1
+
+
+def _start_logging(level: str) -> None:
+    logs.configure(level)
+    library_logs.capture(level)

@@ -47,6 +47,7 @@ class LogLine(BaseModel):
     error: str | None = Field(None, description="Error, as it was met.")
     exception: str | None = Field(None, description="Traceback of what no code expected.")
 
+    logger: str | None = Field(None, description="Library that wrote the line.")
     kind: str | None = Field(None, description="Kind of objects that are watched, in the plural.")
     object: str | None = Field(None, description="Namespace and name of an object.")
     uid: str | None = Field(None, description="UID of the EtcdCluster.")

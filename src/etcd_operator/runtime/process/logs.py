@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
+from structlog.typing import Processor
 
 from etcd_operator.core.model.naming import ANNOTATION_LOG_LEVEL
 from etcd_operator.runtime.process.clock import Clock
@@ -68,15 +69,7 @@ def read_level(annotations: Mapping[str, str]) -> int:
 def configure(level: str) -> None:
     """Set up logging for the process; `level` is debug, info, warning or error."""
     structlog.configure(
-        processors=[
-            _Threshold(_number(level)),
-            structlog.processors.add_log_level,
-            _add_pass,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _shorten,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[_Threshold(_number(level)), *FORM],
         # The threshold decides: the level is not the same for all clusters.
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         cache_logger_on_first_use=True,
@@ -117,3 +110,14 @@ def _shorten(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[
 
 def _number(level: str) -> int:
     return logging.getLevelNamesMapping()[level.upper()]
+
+
+# What makes a line of what was logged, whoever did.
+FORM: Final[tuple[Processor, ...]] = (
+    structlog.processors.add_log_level,
+    _add_pass,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    _shorten,
+    structlog.processors.JSONRenderer(),
+)

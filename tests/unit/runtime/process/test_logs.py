@@ -114,5 +114,5 @@ def test_whatever_is_logged_is_described() -> None:
     found = find_fields()
     assert len(found) > 10
     assert found <= described
-    from_processors = {"event", "level", "timestamp", "pass", "duration", "exception"}
+    from_processors = {"event", "level", "timestamp", "pass", "duration", "exception", "logger"}
     assert described - found == {*from_processors, "backup", "restore"}
