@@ -9,7 +9,6 @@ from typing import Final
 from deploy.alerts import ALERTS
 from docs.alert_sources import write_sources
 from docs.metrics import SERIES_OF_THREE
-from tests.e2e.alert_faults import NOT_CAUSED
 
 INTRODUCTION: Final = """\
 # Monitoring
@@ -159,7 +158,6 @@ was tested; `+` stands for changes to it that were tested along.
 | Alert | Fault | Waits | Fired after | Cleared after | Seen |
 |---|---|---|---|---|---|
 """
-NOT_YET: Final = "its fault has not been recorded yet."
 NOT_SEEN: Final = """
 Not seen there so far; these have their cases for promtool alone:
 
@@ -192,5 +190,5 @@ def _write_seen() -> str:
         for row in seen
     ]
     missing = [alert.name for alert in ALERTS if alert.name not in {row["alert"] for row in seen}]
-    left = [f"* {name}: {NOT_CAUSED.get(name, NOT_YET)}\n" for name in missing]
+    left = [f"* {name}\n" for name in missing]
     return SEEN + "".join(rows) + (NOT_SEEN + "".join(left) if left else "")

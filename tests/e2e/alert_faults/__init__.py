@@ -20,8 +20,3 @@ FAULTS: Final[tuple[Fault, ...]] = (
     *SAFETY_FAULTS,
     *OPERATOR_FAULTS,
 )
-# Alerts whose fault cannot be caused on the local Kubernetes: each has its cases for promtool.
-NOT_CAUSED: Final = {
-    "EtcdMembersShareNode": "the local Kubernetes has one node, so this alert is there from the "
-    "beginning, and what ends it is a second node.",
-}

@@ -58,7 +58,8 @@ class Fault:
     before the fault. `known` are values for placeholders that the alert does not name; `edit` is
     for `kubectl edit`. `then` is a fault of the same cluster. A fault that is `felt` changes the
     nodes, the operator or the API server; no other may run beside it. `replaced` are members that
-    the remedy has replaced: it has ended when they have other IDs.
+    the remedy has replaced: it has ended when they have other IDs. Fewer than `nodes` nodes cannot
+    have this fault, or not without it.
     """
 
     what: str
@@ -72,6 +73,7 @@ class Fault:
     quick: bool = False
     felt: bool = False
     replaced: tuple[str, ...] = ()
+    nodes: int = 1
     then: Fault | None = None
 
     @property

@@ -14,8 +14,16 @@ from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.rpc import etcd_pb2
 from tests.chaos.site import find_process, send
-from tests.e2e.alert_faults.fault import Fault, Mend, encode, gateway, go_on, nothing
-from tests.e2e.harness import Cluster
+from tests.e2e.alert_faults.fault import (
+    Fault,
+    Mend,
+    cordon,
+    encode,
+    gateway,
+    go_on,
+    nothing,
+)
+from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.prometheus import hide_members
 
 # Longer than what a fsync may take before EtcdVerySlowFsync, and shorter than a failed scrape.
@@ -111,7 +119,45 @@ async def _write_at_once(address: str) -> None:
         await client.close()
 
 
+def gather_on_one_node(cluster: Cluster) -> Mend:
+    """Have all members where the first one is, as if the other nodes had been away."""
+    home = str(cluster.pod("c-0")["spec"]["nodeName"])
+    uncordon = cordon(cluster)
+    cluster.target.run("uncordon", home)
+    for member in ("c-1", "c-2"):
+        if cluster.pod(member)["spec"]["nodeName"] != home:
+            replace(cluster, member)
+
+    def spread_one() -> None:
+        uncordon()
+        replace(cluster, "c-1")
+
+    return spread_one
+
+
+def replace(cluster: Cluster, member: str) -> None:
+    """Have a member replaced, and wait for it."""
+    before = cluster.member(member)["id"]
+    cluster.kubectl("annotate", "pod", member, "etcd.etcd.io/replace-member=true")
+
+    def is_replaced() -> bool:
+        now = cluster.member(member)
+        return bool(now["ready"]) and now["id"] != before
+
+    wait_until(f"{member} is replaced", is_replaced, 120)
+
+
 MEMBER_FAULTS: Final = (
+    Fault(
+        "All members run on one of three nodes",
+        ("EtcdMembersShareNode",),
+        gather_on_one_node,
+        ("EtcdMembersShareNode",),
+        spec={"size": 3},
+        known={"MEMBER": "c-2"},
+        felt=True,
+        nodes=3,
+    ),
     Fault(
         "The leader moves every two seconds",
         ("EtcdLeaderChanges",),
