@@ -255,7 +255,8 @@ class Cluster:
         pods = [p for p in self.objects("pods") if "deletionTimestamp" not in p["metadata"]]
         assert sorted(p["metadata"]["name"] for p in pods) == names
         disks = [c for c in self.objects("pvc") if "deletionTimestamp" not in c["metadata"]]
-        assert sorted(c["metadata"]["name"] for c in disks) == [f"data-{n}" for n in names]
+        kept = [] if "ephemeral" in self.spec.get("storage", {}) else names
+        assert sorted(c["metadata"]["name"] for c in disks) == [f"data-{n}" for n in kept]
         members = self.member_list()
         assert sorted(m["name"] for m in members) == names
         assert not [m for m in members if m.get("isLearner")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,52 @@ async def test_entries_of_3_5_end_3_7_until_they_are_in_snapshots(
         await restart(site, ordinal, "v3.7.")
     assert await site.client(2).get(b"old") == b"v"
     await wait_for_agreement(site)
+
+
+async def join_anew(site: Site, ordinal: int, minor: str) -> int:
+    """Remove a member and have one of another version join in its place; returns its member ID.
+
+    So are members with emptyDirs replaced, which lose their data with their Pod.
+    """
+    choose(site, minor)
+    other = site.client((ordinal + 1) % len(EVERYONE))
+    (status,) = await site.served(ordinal)
+    await eventually(partial(other.remove_member, status.member_id))
+    await site.stop(ordinal)
+    site.wipe(ordinal)
+    added = await eventually(partial(other.add_learner, site.peer_url(ordinal)))
+    gates = [Gate.JOIN if each == ordinal else Gate.CLOSED for each in EVERYONE]
+    site.write(*gates, listed=EVERYONE)
+    await site.start(ordinal)
+    return added.id
+
+
+@pytest.mark.parametrize(("high", "low"), STEPS)
+async def test_nobody_of_a_lower_version_joins_anew(site: Site, high: str, low: str) -> None:
+    choose(site, f"v{high}.")
+    await formed(site, len(EVERYONE))
+    await prepare(site, low)
+    await join_anew(site, 2, f"v{low}.")
+    async with asyncio.timeout(SECONDS):
+        assert await site.processes[2].wait() != 0
+    log = (site.root / "log-2").read_text()
+    assert "incompatible with current running cluster" in log
+
+
+@pytest.mark.parametrize(("high", "low"), STEPS)
+async def test_members_of_a_higher_version_join_anew_one_by_one(
+    site: Site, high: str, low: str
+) -> None:
+    choose(site, f"v{low}.")
+    await formed(site, len(EVERYONE))
+    await put(site, b"before")
+    for ordinal in reversed(EVERYONE):
+        joined = await join_anew(site, ordinal, f"v{high}.")
+        await site.served(ordinal)
+        other = site.client((ordinal + 1) % len(EVERYONE))
+        await eventually(partial(other.promote_member, joined))
+    # Each may learn of its vote a moment after the leader has promised it.
+    await eventually(partial(wait_for_agreement, site))
+    told = [await site.answer(ordinal) for ordinal in EVERYONE]
+    assert all(status and status.version.startswith(high) for status in told)
+    assert await eventually(lambda: site.client(1).get(b"before")) == b"v"

@@ -101,7 +101,8 @@ def replaces_one_known_to_be_wrong(
     if left.ordinal >= size or left.id not in _answering(planned.seen):
         return None
     claim = planned.seen.claims[left.ordinal]
-    if claim and claim[3]:  # it is being deleted, and goes with the next restart
+    # A claim that is being deleted goes with the next restart, as the data of an outdated Pod does.
+    if (claim and claim[3]) or _goes_with_template(before, left.ordinal):
         joining = any(line.learner for line in before.etcd.members)
         return "a member was replaced while another has yet to get its vote" if joining else None
     wrong = what_was_known(planned.seen, before.etcd).wrong
@@ -117,6 +118,12 @@ def replaces_one_known_to_be_wrong(
     if led and not any(isinstance(each.action, MoveLeader) for each in planned.judged_actions):
         return f"member {left.ordinal} was replaced while one with wrong data led"
     return None
+
+
+def _goes_with_template(state: State, ordinal: int) -> bool:
+    """Whether a Pod has to be made anew, and has its data in itself."""
+    pod, live = state.pods[ordinal], state.statefulset
+    return bool(pod and live and pod.ephemeral and pod.revision != live.manifest.revision)
 
 
 def votes_for_the_right(

@@ -109,7 +109,7 @@ def _lose_status(state: State) -> Iterator[Step]:
 
 def _delete_pod(state: State) -> Iterator[Step]:
     for ordinal, pod in enumerate(state.pods):
-        if pod is not None and not pod.deleting:
+        if pod is not None and not pod.deleting and _may_go(state, ordinal):
             following, _ = kubernetes.delete_pod(state, ordinal, pod.uid)
             yield f"Pod {ordinal} is deleted", following
 
@@ -117,10 +117,16 @@ def _delete_pod(state: State) -> Iterator[Step]:
 def _drain_pod(state: State) -> Iterator[Step]:
     """Somebody drains a node: the API server is asked as by the operator."""
     for ordinal, pod in enumerate(state.pods):
-        if pod is not None and not pod.deleting:
+        if pod is not None and not pod.deleting and _may_go(state, ordinal):
             following, error = kubernetes.evict_pod(state, ordinal, pod.uid)
             if error is None:
                 yield f"Pod {ordinal} is evicted", following
+
+
+def _may_go(state: State, ordinal: int) -> bool:
+    """Whether a Pod can go: one with its data only when its gate is closed to the next one."""
+    pod = state.pods[ordinal]
+    return pod is not None and (not pod.ephemeral or _is_shut(state, ordinal))
 
 
 def _crash_process(state: State) -> Iterator[Step]:

@@ -247,12 +247,14 @@ def _has_pod(state: State, ordinal: int, specs: Specs) -> bool:
 def _ends_no_pod_with_its_data(
     before: State, after: State, judged: JudgedAction, planned: Planned, specs: Specs
 ) -> str | None:
-    """No Pod of a voter is stopped by our hand whose claim is being deleted: its data would go."""
+    """No Pod of a voter is stopped by our hand with its data: a deleted claim, an emptyDir."""
     if not _lives(before) or before.etcd is None or _is_seen_late(before, planned):
         return None
     for ordinal in _stopped(before, after, judged):
         claim, line, pod = before.claims[ordinal], before.etcd.line(ordinal), before.pods[ordinal]
-        if claim is None or not claim.deleting or claim.disk is None or line is None:
+        if claim is None or claim.disk is None or line is None:
+            continue
+        if not claim.deleting and not claim.ephemeral:
             continue
         if pod is None or pod.deleting:
             continue  # it ends already, by somebody else's hand

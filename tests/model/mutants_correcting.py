@@ -130,7 +130,7 @@ CORRECTION: Final = (
            "not pod.deleting", ""),
     Mutant("replaces failed Pods whose data would go", "core/rollout/failed_pods.py",
            "_is_outdated",
-           "not loses_disk(snapshot, pod)", ""),
+           "not _loses_data(snapshot, pod)", ""),
     Mutant("labels Pods that it replaces", "core/rollout/failed_pods.py", "_replace",
            "corrects_objects = False", "corrects_objects = True"),
     Mutant("takes learners that start for those that cannot join", "core/rollout/failed_pods.py",

@@ -9,6 +9,7 @@ from tests.model.mutants_certificates import CERTIFICATES
 from tests.model.mutants_clients import CLIENTS
 from tests.model.mutants_correcting import CORRECTION
 from tests.model.mutants_deletions import DELETIONS
+from tests.model.mutants_ephemeral import EPHEMERAL
 from tests.model.mutants_guards import GUARDS
 from tests.model.mutants_keeping import APPROVAL, DIFFERENCE, RECOVERY, REPLACEMENT
 from tests.model.mutants_reasons import REASONS
@@ -243,6 +244,7 @@ MUTANTS: Final = (
     *RESIZING,
     *_DISKS,
     *_STUCK,
+    *EPHEMERAL,
     *CLIENTS,
     *DIFFERENCE,
     *RECOVERY,

@@ -12,6 +12,7 @@ from tests.model.scenario import (
     Scenario,
     approving,
     crashing,
+    ephemeral,
     never_ready,
     pausing,
     resizing,
@@ -70,6 +71,14 @@ _PROBES: Final = {
                                    RUNNING),
     "roll": Scenario("", sizes(3) + sizes(3, version=NEW_VERSION), (1,), RUNNING,
                      (CRASH, POD, WRITE)),
+    "roll with emptyDirs": Scenario(
+        "probe", ephemeral(sizes(3) + sizes(3, version=NEW_VERSION)), (1,), RUNNING, (CRASH,),
+        most_states=3_000),
+    "roll 1 with emptyDirs": Scenario(
+        "probe", ephemeral(sizes(1) + sizes(1, version=NEW_VERSION)), (1,), RUNNING),
+    "crash with emptyDirs": Scenario(
+        "probe", ephemeral(sizes(3) + crashing(sizes(3)) + sizes(3)), (1, 2), RUNNING, (CRASH,),
+        most_states=3_000),
     "correct 1 that crashes": Scenario("", sizes(1) + crashing(sizes(1)) + sizes(1), (1, 2),
                                        RUNNING),
     "correct 3 that crash": Scenario("", crashing(sizes(3)) + sizes(3), ("create", 1)),

@@ -105,7 +105,7 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
         case routine.HEALTHY:
             return (
                 _judge_healthy(state, spec.size)
-                or _judge_disks(state, str(spec.storage.size))
+                or _judge_disks(state, "" if spec.storage.ephemeral else str(spec.storage.size))
                 or agreement.judge_held(state)
             )
         case routine.STOPPED:
@@ -174,6 +174,9 @@ def _judge_blocked(operator: Operator, planned: Planned, state: State) -> str | 
         routine.RECOVERING_QUORUM: any(pod and pod.lost for pod in state.pods),
         attention.RECOVERY_FAILED: _members_lost(state, served=True) > 0,
         attention.STOP_WOULD_LOSE_DATA: spec.size == 0 and _has_going_disk(state),
+        attention.DATA_LOST: _members_lost(state, served=True) * 2
+        >= len(state.etcd.voters if state.etcd else ()),
+        attention.ROLL_WOULD_LOSE_DATA: spec.size == 1 and spec.storage.ephemeral is not None,
         attention.DATA_DIFFERS: agreement.is_undecided(state),
         attention.CORRUPT_DATA: state.etcd is not None and 0 in state.etcd.alarms,
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.disk import RetentionPolicy, Storage
+from etcd_operator.api.ephemeral import EphemeralVolume
 from etcd_operator.api.etcd_config import EtcdConfig
 from etcd_operator.api.maintenance import QuorumLoss, Recovery
 from etcd_operator.api.quantity import Quantity
@@ -85,6 +86,12 @@ def following(specs: tuple[EtcdClusterSpec, ...]) -> tuple[EtcdClusterSpec, ...]
     """The same specs, with a quota that follows the disks."""
     config = EtcdConfig(quota="FollowsDisk")
     return tuple(spec.model_copy(update={"etcd_config": config}) for spec in specs)
+
+
+def ephemeral(specs: tuple[EtcdClusterSpec, ...]) -> tuple[EtcdClusterSpec, ...]:
+    """The same specs, whose members have emptyDirs."""
+    storage = Storage(ephemeral=EphemeralVolume())
+    return tuple(spec.model_copy(update={"storage": storage}) for spec in specs)
 
 
 def is_broken(spec: EtcdClusterSpec) -> bool:

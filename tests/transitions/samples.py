@@ -107,6 +107,7 @@ LEFT_OUT: Final = {
     "spec.security.tls": "certificates differ from cluster to cluster; shown by the tests of TLS",
     "spec.security.auth": "needs TLS; shown in test_auth",
     "spec.recovery.quorumLoss": "its fields go together; shown in test_quorum_loss",
+    "spec.storage.ephemeral": "fixed when it is created; shown in test_ephemeral",
     "spec.storage.storageClassName": "fixed once formed; shown in test_bad_input",
     "spec.storage.volumeAttributesClassName": "needs a CSI driver that changes volumes",
     "spec.maintenance.defragmentation.window": "two fields that need each other",

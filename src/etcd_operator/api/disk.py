@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from etcd_operator.api.ephemeral import EphemeralVolume
 from etcd_operator.api.model import Model
 from etcd_operator.api.quantity import Quantity, read_quantity
 from etcd_operator.json_types import Json
@@ -58,6 +59,15 @@ class Storage(Model):
     )
     retention_policy: RetentionPolicy = Field(
         RetentionPolicy(), description="What happens to disks that are no longer needed."
+    )
+    ephemeral: EphemeralVolume | None = Field(
+        None,
+        description=(
+            "For tests: members keep their data in an emptyDir of their Pod instead of a disk, and "
+            "a member whose Pod is deleted is replaced by one that copies the data of the others. "
+            "All data is lost if a majority of the Pods is deleted at a time, or the only one. "
+            "Cannot be added or removed."
+        ),
     )
 
     @property

@@ -14,6 +14,7 @@ from typing import Final
 
 from etcd_operator.api.bootstrap import check_joining
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES, EtcdCluster, EtcdClusterSpec
+from etcd_operator.api.ephemeral import check_ephemeral
 from etcd_operator.api.etcd_config import SMALLEST_FOLLOWED
 from etcd_operator.api.etcd_settings import check_retention, check_settings
 from etcd_operator.api.image import IMAGE_REMEDY, Image
@@ -156,6 +157,7 @@ def _check_storage(spec: EtcdClusterSpec) -> Iterator[Problem]:
         if size is None or size.value <= 0:
             remedy = "use a positive quantity such as 10Gi"
             yield Problem(path, f"{path} {str(written)[:80]} is not a size: {remedy}.")
+    yield from (Problem(*flaw) for flaw in check_ephemeral(spec))
     claim = (spec.storage.volume_claim_template or {}).get("spec")
     given = claim if isinstance(claim, dict) else {}
     for field in SOURCES_OF_DATA:

@@ -179,6 +179,8 @@ def _adopt_seat(state: State, snapshot: Snapshot, seat: Seat) -> State:
         return state  # a copy of a member's Pod or disk
     pod = seat.pod and _adopt_pod(state, snapshot, seat, seat.pod)
     claim = seat.claim and _adopt_claim(state, snapshot, seat, seat.claim)
+    if seat.pod is not None and seat.pod.ephemeral:
+        claim = _adopt_empty_dir(state, snapshot, seat, seat.pod)
     return state._replace(
         pods=put(state.pods, seat.ordinal, pod), claims=put(state.claims, seat.ordinal, claim)
     )
@@ -207,6 +209,7 @@ def _adopt_pod(state: State, snapshot: Snapshot, seat: Seat, pod: live_objects.P
         mounts=(file,),
         lost=_is_lost(snapshot, seat.ordinal),
         stuck=stuck,
+        ephemeral=pod.ephemeral,
     )
 
 
@@ -226,6 +229,18 @@ def _adopt_claim(state: State, snapshot: Snapshot, seat: Seat, claim: live_objec
         lost=claim.lost or _is_lost(snapshot, seat.ordinal),
         asked=str(claim.requested or ""),
         has=str(claim.capacity or ""),
+    )
+
+
+def _adopt_empty_dir(state: State, snapshot: Snapshot, seat: Seat, pod: live_objects.Pod) -> Claim:
+    return Claim(
+        uid=FIRST_UID,
+        life=FIRST_LIFE,
+        bound=True,
+        deleting=False,
+        disk=_find_disk(state, seat) if pod.ever_ran else None,
+        lost=_is_lost(snapshot, seat.ordinal),
+        ephemeral=True,
     )
 
 

@@ -148,8 +148,16 @@ def delete_pod(
     if pod.uid != uid or (revision and pod_revision(pod) != revision):
         return state, CONFLICT
     if at_once:
-        return etcd.settle_leader(state._replace(pods=put(state.pods, ordinal, None))), None
+        return _end_pod(state, ordinal), None
     return state._replace(pods=put(state.pods, ordinal, pod._replace(deleting=True))), None
+
+
+def _end_pod(state: State, ordinal: int) -> State:
+    """The Pod is gone, and its emptyDir with it."""
+    pod = state.pods[ordinal]
+    if pod is not None and pod.ephemeral:
+        state = state._replace(claims=put(state.claims, ordinal, None))
+    return etcd.settle_leader(state._replace(pods=put(state.pods, ordinal, None)))
 
 
 def is_ready(state: State, ordinal: int) -> bool:
@@ -285,8 +293,7 @@ def kubernetes_steps(state: State) -> Iterator[tuple[str, State]]:
             grown = put(state.claims, ordinal, claim._replace(has=claim.asked))
             yield f"kubernetes: disk {ordinal} has {claim.asked}", state._replace(claims=grown)
         if pod.deleting:
-            gone = etcd.settle_leader(state._replace(pods=put(state.pods, ordinal, None)))
-            yield f"kubernetes: Pod {ordinal} is gone", gone
+            yield f"kubernetes: Pod {ordinal} is gone", _end_pod(state, ordinal)
         elif pod.process != RUNNING:
             yield from _kubelet_steps(state, ordinal, pod)
 
@@ -301,9 +308,7 @@ def _controller_steps(state: State) -> Iterator[tuple[str, State]]:
         claim = claims[ordinal]
         if live.manifest.runs(ordinal):
             if claim is None and (pod is None or pod.process == WAITING):
-                volume = replacing.choose_volume(state)
-                fresh = Claim(uid, live.life, bound=False, deleting=False, disk=None, volume=volume)
-                claims[ordinal] = fresh._replace(asked=live.manifest.storage)
+                claims[ordinal] = _new_claim(state, live, uid)
             if pod is None and not (claim and claim.deleting):
                 pods[ordinal] = _new_pod(state, live, ordinal, uid)
             elif pod is not None and pod.owner == ORPHANED and pod.life == live.life:
@@ -315,6 +320,14 @@ def _controller_steps(state: State) -> Iterator[tuple[str, State]]:
     if tuple(pods) != state.pods or tuple(claims) != state.claims:
         synced = state._replace(pods=tuple(pods), claims=tuple(claims))
         yield "kubernetes: the StatefulSet's Pods are as it says", synced
+
+
+def _new_claim(state: State, live: Child, uid: int) -> Claim:
+    if live.manifest.ephemeral:
+        return Claim(uid, live.life, bound=True, deleting=False, disk=None, ephemeral=True)
+    volume = replacing.choose_volume(state)
+    fresh = Claim(uid, live.life, bound=False, deleting=False, disk=None, volume=volume)
+    return fresh._replace(asked=live.manifest.storage)
 
 
 def _new_pod(state: State, live: Child, ordinal: int, uid: int) -> Pod:
@@ -331,6 +344,7 @@ def _new_pod(state: State, live: Child, ordinal: int, uid: int) -> Pod:
         ever_ran=False,
         termination_message="",
         mounts=(etcd.current_file(state, ordinal, live.manifest.revision),) if gate else (),
+        ephemeral=live.manifest.ephemeral,
     )
 
 

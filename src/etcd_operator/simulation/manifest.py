@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, FORCED
-from etcd_operator.core.model.template import read_version
+from etcd_operator.core.model.template import is_ephemeral, read_version
 from etcd_operator.core.objects.drift import find_drift
 from etcd_operator.json_types import Json
 
@@ -34,7 +34,8 @@ class Manifest:
     """One rendered object; equal manifests are the same Python object."""
 
     __slots__ = (
-        "body", "exact", "files", "index", "replicas", "revision", "start", "storage", "template",
+        "body", "ephemeral", "exact", "files", "index", "replicas", "revision", "start",
+        "storage", "template",
     )  # fmt: skip
 
     _known: Final[dict[str, Manifest]] = {}
@@ -49,7 +50,8 @@ class Manifest:
         self.start: int = spec.get("ordinals", {}).get("start", 0)
         self.revision = _revision_of(spec["template"]) if spec else ""
         self.template: Json | None = spec.get("template")  # as rendered; None if nobody knows
-        self.storage = _storage_of(spec["volumeClaimTemplates"]) if spec else ""
+        self.storage = _storage_of(spec.get("volumeClaimTemplates") or ()) if spec else ""
+        self.ephemeral = bool(spec) and is_ephemeral(spec["template"])
 
     @classmethod
     def of(cls, body: Json) -> Manifest:
@@ -151,7 +153,6 @@ def _revision_of(template: Json) -> str:
     return f"{version} {json.dumps(container['resources'], sort_keys=True)}{mark}"
 
 
-def _storage_of(templates: list[Json]) -> str:
-    """The size that new disks are asked to have."""
-    size: str = templates[0]["spec"]["resources"]["requests"]["storage"]
-    return size
+def _storage_of(templates: Sequence[Json]) -> str:
+    """The size that new disks are asked to have; empty where Pods have none."""
+    return next((str(t["spec"]["resources"]["requests"]["storage"]) for t in templates), "")

@@ -89,7 +89,9 @@ def see(state: State, *, looked_up: bool) -> Seen | None:
             _show_pod(state, o, p) if p and p.life == cluster.life else None
             for o, p in enumerate(pods)
         ),
-        tuple(((*c[:4], c.volume, c.asked, c.has) if c else None) for c in claims),
+        tuple(
+            ((*c[:4], c.volume, c.asked, c.has) if c and not c.ephemeral else None) for c in claims
+        ),
         looked_up,
         answers,
         _list_members(state, answers),
@@ -107,7 +109,7 @@ def _show_pod(state: State, ordinal: int, pod: Pod) -> tuple[Any, ...]:
     stale = len(pod.mounts) > 1
     soon = pod.process == RUNNING and state.etcd is not None and has_majority(state, state.etcd)
     ready = is_ready(state, ordinal)
-    return (*pod[:3], *pod[4:10], ready, stale, soon, pod_revision(pod), pod.has)
+    return (*pod[:3], *pod[4:10], ready, stale, soon, pod_revision(pod), pod.has, pod.ephemeral)
 
 
 def _is_lost(state: State, ordinal: int) -> bool:

@@ -148,7 +148,7 @@ def build_status(status: Status) -> EtcdClusterStatus:
 @functools.cache
 def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
     uid, life, revision, deleting, role, process, restarts, ever_ran, words, ready = seen[:10]
-    stale, soon, version, has = seen[10:]
+    stale, soon, version, has, ephemeral = seen[10:]
     compute = _read_compute(has, revision)
     homeless = lost and process == WAITING and not deleting
     crash = PodProblem("CrashLoopBackOff", "etcd ended") if process == CRASHED else None
@@ -176,6 +176,7 @@ def _pod(ordinal: int, seen: tuple[Any, ...], lost: bool) -> CorePod:
         forced=revision.endswith(FORCED),
         compute=compute,
         compute_in_effect=compute,
+        ephemeral=ephemeral,
     )
 
 

@@ -82,6 +82,7 @@ class Claim(NamedTuple):
     was there before a restore in place, 1 if the EtcdRestore made it, 2 if the StatefulSet made it
     meanwhile; `kept`: it stays when the claim goes. `asked` is the size that the claim asks for and
     `has` what its volume gives it; nobody knows of them where a restore made or put back the disk.
+    `ephemeral`: it is no claim but the emptyDir of the Pod of this ordinal, and goes with the Pod.
     """
 
     uid: int
@@ -94,6 +95,7 @@ class Claim(NamedTuple):
     kept: bool = False
     asked: str = ""
     has: str = ""
+    ephemeral: bool = False
 
 
 class Shelved(NamedTuple):
@@ -108,7 +110,8 @@ class Pod(NamedTuple):
     `mounts` are the versions of its configuration file that it may still read, oldest first: a
     mounted ConfigMap lags, but is never older than what was read before. `lost`: its node does
     not answer, so it neither runs nor ends. `stuck`: it does not start, whatever its gate says.
-    `has` are its resources as JSON, where they are not those of its revision.
+    `has` are its resources as JSON, where they are not those of its revision. `ephemeral`: its data
+    is in an emptyDir.
     """
 
     uid: int
@@ -125,6 +128,7 @@ class Pod(NamedTuple):
     lost: bool = False
     stuck: bool = False
     has: str = ""
+    ephemeral: bool = False
 
 
 class Child(NamedTuple):

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from etcd_operator.api.cel import bootstrap, service
+from etcd_operator.api.cel import bootstrap, disk, service
 from etcd_operator.api.cel.pod_template import pod_template_rules
 from etcd_operator.api.cel.rule import Said, build_rule
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
+from etcd_operator.api.disk import Storage
 from etcd_operator.api.duration import DURATION_FORM
 from etcd_operator.api.etcd_config import SMALLEST_FOLLOWED
 from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
@@ -167,6 +168,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         ),
         *bootstrap.OBJECT_RULES,
         *service.OBJECT_RULES,
+        *disk.OBJECT_RULES,
     ],
     "spec.security.tls": [
         build_rule(
@@ -258,6 +260,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             path=".etcdConfig.quota",
         ),
         *bootstrap.SPEC_RULES,
+        *disk.SPEC_RULES,
     ],
     "spec.image": [
         build_rule(
@@ -270,6 +273,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             _say("'name ' + self", "not the name of a ConfigMap: name one of the namespace"),
         )
     ],
+    **disk.ephemeral_rules("spec.storage", str(Storage().size)),
     "spec.storage.size": [
         build_rule(
             "isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))",

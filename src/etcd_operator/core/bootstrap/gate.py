@@ -84,7 +84,8 @@ def lay_out_bootstrap(snapshot: Snapshot, members: int) -> Layout:
     can ask.
     """
     stopped = snapshot.spec.size == 0
-    earlier_life = bool(snapshot.claims) and recorded_bootstrap(snapshot) is None
+    remains = snapshot.claims or [pod for pod in snapshot.pods if pod.ephemeral]
+    earlier_life = bool(remains) and recorded_bootstrap(snapshot) is None
     # A restored disk needs no file to start from; one that lost its data must not begin anew.
     restore = find_restore_record(snapshot.cluster)
     restored = restore is not None or restored_members(snapshot) is not None

@@ -46,6 +46,7 @@ def recorded_members(snapshot: Snapshot) -> tuple[int, ...]:
             return listed
     running = range(min(snapshot.replicas or 0, MOST_MEMBERS))
     disks = {claim.ordinal for claim in snapshot.claims}
+    disks |= {pod.ordinal for pod in snapshot.pods if pod.ephemeral}
     return tuple(sorted(set(running) | disks))
 
 

@@ -92,6 +92,8 @@ def restart_bootstrap(snapshot: Snapshot) -> Decision | None:
         return None
     if find_restore_record(snapshot.cluster):
         return None  # what is on the disks comes from a backup
+    if snapshot.spec.storage.ephemeral is not None:
+        return None  # no claim says whether a member had data, and it would go with its Pod
     why = _changed_since(snapshot, begun)
     had_disk = sum(claim.bound for claim in snapshot.claims)
     if why is None or had_disk >= majority(begun) or snapshot.unlabelled_claims is None:

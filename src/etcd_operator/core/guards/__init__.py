@@ -64,6 +64,7 @@ from etcd_operator.core.connections.guard import refuse_connection
 from etcd_operator.core.consistency.guard import refuse_lost_agreement
 from etcd_operator.core.guards.claims import refuse_claim_change
 from etcd_operator.core.guards.names import refuse_stranger, refuse_unannounced
+from etcd_operator.core.guards.pods import count_empty_dirs, refuse_loss_with_pods, refuse_too_few
 from etcd_operator.core.guards.resize import refuse_pod_resize
 from etcd_operator.core.guards.services import may_go, refuse_service_removal
 from etcd_operator.core.guards.votes import (
@@ -355,7 +356,7 @@ def _refuse_removal_of_record(snapshot: Snapshot) -> str | None:
 
 def _refuse_if_data(snapshot: Snapshot) -> str | None:
     """A member that waits for the others of its generation has promised nothing yet."""
-    bound = sum(c.bound for c in snapshot.claims)
+    bound = sum(c.bound for c in snapshot.claims) + count_empty_dirs(snapshot)
     begun = recorded_bootstrap(snapshot) or max(snapshot.replicas or 0, len(snapshot.claims))
     return "a majority of the members may have had data" if bound * 2 > begun else None
 
@@ -378,12 +379,12 @@ def _refuse_release(snapshot: Snapshot) -> str | None:
 def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:
     before, after = snapshot.replicas, action.manifest["spec"]["replicas"]
     if before is None or after >= before:
-        return None
+        return refuse_too_few(after, snapshot) if before is None else None
     running = {pod.ordinal for pod in snapshot.pods if pod.ever_ran and not pod.deleting}
     if snapshot.quorum_confirmed:  # of whom left etcd there is nothing to lose
         running &= {snapshot.naming.ordinal_of_member(m) for m in snapshot.members}
-    if after == 0 and any(c.deleting and c.ordinal in running for c in snapshot.claims):
-        return "a PersistentVolumeClaim that is being deleted would go with its Pod"
+    if after == 0 and (lost := refuse_loss_with_pods(running, snapshot)):
+        return lost
     if snapshot.spec.size == 0:
         return None
     if may_stop_all(snapshot):

@@ -6,6 +6,7 @@ run, or if no member of the cluster serves: by what itself says, and by what its
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 
@@ -34,3 +35,27 @@ def refuse_stop_without_quorum(action: DeleteObject, pod: Pod, snapshot: Snapsho
         if since and snapshot.now - since >= LASTS
         else "the Pod was running too recently: its member may be about to serve"
     )
+
+
+def refuse_loss_with_pods(ordinals: Collection[int | None], snapshot: Snapshot) -> str | None:
+    """Refuse to stop all of these members if the data of one goes with its Pod."""
+    if any(claim.deleting and claim.ordinal in ordinals for claim in snapshot.claims):
+        return "a PersistentVolumeClaim that is being deleted would go with its Pod"
+    if any(pod.ephemeral and pod.ordinal in ordinals for pod in snapshot.pods):
+        return "the data of a Pod is in an emptyDir and would go with it"
+    return None
+
+
+def refuse_too_few(replicas: int, snapshot: Snapshot) -> str | None:
+    """Refuse a new StatefulSet that adopts Pods with data and runs none of their ordinal."""
+    beyond = {pod.ordinal for pod in snapshot.pods if pod.ever_ran and pod.ordinal >= replicas}
+    if snapshot.quorum_confirmed:
+        beyond &= {snapshot.naming.ordinal_of_member(m) for m in snapshot.members}
+    if any(p.ephemeral and not p.deleting and p.ordinal in beyond for p in snapshot.pods):
+        return "the data of a Pod is in an emptyDir and would go with it"
+    return None
+
+
+def count_empty_dirs(snapshot: Snapshot) -> int:
+    """Count the emptyDirs in which members may have data."""
+    return sum(pod.ephemeral and pod.ever_ran for pod in snapshot.pods)

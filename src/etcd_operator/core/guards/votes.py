@@ -5,13 +5,18 @@ Members that did not answer in this very pass count as dead. They share no judge
 
 from __future__ import annotations
 
+from typing import Final
+
 from etcd_operator.core.actions import DeleteObject, EvictPod
 from etcd_operator.core.guards.pods import refuse_stop_without_quorum
 from etcd_operator.core.in_place_restore.guard import may_stop_all
 from etcd_operator.core.model.live_objects import Pod
-from etcd_operator.core.model.members import Member
+from etcd_operator.core.model.members import CORRUPT, Member
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.quorum_loss.guard import is_alone_by_approval
+
+_GOES_WITH_POD: Final = "the disk of the Pod is being deleted and would go with it"
+_IN_POD: Final = "the data of the Pod is in an emptyDir and would go with it"
 
 
 def refuse_vote(by_id: dict[int, Member], member_id: int, snapshot: Snapshot) -> str | None:
@@ -91,17 +96,22 @@ def members_at(ordinal: int, snapshot: Snapshot) -> list[Member]:
 
 
 def _refuse_lost_disk(pod: Pod, snapshot: Snapshot) -> str | None:
-    """A claim that is being deleted goes with its Pod, unless the majority has its data."""
-    if not any(c.deleting for c in snapshot.claims if c.ordinal == pod.ordinal):
+    """What goes with its Pod: a claim that is being deleted, or an emptyDir.
+
+    Unless the majority has its data, and the member is away already or has no vote.
+    """
+    going = any(c.deleting for c in snapshot.claims if c.ordinal == pod.ordinal)
+    if not going and not pod.ephemeral:
         return None
+    lost = _GOES_WITH_POD if going else _IN_POD
     by_id = {m.id: m for m in snapshot.members}
     members = [m for m in by_id.values() if snapshot.naming.ordinal_of_member(m) == pod.ordinal]
     if not snapshot.quorum_confirmed:
-        return "the disk of the Pod is being deleted and would go with it"
+        return lost
     if not members or members[0].is_learner:
         return None
     if members[0].id in answering(snapshot):
-        return "the disk of the Pod is being deleted and would go with it"
+        return lost
     return refuse_vote_loss(by_id, members[0].id, snapshot, still_voting=True)
 
 
@@ -110,6 +120,8 @@ def refuse_loss_of_disks(member_id: int, snapshot: Snapshot) -> str | None:
     going = {claim.ordinal for claim in snapshot.claims if claim.deleting}
     voters = {m.id: m for m in snapshot.members if not m.is_learner}
     leaving = voters.pop(member_id, None)
+    if leaving is not None and (thin := _refuse_thin_copy(leaving, voters, snapshot)):
+        return thin
     ordinals = {snapshot.naming.ordinal_of_member(m) for m in voters.values()}
     if leaving is None or not ordinals & going:
         return None
@@ -121,6 +133,25 @@ def refuse_loss_of_disks(member_id: int, snapshot: Snapshot) -> str | None:
         if sound and ordinals <= going
         else None
     )
+
+
+def _refuse_thin_copy(leaving: Member, voters: dict[int, Member], snapshot: Snapshot) -> str | None:
+    """Of members with emptyDirs one that serves is replaced only while several others vote.
+
+    Each copy of the data is a Pod that anybody may delete: the next one has to be there before.
+    Not so of members whose data differs: which of it is right is judged elsewhere.
+    """
+    ordinal = snapshot.naming.ordinal_of_member(leaving)
+    pod = next((pod for pod in snapshot.pods if pod.ordinal == ordinal), None)
+    stays = ordinal is not None and ordinal < snapshot.spec.size
+    if pod is None or not pod.ephemeral or not stays or leaving.id not in answering(snapshot):
+        return None
+    differ = snapshot.compared and len(set(snapshot.compared[-1].hashes.values())) > 1
+    if differ or any(alarm == CORRUPT for alarm, _ in snapshot.alarms):
+        return None
+    if len(voters) + 1 < len(snapshot.members):
+        return "its data is in an emptyDir, and a learner has yet to be promoted"
+    return None if len(voters) > 1 else "its data is in an emptyDir, and only one other has it"
 
 
 def _refuse_late(action: DeleteObject | EvictPod, pod: Pod) -> str | None:

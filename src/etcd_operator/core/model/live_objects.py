@@ -77,7 +77,8 @@ class Pod:
     by which its StatefulSet and the Services know it. `started` is the second in which the etcd
     process that runs was started. `compute` is the CPU and memory that its spec gives to etcd, and
     `compute_in_effect` those that the kubelet says etcd has, None where it does not say;
-    `resize_waits` is why it does not have them yet, in the kubelet's words.
+    `resize_waits` is why it does not have them yet, in the kubelet's words. `ephemeral`: its data
+    is in an emptyDir, and goes with the Pod.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Pod:
     compute_in_effect: Compute | None = None
     resize: PodResize | None = None
     resize_waits: str = ""
+    ephemeral: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from etcd_operator.core.model.naming import (
     select_members,
 )
 from etcd_operator.core.model.pod_resize import observe_resize
+from etcd_operator.core.model.template import is_ephemeral
 from etcd_operator.json_types import Json
 
 # Reasons of a container that waits for nothing in particular.
@@ -60,8 +61,8 @@ def observe_pod(raw: Json) -> Pod:
     last_words = read_termination_message(ended.get("message") or "")
     return Pod(
         **_observe_identity(metadata),
+        **_observe_spec(raw),
         address=status.get("podIP") or "",
-        node=(raw.get("spec") or {}).get("nodeName") or "",
         running=running,
         ever_ran=running or restarts > 0 or bool(last_state) or "terminated" in state,
         ready=ready.get("status") == "True",
@@ -75,7 +76,6 @@ def observe_pod(raw: Json) -> Pod:
         termination_message=last_words,
         unready_since=_find_unready(status, ready),
         ends_by=parse_time(metadata.get("deletionTimestamp")),
-        forced=_is_forced(raw.get("spec") or {}),
         finalizers=read_finalizers(raw),
         replace_asked=annotations.get(ANNOTATION_REPLACE, "false") != "false",
         trust=_read_trust(annotations.get(ANNOTATION_TRUST, "")),
@@ -94,6 +94,15 @@ def _observe_identity(metadata: Json) -> Json:
         "owner_uid": owner_uid,
         "selected": select_members(cluster, owner_uid).items() <= labels.items(),
         "resource_version": metadata.get("resourceVersion", ""),
+    }
+
+
+def _observe_spec(raw: Json) -> Json:
+    spec = raw.get("spec") or {}
+    return {
+        "node": spec.get("nodeName") or "",
+        "forced": _is_forced(spec),
+        "ephemeral": is_ephemeral(raw),
     }
 
 

@@ -37,6 +37,12 @@ def read_disk_size(statefulset: Json) -> Quantity | None:
     return read_quantity(((spec.get("resources") or {}).get("requests") or {}).get("storage"))
 
 
+def is_ephemeral(pod: Json) -> bool:
+    """Whether a Pod, or what it is made from, keeps its data in itself: in an emptyDir."""
+    volumes = (pod.get("spec") or {}).get("volumes") or ()
+    return any(one.get("name") == "data" and "emptyDir" in one for one in volumes)
+
+
 def read_version(statefulset: Json) -> Version:
     """Return the version that the template runs: as recorded, else the tag of its image.
 

@@ -69,7 +69,8 @@ def render_statefulset(
     template = _pod_template(spec, naming, trust, forced=_is_forced(layout))
     asked = fingerprint([_asked_for(spec), trust, _is_forced(layout)])
     annotations = _records(spec, layout) | record_template(fingerprint(template), asked, live)
-    annotations |= _record_claim_metadata(naming, live)
+    if spec.storage.ephemeral is None:
+        annotations |= _record_claim_metadata(naming, live)
     annotations |= record_resizable(spec, template, live)
     body = {
         "replicas": layout.replicas,
@@ -80,8 +81,9 @@ def render_statefulset(
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
         "selector": {"matchLabels": naming.selector},
         "template": template,
-        "volumeClaimTemplates": [_kept_claim(live) or render_claim(spec, naming)],
     }
+    if spec.storage.ephemeral is None:
+        body["volumeClaimTemplates"] = [_kept_claim(live) or render_claim(spec, naming)]
     if layout.recovery:
         body["ordinals"] = {"start": layout.recovery.ordinal}
     return build_object(
@@ -219,6 +221,7 @@ def _pod_spec(spec: EtcdClusterSpec, naming: Naming, wishes: PodTemplate) -> Jso
         ],
         "volumes": [
             {"name": "config", "configMap": {"name": naming.config_map}},
+            *_render_data(spec),
             *render_volumes(spec, naming),
             *render_all(wishes.volumes),
         ],
@@ -234,6 +237,17 @@ def _pod_spec(spec: EtcdClusterSpec, naming: Naming, wishes: PodTemplate) -> Jso
     }
     pod.update({key: value for key, value in optional.items() if value})
     return pod
+
+
+def _render_data(spec: EtcdClusterSpec) -> list[Json]:
+    """Render the volume with the data, where it is not a claim of the StatefulSet's own."""
+    wanted = spec.storage.ephemeral
+    if wanted is None:
+        return []
+    made: Json = {"medium": wanted.medium} if wanted.medium else {}
+    if wanted.size_limit is not None:
+        made["sizeLimit"] = str(wanted.size_limit)
+    return [{"name": "data", "emptyDir": made}]
 
 
 def _spread_over_nodes(naming: Naming) -> Json:

@@ -59,6 +59,7 @@ from etcd_operator.core.rollout import resize_pods as resize_pods
 from etcd_operator.core.rollout import roll as roll
 from etcd_operator.core.rollout import version_change as version_change
 from etcd_operator.core.storage import attributes as attributes
+from etcd_operator.core.storage import ephemeral as ephemeral
 from etcd_operator.core.storage import grow_disks as grow_disks
 from etcd_operator.core.storage import maintenance as maintenance
 from etcd_operator.core.takeover import rule as takeover
@@ -78,6 +79,7 @@ RULES: Final[tuple[Rule, ...]] = (
     bootstrap.wait_uncreated,
     catalog.wait_for_image,  # nothing exists yet that could be without an image
     refuse.add_finalizer,  # before the first object exists
+    ephemeral.refuse_storage_switch,
     certificates.refuse_tls_switch,
     certificates.refuse_foreign_secrets,
     cert_manager.request_from_cert_manager,
@@ -98,6 +100,7 @@ RULES: Final[tuple[Rule, ...]] = (
     bootstrap.bootstrap,
     hibernate.stop,
     hibernate.start,
+    ephemeral.report_lost_data,
     scale.wait_for_quorum,  # below here a quorum has confirmed the member list
     scale.refuse_foreign_members,
     failed_pods.restart_failed_learners,

@@ -23,6 +23,8 @@ from etcd_operator.core.quorum_loss.steps import WHY, Recovering, lay_out_recove
 
 def recover_quorum(snapshot: Snapshot) -> Decision | None:
     """Take the next step of a recovery that was approved."""
+    if snapshot.spec.storage.ephemeral is not None:
+        return None  # whom it would keep has to restart, and loses its data by that
     view = Recovering(snapshot, find_recovery(snapshot))
     row = MACHINE.find_row(view.stage, view)
     if row is None:

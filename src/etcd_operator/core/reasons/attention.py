@@ -139,6 +139,12 @@ STOP_WOULD_LOSE_DATA: Final = Reason(
     "Set spec.size back until the member has a new disk.",
     blocks=True,
 )
+ROLL_WOULD_LOSE_DATA: Final = Reason(
+    "RollWouldLoseData",
+    "The Pod of the only member is outdated, and with spec.storage.ephemeral its data would go.",
+    "Set spec.size to 3, and back when the members are up to date; or create the cluster again.",
+    blocks=True,
+)
 RETAINED_DISK_EXISTS: Final = Reason(
     "RetainedDiskExists",
     "Scale-out waits: the claim of an earlier member was kept, as "
@@ -161,6 +167,12 @@ RECOVERY_FAILED: Final = Reason(
 
 # Data
 
+DATA_LOST: Final = Reason(
+    "DataLost",
+    "With spec.storage.ephemeral, a majority of the members lost its data with its Pods.",
+    "Save what the others still hold, then delete the EtcdCluster and create it again.",
+    blocks=True,
+)
 DATA_DIFFERS: Final = Reason(
     "DataDiffers",
     "Members hold different data; where Ready gives this reason, no majority of them agrees.",
@@ -233,6 +245,12 @@ TAKE_OVER_AWAITS_APPROVAL: Final = Reason(
 
 # Certificates
 
+STORAGE_IMMUTABLE: Final = Reason(
+    "StorageImmutable",
+    "spec.storage.ephemeral was added or removed, and the members' data is where it was.",
+    "Set it back, or create another cluster and move the data.",
+    blocks=True,
+)
 TLS_IMMUTABLE: Final = Reason(
     "TLSImmutable",
     "spec.security.tls asks for another use of TLS than the cluster was formed with.",

@@ -23,6 +23,7 @@ from etcd_operator.core.reasons import routine
 from etcd_operator.core.rollout.outdated import is_outdated
 from etcd_operator.core.rollout.stop_pod import stop_pod
 from etcd_operator.core.storage.deleted_claims import loses_disk
+from etcd_operator.core.storage.ephemeral import holds_data
 
 # How long a process that runs may take until its Pod is Ready, before its template is the reason.
 STARTS_WITHIN: Final = timedelta(seconds=30)
@@ -155,7 +156,12 @@ def _explain(pod: Pod) -> str:
 
 
 def _is_outdated(snapshot: Snapshot, pod: Pod) -> bool:
-    return is_outdated(snapshot, pod) and not pod.deleting and not loses_disk(snapshot, pod)
+    return is_outdated(snapshot, pod) and not pod.deleting and not _loses_data(snapshot, pod)
+
+
+def _loses_data(snapshot: Snapshot, pod: Pod) -> bool:
+    """Whether data may go with a Pod whose member is not replaced first."""
+    return loses_disk(snapshot, pod) or holds_data(snapshot, pod)
 
 
 def _crashed(pod: Pod) -> bool:
@@ -182,7 +188,7 @@ def _crashes_with_old_settings(snapshot: Snapshot, pod: Pod) -> bool:
     """
     if snapshot.quorum_confirmed or pod.deleting or _answers(snapshot, pod):
         return False
-    if loses_disk(snapshot, pod):
+    if _loses_data(snapshot, pod):
         return False
     return _is_crashing(pod) and _is_older_than_gate(snapshot, pod)
 

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action
-from etcd_operator.core.membership.steps import transfer_leadership
+from etcd_operator.core.consistency.divergence import suspect_ids
+from etcd_operator.core.membership.steps import re_add_with_new_disk, transfer_leadership
 from etcd_operator.core.model.addresses import advertises_otherwise
-from etcd_operator.core.model.decision import POD_START, Decision
+from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.quorum import (
     keeps_quorum_while_down,
+    keeps_quorum_without,
     serving_ids,
     voter_ids,
     voters_not_serving,
 )
 from etcd_operator.core.model.snapshot import Seat, Snapshot
-from etcd_operator.core.reasons import routine
+from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rollout.outdated import is_outdated
 from etcd_operator.core.rollout.stop_pod import stop_pod
 from etcd_operator.core.storage.deleted_claims import loses_disk
@@ -43,6 +45,8 @@ def roll(snapshot: Snapshot) -> Decision | None:
     outdated = [s for s in voters if s.pod and _may_end(snapshot, s.pod)]
     if not outdated:
         return None
+    if any(seat.pod and seat.pod.ephemeral for seat in voters) and len(voters) == 1:
+        return _refuse_to_lose_data(snapshot, outdated[0])
     done = len(voters) - len(outdated)
     progress = f"{done} of {len(voters)} members are up to date"
     target = _choose(snapshot, voters, outdated)
@@ -64,6 +68,23 @@ def roll(snapshot: Snapshot) -> Decision | None:
         phase=Phase.UPGRADING,
         actions=actions,
         requeue_after=POD_START,
+    )
+
+
+def _refuse_to_lose_data(snapshot: Snapshot, only: Seat) -> Decision | None:
+    """Say what a person can do about the only member: its data would go with its Pod."""
+    if snapshot.spec.size > 1:
+        return None  # others are about to have it
+    name = snapshot.naming.member(only.ordinal)
+    return Decision(
+        reason=attention.ROLL_WOULD_LOSE_DATA,
+        message=(
+            f"Not replacing Pod {name}, which is outdated: it is the only member, and its data "
+            "would go with it (spec.storage.ephemeral). Set spec.size to 3, and back when the "
+            "members are up to date; or delete the EtcdCluster and create it again."
+        ),
+        phase=snapshot.cluster.status.phase or Phase.RUNNING,
+        requeue_after=OUTSIDE_CHANGE,
     )
 
 
@@ -108,4 +129,21 @@ def _replace(snapshot: Snapshot, target: Seat) -> tuple[Action, ...]:
     if not alone and not keeps_quorum_while_down(voters, alive, member.id):
         return ()
     why = "its spec has changed" if is_outdated(snapshot, pod) else "its address has changed"
+    if pod.ephemeral:
+        return _replace_with_data(snapshot, target, why)
     return (*transfer_leadership(snapshot, target), stop_pod(pod, why))
+
+
+def _replace_with_data(snapshot: Snapshot, target: Seat, why: str) -> tuple[Action, ...]:
+    """Replace a member whose data goes with its Pod: the others have it, and all of them a vote."""
+    member = target.member
+    whole = len(voter_ids(snapshot)) == len(snapshot.members) == snapshot.spec.size
+    if member is None or not whole:
+        return ()
+    sound = serving_ids(snapshot) - suspect_ids(snapshot)
+    if not keeps_quorum_without(voter_ids(snapshot), sound, member.id):
+        return ()
+    return (
+        *transfer_leadership(snapshot, target),
+        *re_add_with_new_disk(snapshot, target, f"{why}, and its member was replaced"),
+    )

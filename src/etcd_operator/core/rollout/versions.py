@@ -159,7 +159,7 @@ def find_obstacle(snapshot: Snapshot, spec: EtcdClusterSpec) -> Obstacle | None:
     lowest, highest = min(seen), max(seen)
     if spec.minor > lowest[:2] and (refused := _refuse_upgrade(spec, lowest)):
         return Obstacle(refused)
-    if spec.minor < highest[:2] and (refused := _refuse_downgrade(spec, highest)):
+    if spec.minor < highest[:2] and (refused := _refuse_downgrade(spec, lowest, highest)):
         return Obstacle(refused)
     if template and template[:2] == spec.minor:
         return None  # it was found possible before, and is under way
@@ -186,15 +186,29 @@ def _refuse_upgrade(spec: EtcdClusterSpec, lowest: Release) -> str | None:
     return None
 
 
-def _refuse_downgrade(spec: EtcdClusterSpec, highest: Release) -> str | None:
+def _refuse_downgrade(spec: EtcdClusterSpec, lowest: Release, highest: Release) -> str | None:
     ran, below = Version.of(highest), STEPS_DOWN.get(highest[:2])
     if below == spec.minor:
-        return None
+        rejoins = spec.storage.ephemeral is not None and spec.minor < lowest[:2]
+        return _refuse_joining(spec, ran) if rejoins else None
     older = f"spec.version {spec.version} is older than {ran}, which members run, and etcd"
     if below is None:
         return f"{older} cannot go back there: keep {ran} or a later one."
     step = Version.name_minor(below)
     return f"{older} goes back one minor version at a time: downgrade to {step} first."
+
+
+def _refuse_joining(spec: EtcdClusterSpec, ran: Version) -> str:
+    """Say why members that are not restarted, but join anew, cannot go back.
+
+    etcd lets nobody join whose version is below the cluster's, and that falls when all are below
+    (server/etcdserver/cluster_util.go).
+    """
+    return (
+        f"spec.version {spec.version} is older than {ran}, which members run. With "
+        f"spec.storage.ephemeral members join anew, and etcd lets none of an older version join: "
+        f"keep {ran} or a later one, or create another cluster and move the data."
+    )
 
 
 def _is_log_new(snapshot: Snapshot, record: Record | None) -> bool:

@@ -145,7 +145,7 @@ def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
     if going:
         return Verdict(DEGRADED, "True", verdicts.DISK_BEING_DELETED, going)
     first, said = _name_problems(snapshot)
-    if first:
+    if first and decision.reason is not attention.DATA_LOST:  # of which crashes are the sign
         return _keep_words(
             snapshot, Verdict(DEGRADED, "True", given_by_kubernetes(first.reason), said)
         )

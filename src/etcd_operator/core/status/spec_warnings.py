@@ -87,14 +87,17 @@ def _find_foreign_alias(snapshot: Snapshot) -> SpecWarning | None:
 
 def _compare_with_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:
     disk = _smallest_disk(snapshot, spec)
+    if disk is None:
+        return None
     room = disk - LOG_AND_SNAPSHOTS
     if quota_of(spec) <= room:
         return None
-    remedy = "Raise spec.storage.size."
+    size = "spec.storage.ephemeral.sizeLimit" if spec.storage.ephemeral else "spec.storage.size"
+    remedy = f"Raise {size}."
     if room > 0:
         given = spec.etcd_config and spec.etcd_config.quota_backend_bytes
         field = "it" if given else "spec.etcdConfig.quotaBackendBytes"
-        remedy = f"Set {field} to at most {int(room)}, or raise spec.storage.size."
+        remedy = f"Set {field} to at most {int(room)}, or raise {size}."
     return SpecWarning(
         verdicts.QUOTA_EXCEEDS_DISK,
         f"{_name_quota(spec)} does not fit on a disk of {_format(disk)} beside the write-ahead log "
@@ -126,8 +129,14 @@ def quota_of(spec: EtcdClusterSpec) -> int:
     return (spec.etcd_config and spec.etcd_config.quota_backend_bytes) or DEFAULT_QUOTA
 
 
-def _smallest_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> Fraction:
-    """Capacity of the smallest volume; the requested one before there is any."""
+def _smallest_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> Fraction | None:
+    """Capacity of the smallest volume; the requested one before there is any.
+
+    None where nobody says it: of an emptyDir without a limit.
+    """
+    if spec.storage.ephemeral is not None:
+        limit = spec.storage.ephemeral.size_limit
+        return limit.value if limit else None
     ours = [c.capacity for c in snapshot.claims if c.owner_uid == snapshot.naming.uid]
     sizes = [size.value for size in ours if size]
     return min(sizes, default=None) or spec.storage.requested.value

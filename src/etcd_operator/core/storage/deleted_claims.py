@@ -28,7 +28,8 @@ def find_going(snapshot: Snapshot) -> tuple[Seat, ...]:
 
 def would_lose_data(snapshot: Snapshot) -> bool:
     """Whether to stop all members would lose what a restore in place is to keep until it serves."""
-    return snapshot.replicas != 0 and bool(find_going(snapshot))
+    in_pods = any(pod.ephemeral for pod in snapshot.pods)
+    return in_pods or (snapshot.replicas != 0 and bool(find_going(snapshot)))
 
 
 def explain_going(snapshot: Snapshot) -> str:

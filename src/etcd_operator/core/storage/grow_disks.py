@@ -80,7 +80,7 @@ def update_claim_template(snapshot: Snapshot) -> Decision | None:
     the template, to which a webhook may add what it likes.
     """
     live = snapshot.statefulset
-    if live is None or live.deleting:
+    if live is None or live.deleting or snapshot.spec.storage.ephemeral is not None:
         return None
     recorded = live.annotations.get(ANNOTATION_CLAIM_METADATA, "")
     if recorded == hash_claim_metadata(snapshot.naming):

@@ -233,6 +233,7 @@ def test_taking_the_wish_away_by_hand_undoes_it_too() -> None:
         (target(clusterID=""), PINNED, "was never formed"),
         (target(spec={"size": 0}), PINNED, "is stopped: set its spec.size"),
         (target(spec={"paused": True}), PINNED, "spec.paused of EtcdCluster db is true"),
+        (target(spec={"storage": {"ephemeral": {}}}), PINNED, "so no disk keeps its data until"),
         (target(spec={"size": 2}), PINNED, "has to be corrected: spec.size 2"),
         (target(spec={"version": "v3.5.21"}), PINNED, "set spec.version of the EtcdCluster to"),
     ],

@@ -113,6 +113,10 @@ FLAWED = replace(cluster(), flaws=("spec.storage.size cannot be 'ten'.",))
         (restore_view({"clusterTemplate": {"size": 2}}, PINNED), "spec.size 2 is not possible"),
         (restore_view({"clusterTemplate": None}, PINNED), "set spec.clusterTemplate"),
         (
+            restore_view({"clusterTemplate": {"storage": {"ephemeral": {}}}}, PINNED),
+            "storage.ephemeral is not for a restore, which fills disks",
+        ),
+        (
             restore_view({"clusterTemplate": {"storage": {"size": "ten"}}}, PINNED),
             "spec.clusterTemplate.storage.size cannot be 'ten': use a quantity such as",
         ),

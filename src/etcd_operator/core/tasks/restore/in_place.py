@@ -180,6 +180,18 @@ def _check_target(target: EtcdCluster) -> None:
             restores.PAUSED,
             f"spec.paused of {name} is true: set it to false first.",
         )
+    _check_spec(target)
+
+
+def _check_spec(target: EtcdCluster) -> None:
+    name = f"EtcdCluster {target.name}"
+    if target.spec.storage.ephemeral is not None:
+        raise Stop(
+            TaskPhase.FAILED,
+            restores.INVALID_CLUSTER,
+            f"{name} has spec.storage.ephemeral, so no disk keeps its data until the restored one "
+            "serves: restore with restoreType New into a cluster with disks.",
+        )
     problems = find_problems(target)
     if problems:
         said = " ".join(problem.sentence for problem in problems)

@@ -166,6 +166,12 @@ def name_flaws(cluster: EtcdCluster) -> str:
     return f"EtcdCluster {cluster.name} has to be corrected: {' '.join(cluster.flaws)}"
 
 
+# Of `storage.ephemeral` in a template.
+NO_RESTORE: Final = (
+    "storage.ephemeral is not for a restore, which fills disks: name a clusterTemplate without it."
+)
+
+
 def check_template(
     view: RestoreView, spec: EtcdRestoreSpec, template: EtcdClusterSpec, source: Source
 ) -> None:
@@ -192,6 +198,7 @@ def check_template(
     for wrong, words in (
         (template.size == 0, "size must not be 0."),
         (template.joins is not None, "bootstrap.joinExisting is not for a restore: remove it."),
+        (template.storage.ephemeral is not None, NO_RESTORE),
     ):
         if wrong:
             said = f"spec.clusterTemplate.{words}"
