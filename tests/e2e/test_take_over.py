@@ -15,10 +15,11 @@ from etcd_operator.json_types import Json
 from tests.chaos.history import History, judge, prune
 from tests.chaos.linearizability import check
 from tests.chaos.load import Load
-from tests.e2e import bitnami_etcd
+from tests.e2e import bitnami_etcd, tls_etcd
 from tests.e2e.conftest import REPORT
 from tests.e2e.foreign_etcd import CLIENTS, VERSION, ForeignEtcd, SharedDoor
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.secured import SecuredCluster, read_secret
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -32,9 +33,10 @@ def join(
     version: str = VERSION,
     spec: Json | None = None,
     pod: Json | None = None,
+    source: Json | None = None,
 ) -> None:
     """Create an EtcdCluster that takes over the StatefulSet `old`."""
-    joined: Json = {"source": {"statefulSet": "old"}, "takeOver": take_over}
+    joined: Json = {"source": {"statefulSet": "old", **(source or {})}, "takeOver": take_over}
     cluster.create(
         size=3,
         version=version,
@@ -61,22 +63,26 @@ class Shape:
     door: type[SharedDoor]
     spec: Json
     pod: Json
+    source: Json
 
 
-BY_HAND = Shape(ForeignEtcd, Cluster, SharedDoor, {}, {})
+TLS = Shape(
+    tls_etcd.TlsEtcd, tls_etcd.TlsCluster, tls_etcd.TlsDoor, tls_etcd.SPEC, {}, tls_etcd.SOURCE
+)
 BITNAMI = Shape(
     bitnami_etcd.BitnamiEtcd,
     bitnami_etcd.PasswordCluster,
     bitnami_etcd.PasswordDoor,
     bitnami_etcd.SPEC,
     bitnami_etcd.POD,
+    {},
 )
 
 
 @pytest.mark.parametrize(
     ("shape", "size", "version"),
-    [(BITNAMI, 1, VERSION), (BY_HAND, 3, "v3.6.16")],
-    ids=["bitnami-1", "by-hand-3"],
+    [(BITNAMI, 1, VERSION), (TLS, 3, "v3.6.16")],
+    ids=["bitnami-1", "tls-3"],
 )
 def test_a_cluster_is_taken_over_under_load(
     target: Target, namespace: str, shape: Shape, size: int, version: str
@@ -88,7 +94,7 @@ def test_a_cluster_is_taken_over_under_load(
     load = Load(shape.door(cluster), seed=size)
     load.start()
     try:
-        join(cluster, version=version, spec=shape.spec, pod=shape.pod)
+        join(cluster, version=version, spec=shape.spec, pod=shape.pod, source=shape.source)
         cluster.wait_running(3, 240)
     finally:
         history = load.finish()
@@ -102,6 +108,9 @@ def test_a_cluster_is_taken_over_under_load(
     assert len(writes) > 100
     gaps = (after - earlier for earlier, after in itertools.pairwise(writes))
     assert max(gaps) / 1e9 < LONGEST_GAP
+    if isinstance(cluster, SecuredCluster):
+        cluster.start_client(version)
+        assert read_secret(cluster, "c-peer-ca")["tls.key"] != old_key(cluster), "others have that"
     assert int(cluster.status()["clusterID"], 16) == before["cluster_id"]
     header = json.loads(cluster.etcdctl("get", "before", "--write-out=json"))
     assert header["kvs"][0]["mod_revision"] == before["revision"], "no revision is another"
@@ -119,11 +128,17 @@ def test_a_cluster_is_taken_over_under_load(
     assert cluster.read_key("before") == "kept"
 
 
+def old_key(cluster: Cluster) -> str:
+    """The key of the CA that was handed over."""
+    return read_secret(cluster, "old-ca")["tls.key"]
+
+
 def reads_by_old_name(cluster: Cluster) -> bool:
     """Whether a client finds the members by the name of before: kube-proxies may know of none."""
+    scheme = cluster.service.partition(":")[0]
     with contextlib.suppress(TargetError):
         found = cluster.etcdctl(
-            "get", "before", "--print-value-only", endpoint="http://clients:2379"
+            "get", "before", "--print-value-only", endpoint=f"{scheme}://clients:2379"
         )
         return found.strip() == "kept"
     return False
@@ -168,7 +183,7 @@ def test_what_cannot_be_joined_is_refused_with_the_remedy(target: Target, namesp
     itself: Json = {"joinExisting": {"source": {"statefulSet": "c"}}}
     for spec, words in (
         ({"size": 1}, "remove bootstrap and scale in"),
-        ({"security": {"tls": {"enabled": True}}}, "only clusters that speak plain text"),
+        ({"security": {"tls": {"enabled": True}}}, "set both as the old members serve clients"),
         ({"security": {"networkPolicy": {"enabled": True}}}, "when the take-over is over"),
         ({"bootstrap": itself}, "own StatefulSet"),
         ({"service": {"aliases": ["c-client"]}}, "Service of the cluster anyway"),

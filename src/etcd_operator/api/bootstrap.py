@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
 
 from etcd_operator.api.model import Model
 
 if TYPE_CHECKING:
-    from etcd_operator.api.cluster import EtcdCluster
+    from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
 
 # With fewer, the last old member could not be stopped before it is removed.
 LEAST_SIZE: Final = 3
 JOIN: Final = "spec.bootstrap.joinExisting"
 # On the StatefulSet to be taken over: the name of the EtcdCluster that may do that.
 ANNOTATION_CONSENT: Final = "etcd.etcd.io/allow-take-over-by"
+
+
+_LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+SecretName = Annotated[
+    str, Field(min_length=1, max_length=253, pattern=f"^{_LABEL}([.]{_LABEL})*$")
+]
 
 
 class Source(Model):
@@ -31,7 +37,24 @@ class Source(Model):
         ),
     )
     client_port: int = Field(
-        2379, ge=1024, le=65535, description="Port at which these Pods serve clients in plain text."
+        2379, ge=1024, le=65535, description="Port at which these Pods serve clients."
+    )
+    client_certificate_secret: SecretName | None = Field(
+        None,
+        description=(
+            "Secret with the certificate by which these Pods know the operator: tls.crt, tls.key, "
+            "and ca.crt, which signed theirs. If unset, they serve clients in plain text."
+        ),
+    )
+    peer_ca_secret: SecretName | None = Field(
+        None,
+        alias="peerCASecret",
+        description=(
+            "Secret with tls.crt and tls.key of the CA that signed the peer certificates of these "
+            "Pods. It signs those of the new members during the take-over; then the operator "
+            "replaces it by a CA of its own. If unset, these members speak plain text among "
+            "themselves."
+        ),
     )
 
 
@@ -71,13 +94,23 @@ def check_joining(cluster: EtcdCluster) -> Iterator[tuple[str, str]]:
         yield "spec.size", f"spec.size {spec.size} is too small for {JOIN}: {TOO_SMALL}."
     if joined.source.stateful_set == cluster.name:
         yield f"{JOIN}.source.statefulSet", f"{JOIN}.source.statefulSet {SAME_NAME}."
-    security = spec.security
-    if security and (spec.client_tls or spec.peer_tls):
-        yield "spec.security.tls", f"spec.security.tls {NO_TLS}."
-    if security and security.auth is not None and not security.auth.root_password_secret:
+    yield from _check_tls(spec, joined.source)
+    auth = spec.auth
+    if auth and (auth.mode != "Unmanaged" or not (auth.root_password_secret or spec.client_tls)):
         yield "spec.security.auth", f"spec.security.auth {NO_AUTH}."
     if spec.network_rules is not None:
         yield "spec.security.networkPolicy", f"spec.security.networkPolicy {NO_POLICY}."
+
+
+def _check_tls(spec: EtcdClusterSpec, source: Source) -> Iterator[tuple[str, str]]:
+    """Old and new members have the same clients, and are peers of each other."""
+    path = f"{JOIN}.source"
+    if spec.client_tls != bool(source.client_certificate_secret):
+        where = f"{path}.clientCertificateSecret"
+        yield where, f"{where} {CLIENTS_ALIKE}."
+    if spec.peer_tls != bool(source.peer_ca_secret):
+        where = f"{path}.peerCASecret"
+        yield where, f"{where} {PEERS_ALIKE}."
 
 
 TOO_SMALL: Final = (
@@ -86,13 +119,18 @@ TOO_SMALL: Final = (
 SAME_NAME: Final = (
     "is the name of this cluster's own StatefulSet: choose another name for the EtcdCluster"
 )
-NO_TLS: Final = (
-    "cannot be used together with bootstrap.joinExisting yet: only clusters that speak plain text "
-    "can be joined. Restore a snapshot into a new cluster instead"
+CLIENTS_ALIKE: Final = (
+    "has to be given if and only if security.tls.clientTLSEnabled is true, because the same "
+    "clients reach old and new members: set both as the old members serve clients"
+)
+PEERS_ALIKE: Final = (
+    "has to be given if and only if security.tls.peerTLSEnabled is true, because old and new "
+    "members are peers: set both as the old members speak to each other"
 )
 NO_AUTH: Final = (
     "changes users of the running cluster, and with bootstrap.joinExisting they are kept: use mode "
-    "Unmanaged, and name a Secret with the password of root in rootPasswordSecret"
+    "Unmanaged, and without TLS for clients name a Secret with the password of root in "
+    "rootPasswordSecret"
 )
 NO_POLICY: Final = (
     "would keep the old members away from the new ones: enable it when the take-over is over, and "

@@ -167,6 +167,11 @@ class EtcdClusterSpec(Model):
         return (self.auth.root_password_secret or "") if self.auth and not self.client_tls else ""
 
     @property
+    def source_password_secret(self) -> str:
+        """The Secret with the password of root at members that are taken over; empty if none."""
+        return (self.auth.root_password_secret or "") if self.auth and self.joins else ""
+
+    @property
     def users(self) -> tuple[User, ...]:
         """The users that are listed."""
         return self.auth.users if self.auth else ()

@@ -199,8 +199,8 @@ class Auth(Model):
         pattern=f"^{_LABEL}([.]{_LABEL})*$",
         description=(
             "Secret of the type kubernetes.io/basic-auth with the password of etcd's user root, as "
-            "which the operator logs in where TLS for clients is off. For a cluster that was taken "
-            "over with its users; mode must be Unmanaged."
+            "which the operator logs in where TLS for clients is off, and at old members during a "
+            "take-over. For a cluster that was taken over with its users; mode must be Unmanaged."
         ),
     )
     roles: tuple[Role, ...] = Field((), max_length=64, description="Roles, except root.")
@@ -260,14 +260,17 @@ def _check_issuer(tls: Tls, path: str) -> Iterator[tuple[str, str]]:
         yield path, f"{said}: raise it."
 
 
-def check_auth(security: Security) -> Iterator[tuple[str, str]]:
-    """Yield field and sentence of everything that is wrong with users and roles."""
+def check_auth(security: Security, *, joins: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield field and sentence of everything that is wrong with users and roles.
+
+    `joins`: the cluster takes over another one, whose members may know the operator by a password.
+    """
     auth, tls = security.auth, security.tls
     if auth is None:
         return
     path = "spec.security.auth"
     has_tls = bool(tls and tls.enabled and tls.client_tls_enabled)
-    yield from _check_login(auth, path, has_tls=has_tls)
+    yield from _check_login(auth, path, has_tls=has_tls, joins=joins)
     roles = [role.name for role in auth.roles]
     for role in _find_repeated([*roles, "root"]):
         yield f"{path}.roles", f"{path}.roles has {role} twice, or it is root: name each once."
@@ -286,10 +289,10 @@ def check_auth(security: Security) -> Iterator[tuple[str, str]]:
             yield f"{path}.users", f"{said}: add it there."
 
 
-def _check_login(auth: Auth, path: str, *, has_tls: bool) -> Iterator[tuple[str, str]]:
+def _check_login(auth: Auth, path: str, *, has_tls: bool, joins: bool) -> Iterator[tuple[str, str]]:
     """How members know the operator: by its certificate, or in plain text by a password."""
     secret = f"{path}.rootPasswordSecret"
-    if has_tls and auth.root_password_secret:
+    if has_tls and auth.root_password_secret and not joins:
         yield secret, f"{secret} {NO_LOGIN}."
     if not has_tls and not auth.root_password_secret:
         yield path, f"{path} needs to know users by their certificates: add spec.security.tls."

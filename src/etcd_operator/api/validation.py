@@ -106,7 +106,9 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
     if spec.security and spec.security.tls and spec.security.tls.enabled:
         yield from (Problem(*flaw) for flaw in check_tls(spec.security.tls))
     if spec.security:
-        yield from (Problem(*flaw) for flaw in check_auth(spec.security))
+        yield from (
+            Problem(*flaw) for flaw in check_auth(spec.security, joins=spec.joins is not None)
+        )
     yield from (Problem(*flaw) for flaw in check_service("spec.service", spec.service))
     if spec.member_addresses:
         yield from (Problem(*flaw) for flaw in check_member_addresses(spec.member_addresses))

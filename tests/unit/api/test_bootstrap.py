@@ -14,6 +14,9 @@ from tests.builders.snapshots import raw_cluster
 
 JOINED: Json = {"bootstrap": {"joinExisting": {"source": {"statefulSet": "old"}}}}
 ITSELF: Json = {"bootstrap": {"joinExisting": {"source": {"statefulSet": "db"}}}}
+SOURCE = "spec.bootstrap.joinExisting.source"
+SECRETS: Json = {"clientCertificateSecret": "old-client", "peerCASecret": "old-ca"}
+WITH_SECRETS: Json = {"bootstrap": {"joinExisting": {"source": {"statefulSet": "old", **SECRETS}}}}
 LOGIN: Json = {"mode": "Unmanaged", "rootPasswordSecret": "old-root"}
 USERS: Json = {"enabled": True, "users": [{"name": "a"}]}
 
@@ -23,9 +26,12 @@ USERS: Json = {"enabled": True, "users": [{"name": "a"}]}
     [
         ({**JOINED, "size": 1}, "spec.size", "use 3 or more; when the take-over is over"),
         (ITSELF, "spec.bootstrap.joinExisting.source.statefulSet", "own StatefulSet"),
-        ({**JOINED, "security": {"tls": {}}}, "spec.security.tls", "only clusters that speak"),
+        ({**JOINED, "security": {"tls": {}}}, f"{SOURCE}.clientCertificateSecret", "set both as"),
+        ({**JOINED, "security": {"tls": {}}}, f"{SOURCE}.peerCASecret", "set both as"),
+        (WITH_SECRETS, f"{SOURCE}.clientCertificateSecret", "if and only if security.tls.client"),
+        (WITH_SECRETS, f"{SOURCE}.peerCASecret", "if and only if security.tls.peerTLSEnabled"),
         (
-            {**JOINED, "security": {"tls": {}, "auth": USERS}},
+            {**WITH_SECRETS, "security": {"tls": {}, "auth": USERS}},
             "spec.security.auth",
             "name a Secret with the password of root in rootPasswordSecret",
         ),
@@ -52,6 +58,9 @@ def test_what_is_not_possible_yet_is_said(spec: Json, field: str, words: str) ->
         {**JOINED, "security": {"tls": {"enabled": False}}},
         {"bootstrap": {}},
         {**JOINED, "security": {"auth": LOGIN}},
+        {**WITH_SECRETS, "security": {"tls": {}}},
+        {**WITH_SECRETS, "security": {"tls": {}, "auth": {"mode": "Unmanaged"}}},
+        {**WITH_SECRETS, "security": {"tls": {}, "auth": LOGIN}},
     ],
 )
 def test_what_is_possible_is_accepted(spec: Json) -> None:
@@ -81,7 +90,9 @@ def test_the_api_server_says_the_same() -> None:
     for words in (
         "use 3 or more",
         "own StatefulSet",
-        "only clusters that speak",
+        "set both as the old members serve clients",
+        "set both as the old members speak to each other",
+        "and with it the operator is known by its certificate",
         "changes users of the running",
     ):
         assert words in said

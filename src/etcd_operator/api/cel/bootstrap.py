@@ -8,21 +8,31 @@ from __future__ import annotations
 from typing import Final
 
 from etcd_operator.api.bootstrap import (
+    CLIENTS_ALIKE,
     LEAST_SIZE,
     NO_AUTH,
     NO_POLICY,
-    NO_TLS,
+    PEERS_ALIKE,
     SAME_NAME,
     TOO_SMALL,
 )
 from etcd_operator.api.cel.rule import build_rule
+from etcd_operator.api.security import NO_LOGIN
 from etcd_operator.json_types import Json
 
 _JOINS: Final = "has(self.bootstrap) && has(self.bootstrap.joinExisting)"
-_TLS: Final = (
-    "has(self.security) && has(self.security.tls) && self.security.tls.enabled && "
-    "(self.security.tls.clientTLSEnabled || self.security.tls.peerTLSEnabled)"
-)
+_SOURCE: Final = "self.bootstrap.joinExisting.source"
+
+
+def _tls(field: str) -> str:
+    return (
+        "(has(self.security) && has(self.security.tls) && self.security.tls.enabled && "
+        f"self.security.tls.{field})"
+    )
+
+
+_CLIENT_TLS: Final = _tls("clientTLSEnabled")
+_AUTH: Final = "has(self.security) && has(self.security.auth)"
 _POLICY: Final = (
     "has(self.security) && has(self.security.networkPolicy) && self.security.networkPolicy.enabled"
 )
@@ -60,11 +70,25 @@ SPEC_RULES: Final[tuple[Json, ...]] = (
         f"size is too small for bootstrap.joinExisting: {TOO_SMALL}",
         path=".size",
     ),
-    build_rule(f"!({_JOINS}) || !({_TLS})", f"security.tls {NO_TLS}", path=".security"),
     build_rule(
-        f"!({_JOINS}) || !has(self.security) || !has(self.security.auth) || "
-        "has(self.security.auth.rootPasswordSecret)",
+        f"!({_JOINS}) || {_CLIENT_TLS} == has({_SOURCE}.clientCertificateSecret)",
+        f"joinExisting.source.clientCertificateSecret {CLIENTS_ALIKE}",
+        path=".bootstrap",
+    ),
+    build_rule(
+        f"!({_JOINS}) || {_tls('peerTLSEnabled')} == has({_SOURCE}.peerCASecret)",
+        f"joinExisting.source.peerCASecret {PEERS_ALIKE}",
+        path=".bootstrap",
+    ),
+    build_rule(
+        f"!({_JOINS}) || !({_AUTH}) || (self.security.auth.mode == 'Unmanaged' && "
+        f"(has(self.security.auth.rootPasswordSecret) || {_CLIENT_TLS}))",
         f"security.auth {NO_AUTH}",
+        path=".security",
+    ),
+    build_rule(
+        f"{_JOINS} || !({_AUTH}) || !{_CLIENT_TLS} || !has(self.security.auth.rootPasswordSecret)",
+        f"security.auth.rootPasswordSecret {NO_LOGIN}",
         path=".security",
     ),
     build_rule(

@@ -21,7 +21,7 @@ from etcd_operator.api.image import IMAGE_FORM, IMAGE_REMEDY, TAGGED_VERSION
 from etcd_operator.api.image_catalog import CONFIG_MAP_NAME
 from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.release import SAFE_FOR_36, STEPS_DOWN, Version
-from etcd_operator.api.security import NO_LOGIN, ONLY_UNMANAGED
+from etcd_operator.api.security import ONLY_UNMANAGED
 from etcd_operator.api.validation import (
     NAME_FORM,
     NAME_LENGTH,
@@ -190,10 +190,6 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         build_rule(
             f"!has(self.auth) || ({_CLIENT_TLS}) || has(self.auth.rootPasswordSecret)",
             "auth authenticates users by their client certificates: enable tls",
-        ),
-        build_rule(
-            f"!has(self.auth) || !({_CLIENT_TLS}) || !has(self.auth.rootPasswordSecret)",
-            f"auth.rootPasswordSecret {NO_LOGIN}",
         ),
         build_rule(
             f"!has(self.auth) || ({_CLIENT_TLS}) || self.auth.mode == 'Unmanaged' || "

@@ -14,8 +14,20 @@ from etcd_operator.core.reasons import events
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The Secret of a person that has the key of an authority, and the key ID that it had."""
+
+    secret: str
+    uid: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class IssueAuthority:
-    """Issue a certificate authority into its Secret; `keep` stays trusted beside it."""
+    """Issue a certificate authority into its Secret; `keep` stays trusted beside it.
+
+    It has the key that was `handed_over`, or a new one.
+    """
 
     secret: str
     uid: str
@@ -23,9 +35,13 @@ class IssueAuthority:
     generation: int
     keep: tuple[Trusted, ...]
     why: str
+    handed_over: HandedOver | None = None
 
     def event(self, cluster: str) -> ActionEvent:
         """Return the reason and the sentence of the Event."""
+        if self.handed_over:
+            taken = f"Took the certificate authority of Secret {self.handed_over.secret} into"
+            return ActionEvent(events.CA_ISSUED, f"{taken} Secret {self.secret}: {self.why}.")
         sentence = f"Issued the certificate authority in Secret {self.secret}: {self.why}."
         return ActionEvent(events.CA_ISSUED, sentence)
 

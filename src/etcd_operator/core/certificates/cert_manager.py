@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from etcd_operator.core.certificates.handed_over import find_source_problem
 from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.certificates.wanted import find_users_problem, issued_leaves
 from etcd_operator.core.model.live_objects import Child
@@ -45,4 +46,5 @@ def _find_answer(live: Child) -> str | None:
 
 def find_credential_problem(snapshot: Snapshot) -> str | None:
     """Return what is wrong with the certificates that others see to, in one sentence."""
-    return find_issuing_problem(snapshot) or find_users_problem(snapshot)
+    by_others = find_issuing_problem(snapshot) or find_users_problem(snapshot)
+    return by_others or find_source_problem(snapshot)

@@ -14,9 +14,17 @@ from enum import Enum
 from typing import Final
 
 from etcd_operator.core.actions import CertificateAction, IssueAuthority, ShareTrust
+from etcd_operator.core.actions.certificates import HandedOver
+from etcd_operator.core.certificates.handed_over import find_handed_over, find_shared_authority
 from etcd_operator.core.certificates.settings import tls_of
 from etcd_operator.core.certificates.signers import ca_overlap, choose_signer
-from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, Trusted
+from etcd_operator.core.certificates.state import (
+    HANDED_OVER,
+    Certificate,
+    Credential,
+    Leaf,
+    Trusted,
+)
 from etcd_operator.core.certificates.wanted import (
     CLIENT_TRUST_FILE,
     PEER_TRUST_FILE,
@@ -75,14 +83,20 @@ def find_phase(view: Authority) -> CaPhase:
 # Conditions
 
 
+def awaits_key(view: Authority) -> bool:
+    """Whether old members are peers, and the key that signs for them cannot be read."""
+    shared = find_shared_authority(view.snapshot, view.name)
+    return bool(shared) and find_handed_over(view.snapshot, shared) is None
+
+
 def is_first(view: Authority) -> bool:
     """Whether no key is there, and nobody trusts an earlier one."""
-    return not _remember(view.snapshot, view.name)
+    return not awaits_key(view) and not _remember(view.snapshot, view.name)
 
 
 def is_lost(view: Authority) -> bool:
     """Whether no key is there, and members trust an earlier one."""
-    return not is_first(view)
+    return not awaits_key(view) and bool(_remember(view.snapshot, view.name))
 
 
 def is_another_wanted(view: Authority) -> bool:
@@ -103,8 +117,10 @@ def is_over(view: Authority) -> bool:
 
 def _why_replace(view: Authority) -> str:
     snapshot, live = view.snapshot, view.live
-    if live is None:
+    if live is None or find_shared_authority(snapshot, view.name):
         return ""
+    if live.generation == HANDED_OVER:
+        return "it was handed over for a take-over, and others have its key"
     if live.generation != tls_of(snapshot.spec).ca_generation:
         return "spec.security.tls.caGeneration has changed"
     if live.certificate and live.certificate.is_due(snapshot.now):
@@ -188,6 +204,11 @@ def issue_beside(view: Authority) -> tuple[CertificateAction, ...]:
 def _issue(view: Authority, keep: tuple[Trusted, ...], why: str) -> tuple[CertificateAction, ...]:
     live = view.live
     uid, version = (live.uid, live.resource_version) if live else ("", "")
+    shared = find_shared_authority(view.snapshot, view.name)
+    given = find_handed_over(view.snapshot, shared)
+    if given is not None and given.certificate is not None:
+        handed = HandedOver(shared, given.uid, given.certificate.key_id)
+        return (IssueAuthority(view.name, uid, version, HANDED_OVER, keep, why, handed),)
     generation = tls_of(view.snapshot.spec).ca_generation
     return (IssueAuthority(view.name, uid, version, generation, keep, why),)
 

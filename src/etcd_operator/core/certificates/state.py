@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from etcd_operator.core.model.numbers import LARGEST_REVISION
+
 # Certificates are valid from a little before they are made: clocks differ.
 CLOCK_SKEW: Final = timedelta(minutes=5)
 AUTHORITY_LIFETIME: Final = timedelta(days=3650)
+# Generation of an authority whose key others have: no spec asks for it.
+HANDED_OVER: Final = LARGEST_REVISION
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """An X.509 certificate. Key IDs are hashes of public keys, names are DNS names and addresses.
 
-    `server` and `client` say whether it may be used as such.
+    `server` and `client` say whether it may be used as such, `authority` whether it may sign.
     """
 
     key_id: str
@@ -26,6 +30,7 @@ class Certificate:
     names: tuple[str, ...] = ()
     server: bool = False
     client: bool = False
+    authority: bool = False
 
     @property
     def made(self) -> datetime:

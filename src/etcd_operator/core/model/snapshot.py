@@ -89,7 +89,8 @@ class Snapshot:
     `compared` are the last comparisons of what members hold, the newest last.
     `warnings` are those of Kubernetes about what members wait for, asked only while they do.
     `image_catalog` is the ConfigMap of images that the spec names, as it was half a minute ago.
-    `source` is the StatefulSet whose members the cluster takes over, read only while it does.
+    `source` is the StatefulSet whose members the cluster takes over, read only while it does, and
+    `source_credentials` are the Secrets with certificates for that, by name.
     `kept` is what of our objects stays different, `upgrade_waits` why a new template of ours waits.
     `out_of_service` are the uids of Pods that may end without further wait for clients: the client
     Service has led to them no more for a while, or it was waited for that for long enough.
@@ -122,6 +123,7 @@ class Snapshot:
     upgrade_waits: str = ""
     out_of_service: frozenset[str] = frozenset()
     source: Source | None = None
+    source_credentials: Mapping[str, Credential] = field(default_factory=dict)
     image_catalog: ImageCatalog | None = None
 
     def evolve(self, **changes: Any) -> Snapshot:

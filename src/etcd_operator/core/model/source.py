@@ -17,7 +17,8 @@ from etcd_operator.core.model.members import MemberStatus
 class SourcePod:
     """One Pod of the StatefulSet; `probe` is None if its member was not asked.
 
-    `tokens` is the kind that its member gives to who logs in; None if nobody did.
+    `tokens` is the kind that its member gives to who logs in; None if nobody did. `subdomain` is
+    the Service by which it has a DNS name.
     """
 
     name: str
@@ -27,6 +28,7 @@ class SourcePod:
     deleting: bool = False
     probe: Probe | None = None
     tokens: TokenKind | None = None
+    subdomain: str = ""
 
     @property
     def status(self) -> MemberStatus | None:

@@ -14,11 +14,13 @@ from etcd_operator.core.actions import (
     AddLearner,
     ApplyObject,
     DeleteObject,
+    IssueAuthority,
     PassLeadership,
     QuarantineDisk,
     RecordRestore,
     RemoveSourceMember,
     ScaleSource,
+    ShareTrust,
     TakeOverAction,
 )
 from etcd_operator.core.model.members import Member
@@ -35,6 +37,8 @@ from etcd_operator.core.takeover.record import (
 def refuse_beside_source(action: Action, snapshot: Snapshot) -> str | None:
     """Refuse what is harmless in a cluster of its own, and not beside members of somebody else."""
     record = _read_record(snapshot)
+    if isinstance(action, IssueAuthority | ShareTrust):
+        return _refuse_other_authority(action, snapshot, record)
     if record is None:
         return None
     match action:
@@ -70,6 +74,20 @@ def refuse_take_over(action: TakeOverAction, snapshot: Snapshot, answering: set[
     if isinstance(action, ScaleSource):
         return _refuse_scaling(action, record, snapshot, source, answering)
     return _refuse_removal(action, record, source)
+
+
+def _refuse_other_authority(
+    action: IssueAuthority | ShareTrust, snapshot: Snapshot, record: TakeOver | None
+) -> str | None:
+    """Old members know one authority of peers: it is shared from the first member to the last."""
+    joins = snapshot.cluster.spec.joins
+    begins = joins is not None and snapshot.recorded_cluster_id is None
+    if action.secret != snapshot.naming.peer_authority or not (begins or record):
+        return None
+    handed = action.handed_over if isinstance(action, IssueAuthority) else None
+    if handed is None or joins is None or handed.secret != joins.source.peer_ca_secret:
+        return "old members trust no CA but their own, which was handed over"
+    return None
 
 
 def _read_record(snapshot: Snapshot) -> TakeOver | None:

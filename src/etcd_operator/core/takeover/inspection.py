@@ -24,7 +24,7 @@ from etcd_operator.core.takeover.record import MOST_SOURCES
 SAFE_TO_JOIN: Final[Release] = (3, 5, 24)
 _LOGIN_FIELD: Final = "spec.security.auth.rootPasswordSecret"
 # What is written into a joiner's list of members.
-_PEER_URL: Final = re.compile(r"http://[A-Za-z0-9._-]{1,253}:[0-9]{1,5}")
+_PEER_URL: Final = re.compile(r"(https?)://[A-Za-z0-9._-]{1,253}:[0-9]{1,5}")
 
 
 def find_refusal(snapshot: Snapshot) -> str:
@@ -75,13 +75,13 @@ def _must_run(snapshot: Snapshot, source: Source) -> Iterator[str]:
             said = pod.probe.error if pod.probe else "it has no address"
             if pod.probe and pod.probe.asks_for_user:
                 yield _wants_user(snapshot, pod)
-            where = f"in plain text at port {source.port}"
-            yield f"Pod {pod.name} does not answer {where}: {said[:300]}"
+            how = "with TLS" if snapshot.cluster.spec.client_tls else "in plain text"
+            yield f"Pod {pod.name} does not answer {how} at port {source.port}: {said[:300]}"
 
 
 def _wants_user(snapshot: Snapshot, pod: SourcePod) -> str:
     said = pod.probe.error[:300] if pod.probe else ""
-    secret = snapshot.cluster.spec.root_password_secret
+    secret = snapshot.cluster.spec.source_password_secret
     found = snapshot.passwords.get(secret)
     if not secret:
         return (
@@ -157,17 +157,19 @@ def _must_be_listed(snapshot: Snapshot, source: Source) -> Iterator[str]:
     if len(answering) != source.replicas:
         yield f"Pods of StatefulSet {source.name} are not one member each"
     for member in snapshot.members:
-        yield from _check_member(member) if member.id in answering else ()
+        yield from _check_member(snapshot, member) if member.id in answering else ()
 
 
-def _check_member(member: Member) -> Iterator[str]:
-    name = format_id(member.id)
+def _check_member(snapshot: Snapshot, member: Member) -> Iterator[str]:
+    name, scheme = format_id(member.id), "https" if snapshot.cluster.spec.peer_tls else "http"
     if member.is_learner:
         yield f"member {name} is a learner: promote it, or remove it"
-    if not member.peer_urls or not all(_PEER_URL.fullmatch(url) for url in member.peer_urls):
+    known = [_PEER_URL.fullmatch(url) for url in member.peer_urls]
+    if not known or not all(url and url[1] == scheme for url in known):
         yield (
-            f"member {name} has the peer URL {show_urls(member)}: only http://HOST:PORT can be "
-            "joined yet"
+            f"member {name} has the peer URL {show_urls(member)}, and with spec.security.tls."
+            f"peerTLSEnabled {str(scheme == 'https').lower()} only {scheme}://HOST:PORT can be "
+            "joined"
         )
 
 

@@ -95,7 +95,7 @@ class Gatherer:
         self._caches = caches
         self._etcd = etcd
         self._members = MemberAnswers(etcd)
-        self._source = SourceReader(api, etcd)
+        self._source = SourceReader(api, etcd, clock)
         self._clock = clock
         self._domain = domain
         self._hosts = NodeLookup(api, clock)
@@ -120,7 +120,8 @@ class Gatherer:
         pods, probes = snapshot.pods, dict(snapshot.probes)
         membership = await self._members.list_members(pods, probes, snapshot.recorded_cluster_id)
         snapshot = snapshot.evolve(membership=membership, probes=probes)
-        login = self._find_login(naming, cluster, snapshot.passwords)
+        secret = snapshot.passwords.get(cluster.spec.source_password_secret)
+        login = self._find_login(naming, secret)
         snapshot = await self._source.add_source(snapshot, login)
         if must_compare(snapshot):
             snapshot = snapshot.evolve(probes=await add_raft_progress(pods, probes))
@@ -150,7 +151,7 @@ class Gatherer:
         naming = with_addresses(naming, cluster.spec, children)
         credentials = await self._look_at_credentials(cluster, naming, pods, children)
         passwords = await self._look_at_passwords(cluster, naming)
-        login = self._find_login(naming, cluster, passwords)
+        login = self._find_login(naming, passwords.get(cluster.spec.root_password_secret))
         for pod in pods:
             self._etcd.set_login(address_of(pod), login)
         probes = await self._members.probe(pods)
@@ -199,17 +200,14 @@ class Gatherer:
         """The Secrets with passwords of users, and at a deletion that of the operator's."""
         users = () if cluster.deleting else cluster.spec.users
         names = {user.password_secret for user in users if user.password_secret}
-        names |= {cluster.spec.root_password_secret} - {""}
+        names |= {cluster.spec.root_password_secret, cluster.spec.source_password_secret} - {""}
         return await self._passwords.look(naming, names) if names else {}
 
-    def _find_login(
-        self, naming: Naming, cluster: EtcdCluster, passwords: Mapping[str, PasswordSecret]
-    ) -> Login | None:
+    def _find_login(self, naming: Naming, secret: PasswordSecret | None) -> Login | None:
         """As which user the members are asked, where they do not know the operator otherwise.
 
         It is the same one in each pass, with its token, as long as the Secret is the same.
         """
-        secret = passwords.get(cluster.spec.root_password_secret)
         if secret is None or secret.problem:
             return None
         known = self._operator_logins.get(naming.uid)

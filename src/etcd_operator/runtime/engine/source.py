@@ -9,34 +9,48 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
 from etcd_operator.core.auth.tokens import read_token_kind
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberList
-from etcd_operator.core.model.naming import join_port
+from etcd_operator.core.model.naming import Naming, join_port
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source, SourcePod
 from etcd_operator.errors import EtcdError, EtcdRefused, NotFound, Refusal
 from etcd_operator.json_types import Json
+from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.member_answers import PROBE_SECONDS
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.etcd.session import Login
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.pki.identity import Identity
+from etcd_operator.runtime.pki.source_secrets import SourceSecrets
+from etcd_operator.runtime.process.clock import Clock
 
 # More than one cluster has; what else the labels select is not looked at.
 MOST_PODS: Final = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How members of the StatefulSet know the operator; `tls`: only by a certificate."""
+
+    identity: Identity | None
+    login: Login | None
+    tls: bool
+
+
 class SourceReader:
     """Reads the StatefulSet and asks its Pods. Raises KubeError."""
 
-    def __init__(self, api: KubeApi, etcd: EtcdPool) -> None:
+    def __init__(self, api: KubeApi, etcd: EtcdPool, clock: Clock) -> None:
         self._api = api
         self._etcd = etcd
+        self._secrets = SourceSecrets(api, clock)
 
     async def add_source(self, snapshot: Snapshot, login: Login | None) -> Snapshot:
         """Return the snapshot with the StatefulSet, and with the member list if it has none.
@@ -47,6 +61,9 @@ class SourceReader:
         if joins is None or not _is_looked_at(snapshot):
             return snapshot
         name, port = joins.source.stateful_set, joins.source.client_port
+        credentials, identity = await self._secrets.look(snapshot.naming, joins.source)
+        snapshot = snapshot.evolve(source_credentials=credentials)
+        known = Known(identity, login, tls=bool(joins.source.client_certificate_secret))
         try:
             live = await self._api.get(kube.STATEFUL_SETS, snapshot.naming.namespace, name)
         except NotFound:
@@ -57,7 +74,8 @@ class SourceReader:
             if source.consent != snapshot.cluster.name and snapshot.take_over is None:
                 return snapshot.evolve(source=source)
             pods = await self._find_pods(live, snapshot.naming.namespace)
-        answers = await asyncio.gather(*(self._ask(pod, port, login) for pod in pods))
+        hosted = ((pod, _name_host(pod, snapshot.naming)) for pod in pods)
+        answers = await asyncio.gather(*(self._ask(pod, host, port, known) for pod, host in hosted))
         snapshot = snapshot.evolve(source=replace(source, pods=tuple(answers)))
         if snapshot.quorum_confirmed:
             return snapshot
@@ -81,12 +99,14 @@ class SourceReader:
                 found = await self._api.get(kube.PODS, snapshot.naming.namespace, name)
                 yield _read_pod(found, ordinal)
 
-    async def _ask(self, pod: SourcePod, port: int, login: Login | None) -> SourcePod:
+    async def _ask(self, pod: SourcePod, host: str, port: int, known: Known) -> SourcePod:
         if not pod.address:
             return pod
+        if known.tls and known.identity is None:
+            return replace(pod, probe=Probe(None, "the Secret for that cannot be used"))
         address = join_port(pod.address, port)
-        self._etcd.set_tls(address, None)
-        self._etcd.set_login(address, login)
+        self._etcd.set_tls(address, PeerTls(known.identity, host) if known.identity else None)
+        self._etcd.set_login(address, known.login)
         client = await self._etcd.client(address)
         try:
             pod = replace(pod, probe=Probe(await client.status(timeout=PROBE_SECONDS)))
@@ -113,6 +133,11 @@ class SourceReader:
             except EtcdError:
                 continue
         return None
+
+
+def _name_host(pod: SourcePod, naming: Naming) -> str:
+    """The DNS name of a Pod, for which the certificate of its member has to be."""
+    return f"{pod.name}.{pod.subdomain}.{naming.namespace}.svc.{naming.domain}"
 
 
 def _asks_for_user(error: EtcdRefused) -> bool:
@@ -162,4 +187,5 @@ def _read_pod(item: Json, ordinal: int) -> SourcePod:
         uid=metadata["uid"],
         address=(status.get("podIP") or "") if status.get("phase") == "Running" else "",
         deleting="deletionTimestamp" in metadata,
+        subdomain=str((item.get("spec") or {}).get("subdomain", "")),
     )

@@ -20,6 +20,7 @@ from etcd_operator.core.actions import (
     IssueCertificate,
     ShareTrust,
 )
+from etcd_operator.core.actions.certificates import HandedOver
 from etcd_operator.core.certificates.signers import signers_of
 from etcd_operator.core.certificates.state import Certificate, Credential, Trusted, join_bundle
 from etcd_operator.core.model.naming import ANNOTATION_CA_GENERATION, Naming
@@ -124,9 +125,8 @@ class CertificateSecrets:
     def _store(self, known: _Known, naming: Naming, secret: Json) -> None:
         credential = read_credential(secret)
         known.credentials[credential.name] = credential
-        if credential.name == naming.operator_secret and not credential.problem:
-            data = _decode(secret)
-            known.identity = Identity(data["ca.crt"], data["tls.crt"], data["tls.key"])
+        if credential.name == naming.operator_secret:
+            known.identity = read_identity(secret, credential) or known.identity
 
     async def write(self, action: CertificateAction, naming: Naming) -> None:
         """Carry out one action; raises Conflict if a Secret is not as it was looked at.
@@ -162,11 +162,25 @@ class CertificateSecrets:
     ) -> tuple[dict[str, str | None], dict[str, str]]:
         from etcd_operator.runtime.pki.x509 import make_authority, read_bundle
 
-        pair = make_authority(f"{naming.namespace}/{action.secret}", self._clock.now())
+        if action.handed_over:
+            pair = await self._take(action.handed_over, naming)
+        else:
+            pair = make_authority(f"{naming.namespace}/{action.secret}", self._clock.now())
         bundle = join_bundle((*action.keep, *read_bundle(pair.certificate)))
         annotations = {ANNOTATION_CA_GENERATION: str(action.generation)}
         before = await self._keep_key(action, naming) if action.uid else {}
         return {**before, **_pair(pair), "ca.crt": bundle}, annotations
+
+    async def _take(self, handed: HandedOver, naming: Naming) -> KeyPair:
+        """The authority that a person has handed over; raises Conflict if it is another one now."""
+        from etcd_operator.runtime.pki.x509 import KeyPair
+
+        secret = await self._api.get(kube.SECRETS, naming.namespace, handed.secret)
+        live, data = read_credential(secret), _decode(secret)
+        found = live.certificate
+        if live.problem or found is None or (live.uid, found.key_id) != (handed.uid, handed.key_id):
+            raise Conflict(f"Secret {handed.secret} has changed", 409)
+        return KeyPair(data["tls.crt"], data["tls.key"])
 
     async def _keep_key(self, action: IssueAuthority, naming: Naming) -> dict[str, str]:
         """The key that has signed so far goes on until all trust the new one.
@@ -259,6 +273,14 @@ def _decode(secret: Json) -> dict[str, str]:
         except (binascii.Error, UnicodeDecodeError):
             decoded[key] = ""
     return decoded
+
+
+def read_identity(secret: Json, credential: Credential) -> Identity | None:
+    """How the operator shows itself with a Secret, of which `credential` is what is public."""
+    data = _decode(secret)
+    if credential.problem or not {"ca.crt", "tls.crt", "tls.key"} <= data.keys():
+        return None
+    return Identity(data["ca.crt"], data["tls.crt"], data["tls.key"])
 
 
 def read_credential(secret: Json) -> Credential:

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from etcd_operator.core.certificates.state import (
@@ -29,6 +29,8 @@ E = TypeVar("E", bound=x509.ExtensionType)
 
 _SERVER: Final = ExtendedKeyUsageOID.SERVER_AUTH
 _CLIENT: Final = ExtendedKeyUsageOID.CLIENT_AUTH
+# Keys of authorities; those that others made may be of the second kind.
+_SIGNERS: Final = (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ def issue_certificate(
     """
     issuer = x509.load_pem_x509_certificate(authority.certificate.encode())
     signer = serialization.load_pem_private_key(authority.key.encode(), password=None)
-    if not isinstance(signer, ec.EllipticCurvePrivateKey):
-        raise ValueError("the authority's key is of another kind than ECDSA")  # noqa: TRY004
+    if not isinstance(signer, _SIGNERS):
+        raise ValueError("the authority's key is neither ECDSA nor RSA")  # noqa: TRY004
     key = ec.generate_private_key(ec.SECP256R1())
     end = min(now + lifetime, issuer.not_valid_after_utc)
     usages = x509.ExtendedKeyUsage([_SERVER] * server + [_CLIENT] * (client or not server))
@@ -78,7 +80,7 @@ def issue_certificate(
         .add_extension(_key_usage(signs=False), critical=True)
         .add_extension(usages, critical=False)
         .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+            x509.AuthorityKeyIdentifier(bytes.fromhex(_key_id(issuer)), None, None), critical=False
         )
     )
     alternatives = [_general_name(name) for name in names]
@@ -112,7 +114,7 @@ def _begin(
 def _finish(
     builder: x509.CertificateBuilder,
     key: ec.EllipticCurvePrivateKey,
-    signer: ec.EllipticCurvePrivateKey,
+    signer: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
 ) -> KeyPair:
     certificate = builder.sign(signer, hashes.SHA256())
     return KeyPair(
@@ -165,6 +167,7 @@ def describe_certificate(certificate: x509.Certificate) -> Certificate:
     """Return what decisions need to know of a certificate."""
     usages = _extension(certificate, x509.ExtendedKeyUsage)
     issuer = _extension(certificate, x509.AuthorityKeyIdentifier)
+    constraints = _extension(certificate, x509.BasicConstraints)
     common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return Certificate(
         key_id=_key_id(certificate),
@@ -175,6 +178,7 @@ def describe_certificate(certificate: x509.Certificate) -> Certificate:
         names=_read_names(certificate),
         server=usages is None or _SERVER in usages,
         client=usages is None or _CLIENT in usages,
+        authority=constraints is not None and constraints.ca,
     )
 
 

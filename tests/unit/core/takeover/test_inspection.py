@@ -83,6 +83,11 @@ def begun() -> Snapshot:
     return replace(TakeOverWorld().look(), pods=formed(3).pods)
 
 
+def secure(scene: Snapshot) -> Snapshot:
+    """New members are to have TLS."""
+    return with_spec(scene, security={"tls": {}})
+
+
 SECRET = PasswordSecret("root", "u", "1")
 LOGIN = {"mode": "Unmanaged", "rootPasswordSecret": "root"}
 WANTS_USER = Probe(None, "user name is empty", asks_for_user=True)
@@ -98,6 +103,8 @@ ROWS: tuple[tuple[str, Snapshot, str], ...] = (
     ("a Pod is going", with_first_pod(lambda p: replace(p, deleting=True)), "old-0 does not run"),
     ("no address", with_first_pod(lambda p: replace(p, probe=None)), "it has no address"),
     ("TLS", with_first_pod(lambda p: replace(p, probe=IN_TLS)), "in plain text at port 2379"),
+    ("no TLS", secure(with_first_pod(lambda p: replace(p, probe=IN_TLS))), "with TLS at port 2379"),
+    ("plain peers", secure(TakeOverWorld().look()), "true only https://HOST:PORT can be joined"),
     ("a user", with_first_pod(lambda p: replace(p, probe=WANTS_USER)), "asks for a user: put the"),
     ("no Secret", wants(None), "Secret root of spec.security.auth.rootPasswordSecret"),
     ("no password", wants(replace(SECRET, problem="it has no password")), "used: it has no pass"),
@@ -108,8 +115,12 @@ ROWS: tuple[tuple[str, Snapshot, str], ...] = (
     ("another cluster", told(cluster_id=0xBAD), "the member list is of another cluster, c1d"),
     ("a stranger", with_stranger(), "ee at http://x:2380. Remove them"),
     ("a learner", listed(is_learner=True), "member b0 is a learner: promote it"),
-    ("TLS between members", listed(peer_urls=("https://old-0:2380",)), "only http://HOST:PORT"),
-    ("no URL", listed(peer_urls=()), "only http://HOST:PORT"),
+    (
+        "TLS between members",
+        listed(peer_urls=("https://old-0:2380",)),
+        "false only http://HOST:PORT",
+    ),
+    ("no URL", listed(peer_urls=()), "false only http://HOST:PORT"),
     ("a URL that is a list", listed(peer_urls=("http://a:1,b=http://c:1",)), "only http://HOST"),
     ("another minor version", told(version="3.6.1"), "the same minor release"),
     ("forgetful", told(version="3.5.23"), "upgrade it to 3.5.24 or later first"),
@@ -127,6 +138,14 @@ def test_it_is_refused_with_the_remedy(scene: Snapshot, words: str) -> None:
 @pytest.mark.parametrize("size", [1, 3, 5])
 def test_a_cluster_that_is_well_is_joined(size: int) -> None:
     assert not find_refusal(TakeOverWorld(size).look())
+
+
+def test_a_cluster_with_tls_is_joined() -> None:
+    world = TakeOverWorld()
+    for ordinal in range(3):
+        urls = (source_url(ordinal).replace("http:", "https:"),)
+        world.lines[source_id(ordinal)] = replace(world.lines[source_id(ordinal)], peer_urls=urls)
+    assert not find_refusal(secure(world.look()))
 
 
 @pytest.mark.parametrize(

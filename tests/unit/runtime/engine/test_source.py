@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,10 +16,14 @@ from etcd_operator.core.model.members import Member
 from etcd_operator.core.takeover.record import ANNOTATION_TAKE_OVER
 from etcd_operator.errors import EtcdRefused, Refusal
 from etcd_operator.json_types import Json
+from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.kubernetes.api import PODS, SECRETS, STATEFUL_SETS
+from etcd_operator.runtime.pki.identity import Identity
 from etcd_operator.runtime.pki.passwords import FRESH_SECONDS
+from etcd_operator.runtime.pki.x509 import issue_certificate, make_authority
 from tests.builders.snapshots import CLUSTER_ID, NAMING, raw_cluster
 from tests.builders.take_over import source_id, source_url
+from tests.fakes.clock import LoopClock
 from tests.harnesses.gather import GathererHarness, labelled, says
 
 pytestmark = pytest.mark.looptime
@@ -72,6 +77,7 @@ def old_pod(ordinal: int, owner: str = "s", **status: Any) -> Json:
             "labels": LABELS,
             "ownerReferences": [{"uid": owner, "controller": True}],
         },
+        "spec": {"subdomain": "old-headless"},
         "status": {"phase": "Running", "podIP": f"10.9.0.{ordinal + 1}", **status},
     }
 
@@ -91,6 +97,31 @@ async def test_the_member_list_is_that_of_the_old_members_before_there_are_other
     assert snapshot.live_cluster_id == CLUSTER_ID
     assert snapshot.leader_id == source_id(0)
     assert stage.etcd.tls["10.9.0.1:2379"] is None
+
+
+async def test_members_with_tls_are_asked_with_the_certificate_that_was_handed_over() -> None:
+    stage = joining()
+    source = {"statefulSet": "old", "clientCertificateSecret": "old-client"}
+    raw = raw_cluster({"size": 3, "bootstrap": {"joinExisting": {"source": source}}})
+    stage.cluster = parse_cluster(raw)
+    snapshot = await stage.gather()
+    assert snapshot.source
+    assert asked(stage) == [], "never in plain text"
+    assert [pod.status for pod in snapshot.source.pods] == [None]
+    authority = make_authority("old", LoopClock().now())
+    pair = issue_certificate(authority, "root", LoopClock().now(), timedelta(days=1), server=False)
+    texts = {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": authority.certificate}
+    data = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+    about = {"namespace": NAMING.namespace, "name": "old-client", "resourceVersion": "1"}
+    stage.server.put(SECRETS, "old-client", {"metadata": about, "data": data}, NAMING.namespace)
+    snapshot = await stage.gather()
+    identity = Identity(authority.certificate, pair.certificate, pair.key)
+    host = "old-0.old-headless.team.svc.cluster.local"
+    assert stage.etcd.tls["10.9.0.1:2379"] == PeerTls(identity, host)
+    assert snapshot.quorum_confirmed
+    (credential,) = snapshot.source_credentials.values()
+    assert credential.certificate
+    assert credential.certificate.common_name == "root"
 
 
 async def test_nobody_is_asked_who_has_not_consented() -> None:

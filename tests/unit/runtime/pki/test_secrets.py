@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from etcd_operator.core.actions import IssueAuthority, IssueCertificate, ShareTrust
+from etcd_operator.core.actions.certificates import HandedOver
+from etcd_operator.core.certificates.state import HANDED_OVER, Leaf
 from etcd_operator.core.certificates.wanted import used_secrets
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.errors import Conflict, NotFound
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.pool import EtcdPool
+from etcd_operator.runtime.kubernetes.api import SECRETS
 from etcd_operator.runtime.pki.secrets import CertificateSecrets, read_credential
 from tests.builders.certificates import SECURE, to_secure
 from tests.builders.snapshots import UID
@@ -66,6 +74,53 @@ async def test_a_plan_makes_secrets_that_the_next_plan_is_content_with(
     assert server.trusted == authority.trusted
     assert "client.key" in api.objects[secret("db-peer-tls")]["data"]
     assert api.objects[secret("db-peer-tls")]["type"] == "kubernetes.io/tls"
+
+
+async def test_an_authority_that_was_handed_over_keeps_its_key(
+    api: ApiServer, store: CertificateSecrets
+) -> None:
+    """Helm's `genCA` makes keys of RSA."""
+    pem = make_rsa_authority()
+    data = {key: base64.b64encode(text.encode()).decode() for key, text in pem.items()}
+    api.put(SECRETS, "old-ca", {"data": data}, SECURE.namespace)
+    given = read_credential(api.objects[secret("old-ca")])
+    assert given.certificate
+    assert given.certificate.authority
+    handed = HandedOver("old-ca", given.uid, given.certificate.key_id)
+    issue = IssueAuthority("db-peer-ca", "", "", HANDED_OVER, (), "why", handed)
+    for other in (replace(handed, uid="another"), replace(handed, key_id="another")):
+        with pytest.raises(Conflict):
+            await store.write(replace(issue, handed_over=other), SECURE)
+    made = api.objects.get(secret("db-peer-ca"))
+    assert made is None, "what was not looked at is not taken"
+    await store.write(issue, SECURE)
+    taken = api.objects[secret("db-peer-ca")]
+    assert taken["data"]["tls.key"] == data["tls.key"]
+    assert read_credential(taken).generation == HANDED_OVER
+    leaf = Leaf("db-peer-tls", "db-peer-ca", "etcd", ("a",), server=True, client_certificate=True)
+    await store.write(IssueCertificate(leaf, "", "", "", timedelta(days=1), (), "why"), SECURE)
+    leaves = x509.load_pem_x509_certificates(
+        base64.b64decode(api.objects[secret("db-peer-tls")]["data"]["tls.crt"])
+    )
+    authority = x509.load_pem_x509_certificate(pem["tls.crt"].encode())
+    leaves[0].verify_directly_issued_by(authority)
+
+
+def make_rsa_authority() -> dict[str, str]:
+    """A CA as others make them."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "old")])
+    now = LoopClock().now()
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=9))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    form = (PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    return {
+        "tls.crt": made.public_bytes(Encoding.PEM).decode(),
+        "tls.key": key.private_bytes(Encoding.PEM, *form).decode(),
+    }
 
 
 async def test_secrets_carry_what_the_cluster_hands_down(
