@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from etcd_operator.api.cluster import EtcdClusterStatus
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core import guards
 from etcd_operator.core.actions import (
@@ -31,6 +32,8 @@ from etcd_operator.core.model.members import Comparison, Member, MemberList
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source, SourcePod
 from etcd_operator.core.plan.planner import Plan, plan, predict
+from etcd_operator.core.status.report import report
+from etcd_operator.core.takeover.inspection import must_see_source
 from tests.builders.snapshots import (
     CLUSTER_ID,
     NAMING,
@@ -81,6 +84,7 @@ class TakeOverWorld:
     source_answers: dict[str, Any] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)
     roles: dict[int, str] = field(default_factory=dict)
+    status: EtcdClusterStatus = field(default_factory=EtcdClusterStatus)
     done: list[Action] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -98,7 +102,7 @@ class TakeOverWorld:
         joined = {"source": {"statefulSet": "old"}, "takeOver": self.take_over}
         spec = {"size": 3, "version": VERSION, "bootstrap": {"joinExisting": joined}, **self.spec}
         raw = raw_cluster(spec, annotations=self.annotations)
-        cluster = replace(parse_cluster(raw), deleting=self.deleting)
+        cluster = replace(parse_cluster(raw), deleting=self.deleting, status=self.status)
         own = self._own_ordinals()
         probes = {o: self._answer(member_id(o)) for o in own if member_id(o) in self.lines}
         quorum = self.has_quorum(self.heard())
@@ -110,8 +114,11 @@ class TakeOverWorld:
             pods=tuple(self._find_pod(o) for o in own),
             claims=tuple(claim(o) for o in own),
             probes=probes,
-            source=self._look_at_source(),
         )
+        if must_see_source(found.evolve(membership=members if own else None)):
+            found = replace(found, source=self._look_at_source())
+        elif not own:
+            return found
         asked = self.consent == NAMING.name or found.take_over is not None
         shown = members if asked and self.heard() else None
         return found.evolve(membership=shown, compared=self._compare())
@@ -186,6 +193,7 @@ class TakeOverWorld:
             if not self.deleting or self.lines.keys() & {source_id(o) for o in self.running}:
                 assert self.has_quorum(self.heard() | self.silent), f"no majority after {action}"
         self.start_learners()
+        self.status = report(planned.snapshot, planned.decision)
         return planned
 
     def carry_out(self, action: Action) -> None:

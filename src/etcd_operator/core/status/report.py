@@ -34,7 +34,8 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
     members = _view_members(snapshot)
     shown = (*members, *_view_foreign(snapshot))
     cluster_id = snapshot.recorded_cluster_id
-    if cluster_id is None and snapshot.quorum_confirmed and snapshot.membership:
+    joins = snapshot.cluster.spec.joins is not None  # then it is another's until that is on record
+    if cluster_id is None and not joins and snapshot.quorum_confirmed and snapshot.membership:
         cluster_id = snapshot.membership.cluster_id
     leader = snapshot.leader_id
     status = EtcdClusterStatus(

@@ -27,6 +27,13 @@ _LOGIN_FIELD: Final = "spec.security.auth.rootPasswordSecret"
 _PEER_URL: Final = re.compile(r"(https?)://[A-Za-z0-9._-]{1,253}:[0-9]{1,5}")
 
 
+def must_see_source(snapshot: Snapshot) -> bool:
+    """Whether a take-over is to begin or under way, or its record may be lost."""
+    if snapshot.take_over is not None or snapshot.recorded_cluster_id is None:
+        return True
+    return bool(snapshot.ownership.foreign)
+
+
 def find_refusal(snapshot: Snapshot) -> str:
     """Return what speaks against joining, by the first check that has an objection; or nothing."""
     source = snapshot.source

@@ -19,6 +19,7 @@ from etcd_operator.core.model.members import MemberList
 from etcd_operator.core.model.naming import Naming, join_port
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source, SourcePod
+from etcd_operator.core.takeover.inspection import must_see_source
 from etcd_operator.errors import EtcdError, EtcdRefused, NotFound, Refusal
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.channel import PeerTls
@@ -58,7 +59,7 @@ class SourceReader:
         `login` is the user of the old members as which they are asked, if as any.
         """
         joins = snapshot.cluster.spec.joins
-        if joins is None or not _is_looked_at(snapshot):
+        if joins is None or not must_see_source(snapshot):
             return snapshot
         name, port = joins.source.stateful_set, joins.source.client_port
         credentials, identity = await self._secrets.look(snapshot.naming, joins.source)
@@ -142,13 +143,6 @@ def _name_host(pod: SourcePod, naming: Naming) -> str:
 
 def _asks_for_user(error: EtcdRefused) -> bool:
     return error.refusal is Refusal.AUTHENTICATION
-
-
-def _is_looked_at(snapshot: Snapshot) -> bool:
-    """Whether a take-over is to begin or under way, or its record may be lost."""
-    if snapshot.take_over is not None or snapshot.recorded_cluster_id is None:
-        return True
-    return bool(snapshot.ownership.foreign)
 
 
 def _read_source(live: Json, port: int) -> Source:

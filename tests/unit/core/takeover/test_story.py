@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -93,6 +94,20 @@ def test_nothing_is_asked_or_done_without_consent() -> None:
     command = "`kubectl annotate statefulset old etcd.etcd.io/allow-take-over-by=db`"
     assert command in planned.decision.message
     assert not world.done
+
+
+def test_what_was_refused_begins_when_it_is_mended() -> None:
+    """Its cluster ID is not this cluster's own before that is on record."""
+    world = TakeOverWorld()
+    world.lines[source_id(0)] = replace(world.lines[source_id(0)], is_learner=True)
+    told = run_to_rule(world, attention.TAKE_OVER_REFUSED)
+    assert "is a learner" in told
+    assert world.status.cluster_id == ""
+    assert not world.done
+    world.lines[source_id(0)] = replace(world.lines[source_id(0)], is_learner=False)
+    run_until_over(world)
+    assert set(world.lines) == OURS
+    assert world.status.cluster_id == f"{CLUSTER_ID:x}"
 
 
 def test_the_record_comes_before_everything_else() -> None:
