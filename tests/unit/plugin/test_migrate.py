@@ -58,6 +58,23 @@ def test_a_plan_is_an_etcdcluster_that_is_valid_and_nothing_is_written(terminal:
 
 
 @pytest.mark.parametrize(
+    ("options", "clients", "peers"),
+    [
+        (("--client-certificate-secret=c",), True, False),
+        (("--peer-ca-secret=p",), False, True),
+        (("--client-certificate-secret=c", "--peer-ca-secret=p"), True, True),
+    ],
+)
+def test_a_plan_for_a_cluster_with_tls_is_valid(
+    terminal: Terminal, options: tuple[str, ...], clients: bool, peers: bool
+) -> None:
+    planned = terminal.type("migrate", "plan", *FROM, *options, "-o", "json").view
+    cluster = parse_cluster({**planned, "metadata": {**planned["metadata"], "uid": "u"}})
+    assert find_problems(cluster) == ()
+    assert (cluster.spec.client_tls, cluster.spec.peer_tls) == (clients, peers)
+
+
+@pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (("db",), 2, "--from is missing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -60,6 +61,31 @@ RootPassword = Annotated[
         "--root-password-secret", metavar="NAME", help="Secret, if etcd's root has a password."
     ),
 ]
+ClientCertificate = Annotated[
+    str,
+    typer.Option(
+        "--client-certificate-secret",
+        metavar="NAME",
+        help="Secret, if old members serve clients with TLS.",
+    ),
+]
+PeerCA = Annotated[
+    str,
+    typer.Option(
+        "--peer-ca-secret", metavar="NAME", help="Secret, if old members speak TLS to each other."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the EtcdCluster is to say, as far as it was given; Secrets by name, empty for none."""
+
+    version: str
+    size: int
+    root_password: str
+    client_certificate: str
+    peer_ca: str
 
 
 def migrate(
@@ -69,6 +95,8 @@ def migrate(
     version: EtcdVersion = "",
     size: Size = 3,
     root_password: RootPassword = "",
+    client_certificate: ClientCertificate = "",
+    peer_ca: PeerCA = "",
     context: Context = "",
     namespace: Namespace = "",
     yes: Yes = False,
@@ -95,7 +123,8 @@ def migrate(
         if action is Action.ABORT:
             return await _abort(own, name, answered=name if yes else "")
         old = await _find_source(own, source)
-        wanted = _write(own, name, old, version, size, root_password)
+        wishes = Wishes(version, size, root_password, client_certificate, peer_ca)
+        wanted = _write(own, name, old, wishes)
         if action is Action.PLAN:
             console.show_document(wanted, Output.YAML if output is Output.TEXT else output)
             return Exit.DONE
@@ -122,18 +151,27 @@ async def _find_source(own: Session, name: str) -> Json:
     return found
 
 
-def _write(own: Session, name: str, old: Json, version: str, size: int, secret: str) -> Json:
+def _write(own: Session, name: str, old: Json, wishes: Wishes) -> Json:
     """The EtcdCluster that joins; raises PluginError if its version is not known."""
     from etcd_operator.api.cluster import GROUP, VERSION
 
-    source = old["metadata"]["name"]
+    source: Json = {"statefulSet": old["metadata"]["name"]}
+    security: Json = {}
+    if wishes.client_certificate or wishes.peer_ca:
+        clients, peers = bool(wishes.client_certificate), bool(wishes.peer_ca)
+        security["tls"] = {"clientTLSEnabled": clients, "peerTLSEnabled": peers}
+    if wishes.client_certificate:
+        source["clientCertificateSecret"] = wishes.client_certificate
+    if wishes.peer_ca:
+        source["peerCASecret"] = wishes.peer_ca
+    if wishes.root_password:
+        security["auth"] = {"mode": "Unmanaged", "rootPasswordSecret": wishes.root_password}
     spec: Json = {
-        "size": size,
-        "version": version or _read_version(old),
-        "bootstrap": {"joinExisting": {"source": {"statefulSet": source}, "takeOver": "Manual"}},
+        "size": wishes.size,
+        "version": wishes.version or _read_version(old),
+        "bootstrap": {"joinExisting": {"source": source, "takeOver": "Manual"}},
+        **({"security": security} if security else {}),
     }
-    if secret:
-        spec["security"] = {"auth": {"mode": "Unmanaged", "rootPasswordSecret": secret}}
     about = {"name": name, "namespace": own.home}
     kind = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "EtcdCluster"}
     return {**kind, "metadata": about, "spec": spec}
