@@ -111,9 +111,8 @@ def migrate(
     EtcdCluster, whose members leave etcd first. -o is for `plan`, which is YAML without it, and
     for `status`.
     """
-    place = Place(context, namespace)
-    if output is not Output.TEXT and action not in (Action.PLAN, Action.STATUS):
-        raise typer.BadParameter(f"-o prints what plan and status say: leave it out of {action}")
+    _check_output(action, output)
+    wishes = Wishes(version, size, root_password, client_certificate, peer_ca)
 
     async def work(own: Session) -> Exit:
         if action is Action.STATUS:
@@ -123,14 +122,22 @@ def migrate(
         if action is Action.ABORT:
             return await _abort(own, name, answered=name if yes else "")
         old = await _find_source(own, source)
-        wishes = Wishes(version, size, root_password, client_certificate, peer_ca)
         wanted = _write(own, name, old, wishes)
         if action is Action.PLAN:
-            console.show_document(wanted, Output.YAML if output is Output.TEXT else output)
-            return Exit.DONE
+            return _print(wanted, output)
         return await _apply(own, wanted, old, yes=yes, wait=wait, timeout=timeout)
 
-    session.run(place, work)
+    session.run(Place(context, namespace), work)
+
+
+def _check_output(action: Action, output: Output) -> None:
+    if output is not Output.TEXT and action not in (Action.PLAN, Action.STATUS):
+        raise typer.BadParameter(f"-o prints what plan and status say: leave it out of {action}")
+
+
+def _print(wanted: Json, output: Output) -> Exit:
+    console.show_document(wanted, Output.YAML if output is Output.TEXT else output)
+    return Exit.DONE
 
 
 async def _find_source(own: Session, name: str) -> Json:

@@ -184,8 +184,10 @@ class Gatherer:
         if not names:
             self._client_tls(naming, pods, None)
             return {}
-        # A deletion may wait for a backup, of a quorum that only who is known to it can ask.
-        if cluster.deleting and not cluster.spec.backup.before_deletion:
+        # A deletion may wait for a backup, of a quorum that only who is known to it can ask, or
+        # until members have left those that they joined.
+        asks = cluster.spec.backup.before_deletion or cluster.spec.joins
+        if cluster.deleting and not asks:
             return {}
         force_refresh = not pods or any(not pod.ready for pod in pods)
         found = await self._credentials.look(

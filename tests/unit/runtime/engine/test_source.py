@@ -124,6 +124,21 @@ async def test_members_with_tls_are_asked_with_the_certificate_that_was_handed_o
     assert credential.certificate.common_name == "root"
 
 
+async def test_members_that_leave_at_a_deletion_are_asked_with_a_certificate() -> None:
+    """Also by an operator that has just started."""
+    stage = joining()
+    source = {"statefulSet": "old", "clientCertificateSecret": "old-client"}
+    spec = {"size": 3, "bootstrap": {"joinExisting": {"source": source}}, "security": {"tls": {}}}
+    stage.cluster = replace(parse_cluster(raw_cluster(spec)), deleting=True)
+    await stage.gather()
+    assert f"get Secret {NAMING.operator_secret}" in stage.server.asked
+    alone = parse_cluster(raw_cluster({"size": 3, "security": {"tls": {}}}))
+    other = GathererHarness()
+    other.cluster = replace(alone, deleting=True)
+    await other.gather()
+    assert f"get Secret {NAMING.operator_secret}" not in other.server.asked
+
+
 async def test_nobody_is_asked_who_has_not_consented() -> None:
     stage = joining(consent="another")
     snapshot = await stage.gather()
