@@ -174,7 +174,8 @@ def _issue(action: IssueAuthority | IssueCertificate | ShareTrust, beyond: Beyon
     count = _next_version(before)
     if isinstance(action, ShareTrust):
         assert before is not None
-        return replace(before, trusted=action.trusted, resource_version=f"{count}")
+        # Who is trusted no more signs no more either.
+        return replace(before, trusted=action.trusted, resource_version=f"{count}", previous=None)
     own = f"{name}-{count}"
     lasts = beyond.now + AUTHORITY_LIFETIME
     certificate = Certificate(own, own, beyond.now - CLOCK_SKEW, lasts)

@@ -8,12 +8,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdCluster
+from etcd_operator.core.auth.state import EtcdAuth
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
 from etcd_operator.core.model.addresses import with_addresses
 from etcd_operator.core.model.live_objects import Child, Claim, Pod, Probe
 from etcd_operator.core.model.members import NO_SPACE, Member, MemberList, MemberStatus
-from etcd_operator.core.model.naming import ANNOTATION_TRUST, FINALIZER, Naming
+from etcd_operator.core.model.naming import (
+    ANNOTATION_TRUST,
+    CLIENT_PORT,
+    FINALIZER,
+    PEER_PORT,
+    Naming,
+)
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.simulation.manifest import FIRST_LIFE, life_of
 from etcd_operator.simulation.observation import Seen
@@ -35,13 +42,14 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
     children = {**beyond.children, **_children(model, beyond, naming)}
     naming = with_addresses(naming, cluster.spec, children)
     template = _template_trust(children.get(("StatefulSet", naming.statefulset)))
+    pods = tuple(_pod(pod, state, real, naming, template) for pod in model.pods)
     return replace(
         real,
         cluster=cluster,
         naming=naming,
         now=beyond.now,
         children=children,
-        pods=tuple(_pod(pod, state, real, naming, template) for pod in model.pods),
+        pods=pods,
         claims=tuple(_claim(claim, beyond, real, naming) for claim in model.claims),
         membership=_membership(seen, model, real, naming),
         probes={o: _probe(o, p, state, real) for o, p in model.probes.items()}
@@ -52,7 +60,8 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
                   if pod.ordinal in real.nodes and pod.uid.endswith(f"-{FIRST_UID}")}},
         credentials=beyond.credentials,
         gate_trust=beyond.gate_trust,
-        access=beyond.access,
+        presented=_find_presented(pods, beyond, naming),
+        access=_find_access(beyond, cluster, real),
         passwords=beyond.passwords,
         connections=beyond.connections,
         backups=beyond.backups,
@@ -106,6 +115,31 @@ def _template_trust(statefulset: Child | None) -> tuple[str, ...]:
     template = statefulset.body.get("spec", {}).get("template", {}) if statefulset else {}
     annotations: Mapping[str, str] = template.get("metadata", {}).get("annotations") or {}
     return tuple(filter(None, annotations.get(ANNOTATION_TRUST, "").split(",")))
+
+
+def _find_presented(
+    pods: tuple[Pod, ...], beyond: Beyond, naming: Naming
+) -> dict[tuple[int, int], str]:
+    """Signers of what running members show: they load their Secrets by themselves."""
+    secrets = {CLIENT_PORT: naming.server_secret, PEER_PORT: naming.peer_secret}
+    shown = {
+        port: beyond.credentials[secret].certificate
+        for port, secret in secrets.items()
+        if secret in beyond.credentials
+    }
+    return {
+        (pod.ordinal, port): certificate.issuer_key_id
+        for pod in pods
+        for port, certificate in shown.items()
+        if pod.running and certificate is not None
+    }
+
+
+def _find_access(beyond: Beyond, cluster: EtcdCluster, real: Snapshot) -> EtcdAuth | None:
+    """Users and roles; none where nobody has asked etcd, as the spec said nothing of them yet."""
+    if beyond.access is None and real.cluster.spec.auth is None and cluster.spec.auth is not None:
+        return EtcdAuth()
+    return beyond.access
 
 
 def _pod(pod: Pod, state: State, real: Snapshot, naming: Naming, trust: tuple[str, ...]) -> Pod:

@@ -24,9 +24,12 @@ from etcd_operator.core.actions import (
     RestoreReclaimPolicy,
     VolumeAction,
 )
+from etcd_operator.core.certificates.machine import find_replaced
+from etcd_operator.core.certificates.signers import ca_overlap
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.status.report import report
 from etcd_operator.errors import OperatorError
 from etcd_operator.simulation import etcd, kubernetes, replacing
@@ -289,18 +292,23 @@ class Simulation:
 
     def _wait(self, state: State, planned: Planned) -> State | None:
         """Let time pass, where that changes what the operator does."""
-        decision = planned.plan.decision
-        if decision.settled or decision.blocked or decision.requeue_after is None:
+        decision, observed = planned.plan.decision, planned.snapshot
+        overlaps = bool(find_replaced(observed))
+        rests = decision.settled or decision.requeue_after is None
+        if decision.blocked or (rests and not overlaps):
             return None
-        later = state.beyond.now + PATIENCE
+        delay = self.origin.specs[-1].recovery.member_replacement_delay.length
+        reason, sentence = decision.reason.name, decision.message
+        if overlaps:
+            delay, reason = ca_overlap(observed), verdicts.CA_CHANGING.name
+            sentence = f"Clients load ca.crt and their certificates anew within {delay}: caOverlap."
+        later = state.beyond.now + max(PATIENCE, delay)
         waited = state._replace(beyond=replace(state.beyond, now=later))
         if not self._plan(waited).judged_actions:
             return None
-        delay = self.origin.specs[-1].recovery.member_replacement_delay.length.total_seconds()
-        self.entries.append(
-            Wait(self.passes, planned.plan.rule, decision.reason.name, decision.message, delay)
-        )
-        self.waited += delay
+        seconds = delay.total_seconds()
+        self.entries.append(Wait(self.passes, planned.plan.rule, reason, sentence, seconds))
+        self.waited += seconds
         return waited
 
     def _end(self, ends: str, decision: Decision | None, cause: str = "") -> Prediction:

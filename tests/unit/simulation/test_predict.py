@@ -13,8 +13,9 @@ from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.takeover.record import ANNOTATION_TAKE_OVER, Stage, TakeOver
 from etcd_operator.simulation.change import NO_CHANGE, Change, change_spec, set_fields
-from etcd_operator.simulation.predict import Prediction, Unpredictable, predict
+from etcd_operator.simulation.predict import Prediction, Unpredictable, Wait, predict
 from tests.builders import snapshots
+from tests.builders.certificates import secured
 from tests.builders.snapshots import formed, new, pod
 
 
@@ -239,3 +240,31 @@ def test_tls_is_issued_before_the_first_member() -> None:
     issued = count(found, "IssueAuthority") + count(found, "IssueCertificate")
     assert issued
     assert (found.ends, found.reason) == ("settled", "Healthy")
+
+
+@pytest.mark.parametrize("overlap", ["0s", "1h", "6h"])
+def test_other_authorities_are_followed_until_nobody_trusts_those_of_before(overlap: str) -> None:
+    snapshot = secured(3, caOverlap=overlap)
+    found = predict(snapshot, change(snapshot, security__tls__caGeneration=1))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert count(found, "IssueAuthority") == 2
+    last = [step.sentence for step in found.steps if step.action == "ShareTrust"]
+    for secret in ("db-client-ca", "db-peer-ca"):
+        told = f"Updated ca.crt in Secret {secret}: nothing is signed by the authority of before"
+        assert sum(sentence.startswith(told) for sentence in last) == 1
+    waits = [entry for entry in found.entries if isinstance(entry, Wait)]
+    assert len(waits) == (0 if overlap == "0s" else 2)
+    assert all(f"within {each.seconds / 3600:.0f}:00:00" in each.sentence for each in waits)
+    evicted = [step.pod for step in found.steps if step.action == "EvictPod"]
+    # Without an overlap, the last Pod starts when the second change of the template is there.
+    times = [evicted.count(f"db-{ordinal}") for ordinal in range(3)]
+    assert sorted(times) == ([1, 2, 2] if overlap == "0s" else [2, 2, 2])
+
+
+def test_users_are_created_where_the_spec_names_the_first_ones() -> None:
+    snapshot = secured(3)
+    found = predict(snapshot, change(snapshot, security__auth__users=[{"name": "web"}]))
+    assert found.ends == "settled"
+    told = [step.sentence for step in found.steps if step.action == "ChangeAuth"]
+    assert told[0] == "Created the user root."
+    assert told[-1] == "Enabled authentication."
