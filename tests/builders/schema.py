@@ -17,17 +17,6 @@ _TYPES: Final[dict[str, type]] = {
 }
 
 
-def find_unknown(value: Any, schema: Json, path: str) -> Iterator[str]:
-    """Yield the fields that the API server would drop."""
-    if not isinstance(value, dict) or "properties" not in schema:
-        return
-    for name, inner in value.items():
-        if name in schema["properties"]:
-            yield from find_unknown(inner, schema["properties"][name], f"{path}.{name}")
-        elif not schema.get("x-kubernetes-preserve-unknown-fields"):
-            yield f"{path}.{name}"
-
-
 def find_faults(item: Json, definition: Json) -> list[str]:
     """Return what the API server would refuse, or silently drop, each with its path."""
     group, version = str(item["apiVersion"]).split("/")

@@ -11,9 +11,9 @@ from deploy.charts.values_file import list_values, read_extra
 from etcd_operator.api.crd import BACKUP, CLUSTER, build_crd
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.parse_backup import parse_backup
+from etcd_operator.api.unknown_fields import find_unknown
 from etcd_operator.api.validation import find_problems
 from etcd_operator.json_types import Json
-from tests.builders.schema import find_unknown
 from tests.charts.rendering import CHARTS, HelmError, pick, render, run_helm
 
 CHART = "etcd-cluster"

@@ -16,12 +16,12 @@ from deploy.manifests import LEASE_RULES, RULES
 from docs.generate import UNFOLDED, WIDTH, generate
 from etcd_operator.api.crd import build_crd
 from etcd_operator.api.parse import parse_cluster
+from etcd_operator.api.unknown_fields import find_unknown
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core.bootstrap.gate import Gate
 from etcd_operator.core.plan import planner as planner
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.app import VERBS, load_verb
-from tests.builders.schema import find_unknown
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDERS = ("deploy", "docs", "local", "src", "tests")

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -80,21 +80,51 @@ VERBS: Final[dict[str, Verb]] = {
 }
 
 
+_EVERYWHERE: Final = ("-A", "--all-namespaces")
+_PLACE: Final = (*_EVERYWHERE, "-n", "--namespace", "--context")
+
+
+class LazyVerbs(Mapping[str, TyperCommand]):
+    """Verbs by name, each imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> TyperCommand:
+        """Load a verb; raises KeyError if there is none of the name."""
+        return load_verb(name, VERBS[name])
+
+    def __iter__(self) -> Iterator[str]:
+        """Names in the order of the help."""
+        return iter(VERBS)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(VERBS)
+
+
 class VerbGroup(TyperGroup):
-    """The verbs, each imported when it is asked for."""
+    """The command line: verbs, and before them where they look."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = cast("Any", LazyVerbs())
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed; where to look may stand before the verb, as kubectl has it."""
+        return super().parse_args(ctx, move_place(args))
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (its overridden name)
-        """Names of the verbs, in the order of the help."""
-        return list(VERBS)
+        """Names of the verbs, none of which is loaded for that."""
+        return list(self.commands)
 
-    def get_command(
-        self,
-        ctx: Any,  # noqa: ARG002 (its overridden name)
-        cmd_name: str,
-    ) -> TyperCommand | None:
-        """Load one verb; None if there is none of the name."""
-        verb = VERBS.get(cmd_name)
-        return load_verb(cmd_name, verb) if verb else None
+
+def move_place(words: Sequence[str]) -> list[str]:
+    """Return the words with a context and a namespace that stand before the verb put after it."""
+    place: list[str] = []
+    rest = list(words)
+    while rest and rest[0].partition("=")[0] in _PLACE:
+        alone = "=" in rest[0] or rest[0] in _EVERYWHERE
+        count = 1 if alone else 2
+        place, rest = place + rest[:count], rest[count:]
+    return [*rest[:1], *place, *rest[1:]]
 
 
 def load_verb(name: str, verb: Verb) -> TyperCommand:

@@ -34,7 +34,11 @@ async def confirm_change(
 
 
 async def show_steps(own: Session, cluster: Json, spec: Json, asked: Change | None = None) -> None:
-    """Show the operator's steps after a change to the end, or in a sentence why they are not."""
+    """Show the operator's steps after a change to the end, or in a sentence why they are not.
+
+    Raises PluginError for a spec that the operator would refuse: there is nothing to ask then.
+    """
+    from etcd_operator.core.reasons.attention import INVALID_SPEC
     from etcd_operator.plugin import console, planning, preview
     from etcd_operator.simulation.change import NO_CHANGE
 
@@ -43,6 +47,8 @@ async def show_steps(own: Session, cluster: Json, spec: Json, asked: Change | No
     except OperatorError as error:
         sys.stderr.write(f"The operator's steps cannot be previewed: {error}\n")
         return
+    if view["reason"] == INVALID_SPEC.name:
+        raise PluginError(f"Nothing was changed: {view['message']}", Exit.INVALID)
     console.open_console(to_stderr=True).print(preview.render(view))
 
 

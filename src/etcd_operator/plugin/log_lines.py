@@ -13,6 +13,8 @@ from etcd_operator.runtime.kubernetes.api import PODS
 
 # What a line is made of already, and what nobody reads: where in the source it was written.
 _HEAD: Final = frozenset({"level", "ts", "msg", "caller", "timestamp", "event", "logger"})
+# Lines of the operator's log that are looked through.
+BETWEEN: Final = 5000
 STYLES: Final = {"warn": "yellow", "warning": "yellow", "error": "red", "fatal": "bold red"}
 
 
@@ -74,9 +76,14 @@ def _write(value: object) -> str:
 
 
 async def read_lines(session: Session, source: Source, tail: int) -> list[Line]:
-    """Return the last lines of a log; raises the errors of `errors`."""
-    text = await session.api.read_text(_path(source), _parameters(source, tail, follow=False))
-    return list(_parse(source, text.splitlines()))
+    """Return the last lines of a log; raises the errors of `errors`.
+
+    The operator's log has lines about other clusters between those that are meant.
+    """
+    asked = max(tail, BETWEEN) if source.about else tail
+    text = await session.api.read_text(_path(source), _parameters(source, asked, follow=False))
+    lines = list(_parse(source, text.splitlines()))
+    return lines[-tail:] if tail > 0 else []
 
 
 async def follow_lines(session: Session, source: Source, tail: int) -> AsyncIterator[Line]:

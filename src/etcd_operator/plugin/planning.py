@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
+from etcd_operator.api.crd import build_crd
 from etcd_operator.api.parse import parse_cluster
+from etcd_operator.api.unknown_fields import find_unknown
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan import explain
@@ -52,8 +54,10 @@ async def prepare(own: Session, wanted: Wanted) -> tuple[Snapshot, Change, tuple
 
     Raises PluginError for what cannot be read or does not fit.
     """
-    name = wanted.name or (_read_manifest(wanted.manifest)["metadata"]["name"]
-                           if wanted.manifest else "")  # fmt: skip
+    name = wanted.name
+    if wanted.manifest:
+        metadata = _read_manifest(wanted.manifest)["metadata"]
+        name, own = name or metadata["name"], _go_to(own, metadata.get("namespace") or own.home)
     if not name:
         raise PluginError("Name an EtcdCluster, or a manifest with -f.", Exit.USAGE)
     try:
@@ -85,6 +89,17 @@ async def foresee(own: Session, raw: Json, spec: Json, asked: Change = NO_CHANGE
     return preview.describe(found, observed.assumptions)
 
 
+def _go_to(own: Session, namespace: str) -> Session:
+    """Return the session in the namespace of a manifest; raises PluginError if -n is another."""
+    if own.place.namespace not in ("", namespace):
+        raise PluginError(
+            f"The manifest is for namespace {namespace}, not for {own.place.namespace}: leave -n "
+            "out.",
+            Exit.USAGE,
+        )
+    return replace(own, home=namespace)
+
+
 def find_change(wanted: Wanted, snapshot: Snapshot) -> Change:
     """Return the change that was asked for; raises PluginError for one that cannot be read."""
     cluster = snapshot.cluster
@@ -96,9 +111,19 @@ def find_change(wanted: Wanted, snapshot: Snapshot) -> Change:
         replace_members(snapshot, wanted.replaced)
     except ChangeError as error:
         raise PluginError(str(error), Exit.USAGE) from error
+    _insist_on_fields(spec)
     changed = bool(wanted.manifest or wanted.assignments)
     after = change_spec(cluster, spec) if changed else None
     return Change(after, wanted.deleted, wanted.replaced, wanted.restored)
+
+
+def _insist_on_fields(spec: Json) -> None:
+    """Raise PluginError for a field that an EtcdCluster does not have: the API server drops it."""
+    schema = build_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    for path in find_unknown(spec, schema, "spec"):
+        raise PluginError(
+            f"An EtcdCluster has no field {path}: see `kubectl explain etcd.spec`.", Exit.USAGE
+        )
 
 
 def _read_assignment(text: str) -> tuple[str, Any]:
@@ -132,6 +157,7 @@ def _read_manifest(path: Path) -> Json:
 def _begin_new(path: Path, namespace: str) -> Snapshot:
     """The snapshot of a cluster that was just created."""
     raw = _read_manifest(path)
+    _insist_on_fields(raw.get("spec") or {})
     metadata = {"namespace": namespace, **raw["metadata"], "uid": NEW_UID, "generation": 1}
     cluster = parse_cluster({**raw, "metadata": metadata})
     naming = Naming.of(cluster, "cluster.local")

@@ -95,6 +95,9 @@ async def _read_port(process: asyncio.subprocess.Process, pod: str) -> int:
             line = await _read(process.stdout, line=True)
             found = _FORWARDING.match(line)
             said = "" if found else await _read(process.stderr) or line
+            if not found:
+                # A signal to one that has just ended would have asyncio log that it is unknown.
+                await process.wait()
     except TimeoutError:
         found, said = None, f"not within {BEGINS_WITHIN:.0f} s"
     if found is None:

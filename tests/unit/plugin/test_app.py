@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etcd_operator.plugin import completion
-from etcd_operator.plugin.app import READ, VERBS, load_verb
+from etcd_operator.plugin.app import READ, VERBS, load_verb, move_place
 from etcd_operator.plugin.exits import Exit
 from tests.builders.plugin import Terminal
 
@@ -58,10 +58,26 @@ def test_every_exit_code_says_what_it_means() -> None:
     assert all(each.meaning.endswith(".") for each in Exit)
 
 
+@pytest.mark.parametrize(
+    ("words", "moved"),
+    [
+        (("-n", "a", "status", "db"), ["status", "-n", "a", "db"]),
+        (("--namespace=a", "--context", "b", "logs"), ["logs", "--namespace=a", "--context", "b"]),
+        (("-A", "backups"), ["backups", "-A"]),
+        (("status", "-n", "a"), ["status", "-n", "a"]),
+        (("--version",), ["--version"]),
+        (("-n",), ["-n"]),
+        ((), []),
+    ],
+)
+def test_where_to_look_may_stand_before_the_verb(words: tuple[str, ...], moved: list[str]) -> None:
+    assert move_place(words) == moved
+
+
 def test_an_unknown_verb_is_a_usage_error() -> None:
     ended = Terminal().type("stats")
     assert ended.code == Exit.USAGE
-    assert "No such command 'stats'" in ended.err
+    assert "No such command 'stats'. Did you mean 'status'" in ended.err
 
 
 @pytest.mark.parametrize(

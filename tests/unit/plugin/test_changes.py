@@ -107,6 +107,17 @@ def test_what_stops_or_deletes_or_may_lose_is_asked_for_first(
     assert written(terminal) == []
 
 
+def test_a_spec_that_would_be_refused_is_not_asked_about(terminal: Terminal) -> None:
+    for claim in range(3):
+        labels = {"labels": {"etcd.etcd.io/cluster": "db"}}
+        terminal.server.put(CLAIMS, f"data-db-{claim}", {"metadata": labels}, NAMESPACE)
+    put_pods(terminal.server)
+    ended = terminal.type("scale", "db", "2", answer="y\n")
+    assert (ended.code, ended.out, written(terminal)) == (9, "", [])
+    assert "Nothing was changed: spec.size 2 is not possible" in ended.err
+    assert "Go on?" not in ended.err
+
+
 @pytest.mark.parametrize("answer", ["y\n", "YES\n"])
 def test_a_yes_goes_on(terminal: Terminal, answer: str) -> None:
     ended = terminal.type("scale", "db", "1", answer=answer)

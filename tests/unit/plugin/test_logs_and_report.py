@@ -5,6 +5,7 @@ import json
 import zipfile
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
@@ -80,6 +81,23 @@ def test_logs_of_members_and_of_the_operator_are_one_stream(
     if not follow:
         shown = [line.split()[0] for line in ended.out.splitlines()]
         assert shown == sorted(shown)
+
+
+def test_of_the_operators_log_the_last_lines_about_the_cluster_are_shown(
+    terminal: Terminal,
+) -> None:
+    about = ({"event": f"e{n}", "cluster": f"{NAMESPACE}/{'db' if n < 5 else 'other'}"}
+             for n in range(9))  # fmt: skip
+    text = "\n".join(f"2026-11-28T17:00:0{n}Z {json.dumps(one)}" for n, one in enumerate(about))
+    log_of(terminal, "system", "etcd-operator-1", text)
+    with mock.patch.object(terminal.api, "read_text", wraps=terminal.api.read_text) as asked:
+        ended = terminal.type("logs", "db", "--tail=2", "-o", "json")
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    assert [each["message"] for each in lines if each["source"] == "etcd-operator-1"] == [
+        "e3", "e4",
+    ]  # fmt: skip
+    tails = {call.args[0].split("/")[-2]: call.args[1]["tailLines"] for call in asked.mock_calls}
+    assert (tails["db-0"], tails["etcd-operator-1"]) == ("2", "5000")
 
 
 @pytest.mark.parametrize("follow", [(), ("--follow",)])

@@ -13,7 +13,7 @@ from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.recording.recorded_pass import RecordedPass, write_pass, write_recording
 from etcd_operator.plugin import recordings
 from etcd_operator.plugin.exits import Exit, PluginError
-from etcd_operator.runtime.kubernetes.api import CLAIMS
+from etcd_operator.runtime.kubernetes.api import CLAIMS, CLUSTERS
 from tests.builders.plugin import Terminal
 from tests.builders.snapshots import formed
 from tests.fakes.user_api import NAMESPACE, put_cluster
@@ -103,6 +103,42 @@ def test_bad_input_has_a_sentence(
     ended = Terminal().type("plan", "--from", str(recording), *words)
     assert ended.code == code
     assert sentence in ended.err
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        ("{size: 3, verison: 3.6.16}", "spec.verison"),
+        ("{size: 3, storage: {sise: 1Gi}}", "spec.storage.sise"),
+        ("{size: 3, podTemplate: {containers: [{name: a, image: b, imag: c}]}}",
+         "spec.podTemplate.containers[0].imag"),
+    ],
+)  # fmt: skip
+def test_a_field_that_is_none_is_refused(
+    recording: Path, tmp_path: Path, spec: str, path: str
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(MANIFEST.replace("{size: 3, version: 3.6.16}", spec))
+    for words in (("-f", str(file)), ("--from", str(recording), "-f", str(file))):
+        ended = Terminal().type("plan", *words)
+        assert (ended.code, ended.out) == (Exit.USAGE, "")
+        assert f"An EtcdCluster has no field {path}:" in ended.err
+    ended = Terminal().type("plan", "--from", str(recording), "--set", "spec.nope=1")
+    assert "An EtcdCluster has no field spec.nope:" in ended.err
+
+
+def test_a_manifest_is_for_the_namespace_that_it_names(tmp_path: Path) -> None:
+    terminal = Terminal()
+    terminal.server.put(CLUSTERS, "far", put_cluster(terminal.server), "elsewhere")
+    file = tmp_path / "c.yaml"
+    file.write_text(MANIFEST.replace("name: fresh", "name: far, namespace: elsewhere"))
+    refused = PluginError("You may not forward a port.", Exit.FORBIDDEN)
+    with mock.patch.object(recordings, "fetch", side_effect=refused):
+        view = terminal.type("plan", "-f", str(file), "-o", "json").view
+    assert "You may not forward a port" in view["assumptions"][0], "it is found, and is there"
+    ended = terminal.type("plan", "-f", str(file), "-n", "team")
+    assert (ended.code, ended.out) == (Exit.USAGE, "")
+    assert "for namespace elsewhere, not for team: leave -n out" in ended.err
 
 
 def test_a_manifest_of_a_cluster_that_does_not_exist(tmp_path: Path) -> None:

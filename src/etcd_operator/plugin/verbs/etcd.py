@@ -34,7 +34,9 @@ class SnapshotAction(StrEnum):
 
 def etcdctl(
     name: Name,
-    arguments: Annotated[list[str], typer.Argument(help="Words of etcdctl, after --.")],
+    arguments: Annotated[
+        list[str], typer.Argument(metavar="ARGS", help="Words of etcdctl, after --.")
+    ],
     user: User = "",
     member: Member = "",
     context: Context = "",
@@ -151,7 +153,9 @@ async def _connect(
 
 
 def snapshot(
-    action: Annotated[SnapshotAction, typer.Argument(help="save: to a file on this machine.")],
+    action: Annotated[
+        SnapshotAction, typer.Argument(metavar="ACTION", help="save: to a file on this machine.")
+    ],
     name: Name,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
     user: User = "",

@@ -18,7 +18,7 @@ DEFAULT_TIMEOUT: Final = 600
 
 def scale(
     name: Name,
-    size: Annotated[int, typer.Argument(help="Members: 1, 3, 5, 7 or 9.", min=1)],
+    size: Annotated[int, typer.Argument(metavar="SIZE", help="Members: 1, 3, 5, 7 or 9.", min=1)],
     context: Context = "",
     namespace: Namespace = "",
     yes: Yes = False,
