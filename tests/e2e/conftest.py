@@ -18,8 +18,10 @@ from demo.object_store import ObjectStore
 from deploy.installer import ensure_installed
 from deploy.manifests import NAMESPACE
 from deploy.target import PROJECT, Target, TargetError, find_target
+from tests.e2e import terminal
 from tests.e2e.harness import Cluster
 from tests.e2e.removals import Removals
+from tests.e2e.terminal import Shell
 from tests.injection.session import create_namespace, own_namespace
 
 REPORT = Path(os.environ.get("E2E_REPORT", "/tmp/etcd-operator-e2e"))  # noqa: S108 (a report)
@@ -84,6 +86,18 @@ def elsewhere(target: Target, namespace: str) -> Iterator[str]:
 def cluster(target: Target, namespace: str) -> Cluster:
     """An EtcdCluster that does not exist yet."""
     return Cluster(target, namespace)
+
+
+@pytest.fixture(scope="session")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kubectl plugin as it is delivered, in a directory for PATH."""
+    return terminal.install(tmp_path_factory.mktemp("plugin") / "bin")
+
+
+@pytest.fixture
+def shell(target: Target, namespace: str, plugin: Path, tmp_path: Path) -> Shell:
+    """A terminal of a person, with the plugin beside the kubectl of the cluster."""
+    return terminal.open_shell(target, namespace, plugin, tmp_path)
 
 
 @pytest.fixture(scope="session")

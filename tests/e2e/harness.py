@@ -123,6 +123,10 @@ class Cluster:
         """Delete the EtcdCluster."""
         self.kubectl("delete", "etcd", self.name, f"--wait={str(wait).lower()}")
 
+    def exists(self) -> bool:
+        """Whether the EtcdCluster is there."""
+        return bool(self.kubectl("get", "etcd", self.name, "--ignore-not-found").strip())
+
     def get(self) -> Json:
         """The EtcdCluster as it is."""
         return self.read("get", "etcd", self.name)

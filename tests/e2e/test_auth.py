@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from deploy.target import TargetError
 from local.places import read_places
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import previewed
 from tests.e2e.secured import SecuredCluster, read_secret
 from tests.perf.clients.apiserver import ClientApiServer, client_apiserver
 
@@ -51,8 +52,10 @@ def test_users_do_what_their_roles_allow_and_the_operator_goes_on(
         web.etcdctl("user", "add", "intruder", "--no-password")
     _check_password(web)
     more = [{"name": "app", "permissions": [{"key": "/", "prefix": True}]}]
-    web.patch(security={"tls": {}, "auth": {**AUTH, "roles": more}})
-    wait_until("the role may do more", lambda: _can_put(web, "/other"), 30)
+    with previewed(web, f"security.auth.roles={json.dumps(more)}") as told:
+        web.patch(security={"tls": {}, "auth": {**AUTH, "roles": more}})
+        wait_until("the role may do more", lambda: _can_put(web, "/other"), 30)
+    assert told.differences() == [], told.done
     _check_connections(web)
     with ExitStack() as stack:
         server = _start_apiserver(web, tmp_path, stack)

@@ -49,9 +49,13 @@ def hold(cluster: Cluster, *finalizers: str) -> None:
     cluster.kubectl(*words)
 
 
-def test_what_is_previewed_is_what_is_done(cluster: Cluster) -> None:
-    cluster.create(size=1, version="3.5.35")
-    cluster.wait_running(1)
+def test_what_is_previewed_is_what_is_done(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.spec = {"size": 1, "version": "3.5.35"}
+    manifest = tmp_path / "c.json"
+    manifest.write_text(json.dumps(cluster.manifest()))
+    with previewed(cluster, manifest=manifest) as created:
+        cluster.create()
+        cluster.wait_running(1)
     with previewed(cluster, "size=3") as grown:
         cluster.patch(size=3)
         cluster.wait_running(3)
@@ -76,8 +80,8 @@ def test_what_is_previewed_is_what_is_done(cluster: Cluster) -> None:
         hold(cluster, HELD)
         cluster.delete(wait=False)
     hold(cluster)
-    stories = {"grow": grown, "upgrade": upgraded, "replace": replaced, "stop": stopped,
-               "start": started, "shrink": shrunk, "delete": deleted}  # fmt: skip
+    stories = {"create": created, "grow": grown, "upgrade": upgraded, "replace": replaced,
+               "stop": stopped, "start": started, "shrink": shrunk, "delete": deleted}  # fmt: skip
     found = {name: story.differences() for name, story in stories.items()}
     print(json.dumps(found, indent=1))
     assert not any(found.values())

@@ -8,6 +8,7 @@ import pytest
 
 from deploy.target import TargetError
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -35,9 +36,11 @@ def test_each_version_follows(cluster: Cluster, steps: tuple[str, ...]) -> None:
     cluster_id = cluster.status()["clusterID"]
     for version in steps[1:]:
         before = cluster.uids("pods")
-        cluster.patch(version=f"v{version}")
-        wait_until(f"all run {version}", lambda v=version: versions(cluster) == {v}, 120)  # type: ignore[misc]  # bound now
-        cluster.wait_running(3)
+        with previewed(cluster, f"version=v{version}") as told:
+            cluster.patch(version=f"v{version}")
+            wait_until(f"all run {version}", lambda v=version: versions(cluster) == {v}, 120)  # type: ignore[misc]  # bound now
+            cluster.wait_running(3)
+        assert told.differences() == [], told.done
         assert_rolled(cluster, before)
     assert cluster.status()["clusterID"] == cluster_id
 
@@ -70,9 +73,11 @@ def test_from_3_5_to_3_7_without_a_snapshot_between(cluster: Cluster) -> None:
     cluster.put("key", "value")
     for version in ("3.6.16", "3.7.3"):
         before = cluster.uids("pods")
-        cluster.patch(version=f"v{version}")
-        wait_until(f"it runs {version}", lambda v=version: versions(cluster) == {v}, 60)  # type: ignore[misc]  # bound now
-        cluster.wait_running(1)
+        with previewed(cluster, f"version=v{version}") as told:
+            cluster.patch(version=f"v{version}")
+            wait_until(f"it runs {version}", lambda v=version: versions(cluster) == {v}, 60)  # type: ignore[misc]  # bound now
+            cluster.wait_running(1)
+        assert told.differences() == [], told.done
         assert_rolled(cluster, before)
     assert cluster.events("DowngradeEnabled"), "that is what forces a snapshot"
 

@@ -8,6 +8,7 @@ import pytest
 
 from deploy.target import Target
 from tests.e2e.harness import Cluster
+from tests.e2e.previews import previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -15,8 +16,18 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 CYCLE: Final = (3, 5, 3, 1, 0, 3, 1)
 
 
+def resize(cluster: Cluster, size: int) -> None:
+    """Scale as a user does, and wait until all members are there, or none."""
+    cluster.scale(size)
+    if size:
+        cluster.wait_running(size)
+    else:
+        cluster.wait_phase("Stopped")
+
+
 @pytest.mark.parametrize(("version", "sizes"), [("3.5.35", CYCLE), ("3.6.16", (*CYCLE, 5, 0, 1))])
 def test_the_cycle_again_and_again(cluster: Cluster, version: str, sizes: tuple[int, ...]) -> None:
+    """Every key is kept, and with the newer version each step is what was previewed."""
     cluster.create(size=1, version=version)
     cluster.wait_running(1)
     cluster_id = cluster.status()["clusterID"]
@@ -26,12 +37,15 @@ def test_the_cycle_again_and_again(cluster: Cluster, version: str, sizes: tuple[
             key = f"key-{step}-{size}"
             written[key] = f"before {size}"
             cluster.put(key, written[key])
-        cluster.scale(size)
+        if version == "3.6.16":
+            with previewed(cluster, f"size={size}") as told:
+                resize(cluster, size)
+            assert told.differences() == [], f"to {size}: {told.done}"
+        else:
+            resize(cluster, size)
         if size == 0:
-            cluster.wait_phase("Stopped")
             assert not cluster.objects("pods")
             continue
-        cluster.wait_running(size)
         cluster.assert_agreement(size)
         assert cluster.read_keys("key-") == written
     assert cluster.status()["clusterID"] == cluster_id

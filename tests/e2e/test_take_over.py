@@ -9,8 +9,11 @@ import re
 from dataclasses import asdict, dataclass
 
 import pytest
+import yaml
 
 from deploy.target import Target, TargetError
+from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
+from etcd_operator.core.takeover.record import ANNOTATION_APPROVED
 from etcd_operator.json_types import Json
 from tests.chaos.history import History, judge, prune
 from tests.chaos.linearizability import check
@@ -20,6 +23,7 @@ from tests.e2e.conftest import REPORT
 from tests.e2e.foreign_etcd import CLIENTS, VERSION, ForeignEtcd, SharedDoor
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.secured import SecuredCluster, read_secret
+from tests.e2e.terminal import Shell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -144,7 +148,9 @@ def reads_by_old_name(cluster: Cluster) -> bool:
     return False
 
 
-def test_it_waits_for_the_approval_and_is_given_back(target: Target, namespace: str) -> None:
+def test_it_waits_for_the_approval_and_is_given_back(
+    target: Target, namespace: str, shell: Shell
+) -> None:
     old, cluster = ForeignEtcd(target, namespace, consent=""), Cluster(target, namespace)
     old.create()
     uids = uids_of(old)
@@ -156,20 +162,39 @@ def test_it_waits_for_the_approval_and_is_given_back(target: Target, namespace: 
     cluster.wait_reason("Progressing", "TakeOverAwaitsApproval", 120)
     assert len(json.loads(old.etcdctl("member", "list", "--write-out=json"))["members"]) == 6
 
-    cluster.delete()
+    assert "Nothing was changed" in shell.run("migrate", "abort", "c", answer="d\n", code=7)
+    assert "gives the cluster back to old" in shell.run("migrate", "abort", "c", answer="c\n")
+    wait_until("the EtcdCluster is gone", lambda: not cluster.exists(), 90)
     members = json.loads(old.etcdctl("member", "list", "--write-out=json"))["members"]
     assert sorted(member["name"] for member in members) == ["old-0", "old-1", "old-2"]
     assert uids_of(old) == uids, "no Pod of it was touched"
     assert old.etcdctl("put", "after", "it").strip() == "OK"
 
-    join(cluster, "Manual")
-    cluster.wait_reason("Progressing", "TakeOverAwaitsApproval", 120)
-    told = str(cluster.condition("Progressing")["message"])
-    command = re.search(r"`kubectl (annotate [^`]*)`", told)
-    assert command, told
-    cluster.kubectl(*command[1].split())
-    cluster.wait_running(3, 120)
+    old.kubectl("annotate", "statefulset", "old", f"{ANNOTATION_CONSENT}-")
+    take_over_as_a_person(cluster, shell)
     assert cluster.read_key("after") == "it"
+
+
+def take_over_as_a_person(cluster: Cluster, shell: Shell) -> None:
+    """By the verbs of the plugin: planned, applied, looked at, and approved to the end."""
+    planned = yaml.safe_load(shell.run("migrate", "plan", "c", "--from=old"))
+    assert planned["spec"]["version"] == VERSION
+    assert "Nothing was changed" in shell.run("migrate", "apply", "c", "--from=old", code=7)
+    assert not cluster.exists()
+    said = shell.run("migrate", "apply", "c", "--from=old", "--wait", answer="y\n")
+    assert "EtcdCluster c is to take over StatefulSet old." in said
+    assert "TakeOverAwaitsApproval" in said
+    assert "Stage approve: 3 members of old." in shell.run("migrate", "status", "c")
+    found = shell.view("migrate", "status", "c")["takeOver"]
+    assert (found["stage"], found["members"]) == ("approve", 3)
+    # The message of the status has the same approval as a command of plain kubectl.
+    told = str(cluster.condition("Progressing")["message"])
+    said = shell.run("migrate", "approve", "c", "--wait", answer="y\n")
+    assert f"at revision {found['comparedAtRevision']}" in said
+    approval = cluster.get()["metadata"]["annotations"][ANNOTATION_APPROVED]
+    assert f"{ANNOTATION_APPROVED}={approval}" in told
+    assert "3/3  Healthy" in said
+    assert "takes over no other cluster now" in shell.run("migrate", "status", "c")
 
 
 def uids_of(old: ForeignEtcd) -> list[str]:
