@@ -26,6 +26,15 @@ def test_a_member_that_could_not_join_may_be_added_again_where_that_is_said() ->
     assert len(compare(REMOVED, ADDED, RESTARTED, rejoining=("c-2",))) == 3
 
 
+def test_where_leadership_moves_counts_only_while_etcd_elects_nobody_by_itself() -> None:
+    nothing = replace(predict(formed(3)), entries=())
+    moved = "Moved leadership from c-2 to c-0."
+    assert Previewed(nothing, [moved]).differences() == [f"not previewed: {moved}"]
+    assert Previewed(nothing, [moved, ADDED], leader_stayed=False).differences() == [
+        f"not previewed: {ADDED}"
+    ]
+
+
 def test_a_member_that_only_leaves_or_only_comes_is_a_difference() -> None:
     assert compare(REMOVED, rejoining=("c-1",)) == ["not previewed: Removed member c-1."]
     assert compare(ADDED, rejoining=("c-1",)) == [f"not previewed: {ADDED}"]
