@@ -113,6 +113,31 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
     ),
     ({"storage": {"volumeClaimTemplate": {"spec": {"volumeName": "", "selector": {}}}}}, None),
     *(
+        ({**spec, "storage": {"ephemeral": {}, **storage}}, said)
+        for spec, storage, said in (
+            ({}, {}, "ephemeral cannot be added"),
+            ({}, {"ephemeral": {"sizeLimit": "0"}}, "sizeLimit 0 is not a size"),
+            ({}, {"ephemeral": {"medium": "Disk"}}, "Unsupported value"),
+            ({}, {"size": "20Gi"}, "set ephemeral.sizeLimit"),
+            ({}, {"storageClassName": "a"}, "storageClassName is that of disks"),
+            ({}, {"volumeAttributesClassName": "a"}, "volumeAttributesClassName is that of disks"),
+            ({}, {"volumeClaimTemplate": {}}, "volumeClaimTemplate is for disks"),
+            ({}, {"retentionPolicy": {"whenScaled": "Retain"}}, "an emptyDir goes with its Pod"),
+            ({"size": 0}, {}, "size 0 would lose all data"),
+            ({"etcdConfig": {"quota": "FollowsDisk"}}, {}, "quota follows disks"),
+            (
+                {"bootstrap": {"joinExisting": {"source": {"statefulSet": "a"}}}},
+                {},
+                "give the new members disks",
+            ),
+            (
+                {"recovery": {"quorumLoss": {"clusterID": "a", "acceptedRevision": 1}}},
+                {},
+                "quorumLoss goes on from a disk that was kept",
+            ),
+        )
+    ),
+    *(
         ({"service": service}, said)
         for service, said in (
             ({}, None),

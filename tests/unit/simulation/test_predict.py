@@ -16,6 +16,7 @@ from etcd_operator.simulation.change import NO_CHANGE, Change, change_spec, set_
 from etcd_operator.simulation.predict import Prediction, Unpredictable, Wait, predict
 from tests.builders import snapshots
 from tests.builders.certificates import secured
+from tests.builders.ephemeral import emptied, in_pods
 from tests.builders.snapshots import formed, new, pod
 
 
@@ -268,3 +269,33 @@ def test_users_are_created_where_the_spec_names_the_first_ones() -> None:
     told = [step.sentence for step in found.steps if step.action == "ChangeAuth"]
     assert told[0] == "Created the user root."
     assert told[-1] == "Enabled authentication."
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_new_cluster_with_empty_dirs_comes_up(size: int) -> None:
+    found = predict(new(size, storage={"ephemeral": {}}))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert not found.restarts
+
+
+def test_members_with_empty_dirs_are_replaced_one_by_one_by_an_upgrade() -> None:
+    snapshot = in_pods()
+    found = predict(snapshot, change(snapshot, version="3.5.26"))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert found.restarts == ("db-2", "db-1", "db-0")
+    told = [s.action for s in found.steps if s.action in ("RemoveMember", "PromoteMember")]
+    assert told == ["RemoveMember", "PromoteMember"] * 3
+    assert not found.disks
+
+
+def test_the_only_member_with_an_empty_dir_waits_for_a_person() -> None:
+    snapshot = in_pods(1)
+    found = predict(snapshot, change(snapshot, version="3.5.26"))
+    assert (found.ends, found.reason) == ("person", "RollWouldLoseData")
+    assert not found.restarts
+
+
+def test_a_member_whose_pod_was_replaced_joins_again() -> None:
+    found = predict(emptied(in_pods(), 1))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert count(found, "RemoveMember") == count(found, "PromoteMember") == 1

@@ -133,8 +133,10 @@ def _is_forced(layout: Layout) -> bool:
 def _asked_for(spec: EtcdClusterSpec) -> Json:
     """Fields of the spec that the template is made of."""
     written: Json = spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    tls = (written.get("security") or {}).get("tls")
-    return {"tls": tls, **{key: written[key] for key in _IN_TEMPLATE & written.keys()}}
+    asked = {"tls": (written.get("security") or {}).get("tls")}
+    if spec.storage.ephemeral is not None:
+        asked["ephemeral"] = written["storage"]["ephemeral"]
+    return {**asked, **{key: written[key] for key in _IN_TEMPLATE & written.keys()}}
 
 
 def _kept_claim(live: Json | None) -> Json | None:

@@ -8,12 +8,15 @@ from typing import Final
 import pytest
 
 from etcd_operator.api.cluster import Phase
+from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.bootstrap import rule as bootstrap
 from etcd_operator.core.bootstrap.gate import Gate, lay_out_bootstrap
 from etcd_operator.core.membership.replace_lost import replace_lost_members
 from etcd_operator.core.model.live_objects import PodProblem
+from etcd_operator.core.model.naming import ANNOTATION_CHANGED_BY
 from etcd_operator.core.model.parse import observe_pod
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.objects.operator_upgrade import BY_SPEC
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.quorum_loss.rule import recover_quorum
 from etcd_operator.core.reasons import attention, routine
@@ -24,8 +27,9 @@ from etcd_operator.core.storage import ephemeral, grow_disks
 from etcd_operator.json_types import Json
 from tests.builders.actions import SAID, Fires, Passes, flags
 from tests.builders.ephemeral import EMPTY, emptied, in_pods
+from tests.builders.quorum_loss import approve, lost
 from tests.builders.snapshots import (
-    CLUSTER_ID,
+    NAMING,
     answer,
     change_member,
     change_pod,
@@ -195,6 +199,11 @@ PASSES = (
         silent(in_pods(), 0, 1),
     ),
     Passes(
+        "of one lost member and one that is away, the second may come back with its data",
+        ephemeral.report_lost_data,
+        silent(emptied(in_pods(), 2), 1, 2),
+    ),
+    Passes(
         "of a lost disk one may be put back",
         ephemeral.report_lost_data,
         emptied(formed(3), 0, 1),
@@ -220,15 +229,12 @@ PASSES = (
     Passes(
         "who would be kept has to restart",
         recover_quorum,
-        with_spec(
-            emptied(in_pods(), 0, 1),
-            recovery={"quorumLoss": {"clusterID": f"{CLUSTER_ID:x}", "acceptedRevision": 1}},
-        ),
+        with_spec(approve(lost(1, 2)), storage={"ephemeral": {}}),
     ),
     Passes(
         "no disk is to come",
         grow_disks.update_claim_template,
-        with_spec(in_pods(), inheritedMetadata={"labels": {"team": "a"}}),
+        replace(in_pods(), naming=replace(NAMING, inherited_labels=(("team", "a"),))),
     ),
 )
 
@@ -282,6 +288,14 @@ def test_a_pod_says_where_its_data_is(volume: Json, kept_in_pod: bool) -> None:
     assert observe_pod(raw).ephemeral is kept_in_pod
 
 
+def test_another_limit_is_a_template_that_the_spec_asks_for() -> None:
+    changed = with_spec(in_pods(sizeLimit="1Gi"), storage={"ephemeral": {"sizeLimit": "2Gi"}})
+    (action,) = (
+        a for a in plan(changed).actions if isinstance(a, ApplyObject) and a.kind == "StatefulSet"
+    )
+    assert action.manifest["metadata"]["annotations"][ANNOTATION_CHANGED_BY] == BY_SPEC
+
+
 def test_nothing_forms_beside_pods_that_may_have_data_and_have_no_record() -> None:
     begun = without_child(in_pods(1), "StatefulSet", "db")
     begun = without_child(
@@ -299,6 +313,7 @@ def test_a_learner_that_never_joined_may_have_its_pod_replaced() -> None:
         2,
         ephemeral=True,
         termination_message=EMPTY,
+        ever_ran=True,
         running=False,
         ready=False,
         restarts=1,
