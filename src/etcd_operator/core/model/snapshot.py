@@ -180,12 +180,12 @@ class Snapshot:
         live = self.statefulset
         return None if live is None else int(live.body.get("spec", {}).get("replicas", 0))
 
-    @property
+    @cached_property
     def template_version(self) -> Version:
         """The version that the StatefulSet's template is to run; empty without one."""
         return read_version(self.statefulset.body if self.statefulset else {})
 
-    @property
+    @cached_property
     def template_image(self) -> Image:
         """The image of etcd in the StatefulSet's template; empty without one."""
         return read_image(self.statefulset.body if self.statefulset else {})
@@ -294,6 +294,12 @@ class Snapshot:
         """The record of the take-over that is under way, if one is."""
         return find_take_over(self.gate_annotations)
 
+    @cached_property
+    def member_statuses(self) -> tuple[MemberStatus, ...]:
+        """The answers of this cluster's members."""
+        found = (seat.probe.status for seat in self.seats() if seat.member and seat.probe)
+        return tuple(s for s in found if s and s.cluster_id == self.live_cluster_id)
+
     @property
     def source_statuses(self) -> tuple[MemberStatus, ...]:
         """The answers of members that are to be taken over, of the cluster that was listed."""
@@ -340,11 +346,14 @@ _TOLD: Final = _MADE | {"membership", "probes"}
 WORKED_OUT: Final[Mapping[str, frozenset[str]]] = {
     "statefulset": _OBJECTS,
     "config_map": _OBJECTS,
+    "template_version": _OBJECTS,
+    "template_image": _OBJECTS,
     "recorded_cluster_id": _RECORDS,
     "cluster_id_records": _RECORDS,
     "announced": _MADE,
     "ownership": _TOLD,
     "_seats": _TOLD,
+    "member_statuses": _TOLD,
     "take_over": _OBJECTS,
     "alarms": frozenset({"membership", "probes", "source"}),
     "leader_id": frozenset({"membership", "probes", "source"}),

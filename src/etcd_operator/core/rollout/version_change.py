@@ -18,7 +18,6 @@ from etcd_operator.core.rollout.versions import (
     find_lie,
     find_obstacle,
     read_record,
-    statuses,
 )
 
 
@@ -85,7 +84,7 @@ def end_downgrade(snapshot: Snapshot) -> Decision | None:
 
 def _find_target(snapshot: Snapshot) -> Minor | None:
     """Return where etcd's downgrade goes, by what members say; None if there is none."""
-    return next((s.downgrade_minor for s in statuses(snapshot) if s.downgrade_target), None)
+    return next((s.downgrade_minor for s in snapshot.member_statuses if s.downgrade_target), None)
 
 
 def _end(snapshot: Snapshot) -> Decision:

@@ -18,7 +18,6 @@ from etcd_operator.api.release import (
     Release,
     Version,
 )
-from etcd_operator.core.model.members import MemberStatus
 from etcd_operator.core.model.naming import ANNOTATION_VERSION
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -68,21 +67,15 @@ def parse_record(text: str) -> Record | None:
     return Record(release, oldest[:2]) if release and oldest else None
 
 
-def statuses(snapshot: Snapshot) -> tuple[MemberStatus, ...]:
-    """The answers of this cluster's members."""
-    found = (seat.probe.status for seat in snapshot.seats() if seat.member and seat.probe)
-    return tuple(s for s in found if s and s.cluster_id == snapshot.live_cluster_id)
-
-
 def _running(snapshot: Snapshot) -> list[Release]:
     """Versions of the members that answer."""
-    return [s.release for s in statuses(snapshot) if s.release]
+    return [s.release for s in snapshot.member_statuses if s.release]
 
 
 def all_answer(snapshot: Snapshot) -> bool:
     """Whether every member that ever ran has said what it runs."""
     started = {member.id for member in snapshot.members if member.started}
-    return bool(started) and started <= {status.member_id for status in statuses(snapshot)}
+    return bool(started) and started <= {status.member_id for status in snapshot.member_statuses}
 
 
 def next_record(snapshot: Snapshot) -> str:
@@ -112,7 +105,7 @@ def is_readable(snapshot: Snapshot, ran: Minor) -> bool:
     Without etcd's downgrade a disk is readable too while one member still runs the minor version
     before: the cluster then speaks and stores as that does.
     """
-    told, below = statuses(snapshot), STEPS_DOWN[ran]
+    told, below = snapshot.member_statuses, STEPS_DOWN[ran]
     newer = [s for s in told if s.minor == ran]
     held = len(newer) < len(told) or all(s.downgrade_minor == below for s in newer)
     stored = all(s.storage_minor == below for s in newer)
@@ -129,12 +122,12 @@ class Lie:
 
 def find_lie(snapshot: Snapshot) -> Lie | None:
     """Return what members with Pods of the present template run, if that is not its version."""
-    claimed = snapshot.template_version.release
+    claimed, told = snapshot.template_version.release, snapshot.member_statuses
     found: dict[str, Release] = {}
     for seat in snapshot.seats():
         status = seat.probe.status if seat.probe else None
         ran = status.release if status and seat.member else None
-        if ran and seat.pod and status in statuses(snapshot) and snapshot.is_current(seat.pod):
+        if ran and seat.pod and status in told and snapshot.is_current(seat.pod):
             found[seat.pod.name] = ran
     if claimed is None:
         return None
@@ -213,7 +206,7 @@ def _refuse_joining(spec: EtcdClusterSpec, ran: Version) -> str:
 
 def _is_log_new(snapshot: Snapshot, record: Record | None) -> bool:
     """Whether no entry of 3.5 is left, and nothing of what that took."""
-    told = statuses(snapshot)
+    told = snapshot.member_statuses
     settled = all(
         not s.downgrade_target and s.storage_minor == BETWEEN for s in told if s.minor == BETWEEN
     )

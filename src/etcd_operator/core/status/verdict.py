@@ -30,7 +30,7 @@ def date_verdicts(
     generation: int,
 ) -> tuple[Condition, ...]:
     """Make conditions of verdicts; those whose status stays keep their time."""
-    known = {condition.type: condition for condition in before}
+    known, this_time = {condition.type: condition for condition in before}, format_time(now)
     dated = []
     for verdict in verdicts:
         old = known.get(verdict.type)
@@ -41,7 +41,7 @@ def date_verdicts(
                 status=verdict.status,
                 reason=verdict.reason.name,
                 message=verdict.message,
-                last_transition_time=old.last_transition_time if old and same else format_time(now),
+                last_transition_time=old.last_transition_time if old and same else this_time,
                 observed_generation=generation,
             )
         )
