@@ -53,7 +53,17 @@ def exchange(mutant: Mutant) -> bool:
     if len(changed) != 1 or changed[0].co_freevars != function.__code__.co_freevars:
         return False
     function.__code__ = changed[0]
+    _forget_results()
     return True
+
+
+def _forget_results() -> None:
+    """Clear what functions remember: the code of before has worked it out."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("etcd_operator."):
+            for found in vars(module).values():
+                if clear := getattr(found, "cache_clear", None):
+                    clear()
 
 
 def _find_function(mutant: Mutant) -> FunctionType | None:

@@ -21,7 +21,7 @@ DELETIONS: Final = (
            "stopped: set[str] = set()"),
     Mutant("leaves a learner's Pod among those that must be there", "core/objects/apply.py",
            "_render_all",
-           "count_voters_beside_late_learner(snapshot)", ""),
+           "count_voters_beside_late_learner(snapshot)", "0"),
     Mutant("deletes what is to be left", "core/lifecycle/delete.py", "leave_orphans",
            "not is_orphaning(snapshot)", "True"),
     Mutant("takes one object without an owner for all", "core/lifecycle/orphans.py", "is_orphaning",

@@ -162,6 +162,22 @@ def test_a_loaded_function_is_exchanged_in_one_process_alone() -> None:
     assert majority(5) == 3
 
 
+def test_what_the_code_of_before_has_worked_out_is_forgotten() -> None:
+    from etcd_operator.core.model.naming import Naming
+    from etcd_operator.core.objects.rendered import disruption_budget
+
+    naming = Naming("default", "db", "uid")
+    mutant = Mutant("", "core/objects/cluster_objects.py", "render_disruption_budget",
+                    "'IfHealthyBudget'", "'AlwaysAllow'")  # fmt: skip
+
+    def work() -> Outcome:
+        disruption_budget(naming, 0)
+        assert exchange(mutant)
+        return Outcome(0, str(disruption_budget(naming, 0)["spec"]["unhealthyPodEvictionPolicy"]))
+
+    assert list(run_in_processes([("a", work)], 1)) == [("a", Outcome(0, "AlwaysAllow"))]
+
+
 def test_what_breaks_in_a_process_is_told() -> None:
     def work() -> Outcome:
         raise LookupError("nothing there")

@@ -21,19 +21,12 @@ from etcd_operator.core.model.naming import (
     ROLE_VOTER,
 )
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.objects.cluster_objects import (
-    render_alias,
-    render_client_service,
-    render_config_map,
-    render_disruption_budget,
-    render_kept_config_map,
-    render_member_service,
-    render_peer_service,
-)
+from etcd_operator.core.objects import rendered
+from etcd_operator.core.objects.cluster_objects import render_alias, render_member_service
 from etcd_operator.core.objects.corrections import find_due
 from etcd_operator.core.objects.network_policy import render_network_policy
 from etcd_operator.core.objects.operator_upgrade import is_upgrade
-from etcd_operator.core.objects.statefulset import render_statefulset
+from etcd_operator.core.objects.rendered import Same
 from etcd_operator.core.objects.tls import render_trust
 from etcd_operator.json_types import Json
 
@@ -99,29 +92,28 @@ def _remove_policy(snapshot: Snapshot) -> list[Action]:
 
 
 def _render_all(snapshot: Snapshot, layout: Layout) -> list[Json]:
-    spec, naming = snapshot.rendered_spec, snapshot.naming
+    spec, naming = Same(snapshot.rendered_spec), snapshot.naming
     live = snapshot.statefulset
-    manifests = [render_peer_service(spec, naming), render_client_service(spec, naming)]
+    manifests = [rendered.peer_service(spec, naming), rendered.client_service(spec, naming)]
     manifests += _render_member_services(snapshot) + _render_aliases(snapshot)
     policy = render_network_policy(snapshot)
     if policy is not None:
         manifests.append(policy)
-    trust, files = ",".join(all_trust(snapshot)), render_trust(snapshot)
+    trust, files = ",".join(all_trust(snapshot)), tuple(render_trust(snapshot).items())
     gate = snapshot.config_map
     if gate is None or not _must_keep_gate(snapshot, layout):
-        manifests.append(render_config_map(spec, naming, layout, files, trust))
+        manifests.append(rendered.config_map(spec, naming, layout, files, trust))
     else:
         # Without a quorum as well: members that are to start need to trust each other, and a
         # setting may be what keeps them from starting.
-        manifests.append(render_kept_config_map(gate.body, spec, naming, files, trust))
-    pods = render_statefulset(spec, naming, layout, live.body if live else None, trust)
+        manifests.append(rendered.kept_config_map(Same(gate.body), spec, naming, files, trust))
+    pods = rendered.statefulset(spec, naming, layout, Same(live.body if live else None), trust)
     if not (snapshot.upgrade_waits and live and is_upgrade(pods, live.body)):
         manifests.append(pods)
     if snapshot.quorum_confirmed or snapshot.child("PodDisruptionBudget", naming.name) is None:
         # Before any Pod's role: who counts as a voter is counted by the right budget.
-        manifests.append(
-            render_disruption_budget(naming, count_voters_beside_late_learner(snapshot))
-        )
+        voters = count_voters_beside_late_learner(snapshot)
+        manifests.append(rendered.disruption_budget(naming, voters))
     return manifests
 
 

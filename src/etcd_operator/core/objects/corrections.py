@@ -13,7 +13,9 @@ from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.uncorrected import UncorrectedDrift
-from etcd_operator.core.objects.drift import Difference, find_differences
+from etcd_operator.core.objects import rendered
+from etcd_operator.core.objects.drift import Difference
+from etcd_operator.core.objects.rendered import Same
 from etcd_operator.json_types import Json
 
 
@@ -27,7 +29,7 @@ class Objections:
 
 def find_wrong(snapshot: Snapshot, manifest: Json, live: Child) -> tuple[Difference, ...]:
     """Return the differences that an apply could mend, however often it was tried."""
-    differences = find_differences(manifest, live.body)
+    differences = rendered.differences(Same(manifest), Same(live.body))
     kept = _find_kept(snapshot, manifest)
     if kept is None:
         return differences

@@ -29,6 +29,7 @@ from tests.builders.actions import SAID, Fires, Passes
 from tests.builders.snapshots import (
     NAMING,
     NOW,
+    change_child,
     change_pod,
     formed,
     new,
@@ -61,8 +62,9 @@ def recording(snapshot: Snapshot, *revisions: str) -> Snapshot:
     assert live is not None
     rest = live.annotations[ANNOTATION_RESIZABLE].split(" ")[0]
     text = f"{rest} {','.join(fingerprint([each]) for each in revisions)}"
-    live.body["metadata"]["annotations"][ANNOTATION_RESIZABLE] = text
-    return settled(snapshot)
+    annotations = {**live.annotations, ANNOTATION_RESIZABLE: text}
+    body = {**live.body, "metadata": {**live.body["metadata"], "annotations": annotations}}
+    return settled(change_child(snapshot, "StatefulSet", live.name, body=body))
 
 
 def asked(snapshot: Snapshot, ordinal: int, **changes: Any) -> Snapshot:
