@@ -160,6 +160,10 @@ its runbook are carried out, and the alert clears. Times are from the fault, and
 of the remedy; the machine had two cores and did other work as well. Each row has the commit that
 was tested; `+` stands for changes to it that were tested along.
 
+Two hours of rest with eight rolls and eight scalings 3, 5, 3 fired nothing but what was so: one
+node held all members, and its disk was nearly full (2026-11-29, 2d4203e, with the rules as
+shipped).
+
 | Alert | Fault | Waits | Fired after | Cleared after | Seen |
 |---|---|---|---|---|---|
 """
