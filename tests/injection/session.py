@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 from deploy.manifests import NAME, NAMESPACE
@@ -110,7 +111,7 @@ def tell(target: Target, story: Story, mode: Mode, share: float = 1.0, seed: int
     begun = time.monotonic()
     try:
         with (
-            own_namespace(target, f"inject-{story.name}-{mode}-{os.getpid()}") as namespace,
+            own_namespace(target, f"inject-{story.name}-{mode}-{token_hex(3)}") as namespace,
             disturbed_operator(target, namespace, place, mode, share, seed),
         ):
             _play(Cluster(target, namespace, spec={"version": story.version}), story, outcome)
