@@ -97,8 +97,10 @@ def report_late_learners(snapshot: Snapshot) -> Decision | None:
 def _name_version(snapshot: Snapshot) -> str:
     """Say what helps a new member whose version is below that of others.
 
-    etcd lets nobody join whose version is below the cluster's, and that falls when all members are
-    below (server/etcdserver/cluster_util.go). No roll goes on beside a member that is missing.
+    During a downgrade etcd lets nobody join: it asks for a cluster one minor version above the new
+    member, and the cluster's version went down when the downgrade began (`allowedVersionRange` in
+    server/etcdserver/cluster_util.go). No roll goes on beside a member that is missing, and with
+    the version set back the downgrade is ended.
     """
     wanted = snapshot.template_version.release
     newest = max((s.release for s in snapshot.member_statuses if s.release), default=None)

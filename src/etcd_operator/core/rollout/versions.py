@@ -194,8 +194,8 @@ def _refuse_downgrade(spec: EtcdClusterSpec, lowest: Release, highest: Release) 
 def _refuse_joining(spec: EtcdClusterSpec, ran: Version) -> str:
     """Say why members that are not restarted, but join anew, cannot go back.
 
-    etcd lets nobody join whose version is below the cluster's, and that falls when all are below
-    (server/etcdserver/cluster_util.go).
+    During a downgrade etcd lets nobody join of the version that it goes to (`allowedVersionRange`
+    in server/etcdserver/cluster_util.go).
     """
     return (
         f"spec.version {spec.version} is older than {ran}, which members run. With "
