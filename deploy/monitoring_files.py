@@ -15,6 +15,7 @@ from deploy.alerts.pace import SHIPPED, Pace
 from deploy.manifests import LABELS, NAME, NAMESPACE, PORT
 from etcd_operator.core.model.naming import (
     LABEL_CLUSTER,
+    LABEL_COMPONENT,
     LABEL_MANAGED_BY,
     MANAGED_BY,
     Naming,
@@ -107,7 +108,7 @@ def build_service_monitors() -> list[Json]:
     members = {
         "namespaceSelector": {"any": True},
         "selector": {
-            "matchLabels": {LABEL_MANAGED_BY: MANAGED_BY, "app.kubernetes.io/component": "peer"},
+            "matchLabels": {LABEL_MANAGED_BY: MANAGED_BY, LABEL_COMPONENT: "peer"},
             "matchExpressions": [{"key": LABEL_CLUSTER, "operator": "Exists"}],
         },
         "endpoints": [endpoint],

@@ -17,6 +17,8 @@ from etcd_operator.core.model.snapshot import Snapshot
 # An election, or a start on a slow disk, is no reason to stop anybody.
 LASTS: Final = timedelta(seconds=20)
 
+_IN_EMPTY_DIR: Final = "the data of a Pod is in an emptyDir and would go with it"
+
 
 def refuse_stop_without_quorum(action: DeleteObject, pod: Pod, snapshot: Snapshot) -> str | None:
     """Refuse to stop what may serve, or what may have come up since it was looked at."""
@@ -42,7 +44,7 @@ def refuse_loss_with_pods(ordinals: Collection[int | None], snapshot: Snapshot) 
     if any(claim.deleting and claim.ordinal in ordinals for claim in snapshot.claims):
         return "a PersistentVolumeClaim that is being deleted would go with its Pod"
     if any(pod.ephemeral and pod.ordinal in ordinals for pod in snapshot.pods):
-        return "the data of a Pod is in an emptyDir and would go with it"
+        return _IN_EMPTY_DIR
     return None
 
 
@@ -52,7 +54,7 @@ def refuse_too_few(replicas: int, snapshot: Snapshot) -> str | None:
     if snapshot.quorum_confirmed:
         beyond &= {snapshot.naming.ordinal_of_member(m) for m in snapshot.members}
     if any(p.ephemeral and not p.deleting and p.ordinal in beyond for p in snapshot.pods):
-        return "the data of a Pod is in an emptyDir and would go with it"
+        return _IN_EMPTY_DIR
     return None
 
 

@@ -104,16 +104,20 @@ def render_alias(spec: EtcdClusterSpec, naming: Naming, name: str) -> Json:
     """Render a Service that leads where the one for clients does, under another name."""
     wanted = spec.service
     body: Json = {
-        "ipFamilyPolicy": wanted.ip_family_policy,
-        **({"ipFamilies": list(wanted.ip_families)} if wanted.ip_families else {}),
+        **_render_families(wanted),
         "selector": {**naming.selector, LABEL_ROLE: ROLE_VOTER},
-        "ports": [{**_port("client", wanted.port), "targetPort": CLIENT_PORT}],
+        "ports": [_render_own_port(wanted)],
     }
     return build_object("v1", "Service", name, naming, {"spec": body}, component=ALIAS)
 
 
+def _render_own_port(wanted: ServiceTemplate) -> Json:
+    """Render the port of the Service itself, without that of the nodes."""
+    return {**_port("client", wanted.port), "targetPort": CLIENT_PORT}
+
+
 def _render_port(wanted: ServiceTemplate) -> Json:
-    port = {**_port("client", wanted.port), "targetPort": CLIENT_PORT}
+    port = _render_own_port(wanted)
     if wanted.node_port is not None and wanted.type in WITH_NODE_PORTS:
         port["nodePort"] = wanted.node_port
     return port
@@ -138,11 +142,14 @@ def render_member_service(wanted: ServiceTemplate, naming: Naming, ordinal: int)
     )
 
 
+def _render_families(wanted: ServiceTemplate) -> Json:
+    families = {"ipFamilies": list(wanted.ip_families)} if wanted.ip_families else {}
+    return {"ipFamilyPolicy": wanted.ip_family_policy, **families}
+
+
 def _render_access(wanted: ServiceTemplate) -> Json:
     """Render how a Service is reached; what its type does not have is left out."""
-    body: Json = {"type": wanted.type, "ipFamilyPolicy": wanted.ip_family_policy}
-    if wanted.ip_families:
-        body["ipFamilies"] = list(wanted.ip_families)
+    body: Json = {"type": wanted.type, **_render_families(wanted)}
     if wanted.type in WITH_NODE_PORTS:
         body["externalTrafficPolicy"] = wanted.external_traffic_policy
     if wanted.load_balancer_class is not None:
