@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pytest
+if TYPE_CHECKING:  # whoever starts levels does without it
+    import pytest
 
 REPORT: Final = "RERUN_REPORT"
 # Set where only the tests run that have just failed.

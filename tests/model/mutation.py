@@ -6,7 +6,7 @@ import ast
 import builtins
 import symtable
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -49,12 +49,16 @@ class Mutant:
 def spoil(mutant: Mutant) -> ast.Module:
     """The syntax tree of the module with the fault in it; a ValueError where it does not fit."""
     tree = _parse(mutant)
+    _spoil(tree, mutant)
+    return ast.fix_missing_locations(tree)
+
+
+def _spoil(tree: ast.Module, mutant: Mutant) -> None:
     places = list(_find_places(_find_function(tree, mutant), _read(mutant.replace)))
     if len(places) != 1:
         where = f"{mutant.function or 'the module itself'} of {mutant.module}"
         raise ValueError(f"{mutant.replace!r} is {len(places)} times in {where}")
     _put(places[0], _read(mutant.by), mutant.by)
-    return ast.fix_missing_locations(tree)
 
 
 def is_in_body(mutant: Mutant) -> bool:
@@ -68,19 +72,28 @@ def is_in_body(mutant: Mutant) -> bool:
     return bool(list(_find_places(body, _read(mutant.replace))))
 
 
+def find_changed(mutant: Mutant) -> tuple[str, str]:
+    """The text of what a module has at its top, without the fault in it and with it.
+
+    A function or a class; the module itself if the fault stands in none.
+    """
+    tree = _parse(mutant)
+    outermost = replace(mutant, function=mutant.function.partition(".")[0])
+    changed = _find_function(tree, outermost)
+    before = ast.unparse(changed)
+    _spoil(tree, mutant)
+    return before, ast.unparse(changed)
+
+
 def find_unknown_names(mutant: Mutant, spoilt: str) -> list[str]:
     """Names and attributes in the fault that stand for nothing: it would be noticed for that alone.
 
-    `spoilt` is the text of the module with the fault in it. A name has to be the module's, a
-    builtin or the function's own; an attribute one that is mentioned anywhere in the operator.
+    `spoilt` is the second text of `find_changed`. A name has to be the module's, a builtin or
+    the function's own; an attribute one that is mentioned anywhere in the operator.
     """
     table = symtable.symtable(spoilt, mutant.module, "exec")
-    known = {
-        one.get_name()
-        for one in table.get_symbols()
-        if one.is_assigned() or one.is_imported() or one.is_namespace()
-    }
-    unknown = {name for name in _find_global_names(table) if name not in {*known, *dir(builtins)}}
+    known = {*_find_symbols(SOURCES / mutant.module), *_name_symbols(table), *dir(builtins)}
+    unknown = {name for name in _find_global_names(table) if name not in known}
     new = {
         node.attr
         for part in _read(mutant.by)
@@ -88,6 +101,18 @@ def find_unknown_names(mutant: Mutant, spoilt: str) -> list[str]:
         if isinstance(node, ast.Attribute)
     }
     return sorted(unknown | (new - _find_attributes(SOURCES)))
+
+
+@cache
+def _find_symbols(path: Path) -> frozenset[str]:
+    """The names that a module gives something to."""
+    return frozenset(_name_symbols(symtable.symtable(path.read_text(), str(path), "exec")))
+
+
+def _name_symbols(table: symtable.SymbolTable) -> Iterator[str]:
+    for one in table.get_symbols():
+        if one.is_assigned() or one.is_imported() or one.is_namespace():
+            yield one.get_name()
 
 
 def _find_global_names(table: symtable.SymbolTable) -> Iterator[str]:
@@ -147,7 +172,7 @@ def _read(text: str) -> list[ast.AST]:
 
 def _find_places(scope: ast.AST, wanted: list[ast.AST]) -> Iterator[Place]:
     """Where the wanted nodes stand one after the other in a scope."""
-    texts = [_text(node) for node in wanted]
+    texts, types = [_text(node) for node in wanted], [_type(node) for node in wanted]
     if not texts:
         return
     kinds = (ast.stmt, ast.keyword) if isinstance(wanted[0], ast.stmt) else _EXPRESSIONS
@@ -158,7 +183,10 @@ def _find_places(scope: ast.AST, wanted: list[ast.AST]) -> Iterator[Place]:
             nodes = value if isinstance(value, list) else [value]
             for start in range(len(nodes) - len(texts) + 1):
                 run = nodes[start : start + len(texts)]
-                if all(isinstance(n, kinds) for n in run) and [_text(n) for n in run] == texts:
+                if not all(isinstance(node, kinds) for node in run):
+                    continue
+                # To write a node as text takes long: only where it can be the same.
+                if [_type(n) for n in run] == types and [_text(n) for n in run] == texts:
                     yield parent, field, start, start + len(texts)
 
 
@@ -176,6 +204,13 @@ def _text(node: ast.AST) -> str:
     if isinstance(node, ast.keyword) and node.arg:
         return f"{node.arg} = {ast.unparse(node.value)}"
     return ast.unparse(node.value if isinstance(node, ast.Expr) else node)
+
+
+def _type(node: ast.AST) -> type[ast.AST]:
+    """What `_text` writes."""
+    if isinstance(node, ast.keyword) and node.arg:
+        return ast.Assign
+    return type(node.value if isinstance(node, ast.Expr) else node)
 
 
 def _put(place: Place, new: list[ast.AST], text: str) -> None:

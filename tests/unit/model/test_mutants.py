@@ -18,7 +18,7 @@ from tests.model.mutant_processes import Outcome, run_in_processes
 from tests.model.mutant_tests import rank_file
 from tests.model.mutants import BY_MODEL, BY_UNIT, SURVIVED, summarize
 from tests.model.mutants_list import MUTANTS
-from tests.model.mutation import Mutant, find_unknown_names, is_in_body, spoil
+from tests.model.mutation import Mutant, find_changed, find_unknown_names, is_in_body, spoil
 from tests.model.probes import is_known
 
 MODULE = """
@@ -53,9 +53,8 @@ def test_those_of_a_module_can_be_made(module: str) -> None:
 
     One test for each module: most of the time goes into reading it.
     """
-    before = ast.unparse(ast.parse((mutation.SOURCES / module).read_text()))
     for mutant in (each for each in MUTANTS if each.module == module):
-        after = ast.unparse(spoil(mutant))
+        before, after = find_changed(mutant)
         assert compile(after, module, "exec"), mutant.name
         assert after != before, mutant.name
         assert find_unknown_names(mutant, after) == [], mutant.name
@@ -71,7 +70,7 @@ def test_those_of_a_module_can_be_made(module: str) -> None:
 )
 def test_a_name_that_stands_for_nothing_is_found(module: str, by: str, unknown: list[str]) -> None:
     mutant = Mutant("", module, "judge", "call(x, name='a', other=y)", by)
-    assert find_unknown_names(mutant, ast.unparse(spoil(mutant))) == unknown
+    assert find_unknown_names(mutant, find_changed(mutant)[1]) == unknown
 
 
 def test_their_probes_exist() -> None:
