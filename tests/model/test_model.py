@@ -22,8 +22,8 @@ from tests.model.walk import walk
 
 Record = Callable[[str, object], None]
 
-# Enough for most scenarios to be seen completely, and for every other one down to its end.
-MOST_AHEAD = 700
+# Enough to come to the end of every scenario, and to see the smaller ones completely.
+MOST_AHEAD = 500
 
 
 def _name(scenario: Scenario) -> str:
