@@ -9,8 +9,8 @@ from etcd_operator.api import backup, restore
 from etcd_operator.api.cluster import GROUP, PLURAL
 from etcd_operator.api.crd import DEFINITIONS, build_crd
 from etcd_operator.core.model.naming import OPERATOR_LABELS
+from etcd_operator.core.sharding.shards import MOST_SHARDS, ROSTER_NAME, name_lease
 from etcd_operator.json_types import Json
-from etcd_operator.runtime.kubernetes.lease import LEASE_NAME
 
 NAME: Final = "etcd-operator"
 NAMESPACE: Final = "etcd-operator-system"
@@ -105,7 +105,7 @@ LEASE_RULES: Final[list[Json]] = [
     {
         "apiGroups": ["coordination.k8s.io"],
         "resources": ["leases"],
-        "resourceNames": [LEASE_NAME],
+        "resourceNames": [*(name_lease(shard) for shard in range(MOST_SHARDS)), ROSTER_NAME],
         "verbs": ["get", "patch"],
     },
 ]

@@ -22,11 +22,12 @@ The operator serves these at `/metrics` on port {port}, in the text format of Pr
 with the usual `process_*` and `python_*` metrics. Its Pods carry the annotations
 `prometheus.io/scrape` and `prometheus.io/port`.
 
-Both replicas serve metrics; only the one whose `etcd_operator_leading` is 1 makes passes, and it
-alone has series about clusters. When the Lease goes to the other replica, both may have them for
-one scrape interval: use `max by (namespace, cluster)` in your own rules, as [the alerts that are
-shipped](../monitoring.md) do. The members of a cluster serve etcd's own metrics over plain HTTP on
-port 2381 of their Pods, and where the spec says so [with TLS](../monitoring.md).
+All replicas serve metrics; only one whose `etcd_operator_leading` is 1 makes passes, and it alone
+has series about the clusters of the shards that it holds. When a Lease goes to another replica,
+both may have them for one scrape interval: use `max by (namespace, cluster)` in your own rules, as
+[the alerts that are shipped](../monitoring.md) do. The members of a cluster serve etcd's own
+metrics over plain HTTP on port 2381 of their Pods, and where the spec says so [with
+TLS](../monitoring.md).
 
 A scrape of 500 clusters of three is 2.7 MiB and takes about 20 ms of CPU: `make bench-scrape`
 measures it. A cluster of three members with TLS and backups has about {cardinality} series, which

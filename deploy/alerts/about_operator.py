@@ -10,6 +10,9 @@ _LAST_PASS: Final = of_cluster("last_pass_timestamp_seconds")
 # Seconds; at the steady pace a cluster is looked at every second or, of 500, every ten.
 LATE: Final = 10
 _OLDEST: Final = "etcd_operator_queue_oldest_wait_seconds"
+# Every replica shows every shard; without SHARDS there is one, 0.
+_HELD: Final = "etcd_operator_shard_held"
+_SHARD: Final = "namespace, shard"
 _LATE: Final = quantile_99("etcd_operator_queue_wait_seconds", "namespace, kind")
 _REQUESTS: Final = "etcd_operator_kubernetes_requests_total"
 # 429 and 500 are how a PodDisruptionBudget answers an eviction.
@@ -27,20 +30,21 @@ OPERATOR_ALERTS: Final = (
     ),
     Alert(
         "EtcdOperatorNotLeading",
-        "max by (namespace) (etcd_operator_leading) == 0",
+        f"max by ({_SHARD}) ({_HELD}) == 0",
         "5m",
         "critical",
         "No replica of the etcd operator leads.",
-        "The operator in {{ $labels.namespace }} runs, and none of its replicas holds the Lease: "
-        "nothing is reconciled.",
+        "The operator in {{ $labels.namespace }} runs, and none of its replicas holds the Lease of "
+        "shard {{ $labels.shard }}: no cluster of that shard is reconciled.",
     ),
     Alert(
         "EtcdOperatorTwoLeaders",
-        "sum by (namespace) (etcd_operator_leading) > 1",
+        f"sum by ({_SHARD}) ({_HELD}) > 1",
         "5m",
         "critical",
         "Two replicas of the etcd operator lead.",
-        "{{ $value }} replicas in {{ $labels.namespace }} say that they hold the Lease. "
+        "{{ $value }} replicas in {{ $labels.namespace }} say that they hold the Lease of shard "
+        "{{ $labels.shard }}. "
         "Preconditions and guards keep their acts safe, but this must not last.",
     ),
     Alert(

@@ -9,6 +9,7 @@ from pydantic import Field
 from deploy.charts.values_file import ChartValues
 from deploy.manifests import IMAGE, build_installation
 from deploy.monitoring_files import INTERVAL
+from etcd_operator.core.sharding.shards import MOST_SHARDS
 from etcd_operator.json_types import Json
 from etcd_operator.settings import read_settings
 
@@ -94,6 +95,13 @@ class SettingsValues(ChartValues):
     )
     workers: int = Field(
         _SETTINGS.workers, ge=1, le=1000, description="How many clusters are reconciled at a time."
+    )
+    shards: int = Field(
+        _SETTINGS.shards,
+        ge=1,
+        le=MOST_SHARDS,
+        description="By how many shards the replicas share the clusters: from 1000 clusters on, "
+        "two or three for each replica. With one, one replica acts.",
     )
     upgrade_rolls: int = Field(
         _SETTINGS.upgrade_rolls,
@@ -186,7 +194,7 @@ class OperatorValues(ChartValues):
     """All values of the chart."""
 
     fullname_override: Name = Field(
-        "", description="Name of every object; etcd-operator if empty. The Lease has its own."
+        "", description="Name of every object; etcd-operator if empty. The Leases have their own."
     )
     common_labels: Labels = Field({}, description="Labels for every object.")
     image: ImageValues = Field(ImageValues(), description="Image of the operator.")
@@ -194,8 +202,9 @@ class OperatorValues(ChartValues):
         _DEPLOYMENT["spec"]["replicas"],
         ge=0,
         le=9,
-        description="Number of replicas. One acts, the others take over from it; 0 stops the "
-        "operator, and the members go on.",
+        description="Number of replicas. One acts, and the others take over from it, unless "
+        "settings.shards lets them share the clusters; 0 stops the operator, and the members go "
+        "on.",
     )
     watch_namespaces: list[Namespace] = Field(
         [],
@@ -223,7 +232,7 @@ class OperatorValues(ChartValues):
         "", description="PriorityClass, e.g. system-cluster-critical in kube-system."
     )
     termination_grace_period_seconds: int = Field(
-        _POD["terminationGracePeriodSeconds"], ge=0, description="Time to hand over the Lease."
+        _POD["terminationGracePeriodSeconds"], ge=0, description="Time to hand over the Leases."
     )
     node_selector: Labels = Field({}, description="Labels that a node must have.")
     tolerations: list[Json] = Field([], description="Taints that are tolerated.")

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 import structlog
 
+from etcd_operator.core.sharding.shards import find_shard
 from etcd_operator.errors import OperatorError
 from etcd_operator.runtime.engine.caches import Caches
-from etcd_operator.runtime.engine.controller import Controller
+from etcd_operator.runtime.engine.controller import Controller, Sharding
 from etcd_operator.runtime.engine.corrections import Corrections
 from etcd_operator.runtime.engine.execute import Executor
 from etcd_operator.runtime.engine.gather import Gatherer
@@ -21,6 +22,7 @@ from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.engine.pass_recorder import PassRecorder
 from etcd_operator.runtime.engine.reconciler import Reconciler
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
+from etcd_operator.runtime.engine.shards import ShardElections
 from etcd_operator.runtime.engine.task_caches import (
     TaskCaches,
     WatchedClusters,
@@ -32,7 +34,7 @@ from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.client import LightkubeApi
 from etcd_operator.runtime.kubernetes.events import EventRecorder
-from etcd_operator.runtime.kubernetes.lease import Election
+from etcd_operator.runtime.kubernetes.watch_cache import Key
 from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
@@ -51,7 +53,7 @@ TASK_WORKERS = 4
 
 
 class Operator:
-    """One replica: caches and health from the start, passes while it holds the Lease."""
+    """One replica: caches and health from the start, passes over the shards that it holds."""
 
     def __init__(self, settings: Settings, context: str = "") -> None:
         self._settings = settings
@@ -71,7 +73,11 @@ class Operator:
         self._health = HealthServer(settings.port, clock, self._why_not_ready, self._metrics.expose)
         self._recorder = PassRecorder()
         self._recordings = RecordingServer(settings.recording_port, self._recorder.read)
-        self._election = Election(self._lease_api, clock, settings.own_namespace, settings.identity)
+        self._elections = ShardElections(
+            self._lease_api, clock, settings.own_namespace, settings.identity, settings.shards
+        )
+        self._held: set[int] = set()
+        self._metrics.show_shards(settings.shards)
         self._controller = self._build_cluster_controller()
 
     def _build_cluster_controller(self) -> Controller:
@@ -111,10 +117,11 @@ class Operator:
             self._metrics,
             clock,
             settings.workers,
+            Sharding(settings.shards, lambda one: self._find_shard((one.namespace, one.name))),
         )
 
     async def run(self) -> None:
-        """Run until cancelled; the Lease is given back on the way out."""
+        """Run until cancelled; Leases are given back on the way out."""
         try:
             async with asyncio.TaskGroup() as group:
                 parts = (self._caches, self._tasks, self._events, self._health, self._recordings)
@@ -133,8 +140,10 @@ class Operator:
         # What was just listed lives for long: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
-        while True:
-            await self._election.hold(lambda: self._work(controllers))
+        async with asyncio.TaskGroup() as group:
+            for controller in controllers:
+                group.create_task(controller.run())
+            await self._elections.run(lambda shard: self._work(controllers, shard))
 
     async def _find_image(self) -> str:
         own = self._settings
@@ -143,6 +152,8 @@ class Operator:
     def _build_task_controllers(self, image: str) -> list[Controller]:
         parts = (self._api, self._caches, self._tasks, self._events, self._metrics, self._clock)
         own = self._settings.own_namespace
+        # What is about a cluster goes with it.
+        sharding = Sharding(self._settings.shards, lambda task: self._find_shard(task.cluster_key))
         backups = BackupReconciler(*parts, image, own)
         restores = RestoreReconciler(*parts, image, own, domain=self._settings.domain)
         return [
@@ -152,6 +163,7 @@ class Operator:
                 self._metrics,
                 self._clock,
                 TASK_WORKERS,
+                sharding,
             ),
             Controller(
                 restores.reconcile,
@@ -159,18 +171,25 @@ class Operator:
                 self._metrics,
                 self._clock,
                 TASK_WORKERS,
+                sharding,
             ),
         ]
 
-    async def _work(self, controllers: list[Controller]) -> None:
-        self._metrics.leading.set(1)
+    async def _work(self, controllers: list[Controller], shard: int) -> None:
+        self._show_held(self._held | {shard})
         try:
             async with asyncio.TaskGroup() as group:
                 for controller in controllers:
-                    group.create_task(controller.run())
+                    group.create_task(controller.hold(shard))
         finally:
-            self._metrics.leading.set(0)
-            self._metrics.forget_tasks()
+            self._show_held(self._held - {shard})
+
+    def _show_held(self, held: set[int]) -> None:
+        self._held = held
+        self._metrics.show_shards(self._settings.shards, held)
+
+    def _find_shard(self, cluster: Key) -> int:
+        return find_shard(*cluster, self._settings.shards)
 
     def _why_not_ready(self) -> str | None:
         unsynced = [*self._caches.find_unsynced(), *self._tasks.find_unsynced()]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from etcd_operator.core.sharding.shards import MOST_SHARDS
 from etcd_operator.errors import OperatorError
 
 RESOLV_CONF = Path("/etc/resolv.conf")
@@ -17,7 +18,8 @@ DEFAULT_DOMAIN = "cluster.local"
 class Settings:
     """Settings of the operator's process that a user may choose.
 
-    `namespaces` is empty for all of them; `identity` names this replica in the Lease.
+    `namespaces` is empty for all of them; `identity` names this replica in Leases; replicas share
+    the clusters by `shards`, which is the same for all of them.
     `image` is that of the operator, for Jobs; empty to use that of its own Pod. Without
     `assign_user_ids` Pods ask for no user and group, as OpenShift wants it.
     """
@@ -33,6 +35,7 @@ class Settings:
     upgrade_rolls: int = 2
     assign_user_ids: bool = True
     recording_port: int = 8082
+    shards: int = 1
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -53,6 +56,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         upgrade_rolls=_read_number(environment, "UPGRADE_ROLLS", 2),
         assign_user_ids=_read_switch(environment, "ASSIGN_USER_IDS", default=True),
         recording_port=_read_number(environment, "RECORDING_PORT", 8082),
+        shards=_read_number(environment, "SHARDS", 1, most=MOST_SHARDS),
     )
 
 
@@ -63,10 +67,14 @@ def _read_switch(environment: Mapping[str, str], name: str, *, default: bool) ->
     return text == "true" if text else default
 
 
-def _read_number(environment: Mapping[str, str], name: str, default: int) -> int:
+def _read_number(
+    environment: Mapping[str, str], name: str, default: int, most: int | None = None
+) -> int:
     text = environment.get(name, str(default))
     if not text.isdecimal() or int(text) == 0:
         raise OperatorError(f"{name} {text} is not a positive number")
+    if most is not None and int(text) > most:
+        raise OperatorError(f"{name} {text} is more than {most}")
     return int(text)
 
 

@@ -45,6 +45,7 @@ def _count(metrics: Metrics) -> None:
         for resource in _RESOURCES:
             for code in (200, 404, 409):
                 metrics.count_request(verb, resource, code)
+    metrics.show_shards(1, {0})
     for result in ("done", "failed"):
         metrics.passes.labels(result).inc()
     metrics.pass_seconds.observe(0.01)

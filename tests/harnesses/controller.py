@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from etcd_operator.runtime.engine.caches import Caches
-from etcd_operator.runtime.engine.controller import Controller, Requeue
+from etcd_operator.runtime.engine.controller import Controller, Requeue, Sharding
 from etcd_operator.runtime.process.metrics import Metrics
 from tests.builders.snapshots import raw_cluster
 from tests.fakes.clock import LoopClock
@@ -30,8 +30,13 @@ class ControllerHarness:
     """A Controller over some clusters, and when it began a pass over which."""
 
     def __init__(
-        self, *names: str, make_pass: Callable[[str], Awaitable[Requeue]] = rest, workers: int = 4
+        self,
+        *names: str,
+        make_pass: Callable[[str], Awaitable[Requeue]] = rest,
+        workers: int = 4,
+        sharding: Sharding | None = None,
     ) -> None:
+        self.held: tuple[int, ...] = (0,)
         self.passes: list[tuple[float, str]] = []
         self.make_pass = make_pass
         self.metrics = Metrics()
@@ -40,7 +45,7 @@ class ControllerHarness:
         for name in names:
             self.change(name)
         self.controller = Controller(
-            self._reconcile, self.caches, self.metrics, LoopClock(), workers
+            self._reconcile, self.caches, self.metrics, LoopClock(), workers, sharding
         )
 
     async def _reconcile(self, namespace: str, name: str) -> Requeue:
@@ -67,14 +72,18 @@ class ControllerHarness:
     @asynccontextmanager
     async def lead(self) -> AsyncIterator[None]:
         """Make passes while inside."""
-        task = asyncio.create_task(self.controller.run())
+        tasks = [
+            asyncio.create_task(self.controller.run()),
+            *(asyncio.create_task(self.controller.hold(shard)) for shard in self.held),
+        ]
         await asyncio.sleep(0)
         try:
             yield
-            assert not task.done(), "nothing may end it but cancellation"
+            assert not any(task.done() for task in tasks), "nothing may end it but cancellation"
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in reversed(tasks):
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def run(self, seconds: float) -> None:
         """Lead for some time."""

@@ -80,7 +80,7 @@ class OperatorInMemory:
     async def run(self) -> AsyncIterator[None]:
         """Run the operator while inside."""
         parts = [self.caches.run(), self.events.run(), self.controller.run()]
-        tasks = [asyncio.create_task(part) for part in parts]
+        tasks = [asyncio.create_task(part) for part in (*parts, self.controller.hold(0))]
         await self.caches.wait_until_synced()
         await asyncio.sleep(1)  # every watch is open
         try:

@@ -167,4 +167,5 @@ def scrape(series: Series) -> dict[str, str]:
         values = series.get(f"leading-{replica}", steady(replica == REPLICAS[0]))
         if values:
             scraped[leading] = values
+            scraped[operator("shard_held", instance=replica, shard="0")] = values
     return {text: values for text, values in scraped.items() if values and "leading-" not in text}

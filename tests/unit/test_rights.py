@@ -65,6 +65,7 @@ from etcd_operator.core.model.live_objects import PodProblem
 from etcd_operator.core.model.naming import ROLE_LEAVING
 from etcd_operator.core.objects.apply import correct_objects
 from etcd_operator.core.plan.planner import choose_layout, plan
+from etcd_operator.core.sharding.shards import MOST_SHARDS
 from etcd_operator.core.tasks.actions import (
     AnnotateCluster,
     CreateObject,
@@ -84,6 +85,7 @@ from etcd_operator.runtime.engine.nodes import NodeLookup
 from etcd_operator.runtime.engine.reconciler import Reconciler
 from etcd_operator.runtime.engine.service_exits import ServiceExits
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
+from etcd_operator.runtime.engine.shards import ShardElections
 from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.engine.tasks import BackupReconciler, RestoreReconciler
 from etcd_operator.runtime.engine.upgrade_turns import Turns
@@ -103,7 +105,6 @@ from etcd_operator.runtime.kubernetes.api import (
     KubeApi,
 )
 from etcd_operator.runtime.kubernetes.events import EventRecorder
-from etcd_operator.runtime.kubernetes.lease import LEASE_NAME, Election
 from etcd_operator.runtime.pki.connections import ConnectionSecrets
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
@@ -308,8 +309,8 @@ async def find_needed() -> set[Right]:
     await ServiceExits(api, clock).look(NAMING, (pod(0, role=ROLE_LEAVING),))
     await WarningReader(api, clock).find(NAMING.namespace, "u")
     await make_task_passes(api, events)
-    election = Election(api, clock, NAMESPACE, "me")
-    await let_run(events.run(), election.hold(lambda: asyncio.sleep(3600)))
+    elections = ShardElections(api, clock, NAMESPACE, "me", MOST_SHARDS)
+    await let_run(events.run(), elections.run(lambda _: asyncio.sleep(3600)))
     return needed
 
 
@@ -356,11 +357,11 @@ async def test_the_rights_are_what_the_code_asks_for() -> None:
     assert granted(LEASE_RULES) == of_the_election
 
 
-def test_only_our_own_lease_can_be_read_or_changed() -> None:
+def test_only_our_own_leases_can_be_read_or_changed() -> None:
     """The name of what does not exist yet is no part of a request to create it."""
     for rule in LEASE_RULES:
-        named = rule.get("resourceNames") == [LEASE_NAME]
-        assert named != ("create" in rule["verbs"])
+        named = {name.partition("-operator")[0] for name in rule.get("resourceNames", ())}
+        assert named == (set() if "create" in rule["verbs"] else {"etcd"})
 
 
 def test_a_role_grants_nothing_that_it_cannot() -> None:
@@ -384,4 +385,5 @@ def test_the_page_on_security_says_the_same() -> None:
     rows = re.findall(r"^\| `([a-z/]+)` \| ([a-z, ]+) \|", text, re.MULTILINE)
     said = {(resource, verb) for resource, verbs in rows for verb in verbs.split(", ")}
     assert said == {(resource, verb) for _, resource, verb in granted(RULES)}
-    assert "| `leases` (own namespace) | create; get and patch of `etcd-operator` |" in text
+    leases = "`etcd-operator`, `etcd-operator-1` to `-15` and `etcd-operator-replicas`"
+    assert f"| `leases` (own namespace) | create; get and patch of {leases} |" in text

@@ -28,6 +28,7 @@ def test_an_empty_environment() -> None:
     assert settings.domain == "cluster.local"
     assert (settings.log_level, settings.port, settings.workers) == ("info", 8081, 64)
     assert settings.assign_user_ids
+    assert settings.shards == 1
 
 
 def test_everything_set() -> None:
@@ -40,12 +41,14 @@ def test_everything_set() -> None:
             "LOG_LEVEL": "DEBUG",
             "PORT": "9000",
             "WORKERS": "2",
+            "SHARDS": "4",
             "ASSIGN_USER_IDS": "False",
         }
     )
     assert not settings.assign_user_ids
     assert (settings.identity, settings.own_namespace) == ("operator-abc", "ops")
     assert settings.namespaces == ("a", "b")
+    assert settings.shards == 4
     assert settings.domain == "corp.example"
     assert (settings.log_level, settings.port, settings.workers) == ("debug", 9000, 2)
 
@@ -58,6 +61,8 @@ def test_everything_set() -> None:
         ("PORT", "-1"),
         ("PORT", ""),
         ("WORKERS", "1.5"),
+        ("SHARDS", "0"),
+        ("SHARDS", "17"),
         ("LOG_LEVEL", "loud"),
         ("ASSIGN_USER_IDS", "no"),
     ],

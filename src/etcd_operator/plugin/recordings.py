@@ -17,9 +17,8 @@ from etcd_operator.errors import KubeError, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.port_forward import forward
-from etcd_operator.plugin.serving import LEASE, find_home
+from etcd_operator.plugin.serving import find_home, find_lease
 from etcd_operator.plugin.session import Session, find_exit
-from etcd_operator.runtime.kubernetes.api import LEASES
 
 PORT: Final = 8082
 DEFAULT_NAMESPACE: Final = "etcd-operator-system"
@@ -40,15 +39,17 @@ async def fetch(own: Session, cluster: Json) -> Recording:
     metadata = cluster["metadata"]
     place = find_home(cluster) or DEFAULT_NAMESPACE
     try:
-        lease = await own.api.get(LEASES, place, LEASE)
+        lease = await find_lease(own, place, cluster)
     except KubeError as error:
         raise PluginError(
-            f"The operator's Lease {LEASE} in namespace {place} cannot be read: {error}",
+            f"The operator's Lease in namespace {place} cannot be read: {error}",
             Exit.NO_OPERATOR if isinstance(error, NotFound) else find_exit(error),
         ) from error
     pod = (lease.get("spec") or {}).get("holderIdentity") or ""
     if not pod:
-        raise PluginError(f"No operator holds the Lease {LEASE} in {place}.", Exit.NO_OPERATOR)
+        raise PluginError(
+            f"No operator holds the Lease {lease['metadata']['name']} in {place}.", Exit.NO_OPERATOR
+        )
     path = f"/passes/{metadata['namespace']}/{metadata['name']}"
     try:
         async with forward(own, pod, PORT, namespace=place) as way:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from etcd_operator.core.lifecycle.serving_operator import ANNOTATION_OPERATOR
+from etcd_operator.core.sharding.shards import (
+    LEASE_NAME,
+    find_shard,
+    name_lease,
+    read_recorded,
+)
 from etcd_operator.errors import KubeError
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.session import Session
 from etcd_operator.runtime.kubernetes.api import LEASES
 
-LEASE: Final = "etcd-operator"
 # Far longer than between two renewals of a Lease, and than until another replica takes it over.
 RENEWED_WITHIN: Final = 30.0
 
@@ -19,6 +24,18 @@ RENEWED_WITHIN: Final = 30.0
 def find_home(cluster: Json) -> str:
     """Return the namespace of the operator that served the cluster last; empty if none has."""
     return str((cluster["metadata"].get("annotations") or {}).get(ANNOTATION_OPERATOR) or "")
+
+
+async def find_lease(own: Session, place: str, cluster: Json) -> Json:
+    """Return the Lease of the cluster's shard, whose holder makes the passes over it.
+
+    `place` is the operator's namespace. Raises KubeError.
+    """
+    first = await own.api.get(LEASES, place, LEASE_NAME)
+    metadata = cluster["metadata"]
+    count = read_recorded(first).count
+    shard = find_shard(metadata["namespace"], metadata["name"], count)
+    return first if shard == 0 else await own.api.get(LEASES, place, name_lease(shard))
 
 
 class Renewals:
@@ -30,6 +47,7 @@ class Renewals:
 
     def __init__(self, own: Session, cluster: Json) -> None:
         self._own = own
+        self._cluster = cluster
         self._home = find_home(cluster)
         self._seen = ""
         self._since = 0.0
@@ -41,7 +59,7 @@ class Renewals:
         renewed = await self._read()
         if renewed and renewed == self._seen:
             raise PluginError(
-                f"No operator has renewed Lease {LEASE} in namespace {self._home} for "
+                f"No operator has renewed its Lease in namespace {self._home} for "
                 f"{RENEWED_WITHIN:.0f} s: see whether it runs.",
                 Exit.NO_OPERATOR,
             )
@@ -51,7 +69,7 @@ class Renewals:
 
     async def _read(self) -> str:
         try:
-            lease = await self._own.api.get(LEASES, self._home, LEASE)
+            lease = await find_lease(self._own, self._home, self._cluster)
         except KubeError:
             return ""
         return str((lease.get("spec") or {}).get("renewTime") or "")

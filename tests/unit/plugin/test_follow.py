@@ -143,7 +143,7 @@ def test_an_operator_that_renews_its_lease_no_more_is_waited_for_no_longer(
         monkeypatch.setattr(serving.Renewals, "_read", AsyncMock(side_effect=times))
     ended = typed("move-leader", "db", "--to=db-1", "--wait")
     assert ended.code == code
-    told = "No operator has renewed Lease etcd-operator in namespace ops" in ended.err
+    told = "No operator has renewed its Lease in namespace ops" in ended.err
     assert told is (code == 4)
 
 

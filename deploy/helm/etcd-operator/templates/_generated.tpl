@@ -404,6 +404,22 @@
   - leases
   resourceNames:
   - etcd-operator
+  - etcd-operator-1
+  - etcd-operator-2
+  - etcd-operator-3
+  - etcd-operator-4
+  - etcd-operator-5
+  - etcd-operator-6
+  - etcd-operator-7
+  - etcd-operator-8
+  - etcd-operator-9
+  - etcd-operator-10
+  - etcd-operator-11
+  - etcd-operator-12
+  - etcd-operator-13
+  - etcd-operator-14
+  - etcd-operator-15
+  - etcd-operator-replicas
   verbs:
   - get
   - patch

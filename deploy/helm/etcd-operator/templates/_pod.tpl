@@ -24,6 +24,10 @@
 - name: WORKERS
   value: {{ int .workers | quote }}
 {{- end }}
+{{- if ne (int .shards) 1 }}
+- name: SHARDS
+  value: {{ int .shards | quote }}
+{{- end }}
 {{- if ne (int .upgradeRolls) 2 }}
 - name: UPGRADE_ROLLS
   value: {{ int .upgradeRolls | quote }}

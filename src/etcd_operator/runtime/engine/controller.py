@@ -49,6 +49,23 @@ class Requeue:
     failure: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Sharding:
+    """Number of shards, and which shard an object is in, from 0."""
+
+    count: int = 1
+    find: Callable[[Any], int] = lambda _: 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """A pass that is under way: the object's shard, the time limit, and when it is over."""
+
+    shard: int | None
+    limit: asyncio.Timeout
+    ended: asyncio.Event
+
+
 class _Place:
     """A place of one pass among those that compute."""
 
@@ -77,7 +94,7 @@ class Watched(Protocol):
 
 
 class Controller:
-    """Runs passes over all objects of one kind until cancelled."""
+    """Runs passes over the objects of one kind that are in shards which this replica holds."""
 
     def __init__(
         self,
@@ -86,6 +103,7 @@ class Controller:
         metrics: Metrics,
         clock: Clock,
         workers: int,
+        sharding: Sharding | None = None,
     ) -> None:
         self._reconcile = reconcile
         self._caches = caches
@@ -96,13 +114,28 @@ class Controller:
         self._places = asyncio.Semaphore(AT_A_TIME)
         # What a person wanted of each object when its last pass began.
         self._requested: dict[Key, object] = {}
-        self._leading = False
+        self._sharding = sharding or Sharding()
+        self._held: set[int] = set()
+        self._under_way: dict[Key, _Pass] = {}
+        self._shown = metrics.series_of(caches.roots.kind.name)
         self._random = random.Random()  # noqa: S311 (spreads the passes, guards nothing)
         caches.subscribe(self._note)
 
     def _note(self, namespace: str, name: str) -> None:
-        if self._leading:
-            self._queue.add((namespace, name), self._find_urgency((namespace, name)))
+        key = namespace, name
+        if self._is_ours(key):
+            self._queue.add(key, self._find_urgency(key))
+        elif self._held:
+            self._shown.forget(key)
+
+    def _is_ours(self, key: Key) -> bool:
+        """Whether to make passes over an object. One that is gone may be forgotten by each."""
+        shard = self._find_shard(key)
+        return bool(self._held) if shard is None else shard in self._held
+
+    def _find_shard(self, key: Key) -> int | None:
+        root = self._caches.roots.get(*key)
+        return None if root is None else self._sharding.find(root)
 
     def _find_urgency(self, key: Key) -> Urgency:
         root = self._caches.roots.get(*key)
@@ -113,7 +146,7 @@ class Controller:
         return self._queue.oldest_wait()
 
     async def run(self) -> None:
-        """Begin with a pass over every cluster, then follow the changes."""
+        """Make the passes that are due in the shards that are held, until cancelled."""
         kind, metrics = self._caches.roots.kind.name, self._metrics
         self._queue = WorkQueue(
             on_wait=metrics.queue_wait.labels(kind).observe, monotonic=self._clock.monotonic
@@ -121,23 +154,50 @@ class Controller:
         self._places = asyncio.Semaphore(AT_A_TIME)
         metrics.queued.labels(kind).set_function(lambda: len(self._queue))
         metrics.queue_oldest.labels(kind).set_function(self._oldest_wait)
-        self._leading = True
+        async with asyncio.TaskGroup() as group:
+            reserved = self._workers // RESERVED_PART
+            for number in range(self._workers):
+                group.create_task(self._work(reserved=number < reserved))
+
+    async def hold(self, shard: int) -> None:
+        """Hold a shard until cancelled: begin with a pass over each object, follow the changes.
+
+        When it returns, no pass over an object of this shard is under way.
+        """
+        self._held.add(shard)
         try:
-            for root in self._caches.roots.values():
-                # The first pass over each; a person waits for those that changed meanwhile.
-                late = root.status.observed_generation != root.generation
-                urgency = Urgency.REQUESTED if late else Urgency.ROUTINE
-                self._queue.add((root.namespace, root.name), urgency)
-            async with asyncio.TaskGroup() as group:
-                reserved = self._workers // RESERVED_PART
-                for number in range(self._workers):
-                    group.create_task(self._work(reserved=number < reserved))
+            for root in list(self._caches.roots.values()):
+                if self._sharding.find(root) == shard:
+                    # The first pass over each; a person waits for those that changed meanwhile.
+                    late = root.status.observed_generation != root.generation
+                    urgency = Urgency.REQUESTED if late else Urgency.ROUTINE
+                    self._queue.add((root.namespace, root.name), urgency)
+            await asyncio.Event().wait()
         finally:
-            self._leading = False
-            # From here on the other replica knows better.
-            self._metrics.clusters.clear()
-            self._queue = WorkQueue()
-            self._requested.clear()
+            self._held.discard(shard)
+            try:
+                await self._end_passes(shard)
+            finally:
+                self._forget(shard)
+
+    def _forget(self, shard: int) -> None:
+        """Forget the objects of a shard: from here on another replica knows better."""
+        for root in self._caches.roots.values():
+            if self._sharding.find(root) == shard:
+                key = root.namespace, root.name
+                self._queue.discard(key)
+                self._requested.pop(key, None)
+                self._shown.forget(key)
+        if not self._held:
+            self._shown.clear()
+
+    async def _end_passes(self, shard: int) -> None:
+        """End the passes over objects of a shard, and wait until they are over."""
+        ending = [one for one in self._under_way.values() if one.shard == shard]
+        for one in ending:
+            if not one.limit.expired():
+                one.limit.reschedule(asyncio.get_running_loop().time())
+        await asyncio.gather(*(one.ended.wait() for one in ending))
 
     async def _work(self, *, reserved: bool) -> None:
         while True:
@@ -155,14 +215,17 @@ class Controller:
                 place.give_back()
 
     async def _process(self, key: Key) -> None:
-        self._remember_request(key)
+        wake = None
         started = self._clock.monotonic()
         try:
-            wake = await self._make_pass(key)
+            if self._is_ours(key):
+                self._remember_request(key)
+                wake = await self._make_pass(key)
         finally:
             self._queue.done(key)
-        self._metrics.pass_seconds.observe(self._clock.monotonic() - started)
-        self._wake(key, wake)
+        if wake is not None:
+            self._metrics.pass_seconds.observe(self._clock.monotonic() - started)
+            self._wake(key, wake)
 
     def _remember_request(self, key: Key) -> None:
         root = self._caches.roots.get(*key)
@@ -171,36 +234,54 @@ class Controller:
         else:
             self._requested[key] = _request_of(root)
 
-    async def _make_pass(self, key: Key) -> Requeue:
+    async def _make_pass(self, key: Key) -> Requeue | None:
         """Make one pass; whatever goes wrong in it is this cluster's business alone."""
         root = self._caches.roots.get(*key)
         annotations = getattr(root, "annotations", {})
         with logs.in_pass(self._caches.roots.kind.name, key, annotations, self._clock):
             return await self._try_pass(key)
 
-    async def _try_pass(self, key: Key) -> Requeue:
+    async def _try_pass(self, key: Key) -> Requeue | None:
+        """Make a pass; returns None if it was ended because another replica has the shard."""
+        shard, ended = self._find_shard(key), asyncio.Event()
         try:
-            async with asyncio.timeout(PASS_SECONDS):
+            async with asyncio.timeout(PASS_SECONDS) as limit:
+                self._under_way[key] = _Pass(shard, limit, ended)
                 wake = await self._reconcile(*key)
         except (OperatorError, TimeoutError) as error:
+            if shard is not None and shard not in self._held:
+                log.info("pass ended: another replica has the shard")
+                return None
             log.warning("pass failed", error=repr(error)[:300])
             wake = Requeue(find_retry_after(error), failure=True)
         except Exception:
             log.exception("pass crashed")
             wake = Requeue(failure=True)
+        finally:
+            del self._under_way[key]
+            ended.set()
         self._metrics.passes.labels("failed" if wake.failure else "done").inc()
         return wake
 
     def _wake(self, key: Key, wake: Requeue) -> None:
+        if not self._is_ours(key):
+            self._shown.forget(key)
+            return
         if wake.failure:
             self._queue.retry(key, wake.after or 0.0)
             return
         self._queue.forget(key)
         if self._caches.roots.get(*key) is None:
             return
-        pace = max(STEADY_SECONDS, STEADY_SECONDS_PER_CLUSTER * len(self._caches.roots))
-        after = pace * (1 + self._random.random() / 10) if wake.after is None else wake.after
+        after = self._find_pace() if wake.after is None else wake.after
         self._queue.add_after(key, after)
+
+    def _find_pace(self) -> float:
+        """Return the seconds until a routine look, spread by a tenth."""
+        ours = len(self._caches.roots) * len(self._held) / self._sharding.count
+        return max(STEADY_SECONDS, STEADY_SECONDS_PER_CLUSTER * ours) * (
+            1 + self._random.random() / 10
+        )
 
 
 def _request_of(root: Any) -> object:

@@ -113,6 +113,16 @@ class WorkQueue(Generic[K]):
         """Say that the key is well: the next failure starts from the shortest delay."""
         self._failures.pop(key, None)
 
+    def discard(self, key: K) -> None:
+        """Forget a key, whatever it waits for; one that is worked on is not handed out again."""
+        before = self._dirty.pop(key, None)
+        if before is not None:
+            self._waiting[before].pop(key, None)
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        self._failures.pop(key, None)
+
     async def get(self, least: Urgency = Urgency.ROUTINE) -> K:
         """Return the next key that is at least so urgent, to be given back with `done`."""
         key = None

@@ -1,4 +1,4 @@
-"""Lease election: one replica acts, the others wait.
+"""Lease election: one replica holds a Lease and acts, the others wait.
 
 Only monotonic time is measured, and from before the request that renewed the Lease: this replica
 stops working before another may begin. A waiting replica takes over when it has seen no change of
@@ -24,7 +24,6 @@ from etcd_operator.runtime.process.clock import Clock
 
 log = structlog.get_logger("leader")
 
-LEASE_NAME: Final = "etcd-operator"
 # Less than this is a rest of the arithmetic and no time to do anything in.
 RESIDUE_SECONDS: Final = 0.001
 
@@ -38,8 +37,24 @@ class Terms:
     retry: float = 2.0
 
 
+class Candidacy:
+    """What a replica has to say about a Lease beside holding it; here: nothing."""
+
+    def saw(self, lease: Json, at: float) -> None:
+        """Note the Lease as it is, empty if there is none; the request began at this time."""
+
+    def may_take(self) -> bool:
+        """Whether to take the Lease if nobody holds it."""
+        return True
+
+    def annotate(self, lease: Json, *, taken: bool) -> Json:
+        """Return annotations to write with a renewal of this Lease, or when it is `taken`."""
+        del lease, taken
+        return {}
+
+
 class Election:
-    """Holds the Lease while `work` runs."""
+    """Holds a Lease while `work` runs."""
 
     def __init__(
         self,
@@ -47,15 +62,24 @@ class Election:
         clock: Clock,
         namespace: str,
         identity: str,
+        name: str,
         terms: Terms | None = None,
+        candidacy: Candidacy | None = None,
     ) -> None:
         self._api = api
         self._clock = clock
         self._namespace = namespace
         self._identity = identity
+        self._name = name
         self._terms = terms or Terms()
+        self._candidacy = candidacy or Candidacy()
         self._seen: tuple[str, float] = ("", clock.monotonic())
         self._renewed = 0.0
+        # As last read: who holds the Lease, and who did until it expired.
+        self.holder = ""
+        self.expired_holder = ""
+        # Whether nobody holds it, and it is not for this replica to take.
+        self._declined = False
 
     async def hold(self, work: Callable[[], Awaitable[None]]) -> None:
         """Wait for the Lease, then run `work` until it ends, is cancelled or the Lease is lost.
@@ -63,7 +87,7 @@ class Election:
         Returns when the work ended or the Lease was lost; by then the work has stopped.
         """
         await self._acquire()
-        log.info("leading", identity=self._identity)
+        log.info("leading", identity=self._identity, lease=self._name)
         task = asyncio.ensure_future(work())
         renewal = asyncio.create_task(self._renew())
         try:
@@ -73,11 +97,18 @@ class Election:
                 running.cancel()
             await asyncio.gather(task, renewal, return_exceptions=True)
             if not renewal.cancelled() and self._is_over():
-                log.warning("lost the lease", identity=self._identity)
+                log.warning("lost the lease", identity=self._identity, lease=self._name)
             else:
                 await self._release()
         if not task.cancelled():
             task.result()
+
+    async def look(self) -> None:
+        """Read the Lease, without taking it; what cannot be read stays unknown."""
+        started = self._clock.monotonic()
+        with contextlib.suppress(KubeError, TimeoutError):
+            async with asyncio.timeout(self._terms.renew_deadline):
+                await self._read(started)
 
     def _time_left(self) -> float:
         return self._renewed + self._terms.renew_deadline - self._clock.monotonic()
@@ -87,9 +118,11 @@ class Election:
 
     async def _acquire(self) -> None:
         while True:
+            self._declined = False
             if await self._try(self._terms.renew_deadline):
                 return
-            await asyncio.sleep(self._terms.retry)
+            # Whose turn it is, is known within a moment.
+            await asyncio.sleep(self._terms.retry / 4 if self._declined else self._terms.retry)
 
     async def _renew(self) -> None:
         """Renew until the deadline has passed without success."""
@@ -103,7 +136,7 @@ class Election:
         started = self._clock.monotonic()
         try:
             async with asyncio.timeout(seconds):
-                done = await self._take()
+                done = await self._take(started)
         except (KubeError, TimeoutError) as error:
             log.debug("lease not written", error=str(error)[:200])
             return False
@@ -111,50 +144,71 @@ class Election:
             self._renewed = started
         return done
 
-    async def _take(self) -> bool:
-        try:
-            lease = await self._api.get(LEASES, self._namespace, LEASE_NAME)
-        except NotFound:
-            await self._api.create(LEASES, self._namespace, self._fresh_lease())
+    async def _take(self, started: float) -> bool:
+        lease = await self._read(started)
+        if self.holder != self._identity:
+            self._declined = not (self.holder or self._candidacy.may_take())
+            if self.holder or self._declined:
+                return False
+        if not lease:
+            created = await self._api.create(LEASES, self._namespace, self._fresh_lease())
+            self._note(created, started)
             return True
+        with contextlib.suppress(Conflict):
+            await self._write(lease, self._identity, started)
+            return True
+        return False
+
+    async def _read(self, started: float) -> Json:
+        try:
+            lease = await self._api.get(LEASES, self._namespace, self._name)
+        except NotFound:
+            lease = {}
+        self._note(lease, started)
+        return lease
+
+    def _note(self, lease: Json, started: float) -> None:
+        """Note who holds the Lease: a holder that has not renewed it for its time does not."""
         spec = lease.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
-        version = lease["metadata"]["resourceVersion"]
+        version = lease["metadata"]["resourceVersion"] if lease else ""
         if version != self._seen[0]:
             self._seen = (version, self._clock.monotonic())
         expired = self._clock.monotonic() - self._seen[1] > float(
             spec.get("leaseDurationSeconds") or self._terms.lease
         )
-        if holder not in ("", self._identity) and not expired:
-            return False
-        with contextlib.suppress(Conflict):
-            await self._write(version, spec, self._identity, changed=holder != self._identity)
-            return True
-        return False
+        self.holder, self.expired_holder = ("", holder) if expired else (holder, "")
+        self._candidacy.saw(lease, started)
 
-    async def _write(self, version: str, spec: Json, holder: str, *, changed: bool) -> None:
+    async def _write(self, lease: Json, holder: str, started: float) -> None:
+        spec = lease.get("spec") or {}
         now = self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         patch: Json = {
             "holderIdentity": holder,
             "leaseDurationSeconds": max(1, round(self._terms.lease)),
             "renewTime": now,
         }
-        if changed:
-            patch["acquireTime"] = now
-            patch["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
-        await self._api.merge_patch(
-            LEASES,
-            self._namespace,
-            LEASE_NAME,
-            {"metadata": {"resourceVersion": version}, "spec": patch},
-        )
+        metadata: Json = {"resourceVersion": lease["metadata"]["resourceVersion"]}
+        if holder:
+            taken = holder != (spec.get("holderIdentity") or "")
+            if annotations := self._candidacy.annotate(lease, taken=taken):
+                metadata["annotations"] = annotations
+            if taken:
+                patch["acquireTime"] = now
+                patch["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
+        body = {"metadata": metadata, "spec": patch}
+        written = await self._api.merge_patch(LEASES, self._namespace, self._name, body)
+        self._note(written, started)
 
     def _fresh_lease(self) -> Json:
         now = self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        metadata: Json = {"name": self._name, "namespace": self._namespace}
+        if annotations := self._candidacy.annotate({}, taken=True):
+            metadata["annotations"] = {key: text for key, text in annotations.items() if text}
         return {
             "apiVersion": LEASES.api_version,
             "kind": LEASES.name,
-            "metadata": {"name": LEASE_NAME, "namespace": self._namespace},
+            "metadata": metadata,
             "spec": {
                 "holderIdentity": self._identity,
                 "leaseDurationSeconds": max(1, round(self._terms.lease)),
@@ -165,11 +219,10 @@ class Election:
         }
 
     async def _release(self) -> None:
-        """Let the other replica take over at once; if that fails it waits out the lease."""
+        """Let another replica take over at once; if that fails it waits out the lease."""
         with contextlib.suppress(KubeError, TimeoutError):
             async with asyncio.timeout(self._terms.retry):
-                lease = await self._api.get(LEASES, self._namespace, LEASE_NAME)
-                spec = lease.get("spec") or {}
-                if spec.get("holderIdentity") == self._identity:
-                    version = lease["metadata"]["resourceVersion"]
-                    await self._write(version, spec, "", changed=False)
+                started = self._clock.monotonic()
+                lease = await self._read(started)
+                if (lease.get("spec") or {}).get("holderIdentity") == self._identity:
+                    await self._write(lease, "", started)

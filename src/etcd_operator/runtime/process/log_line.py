@@ -52,4 +52,5 @@ class LogLine(BaseModel):
     object: str | None = Field(None, description="Namespace and name of an object.")
     uid: str | None = Field(None, description="UID of the EtcdCluster.")
     identity: str | None = Field(None, description="Name of this replica, as in the Lease.")
+    lease: str | None = Field(None, description="Name of the Lease that was taken or lost.")
     namespaces: str | list[str] | None = Field(None, description="Namespaces that are served.")

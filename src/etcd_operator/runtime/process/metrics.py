@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -47,7 +48,10 @@ class Metrics:
         self.vetoes = self._count(
             "vetoes", "Actions that a guard found unsafe, by guard and kind.", "guard", "action"
         )
-        self.leading = self._gauge("leading", "Whether this replica acts.")
+        self.leading = self._gauge("leading", "Whether this replica acts: it holds a shard.")
+        self.shard_held = self._gauge(
+            "shard_held", "Whether this replica holds the Lease of the shard.", "shard"
+        )
         self._describe_queue()
         self.build = self._gauge("build_info", "1, with the version of the operator.", "version")
         self.build.labels(__version__).set(1)
@@ -76,10 +80,16 @@ class Metrics:
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"etcd_operator_{name}", text, labels, registry=self.registry)
 
-    def forget_tasks(self) -> None:
-        """Forget all EtcdBackups and EtcdRestores: another replica knows better."""
-        self.backups.clear()
-        self.restores.clear()
+    def series_of(self, kind: str) -> ObjectSeries:
+        """The series of all objects of a kind."""
+        tasks = {"EtcdBackup": self.backups, "EtcdRestore": self.restores}
+        return tasks.get(kind, self.clusters)
+
+    def show_shards(self, count: int, held: Collection[int] = ()) -> None:
+        """Show which of `count` shards this replica holds."""
+        self.leading.set(bool(held))
+        for shard in range(count):
+            self.shard_held.labels(str(shard)).set(shard in held)
 
     def count_request(self, verb: str, resource: str, code: int) -> None:
         """Count one request to the Kubernetes API."""

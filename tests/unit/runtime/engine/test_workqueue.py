@@ -217,6 +217,13 @@ class Machine(RuleBasedStateMachine):
         self.due[key] = min(self.due.get(key, when), when)
         self.loop.run_until_complete(self._call(self.queue.add_after, key, seconds))
 
+    @rule(key=KEYS)
+    def discard(self, key: str) -> None:
+        """Nobody is to make passes over a key any more, until somebody asks again."""
+        self.loop.run_until_complete(self._call(self.queue.discard, key))
+        self.asked.discard(key)
+        self.due.pop(key, None)
+
     @rule(seconds=st.integers(1, 10))
     def wait(self, seconds: int) -> None:
         """Time passes."""

@@ -12,12 +12,13 @@ import pytest
 
 from etcd_operator.errors import KubeUnavailable
 from etcd_operator.runtime.kubernetes.api import LEASES
-from etcd_operator.runtime.kubernetes.lease import LEASE_NAME, Election, Terms
+from etcd_operator.runtime.kubernetes.lease import Election, Terms
 from tests.fakes.clock import LoopClock
 from tests.fakes.kubernetes import ApiServer, InMemoryApi
 
 pytestmark = pytest.mark.looptime
 
+LEASE_NAME = "the-lease"
 TERMS = Terms(lease=15.0, renew_deadline=10.0, retry=2.0)
 FOREVER = 10_000.0
 
@@ -54,7 +55,7 @@ class Stage:
     def election(self, who: str) -> Election:
         """This replica's candidacy."""
         clock = self.clocks.setdefault(who, LoopClock())
-        return Election(InMemoryApi(self.server, who), clock, "system", who, TERMS)
+        return Election(InMemoryApi(self.server, who), clock, "system", who, LEASE_NAME, TERMS)
 
     async def stand(self, who: str) -> None:
         """Stand for election again and again, as a restarted process would."""

@@ -63,7 +63,7 @@ def test_a_restore_names_the_cluster_that_it_makes_and_its_backup() -> None:
     assert Sample(RESTORE_COMPLETION, ENDED_SECONDS, (cluster, backup)) in figures
 
 
-def test_both_go_with_the_lease_and_alone() -> None:
+def test_all_of_a_kind_go_at_once_and_one_goes_alone() -> None:
     metrics = Metrics()
     for name in ("a", "b"):
         metrics.backups.show(("team", name), (Sample(FAILURES, 1, ("db",)),))
@@ -75,5 +75,6 @@ def test_both_go_with_the_lease_and_alone() -> None:
         'etcd_operator_backup_consecutive_failures{namespace="team",name="b",cluster="db"}' in text
     )
     assert 'name="r"' in text
-    metrics.forget_tasks()
+    for kind in ("EtcdBackup", "EtcdRestore"):
+        metrics.series_of(kind).clear()
     assert 'cluster="db"' not in metrics.expose().decode()

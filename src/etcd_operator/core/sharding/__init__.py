@@ -1,0 +1,1 @@
+"""Shards: how the replicas of one operator share its clusters."""
