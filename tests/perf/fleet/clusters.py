@@ -178,10 +178,10 @@ def _scrape() -> str:
     return httpx2.get(f"http://127.0.0.1:{PORT}/metrics", timeout=60, trust_env=False).text
 
 
-def is_ready() -> bool:
+def is_ready(port: int = PORT) -> bool:
     """Whether the operator has listed every kind."""
     with contextlib.suppress(httpx2.HTTPError):
-        url = f"http://127.0.0.1:{PORT}/readyz"
+        url = f"http://127.0.0.1:{port}/readyz"
         return httpx2.get(url, timeout=5, trust_env=False).status_code == httpx2.codes.OK
     return False
 

@@ -32,6 +32,8 @@ STORE: Final = "http://127.0.0.1:12379"
 STORE_PEERS: Final = "http://127.0.0.1:12380"
 WORLD: Final = "127.0.0.1:12378"
 WORLD_MODULE: Final = Path(__file__).parent / "world"
+# Recorded passes are served at the port of the metrics and this.
+RECORDINGS_ABOVE: Final = 100
 STOP_SECONDS: Final = 20.0
 # Nothing is left behind, however the harness ends.
 END_WITH_PARENT: Final = ("setpriv", "--pdeathsig", "KILL")
@@ -42,6 +44,8 @@ ACCOUNT: Final = (
     f"/O=system:serviceaccounts/O=system:serviceaccounts:{NAMESPACE}"
     f"/CN=system:serviceaccount:{NAMESPACE}:{NAME}"
 )
+# Several operators beside each other, each with a certificate of its own for the same account.
+REPLICAS: Final = ("operator-a", "operator-b", "operator-c")
 IDENTITIES: Final = (
     certificates.Identity(
         "apiserver", "/CN=kube-apiserver", "IP:127.0.0.1,DNS:localhost,DNS:kubernetes.default.svc"
@@ -50,6 +54,7 @@ IDENTITIES: Final = (
     certificates.Identity("world", "/O=system:masters/CN=world"),
     certificates.Identity("controllers", "/O=system:masters/CN=controllers"),
     certificates.Identity("operator", ACCOUNT),
+    *(certificates.Identity(replica, ACCOUNT) for replica in REPLICAS),
 )
 # Those that a StatefulSet with disks needs.
 CONTROLLERS: Final = (
@@ -80,6 +85,10 @@ class ControlPlane:
     def pid(self, name: str) -> int:
         """The process ID of a process that runs."""
         return self._processes[name].pid
+
+    def runs(self, name: str) -> bool:
+        """Whether a process was started and not stopped."""
+        return name in self._processes
 
     def pids(self) -> dict[str, int]:
         """The process IDs of all that run."""
@@ -114,22 +123,22 @@ class ControlPlane:
                 env=dict(environment or os.environ),
             )
 
-    def start_operator(self, port: int) -> None:
-        """Start the operator of this tree, as its image does."""
+    def start_operator(self, port: int, name: str = "operator", shards: int = 1) -> None:
+        """Start an operator of this tree, as its image does."""
         environment = {
-            **{
-                name: os.environ[name] for name in ("PATH", "HOME", "WORKERS") if name in os.environ
-            },
+            **{passed: os.environ[passed] for passed in PASSED_ON if passed in os.environ},
             "PYTHONPATH": str(PROJECT / "src"),
-            "KUBECONFIG": str(self.keys / "operator.kubeconfig"),
-            "POD_NAME": "operator",
+            "KUBECONFIG": str(self.keys / f"{name}.kubeconfig"),
+            "POD_NAME": name,
             "POD_NAMESPACE": NAMESPACE,
             "PORT": str(port),
+            "RECORDING_PORT": str(port + RECORDINGS_ABOVE),
+            "SHARDS": str(shards),
             "CLUSTER_DOMAIN": "cluster.local",
             "OPERATOR_IMAGE": "etcd-operator:fleet",
             "NO_PROXY": "*",
         }
-        self.start("operator", [sys.executable, "-m", "etcd_operator"], environment)
+        self.start(name, [sys.executable, "-m", "etcd_operator"], environment)
 
     def stop(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End one process, by its own process ID."""
@@ -208,9 +217,10 @@ def _provide(places: Places) -> tuple[Path, Path, Path]:
     """Build what is not in the cache: etcd for the API server, Kubernetes, and the world."""
     world = Program("fleet-world", WORLD_MODULE, {"world": "."}, seconds=30)
     needed = [programs.etcd(programs.ESSENTIAL_ETCD), programs.kubernetes(), world]
-    progress = Progress()
-    with lock.building(places, progress):
-        build.build_all(needed, places, progress)
+    if not all(build.is_built(program, places) for program in needed):
+        progress = Progress()
+        with lock.building(places, progress):
+            build.build_all(needed, places, progress)
     etcd, kubernetes, made = (build.directory_of(program, places) for program in needed)
     return etcd, kubernetes, made
 

@@ -18,6 +18,7 @@ from tests.perf.fleet.figures import (
     read_processor_seconds,
     read_writes,
 )
+from tests.perf.fleet.sharing import share
 
 SIZE: Final = 3
 GROWN: Final = 5
@@ -232,6 +233,7 @@ PHASES: Final[Mapping[str, Callable[[Clusters], Awaitable[Json]]]] = {
     "restart": restart,
     "storm": storm,
     "hang": hang,
+    "share": share,
 }
 
 

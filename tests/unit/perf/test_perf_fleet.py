@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from docs import fleet_results
+from etcd_operator.core.sharding.shards import find_shard, name_lease
 from etcd_operator.json_types import Json
+from local.certificates import Identity, issue, make_authority
 from tests.perf.fleet.__main__ import keep
 from tests.perf.fleet.clusters import is_settled
+from tests.perf.fleet.control_plane import REPLICAS
 from tests.perf.fleet.figures import (
     Reading,
     Write,
@@ -24,6 +27,15 @@ from tests.perf.fleet.figures import (
     read_writes,
 )
 from tests.perf.fleet.plot import draw
+from tests.perf.fleet.sharing import (
+    CREDENTIAL,
+    SHARDS,
+    Authorship,
+    find_clusters,
+    find_strangers,
+    fingerprint,
+    read_authors,
+)
 
 METRICS = """\
 # TYPE etcd_operator_pass_seconds histogram
@@ -158,3 +170,44 @@ def test_a_run_stands_beside_those_of_other_numbers(tmp_path: Path) -> None:
         (200, 3.0),
     ]
     assert picture.exists()
+
+
+def test_who_writes_about_a_cluster_has_the_lease_of_its_shard(tmp_path: Path) -> None:
+    make_authority(tmp_path)
+    for replica in REPLICAS:
+        issue(tmp_path, Identity(replica, "/CN=operator"), "https://127.0.0.1:1")
+
+    def line(second: int, replica: str, resource: str, name: str, code: int = 200) -> str:
+        namespace = "system" if resource == "leases" else "team"
+        return json.dumps(
+            {
+                "verb": "get" if code == 0 else "patch",
+                "objectRef": {"resource": resource, "namespace": namespace, "name": name},
+                "requestReceivedTimestamp": f"1970-01-01T00:00:{second:02}.500000Z",
+                "responseStatus": {"code": code},
+                "user": {"extra": {CREDENTIAL: [fingerprint(tmp_path / f"{replica}.crt")]}},
+            }
+        )
+
+    first, second, _ = REPLICAS
+    lease = name_lease(find_shard("team", "c1", SHARDS))
+    lines = [
+        line(1, first, "leases", lease),
+        line(2, first, "etcdclusters", "c1"),
+        line(3, first, "pods", "c1-0"),
+        line(4, second, "leases", lease, code=409),
+        line(5, first, "configmaps", "c1-config"),
+        line(6, second, "leases", lease),
+        line(7, second, "etcdclusters", "c1"),
+        line(8, second, "pods", "other-0"),
+        line(9, first, "configmaps", "c1-config", code=0),
+        line(10, first, "events", "c1"),
+        line(11, first, "configmaps", "c1-config"),
+        '{"verb": "pat',
+    ]
+    log = tmp_path / "audit.log"
+    log.write_text("before\n" + "\n".join(lines))
+    writes = read_authors(log, len("before\n"), tmp_path)
+    about = find_clusters(writes, ("team/c1", "team/c2"))
+    assert [write.time for write in about] == [2.5, 3.5, 5.5, 7.5, 11.5]
+    assert find_strangers(about, writes) == [Authorship(11.5, "team/c1", first)]
