@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from deploy.charts.disk_values import Labels, PersistenceValues, RetentionValues
 from deploy.charts.values_file import ChartValues, becomes, refused
 from etcd_operator.json_types import Json
 from local.programs import ESSENTIAL_ETCD
 
-Labels = dict[str, str]
 Size = Annotated[int, Field(ge=0, le=9)]
-Keep = Literal["Delete", "Retain"]
 
 
 class ImageValues(ChartValues):
@@ -110,35 +109,6 @@ class AuthValues(ChartValues):
     peer: PeerValues = Field(PeerValues(), description="TLS between members.")
     metrics: MetricsTlsValues = Field(MetricsTlsValues(), description="TLS for metrics.")
     token: Any = refused("etcd's simple tokens are used: remove it")
-
-
-class PersistenceValues(ChartValues):
-    """The disk of each member."""
-
-    enabled: Literal[True] = becomes(
-        default=True, field="storage", text="Members always have disks: true is the only value."
-    )
-    storage_class: str = becomes("", "storage.storageClassName", "StorageClass.")
-    volume_attributes_class: str = becomes(
-        "", "storage.volumeAttributesClassName", "VolumeAttributesClass; another one restarts none."
-    )
-    size: str = becomes("8Gi", "storage.size", "Size; it can be increased.")
-    access_modes: list[str] = becomes([], "storage.volumeClaimTemplate", "Access modes.")
-    labels: Labels = becomes({}, "storage.volumeClaimTemplate", "Labels for the claims.")
-    annotations: Labels = becomes({}, "storage.volumeClaimTemplate", "Annotations for the claims.")
-    selector: Json = becomes({}, "storage.volumeClaimTemplate", "Selector of volumes.")
-
-
-class RetentionValues(ChartValues):
-    """What happens to disks."""
-
-    when_deleted: Keep = becomes(
-        "Retain", "storage.retentionPolicy.whenDeleted", "When the release is uninstalled."
-    )
-    when_scaled: Keep = becomes(
-        "Delete", "storage.retentionPolicy.whenScaled", "When the cluster is scaled in."
-    )
-    enabled: Any = refused("it always counts: set whenDeleted and whenScaled")
 
 
 class PolicyValues(ChartValues):

@@ -60,6 +60,12 @@ def test_the_release_names_a_cluster_of_three_that_keeps_its_disks() -> None:
             "gold",
         ),
         ({"persistence": {"storageClass": "fast"}}, "storage.storageClassName", "fast"),
+        ({"persistence": {"wal": {"enabled": True}}}, "storage.wal", {"size": "4Gi"}),
+        (
+            {"persistence": {"wal": {"enabled": True, "size": "2Gi", "storageClass": "fast"}}},
+            "storage.wal",
+            {"size": "2Gi", "storageClassName": "fast"},
+        ),
         (
             {"persistence": {"labels": {"a": "b"}, "accessModes": ["ReadWriteOnce"]}},
             "storage.volumeClaimTemplate",

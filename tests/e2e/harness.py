@@ -259,8 +259,10 @@ class Cluster:
         pods = [p for p in self.objects("pods") if "deletionTimestamp" not in p["metadata"]]
         assert sorted(p["metadata"]["name"] for p in pods) == names
         disks = [c for c in self.objects("pvc") if "deletionTimestamp" not in c["metadata"]]
-        kept = [] if "ephemeral" in self.spec.get("storage", {}) else names
-        assert sorted(c["metadata"]["name"] for c in disks) == [f"data-{n}" for n in kept]
+        storage = self.spec.get("storage", {})
+        kinds = [] if "ephemeral" in storage else ["data", "wal"] if "wal" in storage else ["data"]
+        kept = [f"{kind}-{name}" for kind in kinds for name in names]
+        assert sorted(c["metadata"]["name"] for c in disks) == kept
         members = self.member_list()
         assert sorted(m["name"] for m in members) == names
         assert not [m for m in members if m.get("isLearner")]

@@ -113,6 +113,24 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
     ),
     ({"storage": {"volumeClaimTemplate": {"spec": {"volumeName": "", "selector": {}}}}}, None),
     *(
+        ({**template, "storage": {"wal": wal}}, said)
+        for template, wal, said in (
+            ({}, {}, "wal cannot be added"),
+            ({}, {"size": "0"}, "use a positive quantity such as 2Gi"),
+            ({"podTemplate": {"volumes": [{"name": "wal", "emptyDir": {}}]}}, {}, "use others"),
+            (
+                {
+                    "podTemplate": {
+                        "volumes": [{"name": "a", "emptyDir": {}}],
+                        "volumeMounts": [{"name": "a", "mountPath": "/var/lib/etcd-wal/a"}],
+                    }
+                },
+                {},
+                "use others",
+            ),
+        )
+    ),
+    *(
         ({**spec, "storage": {"ephemeral": {}, **storage}}, said)
         for spec, storage, said in (
             ({}, {}, "ephemeral cannot be added"),
@@ -122,6 +140,7 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
             ({}, {"storageClassName": "a"}, "storageClassName is that of disks"),
             ({}, {"volumeAttributesClassName": "a"}, "volumeAttributesClassName is that of disks"),
             ({}, {"volumeClaimTemplate": {}}, "volumeClaimTemplate is for disks"),
+            ({}, {"wal": {}}, "wal is a disk, and with ephemeral there are none"),
             ({}, {"retentionPolicy": {"whenScaled": "Retain"}}, "an emptyDir goes with its Pod"),
             ({"size": 0}, {}, "size 0 would lose all data"),
             ({"etcdConfig": {"quota": "FollowsDisk"}}, {}, "quota follows disks"),

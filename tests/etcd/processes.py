@@ -23,7 +23,11 @@ from etcd_operator.api.etcd_config import EtcdConfig
 from etcd_operator.core.bootstrap.gate import Gate, Layout
 from etcd_operator.core.model.members import MemberList, MemberStatus
 from etcd_operator.core.model.naming import CLIENT_PORT, Naming
-from etcd_operator.core.objects.etcd_config import DATA_DIRECTORY, render_configs
+from etcd_operator.core.objects.etcd_config import (
+    find_data_directory,
+    find_wal_directory,
+    render_configs,
+)
 from etcd_operator.errors import EtcdError
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 
@@ -73,7 +77,9 @@ class Site:
             text = render_configs(self.spec, NAMING, layout)[NAMING.config_key(ordinal)]
             for everywhere in ("0.0.0.0", "127.0.0.1"):  # members of other tests have them too
                 text = text.replace(everywhere, self.address(ordinal))
-            text = text.replace(DATA_DIRECTORY, str(self.data(ordinal)))
+            data = find_data_directory(self.spec, NAMING, ordinal)
+            text = text.replace(data, str(self.data(ordinal)))
+            text = text.replace(find_wal_directory(NAMING, ordinal), str(self.wal(ordinal)))
             for other in everyone:
                 text = text.replace(NAMING.host(other), self.address(other))
             self._file(ordinal).write_text(
@@ -93,6 +99,14 @@ class Site:
     def data(self, ordinal: int) -> Path:
         """A member's data directory."""
         return self.root / f"data-{ordinal}"
+
+    def wal(self, ordinal: int) -> Path:
+        """A member's write-ahead log, where it has a disk of its own."""
+        return self.root / f"wal-{ordinal}"
+
+    def log(self, ordinal: int) -> str:
+        """What a member has said."""
+        return (self.root / f"log-{ordinal}").read_text()
 
     def _file(self, ordinal: int) -> Path:
         return self.root / NAMING.config_key(ordinal)

@@ -18,6 +18,7 @@ from tests.model.mutants_strangers import STRANGERS
 from tests.model.mutants_take_over import TAKE_OVER
 from tests.model.mutants_unheard import UNHEARD
 from tests.model.mutants_versions import VERSIONS
+from tests.model.mutants_wal import WAL
 from tests.model.mutation import Mutant
 
 _RULES: Final = (
@@ -118,15 +119,16 @@ _RULES: Final = (
 )  # fmt: skip
 
 _DISKS: Final = (
-    Mutant("asks claims to grow that have no volume", "core/storage/grow_disks.py", "grow_disks",
+    Mutant("asks claims to grow that have no volume", "core/storage/grow_disks.py", "_grow",
            "claim.bound", "", ("grow disks",)),
-    Mutant("never makes the template of new disks anew", "core/storage/grow_disks.py", "grow_disks",
-           "live and (not live.deleting) and _is_below(read_disk_size(live.body), size)",
-           "False and live and _is_below(read_disk_size(live.body), size)", ("grow one disk",)),
+    Mutant("never makes the template of new disks anew", "core/storage/grow_disks.py", "_grow",
+           "live and (not live.deleting) and _is_below(read_disk_size(live.body, wal=wal), size)",
+           "False and live and _is_below(read_disk_size(live.body, wal=wal), size)",
+           ("grow one disk",)),
     Mutant("takes the Pods along when it makes the template anew", "core/storage/grow_disks.py",
-           "grow_disks",
+           "_grow",
            "orphan = True", "", ("grow one disk",)),
-    Mutant("lets only some disks grow", "core/storage/grow_disks.py", "grow_disks",
+    Mutant("lets only some disks grow", "core/storage/grow_disks.py", "_grow",
            "(ResizeClaim(claim.name, claim.uid, size) for claim in small)",
            "(ResizeClaim(claim.name, claim.uid, size) for claim in small[1:])", ("grow one disk",)),
     Mutant("guard: lets disks be asked to be smaller", "core/guards/claims.py",
@@ -245,6 +247,7 @@ MUTANTS: Final = (
     *_DISKS,
     *_STUCK,
     *EPHEMERAL,
+    *WAL,
     *CLIENTS,
     *DIFFERENCE,
     *RECOVERY,

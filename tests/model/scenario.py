@@ -11,6 +11,7 @@ from etcd_operator.api.etcd_config import EtcdConfig
 from etcd_operator.api.maintenance import QuorumLoss, Recovery
 from etcd_operator.api.quantity import Quantity
 from etcd_operator.api.resources import Resources
+from etcd_operator.api.wal import WalVolume
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,15 @@ def ephemeral(specs: tuple[EtcdClusterSpec, ...]) -> tuple[EtcdClusterSpec, ...]
     """The same specs, whose members have emptyDirs."""
     storage = Storage(ephemeral=EphemeralVolume())
     return tuple(spec.model_copy(update={"storage": storage}) for spec in specs)
+
+
+def two_disks(specs: tuple[EtcdClusterSpec, ...]) -> tuple[EtcdClusterSpec, ...]:
+    """The same specs, whose members have a second disk for the write-ahead log."""
+    second = {"wal": WalVolume()}
+    return tuple(
+        spec.model_copy(update={"storage": spec.storage.model_copy(update=second)})
+        for spec in specs
+    )
 
 
 def is_broken(spec: EtcdClusterSpec) -> bool:

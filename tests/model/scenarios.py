@@ -19,6 +19,7 @@ from tests.model.scenario import (
     pausing,
     resizing,
     sizes,
+    two_disks,
 )
 from tests.model.strangers import ADDED, EDITED, REMOVED, STALE
 
@@ -146,6 +147,14 @@ SCENARIOS: Final = (
     Scenario("3 with emptyDirs crash, corrected",
              ephemeral(sizes(3) + crashing(sizes(3)) + NEWER), (1, 2), RUNNING, (CRASH, LAG),
              most_states=3_000, partial=True),
+    Scenario("bootstrap 3 with two disks", two_disks(sizes(3)), ("create",), faults=(CRASH, WIPED),
+             most_states=2_000, partial=True),
+    Scenario("3 with two disks lose one", two_disks(sizes(3)), (), RUNNING,
+             (WIPED, LOST_DISK, CLAIM, SLOW, CRASH), budget=2, most_states=3_000, partial=True),
+    Scenario("3 to 1 to 3 with two disks", two_disks(sizes(3, 1, 3)), (1, 2), RUNNING,
+             (SLOW, LAG, LOST_DISK), most_states=3_000, partial=True),
+    Scenario("3 to 0 to 3 with two disks, delete", two_disks(sizes(3, 0, 3)), (1, 2, "delete"),
+             RUNNING, (WIPED,), most_states=2_000, partial=True),
     Scenario("roll 3, drained at the same moment", sizes(3) + NEWER, (1,), RUNNING,
              (SLOW, DRAINED), budget=2, most_states=12_000, partial=True),
     Scenario("roll 3, back", sizes(3) + NEWER, (1, 0), RUNNING, (SLOW, CRASH),

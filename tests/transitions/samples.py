@@ -125,5 +125,6 @@ LEFT_OUT: Final = {
         )
         for timing in timings
     },
+    "spec.storage.wal": "fixed when it is created; shown in test_wal_disk",
     "spec.storage.volumeClaimTemplate": "fixed once the StatefulSet exists",
 }

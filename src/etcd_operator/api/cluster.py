@@ -313,6 +313,9 @@ class EtcdClusterStatus(Model):
         (), max_length=32, description="Client URLs of the members that serve."
     )
     disk_size: str = Field("", max_length=32, description="Requested size of each disk.")
+    wal_disk_size: str = Field(
+        "", max_length=32, description="Requested size of each disk for a write-ahead log."
+    )
     certificates: tuple[CertificateView, ...] = Field(
         (), max_length=16, description="The certificates in use, by Secret."
     )

@@ -9,6 +9,7 @@ from pydantic import Field
 from etcd_operator.api.ephemeral import EphemeralVolume
 from etcd_operator.api.model import Model
 from etcd_operator.api.quantity import Quantity, read_quantity
+from etcd_operator.api.wal import WalVolume
 from etcd_operator.json_types import Json
 
 
@@ -57,6 +58,14 @@ class Storage(Model):
             "Immutable once the StatefulSet exists."
         ),
     )
+    wal: WalVolume | None = Field(
+        None,
+        description=(
+            "A second disk for each member, for the write-ahead log, such as one with less latency "
+            "(etcd's wal-dir). A member that loses either disk is replaced on two new ones. Cannot "
+            "be added or removed."
+        ),
+    )
     retention_policy: RetentionPolicy = Field(
         RetentionPolicy(), description="What happens to disks that are no longer needed."
     )
@@ -82,3 +91,8 @@ class Storage(Model):
     def requested(self) -> Quantity:
         """The size that each disk is to have: the template's own, if it names one."""
         return read_quantity(self.size_of_template) or self.size
+
+    @property
+    def requested_wal(self) -> Quantity | None:
+        """The size that the disk of each write-ahead log is to have; None where there are none."""
+        return self.wal.size if self.wal else None

@@ -37,6 +37,7 @@ OF_CLAIMS: Final = {
     "storageClassName": "is that of disks, and with ephemeral there are none: remove it",
     "volumeAttributesClassName": "is that of disks, and with ephemeral there are none: remove it",
     "volumeClaimTemplate": "is for disks, and with ephemeral there are none: remove it",
+    "wal": "is a disk, and with ephemeral there are none: remove it",
 }
 SIZE_OF_DISKS: Final = (
     "is that of disks, and with ephemeral there are none: remove it, and set ephemeral.sizeLimit"
@@ -68,6 +69,7 @@ def check_ephemeral(spec: EtcdClusterSpec) -> Iterator[tuple[str, str]]:
         "storageClassName": storage.storage_class_name,
         "volumeAttributesClassName": storage.volume_attributes_class_name,
         "volumeClaimTemplate": storage.volume_claim_template,
+        "wal": storage.wal,
     }
     for field, words in OF_CLAIMS.items():
         if given[field] is not None:

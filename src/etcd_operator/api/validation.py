@@ -27,6 +27,7 @@ from etcd_operator.api.release import Version
 from etcd_operator.api.resources import check_resources
 from etcd_operator.api.security import check_auth, check_tls
 from etcd_operator.api.service import check_aliases, check_member_addresses, check_service
+from etcd_operator.api.wal import check_wal
 
 # <name>-client must be a DNS label, and so must <name>-<hash of ten characters> for the Pods.
 NAME_LENGTH: Final = 52
@@ -159,7 +160,7 @@ def _check_storage(spec: EtcdClusterSpec) -> Iterator[Problem]:
         if size is None or size.value <= 0:
             remedy = "use a positive quantity such as 10Gi"
             yield Problem(path, f"{path} {str(written)[:80]} is not a size: {remedy}.")
-    yield from (Problem(*flaw) for flaw in check_ephemeral(spec))
+    yield from (Problem(*flaw) for flaw in (*check_ephemeral(spec), *check_wal(spec)))
     claim = (spec.storage.volume_claim_template or {}).get("spec")
     given = claim if isinstance(claim, dict) else {}
     for field in SOURCES_OF_DATA:

@@ -36,7 +36,8 @@ def fetch_backup(task: Json) -> None:
     key = _choose_key(task, location, manifest)
     digest = _download(store, location, manifest, key, skip=bool(task["skipHashCheck"]))
     # What an interrupted try left: the data directory itself appears only whole.
-    shutil.rmtree(task["restoring"], ignore_errors=True)
+    for directory in filter(None, (task["restoring"], task.get("restoringWal"))):
+        shutil.rmtree(directory, ignore_errors=True)
     write_notes(
         {
             "url": task["url"],

@@ -12,6 +12,8 @@ from etcd_operator.api.validation import find_problems
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
 from etcd_operator.core.certificates.wanted import all_trust
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
+from etcd_operator.core.membership.disks import Disk as DiskProblem
+from etcd_operator.core.membership.disks import classify_disk
 from etcd_operator.core.model import live_objects
 from etcd_operator.core.model.members import CORRUPT, NO_SPACE, Member
 from etcd_operator.core.model.naming import ANNOTATION_TEMPLATE, FINALIZER, FORCED
@@ -163,7 +165,7 @@ def _recall_members(snapshot: Snapshot) -> tuple[Line, ...]:
     """Return the members that the status shows, else one for each disk."""
     shown = {view.name: view for view in snapshot.cluster.status.members}
     lines = []
-    for claim in sorted(snapshot.claims, key=lambda each: each.ordinal):
+    for claim in sorted(snapshot.data_claims, key=lambda each: each.ordinal):
         view = shown.get(snapshot.naming.member(claim.ordinal))
         identity = etcd.member_id(FIRST_LIFE, claim.ordinal)
         if view is not None and view.id:
@@ -220,13 +222,15 @@ def _is_lost(snapshot: Snapshot, ordinal: int) -> bool:
 
 def _adopt_claim(state: State, snapshot: Snapshot, seat: Seat, claim: live_objects.Claim) -> Claim:
     ours = claim.owner_uid == snapshot.naming.uid
+    disks = seat.claims if snapshot.spec.storage.wal else (claim,)
+    whole = len(disks) == len(seat.claims) and all(each.bound for each in disks)
     return Claim(
         uid=FIRST_UID,
         life=FIRST_LIFE if ours else FOREIGN_LIFE,
         bound=claim.bound,
-        deleting=claim.deleting,
-        disk=_find_disk(state, seat) if claim.bound else None,
-        lost=claim.lost or _is_lost(snapshot, seat.ordinal),
+        deleting=any(each.deleting for each in seat.claims),
+        disk=_find_disk(state, seat) if whole else None,
+        lost=any(each.lost for each in seat.claims) or _is_lost(snapshot, seat.ordinal),
         asked=str(claim.requested or ""),
         has=str(claim.capacity or ""),
     )
@@ -251,6 +255,7 @@ def _find_disk(state: State, seat: Seat) -> Disk | None:
     if members is None or line is None:
         return None
     said_empty = seat.pod is not None and SAYS_EMPTY in seat.pod.termination_message
+    said_empty = said_empty or classify_disk(seat) is DiskProblem.HALF
     if said_empty or not line.started:
         return None
     return Disk(members.cluster, line.id, (), synced=not line.learner)

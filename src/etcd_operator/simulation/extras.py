@@ -22,6 +22,7 @@ from etcd_operator.core.actions import (
     IssueAuthority,
     IssueCertificate,
     RequestBackup,
+    ResizeClaim,
     SetDowngrade,
     ShareTrust,
     WriteConnection,
@@ -45,6 +46,7 @@ from etcd_operator.json_types import Json
 from etcd_operator.simulation import passes
 from etcd_operator.simulation.manifest import Manifest
 from etcd_operator.simulation.origin import Beyond
+from etcd_operator.simulation.second_disks import is_about_log
 from etcd_operator.simulation.world import STATEFUL_SET, State, find_slot, put
 
 Perform = Callable[[State], passes.Outcome]
@@ -75,6 +77,8 @@ def _find_edit(action: Action, snapshot: Snapshot) -> Edit | None:
             return _edit_child(action, snapshot)
         case Compact() | SetDowngrade() | ChangeClaimAttributes():
             return _edit_values(action)
+        case ResizeClaim(name=name, size=size) if is_about_log(action, snapshot.naming):
+            return lambda beyond: replace(beyond, wal_sizes={**beyond.wal_sizes, name: size})
         case Defragment(ordinal=ordinal):
             return _edit_database(ordinal, snapshot)
         case DisarmAlarm(alarm=alarm) if alarm == NO_SPACE:

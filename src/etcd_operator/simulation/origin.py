@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterStatus
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.certificates.state import Credential, Trusted
 from etcd_operator.core.connections.state import ConnectionSecret
@@ -40,7 +41,8 @@ class Beyond:
 
     `children` are the objects that no scenario has, such as a NetworkPolicy. `database_sizes` are
     those of members that were defragmented, in bytes by ordinal, and `attributes_classes` those of
-    disks that were asked for another, by claim; `downgrade` is the target of
+    disks that were asked for another, by claim; `wal_sizes` are those of the disks of write-ahead
+    logs that have grown, by claim; `downgrade` is the target of
     etcd's downgrade, empty for none; `no_space` says whether etcd's alarm about its quota is on.
     `last_statefulset` is that of a StatefulSet that was deleted, to be created anew.
     """
@@ -56,6 +58,7 @@ class Beyond:
     backups: tuple[BackupState, ...] = ()
     database_sizes: Mapping[int, int] = field(default_factory=dict)
     attributes_classes: Mapping[str, str] = field(default_factory=dict)
+    wal_sizes: Mapping[str, Quantity] = field(default_factory=dict)
     downgrade: str = ""
     no_space: bool = False
     compacted: bool | None = None

@@ -186,14 +186,21 @@ def _new_pod(pod: Pod, beyond: Beyond, naming: Naming, trust: tuple[str, ...]) -
 
 
 def _claim(claim: Claim, beyond: Beyond, real: Snapshot, naming: Naming) -> Claim:
-    before = next((each for each in real.claims if each.ordinal == claim.ordinal), None)
+    same = (each for each in real.claims if (each.ordinal, each.wal) == (claim.ordinal, claim.wal))
+    before = next(same, None)
     ours = life_of(claim.owner_uid) == FIRST_LIFE
     owner = naming.uid if ours or before is None else before.owner_uid
-    name = naming.claim(claim.ordinal)
+    name = naming.claim(claim.ordinal, wal=claim.wal)
     asked = beyond.attributes_classes.get(name)
     named = replace(claim, name=name, owner_uid=owner, attributes_class=asked or "")
+    storage = real.cluster.spec.storage
+    if claim.wal:
+        known = before.requested if before else storage.requested_wal
+        size = beyond.wal_sizes.get(name, known)
+        named = replace(named, requested=size, capacity=size)
     if before is None or not claim.uid.endswith(f"-{FIRST_UID}"):
-        wanted = real.cluster.spec.storage.storage_class_name or ""
+        kind = storage.wal if claim.wal and storage.wal else storage
+        wanted = kind.storage_class_name or ""
         return replace(named, storage_class=before.storage_class if before else wanted)
     return replace(
         named,

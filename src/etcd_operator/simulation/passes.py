@@ -56,6 +56,7 @@ from etcd_operator.core.status.report import report
 from etcd_operator.simulation import kubernetes, membership, replacing
 from etcd_operator.simulation.manifest import Manifest, life_of
 from etcd_operator.simulation.observation import Seen, see
+from etcd_operator.simulation.second_disks import is_about_log
 from etcd_operator.simulation.snapshots import Specs, build_snapshot
 from etcd_operator.simulation.world import State, Status, find_slot
 
@@ -197,6 +198,12 @@ def _weigh(
 
 def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], Outcome]:
     """Return how the action is carried out; etcd takes at most `limit` learners."""
+    if is_about_log(action, snapshot.naming):
+        return lambda state: (state, None)
+    return _handle(action, snapshot, limit)
+
+
+def _handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], Outcome]:
     if isinstance(action, NotModelled):
         raise NotImplementedError("no sizes of databases, backups or take-overs are here")
     match action:

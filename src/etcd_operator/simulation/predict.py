@@ -41,6 +41,7 @@ from etcd_operator.simulation.observation import see
 from etcd_operator.simulation.origin import FIRST_UID, Origin
 from etcd_operator.simulation.overlay import see_real
 from etcd_operator.simulation.passes import JudgedAction, Planned, end_pass, perform
+from etcd_operator.simulation.second_disks import name_log
 from etcd_operator.simulation.snapshots import name_volume
 from etcd_operator.simulation.world import State
 
@@ -363,8 +364,9 @@ def _name_volume(action: Action, observed: Snapshot) -> Action:
     if not isinstance(action, VolumeAction):
         return action
     ordinal = ordinal_of_claim(action.name, observed.naming.name)
-    named = (each.volume for each in observed.claims if each.ordinal == ordinal)
-    was_there = action.volume == name_volume(ordinal or 0, 0)
+    named = (each.volume for each in observed.claims if each.name == action.name)
+    first = name_volume(ordinal or 0, 0)
+    was_there = action.volume in (first, name_log(first))
     return replace(action, volume=next(named, action.volume)) if was_there else action
 
 

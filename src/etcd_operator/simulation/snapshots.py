@@ -43,6 +43,7 @@ from etcd_operator.core.reasons import routine
 from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
 from etcd_operator.simulation.kubernetes import child_revision, claim_revision
 from etcd_operator.simulation.observation import NO_ANSWER, Answer, Seen
+from etcd_operator.simulation.second_disks import with_logs
 from etcd_operator.simulation.world import (
     CRASHED,
     NAME,
@@ -100,7 +101,7 @@ def build_snapshot(seen: Seen, specs: Specs) -> Snapshot:
         compared=tuple(Comparison(NOW, 1, dict(hashes)) for hashes in seen.compared),
         out_of_service=frozenset(pod.uid for pod in pods if pod.role == ROLE_LEAVING),
     )
-    return replace(snapshot, unlabelled_claims=() if seen.looked_up else None)
+    return with_logs(replace(snapshot, unlabelled_claims=() if seen.looked_up else None))
 
 
 def _cluster(seen: Seen, specs: Specs) -> EtcdCluster:

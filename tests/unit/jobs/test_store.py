@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from etcd_operator.jobs.io import files
 from etcd_operator.jobs.io.store import WHOLE, Location, Store, explain, locate
 from etcd_operator.jobs.store_access import AzureAccess, LocalAccess, read_access
 from etcd_operator.jobs.upload import store_backup
+from etcd_operator.json_types import Json
 from tests.builders.job_tasks import backup_task, lay_snapshot, restore_task, snapshot
 
 LOCAL = LocalAccess(claim_name="c")
@@ -153,6 +155,37 @@ def test_a_restored_directory_is_put_in_place_once(spool: Path) -> None:
     finish_disk(task)
     assert (spool / "disk" / "data" / "member" / "written-since").exists()
     assert not second.exists()
+
+
+def lay_two_restored(spool: Path) -> Json:
+    """What etcdutl left on two disks; returns the task."""
+    lay_restored(spool)
+    log = spool / "log"
+    (log / "restoring").mkdir(parents=True)
+    (log / "restoring" / "0.wal").touch()
+    second = {"wal": str(log / "db-0"), "restoringWal": str(log / "restoring")}
+    return restore_task(spool, "u", **second)
+
+
+def test_a_log_on_a_disk_of_its_own_is_in_place_before_the_data(spool: Path) -> None:
+    task = lay_two_restored(spool)
+    assert finish_disk(task)["revision"] == 7
+    assert (spool / "log" / "db-0" / "0.wal").exists()
+    assert (spool / "disk" / "data" / "member").is_dir()
+    # Of a try that was ended in between: only what was restored together is put together.
+    shutil.rmtree(spool / "disk" / "data")
+    (spool / "log" / "db-0" / "of-the-first-try").touch()
+    finish_disk(lay_two_restored(spool))
+    assert [path.name for path in (spool / "log" / "db-0").iterdir()] == ["0.wal"]
+    assert (spool / "disk" / "data" / "member").is_dir()
+
+
+def test_a_log_of_something_else_is_left_alone(spool: Path) -> None:
+    task = lay_two_restored(spool)
+    (spool / "log" / "db-0").mkdir()
+    with pytest.raises(TaskError, match="holds data of something else"):
+        finish_disk(task)
+    assert not (spool / "disk" / "data").exists()
 
 
 @pytest.mark.parametrize("owner", ["", "another-restore"])

@@ -6,6 +6,15 @@ storageClassName: {{ . }}
 {{- with .Values.persistence.volumeAttributesClass }}
 volumeAttributesClassName: {{ . }}
 {{- end }}
+{{- with .Values.persistence.wal }}
+{{- if .enabled }}
+wal:
+  size: {{ .size }}
+  {{- with .storageClass }}
+  storageClassName: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
 retentionPolicy:
   {{- pick .Values.persistentVolumeClaimRetentionPolicy "whenDeleted" "whenScaled" | toYaml | nindent 2 }}
 {{- $metadata := dict }}

@@ -31,7 +31,7 @@ from etcd_operator.api.validation import (
 )
 from etcd_operator.json_types import Json
 
-_FORMED: Final = "has(self.status) && has(self.status.clusterID) && self.status.clusterID != ''"
+_FORMED: Final = disk.FORMED
 _SIZE_HINT: Final = "use 1, 3, 5, 7 or 9 members, or 0 to stop the cluster"
 _CLIENT_TLS: Final = "has(self.tls) && self.tls.enabled && self.tls.clientTLSEnabled"
 _STORAGE: Final = "has(self.spec.storage) && has(oldSelf.spec.storage)"
@@ -269,7 +269,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             _say("'name ' + self", "not the name of a ConfigMap: name one of the namespace"),
         )
     ],
-    **disk.ephemeral_rules("spec.storage", str(Storage().size)),
+    **disk.storage_rules("spec.storage", str(Storage().size)),
     "spec.storage.size": [
         build_rule(
             "isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))",

@@ -1,6 +1,6 @@
-"""The rules of `spec.storage.ephemeral` that the API server itself checks, in CEL.
+"""The rules of where members keep their data that the API server itself checks, in CEL.
 
-They say what `api.ephemeral` says of an object that got past them.
+They say what `api.ephemeral` and `api.wal` say of an object that got past them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,24 @@ from etcd_operator.api.ephemeral import (
     RETAINED,
     SIZE_OF_DISKS,
 )
+from etcd_operator.api.wal import VOLUME_TAKEN, WAL_MOUNT, WAL_VOLUME
 from etcd_operator.json_types import Json
 
+FORMED: Final = "has(self.status) && has(self.status.clusterID) && self.status.clusterID != ''"
 _LASTS: Final = "!has(self.storage) || !has(self.storage.ephemeral)"
 
 
 def _is_ephemeral(whose: str) -> str:
     return f"(has({whose}.spec.storage) && has({whose}.spec.storage.ephemeral))"
+
+
+def _has_wal(whose: str) -> str:
+    return f"(has({whose}.spec.storage) && has({whose}.spec.storage.wal))"
+
+
+def _wal_class(whose: str) -> str:
+    named = f"{whose}.spec.storage.wal.storageClassName"
+    return f"(has({named}) ? {named} : '')"
 
 
 # On the whole object: what it was.
@@ -34,6 +45,31 @@ OBJECT_RULES: Final[tuple[Json, ...]] = (
         "another cluster and move the data",
         reason="FieldValueForbidden",
         path=".spec.storage",
+    ),
+    build_rule(
+        f"{_has_wal('self')} == {_has_wal('oldSelf')}",
+        "wal cannot be added or removed, because the members' write-ahead logs are where they are: "
+        "create another cluster and move the data",
+        reason="FieldValueForbidden",
+        path=".spec.storage",
+    ),
+    build_rule(
+        f"!({FORMED}) || !{_has_wal('self')} || !{_has_wal('oldSelf')} || "
+        f"{_wal_class('self')} == {_wal_class('oldSelf')}",
+        "the StorageClass cannot change on an existing cluster: create another cluster and move "
+        "the data",
+        reason="FieldValueForbidden",
+        path=".spec.storage.wal.storageClassName",
+    ),
+    build_rule(
+        f"!({FORMED}) || !{_has_wal('self')} || !{_has_wal('oldSelf')} || "
+        "!has(self.status.walDiskSize) || self.status.walDiskSize == '' || "
+        "string(self.spec.storage.wal.size) == string(oldSelf.spec.storage.wal.size) || "
+        "quantity(string(self.spec.storage.wal.size)).compareTo("
+        "quantity(self.status.walDiskSize)) >= 0",
+        "disks cannot shrink: keep the size that they have or use a larger one",
+        reason="FieldValueForbidden",
+        path=".spec.storage.wal.size",
     ),
 )
 # On `spec`.
@@ -54,10 +90,20 @@ SPEC_RULES: Final[tuple[Json, ...]] = (
         f"quorumLoss {NO_RECOVERY}",
         path=".recovery",
     ),
+    build_rule(
+        "!has(self.storage) || !has(self.storage.wal) || !has(self.podTemplate) || "
+        "((!has(self.podTemplate.volumes) || "
+        f"!self.podTemplate.volumes.exists(v, v.name == '{WAL_VOLUME}')) && "
+        "(!has(self.podTemplate.volumeMounts) || "
+        "!self.podTemplate.volumeMounts.exists(m, "
+        f"m.mountPath == '{WAL_MOUNT}' || m.mountPath.startsWith('{WAL_MOUNT}/'))))",
+        f"podTemplate {VOLUME_TAKEN}",
+        path=".podTemplate",
+    ),
 )
 
 
-def ephemeral_rules(path: str, default_size: str) -> dict[str, list[Json]]:
+def storage_rules(path: str, default_size: str) -> dict[str, list[Json]]:
     """Build the rules of `storage` itself, whose default size is that of nobody's disks."""
     return {
         path: [
@@ -78,6 +124,14 @@ def ephemeral_rules(path: str, default_size: str) -> dict[str, list[Json]]:
                 f"retentionPolicy {RETAINED}",
                 path=".retentionPolicy",
             ),
+        ],
+        f"{path}.wal.size": [
+            build_rule(
+                "isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))",
+                Said(
+                    "'size ' + string(self) + ' is not a size: use a positive quantity such as 2Gi'"
+                ),
+            )
         ],
         f"{path}.ephemeral.sizeLimit": [
             build_rule(

@@ -2,13 +2,16 @@
 
 * It is never opened for forming a cluster once a cluster ID is known, or somebody has served.
 * A member is forced to be a cluster of its own only when nothing of the others can start.
+* A member with two disks is given no file with which it starts from its write-ahead log alone.
 * A member that has served is never given a file with which it could join: on an empty disk it
   would come back under an identity whose votes and writes it has forgotten.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORE
@@ -17,11 +20,18 @@ from etcd_operator.core.model.naming import ANNOTATION_SERVED, MOST_MEMBERS
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.quorum_loss.guard import is_alone_by_approval
 
+# A file that lists its own member alone.
+_LISTS_ONE: Final = re.compile('^initial-cluster: "[^",]*"$', re.MULTILINE)
+
 
 def refuse_gate(action: ApplyObject, snapshot: Snapshot) -> str | None:
     """Refuse files with which a member could do what it must not."""
     data: Mapping[str, str] = action.manifest["data"]
-    return _refuse_open(data, snapshot) or _refuse_files(data, snapshot)
+    return (
+        _refuse_open(data, snapshot)
+        or _refuse_files(data, snapshot)
+        or _refuse_half(data, snapshot)
+    )
 
 
 def _refuse_open(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
@@ -38,6 +48,21 @@ def _refuse_open(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
     kept = {claim.ordinal for claim in snapshot.claims}
     if forces and not (len(kept) == 1 and is_alone_by_approval(snapshot, min(kept))):
         return "force-new-cluster is allowed only when no other member has a Pod or a disk"
+    return None
+
+
+def _refuse_half(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
+    """Refuse a closed file that lets a member start on its write-ahead log alone."""
+    if snapshot.spec.storage.wal is None:
+        return None
+    naming = snapshot.naming
+    for ordinal in range(MOST_MEMBERS):
+        name = naming.member(ordinal)
+        for key in (naming.config_key(ordinal), naming.forced_config_key(ordinal)):
+            text = data.get(key, "")
+            closed = _LISTS_ONE.search(text) and 'initial-cluster-state: "existing"' in text
+            if closed and f"/{name}/member/snap/../" not in text:
+                return f"member {ordinal} might start from its write-ahead log, without its data"
     return None
 
 

@@ -23,10 +23,11 @@ from etcd_operator.core.membership.foreign_claims import may_lose_unseen_disk
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.quorum import majority
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.model.template import read_disk_size
+from etcd_operator.core.model.template import find_claim_template, read_disk_size
 from etcd_operator.core.objects.drift import find_drift
 from etcd_operator.core.objects.statefulset import render_claim, render_statefulset
 from etcd_operator.core.reasons import attention, routine
+from etcd_operator.json_types import Json
 
 
 def wait_uncreated(snapshot: Snapshot) -> Decision | None:
@@ -48,7 +49,7 @@ def wait_for_restore(snapshot: Snapshot) -> Decision | None:
     restoring = snapshot.cluster.annotations.get(ANNOTATION_RESTORE)
     if _is_formed(snapshot) or not restoring or restored_members(snapshot) is not None:
         return None
-    filled = sum(claim.bound for claim in snapshot.claims)
+    filled = sum(claim.bound for claim in snapshot.data_claims)
     return Decision(
         reason=routine.RESTORING,
         message=f"An EtcdRestore fills the disks, {filled} of which exist; then the members start.",
@@ -95,7 +96,7 @@ def restart_bootstrap(snapshot: Snapshot) -> Decision | None:
     if snapshot.spec.storage.ephemeral is not None:
         return None  # no claim says whether a member had data, and it would go with its Pod
     why = _changed_since(snapshot, begun)
-    had_disk = sum(claim.bound for claim in snapshot.claims)
+    had_disk = len({claim.ordinal for claim in snapshot.claims if claim.bound})
     if why is None or had_disk >= majority(begun) or snapshot.unlabelled_claims is None:
         return None
     return Decision(
@@ -164,16 +165,36 @@ def _changed_since(snapshot: Snapshot, begun: int) -> str | None:
     if spec.size != begun:
         return f"spec.size was changed from {begun} to {spec.size}"
     live = snapshot.statefulset
-    templates = live.body.get("spec", {}).get("volumeClaimTemplates") if live else None
-    if live is None or not templates:
+    template = find_claim_template(live.body) if live else None
+    if live is None or template is None:
         return None
-    before, after = templates[0]["spec"], render_claim(spec, snapshot.naming)["spec"]
+    return _changed_disk(snapshot, live.body, template) or _changed_wal(snapshot, live.body)
+
+
+def _changed_wal(snapshot: Snapshot, live: Json) -> str | None:
+    """What was changed about the disks of write-ahead logs."""
+    spec, template = snapshot.spec, find_claim_template(live, wal=True)
+    if template is None or spec.storage.wal is None:
+        return None
+    after = render_claim(spec, snapshot.naming, wal=True)["spec"]
+    if template["spec"].get("storageClassName") != after.get("storageClassName"):
+        named = after.get("storageClassName") or "the default"
+        return f"spec.storage.wal.storageClassName was changed to {named}"
+    if read_disk_size(live, wal=True) != spec.storage.wal.size:
+        return f"spec.storage.wal.size was changed to {spec.storage.wal.size}"
+    return None
+
+
+def _changed_disk(snapshot: Snapshot, live: Json, made_from: Json) -> str | None:
+    """What was changed about the disks of the data."""
+    spec = snapshot.spec
+    before, after = made_from["spec"], render_claim(spec, snapshot.naming)["spec"]
     template = spec.storage.volume_claim_template
     if before.get("storageClassName") != after.get("storageClassName"):
         field = "volumeClaimTemplate" if template else "storageClassName"
         named = after.get("storageClassName") or "the default"
         return f"spec.storage.{field} was changed to {named}"
-    if read_disk_size(live.body) != spec.storage.requested:
+    if read_disk_size(live) != spec.storage.requested:
         return f"spec.storage.size was changed to {spec.storage.requested}"
     if find_drift(after, before) or before.keys() - after.keys():
         return "spec.storage.volumeClaimTemplate was changed"

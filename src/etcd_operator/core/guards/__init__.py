@@ -62,7 +62,7 @@ from etcd_operator.core.certificates.guard import refuse_certificate
 from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.connections.guard import refuse_connection
 from etcd_operator.core.consistency.guard import refuse_lost_agreement
-from etcd_operator.core.guards.claims import refuse_claim_change
+from etcd_operator.core.guards.claims import refuse_claim_change, refuse_disks_of_before
 from etcd_operator.core.guards.names import refuse_stranger, refuse_unannounced
 from etcd_operator.core.guards.pods import count_empty_dirs, refuse_loss_with_pods, refuse_too_few
 from etcd_operator.core.guards.resize import refuse_pod_resize
@@ -297,7 +297,7 @@ def _refuse_membership(action: MembershipAction, snapshot: Snapshot) -> str | No
         case AddLearner(peer_url=peer_url):
             if any(peer_url in member.peer_urls for member in snapshot.members):
                 return "a member with this peer URL exists"
-            return refuse_unannounced(action, snapshot)
+            return refuse_unannounced(action, snapshot) or refuse_disks_of_before(action, snapshot)
         case PromoteMember(member_id=member_id):
             return refuse_vote(by_id, member_id, snapshot)
         case MoveLeader(from_id=from_id, to_id=to_id):
@@ -356,8 +356,8 @@ def _refuse_removal_of_record(snapshot: Snapshot) -> str | None:
 
 def _refuse_if_data(snapshot: Snapshot) -> str | None:
     """A member that waits for the others of its generation has promised nothing yet."""
-    bound = sum(c.bound for c in snapshot.claims) + count_empty_dirs(snapshot)
-    begun = recorded_bootstrap(snapshot) or max(snapshot.replicas or 0, len(snapshot.claims))
+    bound = len({c.ordinal for c in snapshot.claims if c.bound}) + count_empty_dirs(snapshot)
+    begun = recorded_bootstrap(snapshot) or max(snapshot.replicas or 0, len(snapshot.data_claims))
     return "a majority of the members may have had data" if bound * 2 > begun else None
 
 

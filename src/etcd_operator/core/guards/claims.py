@@ -1,8 +1,8 @@
-"""Guards of changes of a member's claim that stop no Pod: its size, and its attributes."""
+"""Guards of members' claims: of their size and attributes, and of members announced on them."""
 
 from __future__ import annotations
 
-from etcd_operator.core.actions import ChangeClaimAttributes, ClaimAction, ResizeClaim
+from etcd_operator.core.actions import AddLearner, ChangeClaimAttributes, ClaimAction, ResizeClaim
 from etcd_operator.core.model.live_objects import Claim
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -17,6 +17,17 @@ def refuse_claim_change(action: ClaimAction, snapshot: Snapshot) -> str | None:
     if isinstance(action, ResizeClaim):
         return _refuse_resize(action, claim)
     return _refuse_attributes(action, snapshot)
+
+
+def refuse_disks_of_before(action: AddLearner, snapshot: Snapshot) -> str | None:
+    """Return why no member may be announced there: with two disks, each of before has to go.
+
+    A member with one disk may use one that is empty. Of two, one may be empty and the other not.
+    """
+    if snapshot.spec.storage.wal is None:
+        return None
+    left = [c.name for c in snapshot.claims if c.ordinal == action.ordinal and not c.deleting]
+    return f"{', '.join(left)} may hold the data of the member before" if left else None
 
 
 def _refuse_resize(action: ResizeClaim, claim: Claim) -> str | None:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 from etcd_operator.core.actions import (
@@ -59,8 +60,11 @@ def _refuse_name(
     kind: str, name: str, looked_at: tuple[str, int] | None, naming: Naming
 ) -> str | None:
     """The object with this uid must be the one of this name, and of the ordinal in it."""
-    make = naming.member if kind == "Pod" else naming.claim
-    names = {make(ordinal): ordinal for ordinal in range(MOST_MEMBERS)}
+    if kind == "Pod":
+        names = {naming.member(ordinal): ordinal for ordinal in range(MOST_MEMBERS)}
+    else:
+        kinds = itertools.product(range(MOST_MEMBERS), (False, True))
+        names = {naming.claim(ordinal, wal=wal): ordinal for ordinal, wal in kinds}
     right = name in names and looked_at in (None, (name, names[name]))
     return None if right else NOT_A_MEMBERS.format(kind=kind)
 

@@ -87,8 +87,11 @@ def _refuse_stage(after: RestoreRecord, snapshot: Snapshot) -> str | None:
             return "a disk of the previous cluster is still bound to the cluster's names"
         case Stage.START:
             filled = snapshot.cluster.annotations.get(ANNOTATION_RESTORED) == after.restore
-            there = {claim.ordinal for claim in snapshot.claims if not claim.deleting}
-            whole = filled and there >= set(range(after.size))
+            there = {claim.name for claim in snapshot.claims if not claim.deleting}
+            kinds = (False, True) if snapshot.spec.storage.wal else (False,)
+            naming, ordinals = snapshot.naming, range(after.size)
+            needed = {naming.claim(ordinal, wal=wal) for ordinal in ordinals for wal in kinds}
+            whole = filled and there >= needed
             return None if whole else "the EtcdRestore has not filled every disk"
         case Stage.SERVE:
             return None if _serves_anew(after, snapshot) else "the restored cluster does not serve"
@@ -152,7 +155,8 @@ def _is_known(name: str, uid: str, volume: str, snapshot: Snapshot) -> bool:
     """
     restore = find_restore_record(snapshot.cluster)
     disks = restore.disks if restore else ()
-    known = {(snapshot.naming.claim(d.ordinal), d.claim_uid, d.volume) for d in disks}
+    named = snapshot.naming.claim
+    known = {(named(d.ordinal, wal=d.wal), d.claim_uid, d.volume) for d in disks}
     back = {(claim.name, claim.uid, claim.volume) for claim in snapshot.claims}
     volumes = restore.volumes if restore else ()
     return volume in volumes and (name, uid, volume) in known | back

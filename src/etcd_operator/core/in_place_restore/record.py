@@ -45,11 +45,15 @@ _AFTERWARDS: Final = (Stage.START, Stage.SERVE)
 
 @dataclass(frozen=True, slots=True)
 class OldDisk:
-    """A disk of the cluster of before; `volume` is empty if it never had one, or lost it."""
+    """A disk of the cluster of before; `volume` is empty if it never had one, or lost it.
+
+    `wal`: it is for the write-ahead log alone.
+    """
 
     ordinal: int
     claim_uid: str
     volume: str
+    wal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,8 @@ def read_record(text: str) -> RestoreRecord | None:
 
 def _read_disk(known: dict[str, object]) -> OldDisk:
     ordinal, claim_uid, volume = known["ordinal"], known["claim_uid"], known["volume"]
-    return OldDisk(_check_ordinal(ordinal), _check_text(claim_uid), _check_text(volume))
+    wal = known.get("wal") is True
+    return OldDisk(_check_ordinal(ordinal), _check_text(claim_uid), _check_text(volume), wal)
 
 
 def _check_ordinal(value: object) -> int:

@@ -134,7 +134,7 @@ def find_disks(view: Restoring) -> tuple[OldDisk, ...]:
     for claim in find_claims(view):
         if not claim.deleting:
             volume = "" if claim.lost else claim.volume
-            known[claim.uid] = OldDisk(claim.ordinal, claim.uid, volume)
+            known[claim.uid] = OldDisk(claim.ordinal, claim.uid, volume, claim.wal)
     return tuple(sorted(known.values(), key=lambda disk: (disk.ordinal, disk.claim_uid)))
 
 
@@ -187,7 +187,7 @@ def quarantine(claims: Iterable[Claim]) -> tuple[Action, ...]:
 
 def name_disk(snapshot: Snapshot, disk: OldDisk) -> tuple[str, str, str]:
     """The name of a disk's claim, that claim's uid, and its volume."""
-    return snapshot.naming.claim(disk.ordinal), disk.claim_uid, disk.volume
+    return snapshot.naming.claim(disk.ordinal, wal=disk.wal), disk.claim_uid, disk.volume
 
 
 def name_stuck(snapshot: Snapshot) -> str:

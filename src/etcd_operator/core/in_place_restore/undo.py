@@ -86,12 +86,7 @@ def delete_fresh_disks(view: Restoring) -> Decision:
 
 def rebind_old_volumes(view: Restoring) -> Decision:
     """The earlier volumes get claims of their earlier names."""
-    taken = {claim.ordinal for claim in view.snapshot.claims}
-    missing = tuple(
-        RebindVolume(*name_disk(view.snapshot, disk))
-        for disk in _volumes(view)
-        if disk.ordinal not in taken
-    )
+    missing = tuple(RebindVolume(*name_disk(view.snapshot, disk)) for disk in _find_unclaimed(view))
     return step("binding the volumes of before again.", missing, whole=UNDOING)
 
 
@@ -121,8 +116,7 @@ def find_fresh_claims(view: Restoring) -> tuple[Claim, ...]:
 
 def find_unbound(view: Restoring) -> set[str]:
     """The volumes of the earlier cluster that have no claim yet, or one that is being deleted."""
-    taken = {claim.ordinal for claim in view.snapshot.claims}
-    missing = {disk.volume for disk in _volumes(view) if disk.ordinal not in taken}
+    missing = {disk.volume for disk in _find_unclaimed(view)}
     return missing | ({disk.volume for disk in _volumes(view)} - _bound(view).keys())
 
 
@@ -154,6 +148,12 @@ def write_records(view: Restoring) -> tuple[Action, ...]:
         for child, manifest in wanted
         if child is None or find_wrong(snapshot, manifest, child)
     )
+
+
+def _find_unclaimed(view: Restoring) -> list[OldDisk]:
+    """The disks of before whose names no claim has."""
+    taken = {(claim.ordinal, claim.wal) for claim in view.snapshot.claims}
+    return [disk for disk in _volumes(view) if (disk.ordinal, disk.wal) not in taken]
 
 
 def _volumes(view: Restoring) -> list[OldDisk]:

@@ -11,7 +11,7 @@ from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import attention, condition_types, routine
-from etcd_operator.core.storage.deleted_claims import find_going
+from etcd_operator.core.storage.deleted_claims import find_going, name_going
 
 
 def stop(snapshot: Snapshot) -> Decision | None:
@@ -20,11 +20,11 @@ def stop(snapshot: Snapshot) -> Decision | None:
         return None
     going = find_going(snapshot)
     if going and snapshot.replicas:
-        names = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in going)
         return Decision(
             reason=attention.STOP_WOULD_LOSE_DATA,
-            message=f"Not stopping: PersistentVolumeClaim {names} is being deleted, and its data "
-            "would go with its Pod. Set spec.size back until its member has a new disk.",
+            message=f"Not stopping: PersistentVolumeClaim {name_going(going)} is being deleted, "
+            "and its data would go with its Pod. Set spec.size back until its member has a new "
+            "disk.",
             phase=snapshot.cluster.status.phase or Phase.RUNNING,
             requeue_after=OUTSIDE_CHANGE,
             corrects_objects=False,

@@ -28,6 +28,13 @@ UNUSABLE: Final = (
 )
 
 
+# Where etcd has its database and snapshots, below its data directory.
+SNAPSHOTS: Final = "member/snap"
+# What etcd says when it cannot open its log output, which leads through that directory of the data
+# where the write-ahead log has a disk of its own.
+_NO_DATA: Final = re.compile(rf"open sink .*/{SNAPSHOTS}/\.\..*: no such file or directory")
+
+
 # A write that failed names its file: `….wal: no space left on device` is no word of the data.
 _FILE: Final = re.compile(r"\S*[./]\S*: ")
 
@@ -38,18 +45,25 @@ class Disk(Enum):
     EMPTY = "lost its data"
     UNUSABLE = "has data that it cannot use"
     LOST = "lost its disk"
+    HALF = "lost its data or its write-ahead log"
 
 
 def classify_disk(seat: Seat) -> Disk | None:
-    """Return what is wrong with a member's disk, if somebody said so; None otherwise."""
-    if seat.claim and seat.claim.lost:
+    """Return what is wrong with a member's disks, if somebody said so; None otherwise.
+
+    Of two disks neither is any use without the other: etcd would take what is left on one for the
+    beginning of another life.
+    """
+    if any(claim.lost for claim in seat.claims):
         return Disk.LOST
     pod = seat.pod
     # Of a process that runs again the last words are history, whatever else is wrong with it.
     if pod is None or pod.running or pod.ready or pod.deleting or pod.restarts == 0:
         return None
     if any(text in pod.termination_message for text in EMPTY):
-        return Disk.EMPTY
+        return Disk.HALF if pod.wal else Disk.EMPTY
+    if pod.wal and _NO_DATA.search(pod.termination_message):
+        return Disk.HALF
     if any(text in _FILE.sub("", pod.termination_message) for text in UNUSABLE):
         return Disk.UNUSABLE
     return None

@@ -19,15 +19,25 @@ def foreign_claim(snapshot: Snapshot, ordinal: int) -> str:
     Nobody would delete it when its member leaves, and the next one would meet the data of a removed
     member.
     """
-    name, claim = snapshot.naming.claim(ordinal), snapshot.seat(ordinal).claim
-    foreign = claim is not None and claim.owner_uid != snapshot.naming.uid and not claim.deleting
-    return name if foreign or name in (snapshot.unlabelled_claims or ()) else ""
+    foreign = {
+        claim.name
+        for claim in snapshot.seat(ordinal).claims
+        if claim.owner_uid != snapshot.naming.uid and not claim.deleting
+    }
+    foreign |= set(snapshot.unlabelled_claims or ())
+    names = (snapshot.naming.claim(ordinal, wal=wal) for wal in (False, True))
+    return next((name for name in names if name in foreign), "")
 
 
 def can_renew_disk(snapshot: Snapshot, seat: Seat) -> bool:
-    """Whether a member can get another disk: the one that it has is ours to delete, or none is."""
-    unknown = seat.claim is None and snapshot.unlabelled_claims is None
+    """Whether a member can get other disks: those that it has are ours to delete, or none are."""
+    unknown = _misses_disk(snapshot, seat) and snapshot.unlabelled_claims is None
     return not unknown and not foreign_claim(snapshot, seat.ordinal)
+
+
+def _misses_disk(snapshot: Snapshot, seat: Seat) -> bool:
+    """Whether no cache shows a disk that the member is to have."""
+    return seat.claim is None or (snapshot.spec.storage.wal is not None and seat.wal is None)
 
 
 def may_lose_unseen_disk(snapshot: Snapshot) -> bool:
@@ -36,7 +46,9 @@ def may_lose_unseen_disk(snapshot: Snapshot) -> bool:
         return False
     wrong = corrupt_ids(snapshot)
     return any(
-        seat.member and seat.claim is None and (seat.member.id in wrong or _is_in_trouble(seat))
+        seat.member
+        and _misses_disk(snapshot, seat)
+        and (seat.member.id in wrong or _is_in_trouble(seat))
         for seat in snapshot.seats()
     )
 

@@ -76,7 +76,7 @@ def _answers(snapshot: Snapshot, seat: Seat, member: Member) -> bool:
 def _find_disk(snapshot: Snapshot, member: Member) -> Claim | None:
     """The disk that a member has which has served at exactly the address of one of ours."""
     naming = snapshot.naming
-    for claim in snapshot.claims if member.started else ():
+    for claim in snapshot.data_claims if member.started else ():
         ours = claim.bound and claim.owner_uid == naming.uid
         if ours and member.peer_urls == (naming.peer_url(claim.ordinal),):
             return claim

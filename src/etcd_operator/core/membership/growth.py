@@ -15,11 +15,15 @@ def find_left_disks(snapshot: Snapshot) -> list[Seat]:
     return [
         seat
         for seat in snapshot.seats()
-        if seat.claim
-        and seat.claim.owner_uid == snapshot.naming.uid
+        if any(claim.owner_uid == snapshot.naming.uid for claim in seat.claims)
         and not seat.member
         and not is_within(snapshot, seat.ordinal)
     ]
+
+
+def name_disks(seats: list[Seat]) -> str:
+    """The names of the claims of these seats."""
+    return ", ".join(claim.name for seat in seats for claim in seat.claims)
 
 
 def is_held_back(snapshot: Snapshot, ordinal: int) -> bool:
@@ -67,7 +71,7 @@ def is_within(snapshot: Snapshot, ordinal: int) -> bool:
 def waits_for_leftovers(snapshot: Snapshot, ordinal: int) -> bool:
     """Whether an old Pod or disk has to go before a member can be announced there."""
     seat = snapshot.seat(ordinal)
-    remains = seat.claim is not None or seat.pod is not None
+    remains = bool(seat.claims) or seat.pod is not None
     return remains and not is_within(snapshot, ordinal)
 
 

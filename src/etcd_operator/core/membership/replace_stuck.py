@@ -43,7 +43,7 @@ from etcd_operator.core.model.quorum import (
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rollout.outdated import is_outdated
-from etcd_operator.core.storage.deleted_claims import explain_going, loses_disk
+from etcd_operator.core.storage.deleted_claims import explain_going, loses_disk, name_going
 
 # Fewer may be a change of its surroundings: the kubelet has then tried for a minute.
 CRASHES: Final = 4
@@ -69,12 +69,10 @@ def judge_pod(snapshot: Snapshot, seat: Seat) -> Stuck | None:
         return _judge_ending(snapshot, pod, node)
     if pod.replace_asked:
         return Stuck("is to be replaced, as its Pod's annotation says")
-    if seat.claim and seat.claim.deleting and not pod.ever_ran:
+    if any(claim.deleting for claim in seat.claims) and not pod.ever_ran:
         return Stuck("waits for a disk that is being deleted")  # by a replacement that was cut off
     if loses_disk(snapshot, pod):
-        return Stuck(
-            f"has its data on {snapshot.naming.claim(seat.ordinal)}, which is being deleted"
-        )
+        return Stuck(f"has its data on {name_going((seat,))}, which is being deleted")
     if not pod.node:
         return _judge_unscheduled(pod, node)
     return _judge_crashing(snapshot, seat, pod)

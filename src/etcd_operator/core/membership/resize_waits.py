@@ -15,6 +15,7 @@ from etcd_operator.core.membership.growth import (
     find_left_disks,
     find_missing,
     joining,
+    name_disks,
     waits_for_leftovers,
 )
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
@@ -70,10 +71,9 @@ def wait_for_left_disks(snapshot: Snapshot) -> Decision | None:
     left = find_left_disks(snapshot)
     if not left:
         return None
-    names = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in left)
     return Decision(
         reason=routine.DELETING_DISKS,
-        message=f"Deleting the disks of removed members: {names}.",
+        message=f"Deleting the disks of removed members: {name_disks(left)}.",
         phase=Phase.SCALING,
         requeue_after=POD_START,
     )
@@ -89,13 +89,13 @@ def _refuse_foreign_claim(name: str) -> Decision:
 
 
 def _wait_for_disk(snapshot: Snapshot, ordinal: int) -> Decision:
-    claim = snapshot.seat(ordinal).claim
+    kept = [claim.name for claim in snapshot.seat(ordinal).claims if not claim.deleting]
     retained = snapshot.spec.storage.retention_policy.when_scaled == "Retain"
-    if claim and not claim.deleting and retained:
+    if kept and retained:
         return _not_yet(
             attention.RETAINED_DISK_EXISTS,
-            f"PersistentVolumeClaim {claim.name} was retained when the cluster was scaled in, as "
-            "spec.storage.retentionPolicy.whenScaled wants: delete it to let the cluster scale "
+            f"PersistentVolumeClaim {', '.join(kept)} was retained when the cluster was scaled in, "
+            "as spec.storage.retentionPolicy.whenScaled wants: delete it to let the cluster scale "
             "out.",
             OUTSIDE_CHANGE,
         )

@@ -21,6 +21,7 @@ from etcd_operator.core.membership.growth import (
     joining,
     may_announce_next,
     member_of,
+    name_disks,
 )
 from etcd_operator.core.membership.steps import add_with_new_disk, transfer_leadership
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
@@ -142,17 +143,17 @@ def _choose_transferee(snapshot: Snapshot, leaving: set[int]) -> Seat | None:
 def delete_left_disks(snapshot: Snapshot) -> Decision | None:
     """Delete the disks of removed members, so that no later member ever meets old data."""
     left = find_left_disks(snapshot)
-    names = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in left)
     actions = tuple(
-        DeleteObject("PersistentVolumeClaim", seat.claim.name, seat.claim.uid, MEMBER_LEFT)
+        DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, MEMBER_LEFT)
         for seat in left
-        if seat.claim and not seat.claim.deleting and not _is_running(seat)
+        for claim in seat.claims
+        if not claim.deleting and not _is_running(seat)
     )
     if not actions:
         return None  # nothing waits for those that are going but a member in their place
     return Decision(
         reason=routine.DELETING_DISKS,
-        message=f"Deleting the disks of removed members: {names}.",
+        message=f"Deleting the disks of removed members: {name_disks(left)}.",
         phase=Phase.SCALING,
         actions=actions,
     )

@@ -19,15 +19,17 @@ def re_add_with_new_disk(snapshot: Snapshot, seat: Seat, why: str) -> tuple[Acti
 
 
 def add_with_new_disk(snapshot: Snapshot, seat: Seat, why: str) -> tuple[Action, ...]:
-    """Announce a member where there is none, on a disk that no other had.
+    """Announce a member where there is none, on disks that no other had.
 
-    The Pod that holds the old disk goes last, and only as it was looked at: one that has changed
-    may be the new member's by now, announced by another operator or by an earlier pass.
+    Of two disks both go, also where one of them is whole. The Pod that holds the old disks goes
+    last, and only as it was looked at: one that has changed may be the new member's by now,
+    announced by another operator or by an earlier pass.
     """
+    pod = seat.pod
     actions: list[Action] = []
-    claim, pod = seat.claim, seat.pod
-    if claim and not claim.deleting:
-        actions.append(DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, why))
+    for claim in seat.claims:
+        if not claim.deleting:
+            actions.append(DeleteObject("PersistentVolumeClaim", claim.name, claim.uid, why))
     actions.append(_add(snapshot, seat))
     if pod and not pod.deleting:
         actions.append(DeleteObject("Pod", pod.name, pod.uid, why, pod.resource_version))

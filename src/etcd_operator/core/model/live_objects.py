@@ -78,7 +78,7 @@ class Pod:
     process that runs was started. `compute` is the CPU and memory that its spec gives to etcd, and
     `compute_in_effect` those that the kubelet says etcd has, None where it does not say;
     `resize_waits` is why it does not have them yet, in the kubelet's words. `ephemeral`: its data
-    is in an emptyDir, and goes with the Pod.
+    is in an emptyDir, and goes with the Pod. `wal`: its write-ahead log has a disk of its own.
     """
 
     name: str
@@ -112,18 +112,19 @@ class Pod:
     resize: PodResize | None = None
     resize_waits: str = ""
     ephemeral: bool = False
+    wal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A member's disk. `owner_uid` is the uid of the EtcdCluster it was made for.
+    """A disk of a member. `owner_uid` is the uid of the EtcdCluster it was made for.
 
     `lost` is Kubernetes' own word: the volume behind it does not exist any more. `capacity` is what
     the volume really has, None while unknown; `requested` what the claim asks for.
     `volume` is the name of the PersistentVolume behind it, `created` when the claim was made.
     `finalizers` are those of others than Kubernetes. `attributes_class` is the
     VolumeAttributesClass that it asks for, and `attributes_change` the state of a change to it, in
-    the word of Kubernetes; empty if none is under way.
+    the word of Kubernetes; empty if none is under way. `wal`: it is for the write-ahead log alone.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Claim:
     finalizers: tuple[str, ...] = ()
     attributes_class: str = ""
     attributes_change: str = ""
+    wal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

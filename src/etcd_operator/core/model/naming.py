@@ -11,10 +11,14 @@ from typing import Final
 
 from etcd_operator.api.cluster import SIZES, EtcdCluster
 from etcd_operator.api.metadata import InheritedMetadata
+from etcd_operator.api.wal import WAL_VOLUME
 from etcd_operator.core.model.members import Member
 
 # The largest cluster has so many members: no member has a higher ordinal than the last of these.
 MOST_MEMBERS: Final = SIZES[-1]
+# Names of the templates of claims: with one for the log, a member has two disks.
+DATA_TEMPLATE: Final = "data"
+WAL_TEMPLATE: Final = WAL_VOLUME
 _ORDINALS: Final = {str(ordinal): ordinal for ordinal in range(MOST_MEMBERS)}
 
 FINALIZER: Final = "etcd.etcd.io/finalizer"
@@ -244,9 +248,9 @@ class Naming:
         """The name of a member and of its Pod."""
         return f"{self.name}-{ordinal}"
 
-    def claim(self, ordinal: int) -> str:
-        """The PersistentVolumeClaim with a member's data directory."""
-        return f"data-{self.name}-{ordinal}"
+    def claim(self, ordinal: int, *, wal: bool = False) -> str:
+        """The PersistentVolumeClaim with a member's data directory, or its write-ahead log."""
+        return f"{WAL_TEMPLATE if wal else DATA_TEMPLATE}-{self.name}-{ordinal}"
 
     def config_key(self, ordinal: int) -> str:
         """The key of a member's configuration file in the ConfigMap."""
@@ -339,7 +343,13 @@ def ordinal_of_pod(name: str, cluster: str) -> int | None:
 
 def ordinal_of_claim(name: str, cluster: str) -> int | None:
     """The ordinal of the member whose disk has this name; None for copies, clones and backups."""
-    return ordinal_of_pod(name, f"data-{cluster}")
+    ordinal = ordinal_of_pod(name, f"{DATA_TEMPLATE}-{cluster}")
+    return ordinal_of_pod(name, f"{WAL_TEMPLATE}-{cluster}") if ordinal is None else ordinal
+
+
+def is_wal_claim(name: str, cluster: str) -> bool:
+    """Whether a claim of this name is the disk of a member's write-ahead log."""
+    return ordinal_of_pod(name, f"{WAL_TEMPLATE}-{cluster}") is not None
 
 
 def _scheme(tls: bool) -> str:

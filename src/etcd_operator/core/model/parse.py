@@ -26,12 +26,13 @@ from etcd_operator.core.model.naming import (
     LABEL_ROLE,
     ORPHAN,
     cluster_of_pod,
+    is_wal_claim,
     ordinal_of_claim,
     ordinal_of_pod,
     select_members,
 )
 from etcd_operator.core.model.pod_resize import observe_resize
-from etcd_operator.core.model.template import is_ephemeral
+from etcd_operator.core.model.template import has_wal_disk, is_ephemeral
 from etcd_operator.json_types import Json
 
 # Reasons of a container that waits for nothing in particular.
@@ -103,6 +104,7 @@ def _observe_spec(raw: Json) -> Json:
         "node": spec.get("nodeName") or "",
         "forced": _is_forced(spec),
         "ephemeral": is_ephemeral(raw),
+        "wal": has_wal_disk(raw),
     }
 
 
@@ -188,15 +190,26 @@ def _find_waiting_before(status: Json) -> Json:
 
 
 def read_termination_message(text: str) -> str:
-    """Return why etcd ended from the last lines of its log, which are JSON objects."""
-    for line in reversed(text.splitlines()):
+    """Return why etcd ended from the last lines of its log, which are JSON objects.
+
+    Of a panic the trace may fill all that Kubernetes keeps: then the runtime's own line says why.
+    """
+    lines = text.splitlines()
+    for line in reversed(lines):
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):  # any container may write anything
             continue
-        if isinstance(entry, dict) and entry.get("level") in ("fatal", "panic", "error"):
+        if isinstance(entry, dict) and _ends_process(entry):
             return ": ".join(str(entry[key]) for key in ("msg", "error") if entry.get(key))
-    return text.strip().rpartition("\n")[2][:300]
+    panicked = (line for line in reversed(lines) if line.startswith("panic: "))
+    return next(panicked, text.strip().rpartition("\n")[2])[:300]
+
+
+def _ends_process(entry: Json) -> bool:
+    """Whether etcd ends with these words: that it cannot use its settings is only a warning."""
+    worst = entry.get("level") in ("fatal", "panic", "error")
+    return worst or entry.get("msg") == "failed to verify flags"
 
 
 def read_finalizers(raw: Json) -> tuple[str, ...]:
@@ -229,6 +242,7 @@ def observe_claim(raw: Json) -> Claim:
         finalizers=read_finalizers(raw),
         attributes_class=spec.get("volumeAttributesClassName") or "",
         attributes_change=(status.get("modifyVolumeStatus") or {}).get("status") or "",
+        wal=is_wal_claim(metadata["name"], labels.get(LABEL_CLUSTER, "")),
     )
 
 

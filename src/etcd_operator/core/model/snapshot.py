@@ -34,13 +34,22 @@ from etcd_operator.core.takeover.record import TakeOver, find_take_over
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """All that exists for one ordinal: the member in etcd, its Pod, its disk and its answer."""
+    """All that exists for one ordinal: the member in etcd, its Pod, its disks and its answer.
+
+    `claim` is the disk with the data, `wal` that of the write-ahead log, if it has one of its own.
+    """
 
     ordinal: int
     member: Member | None
     pod: Pod | None
     claim: Claim | None
     probe: Probe | None
+    wal: Claim | None = None
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """The disks that exist for it."""
+        return tuple(claim for claim in (self.claim, self.wal) if claim)
 
     def serves(self, cluster_id: int) -> bool:
         """Whether this member of this cluster answered for itself and sees a leader."""
@@ -271,6 +280,11 @@ class Snapshot:
         made |= {self.cluster.spec.size, self.replicas or 0}
         return count_announced(self.gate_annotations, made)
 
+    @cached_property
+    def data_claims(self) -> tuple[Claim, ...]:
+        """The disks with the data, one for each member."""
+        return tuple(claim for claim in self.claims if not claim.wal)
+
     @property
     def gate_annotations(self) -> Mapping[str, str]:
         """The annotations of the gate, if it is this cluster's."""
@@ -318,10 +332,11 @@ class Snapshot:
     def _seats(self) -> Mapping[int, Seat]:
         members = self.ownership.own
         pods = {pod.ordinal: pod for pod in self.pods}
-        claims = {claim.ordinal: claim for claim in self.claims}
-        ordinals = sorted(members.keys() | pods.keys() | claims.keys())
+        claims = {claim.ordinal: claim for claim in self.data_claims}
+        wals = {claim.ordinal: claim for claim in self.claims if claim.wal}
+        ordinals = sorted(members.keys() | pods.keys() | claims.keys() | wals.keys())
         return {
-            o: Seat(o, members.get(o), pods.get(o), claims.get(o), self.probes.get(o))
+            o: Seat(o, members.get(o), pods.get(o), claims.get(o), self.probes.get(o), wals.get(o))
             for o in ordinals
         }
 
@@ -351,6 +366,7 @@ WORKED_OUT: Final[Mapping[str, frozenset[str]]] = {
     "recorded_cluster_id": _RECORDS,
     "cluster_id_records": _RECORDS,
     "announced": _MADE,
+    "data_claims": frozenset({"claims"}),
     "ownership": _TOLD,
     "_seats": _TOLD,
     "member_statuses": _TOLD,

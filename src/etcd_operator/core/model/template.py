@@ -10,7 +10,7 @@ from __future__ import annotations
 from etcd_operator.api.image import Image
 from etcd_operator.api.quantity import Quantity, read_quantity
 from etcd_operator.api.release import Version
-from etcd_operator.core.model.naming import ANNOTATION_IMAGE_VERSION
+from etcd_operator.core.model.naming import ANNOTATION_IMAGE_VERSION, DATA_TEMPLATE, WAL_TEMPLATE
 from etcd_operator.json_types import Json
 
 
@@ -30,11 +30,27 @@ def read_resources(statefulset: Json) -> Json:
     return dict(next(found, {}))
 
 
-def read_disk_size(statefulset: Json) -> Quantity | None:
+def read_disk_size(statefulset: Json, *, wal: bool = False) -> Quantity | None:
     """Return the size of disks to come, by the claim template; None without one."""
-    templates = (statefulset.get("spec") or {}).get("volumeClaimTemplates") or [{}]
-    spec = templates[0].get("spec") or {}
+    spec = (find_claim_template(statefulset, wal=wal) or {}).get("spec") or {}
     return read_quantity(((spec.get("resources") or {}).get("requests") or {}).get("storage"))
+
+
+def find_claim_template(statefulset: Json, *, wal: bool = False) -> Json | None:
+    """Return the template of the disks with the data, or of those of write-ahead logs."""
+    name = WAL_TEMPLATE if wal else DATA_TEMPLATE
+    for template in (statefulset.get("spec") or {}).get("volumeClaimTemplates") or ():
+        if (template.get("metadata") or {}).get("name") == name:
+            return dict(template)
+    return None
+
+
+def has_wal_disk(pod: Json) -> bool:
+    """Whether the write-ahead log of a Pod has a disk of its own."""
+    volumes = (pod.get("spec") or {}).get("volumes") or ()
+    return any(
+        one.get("name") == WAL_TEMPLATE and "persistentVolumeClaim" in one for one in volumes
+    )
 
 
 def is_ephemeral(pod: Json) -> bool:

@@ -12,7 +12,9 @@ from typing import Any
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import Value, convert
+from etcd_operator.api.wal import WAL_MOUNT
 from etcd_operator.core.bootstrap.gate import Gate, Layout
+from etcd_operator.core.membership.disks import SNAPSHOTS
 from etcd_operator.core.model.members import Member, format_id
 from etcd_operator.core.model.naming import (
     CLIENT_PORT,
@@ -101,7 +103,7 @@ def _settings(
 ) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "name": naming.member(ordinal),
-        "data-dir": DATA_DIRECTORY,
+        "data-dir": find_data_directory(spec, naming, ordinal),
         "listen-client-urls": f"{_scheme(spec.client_tls)}://0.0.0.0:{CLIENT_PORT}",
         "listen-peer-urls": f"{_scheme(spec.peer_tls)}://0.0.0.0:{PEER_PORT}",
         "listen-metrics-urls": _metrics_urls(spec),
@@ -114,10 +116,44 @@ def _settings(
     }
     if spec.client_tls and not spec.grpc_gateway:
         settings["listen-client-http-urls"] = f"http://127.0.0.1:{LOOPBACK_HTTP_PORT}"
+    if spec.storage.wal is not None:
+        alone = "," not in initial_cluster
+        settings.update(_use_two_disks(naming, ordinal, closed=alone and state == "existing"))
     if spec.minor >= (3, 6):
         settings["max-learners"] = MAX_LEARNERS
     settings.update(render_transport(spec))
     settings.update(render_tuning(spec))
+    return settings
+
+
+def find_data_directory(spec: EtcdClusterSpec, naming: Naming, ordinal: int) -> str:
+    """Where a member's data is. Of two disks each names its member: no other's is taken for it."""
+    return f"{DATA_MOUNT}/{naming.member(ordinal)}" if spec.storage.wal else DATA_DIRECTORY
+
+
+def find_wal_directory(naming: Naming, ordinal: int) -> str:
+    """Where a member's write-ahead log is, if that has a disk of its own."""
+    return f"{WAL_MOUNT}/{naming.member(ordinal)}"
+
+
+# From any directory, because the one above the root is the root.
+_TO_THE_ROOT = "/.." * 16
+
+
+def _use_two_disks(naming: Naming, ordinal: int, *, closed: bool) -> dict[str, Any]:
+    """Keep the write-ahead log on its own disk; `closed`: start only with both disks of one life.
+
+    Without its log a member is told from an empty one by etcd itself: it exits, as the gate is
+    closed. With its log and without its data it would start, and make the data anew from the log:
+    what a restore had put there, or a snapshot of the leader, would be missing. So the log output
+    that is given to etcd leads through the directory of its snapshots. It is the kernel that goes
+    there and back; etcd opens its outputs before all else (`setupLogging` in server/embed), makes
+    no directory for them, and exits if it cannot, with nothing written to either disk.
+    """
+    settings: dict[str, Any] = {"wal-dir": find_wal_directory(naming, ordinal)}
+    if closed:
+        snapshots = f"{DATA_MOUNT}/{naming.member(ordinal)}/{SNAPSHOTS}"
+        settings["log-outputs"] = ["stderr", f"{snapshots}{_TO_THE_ROOT}/dev/null"]
     return settings
 
 

@@ -14,6 +14,7 @@ from etcd_operator.api.pod_template import (
     OWN_VARIABLE,
     PodTemplate,
 )
+from etcd_operator.api.wal import WAL_MOUNT
 from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import (
@@ -25,13 +26,16 @@ from etcd_operator.core.model.naming import (
     ANNOTATION_SERVED,
     ANNOTATION_TRUST,
     CLIENT_PORT,
+    DATA_TEMPLATE,
     FORCED,
     LABEL_ROLE,
     METRICS_PORT,
     PEER_PORT,
     ROLE_VOTER,
+    WAL_TEMPLATE,
     Naming,
 )
+from etcd_operator.core.model.template import find_claim_template
 from etcd_operator.core.objects.etcd_config import DATA_MOUNT, name_metrics_ports, render_tuning
 from etcd_operator.core.objects.metadata import build_object, fingerprint
 from etcd_operator.core.objects.operator_upgrade import record_template
@@ -83,7 +87,10 @@ def render_statefulset(
         "template": template,
     }
     if spec.storage.ephemeral is None:
-        body["volumeClaimTemplates"] = [_kept_claim(live) or render_claim(spec, naming)]
+        body["volumeClaimTemplates"] = [
+            _kept_claim(live, wal=wal) or render_claim(spec, naming, wal=wal)
+            for wal in ((False, True) if spec.storage.wal else (False,))
+        ]
     if layout.recovery:
         body["ordinals"] = {"start": layout.recovery.ordinal}
     return build_object(
@@ -139,12 +146,11 @@ def _asked_for(spec: EtcdClusterSpec) -> Json:
     return {**asked, **{key: written[key] for key in _IN_TEMPLATE & written.keys()}}
 
 
-def _kept_claim(live: Json | None) -> Json | None:
+def _kept_claim(live: Json | None, *, wal: bool) -> Json | None:
     """The claim template of the live StatefulSet: Kubernetes allows no change of it."""
-    templates = (live or {}).get("spec", {}).get("volumeClaimTemplates") or []
-    if not templates:
+    live_claim = find_claim_template(live or {}, wal=wal)
+    if live_claim is None:
         return None
-    live_claim = templates[0]
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -157,10 +163,27 @@ def _kept_claim(live: Json | None) -> Json | None:
     }
 
 
-def render_claim(spec: EtcdClusterSpec, naming: Naming) -> Json:
-    """Render the template of the members' disks."""
-    template = spec.storage.volume_claim_template or {}
+def render_claim(spec: EtcdClusterSpec, naming: Naming, *, wal: bool = False) -> Json:
+    """Render the template of the members' disks: of those with the data, or of the logs'."""
+    template = {} if wal else spec.storage.volume_claim_template or {}
     metadata = template.get("metadata") or {}
+    wanted = _wal_disk(spec) if wal else _data_disk(spec, template)
+    inherited = dict(naming.inherited_labels)
+    labels = {**inherited, **(metadata.get("labels") or {}), **naming.own_labels()}
+    annotations = {**dict(naming.inherited_annotations), **(metadata.get("annotations") or {})}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": WAL_TEMPLATE if wal else DATA_TEMPLATE,
+            "labels": labels,
+            **({"annotations": annotations} if annotations else {}),
+        },
+        "spec": wanted,
+    }
+
+
+def _data_disk(spec: EtcdClusterSpec, template: Json) -> Json:
     wanted: Json = {
         "accessModes": ["ReadWriteOnce"],
         **(template.get("spec") or {}),
@@ -171,18 +194,16 @@ def render_claim(spec: EtcdClusterSpec, naming: Naming) -> Json:
         wanted["storageClassName"] = spec.storage.storage_class_name
     if spec.storage.volume_attributes_class_name is not None:
         wanted["volumeAttributesClassName"] = spec.storage.volume_attributes_class_name
-    inherited = dict(naming.inherited_labels)
-    labels = {**inherited, **(metadata.get("labels") or {}), **naming.own_labels()}
-    annotations = {**dict(naming.inherited_annotations), **(metadata.get("annotations") or {})}
+    return wanted
+
+
+def _wal_disk(spec: EtcdClusterSpec) -> Json:
+    named = spec.storage.wal.storage_class_name if spec.storage.wal else None
     return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {
-            "name": "data",
-            "labels": labels,
-            **({"annotations": annotations} if annotations else {}),
-        },
-        "spec": wanted,
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": str(spec.storage.requested_wal)}},
+        "volumeMode": "Filesystem",
+        **({"storageClassName": named} if named is not None else {}),
     }
 
 
@@ -290,7 +311,8 @@ def _etcd_container(spec: EtcdClusterSpec, naming: Naming, wishes: PodTemplate) 
             "readOnlyRootFilesystem": True,
         },
         "volumeMounts": [
-            {"name": "data", "mountPath": DATA_MOUNT},
+            {"name": DATA_TEMPLATE, "mountPath": DATA_MOUNT},
+            *([{"name": WAL_TEMPLATE, "mountPath": WAL_MOUNT}] if spec.storage.wal else []),
             {"name": "config", "mountPath": CONFIG_MOUNT, "readOnly": True},
             *render_mounts(spec, naming),
             *render_all(wishes.volume_mounts),

@@ -23,7 +23,7 @@ CONDITIONS: Final[dict[str, str]] = {
     "wait_uncreated": "spec.size is 0 and it never had a member",
     "wait_for_image": "no StatefulSet is there, nor an image in the catalog that the spec names",
     "add_finalizer": "the EtcdCluster has no finalizer",
-    "refuse_storage_switch": "spec.storage.ephemeral differs from where the members' data is",
+    "refuse_storage_switch": "spec.storage differs from where the members' data is: ephemeral, wal",
     "refuse_tls_switch": "spec.security.tls differs from the TLS that members run with",
     "refuse_foreign_secrets": "a Secret that it needs belongs to another owner",
     "request_from_cert_manager": "issuerRef of the spec is set and a Certificate is not as wanted",

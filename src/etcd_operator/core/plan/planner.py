@@ -222,7 +222,11 @@ def choose_layout(snapshot: Snapshot) -> Layout:
 
 
 def predict(snapshot: Snapshot, actions: tuple[Action, ...]) -> Snapshot:
-    """Return the snapshot as it will be when these membership changes have succeeded."""
+    """Return the snapshot as it will be when these changes of members and claims have succeeded."""
+    deleted = {each.uid for each in actions if isinstance(each, DeleteObject)}
+    if any(claim.uid in deleted for claim in snapshot.claims):
+        going = (replace(c, deleting=True) if c.uid in deleted else c for c in snapshot.claims)
+        snapshot = snapshot.evolve(claims=tuple(going))
     if snapshot.membership is None:
         return snapshot
     members = list(snapshot.membership.members)

@@ -114,7 +114,8 @@ def _refuse_kept(
 
 def _may_still_answer(claim: Claim, snapshot: Snapshot) -> bool:
     """Whether the delay is not over for a disk of which nobody has said anything yet."""
-    if claim.deleting or not claim.bound:
+    going = any(c.deleting for c in snapshot.claims if c.ordinal == claim.ordinal)
+    if going or not claim.bound:
         return False
     pod = next((pod for pod in snapshot.pods if pod.ordinal == claim.ordinal), None)
     learners = (member for member in snapshot.members if member.is_learner)

@@ -76,7 +76,7 @@ def choose_kept(snapshot: Snapshot) -> tuple[Seat, RaftProgress] | None:
         for seat in snapshot.seats()
         if (progress := find_raft_progress(seat.probe, snapshot))
         and not progress.is_learner
-        and _may_stay(seat)
+        and _may_stay(snapshot, seat)
     ]
     return max(able, key=lambda pair: _advance(*pair), default=None)
 
@@ -86,8 +86,8 @@ def find_untold(snapshot: Snapshot) -> list[Seat]:
     return [
         seat
         for seat in snapshot.seats()
-        if seat.claim
-        and not seat.claim.deleting
+        if seat.claims
+        and not any(claim.deleting for claim in seat.claims)
         and not (seat.member and seat.member.is_learner)
         and classify_disk(seat) is None
         and find_raft_progress(seat.probe, snapshot) is None
@@ -120,15 +120,20 @@ def _away_since(seat: Seat, snapshot: Snapshot) -> datetime:
 
 def _has_data(seat: Seat) -> bool:
     """Whether there may be something on the disk: a claim without a volume has nothing."""
-    claim = seat.claim
     used = bool(seat.pod and seat.pod.ever_ran)
-    return claim is not None and not claim.lost and (claim.bound or used)
+    return any(not claim.lost and (claim.bound or used) for claim in seat.claims)
 
 
-def _may_stay(seat: Seat) -> bool:
-    """Whether nobody is about to take the disk or the Pod away."""
-    claim, pod = seat.claim, seat.pod
-    return claim is not None and not claim.deleting and pod is not None and not pod.deleting
+def _may_stay(snapshot: Snapshot, seat: Seat) -> bool:
+    """Whether nobody is about to take a disk or the Pod away."""
+    pod = seat.pod
+    return has_every_disk(snapshot, seat) and pod is not None and not pod.deleting
+
+
+def has_every_disk(snapshot: Snapshot, seat: Seat) -> bool:
+    """Whether each disk of a member is there, and nobody takes it away."""
+    whole = seat.claim and (seat.wal or snapshot.spec.storage.wal is None)
+    return bool(whole) and not any(claim.deleting for claim in seat.claims)
 
 
 def _advance(seat: Seat, progress: RaftProgress) -> tuple[int, int, int]:

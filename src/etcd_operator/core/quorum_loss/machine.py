@@ -14,7 +14,7 @@ from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.state_machine import Meanwhile, StateMachine, Transition, otherwise
 from etcd_operator.core.quorum_loss import steps
 from etcd_operator.core.quorum_loss.approval import find_request, lasts
-from etcd_operator.core.quorum_loss.kept import find_refusal, has_majority
+from etcd_operator.core.quorum_loss.kept import find_refusal, has_every_disk, has_majority
 from etcd_operator.core.quorum_loss.record import Stage, answers_with_data
 from etcd_operator.core.quorum_loss.steps import Recovering
 
@@ -49,8 +49,7 @@ def majority_is_back(view: Recovering) -> bool:
 def kept_disk_is_lost(view: Recovering) -> bool:
     """Whether the kept disk is gone, or its member says that it is of no use."""
     seat = view.snapshot.seat(view.recovery.ordinal)
-    gone = seat.claim is None or seat.claim.deleting
-    return gone or classify_disk(seat) is not None
+    return not has_every_disk(view.snapshot, seat) or classify_disk(seat) is not None
 
 
 def others_may_run(view: Recovering) -> bool:

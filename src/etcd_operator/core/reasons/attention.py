@@ -247,7 +247,8 @@ TAKE_OVER_AWAITS_APPROVAL: Final = Reason(
 
 STORAGE_IMMUTABLE: Final = Reason(
     "StorageImmutable",
-    "spec.storage.ephemeral was added or removed, and the members' data is where it was.",
+    "spec.storage.ephemeral or spec.storage.wal was added or removed, and the members' data is "
+    "where it was.",
     "Set it back, or create another cluster and move the data.",
     blocks=True,
 )

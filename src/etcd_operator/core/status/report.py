@@ -51,7 +51,8 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
         leader_id=format_id(leader) if leader else "",
         cluster_id=format_id(cluster_id) if cluster_id is not None else _keep_unreadable(before),
         client_endpoints=tuple(m.client_url for m in members if m.ready and m.role != "learner"),
-        disk_size=_disk_size(snapshot),
+        disk_size=_disk_size(snapshot, wal=False),
+        wal_disk_size=_disk_size(snapshot, wal=True),
         certificates=_view_certificates(snapshot),
         binding=_find_binding(snapshot),
         last_recovery=" ".join(find_recovered(snapshot)).strip() or before.last_recovery,
@@ -80,9 +81,10 @@ def _find_last_backup(snapshot: Snapshot) -> str | None:
     return format_time(newest)
 
 
-def _disk_size(snapshot: Snapshot) -> str:
+def _disk_size(snapshot: Snapshot, *, wal: bool) -> str:
     """The largest size that was asked for; disks never have less for long, nor shrink."""
-    ours = [c.requested for c in snapshot.claims if c.owner_uid == snapshot.naming.uid]
+    uid, claims = snapshot.naming.uid, snapshot.claims
+    ours = [c.requested for c in claims if c.owner_uid == uid and c.wal == wal]
     return str(max(filter(None, ours), default=""))
 
 

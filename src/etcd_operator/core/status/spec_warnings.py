@@ -137,7 +137,7 @@ def _smallest_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> Fraction | None
     if spec.storage.ephemeral is not None:
         limit = spec.storage.ephemeral.size_limit
         return limit.value if limit else None
-    ours = [c.capacity for c in snapshot.claims if c.owner_uid == snapshot.naming.uid]
+    ours = [c.capacity for c in snapshot.data_claims if c.owner_uid == snapshot.naming.uid]
     sizes = [size.value for size in ours if size]
     return min(sizes, default=None) or spec.storage.requested.value
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 
 
 def loses_disk(snapshot: Snapshot, pod: Pod) -> bool:
     """Whether the data of a Pod goes with it: Kubernetes keeps its claim only while it is used."""
-    claim = snapshot.seat(pod.ordinal).claim
-    return pod.ever_ran and claim is not None and claim.deleting
+    return pod.ever_ran and any(claim.deleting for claim in snapshot.seat(pod.ordinal).claims)
+
+
+def name_going(seats: Iterable[Seat]) -> str:
+    """The names of the claims of these seats that are being deleted."""
+    return ", ".join(claim.name for seat in seats for claim in seat.claims if claim.deleting)
 
 
 def find_going(snapshot: Snapshot) -> tuple[Seat, ...]:
@@ -37,7 +43,7 @@ def explain_going(snapshot: Snapshot) -> str:
     going = find_going(snapshot)
     if not going:
         return ""
-    claims = ", ".join(snapshot.naming.claim(seat.ordinal) for seat in going)
+    claims = name_going(going)
     pods = ", ".join(snapshot.naming.member(seat.ordinal) for seat in going)
     what = f"PersistentVolumeClaim {claims} is being deleted: its data goes when Pod {pods} ends."
     if snapshot.spec.size <= 1:

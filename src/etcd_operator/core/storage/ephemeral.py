@@ -6,6 +6,8 @@ A new Pod starts on an empty directory behind a closed gate, and says so: to rep
 
 from __future__ import annotations
 
+from typing import Final
+
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.membership.disks import Disk, classify_disk
@@ -13,8 +15,12 @@ from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.quorum import majority
 from etcd_operator.core.model.snapshot import Seat, Snapshot
-from etcd_operator.core.model.template import is_ephemeral
+from etcd_operator.core.model.template import find_claim_template, is_ephemeral
 from etcd_operator.core.reasons import attention
+
+_EMPTY_DIR: Final = "an emptyDir"
+_DISKS: Final = "disks"
+_TWO_DISKS: Final = "disks, and others for the write-ahead logs"
 
 
 def holds_data(snapshot: Snapshot, pod: Pod) -> bool:
@@ -27,16 +33,19 @@ def holds_data(snapshot: Snapshot, pod: Pod) -> bool:
 
 def refuse_storage_switch(snapshot: Snapshot) -> Decision | None:
     """Change nothing if the spec wants the data of members elsewhere than it is."""
-    live = _is_live_ephemeral(snapshot)
-    wanted = snapshot.spec.storage.ephemeral is not None
+    live = _find_live_kind(snapshot)
+    wanted = _name_kind(
+        ephemeral=snapshot.spec.storage.ephemeral is not None,
+        wal=snapshot.spec.storage.wal is not None,
+    )
     if live is None or live == wanted:
         return None
-    there, asked = ("an emptyDir", "disks") if live else ("disks", "an emptyDir")
+    field = "ephemeral" if _EMPTY_DIR in (live, wanted) else "wal"
     return Decision(
         reason=attention.STORAGE_IMMUTABLE,
         message=(
-            "spec.storage.ephemeral cannot be added or removed on an existing cluster (current: "
-            f"{there}, requested: {asked}): set it back, or create another cluster and move the "
+            f"spec.storage.{field} cannot be added or removed on an existing cluster (current: "
+            f"{live}, requested: {wanted}): set it back, or create another cluster and move the "
             "data."
         ),
         phase=snapshot.cluster.status.phase or Phase.FAILED,
@@ -45,14 +54,22 @@ def refuse_storage_switch(snapshot: Snapshot) -> Decision | None:
     )
 
 
-def _is_live_ephemeral(snapshot: Snapshot) -> bool | None:
-    """Whether the members that are there, or are to be, have emptyDirs; None if none are."""
+def _name_kind(*, ephemeral: bool, wal: bool) -> str:
+    return _EMPTY_DIR if ephemeral else _TWO_DISKS if wal else _DISKS
+
+
+def _find_live_kind(snapshot: Snapshot) -> str | None:
+    """Where the members that are there, or are to be, have their data; None if there are none."""
     live, uid = snapshot.statefulset, snapshot.naming.uid
     if live is not None:
-        return is_ephemeral(live.body.get("spec", {}).get("template", {}))
+        template = live.body.get("spec", {}).get("template", {})
+        wal = find_claim_template(live.body, wal=True) is not None
+        return _name_kind(ephemeral=is_ephemeral(template), wal=wal)
     if snapshot.pods:
-        return any(pod.ephemeral for pod in snapshot.pods)
-    return False if any(claim.owner_uid == uid for claim in snapshot.claims) else None
+        ephemeral = any(pod.ephemeral for pod in snapshot.pods)
+        return _name_kind(ephemeral=ephemeral, wal=any(pod.wal for pod in snapshot.pods))
+    ours = [claim for claim in snapshot.claims if claim.owner_uid == uid]
+    return _name_kind(ephemeral=False, wal=any(c.wal for c in ours)) if ours else None
 
 
 def report_lost_data(snapshot: Snapshot) -> Decision | None:

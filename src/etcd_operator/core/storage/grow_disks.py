@@ -23,11 +23,19 @@ from etcd_operator.core.reasons import routine
 
 def grow_disks(snapshot: Snapshot) -> Decision | None:
     """Take the next step towards disks of the wanted size."""
-    size = snapshot.spec.storage.requested
+    return _grow(snapshot, wal=False) or _grow(snapshot, wal=True)
+
+
+def _grow(snapshot: Snapshot, *, wal: bool) -> Decision | None:
+    """Take the next step with the disks of the data, or with those of the write-ahead logs."""
+    size = _wanted(snapshot, wal=wal)
+    if size is None:
+        return None
     disks = [
-        seat.claim
+        claim
         for seat in snapshot.seats()
-        if seat.member and seat.claim and seat.claim.owner_uid == snapshot.naming.uid
+        for claim in seat.claims
+        if seat.member and claim.wal == wal and claim.owner_uid == snapshot.naming.uid
     ]
     small = [
         claim
@@ -39,13 +47,19 @@ def grow_disks(snapshot: Snapshot) -> Decision | None:
             small, size, tuple(ResizeClaim(claim.name, claim.uid, size) for claim in small)
         )
     live = snapshot.statefulset
-    if live and not live.deleting and _is_below(read_disk_size(live.body), size):
+    if live and not live.deleting and _is_below(read_disk_size(live.body, wal=wal), size):
         why = f"its template has to ask for {size}; the Pods stay as they are"
         return _decide(
             disks, size, (DeleteObject(live.kind, live.name, live.uid, why, orphan=True),)
         )
     growing = [claim for claim in disks if _is_below(claim.capacity, size)]
     return _decide(growing, size, ()) if growing else None
+
+
+def _wanted(snapshot: Snapshot, *, wal: bool) -> Quantity | None:
+    """The size that these disks are to have; None where there are none."""
+    storage = snapshot.spec.storage
+    return storage.requested_wal if wal else storage.requested
 
 
 def grow_full_disks(snapshot: Snapshot) -> Decision | None:
@@ -57,11 +71,18 @@ def grow_full_disks(snapshot: Snapshot) -> Decision | None:
         return None
     if snapshot.spec.size == 0:
         return None
-    size, ours = snapshot.spec.storage.requested, set(recorded_members(snapshot))
+    return _ask_without_quorum(snapshot, wal=False) or _ask_without_quorum(snapshot, wal=True)
+
+
+def _ask_without_quorum(snapshot: Snapshot, *, wal: bool) -> Decision | None:
+    size, ours = _wanted(snapshot, wal=wal), set(recorded_members(snapshot))
+    if size is None:
+        return None
     small = [
         claim
         for claim in snapshot.claims
         if claim.ordinal in ours
+        and claim.wal == wal
         and claim.owner_uid == snapshot.naming.uid
         and claim.bound
         and not claim.deleting

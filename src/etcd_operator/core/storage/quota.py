@@ -32,7 +32,7 @@ def _find_quota(snapshot: Snapshot, spec: EtcdClusterSpec) -> int:
     quota that was set before. They keep it until their database is small enough.
     """
     wanted, live = follow_disk(spec.storage.requested), _read_live(snapshot)
-    ours = (c for c in snapshot.claims if c.owner_uid == snapshot.naming.uid)
+    ours = (c for c in snapshot.data_claims if c.owner_uid == snapshot.naming.uid)
     sizes = [claim.capacity for claim in ours if claim.capacity]
     smallest = min(sizes, key=lambda size: size.value, default=None)
     if smallest is not None and smallest < spec.storage.requested:

@@ -33,6 +33,7 @@ from etcd_operator.core.model.naming import (
     MOST_MEMBERS,
     ORPHAN,
     Naming,
+    is_wal_claim,
     ordinal_of_claim,
 )
 from etcd_operator.core.model.snapshot import Snapshot
@@ -316,7 +317,10 @@ class Gatherer:
                 return
 
     def _find_claims(self, cluster: EtcdCluster) -> tuple[Claim, ...]:
-        return tuple(self._caches.claims.in_cluster(cluster.namespace, cluster.name))
+        """Find the claims with names of members' disks; of a second one only where it counts."""
+        found = self._caches.claims.in_cluster(cluster.namespace, cluster.name)
+        wal = cluster.spec.storage.wal is not None
+        return tuple(c for c in found if wal or not c.wal or c.owner_uid == cluster.uid)
 
     async def _look_for_claims(self, snapshot: Snapshot) -> tuple[str, ...] | None:
         """Look for disks under our members' names: an earlier life's, or ours and unseen yet.
@@ -333,9 +337,10 @@ class Gatherer:
                 metadata = item["metadata"]
                 if ordinal_of_claim(metadata["name"], naming.name) is None:
                     continue
+                second = is_wal_claim(metadata["name"], naming.name)
                 if LABEL_CLUSTER_UID in (metadata.get("labels") or {}):
                     self._caches.observe(kube.CLAIMS.name, item)
-                else:
+                elif not second or snapshot.cluster.spec.storage.wal:
                     found.append(metadata["name"])
         return tuple(found)
 

@@ -32,19 +32,27 @@ class NodeLookup:
     async def find(self, pods: Iterable[Pod], claims: Iterable[Claim]) -> Mapping[int, NodeState]:
         """Look at the nodes of the Pods that do not come up, and no others."""
         pods = tuple(pods)
-        volumes = {claim.ordinal: claim.volume for claim in claims}
+        volumes: dict[int, list[str]] = {}
+        for claim in claims:
+            volumes.setdefault(claim.ordinal, []).extend(filter(None, (claim.volume,)))
         found: dict[int, NodeState] = {}
         for pod in pods:
             state = None
             if pod.deleting and pod.node and pod.ends_by and pod.ends_by <= self._clock.now():
                 state = await self._recall("node", pod.node)
-            elif not (pod.node or pod.deleting) and pod.problem and volumes.get(pod.ordinal):
-                state = await self._recall("volume", volumes[pod.ordinal])
+            elif not (pod.node or pod.deleting) and pod.problem:
+                state = await self._find_worst(volumes.get(pod.ordinal, ()))
             if state is NodeState.GONE and not await self._sees_nodes(pods):
                 state = None
             if state is not None:
                 found[pod.ordinal] = state
         return found
+
+    async def _find_worst(self, volumes: Iterable[str]) -> NodeState | None:
+        """State of the node of these volumes that is worst off: a member needs each of them."""
+        states = [await self._recall("volume", volume) for volume in volumes]
+        worst = (NodeState.GONE, NodeState.DOWN, NodeState.UP)
+        return next((state for state in worst if state in states), None)
 
     async def _sees_nodes(self, pods: Iterable[Pod]) -> bool:
         """Whether the node of any Pod can be found: else that one is missing proves nothing.

@@ -144,6 +144,16 @@ def test_a_pod_that_crashes_again_and_again() -> None:
             'cut off","msg":"x"}\n{"level":"panic","msg":"tocommit(9) is out of range"}',
             "tocommit(9) is out of range",
         ),
+        (
+            'cut off"}\npanic: tocommit(7) is out of range\n\ngoroutine 63 [running]:\nlog.go:324',
+            "panic: tocommit(7) is out of range",
+        ),
+        (
+            '{"level":"info","msg":"Running: "}\n'  # noqa: ISC004 (one log of two lines)
+            '{"level":"warn","msg":"failed to verify flags","error":"open sink"}',
+            "failed to verify flags: open sink",
+        ),
+        ('{"level":"warn","msg":"slow","error":"x"}', '{"level":"warn","msg":"slow","error":"x"}'),
     ],
 )
 def test_the_last_words_of_a_member(log: str, words: str) -> None:

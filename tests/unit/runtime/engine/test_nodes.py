@@ -13,6 +13,7 @@ from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.nodes import BELIEVED_SECONDS, HOSTNAME, NodeLookup
 from etcd_operator.runtime.kubernetes.api import NODES, VOLUMES
 from tests.builders.snapshots import claim, pod
+from tests.builders.two_disks import wal_claim
 from tests.builders.volumes import bound_volume
 from tests.fakes.clock import LoopClock
 from tests.fakes.kubernetes import ApiFaults, ApiServer, InMemoryApi
@@ -91,6 +92,16 @@ async def test_the_node_of_a_disk(
     api = serve(nodes, {"v": volume})
     found = await finder(api).find((WAITING, ELSEWHERE), (claim(1, volume="v"),))
     assert found == ({1: host} if host else {})
+
+
+@pytest.mark.parametrize("lost", ["v", "w"], ids=["the data", "the log"])
+async def test_of_two_disks_the_one_that_is_worse_off_counts(lost: str) -> None:
+    """A member needs both."""
+    nodes = {"n9": node(), "n1": node()}
+    volumes = {name: bound_volume("n2" if name == lost else "n1") for name in ("v", "w")}
+    disks = (claim(1, volume="v"), wal_claim(1, volume="w"))
+    found = await finder(serve(nodes, volumes)).find((WAITING, ELSEWHERE), disks)
+    assert found == {1: NodeState.GONE}
 
 
 async def test_nobody_else_is_asked_about() -> None:

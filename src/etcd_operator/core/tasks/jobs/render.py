@@ -9,8 +9,13 @@ from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
 from etcd_operator.api.job_template import JobTemplate
 from etcd_operator.api.pod_template import PodTemplate
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec
-from etcd_operator.core.model.naming import Naming
-from etcd_operator.core.objects.etcd_config import DATA_DIRECTORY, DATA_MOUNT
+from etcd_operator.api.wal import WAL_MOUNT
+from etcd_operator.core.model.naming import DATA_TEMPLATE, WAL_TEMPLATE, Naming
+from etcd_operator.core.objects.etcd_config import (
+    DATA_MOUNT,
+    find_data_directory,
+    find_wal_directory,
+)
 from etcd_operator.core.tasks.jobs import cluster_tls as cluster_tls
 from etcd_operator.core.tasks.jobs.job import Access, Owner, Work, etcd_step, own_step, render_job
 from etcd_operator.core.tasks.jobs.paths import LOGIN, SNAPSHOT, TRIAL, TRIAL_CLIENT
@@ -21,6 +26,7 @@ from etcd_operator.json_types import Json
 _TRIAL_PEER: Final = "http://127.0.0.1:2380"
 # Below the member's mount: becomes the data directory by one rename, when it is whole.
 RESTORING: Final = f"{DATA_MOUNT}/restoring"
+RESTORING_WAL: Final = f"{WAL_MOUNT}/restoring"
 _UTILITY: Final = "/usr/local/bin/etcdutl"
 _SERVER: Final = "/usr/local/bin/etcd"
 # The first release whose etcdutl knows --bump-revision.
@@ -141,7 +147,7 @@ def render_restore_job(
         image=image,
         cluster=cluster.spec,
         access=source.access,
-        task=_restore_task(restore, spec, source, cluster),
+        task=_restore_task(restore, spec, source, cluster, naming, ordinal),
         timeout_seconds=spec.timeout_seconds,
         scratch=spec.scratch,
         service_account=spec.service_account_name,
@@ -154,14 +160,21 @@ def render_restore_job(
         _member_restore(work, spec, naming, ordinal, members),
     ]
     job = render_job(work, steps, own_step(work, "finish", store=False, disk=DATA_MOUNT))
-    _use_disk(job["spec"]["template"], naming.claim(ordinal), work)
+    _use_disks(job["spec"]["template"], naming, ordinal, work)
     return job
 
 
 def _restore_task(
-    restore: EtcdRestore, spec: EtcdRestoreSpec, source: Source, cluster: EtcdCluster
+    restore: EtcdRestore,
+    spec: EtcdRestoreSpec,
+    source: Source,
+    cluster: EtcdCluster,
+    naming: Naming,
+    ordinal: int,
 ) -> Json:
+    second = {"wal": find_wal_directory(naming, ordinal), "restoringWal": RESTORING_WAL}
     return {
+        **(second if cluster.spec.storage.wal else {}),
         "url": source.url,
         "keySecret": source.encryption.key_secret if source.encryption else "",
         "onlyEncrypted": source.only_encrypted,
@@ -172,14 +185,20 @@ def _restore_task(
         "bumpRevision": spec.bump_revision if knows_bump(cluster.spec) else 0,
         "mount": DATA_MOUNT,
         "restoring": RESTORING,
-        "data": DATA_DIRECTORY,
+        "data": find_data_directory(cluster.spec, naming, ordinal),
     }
 
 
-def _use_disk(template: Json, claim: str, work: Work) -> None:
-    """Mount a member's disk in the Pod of a Job, and spread those Pods as members are."""
+def _use_disks(template: Json, naming: Naming, ordinal: int, work: Work) -> None:
+    """Mount a member's disks in the Pod of a Job, and spread those Pods as members are."""
     pod, metadata = template["spec"], template["metadata"]
-    pod["volumes"].append({"name": "data", "persistentVolumeClaim": {"claimName": claim}})
+    claim = {"claimName": naming.claim(ordinal)}
+    pod["volumes"].append({"name": DATA_TEMPLATE, "persistentVolumeClaim": claim})
+    if work.cluster.storage.wal:
+        claim = {"claimName": naming.claim(ordinal, wal=True)}
+        pod["volumes"].append({"name": WAL_TEMPLATE, "persistentVolumeClaim": claim})
+        for step in (*pod["initContainers"], *pod["containers"]):
+            step["volumeMounts"].append({"name": WAL_TEMPLATE, "mountPath": WAL_MOUNT})
     together = {"etcd.etcd.io/restore-uid": work.owner.uid}
     pod.update(spread(work.cluster.pod_template or PodTemplate(), work.template, together))
     metadata["labels"] = {**metadata["labels"], **together}
@@ -234,6 +253,8 @@ def _member_restore(
 ) -> Json:
     everyone = ",".join(f"{naming.member(o)}={naming.peer_url(o)}" for o in range(members))
     command = [_UTILITY, "snapshot", "restore", SNAPSHOT, f"--data-dir={RESTORING}"]
+    if work.cluster.storage.wal:
+        command.append(f"--wal-dir={RESTORING_WAL}")
     command += [f"--name={naming.member(ordinal)}", f"--initial-cluster={everyone}"]
     command += [f"--initial-cluster-token={naming.token}"]
     command += [f"--initial-advertise-peer-urls={naming.peer_url(ordinal)}"]

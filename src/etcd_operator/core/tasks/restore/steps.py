@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -128,10 +129,11 @@ def _make_claims(
     ours = (claim for claim in view.claims if claim.owner_uid == target.uid)
     there = {claim.name for claim in ours if claim.uid not in identity.old_claims}
     made: list[TaskAction] = []
-    for ordinal in range(identity.size):
-        name = naming.claim(ordinal)
+    kinds = (False, True) if target.spec.storage.wal else (False,)
+    for ordinal, wal in itertools.product(range(identity.size), kinds):
+        name = naming.claim(ordinal, wal=wal)
         if name not in there:
-            manifest = render_claim(target.spec, naming)
+            manifest = render_claim(target.spec, naming, wal=wal)
             manifest["metadata"] = {
                 **manifest["metadata"], "name": name, "namespace": naming.namespace,
             }  # fmt: skip

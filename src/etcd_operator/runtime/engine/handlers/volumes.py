@@ -12,7 +12,11 @@ from etcd_operator.core.actions import (
     RestoreReclaimPolicy,
     RetainVolume,
 )
-from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED, ANNOTATION_RECLAIM
+from etcd_operator.core.model.naming import (
+    ANNOTATION_QUARANTINED,
+    ANNOTATION_RECLAIM,
+    is_wal_claim,
+)
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.statefulset import render_claim
 from etcd_operator.errors import Conflict, Forbidden, Invalid, NotFound
@@ -77,7 +81,8 @@ class VolumeHandlers:
         if _claim_uid(volume) == action.uid:
             await self._patch(volume, {}, {"claimRef": {"uid": None, "resourceVersion": None}})
         spec = volume["spec"]
-        usual = render_claim(snapshot.spec, naming)["metadata"]
+        wal = is_wal_claim(action.name, naming.name)
+        usual = render_claim(snapshot.spec, naming, wal=wal)["metadata"]
         # Kubernetes binds none of another VolumeAttributesClass than the volume has.
         attributes = {k: spec[k] for k in ("volumeAttributesClassName",) if spec.get(k)}
         manifest = {
