@@ -18,6 +18,13 @@ TAKE_OVER: Final = (
         "False",
     ),
     Mutant(
+        "joins the members of another EtcdCluster",
+        "core/takeover/inspection.py",
+        "_must_be_of_no_cluster",
+        "source.owner",
+        "''",
+    ),
+    Mutant(
         "joins beside members of nobody's",
         "core/takeover/inspection.py",
         "_must_be_listed",
@@ -206,6 +213,13 @@ TAKE_OVER: Final = (
         "core/takeover/guard.py",
         "_refuse_scaling",
         "(action.name, action.uid, action.resource_version, action.replicas) != looked_at",
+        "False",
+    ),
+    Mutant(
+        "guard: scales the StatefulSet of another EtcdCluster in",
+        "core/takeover/guard.py",
+        "_refuse_scaling",
+        "source.owner",
         "False",
     ),
     Mutant(

@@ -99,6 +99,17 @@ def test_a_version_that_no_image_tells_has_to_be_given(terminal: Terminal) -> No
     assert terminal.type("migrate", "plan", *FROM).code == 1
 
 
+def test_members_of_an_etcdcluster_are_not_taken_over(terminal: Terminal) -> None:
+    live = terminal.server.objects["StatefulSet", NAMESPACE, "old"]
+    reference = {"apiVersion": "etcd.etcd.io/v1alpha1", "kind": "EtcdCluster", "name": "old"}
+    live["metadata"]["ownerReferences"] = [reference]
+    for action in ("plan", "apply"):
+        ended = terminal.type("migrate", action, *FROM, answer="y\n")
+        assert (ended.code, ended.out) == (1, "")
+        assert "StatefulSet old belongs to EtcdCluster old" in ended.err
+    assert written(terminal) == []
+
+
 def test_it_is_applied_after_a_yes_alone(terminal: Terminal) -> None:
     refused = terminal.type("migrate", "apply", *FROM, answer="n\n")
     assert refused.code == 7

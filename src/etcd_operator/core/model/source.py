@@ -7,10 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
+from etcd_operator.api.cluster import GROUP, KIND
 from etcd_operator.core.auth.tokens import TokenKind
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberStatus
+from etcd_operator.json_types import Json
+
+# Of an object of Kubernetes; in an owner reference anything can be written.
+_LONGEST_NAME: Final = 253
+
+
+def find_owner(statefulset: Json) -> str:
+    """Return the name of the EtcdCluster to which a StatefulSet belongs; empty for none."""
+    for owner in statefulset["metadata"].get("ownerReferences") or ():
+        group = str(owner.get("apiVersion", "")).partition("/")[0]
+        if (group, owner.get("kind")) == (GROUP, KIND):
+            return str(owner.get("name", ""))[:_LONGEST_NAME]
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +55,9 @@ class SourcePod:
 class Source:
     """The StatefulSet; `exists` is False where there is none of that name.
 
-    `start` is the ordinal of its first Pod. `consent` says which EtcdCluster may take it over. It
-    is `observed` if its status is about its spec as it is now.
+    `start` is the ordinal of its first Pod. `consent` says which EtcdCluster may take it over, and
+    `owner` which one it belongs to; empty for none. It is `observed` if its status is about its
+    spec as it is now.
     """
 
     name: str
@@ -53,6 +69,7 @@ class Source:
     start: int = 0
     observed: bool = False
     consent: str = ""
+    owner: str = ""
     pods: tuple[SourcePod, ...] = ()
 
     def wants(self, ordinal: int) -> bool:

@@ -133,6 +133,8 @@ def _refuse_scaling(
         return "the StatefulSet is not as it was looked at, or more than one Pod would go"
     if source.name != record.source or not action.uid or action.replicas < 0:
         return "the StatefulSet is not the one on record"
+    if source.owner:
+        return "the StatefulSet belongs to an EtcdCluster"
     own = {m.id for m in snapshot.members if _is_own(m, snapshot) and not m.is_learner}
     if len(own & answering) < record.size:
         return f"only {len(own & answering)} of {record.size} new members vote and answer"

@@ -57,6 +57,20 @@ def _must_exist(_: Snapshot, source: Source) -> Iterator[str]:
         yield f"StatefulSet {source.name}, which {JOIN} names, does not exist: create it or correct"
 
 
+def refuse_owned(name: str, owner: str) -> str:
+    """Return the sentence about a StatefulSet that belongs to an EtcdCluster."""
+    return (
+        f"StatefulSet {name} belongs to EtcdCluster {owner}, whose Pods would come back: name a "
+        "StatefulSet of no EtcdCluster, or copy the data with an EtcdBackup and an EtcdRestore"
+    )
+
+
+def _must_be_of_no_cluster(_: Snapshot, source: Source) -> Iterator[str]:
+    """The operator itself would scale it out again."""
+    if owner := source.owner:
+        yield refuse_owned(source.name, owner)
+
+
 def _must_consent(snapshot: Snapshot, source: Source) -> Iterator[str]:
     if source.consent != snapshot.cluster.name:
         yield (
@@ -207,6 +221,7 @@ def _check_version(snapshot: Snapshot, pod: SourcePod, status: MemberStatus) -> 
 _CHECKS: Final[tuple[Callable[[Snapshot, Source], Iterator[str]], ...]] = (
     _must_be_new,
     _must_exist,
+    _must_be_of_no_cluster,
     _must_consent,
     _must_be_small,
     _must_run,

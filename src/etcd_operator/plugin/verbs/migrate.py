@@ -141,6 +141,8 @@ def _print(wanted: Json, output: Output) -> Exit:
 
 
 async def _find_source(own: Session, name: str) -> Json:
+    from etcd_operator.core.model.source import find_owner
+    from etcd_operator.core.takeover.inspection import refuse_owned
     from etcd_operator.core.takeover.record import MOST_SOURCES
     from etcd_operator.plugin.clusters import find_object
     from etcd_operator.runtime.kubernetes.api import STATEFUL_SETS
@@ -148,6 +150,8 @@ async def _find_source(own: Session, name: str) -> Json:
     if not name:
         raise PluginError("--from is missing: name the StatefulSet.", Exit.USAGE)
     found = await find_object(own, STATEFUL_SETS, name)
+    if owner := find_owner(found):
+        raise PluginError(f"{refuse_owned(name, owner)}.", Exit.FAILED)
     replicas = found["spec"].get("replicas", 1)
     if not 0 < replicas <= MOST_SOURCES:
         raise PluginError(

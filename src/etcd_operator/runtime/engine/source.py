@@ -18,7 +18,7 @@ from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberList
 from etcd_operator.core.model.naming import Naming, join_port
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.model.source import Source, SourcePod
+from etcd_operator.core.model.source import Source, SourcePod, find_owner
 from etcd_operator.core.takeover.inspection import must_see_source
 from etcd_operator.errors import EtcdError, EtcdRefused, NotFound, Refusal
 from etcd_operator.json_types import Json
@@ -158,6 +158,7 @@ def _read_source(live: Json, port: int) -> Source:
         start=int((spec.get("ordinals") or {}).get("start") or 0),
         observed=int(status.get("observedGeneration", 0)) >= int(metadata.get("generation", 0)),
         consent=str(annotations.get(ANNOTATION_CONSENT, "")),
+        owner=find_owner(live),
     )
 
 

@@ -78,6 +78,7 @@ REFUSED: tuple[tuple[str, Action, Snapshot, str], ...] = (
     ("a new one is silent", SCALE, removing(silent={member_id(1)}), "only 2 of 3 new members"),
     ("two are silent", SCALE, removing(silent={source_id(0), source_id(1)}), "3 of 6 voters"),
     ("it leads", SCALE, removing(leader=source_id(2)), "is the leader"),
+    ("of an EtcdCluster", SCALE, changed(removing(), owner="x"), "belongs to an EtcdCluster"),
     ("one is going", replace(SCALE, replicas=1), changed(removing(), replicas=2), "still going"),
     ("out of range", replace(SCALE, replicas=3), changed(removing(), replicas=4), "not that of"),
     ("another cluster", replace(SCALE, cluster_id=1), removing(), "another cluster ID"),

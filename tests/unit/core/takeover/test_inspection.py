@@ -96,6 +96,7 @@ ROWS: tuple[tuple[str, Snapshot, str], ...] = (
     ("not looked at", replace(TakeOverWorld().look(), source=None), "was not looked at yet"),
     ("it has begun to form", begun(), "create it with joinExisting from the beginning"),
     ("none of the name", changed(exists=False), "StatefulSet old, which spec.bootstrap"),
+    ("of an EtcdCluster", changed(owner="other"), "belongs to EtcdCluster other, whose Pods"),
     ("no consent", changed(consent="another"), "etcd.etcd.io/allow-take-over-by=db"),
     ("scaled to 0", changed(replicas=0, pods=()), "has 0 replicas"),
     ("too many", changed(replicas=10), "has 10 replicas"),

@@ -148,6 +148,17 @@ async def test_nobody_is_asked_who_has_not_consented() -> None:
     assert snapshot.membership is None
 
 
+async def test_whose_it_is_is_looked_at() -> None:
+    stage = joining()
+    live = stage.server.objects[STATEFUL_SETS.name, NAMING.namespace, "old"]
+    for kind, owner in (("Deployment", ""), ("EtcdCluster", "x" * 253)):
+        reference = {"apiVersion": "etcd.etcd.io/v1alpha1", "kind": kind, "name": "x" * 5000}
+        live["metadata"]["ownerReferences"] = [reference]
+        snapshot = await stage.gather()
+        assert snapshot.source
+        assert snapshot.source.owner == owner
+
+
 async def test_there_is_none_of_the_name() -> None:
     stage = joining()
     del stage.server.objects[STATEFUL_SETS.name, NAMING.namespace, "old"]
