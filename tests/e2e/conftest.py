@@ -19,12 +19,10 @@ from deploy.installer import ensure_installed
 from deploy.manifests import NAMESPACE
 from deploy.target import PROJECT, Target, TargetError, find_target
 from tests.e2e import terminal
-from tests.e2e.harness import Cluster
+from tests.e2e.harness import REPORT, Cluster
 from tests.e2e.removals import Removals
 from tests.e2e.terminal import Shell
 from tests.injection.session import create_namespace, own_namespace
-
-REPORT = Path(os.environ.get("E2E_REPORT", "/tmp/etcd-operator-e2e"))  # noqa: S108 (a report)
 
 REMOVED_AT_A_TIME = 4
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from deploy.target import Target, TargetError
 from etcd_operator.json_types import Json
 
+# What a failed test leaves for a person to look at.
+REPORT: Final = Path(os.environ.get("E2E_REPORT", "/tmp/etcd-operator-e2e"))  # noqa: S108
 POLL = 0.3
 # Requests in a row that may stay without an answer, of five seconds each.
 UNANSWERED = 4

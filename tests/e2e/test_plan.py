@@ -15,7 +15,7 @@ import pytest
 
 from deploy.target import PROJECT
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.previews import HELD, previewed
+from tests.e2e.previews import HELD, hold, previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -39,14 +39,6 @@ def type_verb(cluster: Cluster, *words: str, code: int = 0) -> str:
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
-
-
-def hold(cluster: Cluster, *finalizers: str) -> None:
-    """Give the EtcdCluster a finalizer beside the operator's; without one, take it away."""
-    kept = [f for f in cluster.get()["metadata"].get("finalizers", ()) if f != HELD]
-    patch = {"metadata": {"finalizers": [*kept, *finalizers]}}
-    words = ("patch", "etcd", cluster.name, "--type=merge", f"--patch={json.dumps(patch)}")
-    cluster.kubectl(*words)
 
 
 def test_what_is_previewed_is_what_is_done(cluster: Cluster, tmp_path: Path) -> None:

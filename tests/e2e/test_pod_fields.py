@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Final
 
@@ -9,6 +10,7 @@ import pytest
 
 from etcd_operator.json_types import Json
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import as_previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -84,14 +86,15 @@ def test_cpu_and_memory_change_without_a_restart(cluster: Cluster) -> None:
     cluster.wait_running(3)
     before = cluster.uids("pods")
     for wanted in (large, small):
-        cluster.patch(resources=wanted)
 
         def is_given(wanted: Json = wanted) -> bool:
             states = [pod["status"]["containerStatuses"][0] for pod in cluster.objects("pods")]
             return all(state["resources"] == wanted for state in states)
 
-        wait_until(f"every Pod has {wanted}", is_given, 90)
-        cluster.wait_running(3)
+        with as_previewed(cluster, f"resources={json.dumps(wanted)}"):
+            cluster.patch(resources=wanted)
+            wait_until(f"every Pod has {wanted}", is_given, 90)
+            cluster.wait_running(3)
     assert cluster.uids("pods") == before
     states = [pod["status"]["containerStatuses"][0] for pod in cluster.objects("pods")]
     assert [state["restartCount"] for state in states] == [0, 0, 0]
@@ -113,9 +116,10 @@ def test_additions_to_pods_come_and_go(cluster: Cluster) -> None:
     cluster.put("key", "value")
     plain = cluster.pod("c-0")["spec"]
     wanted = additions(cluster, plain["containers"][0]["image"])
-    cluster.patch(podTemplate=wanted)
-    wait_until("the Pod has them", lambda: len(cluster.pod("c-0")["spec"]["containers"]) == 2, 60)
-    cluster.wait_running(1)
+    with as_previewed(cluster, f"podTemplate={json.dumps(wanted)}"):
+        cluster.patch(podTemplate=wanted)
+        wait_until("it has them", lambda: len(cluster.pod("c-0")["spec"]["containers"]) == 2, 60)
+        cluster.wait_running(1)
     pod = cluster.pod("c-0")
     assert all(status["ready"] for status in pod["status"]["containerStatuses"])
     etcd, proxy = pod["spec"]["containers"]

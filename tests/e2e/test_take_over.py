@@ -19,9 +19,8 @@ from tests.chaos.history import History, judge, prune
 from tests.chaos.linearizability import check
 from tests.chaos.load import Load
 from tests.e2e import bitnami_etcd, tls_etcd
-from tests.e2e.conftest import REPORT
 from tests.e2e.foreign_etcd import CLIENTS, VERSION, ForeignEtcd, SharedDoor
-from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.harness import REPORT, Cluster, wait_until
 from tests.e2e.secured import SecuredCluster, read_secret
 from tests.e2e.terminal import Shell
 

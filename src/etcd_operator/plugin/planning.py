@@ -14,14 +14,16 @@ from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.unknown_fields import find_unknown
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.source import observe_source
 from etcd_operator.core.plan import explain
 from etcd_operator.errors import OperatorError
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import preview, recordings
-from etcd_operator.plugin.clusters import find_cluster
+from etcd_operator.plugin.clusters import find_cluster, find_object
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.observation import Observation, observe
 from etcd_operator.plugin.session import Session
+from etcd_operator.runtime.kubernetes.api import STATEFUL_SETS
 from etcd_operator.simulation.change import (
     NO_CHANGE,
     Change,
@@ -33,6 +35,7 @@ from etcd_operator.simulation.change import (
     set_fields,
 )
 from etcd_operator.simulation.predict import predict
+from etcd_operator.simulation.take_over import assume_members
 
 NEW_UID = "00000000-0000-4000-8000-000000000000"
 
@@ -65,7 +68,7 @@ async def prepare(own: Session, wanted: Wanted) -> tuple[Snapshot, Change, tuple
     except PluginError as error:
         if error.code is not Exit.NOT_FOUND or wanted.manifest is None:
             raise
-        return _begin_new(wanted.manifest, own.home), Change(), ("The cluster does not exist yet.",)
+        return await _begin_new(own, wanted.manifest)
     observed = await observe_now(own, raw)
     return observed.snapshot, find_change(wanted, observed.snapshot), observed.assumptions
 
@@ -154,8 +157,23 @@ def _read_manifest(path: Path) -> Json:
     return manifest
 
 
-def _begin_new(path: Path, namespace: str) -> Snapshot:
-    """The snapshot of a cluster that was just created."""
+async def _begin_new(own: Session, path: Path) -> tuple[Snapshot, Change, tuple[str, ...]]:
+    """The snapshot of a cluster that was just created, and of the members that it joins."""
+    snapshot = _create(path, own.home)
+    assumed = "The cluster does not exist yet."
+    joins = snapshot.cluster.spec.joins
+    if joins is None:
+        return snapshot, NO_CHANGE, (assumed,)
+    live = await find_object(own, STATEFUL_SETS, joins.source.stateful_set)
+    source = observe_source(live, joins.source.client_port)
+    beside = (
+        f"Every Pod of StatefulSet {source.name} is a member of one etcd cluster, and serves; it "
+        "allows to be taken over, and the Secrets that are handed over can be used."
+    )
+    return assume_members(snapshot, source), NO_CHANGE, (assumed, beside)
+
+
+def _create(path: Path, namespace: str) -> Snapshot:
     raw = _read_manifest(path)
     _insist_on_fields(raw.get("spec") or {})
     metadata = {"namespace": namespace, **raw["metadata"], "uid": NEW_UID, "generation": 1}

@@ -26,6 +26,7 @@ from etcd_operator.json_types import Json
 from etcd_operator.simulation import etcd
 from etcd_operator.simulation.manifest import FIRST_LIFE, Manifest
 from etcd_operator.simulation.origin import FIRST_UID, Beyond, Origin
+from etcd_operator.simulation.take_over import adopt_leader, adopt_old
 from etcd_operator.simulation.world import (
     CONTROLLED,
     COUNTED_RESTARTS,
@@ -102,18 +103,35 @@ def _adopt_children(snapshot: Snapshot) -> tuple[Child | None, ...]:
 
 def _find_template(snapshot: Snapshot) -> Json | None:
     """Return the template as the operator rendered it, if it would render the same one now."""
-    live = snapshot.statefulset
-    if live is None or find_problems(snapshot.cluster):
+    live, made = snapshot.statefulset, _render(snapshot)
+    if live is None or made is None:
         return None
-    snapshot = with_effective_spec(snapshot)
-    trust = ",".join(all_trust(snapshot))
-    layout = choose_layout(snapshot)
-    made = render_statefulset(snapshot.rendered_spec, snapshot.naming, layout, live.body, trust)
     same = made["metadata"]["annotations"][ANNOTATION_TEMPLATE] == live.annotations.get(
         ANNOTATION_TEMPLATE
     )
     template: Json = made["spec"]["template"]
     return template if same else None
+
+
+def _render(snapshot: Snapshot) -> Json | None:
+    """Return the StatefulSet as the operator would render it now; None for a spec with problems."""
+    if find_problems(snapshot.cluster):
+        return None
+    live, snapshot = snapshot.statefulset, with_effective_spec(snapshot)
+    trust, layout = ",".join(all_trust(snapshot)), choose_layout(snapshot)
+    body = live.body if live else None
+    return render_statefulset(snapshot.rendered_spec, snapshot.naming, layout, body, trust)
+
+
+def _recall_statefulset(snapshot: Snapshot) -> Manifest | None:
+    """Return the StatefulSet that somebody has deleted: its Pods are taken to be as it said."""
+    made = _render(snapshot) if snapshot.statefulset is None and snapshot.pods else None
+    if made is None:
+        return None
+    revision = max(pod.revision for pod in snapshot.pods)
+    return Manifest.observe(
+        {**made, "status": {"updateRevision": revision}}, made["spec"]["template"]
+    )
 
 
 def _adopt_beyond(snapshot: Snapshot) -> Beyond:
@@ -136,6 +154,8 @@ def _adopt_beyond(snapshot: Snapshot) -> Beyond:
         downgrade=".".join(next(filter(None, targets), "").split(".")[:2]),
         no_space=any(alarm == NO_SPACE for alarm, _ in snapshot.alarms),
         compacted=snapshot.compacted,
+        last_statefulset=_recall_statefulset(snapshot),
+        source=snapshot.source,
     )
 
 
@@ -148,13 +168,16 @@ def _adopt_etcd(snapshot: Snapshot) -> Etcd | None:
     if snapshot.membership is None:
         return Etcd(FIRST_LIFE, identity, _recall_members(snapshot), -1)
     lines = tuple(_adopt_line(ordinal, member) for ordinal, member in sorted(own.items()))
-    leader = next((o for o, member in own.items() if member.id == snapshot.leader_id), -1)
+    old = adopt_old(snapshot)
+    taken = {each.id for each in old}
+    leader = adopt_leader(snapshot, old)
     alarms = tuple(sorted(member for alarm, member in snapshot.alarms if alarm == CORRUPT))
     foreign = tuple(
         Stranger(member.id, member.peer_urls[0] if member.peer_urls else "")
         for member in snapshot.ownership.foreign
+        if member.id not in taken
     )
-    return Etcd(FIRST_LIFE, identity, lines, leader, alarms, foreign)
+    return Etcd(FIRST_LIFE, identity, lines, leader, alarms, foreign, old)
 
 
 def _adopt_line(ordinal: int, member: Member) -> Line:

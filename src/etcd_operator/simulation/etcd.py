@@ -16,6 +16,7 @@ from etcd_operator.simulation.world import (
     CONFIG_MAP,
     COUNTED_RESTARTS,
     CRASHED,
+    OLD,
     RUNNING,
     SAYS_EMPTY,
     SAYS_REMOVED,
@@ -78,9 +79,23 @@ def voters_up(state: State, etcd: Etcd) -> tuple[Line, ...]:
     return tuple(line for line in etcd.members if not line.learner and is_up(state, line))
 
 
+def votes_up(state: State, etcd: Etcd) -> int:
+    """How many voters run, old ones as well."""
+    return len(voters_up(state, etcd)) + sum(each.up for each in etcd.old)
+
+
 def has_majority(state: State, etcd: Etcd) -> bool:
     """Whether a majority of the voters runs."""
-    return len(voters_up(state, etcd)) * 2 > len(etcd.voters)
+    return votes_up(state, etcd) * 2 > etcd.votes
+
+
+def leads(state: State, etcd: Etcd) -> bool:
+    """Whether the leader runs, and may lead: a majority runs."""
+    if etcd.leader >= OLD:
+        up = any(each.up and each.ordinal + OLD == etcd.leader for each in etcd.old)
+        return up and has_majority(state, etcd)
+    line = etcd.line(etcd.leader)
+    return line is not None and is_up(state, line) and has_majority(state, etcd)
 
 
 def settle_leader(state: State) -> State:
@@ -88,8 +103,7 @@ def settle_leader(state: State) -> State:
     etcd = state.etcd
     if etcd is None or etcd.leader < 0:
         return state
-    leader = etcd.line(etcd.leader)
-    if leader is None or not is_up(state, leader) or not has_majority(state, etcd):
+    if not leads(state, etcd):
         return state._replace(etcd=etcd._replace(leader=-1))
     claims = state.claims
     for line in etcd.members:
@@ -183,10 +197,11 @@ def _open_empty_disk(state: State, ordinal: int, file: File) -> Disk | None:
     etcd = state.etcd
     if etcd is None or tuple(line.ordinal for line in etcd.members) != file.listed:
         return None
-    if etcd.foreign:
+    if etcd.foreign or len(etcd.old) != file.beside:
         return None  # the file lists another number of members
     line = etcd.line(ordinal)
     reachable = any(is_up(state, peer) for peer in etcd.members if peer.ordinal != ordinal)
+    reachable = reachable or any(each.up for each in etcd.old)
     if line is None or not reachable:
         return None
     if line.started and not line.learner:
@@ -253,7 +268,8 @@ def _sync(state: State, line: Line, claim: Claim, disk: Disk) -> Iterator[tuple[
 
     Once one has joined by a snapshot, the log does not reach back for others who join.
     """
-    leader = disk_at(state, state.etcd.leader) if state.etcd else None
+    own = state.etcd is not None and state.etcd.leader < OLD
+    leader = disk_at(state, state.etcd.leader) if state.etcd and own else None
     copied = leader.data if leader else 0
     alike = sum(other is not None and other.disk is not None and other.disk.data == copied
                 for other in state.claims)  # fmt: skip
@@ -302,11 +318,15 @@ def _formations(state: State) -> Iterator[tuple[str, State]]:
 
 
 def _elections(state: State, etcd: Etcd) -> Iterator[tuple[str, State]]:
-    up = voters_up(state, etcd)
-    if len(up) * 2 <= len(etcd.voters):
+    if not has_majority(state, etcd):
         return
+    for old in etcd.old:
+        if old.up:
+            elected = state._replace(etcd=etcd._replace(leader=old.ordinal + OLD))
+            yield f"etcd: old member {old.ordinal} is elected", settle_leader(elected)
+    up = voters_up(state, etcd)
     able = [line for line in up if (disk := disk_at(state, line.ordinal)) and disk.synced]
-    if not able:
+    if not able and not etcd.old:
         raise Unsafe("a majority runs, but no member of it has the acknowledged data")
     if len(etcd.members) > 3:
         able = [able[0], able[-1]] if len(able) > 1 else able  # who else leads is much the same

@@ -25,6 +25,7 @@ from etcd_operator.core.actions import (
     ResizeClaim,
     SetDowngrade,
     ShareTrust,
+    TakeOverAction,
     WriteConnection,
 )
 from etcd_operator.core.auth.state import Change, EtcdAuth, PasswordSecret, PasswordState, Step
@@ -43,7 +44,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.required_backup.requirement import ANNOTATION_BEFORE
 from etcd_operator.core.required_backup.state import BackupState
 from etcd_operator.json_types import Json
-from etcd_operator.simulation import passes
+from etcd_operator.simulation import passes, take_over
 from etcd_operator.simulation.manifest import Manifest
 from etcd_operator.simulation.origin import Beyond
 from etcd_operator.simulation.second_disks import is_about_log
@@ -60,6 +61,8 @@ def handle_real(action: Action, snapshot: Snapshot, limit: int) -> Perform:
     edit = _find_edit(action, snapshot)
     if edit is not None:
         return lambda state: (state._replace(beyond=edit(state.beyond)), None)
+    if isinstance(action, TakeOverAction):
+        return take_over.handle(action)
     if isinstance(action, ApplyObject):
         Manifest.of(action.manifest).exactly()
     perform = passes.handle(action, snapshot, limit)
@@ -180,7 +183,7 @@ def _issue(action: IssueAuthority | IssueCertificate | ShareTrust, beyond: Beyon
         assert before is not None
         # Who is trusted no more signs no more either.
         return replace(before, trusted=action.trusted, resource_version=f"{count}", previous=None)
-    own = f"{name}-{count}"
+    own = action.handed_over.key_id if action.handed_over else f"{name}-{count}"
     lasts = beyond.now + AUTHORITY_LIFETIME
     certificate = Certificate(own, own, beyond.now - CLOCK_SKEW, lasts)
     trusted = Trusted(own, f"simulated authority {own}", lasts, beyond.now - CLOCK_SKEW)

@@ -322,6 +322,16 @@ def _controller_steps(state: State) -> Iterator[tuple[str, State]]:
         yield "kubernetes: the StatefulSet's Pods are as it says", synced
 
 
+def catch_up(state: State) -> State:
+    """Let the StatefulSet's controller do what it does at the same time as the operator looks.
+
+    That is to make Pods and claims for a StatefulSet that somebody has scaled out.
+    """
+    for _, following in _controller_steps(state):
+        return following
+    return state
+
+
 def _new_claim(state: State, live: Child, uid: int) -> Claim:
     if live.manifest.ephemeral:
         return Claim(uid, live.life, bound=True, deleting=False, disk=None, ephemeral=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, FORCED
 from etcd_operator.core.model.template import is_ephemeral, read_version
@@ -22,12 +22,18 @@ class File(NamedTuple):
     """What one member's configuration file says: the gate of that member.
 
     `forced` is the member that it makes a cluster of its own, whatever is on its disk; -1: none.
+    `beside` is how many members it lists that are taken over.
     """
 
     new: bool
     listed: tuple[int, ...]
     token: str
     forced: int = -1
+    beside: int = 0
+
+
+# One that somebody has edited: no process begins or joins anything by it.
+UNREADABLE: Final = File(new=False, listed=(), token="")
 
 
 class Manifest:
@@ -133,16 +139,27 @@ def _read_files(body: Json) -> Iterator[File]:
     for file, text in sorted((body.get("data") or {}).items()):
         if not file.endswith(".yaml"):
             continue  # the authorities that members trust
-        settings = {}
-        for line in text.splitlines():
-            key, _, value = line.partition(": ")
-            settings[key] = json.loads(value)
-        members = settings["initial-cluster"].split(",")
-        listed = tuple(sorted(int(m.partition("=")[0].rpartition("-")[2]) for m in members))
-        new = settings["initial-cluster-state"] == "new"
-        name = settings["name"]
-        forced = int(name.rpartition("-")[2]) if settings.get("force-new-cluster") else -1
-        yield File(new, listed, settings["initial-cluster-token"], forced)
+        try:
+            yield _read_file(dict(_read_settings(text)))
+        except (KeyError, ValueError, AttributeError):
+            yield UNREADABLE
+
+
+def _read_settings(text: str) -> Iterator[tuple[str, Any]]:
+    for line in text.splitlines():
+        key, _, value = line.partition(": ")
+        yield key, json.loads(value)
+
+
+def _read_file(settings: Json) -> File:
+    names = [entry.partition("=")[0] for entry in settings["initial-cluster"].split(",")]
+    new = settings["initial-cluster-state"] == "new"
+    cluster, _, ordinal = settings["name"].rpartition("-")
+    own = (name for name in names if name.rpartition("-")[0] == cluster)
+    listed = tuple(sorted(int(name.rpartition("-")[2]) for name in own))
+    forced = int(ordinal) if settings.get("force-new-cluster") else -1
+    beside = len(names) - len(listed)
+    return File(new, listed, settings["initial-cluster-token"], forced, beside)
 
 
 def _revision_of(template: Json) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from etcd_operator.simulation.etcd import disk_at, is_up, member_id, settle_leader, voters_up
+from etcd_operator.simulation.etcd import disk_at, is_up, member_id, settle_leader, votes_up
 from etcd_operator.simulation.world import CONFIG_MAP, Etcd, Line, State, put
 
 # Refusals that say "not yet": a pass that meets one tries again later.
@@ -81,11 +81,11 @@ def remove(state: State, identity: int) -> Change:
     line = next((m for m in etcd.members if m.id == identity), None)
     if line is None:
         return state, "member not found"
-    voters = len(etcd.voters)
+    voters = etcd.votes
     if not line.learner:
         if voters == 1:
             return state, "not enough started members"
-        up = len(voters_up(state, etcd))
+        up = votes_up(state, etcd)
         if is_up(state, line) and up - 1 < 1 + (voters - 1) // 2:
             return state, "unhealthy cluster"
     return _commit(state, tuple(m for m in etcd.members if m is not line)), None

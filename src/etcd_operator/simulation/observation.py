@@ -137,13 +137,11 @@ def _ask(state: State, ordinal: int) -> Answer:
     version = pod.revision.partition(" ")[0]
     if etcd is None or etcd.cluster != disk.cluster:
         return Answer(disk.member, disk.cluster, 0, learner=False, version=version)
-    leader = etcd.line(etcd.leader) if etcd.leader >= 0 else None
     line = etcd.line(ordinal)
     learner = line is not None and line.id == disk.member and line.learner
     # etcd serves clients only when it has seen a quorum since it started.
-    mute = leader is None and pod.restarts > 0
-    leads = leader.id if leader else 0
-    return Answer(disk.member, disk.cluster, leads, learner, version, mute, etcd.alarms)
+    mute = not etcd.leader_id and pod.restarts > 0
+    return Answer(disk.member, disk.cluster, etcd.leader_id, learner, version, mute, etcd.alarms)
 
 
 def _list_members(state: State, answers: tuple[Answer | None, ...]) -> Membership | None:

@@ -19,6 +19,7 @@ from etcd_operator.core.certificates.state import Credential, Trusted
 from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.source import Source
 from etcd_operator.core.required_backup.state import BackupState
 from etcd_operator.simulation.manifest import Manifest
 from etcd_operator.simulation.snapshots import Specs
@@ -44,7 +45,8 @@ class Beyond:
     disks that were asked for another, by claim; `wal_sizes` are those of the disks of write-ahead
     logs that have grown, by claim; `downgrade` is the target of
     etcd's downgrade, empty for none; `no_space` says whether etcd's alarm about its quota is on.
-    `last_statefulset` is that of a StatefulSet that was deleted, to be created anew.
+    `last_statefulset` is that of a StatefulSet that was deleted, to be created anew. `source` is
+    the StatefulSet that is taken over, as it was observed apart from what was done to it.
     """
 
     now: datetime
@@ -63,3 +65,4 @@ class Beyond:
     no_space: bool = False
     compacted: bool | None = None
     last_statefulset: Manifest | None = None
+    source: Source | None = None

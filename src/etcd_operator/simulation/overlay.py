@@ -26,6 +26,7 @@ from etcd_operator.simulation.manifest import FIRST_LIFE, life_of
 from etcd_operator.simulation.observation import Seen
 from etcd_operator.simulation.origin import FIRST_UID, Beyond, Origin
 from etcd_operator.simulation.snapshots import NOW, build_snapshot
+from etcd_operator.simulation.take_over import show_source
 from etcd_operator.simulation.world import Line, State
 
 # A Pod that is stopped ends in time.
@@ -43,7 +44,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
     naming = with_addresses(naming, cluster.spec, children)
     template = _template_trust(children.get(("StatefulSet", naming.statefulset)))
     pods = tuple(_pod(pod, state, real, naming, template) for pod in model.pods)
-    return replace(
+    found = replace(
         real,
         cluster=cluster,
         naming=naming,
@@ -69,6 +70,14 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
         out_of_service=model.out_of_service,
         effective=None,
     )  # fmt: skip
+    return _show_source(found, state, real)
+
+
+def _show_source(found: Snapshot, state: State, real: Snapshot) -> Snapshot:
+    known = {member.id: member for member in real.members}
+    lines = state.etcd.members if state.etcd else ()
+    listed = tuple(_member(line, known.get(line.id), found.naming) for line in lines)
+    return show_source(found, state, known, listed)
 
 
 def _cluster(seen: Seen, beyond: Beyond, origin: Origin) -> EtcdCluster:
@@ -246,7 +255,9 @@ def _probe(ordinal: int, probe: Probe, state: State, real: Snapshot) -> Probe:
     told = probe.status
     if told is None:
         return probe
-    answers = [p.status for p in real.probes.values() if p.status]
+    pods = real.source.pods if real.source else ()
+    told_by = (*real.probes.values(), *(pod.probe for pod in pods if pod.probe))
+    answers = [each.status for each in told_by if each.status]
     before = next((each for each in answers if each.member_id == told.member_id), None)
     like = before or max(answers, key=lambda each: each.raft_applied_index, default=None)
     return replace(probe, status=_status(ordinal, told, like, state) if like else told)

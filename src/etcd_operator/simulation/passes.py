@@ -323,7 +323,8 @@ def _member_handler(
         and seat.member.id != leaving and seat.serves(action.cluster_id)
         for seat in snapshot.seats()
     )  # fmt: skip
-    if not reachable:
+    old = snapshot.source is not None and snapshot.source.serving(action.cluster_id)
+    if not reachable and not old:
         return lambda state: (state, "unreachable")
     match action:
         case AddLearner(ordinal=ordinal):

@@ -22,6 +22,7 @@ from etcd_operator.core.actions import (
     QuarantineDisk,
     RebindVolume,
     RestoreReclaimPolicy,
+    SetPodRevision,
     VolumeAction,
 )
 from etcd_operator.core.certificates.machine import find_replaced
@@ -31,7 +32,6 @@ from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.status.report import report
-from etcd_operator.errors import OperatorError
 from etcd_operator.simulation import etcd, kubernetes, replacing
 from etcd_operator.simulation.adopt import adopt
 from etcd_operator.simulation.change import NO_CHANGE, Change, request
@@ -43,6 +43,7 @@ from etcd_operator.simulation.overlay import see_real
 from etcd_operator.simulation.passes import JudgedAction, Planned, end_pass, perform
 from etcd_operator.simulation.second_disks import name_log
 from etcd_operator.simulation.snapshots import name_volume
+from etcd_operator.simulation.take_over import source_steps
 from etcd_operator.simulation.world import State
 
 MOST_PASSES: Final = 400
@@ -144,36 +145,14 @@ RESTORED: Final = (
 )
 
 
-class Unpredictable(OperatorError):
-    """What follows depends on something that is not modelled; the text says on what."""
-
-
 def predict(snapshot: Snapshot, change: Change = NO_CHANGE) -> Prediction:
-    """Return what the operator does for this snapshot after a change, until it rests.
-
-    Raises Unpredictable for a cluster that takes over another one, or begins with that.
-    """
+    """Return what the operator does for this snapshot after a change, until it rests."""
     snapshot = request(snapshot, change)
     specs: tuple[EtcdClusterSpec, ...] = (snapshot.cluster.spec,)
     if change.cluster is not None:
         specs = (*specs, change.cluster.spec)
-    _refuse_take_over(snapshot, specs[-1])
     simulation = Simulation(Origin(snapshot, specs), change)
     return simulation.run()
-
-
-def _refuse_take_over(snapshot: Snapshot, spec: EtcdClusterSpec) -> None:
-    """The members that are taken over run Pods of somebody else, which the model does not have."""
-    begins = spec.joins is not None and snapshot.recorded_cluster_id is None
-    if snapshot.take_over is None and not begins:
-        return
-    raise Unpredictable(
-        f"EtcdCluster {snapshot.cluster.name} joins the cluster of spec.bootstrap.joinExisting and "
-        "takes it over, and those steps are not previewed: they depend on members outside this "
-        "EtcdCluster. With joinExisting.takeOver: Manual the operator removes none of them before "
-        "it is approved, and the status shows each step. Once it is over, every change can be "
-        "previewed."
-    )
 
 
 @dataclass(slots=True)
@@ -218,7 +197,7 @@ class Simulation:
         changed = cluster._replace(
             spec=len(self.origin.specs) - 1, deleting=cluster.deleting or self.change.deleted
         )
-        state = state._replace(cluster=changed)
+        state = kubernetes.catch_up(state._replace(cluster=changed))
         if self.change.deleted and not cluster.finalizer:
             return state._replace(cluster=None)
         return state
@@ -271,7 +250,7 @@ class Simulation:
             planned.plan.rule,
             decision.reason.name,
             type(action).__name__,
-            _name_volume(action, self.origin.snapshot).event(name).sentence,
+            _name(action, self.origin.snapshot).event(name).sentence,
             judged.veto or "",
             _find_pod(action, name),
             _find_disk(action, name),
@@ -350,6 +329,7 @@ def _environment(state: State) -> Iterator[tuple[str, State]]:
     yield from kubernetes.kubernetes_steps(state)
     yield from replacing.restore_steps(state)
     yield from replacing.return_steps(state)
+    yield from source_steps(state)
     yield from etcd.process_steps(state)
 
 
@@ -359,8 +339,10 @@ def _read_newest(state: State) -> State:
     return state._replace(pods=pods)
 
 
-def _name_volume(action: Action, observed: Snapshot) -> Action:
-    """Return the action with the name of the volume as Kubernetes has it, where there is one."""
+def _name(action: Action, observed: Snapshot) -> Action:
+    """Return the action with names as Kubernetes has them; it has yet to name a new revision."""
+    if isinstance(action, SetPodRevision):
+        return replace(action, revision="(not known yet)")
     if not isinstance(action, VolumeAction):
         return action
     ordinal = ordinal_of_claim(action.name, observed.naming.name)

@@ -189,10 +189,23 @@ class Stranger(NamedTuple):
     url: str
 
 
+class OldMember(NamedTuple):
+    """A voter of a StatefulSet that is taken over; `up` as long as its Pod runs."""
+
+    ordinal: int
+    id: int
+    up: bool = True
+
+
+# Added to the ordinal of an old member that leads.
+OLD: Final = 1000
+
+
 class Etcd(NamedTuple):
     """The membership that a quorum has committed; `leader` is an ordinal, -1 for none.
 
-    `alarms` are the members that etcd says have corrupt data; 0 if it does not know who.
+    `alarms` are the members that etcd says have corrupt data; 0 if it does not know who. `old` are
+    the members that are taken over, whose ordinals are counted from `OLD` on where they lead.
     """
 
     life: int
@@ -201,6 +214,7 @@ class Etcd(NamedTuple):
     leader: int
     alarms: tuple[int, ...] = ()
     foreign: tuple[Stranger, ...] = ()
+    old: tuple[OldMember, ...] = ()
 
     def line(self, ordinal: int) -> Line | None:
         """The member at this ordinal."""
@@ -211,8 +225,21 @@ class Etcd(NamedTuple):
 
     @property
     def voters(self) -> tuple[Line, ...]:
-        """The members that count."""
+        """The members of its own that count."""
         return tuple(line for line in self.members if not line.learner)
+
+    @property
+    def votes(self) -> int:
+        """How many members count, old ones as well."""
+        return len(self.voters) + len(self.old)
+
+    @property
+    def leader_id(self) -> int:
+        """The member ID of the leader; 0 if there is none."""
+        if self.leader >= OLD:
+            return next((each.id for each in self.old if each.ordinal + OLD == self.leader), 0)
+        line = self.line(self.leader) if self.leader >= 0 else None
+        return line.id if line else 0
 
 
 class Told(NamedTuple):

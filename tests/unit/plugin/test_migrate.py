@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +88,27 @@ def test_a_source_has_to_be_named(
     ended = terminal.type("migrate", "plan", *words)
     assert (ended.code, ended.out) == (code, "")
     assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--client-certificate-secret=c", "--peer-ca-secret=p")], ids=["plain", "tls"]
+)
+def test_what_a_plan_prints_is_previewed_to_the_end(
+    terminal: Terminal, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    file = tmp_path / "db.yaml"
+    file.write_text(terminal.type("migrate", "plan", *FROM, *options).out)
+    waits = terminal.type("plan", "-f", str(file), "-o", "json").view
+    assert (waits["ends"], waits["reason"]) == ("waiting", "TakeOverAwaitsApproval")
+    file.write_text(file.read_text().replace("takeOver: Manual", "takeOver: Automatic"))
+    found = terminal.type("plan", "-f", str(file), "-o", "json").view
+    assert (found["ends"], found["reason"]) == ("settled", "Healthy")
+    told = [step["step"] for step in found["steps"]]
+    assert "Scaled StatefulSet old to 0: db takes it over." in told
+    assert "StatefulSet old is a member of one etcd cluster" in found["assumptions"][1]
+    handed = [each for each in told if "others have its key" in each]
+    assert bool(handed) == bool(options), "the CA that was handed over is replaced"
+    assert written(terminal) == []
 
 
 def test_a_version_that_no_image_tells_has_to_be_given(terminal: Terminal) -> None:

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from etcd_operator.api.release import Version
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.takeover.record import ANNOTATION_TAKE_OVER, Stage, TakeOver
 from etcd_operator.simulation.change import NO_CHANGE, Change, change_spec, set_fields
-from etcd_operator.simulation.predict import Prediction, Unpredictable, Wait, predict
+from etcd_operator.simulation.predict import Prediction, Wait, predict
 from tests.builders import snapshots
 from tests.builders.certificates import secured
 from tests.builders.ephemeral import emptied, in_pods
@@ -215,24 +213,27 @@ def test_a_lost_majority_is_waited_for() -> None:
     assert not found.steps
 
 
-JOINS = {"joinExisting": {"source": {"statefulSet": "old"}}}
-
-
-def test_a_take_over_is_not_previewed_and_says_so() -> None:
-    ahead = new(3, bootstrap=JOINS)
-    record = TakeOver(Stage.JOIN, "old", 3, Version("3.6.10"), {0: 1}).write()
-    under_way = formed(3, bootstrap=JOINS)
-    gate = under_way.config_map
+@pytest.mark.parametrize("text", ["name: x", 'name: "db-0"', "name: [", "\x00"])
+def test_a_configuration_file_that_somebody_edited_is_put_right(text: str) -> None:
+    snapshot = formed(3)
+    gate = snapshot.config_map
     assert gate is not None
-    metadata = gate.body["metadata"]
-    annotations = {**metadata.get("annotations", {}), ANNOTATION_TAKE_OVER: record}
-    body = {**gate.body, "metadata": {**metadata, "annotations": annotations}}
-    under_way = snapshots.change_child(under_way, "ConfigMap", gate.name, body=body)
-    for snapshot in (ahead, under_way):
-        with pytest.raises(Unpredictable, match=r"db joins the cluster of spec\.bootstrap"):
-            predict(snapshot)
-    over = formed(3, bootstrap=JOINS)
-    assert predict(over, change(over, size=5)).ends == "settled"
+    data = {**gate.body["data"], "db-0.yaml": text}
+    found = predict(snapshots.change_child(snapshot, "ConfigMap", gate.name,
+                                           body={**gate.body, "data": data}))  # fmt: skip
+    assert (found.ends, found.restarts) == ("settled", ())
+    assert [step.sentence.split(":")[0] for step in found.steps] == ["Updated ConfigMap db-config"]
+
+
+def test_a_statefulset_that_somebody_deleted_comes_back_around_its_pods() -> None:
+    snapshot = formed(3)
+    left = {key: each for key, each in snapshot.children.items() if key[0] != "StatefulSet"}
+    snapshot = replace(snapshot, children=left)
+    found = predict(snapshot)
+    assert (found.ends, found.restarts) == ("settled", ())
+    assert [step.action for step in found.steps] == ["ApplyObject"]
+    upgraded = predict(snapshot, change(snapshot, resources={"limits": {"memory": "2Gi"}}))
+    assert upgraded.restarts == ("db-2", "db-1", "db-0")
 
 
 def test_tls_is_issued_before_the_first_member() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
 from etcd_operator.api.cluster import GROUP, KIND
 from etcd_operator.core.auth.tokens import TokenKind
 from etcd_operator.core.model.live_objects import Probe
@@ -89,3 +90,21 @@ class Source:
     def serving(self, cluster_id: int) -> frozenset[int]:
         """The IDs of members that answered for themselves and see a leader."""
         return frozenset(s.member_id for s in self.statuses(cluster_id) if s.leader)
+
+
+def observe_source(live: Json, port: int) -> Source:
+    """Return a StatefulSet as it is, without its Pods; `port` is where members serve clients."""
+    metadata, spec, status = live["metadata"], live["spec"], live.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    replicas = spec.get("replicas")
+    return Source(
+        name=metadata["name"],
+        port=port,
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        replicas=1 if replicas is None else int(replicas),
+        start=int((spec.get("ordinals") or {}).get("start") or 0),
+        observed=int(status.get("observedGeneration", 0)) >= int(metadata.get("generation", 0)),
+        consent=str(annotations.get(ANNOTATION_CONSENT, "")),
+        owner=find_owner(live),
+    )

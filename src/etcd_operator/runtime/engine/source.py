@@ -12,13 +12,12 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
 from etcd_operator.core.auth.tokens import read_token_kind
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberList
 from etcd_operator.core.model.naming import Naming, join_port
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.model.source import Source, SourcePod, find_owner
+from etcd_operator.core.model.source import Source, SourcePod, observe_source
 from etcd_operator.core.takeover.inspection import must_see_source
 from etcd_operator.errors import EtcdError, EtcdRefused, NotFound, Refusal
 from etcd_operator.json_types import Json
@@ -71,7 +70,7 @@ class SourceReader:
             source = Source(name, port, exists=False)
             pods = [pod async for pod in self._find_orphans(snapshot)]
         else:
-            source = _read_source(live, port)
+            source = observe_source(live, port)
             if source.consent != snapshot.cluster.name and snapshot.take_over is None:
                 return snapshot.evolve(source=source)
             pods = await self._find_pods(live, snapshot.naming.namespace)
@@ -143,23 +142,6 @@ def _name_host(pod: SourcePod, naming: Naming) -> str:
 
 def _asks_for_user(error: EtcdRefused) -> bool:
     return error.refusal is Refusal.AUTHENTICATION
-
-
-def _read_source(live: Json, port: int) -> Source:
-    metadata, spec, status = live["metadata"], live["spec"], live.get("status") or {}
-    annotations = metadata.get("annotations") or {}
-    replicas = spec.get("replicas")
-    return Source(
-        name=metadata["name"],
-        port=port,
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        replicas=1 if replicas is None else int(replicas),
-        start=int((spec.get("ordinals") or {}).get("start") or 0),
-        observed=int(status.get("observedGeneration", 0)) >= int(metadata.get("generation", 0)),
-        consent=str(annotations.get(ANNOTATION_CONSENT, "")),
-        owner=find_owner(live),
-    )
 
 
 def _read_pods(page: Json, statefulset: Json) -> Iterator[SourcePod]:

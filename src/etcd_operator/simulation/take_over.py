@@ -1,0 +1,210 @@
+"""The StatefulSet that a simulated cluster takes over: its Pods, its members, what becomes of it.
+
+Old members vote and serve as long as their Pods run. What they answered when they were observed
+they go on to answer, apart from who leads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from etcd_operator.core.actions import (
+    PassLeadership,
+    RemoveSourceMember,
+    ScaleSource,
+    TakeOverAction,
+)
+from etcd_operator.core.certificates.handed_over import source_secrets
+from etcd_operator.core.certificates.state import (
+    AUTHORITY_LIFETIME,
+    Certificate,
+    Credential,
+    Trusted,
+)
+from etcd_operator.core.model.live_objects import Probe
+from etcd_operator.core.model.members import Comparison, Member, MemberList, MemberStatus
+from etcd_operator.core.model.naming import PEER_PORT
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.source import Source, SourcePod
+from etcd_operator.core.takeover.inspection import must_see_source
+from etcd_operator.simulation import etcd, kubernetes
+from etcd_operator.simulation.world import OLD, Etcd, OldMember, State
+
+Outcome = tuple[State, str | None]
+
+# The ID of the cluster and of its first member, where nobody has asked for them.
+_ASSUMED: Final = 1
+_SERVES: Final = MemberStatus(
+    member_id=_ASSUMED,
+    cluster_id=_ASSUMED,
+    version="",
+    db_size=1,
+    db_size_in_use=1,
+    leader=_ASSUMED,
+    revision=1,
+    raft_term=1,
+    raft_index=1,
+    raft_applied_index=1,
+    is_learner=False,
+)
+
+
+def adopt_old(snapshot: Snapshot) -> tuple[OldMember, ...]:
+    """Return the old members: those on record, before that those that answered from their Pods."""
+    source, record = snapshot.source, snapshot.take_over
+    answering = {p.ordinal: p.status.member_id for p in source.pods if p.status} if source else {}
+    listed = {member.id for member in snapshot.members}
+    known = record.members if record else answering
+    return tuple(
+        OldMember(ordinal, identity, answering.get(ordinal) == identity)
+        for ordinal, identity in sorted(known.items())
+        if identity in listed
+    )
+
+
+def adopt_leader(snapshot: Snapshot, old: tuple[OldMember, ...]) -> int:
+    """Return the leader as `Etcd.leader` has it; -1 for none."""
+    own = {member.id: ordinal for ordinal, member in snapshot.ownership.own.items()}
+    known = own | {each.id: each.ordinal + OLD for each in old}
+    return known.get(snapshot.leader_id, -1)
+
+
+def assume_members(snapshot: Snapshot, source: Source) -> Snapshot:
+    """Return the snapshot in which every Pod of a StatefulSet is a member that serves.
+
+    It consents, and the Secrets that are handed over can be used: for a cluster that nobody has
+    looked at yet.
+    """
+    spec, naming = snapshot.cluster.spec, snapshot.naming
+    scheme, ordinals = "https" if spec.peer_tls else "http", range(source.replicas)
+    members = tuple(
+        Member(
+            _ASSUMED + ordinal,
+            name := f"{source.name}-{source.start + ordinal}",
+            (f"{scheme}://{name}.{source.name}.{naming.namespace}.svc:{PEER_PORT}",),
+            (f"{scheme}://{name}",),
+        )
+        for ordinal in ordinals
+    )
+    answers = (replace(_SERVES, member_id=each.id, version=spec.version.number) for each in members)
+    pods = tuple(
+        SourcePod(member.name, source.start + ordinal, member.name, probe=Probe(answer))
+        for ordinal, (member, answer) in enumerate(zip(members, answers, strict=True))
+    )
+    told = replace(source, pods=pods, consent=snapshot.cluster.name, observed=True)
+    return replace(
+        snapshot,
+        source=told,
+        membership=MemberList(_ASSUMED, members, linearizable=True),
+        source_credentials={name: _hand_over(name, snapshot) for name in source_secrets(spec)},
+    )
+
+
+def _hand_over(name: str, snapshot: Snapshot) -> Credential:
+    ends = snapshot.now + AUTHORITY_LIFETIME
+    usable = Certificate(name, name, snapshot.now, ends, client=True, authority=True)
+    trusted = Trusted(name, f"assumed authority {name}", ends, snapshot.now)
+    return Credential(name, name, "", "1", usable, (trusted,))
+
+
+def handle(action: TakeOverAction) -> Callable[[State], Outcome]:
+    """Return how an action of a take-over is carried out."""
+    match action:
+        case ScaleSource(resource_version=version, replicas=replicas):
+            return lambda state: _scale(state, version, replicas)
+        case RemoveSourceMember(member_id=identity):
+            return lambda state: _remove(state, identity)
+        case PassLeadership(from_id=source, to_id=target):
+            return lambda state: _pass_leadership(state, source, target)
+
+
+def _scale(state: State, version: str, replicas: int) -> Outcome:
+    source: Source | None = state.beyond.source
+    if source is None or source.resource_version != version:
+        return state, kubernetes.CONFLICT
+    scaled = replace(source, replicas=replicas, resource_version=f"{version}/{replicas}")
+    return _put(state, scaled), None
+
+
+def _put(state: State, source: Source) -> State:
+    return state._replace(beyond=replace(state.beyond, source=source))
+
+
+def _remove(state: State, identity: int) -> Outcome:
+    now = state.etcd
+    if now is None or now.leader < 0:
+        return state, "no leader"
+    left = tuple(each for each in now.old if each.id != identity)
+    if len(left) == len(now.old):
+        return state, "member not found"
+    return etcd.settle_leader(state._replace(etcd=now._replace(old=left))), None
+
+
+def _pass_leadership(state: State, source: int, target: int) -> Outcome:
+    now = state.etcd
+    if now is None or now.leader_id != source:
+        return state, "not leader"
+    heirs = {line.id: line.ordinal for line in etcd.voters_up(state, now)}
+    heirs |= {each.id: each.ordinal + OLD for each in now.old if each.up}
+    if target not in heirs:
+        return state, "bad leader transferee"
+    return state._replace(etcd=now._replace(leader=heirs[target])), None
+
+
+def source_steps(state: State) -> Iterator[tuple[str, State]]:
+    """The last Pod that the StatefulSet is not to have any more ends, and its process with it."""
+    source: Source | None = state.beyond.source
+    going = [pod for pod in source.pods if not source.wants(pod.ordinal)] if source else []
+    if source is None or not going:
+        return
+    last = going[-1]
+    left = replace(source, pods=tuple(pod for pod in source.pods if pod is not last))
+    now = state.etcd
+    if now is not None:
+        old = tuple(each._replace(up=each.up and each.ordinal != last.ordinal) for each in now.old)
+        state = state._replace(etcd=now._replace(old=old))
+    yield f"kubernetes: Pod {last.name} is gone", etcd.settle_leader(_put(state, left))
+
+
+def show_source(
+    snapshot: Snapshot, state: State, known: Mapping[int, Member], own: tuple[Member, ...]
+) -> Snapshot:
+    """Return what a pass sees with what it sees of the StatefulSet, and of its members by that.
+
+    `known` are members that were observed, by ID, and `own` the new ones as etcd lists them.
+    """
+    source, now = state.beyond.source, state.etcd
+    if source is None or now is None or snapshot.cluster.spec.joins is None:
+        return replace(snapshot, source=source)
+    old = tuple(known[each.id] for each in now.old)
+    seen = snapshot.membership
+    if seen is not None:
+        snapshot = replace(snapshot, membership=replace(seen, members=(*old, *seen.members)))
+    if not must_see_source(snapshot):
+        return replace(snapshot, source=None)
+    pods = tuple(_show_pod(pod, now) for pod in source.pods)
+    confirms = now.leader >= 0 and any(each.up for each in now.old)
+    if confirms and not snapshot.quorum_confirmed:
+        listed = MemberList(now.cluster, (*old, *own), linearizable=True)
+        snapshot = replace(snapshot, membership=listed)
+    compared = _compare(snapshot, state, now) or snapshot.compared
+    return replace(snapshot, source=replace(source, pods=pods), compared=compared)
+
+
+def _show_pod(pod: SourcePod, now: Etcd) -> SourcePod:
+    if pod.probe is None or pod.probe.status is None:
+        return pod
+    status = replace(pod.probe.status, leader=now.leader_id)
+    return replace(pod, probe=replace(pod.probe, status=status))
+
+
+def _compare(snapshot: Snapshot, state: State, now: Etcd) -> tuple[Comparison, ...]:
+    """Every member hashes its keys, once all vote: they have the same data."""
+    everyone = etcd.votes_up(state, now) == len(snapshot.members) == now.votes
+    if not everyone or snapshot.take_over is None:
+        return ()
+    revisions = [status.revision for status in snapshot.member_statuses]
+    hashes = {member.id: 1 for member in snapshot.members}
+    return (Comparison(snapshot.now, max(revisions, default=1), hashes),)

@@ -1,0 +1,99 @@
+"""Previews of take-overs: from the running cluster that is joined to the last old member."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, Stage
+from etcd_operator.simulation.change import NO_CHANGE, Change
+from etcd_operator.simulation.predict import Prediction, predict
+from tests.builders.snapshots import CLUSTER_ID
+from tests.builders.take_over import TakeOverWorld
+
+STAGED = ("Added", "Promoted", "Moved", "Scaled", "Removed")
+
+
+def world_at(stage: Stage | None, **given: Any) -> TakeOverWorld:
+    """A take-over at the beginning of a stage."""
+    world = TakeOverWorld(**given)
+    while stage and ((record := world.look().take_over) is None or record.stage is not stage):
+        world.step()
+    return world
+
+
+def tell(found: Prediction) -> list[str]:
+    """What becomes of members and of the StatefulSet, without member IDs."""
+    told = (step.sentence.partition(" (")[0].partition(":")[0] for step in found.steps)
+    return [sentence.rstrip(".") for sentence in told if sentence.startswith(STAGED)]
+
+
+def test_old_members_go_when_the_new_ones_vote() -> None:
+    found = predict(TakeOverWorld(3).look())
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    joins = [
+        words
+        for ordinal in range(3)
+        for words in (f"Added member db-{ordinal} as a learner", f"Promoted learner db-{ordinal}")
+    ]
+    leaves = [
+        words
+        for left in (2, 1, 0)
+        for words in (f"Scaled StatefulSet old to {left}", f"Removed member old-{left}")
+    ]
+    assert tell(found) == [*joins, "Moved leadership from old-0 to db-0", *leaves]
+    assert not found.disks
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+@pytest.mark.parametrize("stage", [None, *Stage])
+def test_it_is_previewed_from_each_stage_on(size: int, stage: Stage | None) -> None:
+    world = world_at(stage, size=size)
+    found = predict(world.look())
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    before, told = len(world.done), tell(found)
+    while world.look().take_over is not None or not world.done:
+        world.step()
+    name = "db"
+    done = [action.event(name).sentence for action in world.done[before:]]
+    gone = [each.partition(" (")[0] for each in done if each.startswith("Removed")]
+    assert [each for each in told if each.startswith("Removed")] == gone
+
+
+def test_an_approval_is_waited_for() -> None:
+    world = TakeOverWorld(3, take_over="Manual")
+    found = predict(world.look())
+    assert (found.ends, found.reason) == ("waiting", "TakeOverAwaitsApproval")
+    assert not [words for words in tell(found) if words.startswith(("Scaled", "Removed"))]
+    world = world_at(Stage.APPROVE, take_over="Manual")
+    assert predict(world.look()).ends == "waiting"
+    revision = world.look().take_over.revision  # type: ignore[union-attr]  # it has begun
+    world.annotations[ANNOTATION_APPROVED] = f"{CLUSTER_ID:x}/{revision}"
+    assert tell(predict(world.look()))[-1] == "Removed member old-0"
+
+
+def test_without_consent_nothing_is_done() -> None:
+    found = predict(TakeOverWorld(3, consent="").look())
+    assert (found.ends, found.reason) == ("person", "TakeOverRefused")
+    assert not found.steps
+
+
+@pytest.mark.parametrize("stage", [Stage.COMPARE, Stage.REMOVE])
+def test_a_deletion_gives_the_cluster_back(stage: Stage) -> None:
+    found = predict(world_at(stage).look(), Change(deleted=True))
+    assert found.ends == "gone"
+    left = [words for words in tell(found) if words.startswith("Removed member")]
+    assert sorted(left) == [f"Removed member db-{ordinal}" for ordinal in range(3)]
+    assert len(found.disks) == 3
+
+
+def test_once_it_is_over_the_cluster_is_one_like_all_others() -> None:
+    world = TakeOverWorld(1)
+    while world.look().take_over is not None or not world.done:
+        world.step()
+    snapshot = world.look()
+    later = replace(snapshot, now=snapshot.now + timedelta(hours=1))
+    assert predict(later, NO_CHANGE).ends == "settled"
