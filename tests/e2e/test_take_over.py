@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import pytest
 import yaml
@@ -21,6 +22,7 @@ from tests.chaos.load import Load
 from tests.e2e import bitnami_etcd, tls_etcd
 from tests.e2e.foreign_etcd import CLIENTS, VERSION, ForeignEtcd, SharedDoor
 from tests.e2e.harness import REPORT, Cluster, wait_until
+from tests.e2e.previews import HELD, as_foreseen, as_previewed, hold
 from tests.e2e.secured import SecuredCluster, read_secret
 from tests.e2e.terminal import Shell
 
@@ -97,8 +99,10 @@ def test_a_cluster_is_taken_over_under_load(
     load = Load(shape.door(cluster), seed=size)
     load.start()
     try:
-        join(cluster, version=version, spec=shape.spec, pod=shape.pod, source=shape.source)
-        cluster.wait_running(3, 240)
+        with as_foreseen(cluster, lambda seen: bool(seen.source_statuses)) as told:
+            join(cluster, version=version, spec=shape.spec, pod=shape.pod, source=shape.source)
+            told.follow("it is taken over", lambda: runs_alone(cluster), 240)
+            cluster.wait_running(3)
     finally:
         history = load.finish()
 
@@ -131,6 +135,11 @@ def test_a_cluster_is_taken_over_under_load(
     assert cluster.read_key("before") == "kept"
 
 
+def runs_alone(cluster: Cluster) -> bool:
+    """Whether the operator has no more to do about the take-over, nor about a CA."""
+    return bool(cluster.condition("Ready")["status"] == "True")
+
+
 def old_key(cluster: Cluster) -> str:
     """The key of the CA that was handed over."""
     return read_secret(cluster, "old-ca")["tls.key"]
@@ -148,21 +157,25 @@ def reads_by_old_name(cluster: Cluster) -> bool:
 
 
 def test_it_waits_for_the_approval_and_is_given_back(
-    target: Target, namespace: str, shell: Shell
+    target: Target, namespace: str, shell: Shell, tmp_path: Path
 ) -> None:
     old, cluster = ForeignEtcd(target, namespace, consent=""), Cluster(target, namespace)
     old.create()
     uids = uids_of(old)
-    join(cluster, "Manual")
-    refused = cluster.wait_reason("Progressing", "TakeOverRefused")
-    command = re.search(r"`kubectl (annotate [^`]*)`", refused)
-    assert command, refused
-    old.kubectl(*command[1].split())
-    cluster.wait_reason("Progressing", "TakeOverAwaitsApproval", 120)
+    with as_foreseen(cluster, lambda seen: bool(seen.source_statuses)):
+        join(cluster, "Manual")
+        refused = cluster.wait_reason("Progressing", "TakeOverRefused")
+        command = re.search(r"`kubectl (annotate [^`]*)`", refused)
+        assert command, refused
+        old.kubectl(*command[1].split())
+        cluster.wait_reason("Progressing", "TakeOverAwaitsApproval", 120)
     assert len(json.loads(old.etcdctl("member", "list", "--write-out=json"))["members"]) == 6
 
     assert "Nothing was changed" in shell.run("migrate", "abort", "c", answer="d\n", code=7)
-    assert "gives the cluster back to old" in shell.run("migrate", "abort", "c", answer="c\n")
+    hold(cluster, HELD)
+    with as_previewed(cluster, deleted=True):
+        assert "gives the cluster back to old" in shell.run("migrate", "abort", "c", answer="c\n")
+    hold(cluster)
     wait_until("the EtcdCluster is gone", lambda: not cluster.exists(), 90)
     members = json.loads(old.etcdctl("member", "list", "--write-out=json"))["members"]
     assert sorted(member["name"] for member in members) == ["old-0", "old-1", "old-2"]
@@ -170,14 +183,16 @@ def test_it_waits_for_the_approval_and_is_given_back(
     assert old.etcdctl("put", "after", "it").strip() == "OK"
 
     old.kubectl("annotate", "statefulset", "old", f"{ANNOTATION_CONSENT}-")
-    take_over_as_a_person(cluster, shell)
+    take_over_as_a_person(cluster, shell, tmp_path / "c.yaml")
     assert cluster.read_key("after") == "it"
 
 
-def take_over_as_a_person(cluster: Cluster, shell: Shell) -> None:
+def take_over_as_a_person(cluster: Cluster, shell: Shell, manifest: Path) -> None:
     """By the verbs of the plugin: planned, applied, looked at, and approved to the end."""
     planned = yaml.safe_load(shell.run("migrate", "plan", "c", "--from=old"))
     assert planned["spec"]["version"] == VERSION
+    manifest.write_text(yaml.safe_dump(planned))
+    assert "TakeOverAwaitsApproval" in shell.run("plan", f"--filename={manifest}")
     assert "Nothing was changed" in shell.run("migrate", "apply", "c", "--from=old", code=7)
     assert not cluster.exists()
     said = shell.run("migrate", "apply", "c", "--from=old", "--wait", answer="y\n")
@@ -188,7 +203,8 @@ def take_over_as_a_person(cluster: Cluster, shell: Shell) -> None:
     assert (found["stage"], found["members"]) == ("approve", 3)
     # The message of the status has the same approval as a command of plain kubectl.
     told = str(cluster.condition("Progressing")["message"])
-    said = shell.run("migrate", "approve", "c", "--wait", answer="y\n")
+    with as_foreseen(cluster, lambda seen: ANNOTATION_APPROVED in seen.cluster.annotations):
+        said = shell.run("migrate", "approve", "c", "--wait", answer="y\n")
     assert f"at revision {found['comparedAtRevision']}" in said
     approval = cluster.get()["metadata"]["annotations"][ANNOTATION_APPROVED]
     assert f"{ANNOTATION_APPROVED}={approval}" in told

@@ -14,6 +14,7 @@ import pytest
 from deploy.target import TargetError
 from etcd_operator.runtime.pki.x509 import KeyPair, issue_certificate, make_authority
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import as_previewed
 from tests.e2e.secured import SecuredCluster, read_secret
 from tests.e2e.wire import SERVES, Papers, ask, shown_certificate, take_papers
 
@@ -222,8 +223,9 @@ def test_certificates_and_authorities_change_under_load(secured: SecuredCluster)
 def _renew_leaves(cluster: SecuredCluster, tls: dict[str, Any]) -> None:
     pods = cluster.uids("pods")
     before = {port: shown_certificate(cluster, 1, port) for port in (CLIENTS, PEERS)}
-    cluster.patch(security={"tls": {**tls, "certificateLifetime": "720h"}})
-    wait_until("four are issued", lambda: len(cluster.events("CertificateIssued")) >= 8, 30)
+    with as_previewed(cluster, "security.tls.certificateLifetime=720h"):
+        cluster.patch(security={"tls": {**tls, "certificateLifetime": "720h"}})
+        wait_until("four are issued", lambda: len(cluster.events("CertificateIssued")) >= 8, 30)
     cluster.nudge()
     for port, certificate in before.items():
         wait_until(
@@ -237,14 +239,16 @@ def _renew_leaves(cluster: SecuredCluster, tls: dict[str, Any]) -> None:
 def _replace_authorities(cluster: SecuredCluster, tls: dict[str, Any]) -> None:
     before = cluster.read_authorities()
     old_client = take_papers(cluster, "c-client-tls")
-    cluster.patch(security={"tls": {**tls, "caGeneration": 1}})
+    with as_previewed(cluster, "security.tls.caGeneration=1") as told:
+        cluster.patch(security={"tls": {**tls, "caGeneration": 1}})
 
-    def finished() -> bool:
-        cluster.nudge()
-        time.sleep(2)
-        return cluster.trusts_others_than(before)
+        def finished() -> bool:
+            cluster.nudge()
+            time.sleep(1)
+            return cluster.trusts_others_than(before)
 
-    wait_until("only the new authorities are trusted", finished, 240)
+        told.follow("only the new authorities are trusted", finished, 240)
+        cluster.wait_running(3)
     for name in ("c-client-ca", "c-peer-ca"):
         assert set(cluster.read("get", "secret", name)["data"]) == {"ca.crt", "tls.crt", "tls.key"}
     cluster.wait_running(3)
