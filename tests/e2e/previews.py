@@ -7,6 +7,11 @@ itself or by somebody else is previewed from the first pass that saw it (`forese
 The order within a pass may be another, and so may the member IDs that etcd gives. Corrections of
 objects follow what is seen when: how often the gate is written depends on how quickly Pods start,
 so of those only which objects are written counts.
+
+A comparison makes no sense where no plan of an EtcdCluster is carried out (backups and restores
+into new clusters are Jobs; the wire, metrics, alerts, rights, what the API server refuses), where
+others decide what happens (issuers of cert-manager, webhooks, policies, images that cannot be
+pulled), and where the operator's process ends, with which its recorded passes go.
 """
 
 from __future__ import annotations
