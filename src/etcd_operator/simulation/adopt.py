@@ -245,8 +245,8 @@ def _is_lost(snapshot: Snapshot, ordinal: int) -> bool:
 
 def _adopt_claim(state: State, snapshot: Snapshot, seat: Seat, claim: live_objects.Claim) -> Claim:
     ours = claim.owner_uid == snapshot.naming.uid
-    disks = seat.claims if snapshot.spec.storage.wal else (claim,)
-    whole = len(disks) == len(seat.claims) and all(each.bound for each in disks)
+    has_log = seat.wal is not None or snapshot.spec.storage.wal is None
+    whole = has_log and all(each.bound for each in seat.claims)
     return Claim(
         uid=FIRST_UID,
         life=FIRST_LIFE if ours else FOREIGN_LIFE,
