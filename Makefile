@@ -226,6 +226,10 @@ bench-backup: venv ## Measure backups of 100 MiB and 2 GiB against etcd's own to
 bench-scrape: venv ## Measure what a scrape of the operator costs with 500 clusters
 	@$(PY) -m tests.perf.scrape --clusters 500
 
+.PHONY: bench-passes
+bench-passes: venv ## Measure what a pass over a cluster at rest costs, without calls to members
+	@$(PY) -m tests.perf.passes
+
 .PHONY: bench-clients
 bench-clients: venv ## Measure what a kube-apiserver feels of changes of its etcd
 	@$(PY) -m local up --nodes 1

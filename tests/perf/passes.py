@@ -19,14 +19,19 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import structlog
 
+from deploy.target import PROJECT
 from etcd_operator.json_types import Json
 from tests.builders.snapshots import NAMING, REVISION
 from tests.harnesses.operator_in_memory import OperatorInMemory, claim_of, pod_of
+from tests.perf.machine import describe_commit
 
+OUTPUT: Final = PROJECT / "build" / "bench-passes" / "passes.json"
 MEMBERS: Final = 3
 PASSES: Final = 200
 ROUNDS: Final = 5
@@ -131,13 +136,17 @@ async def run() -> dict[str, Json]:
 
 
 def main(words: list[str]) -> int:
-    """Measure and print."""
-    argparse.ArgumentParser(prog="python -m tests.perf.passes", description=__doc__).parse_args(
-        words
-    )
+    """Measure, print and write it down."""
+    parser = argparse.ArgumentParser(prog="python -m tests.perf.passes", description=__doc__)
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="where to write the results")
+    options = parser.parse_args(words)
     level = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=level)
-    for name, found in asyncio.run(run()).items():
+    passes = asyncio.run(run())
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    run_at = {"began": datetime.now(UTC).isoformat(timespec="seconds"), "commit": describe_commit()}
+    options.output.write_text(json.dumps({**run_at, "passes": passes}, indent=1) + "\n")
+    for name, found in passes.items():
         print(
             f"{name}: {found['calls']} calls, {found['processor_ms']} ms, "
             f"{found['ratio_to_floor']} times the floor"

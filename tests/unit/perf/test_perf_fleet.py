@@ -149,6 +149,50 @@ def test_the_section_has_what_was_measured_and_nothing_else(
     assert "| create: all Running | - |" in text
 
 
+def test_the_cost_of_passes_is_told_without_times_of_a_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_results, "RESULTS", tmp_path / "fleet.json")
+    monkeypatch.setattr(fleet_results, "PASSES", tmp_path / "passes.json")
+    (tmp_path / "fleet.json").write_text(json.dumps(results()))
+    cost = {"calls": 1456, "processor_ms": 0.79, "ratio_to_floor": 4.7}
+    passes = {"began": "2026-11-29T11:00:00+00:00", "passes": {"nothing has changed": cost}}
+    (tmp_path / "passes.json").write_text(json.dumps(passes))
+    text = "\n".join(fleet_results.write_fleet())
+    assert "| nothing has changed | 1456 | 4.7 |" in text
+
+
+def test_replicas_that_share_have_a_table_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fleet.json"
+    monkeypatch.setattr(fleet_results, "RESULTS", path)
+    monkeypatch.setattr(fleet_results, "SHARED", tmp_path / "shared.json")
+    found = results(processor_ms_per_pass=2.0, memory_mb={"rss": 100.0})
+    more = {**found["runs"][0], "clusters": 250}
+    more["rest"] = {"processor_ms_per_pass": 2.0, "memory_mb": {"rss": 150.0}}
+    shared = {
+        "clusters": 100,
+        "share": {
+            "clusters_each": {"operator-a": 40, "operator-b": 60},
+            "killed": {"all_looked_at_seconds": 17.5},
+            "writes_without_the_lease": 0,
+        },
+    }
+    path.write_text(json.dumps({**found, "runs": [*found["runs"], more]}))
+    machine = {"cores": 2, "processor": "Fast"}
+    (tmp_path / "shared.json").write_text(json.dumps({"machine": machine, "runs": [shared]}))
+    text = "\n".join(fleet_results.write_fleet())
+    assert "| Clusters | 50 | 250 |" in text
+    assert "| Clusters | 100 |" in text
+    assert "| clusters of each replica | 40 / 60 |" in text
+    assert "| one killed: all clusters looked at again after | 17.5 s |" in text
+    assert "| writes without the Lease of the shard | 0 |" in text
+    assert "for 25 % of a core" in text
+    assert "Memory grows by 0.25 MB with each cluster" in text
+    assert "less than 2.5 GB" in text
+
+
 def test_the_picture_is_the_same_for_the_same_numbers(tmp_path: Path) -> None:
     runs = results(
         processor_percent={"operator": 9.0}, memory_mb={"rss": 99}, processor_ms_per_pass=1.4

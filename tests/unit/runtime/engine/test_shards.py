@@ -16,7 +16,7 @@ from etcd_operator.core.sharding.shards import (
     name_lease,
 )
 from etcd_operator.errors import KubeUnavailable
-from etcd_operator.runtime.engine.shards import ShardElections
+from etcd_operator.runtime.engine.shards import CountRecord, ShardElections
 from etcd_operator.runtime.kubernetes.api import LEASES
 from etcd_operator.runtime.kubernetes.lease import Terms
 from tests.fakes.clock import LoopClock
@@ -295,6 +295,17 @@ async def test_a_holder_that_knows_of_no_shards_ends_the_work_of_those_who_do() 
     await stage.rest(60)
     assert sorted(stage.shares.values()) == [2, 2], "it is gone, and its Lease has expired"
     await stage.end()
+
+
+async def test_a_record_counts_only_as_long_as_it_was_read_of_late() -> None:
+    """Whoever records another number waits no longer than for that."""
+    record = CountRecord(LoopClock(), "b", 4, TERMS)
+    assert not record.in_force
+    annotations = {ANNOTATION_SHARDS: "4 a"}
+    record.saw({"metadata": {"annotations": annotations}, "spec": {"holderIdentity": "a"}}, now())
+    assert record.in_force
+    await asyncio.sleep(TERMS.renew_deadline)
+    assert not record.in_force
 
 
 @pytest.mark.parametrize("record", ["nonsense", "99 a", "4 a pending extra", "", "4"])
