@@ -209,8 +209,12 @@ async def run_until_signalled(settings: Settings, context: str = "") -> None:
 
 
 def run(words: Sequence[str] = ()) -> int:
-    """Run the operator, as the environment sets it up; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="etcd-operator", description=run.__doc__)
+    """Run the operator, as the environment sets it up.
+
+    The exit code is 0 after SIGTERM or SIGINT, 1 with a sentence in the log if it cannot run, and 2
+    for words that are no option.
+    """
+    parser = argparse.ArgumentParser(prog="etcd-operator", description="Run the operator.")
     parser.add_argument("--context", default="", help="a context of your kubeconfig")
     options = parser.parse_args(words)
     _start_logging("info")
@@ -219,12 +223,24 @@ def run(words: Sequence[str] = ()) -> int:
         _start_logging(settings.log_level)
         log.info("starting", identity=settings.identity, namespaces=settings.namespaces or "all")
         asyncio.run(run_until_signalled(settings, options.context))
-    except OperatorError as error:
-        sentence = str(error)
+    except* OperatorError as errors:
+        # The parts of the operator run in a group, and what one of them raises comes in a group.
+        sentences = _name_errors(errors)
     else:
         return 0
-    log.error("cannot run", error=sentence)
+    log.error("cannot run", error="; ".join(sentences))
     return 1
+
+
+def _name_errors(errors: BaseExceptionGroup[OperatorError]) -> list[str]:
+    """Texts of all errors in a group, and in the groups in it."""
+    texts = []
+    for error in errors.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            texts += _name_errors(error)
+        else:
+            texts.append(str(error))
+    return texts
 
 
 def _start_logging(level: str) -> None:

@@ -12,6 +12,7 @@ OperatorError
 ├── EtcdError                 an answer (or none) of an etcd member
 │   ├── EtcdUnreachable       no connection, or no answer before the deadline: outcome unknown
 │   └── EtcdRefused           etcd answered no; `refusal` says which no it was
+├── CannotListen              the port of a setting is taken, or may not be used
 └── TaskError                 a Job for a backup or a restore cannot go on; the text says why
     └── BackupDiffers         restored for trial, a backup holds other data than its cluster
 """
@@ -106,6 +107,10 @@ class EtcdRefused(EtcdError):
     def __init__(self, message: str, refusal: Refusal = Refusal.OTHER) -> None:
         super().__init__(message)
         self.refusal = refusal
+
+
+class CannotListen(OperatorError):
+    """The port of a setting is taken, or may not be used; the text names the setting."""
 
 
 class TaskError(OperatorError):

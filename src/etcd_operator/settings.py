@@ -12,6 +12,7 @@ from etcd_operator.errors import OperatorError
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 DEFAULT_DOMAIN = "cluster.local"
+LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,22 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     level = environment.get("LOG_LEVEL", "info").lower()
     if level not in ("debug", "info", "warning", "error"):
         raise OperatorError(f"LOG_LEVEL {level} is none of debug, info, warning, error")
+    port = _read_number(environment, "PORT", 8081, most=LAST_PORT)
+    recording_port = _read_number(environment, "RECORDING_PORT", 8082, most=LAST_PORT)
+    if port == recording_port:
+        raise OperatorError(f"RECORDING_PORT {port} is PORT as well: set another port")
     return Settings(
         identity=environment.get("POD_NAME") or socket.gethostname(),
         own_namespace=environment.get("POD_NAMESPACE", "etcd-operator-system"),
         namespaces=tuple(name.strip() for name in watched.split(",") if name.strip()),
         domain=environment.get("CLUSTER_DOMAIN") or detect_domain(_read_resolv_conf()),
         log_level=level,
-        port=_read_number(environment, "PORT", 8081),
+        port=port,
         workers=_read_number(environment, "WORKERS", 64),
         image=environment.get("OPERATOR_IMAGE", ""),
         upgrade_rolls=_read_number(environment, "UPGRADE_ROLLS", 2),
         assign_user_ids=_read_switch(environment, "ASSIGN_USER_IDS", default=True),
-        recording_port=_read_number(environment, "RECORDING_PORT", 8082),
+        recording_port=recording_port,
         shards=_read_number(environment, "SHARDS", 1, most=MOST_SHARDS),
     )
 

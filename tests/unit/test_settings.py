@@ -63,6 +63,8 @@ def test_everything_set() -> None:
         ("WORKERS", "1.5"),
         ("SHARDS", "0"),
         ("SHARDS", "17"),
+        ("PORT", "65536"),
+        ("RECORDING_PORT", "8081"),
         ("LOG_LEVEL", "loud"),
         ("ASSIGN_USER_IDS", "no"),
     ],

@@ -7,51 +7,20 @@ somebody has to be told.
 from __future__ import annotations
 
 import asyncio
-import errno
-import socket
 from collections.abc import Callable, Iterable
-from socketserver import TCPServer, ThreadingMixIn
 from threading import Thread
 from typing import TYPE_CHECKING
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from etcd_operator.runtime.process.clock import Clock
+from etcd_operator.runtime.process.http_server import listen_everywhere
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 HEARTBEAT_SECONDS = 1.0
 STALE_SECONDS = 20.0
-
-
-class ThreadingServer(ThreadingMixIn, WSGIServer):
-    """A server with a thread for each request."""
-
-    daemon_threads = True
-
-
-class _DualStackServer(ThreadingServer):
-    """A server at every address of IPv6 and IPv4: Pods may have either."""
-
-    address_family = socket.AF_INET6
-
-    def server_bind(self) -> None:
-        """Bind to both families; nobody looks up a name for `::`, which may take long."""
-        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = "localhost", self.server_address[1]
-        self.setup_environ()
-
-
-class QuietHandler(WSGIRequestHandler):
-    """A request that may take ten seconds, and is not logged."""
-
-    timeout = 10.0
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-        """Probes are not worth a line each."""
 
 
 class HealthServer:
@@ -71,8 +40,8 @@ class HealthServer:
         self._beat = clock.monotonic()
 
     async def run(self) -> None:
-        """Serve until cancelled."""
-        server = self._bind()
+        """Serve until cancelled; raises CannotListen."""
+        server = listen_everywhere("PORT", self._port, self._answer)
         thread = Thread(target=server.serve_forever, args=(0.1,), name="health", daemon=True)
         thread.start()
         try:
@@ -82,15 +51,6 @@ class HealthServer:
         finally:
             server.shutdown()
             server.server_close()
-
-    def _bind(self) -> WSGIServer:
-        """Listen; only at IPv4 where the node's kernel was started without IPv6."""
-        try:
-            return make_server("", self._port, self._answer, _DualStackServer, QuietHandler)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise
-            return make_server("", self._port, self._answer, ThreadingServer, QuietHandler)
 
     def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         pages = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}

@@ -11,10 +11,9 @@ import json
 from collections.abc import Callable, Iterable
 from threading import Thread
 from typing import TYPE_CHECKING, Final
-from wsgiref.simple_server import make_server
 
 from etcd_operator.json_types import Json
-from etcd_operator.runtime.process.health import QuietHandler, ThreadingServer
+from etcd_operator.runtime.process.http_server import listen_at
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -32,8 +31,8 @@ class RecordingServer:
         self.address: tuple[str, int] = (LOOPBACK, port)
 
     async def run(self) -> None:
-        """Serve until cancelled."""
-        server = make_server(LOOPBACK, self._port, self._answer, ThreadingServer, QuietHandler)
+        """Serve until cancelled; raises CannotListen."""
+        server = listen_at(LOOPBACK, "RECORDING_PORT", self._port, self._answer)
         self.address = (LOOPBACK, server.server_port)
         thread = Thread(target=server.serve_forever, args=(0.1,), name="recordings", daemon=True)
         thread.start()

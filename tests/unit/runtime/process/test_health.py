@@ -11,7 +11,8 @@ from datetime import datetime
 import httpx2
 import pytest
 
-from etcd_operator.runtime.process import health
+from etcd_operator.errors import CannotListen
+from etcd_operator.runtime.process import http_server
 from etcd_operator.runtime.process.clock import SystemClock
 from etcd_operator.runtime.process.health import STALE_SECONDS, HealthServer
 from tests.fakes.http_api import connect
@@ -73,7 +74,7 @@ async def test_without_ipv6_it_answers_at_ipv4(
     def refuse(_: object) -> None:
         raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
 
-    monkeypatch.setattr(health._DualStackServer, "server_bind", refuse)
+    monkeypatch.setattr(http_server._DualStackServer, "server_bind", refuse)
     async with running(unused_tcp_port, StuckClock(), []) as client:
         assert (await client.get("/livez")).status_code == 200
 
@@ -81,7 +82,7 @@ async def test_without_ipv6_it_answers_at_ipv4(
 async def test_a_port_that_is_taken_is_an_error(unused_tcp_port: int) -> None:
     async with running(unused_tcp_port, StuckClock(), []):
         other = HealthServer(unused_tcp_port, StuckClock(), lambda: None, lambda: b"")
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(CannotListen, match="in use"):
             await other.run()
 
 

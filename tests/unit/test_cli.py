@@ -1,0 +1,52 @@
+"""The operator's process: what it says, and how it ends, where it cannot run."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+KUBECONFIG = """
+current-context: nowhere
+contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
+clusters: [{name: nowhere, cluster: {server: "http://127.0.0.1:9"}}]
+users: [{name: nobody, user: {}}]
+"""
+
+
+@pytest.mark.parametrize("setting", ["PORT", "RECORDING_PORT"])
+@pytest.mark.situation(
+    "told",
+    "set a port of the operator that another process has",
+    "the operator ends with one sentence: the setting, the port and what helps",
+)
+def test_a_port_that_is_taken_is_named_in_one_sentence(
+    tmp_path: Path, unused_tcp_port: int, setting: str
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(KUBECONFIG)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = dict.fromkeys(("PORT", "RECORDING_PORT"), str(unused_tcp_port))
+        ports[setting] = str(port)
+        ended = subprocess.run(
+            [sys.executable, "-m", "etcd_operator"],
+            env=os.environ | {"KUBECONFIG": str(config)} | ports,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    last = json.loads((ended.stdout + ended.stderr).splitlines()[-1])
+    assert last["event"] == "cannot run"
+    assert last["error"] == (
+        f"{setting} {port} cannot be used (Address already in use): end the process that listens "
+        f"there, or set {setting} to a free port"
+    )
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert ended.returncode == 1
