@@ -47,10 +47,14 @@ def to_secure(size: int = 3, **tls: Any) -> Snapshot:
 def secured(size: int = 3, *others: Credential, **tls: Any) -> Snapshot:
     """A healthy cluster with TLS at rest, its certificates issued at NOW, and Secrets of others."""
     bare = with_secret(replace(with_tls(formed(size), **tls), children={}), *others)
-    members = (replace(m, peer_urls=(bare.naming.peer_url(o),)) for o, m in enumerate(bare.members))
+    naming, mode = bare.naming, bare.cluster.spec.client_tls_mode
+    members = (
+        replace(m, peer_urls=(naming.peer_url(o),), client_urls=naming.advertised_urls(o, mode))
+        for o, m in enumerate(bare.members)
+    )
     snapshot = issue_all(with_members(bare, *members))
     trust = all_trust(snapshot)
-    pods = tuple(replace(pod, trust=trust) for pod in snapshot.pods)
+    pods = tuple(replace(pod, trust=trust, client_tls=mode) for pod in snapshot.pods)
     return settled(replace(snapshot, pods=pods))
 
 

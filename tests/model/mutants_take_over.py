@@ -120,7 +120,7 @@ TAKE_OVER: Final = (
     Mutant(
         "takes another size in the middle",
         "core/plan/effective_spec.py",
-        "find_effective_spec",
+        "_find_versions",
         "begun.size",
         "asked.size",
     ),

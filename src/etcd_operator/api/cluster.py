@@ -15,6 +15,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from etcd_operator.api.bootstrap import Bootstrap, JoinExisting
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.disk import Storage
 from etcd_operator.api.etcd_config import EtcdConfig
 from etcd_operator.api.image import Image
@@ -26,7 +27,7 @@ from etcd_operator.api.network import NetworkRules
 from etcd_operator.api.pod_template import PodTemplate
 from etcd_operator.api.release import Minor, Release, Version
 from etcd_operator.api.resources import Resources
-from etcd_operator.api.security import Auth, Security, User
+from etcd_operator.api.security import Auth, Security, Tls, User
 from etcd_operator.api.service import ClientService, MemberAddresses
 
 GROUP: Final = "etcd.etcd.io"
@@ -153,8 +154,26 @@ class EtcdClusterSpec(Model):
     @property
     def client_tls(self) -> bool:
         """Whether clients and members speak mutual TLS."""
+        return self.client_tls_mode.tls
+
+    @property
+    def client_tls_mode(self) -> ClientTls:
+        """What members are to serve clients: plain text, mutual TLS, or both."""
         tls = self.security.tls if self.security else None
-        return tls is not None and tls.enabled and tls.client_tls_enabled
+        if tls is None or not tls.enabled or not tls.client_tls_enabled:
+            return ClientTls.OFF
+        return ClientTls(tls.client_tls_mode)
+
+    def serving_clients(self, mode: ClientTls) -> EtcdClusterSpec:
+        """This spec, with members that serve clients so."""
+        if mode is self.client_tls_mode:
+            return self
+        security = self.security or Security()
+        wishes: dict[str, object] = {"client_tls_enabled": mode.tls}
+        if mode.tls:
+            wishes["client_tls_mode"] = mode.value
+        tls = (security.tls or Tls()).model_copy(update=wishes)
+        return self.model_copy(update={"security": security.model_copy(update={"tls": tls})})
 
     @property
     def auth(self) -> Auth | None:
@@ -164,7 +183,8 @@ class EtcdClusterSpec(Model):
     @property
     def root_password_secret(self) -> str:
         """The Secret with the password that the operator logs in with; empty if it does not."""
-        return (self.auth.root_password_secret or "") if self.auth and not self.client_tls else ""
+        asks = self.auth if self.client_tls_mode.plain else None
+        return (asks.root_password_secret or "") if asks else ""
 
     @property
     def source_password_secret(self) -> str:
@@ -186,10 +206,11 @@ class EtcdClusterSpec(Model):
     def grpc_gateway(self) -> bool:
         """Whether members answer JSON over HTTP, as etcd does unless it is told otherwise.
 
-        With TLS it takes a server certificate that is a client's too, so it has to be asked for.
+        With TLS it takes a server certificate that is a client's too, so it has to be asked for,
+        but for those who are still served in plain text.
         """
         wanted = self.etcd_config.enable_grpc_gateway if self.etcd_config else None
-        return not self.client_tls if wanted is None else wanted
+        return self.client_tls_mode.plain if wanted is None else wanted
 
     @property
     def peer_tls(self) -> bool:
@@ -311,6 +332,14 @@ class EtcdClusterStatus(Model):
     cluster_id: str = Field("", alias="clusterID", description="ID of the etcd cluster.")
     client_endpoints: tuple[str, ...] = Field(
         (), max_length=32, description="Client URLs of the members that serve."
+    )
+    client_tls: ClientTls | None = Field(
+        None,
+        alias="clientTLS",
+        description=(
+            "What every member serves clients: Off is plain text alone, Strict mutual TLS alone, "
+            "Permissive both. While members restart one by one, what all of them have in common."
+        ),
     )
     disk_size: str = Field("", max_length=32, description="Requested size of each disk.")
     wal_disk_size: str = Field(

@@ -35,13 +35,25 @@ class IssuerReference(Model):
 
 
 class Tls(Model):
-    """TLS for clients, between members and for metrics; once formed, only the last can change."""
+    """TLS for clients, between members and for metrics; that between members cannot change."""
 
     enabled: bool = Field(True, description="Whether TLS is used; false means no encryption.")
     client_tls_enabled: bool = Field(
         True,
         alias="clientTLSEnabled",
-        description="Mutual TLS between clients and members. Immutable once the cluster is formed.",
+        description=(
+            "Mutual TLS between clients and members. Once the cluster is formed, it is turned on "
+            "and off by way of clientTLSMode Permissive."
+        ),
+    )
+    client_tls_mode: Literal["Strict", "Permissive"] = Field(
+        "Strict",
+        alias="clientTLSMode",
+        description=(
+            "Strict: clients need mutual TLS. Permissive: members serve clients in plain text as "
+            "well, at the same port, while TLS is being turned on or off: from a cluster without "
+            "TLS to Permissive, and when status.clientTLS is Permissive, to Strict or back."
+        ),
     )
     peer_tls_enabled: bool = Field(
         True,
@@ -86,7 +98,7 @@ class Tls(Model):
         None,
         description=(
             "cert-manager issuer of the server certificate for clients and of the client "
-            "certificate. It cannot be added or removed once the cluster is formed."
+            "certificate. It cannot be added to, or removed from, TLS for clients that is on."
         ),
     )
     server_names: tuple[str, ...] = Field(
@@ -270,7 +282,8 @@ def check_auth(security: Security, *, joins: bool = False) -> Iterator[tuple[str
         return
     path = "spec.security.auth"
     has_tls = bool(tls and tls.enabled and tls.client_tls_enabled)
-    yield from _check_login(auth, path, has_tls=has_tls, joins=joins)
+    plain = not has_tls or (tls is not None and tls.client_tls_mode == "Permissive")
+    yield from _check_login(auth, path, has_tls=has_tls, asks_by_password=plain or joins)
     roles = [role.name for role in auth.roles]
     for role in _find_repeated([*roles, "root"]):
         yield f"{path}.roles", f"{path}.roles has {role} twice, or it is root: name each once."
@@ -289,10 +302,12 @@ def check_auth(security: Security, *, joins: bool = False) -> Iterator[tuple[str
             yield f"{path}.users", f"{said}: add it there."
 
 
-def _check_login(auth: Auth, path: str, *, has_tls: bool, joins: bool) -> Iterator[tuple[str, str]]:
+def _check_login(
+    auth: Auth, path: str, *, has_tls: bool, asks_by_password: bool
+) -> Iterator[tuple[str, str]]:
     """How members know the operator: by its certificate, or in plain text by a password."""
     secret = f"{path}.rootPasswordSecret"
-    if has_tls and auth.root_password_secret and not joins:
+    if auth.root_password_secret and not asks_by_password:
         yield secret, f"{secret} {NO_LOGIN}."
     if not has_tls and not auth.root_password_secret:
         yield path, f"{path} needs to know users by their certificates: add spec.security.tls."
@@ -301,7 +316,7 @@ def _check_login(auth: Auth, path: str, *, has_tls: bool, joins: bool) -> Iterat
 
 
 NO_LOGIN: Final = (
-    "is for clusters without TLS for clients, and with it the operator is known by its "
+    "is for members that serve plain text, and with TLS alone the operator is known by its "
     "certificate: remove it"
 )
 ONLY_UNMANAGED: Final = (

@@ -20,7 +20,7 @@ from etcd_operator.core.tasks.jobs.paths import SNAPSHOT
 from etcd_operator.errors import EtcdError, TaskError
 from etcd_operator.jobs.io.files import SnapshotDigest, write_notes, writing
 from etcd_operator.jobs.io.pipeline import join_pieces, use_behind
-from etcd_operator.jobs.members import open_member, read_snapshot
+from etcd_operator.jobs.members import open_member, read_snapshot, serves_plain
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 
@@ -44,7 +44,7 @@ class Candidate:
 async def take_snapshot(task: Json) -> None:
     """Write the snapshot and what is known of it. Raises TaskError or EtcdError."""
     addresses = [urlsplit(url).netloc for url in task["endpoints"]]
-    clients = {address: open_member(address) for address in addresses}
+    clients = {each: open_member(each, plain=serves_plain(task, each)) for each in addresses}
     try:
         notes = await _take(task, clients)
     finally:
@@ -66,7 +66,8 @@ async def _take(task: Json, clients: dict[str, EtcdMemberClient]) -> Json:
             target.write(piece)
 
         # Nothing else is to be done meanwhile, so this loop may be kept waiting.
-        stream = read_snapshot(chosen.address, timeout=STREAM_SECONDS, token=token)
+        plain = serves_plain(task, chosen.address)
+        stream = read_snapshot(chosen.address, timeout=STREAM_SECONDS, token=token, plain=plain)
         use_behind(join_pieces(stream, PIECE), use)
     if not digest.is_whole:
         raise TaskError(

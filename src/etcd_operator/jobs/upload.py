@@ -46,7 +46,7 @@ def store_backup(task: Json) -> Json:
     """Make the snapshot in the spool a backup in the store; returns what there is to say."""
     notes = read_notes()
     key = find_key(task)
-    trial = _compare(notes) if task["verify"] else None
+    trial = _compare(task, notes) if task["verify"] else None
     scheme = SCHEMES[task["storageType"]]
     access = read_access(scheme, task["destination"])
     place = Place(access.path, task["namespace"], task["cluster"])
@@ -72,14 +72,17 @@ def store_backup(task: Json) -> Json:
     }
 
 
-def _compare(notes: Json) -> VerifyResult:
+def _compare(task: Json, notes: Json) -> VerifyResult:
     """Compare the trial restore with the cluster. Speaking with etcd is loaded only for this."""
     import asyncio
 
+    from etcd_operator.jobs.members import serves_plain
     from etcd_operator.jobs.verify import compare
 
     trial_address = urlsplit(TRIAL_CLIENT).netloc
-    return asyncio.run(compare(trial_address, notes["source"], notes["leastRevision"]))
+    source = notes["source"]
+    plain = serves_plain(task, source)
+    return asyncio.run(compare(trial_address, source, notes["leastRevision"], plain=plain))
 
 
 @dataclass(slots=True)

@@ -19,12 +19,17 @@ START_SECONDS: Final = 600.0
 HASH_SECONDS: Final = 600.0
 
 
-async def compare(trial_address: str, source_address: str, least: int) -> VerifyResult:
-    """Return what was restored. Raises BackupDiffers, or TaskError if it cannot be told."""
+async def compare(
+    trial_address: str, source_address: str, least: int, *, plain: bool = False
+) -> VerifyResult:
+    """Return what was restored. Raises BackupDiffers, or TaskError if it cannot be told.
+
+    `plain`: the member that the snapshot is of serves plain text.
+    """
     begun = time.monotonic()
     # The trial presents the certificate of the member that the snapshot is of.
     trial = open_member(trial_address, source_address.rpartition(":")[0])
-    source = open_member(source_address)
+    source = open_member(source_address, plain=plain)
     try:
         revision = await _await_revision(trial)
         if revision < least:

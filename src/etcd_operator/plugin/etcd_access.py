@@ -88,8 +88,14 @@ async def _pass_on(stream: asyncio.StreamReader | None) -> str:
     return said.decode(errors="replace")
 
 
-def has_client_tls(cluster: Json) -> bool:
-    """Whether clients speak TLS with the members."""
+def has_client_tls(cluster: Json, member: str = "") -> bool:
+    """Whether clients speak TLS with a member, by its URL in the status, else by the spec.
+
+    While TLS is turned on or off, some members serve otherwise than the spec has it.
+    """
+    for each in members_of(cluster):
+        if each["name"] == member and each.get("clientURL"):
+            return str(each["clientURL"]).startswith("https:")
     tls = (cluster["spec"].get("security") or {}).get("tls")
     if tls is None:
         return False
@@ -129,18 +135,21 @@ async def open_etcdctl(
 ) -> AsyncIterator[Etcdctl]:
     """Yield etcdctl for a cluster; `local` has it run here, so that it can write files."""
     asked = choose_member(cluster, member)
-    if not local and not has_client_tls(cluster):
+    secure = has_client_tls(cluster, asked)
+    if not local and not secure:
         words = ("exec", "--stdin", asked, "--container=etcd", "--", "etcdctl")
         yield Etcdctl(tuple(session.kubectl(*words)))
         return
     program = shutil.which("etcdctl")
     if program is None:
-        why = "it writes here" if not has_client_tls(cluster) else "the cluster speaks TLS"
+        why = "the cluster speaks TLS" if secure else "it writes here"
         raise PluginError(f"etcdctl is not on PATH, and is needed: {why}.", Exit.TOOL_MISSING)
     with tempfile.TemporaryDirectory(prefix="kubectl-etcd-") as folder:
-        environment = await write_client_files(session, cluster, user, Path(folder))
+        environment = {}
+        if secure:
+            environment = await write_client_files(session, cluster, user, Path(folder))
         async with forward(session, asked, CLIENT_PORT) as way:
-            scheme = "https" if has_client_tls(cluster) else "http"
+            scheme = "https" if secure else "http"
             endpoint = {"ETCDCTL_ENDPOINTS": f"{scheme}://127.0.0.1:{way.port}"}
             yield Etcdctl((program,), environment | endpoint, lambda: way.lost)
 
@@ -149,8 +158,6 @@ async def write_client_files(
     session: Session, cluster: Json, user: str, folder: Path
 ) -> dict[str, str]:
     """Write the client certificate for the user alone; returns the environment of etcdctl."""
-    if not has_client_tls(cluster):
-        return {}
     secret = await find_object(session, SECRETS, choose_secret(cluster, user))
     data, environment = secret.get("data") or {}, {}
     for name, variable in FILES.items():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.auth.state import EtcdAuth
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
@@ -21,6 +22,7 @@ from etcd_operator.core.model.naming import (
     PEER_PORT,
     Naming,
 )
+from etcd_operator.core.model.parse import read_client_tls
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.simulation.manifest import FIRST_LIFE, life_of
 from etcd_operator.simulation.observation import Seen
@@ -42,7 +44,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
     model = build_snapshot(seen, origin.specs)
     children = {**beyond.children, **_children(model, beyond, naming)}
     naming = with_addresses(naming, cluster.spec, children)
-    template = _template_trust(children.get(("StatefulSet", naming.statefulset)))
+    template = _read_template(children.get(("StatefulSet", naming.statefulset)))
     pods = tuple(_pod(pod, state, real, naming, template) for pod in model.pods)
     found = replace(
         real,
@@ -52,7 +54,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
         children=children,
         pods=pods,
         claims=tuple(_claim(claim, beyond, real, naming) for claim in model.claims),
-        membership=_membership(seen, model, real, naming),
+        membership=_membership(seen, model, real, naming, pods),
         probes={o: _probe(o, p, state, real) for o, p in model.probes.items()}
         | _silent(state, real),
         unlabelled_claims=model.unlabelled_claims if not real.unlabelled_claims
@@ -76,7 +78,10 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
 def _show_source(found: Snapshot, state: State, real: Snapshot) -> Snapshot:
     known = {member.id: member for member in real.members}
     lines = state.etcd.members if state.etcd else ()
-    listed = tuple(_member(line, known.get(line.id), found.naming) for line in lines)
+    made = {pod.ordinal: pod for pod in found.pods}
+    listed = tuple(
+        _member(line, known.get(line.id), found.naming, made.get(line.ordinal)) for line in lines
+    )
     return show_source(found, state, known, listed)
 
 
@@ -120,10 +125,18 @@ def _shift(moment: datetime, beyond: Beyond) -> datetime:
     return beyond.now + (moment - NOW)
 
 
-def _template_trust(statefulset: Child | None) -> tuple[str, ...]:
+class _Template(NamedTuple):
+    """What a Pod that is made now has of the template: whom it trusts, how it serves clients."""
+
+    trust: tuple[str, ...]
+    client_tls: ClientTls
+
+
+def _read_template(statefulset: Child | None) -> _Template:
     template = statefulset.body.get("spec", {}).get("template", {}) if statefulset else {}
     annotations: Mapping[str, str] = template.get("metadata", {}).get("annotations") or {}
-    return tuple(filter(None, annotations.get(ANNOTATION_TRUST, "").split(",")))
+    trust = tuple(filter(None, annotations.get(ANNOTATION_TRUST, "").split(",")))
+    return _Template(trust, read_client_tls(template))
 
 
 def _find_presented(
@@ -151,11 +164,11 @@ def _find_access(beyond: Beyond, cluster: EtcdCluster, real: Snapshot) -> EtcdAu
     return beyond.access
 
 
-def _pod(pod: Pod, state: State, real: Snapshot, naming: Naming, trust: tuple[str, ...]) -> Pod:
+def _pod(pod: Pod, state: State, real: Snapshot, naming: Naming, template: _Template) -> Pod:
     modelled = state.pods[pod.ordinal]
     before = next((each for each in real.pods if each.ordinal == pod.ordinal), None)
     if before is None or modelled is None or modelled.uid != FIRST_UID:
-        return _new_pod(pod, state.beyond, naming, trust)
+        return _new_pod(pod, state.beyond, naming, template)
     told = replace(
         before,
         uid=pod.uid,
@@ -182,12 +195,13 @@ def _pod(pod: Pod, state: State, real: Snapshot, naming: Naming, trust: tuple[st
     )
 
 
-def _new_pod(pod: Pod, beyond: Beyond, naming: Naming, trust: tuple[str, ...]) -> Pod:
+def _new_pod(pod: Pod, beyond: Beyond, naming: Naming, template: _Template) -> Pod:
     return replace(
         pod,
         name=naming.member(pod.ordinal),
         owner_uid=naming.uid,
-        trust=trust,
+        trust=template.trust,
+        client_tls=template.client_tls,
         created=pod.created and _shift(pod.created, beyond),
         unready_since=pod.unready_since and _shift(pod.unready_since, beyond),
         ends_by=pod.ends_by and beyond.now + GRACE,
@@ -221,19 +235,28 @@ def _claim(claim: Claim, beyond: Beyond, real: Snapshot, naming: Naming) -> Clai
     )
 
 
-def _membership(seen: Seen, model: Snapshot, real: Snapshot, naming: Naming) -> MemberList | None:
+def _membership(
+    seen: Seen, model: Snapshot, real: Snapshot, naming: Naming, pods: tuple[Pod, ...]
+) -> MemberList | None:
     told = seen.membership
     if told is None or model.membership is None:
         return None
     known = {member.id: member for member in real.members}
     foreign = tuple(known[each.id] for each in told.foreign if each.id in known)
-    lines = tuple(_member(line, known.get(line.id), naming) for line in told.lines)
+    made = {p.ordinal: p for p in pods}
+    lines = tuple(
+        _member(line, known.get(line.id), naming, made.get(line.ordinal)) for line in told.lines
+    )
     return MemberList(told.cluster, (*lines, *foreign), told.linearizable)
 
 
-def _member(line: Line, known: Member | None, naming: Naming) -> Member:
+def _member(line: Line, known: Member | None, naming: Naming, pod: Pod | None) -> Member:
     urls = (naming.client_url(line.ordinal),) if line.started else ()
     if known is not None:
+        if pod and known.client_urls and not pod.uid.endswith(f"-{FIRST_UID}"):
+            # It has published anew what it serves since its Pod was made.
+            told = naming.advertised_urls(line.ordinal, pod.client_tls)
+            known = replace(known, client_urls=told)
         return replace(
             known, is_learner=line.learner, client_urls=known.client_urls or urls,
             name=known.name or (naming.member(line.ordinal) if line.started else ""),

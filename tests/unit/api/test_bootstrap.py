@@ -92,7 +92,7 @@ def test_the_api_server_says_the_same() -> None:
         "own StatefulSet",
         "set both as the old members serve clients",
         "set both as the old members speak to each other",
-        "and with it the operator is known by its certificate",
+        "and with TLS alone the operator is known by its certificate",
         "changes users of the running",
     ):
         assert words in said

@@ -43,6 +43,7 @@ def test_defaults_of_tls() -> None:
     assert dumped == {
         "enabled": True,
         "clientTLSEnabled": True,
+        "clientTLSMode": "Strict",
         "peerTLSEnabled": True,
         "metricsTLSEnabled": False,
         "certificateSecret": None,

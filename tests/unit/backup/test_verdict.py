@@ -44,7 +44,10 @@ async def verify(
     etcd.add(0, HEALTHY, "restored:2379", **restored)
     etcd.add(1, HEALTHY, "source:2379", **(source or {}))
     members = etcd.members
-    opened = lambda address, *_: cast(EtcdMemberClient, members[address])  # noqa: E731 (as short)
+
+    def opened(address: str, *_: str, plain: bool = False) -> EtcdMemberClient:
+        return cast(EtcdMemberClient, members[address])
+
     monkeypatch.setattr(trial, "open_member", opened)
     try:
         return (await trial.compare("restored:2379", "source:2379", least)).sentence

@@ -38,6 +38,13 @@ def test_whether_clients_speak_tls(security: Json | None, tls: bool) -> None:
     assert has_client_tls(cluster_with(security)) is tls
 
 
+@pytest.mark.parametrize(("url", "tls"), [("http://a:2379", False), ("https://a:2379", True)])
+def test_while_tls_is_turned_on_each_member_says_how_it_serves(url: str, tls: bool) -> None:
+    cluster = {**cluster_with(TLS), "status": {"members": [{"name": "db-1", "clientURL": url}]}}
+    assert has_client_tls(cluster, "db-1") is tls
+    assert has_client_tls(cluster, "db-0"), "of which nothing is known yet"
+
+
 @pytest.mark.parametrize(
     ("auth", "user", "secret"),
     [

@@ -236,6 +236,14 @@ def test_a_statefulset_that_somebody_deleted_comes_back_around_its_pods() -> Non
     assert upgraded.restarts == ("db-2", "db-1", "db-0")
 
 
+def test_turning_tls_for_clients_on_restarts_each_member_once() -> None:
+    snapshot = formed(3, version="3.6.16")
+    tls = {"clientTLSMode": "Permissive", "peerTLSEnabled": False}
+    found = predict(snapshot, change(snapshot, security={"tls": tls}))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert found.restarts == ("db-2", "db-1", "db-0")
+
+
 def test_tls_is_issued_before_the_first_member() -> None:
     snapshot = new(3, security={"tls": {"client": {}, "peer": {}}})
     found = predict(snapshot)

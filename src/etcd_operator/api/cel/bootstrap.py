@@ -87,7 +87,8 @@ SPEC_RULES: Final[tuple[Json, ...]] = (
         path=".security",
     ),
     build_rule(
-        f"{_JOINS} || !({_AUTH}) || !{_CLIENT_TLS} || !has(self.security.auth.rootPasswordSecret)",
+        f"{_JOINS} || !({_AUTH}) || !{_CLIENT_TLS} || !has(self.security.auth.rootPasswordSecret) "
+        "|| self.security.tls.clientTLSMode == 'Permissive'",
         f"security.auth.rootPasswordSecret {NO_LOGIN}",
         path=".security",
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from etcd_operator.api.cel import bootstrap, disk, service
+from etcd_operator.api.cel import bootstrap, disk, service, tls
 from etcd_operator.api.cel.pod_template import pod_template_rules
 from etcd_operator.api.cel.rule import Said, build_rule
 from etcd_operator.api.cluster import DEFAULT_VERSION, SIZES
@@ -54,19 +54,6 @@ def _minor(version: str) -> str:
 def _list_steps_down() -> str:
     named = [map(Version.name_minor, step) for step in sorted(STEPS_DOWN.items(), reverse=True)]
     return " and from ".join(" to ".join(step) for step in named)
-
-
-def _tls_on(whose: str, field: str) -> str:
-    tls = f"{whose}.spec.security.tls"
-    return (
-        f"has({whose}.spec.security) && has({tls}) && (!has({tls}.enabled) || {tls}.enabled) && "
-        f"(!has({tls}.{field}) || {tls}.{field})"
-    )
-
-
-def _issuer_of(whose: str) -> str:
-    tls = f"{whose}.spec.security.tls"
-    return f"has({whose}.spec.security) && has({tls}) && has({tls}.issuerRef)"
 
 
 def _say(value: str, text: str) -> Said:
@@ -146,46 +133,12 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             reason="FieldValueForbidden",
             path=".spec.version",
         ),
-        *(
-            build_rule(
-                f"!({_FORMED}) || ({_tls_on('self', field)}) == ({_tls_on('oldSelf', field)})",
-                f"{what} cannot be turned on or off on an existing cluster, because its members "
-                "and clients could no longer connect: create another cluster and move the data",
-                reason="FieldValueForbidden",
-                path=".spec.security",
-            )
-            for field, what in (
-                ("clientTLSEnabled", "TLS for clients"),
-                ("peerTLSEnabled", "TLS between members"),
-            )
-        ),
-        build_rule(
-            f"!({_FORMED}) || ({_issuer_of('self')}) == ({_issuer_of('oldSelf')})",
-            "issuerRef cannot be added or removed on an existing cluster, because its clients "
-            "would not trust the new certificates: create another cluster and move the data",
-            reason="FieldValueForbidden",
-            path=".spec.security",
-        ),
+        *tls.OBJECT_RULES,
         *bootstrap.OBJECT_RULES,
         *service.OBJECT_RULES,
         *disk.OBJECT_RULES,
     ],
-    "spec.security.tls": [
-        build_rule(
-            "!self.enabled || !self.clientTLSEnabled || self.autoTLS || has(self.issuerRef) || "
-            "(has(self.certificateSecret) && self.certificateSecret != '')",
-            "autoTLS is false and certificateSecret names no certificate: name a Secret or an "
-            "issuer in issuerRef, or set autoTLS to true",
-        ),
-        build_rule(
-            "!has(self.issuerRef) || !has(self.certificateSecret) || self.certificateSecret == ''",
-            "issuerRef and certificateSecret cannot both be given: remove one of them",
-        ),
-        build_rule(
-            "!self.enabled || !self.metricsTLSEnabled || self.clientTLSEnabled",
-            "metricsTLSEnabled uses the certificates for clients: set clientTLSEnabled",
-        ),
-    ],
+    "spec.security.tls": list(tls.FIELD_RULES),
     "spec.security": [
         build_rule(
             f"!has(self.auth) || ({_CLIENT_TLS}) || has(self.auth.rootPasswordSecret)",

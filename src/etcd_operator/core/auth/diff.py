@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.security import Auth, Permission
 from etcd_operator.core.actions.kubernetes import CreatePasswordSecret
 from etcd_operator.core.auth.state import (
@@ -59,7 +60,8 @@ def _end_of_prefix(key: bytes) -> bytes:
 def find_changes(snapshot: Snapshot) -> tuple[Change, ...]:
     """Return the steps from what etcd knows to what the spec asks for, in an order that is safe.
 
-    Everything is there before anybody is asked for it, and nothing is deleted before that.
+    Everything is there before anybody is asked for it, and nothing is deleted before that. Who asks
+    must know the operator: authentication waits for members that serve plain text alone.
     """
     auth, known = snapshot.spec.auth, snapshot.access
     if auth is None or known is None or auth.mode == "Unmanaged":
@@ -67,6 +69,8 @@ def find_changes(snapshot: Snapshot) -> tuple[Change, ...]:
     wanted = wanted_auth(auth)
     if not wanted.enabled:
         return (Change(Step.DISABLE),) if known.enabled else ()
+    if not known.enabled and any(pod.client_tls is ClientTls.OFF for pod in snapshot.pods):
+        return ()
     deletions = _find_unlisted(known, wanted) if auth.mode == "Managed" else ()
     secrets = find_passwords(auth, snapshot.passwords)
     enable = () if known.enabled else (Change(Step.ENABLE),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.security import Auth
 from etcd_operator.core.actions import ChangeAuth, CreatePasswordSecret
 from etcd_operator.core.auth.state import Step
@@ -20,6 +21,9 @@ def refuse_auth_change(action: ChangeAuth, snapshot: Snapshot) -> str | None:
         return taken
     if change.step is Step.ENABLE and not snapshot.naming.client_tls:
         return "etcd knows users by their client certificates, and spec.security.tls is off"
+    plain = [pod.name for pod in snapshot.pods if pod.client_tls is ClientTls.OFF]
+    if change.step is Step.ENABLE and plain:
+        return f"{plain[0]} serves plain text alone, and would not know the operator"
     return None
 
 

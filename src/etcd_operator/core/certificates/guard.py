@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.core.actions import (
+    ApplyObject,
     CertificateAction,
     IssueAuthority,
     IssueCertificate,
     ShareTrust,
 )
 from etcd_operator.core.certificates.state import Trusted
+from etcd_operator.core.model.client_tls import CLIENT, PERMISSIVE
+from etcd_operator.core.model.naming import ANNOTATION_TLS
 from etcd_operator.core.model.snapshot import Snapshot
+
+
+def refuse_cut_off(action: ApplyObject, snapshot: Snapshot) -> str | None:
+    """No file has members serve TLS alone beside one with plain text alone, nor the reverse."""
+    annotations = (action.manifest.get("metadata") or {}).get("annotations") or {}
+    record = annotations.get(ANNOTATION_TLS, "").split(",")
+    for seat in snapshot.seats():
+        if seat.pod is None:
+            continue
+        urls = seat.member.client_urls if seat.member else ()
+        plain, secure = (any(u.startswith(s) for u in urls) for s in ("http:", "https:"))
+        mode = seat.pod.client_tls
+        if CLIENT in record and PERMISSIVE not in record and (not mode.tls or plain > secure):
+            return f"{seat.pod.name} serves plain text alone, and others would serve TLS alone"
+        if CLIENT not in record and (not mode.plain or secure > plain):
+            return f"{seat.pod.name} serves TLS alone, and others would serve plain text alone"
+    return None
 
 
 def refuse_certificate(action: CertificateAction, snapshot: Snapshot) -> str | None:
@@ -56,6 +77,7 @@ def _refuse_distrust(name: str, kept: tuple[Trusted, ...], snapshot: Snapshot) -
 def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snapshot) -> str | None:
     """Nobody signs whom a member that runs does not trust, unless it signed what is there now.
 
+    A member that serves clients in plain text alone reads no certificate of theirs, nor its own.
     Also what has expired is not replaced by what would be refused: then its members could not even
     be restarted one by one.
     """
@@ -68,5 +90,7 @@ def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snap
     authority = snapshot.credentials.get(action.leaf.authority)
     oldest = (authority.previous or authority.certificate) if authority else None
     unsaid = (oldest.key_id,) if oldest else ()
-    deaf = [pod.name for pod in running if signer not in (pod.trust or unsaid)]
+    of_clients = action.leaf.authority == snapshot.naming.client_authority
+    asked = [p for p in running if not of_clients or p.client_tls is not ClientTls.OFF]
+    deaf = [pod.name for pod in asked if signer not in (pod.trust or unsaid)]
     return f"{deaf[0]} does not trust the CA of the certificate yet" if deaf else None

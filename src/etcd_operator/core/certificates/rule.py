@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import (
     CertificateAction,
@@ -17,6 +18,7 @@ from etcd_operator.core.actions import (
     ShareTrust,
 )
 from etcd_operator.core.certificates.cert_manager import find_credential_problem
+from etcd_operator.core.certificates.client_tls import find_missing_certificate
 from etcd_operator.core.certificates.machine import MACHINE, Authority, find_phase
 from etcd_operator.core.certificates.signers import choose_signer
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, key_ids
@@ -29,34 +31,81 @@ from etcd_operator.core.certificates.wanted import (
     wanted_authorities,
     wanted_leaves,
 )
+from etcd_operator.core.model.client_tls import read_gate_mode, serves_alone
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
 from etcd_operator.core.model.naming import ANNOTATION_TLS
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.reasons.reason import Reason
 
 
 def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
-    """Change nothing if members that run speak otherwise than the spec wants.
+    """Change nothing if members that run speak otherwise than the spec wants, and must go on so.
 
-    Members that were told would not understand those that were not yet, and no client both.
+    Members that were told would not understand those that were not yet. Clients go from plain text
+    to TLS and back by way of members that serve both.
     """
     gate, naming = snapshot.config_map, snapshot.naming
     if gate is None or gate.owner_uid != naming.uid:
         return None
     spoken = gate.annotations.get(ANNOTATION_TLS, PLAIN)
-    wanted = describe_tls(snapshot.spec)
+    wanted, mode = describe_tls(snapshot.spec), snapshot.spec.client_tls_mode
     if spoken == wanted:
         return None
+    if _is_kept(spoken, wanted, ClientTls.OFF in (read_gate_mode(spoken), mode)):
+        return _refuse_at_once(snapshot, read_gate_mode(spoken))
+    return _refuse(
+        snapshot,
+        attention.TLS_IMMUTABLE,
+        f"spec.security.tls cannot become {wanted} on an existing cluster, whose members use "
+        f"{spoken}: TLS between members, and an issuer while TLS for clients is on, cannot be "
+        "added or removed. Set it back, or create another cluster and move the data.",
+    )
+
+
+def _is_kept(spoken: str, wanted: str, clients_begin: bool) -> bool:
+    """Whether nothing is asked for that members cannot do one at a time."""
+    changed = set(spoken.split(",")) ^ set(wanted.split(","))
+    return "peer" not in changed and (clients_begin or "issuer" not in changed)
+
+
+def _refuse_at_once(snapshot: Snapshot, told: ClientTls) -> Decision | None:
+    """Refuse TLS alone while members serve plain text alone, and plain text alone after TLS."""
+    mode = snapshot.spec.client_tls_mode
+    ends_too_early = mode is ClientTls.OFF and serves_alone(snapshot, ClientTls.STRICT)
+    if mode is ClientTls.PERMISSIVE or (told is ClientTls.PERMISSIVE and not ends_too_early):
+        return None
+    return _refuse(
+        snapshot,
+        attention.TLS_NEEDS_PERMISSIVE,
+        f"TLS for clients cannot go from {told} to {mode} at once, because clients could no "
+        "longer connect: set spec.security.tls.clientTLSMode to Permissive, and make this change "
+        "when status.clientTLS is Permissive.",
+    )
+
+
+def _refuse(snapshot: Snapshot, reason: Reason, message: str) -> Decision:
     return Decision(
-        reason=attention.TLS_IMMUTABLE,
-        message=(
-            "spec.security.tls cannot be turned on or off on an existing cluster (current: "
-            f"{spoken}, requested: {wanted}): set it back, or create another cluster and move the "
-            "data."
-        ),
+        reason=reason,
+        message=message,
         phase=_phase(snapshot, Phase.FAILED),
         requeue_after=OUTSIDE_CHANGE,
         corrects_objects=False,
+    )
+
+
+def wait_for_client_certificates(snapshot: Snapshot) -> Decision | None:
+    """Say why members do not serve TLS yet, although the spec has it."""
+    if snapshot.rendered_spec.client_tls or not snapshot.spec.client_tls:
+        return None
+    return Decision(
+        reason=attention.CERTIFICATE_UNUSABLE,
+        message=(
+            "Members go on with plain text alone until they can serve TLS: "
+            f"{find_missing_certificate(snapshot)}"
+        ),
+        phase=_phase(snapshot, Phase.RUNNING),
+        requeue_after=OUTSIDE_CHANGE,
     )
 
 

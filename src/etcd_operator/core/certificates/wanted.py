@@ -11,10 +11,12 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Final
 
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.security import Tls, User
 from etcd_operator.core.certificates.settings import issuer_of, tls_of
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, Trusted, key_ids
+from etcd_operator.core.model.client_tls import CLIENT, PERMISSIVE
 from etcd_operator.core.model.naming import CLIENT_PORT, PEER_PORT, Naming
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -207,7 +209,7 @@ def trust_of(snapshot: Snapshot, authority: str) -> tuple[Trusted, ...]:
 
 def all_trust(snapshot: Snapshot) -> tuple[str, ...]:
     """The key IDs of every authority that a member started now would trust."""
-    spec = snapshot.spec
+    spec = snapshot.rendered_spec
     return key_ids(
         (client_trust(snapshot) if spec.client_tls else ())
         + (peer_trust(snapshot) if spec.peer_tls else ())
@@ -313,7 +315,8 @@ def port_of(snapshot: Snapshot, authority: str) -> int | None:
 def describe_tls(spec: EtcdClusterSpec) -> str:
     """Connections that are encrypted, and whether cert-manager issues, as the gate records it."""
     facts = {
-        "client": spec.client_tls,
+        CLIENT: spec.client_tls,
+        PERMISSIVE: spec.client_tls_mode is ClientTls.PERMISSIVE,
         "peer": spec.peer_tls,
         "issuer": issuer_of(spec) is not None,
     }
@@ -322,4 +325,4 @@ def describe_tls(spec: EtcdClusterSpec) -> str:
 
 def is_tls_record(text: str) -> bool:
     """Whether `describe_tls` can have written this."""
-    return text == PLAIN or set(text.split(",")) <= {"client", "peer", "issuer"}
+    return text == PLAIN or set(text.split(",")) <= {CLIENT, PERMISSIVE, "peer", "issuer"}

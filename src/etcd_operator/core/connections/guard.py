@@ -16,6 +16,6 @@ def refuse_connection(action: WriteConnection, snapshot: Snapshot) -> str | None
         return "the Secret is not the one that was read"
     if not snapshot.cluster.spec.connection_secrets:
         return "spec.connectionSecrets is not set"
-    if snapshot.naming.client_tls and wanted.certificate is None:
+    if wanted.uri.startswith("https:") and wanted.certificate is None:
         return "clients need a certificate, and there is none yet"
     return None

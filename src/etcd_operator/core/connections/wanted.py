@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.core.actions.connections import WriteConnection
 from etcd_operator.core.connections.state import Connection, Source
+from etcd_operator.core.model.client_tls import find_common_mode
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -45,13 +46,20 @@ def wanted_connections(snapshot: Snapshot) -> Iterator[Connection]:
     users = [("", naming.client_secret, "")]
     for user in spec.users:
         users.append((user.name, naming.user_secret(user.name), user.password_secret or ""))
+    tls = _tell_tls(snapshot)
     for user_name, certificate, password in users:
-        shown = _find_certificate(snapshot, certificate)
+        shown = _find_certificate(snapshot, certificate) if tls else None
         known = snapshot.passwords.get(password)
         login = Source(known.name, known.uid, known.resource_version) if known else None
         usable = not password or (known is not None and not known.problem)
-        if usable and (shown or not spec.client_tls):
+        if usable and (shown or not tls):
             yield _build(snapshot, user_name, shown, login)
+
+
+def _tell_tls(snapshot: Snapshot) -> bool:
+    """Whether clients are told to use TLS: where every member serves it, and is to go on so."""
+    common = find_common_mode(snapshot)
+    return snapshot.spec.client_tls and (common is None or common.tls)
 
 
 def name_connections(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
@@ -75,9 +83,10 @@ def _build(
     # Without the domain of the cluster, which members' certificates have as well: clients in Pods
     # find it by their search list.
     host = f"{naming.client_service}.{naming.namespace}.svc"
-    scheme = "https" if naming.client_tls else "http"
+    scheme = "https" if (tls := _tell_tls(snapshot)) else "http"
     port = snapshot.spec.service.port
     uri = f"{scheme}://{host}:{port}"
-    members = tuple(naming.client_url(ordinal) for ordinal in range(snapshot.cluster.spec.size))
+    ordinals = range(snapshot.cluster.spec.size)
+    members = tuple(naming.client_url(ordinal, tls=tls) for ordinal in ordinals)
     secret = naming.connection_secret(user)
     return Connection(secret, user, host, uri, members or (uri,), certificate, password)

@@ -1,7 +1,6 @@
 """A second opinion before every effect. It derives safety from scratch and can only say no.
 
-It shares no judgement with the rules: a rule that is wrong still meets the invariants here. What
-it takes from elsewhere are records that are read, not weighed: the size of the first generation.
+It shares no judgement with the rules, only records: a wrong rule still meets the invariants.
 
 * Voters: no action of ours removes or stops a voter if the others, counting those that did not
   answer as dead, would have no majority.
@@ -10,7 +9,7 @@ it takes from elsewhere are records that are read, not weighed: the size of the 
 * Of members that do not have the same data, those that agree stay the majority.
 * A disk is deleted only when its member is gone from etcd, or everything is being deleted, or no
   quorum of disks ever existed.
-* A gate is never opened for forming a cluster once a cluster ID is known.
+* A gate never opens for forming a cluster once a cluster ID is known, nor cuts clients off by TLS.
 * Nobody who signed a certificate that is in use stops being trusted, and nobody signs one whom a
   member does not trust.
 * Where a backup is asked for before an upgrade or a deletion, neither begins without it.
@@ -58,7 +57,7 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.auth.guard import refuse_auth_change, refuse_password_secret
 from etcd_operator.core.bootstrap.gate_record import recorded_bootstrap
 from etcd_operator.core.bootstrap.guard import refuse_gate
-from etcd_operator.core.certificates.guard import refuse_certificate
+from etcd_operator.core.certificates.guard import refuse_certificate, refuse_cut_off
 from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.connections.guard import refuse_connection
 from etcd_operator.core.consistency.guard import refuse_lost_agreement
@@ -182,6 +181,7 @@ def _ask_about_object(action: ObjectAction, snapshot: Snapshot) -> Verdicts:
             yield "version", refuse_unreadable(action, snapshot)
         case ApplyObject(kind="ConfigMap"):
             yield "gate", refuse_gate(action, snapshot)
+            yield "client-tls", refuse_cut_off(action, snapshot)
             yield "quorum-loss", refuse_recovery(action, snapshot)
         case EvictPod() | DeleteObject(kind="Pod"):
             yield "votes", refuse_stop(action, snapshot)

@@ -77,8 +77,10 @@ def _read_port(service: Child, wanted: ServiceTemplate) -> int:
 
 def _recall(naming: Naming, children: Children, ordinal: int) -> Address | None:
     """Return the address that a member's file has had so far."""
-    for url in read_advertised(children, naming, ordinal)[1:]:
+    for url in read_advertised(children, naming, ordinal):
         parts = urlsplit(url)
+        if parts.hostname == naming.host(ordinal):
+            continue
         if parts.hostname and parts.port and is_host(parts.hostname):
             return Address(ordinal, parts.hostname, parts.port)
     return None
@@ -110,7 +112,7 @@ def advertises_otherwise(snapshot: Snapshot, ordinal: int) -> bool:
     seat, naming, gate = snapshot.seat(ordinal), snapshot.naming, snapshot.config_map
     if seat.member is None or seat.pod is None or gate is None:
         return False
-    wanted = naming.advertised_urls(ordinal)
+    wanted = naming.advertised_urls(ordinal, snapshot.rendered_spec.client_tls_mode)
     told = seat.member.client_urls
     if not told or max(len(told), len(wanted)) == 1 or set(told) == set(wanted):
         return False

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.model.compute import Compute
 from etcd_operator.core.model.members import MemberStatus, RaftProgress
@@ -79,6 +80,7 @@ class Pod:
     `compute_in_effect` those that the kubelet says etcd has, None where it does not say;
     `resize_waits` is why it does not have them yet, in the kubelet's words. `ephemeral`: its data
     is in an emptyDir, and goes with the Pod. `wal`: its write-ahead log has a disk of its own.
+    `client_tls` is what it was made to serve clients.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Pod:
     resize_waits: str = ""
     ephemeral: bool = False
     wal: bool = False
+    client_tls: ClientTls = ClientTls.OFF
 
 
 @dataclass(frozen=True, slots=True)

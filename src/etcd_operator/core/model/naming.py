@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import SIZES, EtcdCluster
 from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.wal import WAL_VOLUME
@@ -68,6 +69,10 @@ ANNOTATION_FINGERPRINT: Final = "etcd.etcd.io/fingerprint"
 ANNOTATION_TRUST: Final = "etcd.etcd.io/trust"
 # On the gate: what is encrypted, which cannot change.
 ANNOTATION_TLS: Final = "etcd.etcd.io/tls"
+# On the Pods of members that serve clients plain text and TLS.
+ANNOTATION_CLIENT_TLS: Final = "etcd.etcd.io/client-tls"
+# Volume of a member with the certificate that clients see.
+SERVER_VOLUME: Final = "server-tls"
 # On the gate: the lowest version that members ran last, and the oldest one in their logs.
 ANNOTATION_VERSION: Final = "etcd.etcd.io/version"
 # On the StatefulSet: the version of etcd in an image whose name need not say it.
@@ -268,20 +273,28 @@ class Naming:
         """Where the other members reach a member."""
         return f"{_scheme(self.peer_tls)}://{self.host(ordinal)}:{PEER_PORT}"
 
-    def client_url(self, ordinal: int) -> str:
-        """Where clients reach a member."""
-        return f"{_scheme(self.client_tls)}://{self.host(ordinal)}:{CLIENT_PORT}"
+    def client_url(self, ordinal: int, *, tls: bool | None = None) -> str:
+        """Where clients reach a member; `tls` if it is not, or not yet, as the spec has it."""
+        secure = self.client_tls if tls is None else tls
+        return f"{_scheme(secure)}://{self.host(ordinal)}:{CLIENT_PORT}"
 
-    def external_url(self, ordinal: int) -> str:
+    def external_url(self, ordinal: int, *, tls: bool | None = None) -> str:
         """The URL of a member for clients outside Kubernetes; empty if there is none."""
+        secure = self.client_tls if tls is None else tls
         for address in self.member_addresses:
             if address.ordinal == ordinal:
-                return f"{_scheme(self.client_tls)}://{join_port(address.host, address.port)}"
+                return f"{_scheme(secure)}://{join_port(address.host, address.port)}"
         return ""
 
-    def advertised_urls(self, ordinal: int) -> tuple[str, ...]:
-        """The client URLs that a member tells others: within Kubernetes, then outside."""
-        return tuple(filter(None, (self.client_url(ordinal), self.external_url(ordinal))))
+    def advertised_urls(self, ordinal: int, mode: ClientTls | None = None) -> tuple[str, ...]:
+        """The client URLs that a member tells others: within Kubernetes, then outside.
+
+        One of each scheme that it serves, plain text first: whoever takes the first one is served.
+        """
+        kinds = (self.client_tls,) if mode is None else tuple(s == "https" for s in mode.schemes)
+        told = [self.client_url(ordinal, tls=tls) for tls in kinds]
+        told += [self.external_url(ordinal, tls=tls) for tls in kinds]
+        return tuple(filter(None, told))
 
     def ordinal_of_member(self, member: Member) -> int | None:
         """The ordinal of which a member's peer URLs name the host, however they spell it; or None.

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Final
 
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.parse import parse_time
 from etcd_operator.api.quantity import read_quantity
 from etcd_operator.api.validation import ANNOTATION_REPLACE
@@ -19,12 +20,14 @@ from etcd_operator.core.model.live_objects import (
     PodProblem,
 )
 from etcd_operator.core.model.naming import (
+    ANNOTATION_CLIENT_TLS,
     ANNOTATION_TRUST,
     FORCED,
     LABEL_CLUSTER,
     LABEL_CLUSTER_UID,
     LABEL_ROLE,
     ORPHAN,
+    SERVER_VOLUME,
     cluster_of_pod,
     is_wal_claim,
     ordinal_of_claim,
@@ -80,6 +83,7 @@ def observe_pod(raw: Json) -> Pod:
         finalizers=read_finalizers(raw),
         replace_asked=annotations.get(ANNOTATION_REPLACE, "false") != "false",
         trust=_read_trust(annotations.get(ANNOTATION_TRUST, "")),
+        client_tls=read_client_tls(raw),
         started=parse_time((state.get("running") or {}).get("startedAt")),
         **observe_resize(raw, container),
     )
@@ -141,6 +145,19 @@ def _was_ready(ready: Json, state: Json, last_state: Json) -> bool:
 
 def _read_trust(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))
+
+
+def read_client_tls(raw: Json) -> ClientTls:
+    """Read how a Pod, or one of a template, serves clients: with TLS it has a certificate for them.
+
+    `raw` is the Pod or the template as Kubernetes has it.
+    """
+    annotations = (raw.get("metadata") or {}).get("annotations") or {}
+    volumes = (raw.get("spec") or {}).get("volumes") or ()
+    if not any(volume.get("name") == SERVER_VOLUME for volume in volumes):
+        return ClientTls.OFF
+    both = annotations.get(ANNOTATION_CLIENT_TLS) == ClientTls.PERMISSIVE
+    return ClientTls.PERMISSIVE if both else ClientTls.STRICT
 
 
 def _etcd_container(status: Json) -> Json:

@@ -69,7 +69,8 @@ class EffectiveSpec:
 
     `held_version` is the tag of a version that the user asks for and that waits for a backup, until
     which `spec` has the one of before; empty if none waits. `rendered` is what objects are rendered
-    from: where the version of `spec` cannot follow what members run, it has theirs.
+    from: where the version of `spec` cannot follow what members run, it has theirs, and where they
+    cannot serve clients so yet, they serve as they can.
     """
 
     spec: EtcdClusterSpec

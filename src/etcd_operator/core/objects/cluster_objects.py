@@ -46,7 +46,6 @@ LABEL_POD_NAME: Final = "statefulset.kubernetes.io/pod-name"
 LEAST_VOTERS: Final = 3
 
 _KEPT_ANNOTATIONS = (
-    ANNOTATION_TLS,
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_MEMBERS,
     ANNOTATION_ANNOUNCED,
@@ -173,9 +172,7 @@ def render_config_map(
     `files` say whom members trust, and `trust` the same in short.
     """
     annotations: dict[str, str] = {}
-    if files:
-        annotations[ANNOTATION_TLS] = describe_tls(spec)
-        annotations[ANNOTATION_TRUST] = trust
+    annotations |= _say_trust(spec, files, trust)
     if layout.cluster_id is not None:
         annotations[ANNOTATION_CLUSTER_ID] = format_id(layout.cluster_id)
         annotations[ANNOTATION_MEMBERS] = ",".join(str(o) for o in layout.listed)
@@ -202,6 +199,13 @@ def render_config_map(
     )
 
 
+def _say_trust(
+    spec: EtcdClusterSpec, files: Mapping[str, str] | None, trust: str
+) -> dict[str, str]:
+    """Annotations about what is encrypted and whom members trust; none where nothing is."""
+    return {ANNOTATION_TLS: describe_tls(spec), ANNOTATION_TRUST: trust} if files else {}
+
+
 def render_kept_config_map(
     live: Json, spec: EtcdClusterSpec, naming: Naming, files: Mapping[str, str], trust: str
 ) -> Json:
@@ -217,7 +221,7 @@ def render_kept_config_map(
         naming.config_map,
         naming,
         {"data": {**render_kept_configs(spec, naming, live.get("data") or {}), **files}},
-        annotations={**annotations, **({ANNOTATION_TRUST: trust} if files else {})},
+        annotations=annotations | _say_trust(spec, files, trust),
     )
 
 

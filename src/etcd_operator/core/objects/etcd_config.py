@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import Value, convert
 from etcd_operator.api.wal import WAL_MOUNT
@@ -36,6 +37,7 @@ MAX_LEARNERS = 8
 # told to stop, it cuts off calls that are under way. With a port for gRPC alone it sends clients
 # away and answers what has begun: `stopServers` in etcd's server/embed/etcd.go. Since 3.5.8, and
 # older ones pass over the setting. Nobody outside the Pod needs HTTP: metrics have ports of theirs.
+# A port for gRPC alone serves no plain text beside TLS: `serve` in server/embed/serve.go.
 LOOPBACK_HTTP_PORT = 2383
 
 
@@ -101,20 +103,21 @@ def _name_others(members: Iterable[Member]) -> Iterator[str]:
 def _settings(
     spec: EtcdClusterSpec, naming: Naming, ordinal: int, initial_cluster: str, state: str
 ) -> dict[str, Any]:
+    mode = spec.client_tls_mode
     settings: dict[str, Any] = {
         "name": naming.member(ordinal),
         "data-dir": find_data_directory(spec, naming, ordinal),
-        "listen-client-urls": f"{_scheme(spec.client_tls)}://0.0.0.0:{CLIENT_PORT}",
+        "listen-client-urls": ",".join(f"{s}://0.0.0.0:{CLIENT_PORT}" for s in mode.schemes),
         "listen-peer-urls": f"{_scheme(spec.peer_tls)}://0.0.0.0:{PEER_PORT}",
         "listen-metrics-urls": _metrics_urls(spec),
-        "advertise-client-urls": ",".join(naming.advertised_urls(ordinal)),
+        "advertise-client-urls": ",".join(naming.advertised_urls(ordinal, mode)),
         "initial-advertise-peer-urls": naming.peer_url(ordinal),
         "initial-cluster": initial_cluster,
         "initial-cluster-state": state,
         "initial-cluster-token": naming.token,
         "enable-grpc-gateway": spec.grpc_gateway,
     }
-    if spec.client_tls and not spec.grpc_gateway:
+    if mode is ClientTls.STRICT and not spec.grpc_gateway:
         settings["listen-client-http-urls"] = f"http://127.0.0.1:{LOOPBACK_HTTP_PORT}"
     if spec.storage.wal is not None:
         alone = "," not in initial_cluster

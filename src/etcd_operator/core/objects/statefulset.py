@@ -6,6 +6,7 @@ and annotations, so neither scaling nor annotating ever rolls a member.
 
 from __future__ import annotations
 
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.pod_template import (
     LIVENESS_FAILURES,
@@ -20,6 +21,7 @@ from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import (
     ANNOTATION_BOOTSTRAP,
     ANNOTATION_CLAIM_METADATA,
+    ANNOTATION_CLIENT_TLS,
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_CONFIG,
     ANNOTATION_IMAGE_VERSION,
@@ -221,6 +223,8 @@ def _pod_template(spec: EtcdClusterSpec, naming: Naming, trust: str, *, forced: 
         annotations[ANNOTATION_CONFIG] = fingerprint(tuning)
     if trust:
         annotations[ANNOTATION_TRUST] = trust
+    if spec.client_tls_mode is ClientTls.PERMISSIVE:
+        annotations[ANNOTATION_CLIENT_TLS] = ClientTls.PERMISSIVE.value
     metadata: Json = {"labels": labels, **({"annotations": annotations} if annotations else {})}
     pod = _pod_spec(spec, naming, wishes)
     if forced:

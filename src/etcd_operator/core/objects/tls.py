@@ -18,7 +18,7 @@ from etcd_operator.core.certificates.wanted import (
     peer_trust,
     presented_secret,
 )
-from etcd_operator.core.model.naming import Naming
+from etcd_operator.core.model.naming import SERVER_VOLUME, Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.json_types import Json
 
@@ -52,7 +52,7 @@ def render_transport(spec: EtcdClusterSpec) -> Json:
 
 def render_trust(snapshot: Snapshot) -> dict[str, str]:
     """Render the files that say whom members trust, by name."""
-    spec, files = snapshot.spec, {}
+    spec, files = snapshot.rendered_spec, {}
     if spec.client_tls:
         files[CLIENT_TRUST_FILE] = join_bundle(client_trust(snapshot))
     if spec.peer_tls:
@@ -79,7 +79,7 @@ def render_mounts(spec: EtcdClusterSpec, naming: Naming) -> list[Json]:
 def _mounted(spec: EtcdClusterSpec, naming: Naming) -> list[tuple[str, str, str]]:
     mounted = []
     if spec.client_tls:
-        mounted.append(("server-tls", presented_secret(spec, naming), SERVER_MOUNT))
+        mounted.append((SERVER_VOLUME, presented_secret(spec, naming), SERVER_MOUNT))
     if spec.peer_tls:
         mounted.append(("peer-tls", naming.peer_secret, PEER_MOUNT))
     return mounted

@@ -24,7 +24,7 @@ CONDITIONS: Final[dict[str, str]] = {
     "wait_for_image": "no StatefulSet is there, nor an image in the catalog that the spec names",
     "add_finalizer": "the EtcdCluster has no finalizer",
     "refuse_storage_switch": "spec.storage differs from where the members' data is: ephemeral, wal",
-    "refuse_tls_switch": "spec.security.tls differs from the TLS that members run with",
+    "refuse_tls_switch": "spec.security.tls asks for TLS that members cannot come to step by step",
     "refuse_foreign_secrets": "a Secret that it needs belongs to another owner",
     "request_from_cert_manager": "issuerRef of the spec is set and a Certificate is not as wanted",
     "wait_for_issuer": "issuerRef of the spec names an issuer that has yet to issue a certificate",
@@ -77,6 +77,7 @@ CONDITIONS: Final[dict[str, str]] = {
     "change_disk_attributes": (
         "spec.storage.volumeAttributesClassName is not what every disk of a member has"
     ),
+    "wait_for_client_certificates": "a certificate is missing that members need to serve TLS",
     "back_up_before_upgrade": "the version changes and the spec asks for a backup before that",
     "report_missing_image": "the image catalog that the spec names has no image for the version",
     "wait_to_shrink": "etcd has more members than spec.size",

@@ -3,17 +3,21 @@
 The user's spec counts, but for its version, which the first of these may replace: a restore in
 place that can still be undone has that of the disks that would come back; an upgrade that waits for
 a backup has that of before; a take-over keeps the version, and the size, that it began with. Beyond
-that, objects have a version that can follow what members run. Where an image catalog names the
+that, objects have a version that can follow what members run, and serve clients as all members
+can on the way to TLS or from it. Where an image catalog names the
 images, that of the version counts; a version that it has none for waits, as one for a backup does.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_settings
 from etcd_operator.api.image import Image
 from etcd_operator.api.release import Version
 from etcd_operator.api.validation import find_problems
+from etcd_operator.core.certificates.client_tls import find_next_mode
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.snapshot import EffectiveSpec, Snapshot
 from etcd_operator.core.required_backup.requirement import find_version_to_keep
@@ -28,6 +32,15 @@ def with_effective_spec(snapshot: Snapshot) -> Snapshot:
 
 def find_effective_spec(snapshot: Snapshot) -> EffectiveSpec:
     """Return the spec that counts for this snapshot; of the user's nothing changes but versions.
+
+    What is rendered may also serve clients otherwise, until members can follow.
+    """
+    found = _find_versions(snapshot)
+    return replace(found, rendered=found.rendered.serving_clients(find_next_mode(snapshot)))
+
+
+def _find_versions(snapshot: Snapshot) -> EffectiveSpec:
+    """The effective spec as far as versions go.
 
     A spec that cannot be carried out is held by nothing: it is refused in its own words.
     """

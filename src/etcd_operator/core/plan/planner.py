@@ -128,6 +128,7 @@ RULES: Final[tuple[Rule, ...]] = (
     resize_pods.resize_pods,  # what need not be made anew
     roll.roll,
     attributes.change_disk_attributes,  # whatever comes of it delays none of the above
+    certificates.wait_for_client_certificates,  # whatever they lack delays none of the above
     required_backup.back_up_before_upgrade,  # what it holds back is in nobody's template yet
     catalog.report_missing_image,
     resize_waits.wait_to_shrink,

@@ -254,8 +254,15 @@ STORAGE_IMMUTABLE: Final = Reason(
 )
 TLS_IMMUTABLE: Final = Reason(
     "TLSImmutable",
-    "spec.security.tls asks for another use of TLS than the cluster was formed with.",
+    "spec.security.tls asks for another use of TLS between members, or of an issuer, than the "
+    "cluster has.",
     "Set it back, or create another cluster and move the data.",
+    blocks=True,
+)
+TLS_NEEDS_PERMISSIVE: Final = Reason(
+    "TLSNeedsPermissive",
+    "spec.security.tls turns TLS for clients on or off at once, and would cut them off.",
+    "Set spec.security.tls.clientTLSMode to Permissive first, and wait for status.clientTLS.",
     blocks=True,
 )
 CERTIFICATE_UNUSABLE: Final = Reason(

@@ -12,6 +12,7 @@ from etcd_operator.api.cluster import Binding, CertificateView, EtcdClusterStatu
 from etcd_operator.api.parse import format_time, parse_time
 from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.membership.foreign_members import find_moved
+from etcd_operator.core.model.client_tls import find_common_mode, find_gate_mode, speaks_tls
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import ROLE_LEAVING, ROLE_VOTER
@@ -51,6 +52,7 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
         leader_id=format_id(leader) if leader else "",
         cluster_id=format_id(cluster_id) if cluster_id is not None else _keep_unreadable(before),
         client_endpoints=tuple(m.client_url for m in members if m.ready and m.role != "learner"),
+        client_tls=find_common_mode(snapshot),
         disk_size=_disk_size(snapshot, wal=False),
         wal_disk_size=_disk_size(snapshot, wal=True),
         certificates=_view_certificates(snapshot),
@@ -136,13 +138,13 @@ def _view_foreign(snapshot: Snapshot) -> tuple[MemberView, ...]:
 
 def _view_pod(snapshot: Snapshot, seat: Seat) -> MemberView:
     """A member of which only the Pod is known; one that is Ready and asks for a user does serve."""
-    naming = snapshot.naming
+    naming, tls = snapshot.naming, _speaks_tls(snapshot, seat)
     asks = bool(seat.probe and seat.probe.asks_for_user)
     return MemberView(
         name=naming.member(seat.ordinal),
         peer_url=naming.peer_url(seat.ordinal),
-        client_url=naming.client_url(seat.ordinal),
-        external_url=naming.external_url(seat.ordinal),
+        client_url=naming.client_url(seat.ordinal, tls=tls),
+        external_url=naming.external_url(seat.ordinal, tls=tls),
         ready=asks and bool(seat.pod and seat.pod.ready),
         message=_explain(snapshot, seat),
     )
@@ -152,21 +154,27 @@ def _view_member(snapshot: Snapshot, seat: Seat, shown: MemberView | None) -> Me
     member, naming = seat.member, snapshot.naming
     if member is None:
         return _view_pod(snapshot, seat)
-    cluster_id = snapshot.live_cluster_id
+    cluster_id, tls = snapshot.live_cluster_id, _speaks_tls(snapshot, seat)
     status = seat.probe.status if seat.probe else None
     serves = seat.serves(cluster_id)
     return MemberView(
         name=naming.member(seat.ordinal),
         id=format_id(member.id),
         peer_url=member.peer_urls[0] if member.peer_urls else naming.peer_url(seat.ordinal),
-        client_url=naming.client_url(seat.ordinal),
-        external_url=naming.external_url(seat.ordinal),
+        client_url=naming.client_url(seat.ordinal, tls=tls),
+        external_url=naming.external_url(seat.ordinal, tls=tls),
         ready=serves and not member.is_learner and bool(seat.pod and seat.pod.ready),
         role=_role(snapshot, seat),
         version=status.version if status else "",
         db_size=_step_size(status.db_size if status else 0, shown.db_size if shown else 0),
         message="" if serves else _explain(snapshot, seat),
     )
+
+
+def _speaks_tls(snapshot: Snapshot, seat: Seat) -> bool | None:
+    """Whether clients are told to use TLS with a member; None without a Pod: as the spec has it."""
+    gate = find_gate_mode(snapshot.children, snapshot.naming)
+    return speaks_tls(seat.pod, gate) if seat.pod else None
 
 
 def _role(snapshot: Snapshot, seat: Seat) -> Literal["leader", "follower", "learner", ""]:

@@ -140,12 +140,13 @@ async def _connect(
     from etcd_operator.plugin.port_forward import forward
 
     cluster = await find_cluster(own, name)
-    environment = await write_client_files(own, cluster, user, folder)
-    scheme = "https" if has_client_tls(cluster) else "http"
+    asked = choose_member(cluster, member)
+    secure = has_client_tls(cluster, asked)
+    environment = await write_client_files(own, cluster, user, folder) if secure else {}
+    scheme = "https" if secure else "http"
     environment["ETCDCTL_ENDPOINTS"] = f"{scheme}://127.0.0.1:{port}"
     lines = (f"export {key}={shlex.quote(value)}\n" for key, value in environment.items())
     (folder / "env").write_text("".join(lines))
-    asked = choose_member(cluster, member)
     async with forward(own, asked, CLIENT_PORT, local_port=port) as way:
         console.say(f"Ready. In another terminal: . {shlex.quote(str(folder / 'env'))}")
         await way.last()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -14,18 +14,13 @@ from etcd_operator.core.auth.diff import find_listed, find_passwords
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.bootstrap.rule import must_see_claims
 from etcd_operator.core.certificates.machine import is_retirement_due
-from etcd_operator.core.certificates.state import Credential, Trusted, join_bundle
-from etcd_operator.core.certificates.wanted import (
-    CLIENT_TRUST_FILE,
-    PEER_TRUST_FILE,
-    port_of,
-    used_secrets,
-    wanted_authorities,
-)
+from etcd_operator.core.certificates.state import Credential, join_bundle
+from etcd_operator.core.certificates.wanted import port_of, used_secrets, wanted_authorities
 from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.connections.wanted import name_connections
 from etcd_operator.core.model.addresses import with_addresses
 from etcd_operator.core.model.aliases import is_alias
+from etcd_operator.core.model.client_tls import find_gate_mode
 from etcd_operator.core.model.live_objects import Child, Claim, Pod
 from etcd_operator.core.model.naming import (
     ANNOTATION_TRUST,
@@ -44,11 +39,11 @@ from etcd_operator.errors import EtcdError
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.cluster_warnings import ClusterWarnings
 from etcd_operator.runtime.engine.image_catalogs import ImageCatalogs
+from etcd_operator.runtime.engine.member_tls import introduce, read_gate_trust, speak_plainly
 from etcd_operator.runtime.engine.nodes import NodeLookup
 from etcd_operator.runtime.engine.service_exits import ServiceExits
 from etcd_operator.runtime.engine.source import SourceReader
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
-from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.hash_compare import Comparer
 from etcd_operator.runtime.etcd.logins import Logins
 from etcd_operator.runtime.etcd.member_answers import (
@@ -60,9 +55,7 @@ from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
 from etcd_operator.runtime.etcd.session import Login
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
-from etcd_operator.runtime.kubernetes.watch_cache import Cache
 from etcd_operator.runtime.pki.connections import ConnectionSecrets
-from etcd_operator.runtime.pki.identity import Identity
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.peer_certificate import find_signer
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
@@ -150,12 +143,14 @@ class Gatherer:
         pods = tuple(pod for pod in everybody if pod.owner_uid == cluster.uid)
         children = self._find_children(cluster, naming)
         naming = with_addresses(naming, cluster.spec, children)
-        credentials = await self._look_at_credentials(cluster, naming, pods, children)
         passwords = await self._look_at_passwords(cluster, naming)
         login = self._find_login(naming, passwords.get(cluster.spec.root_password_secret))
         for pod in pods:
             self._etcd.set_login(address_of(pod), login)
-        probes = await self._members.probe(pods)
+        credentials = await self._look_at_credentials(cluster, naming, pods, children)
+        probes = dict(await self._members.probe(pods))
+        if silent := speak_plainly(self._etcd, pods, probes):
+            probes |= await self._members.probe(silent)
         return Snapshot(
             cluster=cluster,
             naming=naming,
@@ -166,7 +161,7 @@ class Gatherer:
             credentials=credentials,
             passwords=passwords,
             connections=await self._look_at_connections(cluster, naming),
-            gate_trust=_read_gate_trust(self._caches.children["ConfigMap"], naming),
+            gate_trust=read_gate_trust(children, naming),
             backups=self._backups_of(cluster),
             operator_namespace=self._own_namespace,
             cert_manager=self._caches.children["Certificate"].served,
@@ -181,9 +176,9 @@ class Gatherer:
         children: Mapping[tuple[str, str], Child],
     ) -> Mapping[str, Credential]:
         """Read the Secrets of a cluster with TLS, and let the operator be known to its members."""
-        names = used_secrets(cluster.spec, naming)
+        names, gate = used_secrets(cluster.spec, naming), find_gate_mode(children, naming)
         if not names:
-            self._client_tls(naming, pods, None)
+            introduce(self._etcd, naming, pods, gate, None)
             return {}
         # A deletion may wait for a backup, of a quorum that only who is known to it can ask, or
         # until members have left those that they joined.
@@ -194,7 +189,7 @@ class Gatherer:
         found = await self._credentials.look(
             naming, names, force_refresh=force_refresh, revision_key=_revision_key(children)
         )
-        self._client_tls(naming, pods, self._credentials.identity(naming))
+        introduce(self._etcd, naming, pods, gate, self._credentials.identity(naming))
         return found
 
     async def _look_at_passwords(
@@ -224,16 +219,6 @@ class Gatherer:
     ) -> Mapping[str, ConnectionSecret]:
         names = () if cluster.deleting else name_connections(cluster.spec, naming)
         return await self._connections.look(naming, names) if names else {}
-
-    def _client_tls(self, naming: Naming, pods: Iterable[Pod], identity: Identity | None) -> None:
-        """Say who we are to these Pods; to nobody, if they are spoken with in plain text.
-
-        Without TLS too: an address that is used again may have been that of another cluster's Pod.
-        """
-        for pod in pods:
-            if pod.address:
-                name = naming.host(pod.ordinal)
-                self._etcd.set_tls(address_of(pod), PeerTls(identity, name) if identity else None)
 
     async def _read_auth(self, snapshot: Snapshot) -> EtcdAuth | None:
         """Ask a voter for users and roles, where the spec says something of them."""
@@ -363,22 +348,6 @@ def _revision_key(children: Mapping[tuple[str, str], Child]) -> str:
         if kind == "ConfigMap"
     ]
     return ", ".join(sorted(told))
-
-
-def _read_gate_trust(gates: Cache[Child], naming: Naming) -> dict[str, tuple[Trusted, ...]]:
-    """Authorities that members trust, by file of the gate; what nobody can read is left out."""
-    gate = gates.get(naming.namespace, naming.config_map)
-    trust: dict[str, tuple[Trusted, ...]] = {}
-    if gate is None or gate.owner_uid != naming.uid:
-        return trust
-    for file in (CLIENT_TRUST_FILE, PEER_TRUST_FILE):
-        text = (gate.body.get("data") or {}).get(file)
-        if text:
-            from etcd_operator.runtime.pki.x509 import read_bundle
-
-            with contextlib.suppress(ValueError):
-                trust[file] = read_bundle(text)
-    return trust
 
 
 def child_names(naming: Naming, aliases: tuple[str, ...] = ()) -> tuple[tuple[str, str], ...]:

@@ -166,9 +166,9 @@ FIRES = (
         refuse_tls_switch,
         replace(with_spec(secured(), security={"tls": ISSUER}), cert_manager=True),
         attention.TLS_IMMUTABLE,
-        "spec.security.tls cannot be turned on or off on an existing cluster (current: "
-        "client,peer, requested: client,peer,issuer): set it back, or create another cluster and "
-        "move the data.",
+        "spec.security.tls cannot become client,peer,issuer on an existing cluster, whose members "
+        "use client,peer: TLS between members, and an issuer while TLS for clients is on, cannot "
+        "be added or removed. Set it back, or create another cluster and move the data.",
         Phase.RUNNING,
         (),
         flags("no corrections", "blocked"),

@@ -88,8 +88,9 @@ def renewals(snapshot: Snapshot) -> dict[str, str]:
 
 def with_joiner(snapshot: Snapshot, **changes: Any) -> Snapshot:
     """Another Pod beside the members, older than the new authorities."""
-    trust = snapshot.pods[0].trust
-    joiner = replace(pod(3), running=False, ready=False, trust=trust, **changes)
+    first = snapshot.pods[0]
+    made = replace(pod(3), trust=first.trust, client_tls=first.client_tls)
+    joiner = replace(made, running=False, ready=False, **changes)
     return replace(snapshot, pods=(*snapshot.pods, joiner))
 
 

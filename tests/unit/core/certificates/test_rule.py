@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from etcd_operator.core.certificates.rule import (
     refuse_foreign_secrets,
     refuse_tls_switch,
     refuse_unusable_certificate,
+    wait_for_client_certificates,
 )
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
@@ -36,6 +38,7 @@ from tests.builders.certificates import (
 from tests.builders.snapshots import NAMING, formed, silent, with_cluster, with_spec
 
 OWN = {"certificateSecret": "mine", "caSecret": "company"}
+PLAIN_PEERS: Any = {"peerTLSEnabled": False}
 HOSTS = ("*.db-peer.team.svc.cluster.local",)
 TWO_THIRDS = 2160 * 2 / 3
 GATEWAY = {"etcdConfig": {"enableGRPCGateway": True}}
@@ -100,12 +103,36 @@ FIRES = (
         flags("no corrections"),
     ),
     Fires(
-        "plain text cannot become TLS",
+        "members cannot begin to speak TLS with each other",
         refuse_tls_switch,
         with_tls(formed(3)),
         attention.TLS_IMMUTABLE,
-        "spec.security.tls cannot be turned on or off on an existing cluster (current: none, "
-        "requested: client,peer): set it back, or create another cluster and move the data.",
+        "spec.security.tls cannot become client,peer on an existing cluster, whose members use "
+        "none: TLS between members, and an issuer while TLS for clients is on, cannot be added or "
+        "removed. Set it back, or create another cluster and move the data.",
+        Phase.RUNNING,
+        (),
+        flags("no corrections", "blocked"),
+    ),
+    Fires(
+        "members serve plain text until there is a certificate to show",
+        wait_for_client_certificates,
+        issue_all(with_tls(formed(3), clientTLSMode="Permissive", **PLAIN_PEERS, **OWN)),
+        attention.CERTIFICATE_UNUSABLE,
+        "Members go on with plain text alone until they can serve TLS: Secret mine, named by "
+        "spec.security.tls.certificateSecret, does not exist: create it in this namespace.",
+        Phase.RUNNING,
+        (),
+        flags("blocked"),
+    ),
+    Fires(
+        "TLS for clients cannot be turned on at once",
+        refuse_tls_switch,
+        with_tls(formed(3), **PLAIN_PEERS),
+        attention.TLS_NEEDS_PERMISSIVE,
+        "TLS for clients cannot go from Off to Strict at once, because clients could no longer "
+        "connect: set spec.security.tls.clientTLSMode to Permissive, and make this change when "
+        "status.clientTLS is Permissive.",
         Phase.RUNNING,
         (),
         flags("no corrections", "blocked"),
@@ -164,6 +191,7 @@ PASSES = (
         "a renewal goes along with every plan", manage_certificates, later(secured(), TWO_THIRDS)
     ),
     Passes("TLS is as it was formed", refuse_tls_switch, secured()),
+    Passes("members serve TLS", wait_for_client_certificates, secured()),
     Passes("our Secrets are ours", refuse_foreign_secrets, secured()),
     Passes("no Secret of the user's is named", refuse_unusable_certificate, secured()),
     Passes(

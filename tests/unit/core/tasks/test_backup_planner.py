@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from etcd_operator.api.backup import TaskPhase
+from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.reasons import backups
 from etcd_operator.core.tasks.actions import DeleteJob
@@ -65,10 +66,39 @@ def test_the_job_has_no_rights_and_no_secret_where_none_is_needed() -> None:
     assert told["endpoints"] == ["http://db-0.db-peer:2379"]
 
 
+def serving(cluster_with_tls: EtcdCluster, scheme: str) -> EtcdCluster:
+    """The cluster with one member, which serves clients so."""
+    shown = cluster().status
+    view = shown.members[0].model_copy(update={"client_url": f"{scheme}://db-0:2379"})
+    return replace(cluster_with_tls, status=shown.model_copy(update={"members": (view,)}))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "namespace", "shows", "endpoint"),
+    [
+        ("https", "team", True, "https://db-0:2379"),
+        ("http", "team", False, "http://db-0:2379"),
+        ("https", "other", False, "http://db-0:2379"),
+    ],
+    ids=["all serve both", "none serves TLS yet", "without the certificates"],
+)
+def test_members_that_serve_both_are_backed_up_as_they_serve(
+    scheme: str, namespace: str, shows: bool, endpoint: str
+) -> None:
+    tls = {"clientTLSMode": "Permissive"}
+    raw = raw_cluster({"size": 1, "version": "v3.6.16", "security": {"tls": tls}})
+    both = serving(parse_cluster(raw), scheme)
+    both = replace(both, annotations={"etcd.etcd.io/backup-from": "team"}, namespace=namespace)
+    view = backup_view({**S3, "clusterNamespace": namespace}, cluster=both)
+    (job,) = created(backup_planner.decide(view))
+    pod = job["spec"]["template"]["spec"]
+    assert ("identity" in {volume["name"] for volume in pod["volumes"]}) is shows
+    assert endpoint in json.dumps(job)
+
+
 def test_the_job_of_a_cluster_with_tls_shows_the_operators_certificate() -> None:
     raw = raw_cluster({"size": 1, "version": "v3.6.16", "security": {"tls": {}}})
-    secure = parse_cluster(raw)
-    secure = replace(secure, status=cluster().status)
+    secure = serving(parse_cluster(raw), "https")
     (job,) = created(backup_planner.decide(backup_view(cluster=secure)))
     pod = job["spec"]["template"]["spec"]
     steps = {c["name"]: c for c in (*pod["initContainers"], *pod["containers"])}

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from etcd_operator.api.backup import EtcdBackupSpec, EtcdBackupStatus, TaskPhase
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import Condition
 from etcd_operator.api.job_template import check_job_template
 from etcd_operator.api.parse import format_time, parse_time
@@ -181,7 +182,7 @@ def _find_obstacle(view: BackupView) -> str | None:
             f"EtcdCluster {name} of namespace {namespace} does not allow it: annotate it with "
             f"{ANNOTATION_BACKUP_FROM}={view.backup.namespace}."
         )
-    if namespace != view.backup.namespace and cluster.spec.client_tls:
+    if namespace != view.backup.namespace and cluster.spec.client_tls_mode is ClientTls.STRICT:
         return (
             f"EtcdCluster {name} of namespace {namespace} has TLS, and its certificates are there: "
             "create the EtcdBackup in that namespace."

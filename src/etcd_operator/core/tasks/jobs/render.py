@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from etcd_operator.api.backup import EtcdBackup, EtcdBackupSpec
+from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
 from etcd_operator.api.job_template import JobTemplate
 from etcd_operator.api.pod_template import PodTemplate
@@ -40,6 +42,9 @@ def render_backup_job(
     destination = spec.destination
     if destination is None:
         raise ValueError("a backup without a destination was not refused")
+    endpoints = _find_endpoints(backup, cluster)
+    if not any(url.startswith("https:") for url in endpoints):
+        cluster = replace(cluster, spec=cluster.spec.serving_clients(ClientTls.OFF))
     work = Work(
         owner=Owner("EtcdBackup", backup.namespace, backup.name, backup.uid),
         purpose="backup",
@@ -47,7 +52,7 @@ def render_backup_job(
         image=image,
         cluster=cluster.spec,
         access=destination,
-        task=_backup_task(backup, spec, cluster, destination),
+        task=_backup_task(backup, spec, cluster, destination, endpoints),
         timeout_seconds=spec.timeout_seconds,
         scratch=spec.scratch,
         service_account=spec.service_account_name,
@@ -85,8 +90,23 @@ def _add_login(job: Json, secret: str) -> None:
             container["volumeMounts"].append(mount)
 
 
+def _find_endpoints(backup: EtcdBackup, cluster: EtcdCluster) -> tuple[str, ...]:
+    """Client URLs of the members, as each serves now; those without TLS for another namespace.
+
+    The certificates are in the cluster's own.
+    """
+    urls = tuple(m.client_url for m in cluster.status.members if m.client_url)
+    if backup.namespace == cluster.namespace or cluster.spec.client_tls_mode is ClientTls.STRICT:
+        return urls
+    return tuple(url.replace("https:", "http:", 1) for url in urls)
+
+
 def _backup_task(
-    backup: EtcdBackup, spec: EtcdBackupSpec, cluster: EtcdCluster, destination: Access
+    backup: EtcdBackup,
+    spec: EtcdBackupSpec,
+    cluster: EtcdCluster,
+    destination: Access,
+    endpoints: tuple[str, ...],
 ) -> Json:
     policy = spec.retention_policy
     return {
@@ -95,7 +115,7 @@ def _backup_task(
         "cluster": cluster.name,
         "namespace": cluster.namespace,
         "clusterId": cluster.status.cluster_id,
-        "endpoints": [m.client_url for m in cluster.status.members if m.client_url],
+        "endpoints": list(endpoints),
         "storageType": spec.storage_type,
         "destination": destination.model_dump(mode="json", by_alias=True),
         "compression": spec.compression,

@@ -1,0 +1,85 @@
+"""CEL rules about TLS; see `cel/cluster.py`.
+
+TLS between members is as the cluster was formed. TLS for clients is turned on and off by way of the
+phase in which members serve both, and only when the status says that all of them do: so no client
+is cut off by a change of the spec alone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from etcd_operator.api.cel.rule import build_rule
+from etcd_operator.api.client_tls import ClientTls
+from etcd_operator.json_types import Json
+
+_FORMED: Final = "has(self.status) && has(self.status.clusterID) && self.status.clusterID != ''"
+_ALL_SERVE: Final = "has(self.status.clientTLS) && self.status.clientTLS"
+
+
+def _is_on(whose: str, field: str) -> str:
+    tls = f"{whose}.spec.security.tls"
+    return (
+        f"has({whose}.spec.security) && has({tls}) && (!has({tls}.enabled) || {tls}.enabled) && "
+        f"(!has({tls}.{field}) || {tls}.{field})"
+    )
+
+
+def _mode_of(whose: str) -> str:
+    mode = f"{whose}.spec.security.tls.clientTLSMode"
+    return (
+        f"({_is_on(whose, 'clientTLSEnabled')} ? "
+        f"(has({mode}) ? {mode} : '{ClientTls.STRICT}') : '{ClientTls.OFF}')"
+    )
+
+
+def _issuer_of(whose: str) -> str:
+    tls = f"{whose}.spec.security.tls"
+    return f"has({whose}.spec.security) && has({tls}) && has({tls}.issuerRef)"
+
+
+OBJECT_RULES: Final[tuple[Json, ...]] = (
+    build_rule(
+        f"!({_FORMED}) || {_mode_of('self')} == {_mode_of('oldSelf')} || "
+        f"{_mode_of('self')} == '{ClientTls.PERMISSIVE}' || "
+        f"({_ALL_SERVE} in ['{ClientTls.PERMISSIVE}', {_mode_of('self')}])",
+        "TLS for clients cannot be turned on or off at once, because clients could no longer "
+        "connect: set tls.clientTLSMode to Permissive, and make this change when "
+        "status.clientTLS is Permissive",
+        reason="FieldValueForbidden",
+        path=".spec.security",
+    ),
+    build_rule(
+        f"!({_FORMED}) || ({_is_on('self', 'peerTLSEnabled')}) == "
+        f"({_is_on('oldSelf', 'peerTLSEnabled')})",
+        "TLS between members cannot be turned on or off on an existing cluster, because its "
+        "members could no longer connect: set tls.peerTLSEnabled as it was, or create another "
+        "cluster and move the data",
+        reason="FieldValueForbidden",
+        path=".spec.security",
+    ),
+    build_rule(
+        f"!({_FORMED}) || ({_issuer_of('self')}) == ({_issuer_of('oldSelf')}) || "
+        f"'{ClientTls.OFF}' in [{_mode_of('self')}, {_mode_of('oldSelf')}]",
+        "issuerRef cannot be added or removed while TLS for clients is on, because clients would "
+        "not trust the new certificates: create another cluster and move the data",
+        reason="FieldValueForbidden",
+        path=".spec.security",
+    ),
+)
+FIELD_RULES: Final[tuple[Json, ...]] = (
+    build_rule(
+        "!self.enabled || !self.clientTLSEnabled || self.autoTLS || has(self.issuerRef) || "
+        "(has(self.certificateSecret) && self.certificateSecret != '')",
+        "autoTLS is false and certificateSecret names no certificate: name a Secret or an "
+        "issuer in issuerRef, or set autoTLS to true",
+    ),
+    build_rule(
+        "!has(self.issuerRef) || !has(self.certificateSecret) || self.certificateSecret == ''",
+        "issuerRef and certificateSecret cannot both be given: remove one of them",
+    ),
+    build_rule(
+        "!self.enabled || !self.metricsTLSEnabled || self.clientTLSEnabled",
+        "metricsTLSEnabled uses the certificates for clients: set clientTLSEnabled",
+    ),
+)

@@ -1,0 +1,251 @@
+"""Every way through TLS being turned on and off: the real planner, members that read their files.
+
+The user changes the spec at any moment to any mode, as an API server lets it that judged by an
+older status; a pass is cut off after any of its actions; a container starts again, with the file of
+now in a Pod of before. At no time does one member serve plain text alone and another TLS alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+from etcd_operator.api.client_tls import ClientTls
+from etcd_operator.core import guards
+from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, EvictPod, LabelPod
+from etcd_operator.core.model.client_tls import find_gate_mode, speaks_tls
+from etcd_operator.core.model.live_objects import CRASH_LOOP, Child, PodProblem, Probe
+from etcd_operator.core.model.members import MemberList
+from etcd_operator.core.model.naming import ROLE_VOTER
+from etcd_operator.core.model.parse import observe_child, observe_pod
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.objects.metadata import fingerprint
+from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.reasons import attention
+from etcd_operator.json_types import Json
+from tests.builders.certificates import issue_all, secured
+from tests.builders.snapshots import CLUSTER_ID, NAMING, NOW, UID, answer, member, pod, with_spec
+
+OFF, PERMISSIVE, STRICT = ClientTls
+# The gateway needs the same certificate in every mode.
+GATEWAY: Final[Json] = {"etcdConfig": {"enableGRPCGateway": True}}
+KINDS: Final = ("ConfigMap", "StatefulSet")
+WRITTEN: Final = NOW + timedelta(seconds=1)
+
+
+class Member(NamedTuple):
+    """What its Pod was made for, and the schemes that its process serves; none if it crashed.
+
+    `stale`: its file was written anew since its Pod was made.
+    """
+
+    made_for: ClientTls
+    revision: str
+    serves: frozenset[str]
+    role: str = ROLE_VOTER
+    stale: bool = False
+
+
+class World(NamedTuple):
+    """The spec, the objects, the members, and how many containers may yet start again."""
+
+    wanted: ClientTls
+    gate: Child
+    statefulset: Child
+    members: tuple[Member, ...]
+    restarts: int
+
+
+@cache
+def scene(mode: ClientTls) -> Snapshot:
+    """A healthy cluster of this spec at rest, with every certificate that it could need."""
+    tls: dict[str, Any] = {"peerTLSEnabled": False, "clientTLSEnabled": mode.tls}
+    if mode is PERMISSIVE:
+        tls["clientTLSMode"] = "Permissive"
+    made = issue_all(with_spec(secured(3, **{**tls, "clientTLSEnabled": True}), **GATEWAY))
+    naming = replace(NAMING, client_tls=mode.tls)
+    return replace(with_spec(made, security={"tls": tls}), naming=naming)
+
+
+def begin(mode: ClientTls) -> World:
+    """A cluster at rest that has always had this spec."""
+    base = replace(scene(mode), children={}, pods=())
+    applied = {a.kind: a for a in plan(base).actions if isinstance(a, ApplyObject)}
+    gate, statefulset = (_apply(applied[kind]) for kind in KINDS)
+    world = World(mode, gate, statefulset, (), restarts=1)
+    members = tuple(_start(world, ordinal) for ordinal in range(3))
+    return settle(world._replace(members=members))
+
+
+_OBJECTS: dict[tuple[str, str], Child] = {}
+
+
+def _apply(action: ApplyObject) -> Child:
+    """The live object: the same one for the same manifest."""
+    live = copy.deepcopy(action.manifest)
+    version = fingerprint(live)
+    live["metadata"].update(uid=action.kind, resourceVersion=version, generation=1)
+    if action.kind == "StatefulSet":
+        revision = fingerprint(live["spec"]["template"])
+        live["status"] = {"updateRevision": revision, "observedGeneration": 1}
+    made = replace(observe_child(action.kind, live), written=WRITTEN)
+    return _OBJECTS.setdefault((action.kind, version), made)
+
+
+def _start(world: World, ordinal: int) -> Member:
+    """A Pod of the template of now, whose process reads the file of now."""
+    body = world.statefulset.body
+    template = body["spec"]["template"]
+    metadata = {**template["metadata"], "name": NAMING.member(ordinal), "uid": UID}
+    made_for = observe_pod({"metadata": metadata, "spec": template["spec"]}).client_tls
+    serves = _read_file(world, ordinal, made_for)
+    return Member(made_for, body["status"]["updateRevision"], serves)
+
+
+def _read_file(world: World, ordinal: int, made_for: ClientTls) -> frozenset[str]:
+    """The schemes of a process that starts now; etcd ends without the certificate it is to show."""
+    lines = world.gate.body["data"][NAMING.config_key(ordinal)].splitlines()
+    urls = next(line for line in lines if line.startswith("listen-client-urls"))
+    schemes = frozenset(s for s in ("http", "https") if f"{s}:" in urls)
+    return schemes if made_for.tls or "https" not in schemes else frozenset()
+
+
+def look(world: World) -> Snapshot:
+    """What a pass sees; a member answers who speaks as it serves."""
+    base = scene(world.wanted)
+    children = {key: one for key, one in base.children.items() if key[0] not in KINDS}
+    children |= {(one.kind, one.name): one for one in (world.gate, world.statefulset)}
+    gate = find_gate_mode(children, base.naming)
+    pods, members, probes = [], [], {}
+    for ordinal, one in enumerate(world.members):
+        crash = None if one.serves else PodProblem(CRASH_LOOP, "no certificate")
+        made = pod(
+            ordinal,
+            client_tls=one.made_for,
+            revision=one.revision,
+            role=one.role,
+            running=bool(one.serves),
+            ready=bool(one.serves),
+            restarts=0 if one.serves else 1,
+            problem=crash,
+            trust=base.pods[ordinal].trust,
+            created=NOW if one.stale else WRITTEN + timedelta(seconds=1),
+        )
+        pods.append(made)
+        scheme = "https" if speaks_tls(made, gate) else "http"
+        # Plain text is tried where both may be served.
+        answers = scheme in one.serves or (one.made_for is PERMISSIVE and "http" in one.serves)
+        probes[ordinal] = answer(ordinal) if answers else Probe(None, "refused")
+        urls = [NAMING.client_url(ordinal, tls=s == "https") for s in sorted(one.serves)]
+        members.append(member(ordinal, client_urls=tuple(urls) or ("http://unknown:2379",)))
+    confirmed = sum(probe.status is not None for probe in probes.values()) >= 2
+    return replace(
+        base,
+        children=children,
+        pods=tuple(pods),
+        probes=probes,
+        membership=MemberList(CLUSTER_ID, tuple(members), confirmed) if confirmed else None,
+    )
+
+
+def act(world: World, action: Action) -> World:
+    """The world after one action."""
+    match action:
+        case ApplyObject(kind="ConfigMap"):
+            members = tuple(one._replace(stale=True) for one in world.members)
+            return world._replace(gate=_apply(action), members=members)
+        case ApplyObject(kind="StatefulSet"):
+            return world._replace(statefulset=_apply(action))
+        case EvictPod(name=name) | DeleteObject(kind="Pod", name=name):
+            ordinal = int(name[-1])
+            return _with(world, ordinal, _start(world, ordinal))
+        case LabelPod(name=name, role=role):
+            ordinal = int(name[-1])
+            return _with(world, ordinal, world.members[ordinal]._replace(role=role))
+        case _:
+            return world
+
+
+def _with(world: World, ordinal: int, one: Member) -> World:
+    members = world.members
+    return world._replace(members=(*members[:ordinal], one, *members[ordinal + 1 :]))
+
+
+_PASSES: dict[World, tuple[Action, ...]] = {}
+
+
+def passes(world: World) -> Iterator[World]:
+    """A pass, cut off after any of its actions."""
+    key = world._replace(restarts=0)
+    if key not in _PASSES:
+        _PASSES[key] = plan(look(world)).actions
+    for action in _PASSES[key]:
+        if guards.refuse(action, look(world)) is not None:
+            return
+        world = act(world, action)
+        yield world
+
+
+def settle(world: World) -> World:
+    """Where one operator comes to alone; the kubelet starts what has crashed again."""
+    for _ in range(60):
+        before = world
+        for following in passes(world):
+            world = following
+        for ordinal, one in enumerate(world.members):
+            if not one.serves:
+                again = one._replace(serves=_read_file(world, ordinal, one.made_for))
+                world = _with(world, ordinal, again)
+        if world == before:
+            return world
+    raise AssertionError("the passes never end")
+
+
+def happenings(world: World) -> Iterator[World]:
+    """The user changes the spec, or a container starts again."""
+    for mode in ClientTls:
+        yield world._replace(wanted=mode)
+    for ordinal, one in enumerate(world.members):
+        if world.restarts:
+            again = one._replace(serves=_read_file(world, ordinal, one.made_for))
+            yield _with(world, ordinal, again)._replace(restarts=world.restarts - 1)
+
+
+def judge(world: World) -> None:
+    """No client can be served by one member and by no other one."""
+    running = [one.serves for one in world.members if one.serves]
+    assert frozenset.intersection(*running), "members have nothing in common"
+    for ordinal, probe in look(world).probes.items():
+        one = world.members[ordinal]
+        if not one.serves or (world.wanted is OFF and "http" not in one.serves):
+            continue  # nobody answers who ended, and who needs TLS where the spec has none
+        assert probe.status, f"the operator speaks otherwise than member {ordinal} serves"
+
+
+@pytest.mark.timeout(240)
+def test_no_way_through_cuts_anybody_off() -> None:
+    start = begin(OFF)
+    assert {one.made_for for one in start.members} == {OFF}
+    known, ahead = {start}, deque([start])
+    while ahead:
+        world = ahead.popleft()
+        judge(world)
+        for following in (*passes(world), *happenings(world)):
+            if following not in known:
+                known.add(following)
+                ahead.append(following)
+    assert {one.made_for for world in known for one in world.members} == set(ClientTls)
+    for world in known:
+        end = settle(world)
+        judge(end)
+        reason = plan(look(end)).decision.reason
+        served = {one.serves for one in end.members}
+        as_wanted = served == {frozenset(world.wanted.schemes)}
+        assert as_wanted or reason is attention.TLS_NEEDS_PERMISSIVE, end.members
