@@ -95,6 +95,7 @@ class Refusal(Enum):
     NOT_LEADER = "not leader"
     NO_LEADER = "no leader"
     COMPACTED = "compacted"
+    NO_DOWNGRADE = "no downgrade"
     LOGIN_IMPOSSIBLE = "the user has no password"
     LOGIN_FAILED = "wrong user or password"
     AUTHENTICATION = "authentication"

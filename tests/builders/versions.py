@@ -14,6 +14,7 @@ from tests.builders.snapshots import (
     change_child,
     formed,
     settled,
+    with_learner,
     with_spec,
     with_status,
 )
@@ -87,3 +88,15 @@ def images(snapshot: Snapshot) -> str:
     live = snapshot.statefulset
     made = applied.get("StatefulSet") or (live.body if live else {})
     return str(made["spec"]["template"]["spec"]["containers"][0]["image"]).rpartition(":")[2]
+
+
+def losing(*versions: str, target: str = "", message: str = "") -> Snapshot:
+    """A downgrade to 3.5 that is under way with a member too few: it is a learner again.
+
+    `versions` are what the others run; the learner crashed with `message`, if there is one.
+    """
+    asked = settled(with_spec(formed(len(versions), version=OLD), size=len(versions) + 1))
+    crashed: dict[str, Any] = {"restarts": 1, "ever_ran": True, "termination_message": message}
+    others = replace(asked, probes={})
+    joining = with_learner(others, len(versions), **(crashed if message else {}))
+    return running(joining, *versions, target=target, stored="3.5.0")

@@ -17,6 +17,11 @@ def versions(cluster: Cluster) -> set[str]:
     return {m["version"] for m in cluster.status()["members"]}
 
 
+def times(cluster: Cluster, reason: str) -> int:
+    """How often an Event was recorded."""
+    return sum(event.get("count") or 1 for event in cluster.events(reason))
+
+
 def assert_rolled(cluster: Cluster, before: dict[str, str]) -> None:
     after = cluster.uids("pods")
     assert not set(before.values()) & set(after.values()), "every Pod is another"
@@ -46,7 +51,10 @@ def test_each_version_follows(cluster: Cluster, steps: tuple[str, ...]) -> None:
 
 
 def test_downgrade_from_3_6_to_3_5(cluster: Cluster) -> None:
-    """etcd prepares every disk first; a change of mind ends that; then one member at a time."""
+    """etcd prepares every disk first; a change of mind ends that; then one member at a time.
+
+    The first that runs the earlier version loses its disk: nobody joins during a downgrade.
+    """
     cluster.create(size=3, version="v3.6.16")
     cluster.wait_running(3)
     cluster.put("key", "value")
@@ -58,8 +66,15 @@ def test_downgrade_from_3_6_to_3_5(cluster: Cluster) -> None:
     cluster.wait_running(3)
     assert cluster.uids("pods") == before, "nobody was replaced"
     cluster.patch(version="v3.5.35")
+    wait_until("one runs 3.5.35", lambda: "3.5.35" in versions(cluster), 60)
+    lost = next(m for m in cluster.status()["members"] if m["version"] == "3.5.35")
+    canceled = times(cluster, "DowngradeCanceled")
+    cluster.kubectl("delete", "pvc", f"data-{lost['name']}", "--wait=false")
+    cluster.kubectl("delete", "pod", lost["name"])
     wait_until("all run 3.5.35", lambda: versions(cluster) == {"3.5.35"}, 120)
     cluster.wait_running(3)
+    assert cluster.member(lost["name"])["id"] != lost["id"]
+    assert times(cluster, "DowngradeCanceled") > canceled, "or it could not have joined"
     assert_rolled(cluster, before)
     assert cluster.status()["clusterID"] == cluster_id
     with pytest.raises(TargetError, match="more than one minor version above"):

@@ -12,6 +12,7 @@ import pytest
 from etcd_operator.api.release import STEPS_DOWN, Version
 from etcd_operator.core.bootstrap.gate import Gate
 from etcd_operator.core.model.members import MemberStatus
+from etcd_operator.core.rollout.version_change import INCOMPATIBLE
 from etcd_operator.errors import EtcdRefused
 from tests.etcd.conftest import find_binary
 from tests.etcd.processes import Site, eventually, formed
@@ -24,6 +25,7 @@ MINORS = ("v3.5.", "v3.6.", "v3.7.")
 # etcd looks at versions every four seconds: the cluster's, then that of each disk.
 SECONDS = 20.0
 COMMIT_SECONDS = 1.0
+LOOK_SECONDS = 6.0
 
 
 @pytest.fixture
@@ -190,7 +192,10 @@ async def join_anew(site: Site, ordinal: int, minor: str) -> int:
 
 
 @pytest.mark.parametrize(("high", "low"), STEPS)
-async def test_nobody_of_a_lower_version_joins_anew(site: Site, high: str, low: str) -> None:
+async def test_nobody_joins_during_a_downgrade_and_a_lower_version_after_it(
+    site: Site, high: str, low: str
+) -> None:
+    """The cluster stays down until all members have said their version, the new one as well."""
     choose(site, f"v{high}.")
     await formed(site, len(EVERYONE))
     await prepare(site, low)
@@ -198,7 +203,14 @@ async def test_nobody_of_a_lower_version_joins_anew(site: Site, high: str, low: 
     async with asyncio.timeout(SECONDS):
         assert await site.processes[2].wait() != 0
     log = (site.root / "log-2").read_text()
-    assert "incompatible with current running cluster" in log
+    assert INCOMPATIBLE in log
+    await site.client(0).cancel_downgrade()
+    await asyncio.sleep(LOOK_SECONDS)
+    told = [await site.answer(ordinal) for ordinal in (0, 1)]
+    assert [s and (s.storage_version, s.downgrade_target) for s in told] == [(f"{low}.0", "")] * 2
+    await site.start(2)
+    (joined,) = await site.served(2)
+    assert joined.version.startswith(low)
 
 
 @pytest.mark.parametrize(("high", "low"), STEPS)

@@ -78,6 +78,10 @@ class FakeMember:
         """Hand leadership over."""
         self._change(f"lead {target_id:x}")
 
+    async def cancel_downgrade(self) -> None:
+        """End a downgrade, if nothing is against it."""
+        self._change("end downgrade")
+
     async def count(self, revision: int = 0, *, timeout: float = 60.0) -> tuple[int, int]:
         """How many keys there are at a revision, and which revision is the present one."""
         if self.refuses_count:

@@ -45,7 +45,7 @@ _RULES: Final = (
            "not awaited", "True", ("grow", "grow on 3.6")),
     Mutant("announces several learners on 3.5", "core/membership/growth.py",
            "_takes_several_learners",
-           "(3, 6)", "(3, 0)", ("grow",)),
+           "status is None or status.minor < SEVERAL_LEARNERS", "status is None", ("grow",)),
     Mutant("never promotes", "core/membership/promote.py", "promote",
            "seat.ordinal < size and seat.member and joined", "False", ("grow",)),
     Mutant("promotes learners that are to leave", "core/membership/promote.py", "promote",

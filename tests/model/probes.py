@@ -37,6 +37,7 @@ from tests.model.scenarios import (
     SHUT_OUT,
     SLOW,
     STATEFUL_SET,
+    V35,
     V36,
     WIPED,
     WRITE,
@@ -60,6 +61,10 @@ _PROBES: Final = {
     "lose a node": Scenario("", sizes(3), (), RUNNING, (NODE_LOST,)),
     "grow": Scenario("", sizes(1, 3), (1,), RUNNING, (POD, LOST_DISK)),
     "grow on 3.6": Scenario("", sizes(1, 3, version=V36), (1,), RUNNING, (POD,)),
+    "go back, grow": Scenario("", sizes(1, version=V36) + sizes(3, version=V35), (1,), RUNNING),
+    "go back, grow, shrink": Scenario(
+        "", sizes(1, version=V36) + sizes(3, version=V35) + sizes(1, version=V35), (1, 2),
+        RUNNING),
     "shrink": Scenario("", sizes(3, 1), (1,), RUNNING),
     "shrink in trouble": Scenario("", sizes(3, 1), (1,), RUNNING, (CRASH, WIPED, SLOW, LAG)),
     "flip": Scenario("", sizes(3, 1), (1, 0), RUNNING),

@@ -53,6 +53,7 @@ RUNNING: Final = ("create",)
 ANY_ACCIDENT: Final = (POD, CRASH, WIPED, LOST_DISK, GATE, STATEFUL_SET, ORPHANED, LOST_STATUS, LAG)
 
 V36: Final = "3.6.5"
+V35: Final = "3.5.26"
 NEWER: Final = sizes(3, version="3.5.22")
 LARGE: Final = "20Gi"
 LARGER: Final = "30Gi"
@@ -184,6 +185,12 @@ SCENARIOS: Final = (
              (1, 2), RUNNING, (LAG,), calm=True),
     Scenario("3 grow their disks, grow to 5", sizes(3) + sizes(5, disk=LARGE), (1,), RUNNING,
              (SLOW, POD), most_states=5_000, partial=True),
+    Scenario("1 of 3.6 goes back, grows to 3", sizes(1, version=V36) + sizes(1, 3, version=V35),
+             (1, 2), RUNNING, (LAG, SLOW, CRASH), most_states=4_000, partial=True),
+    Scenario("1 to 3 on 3.6 in a downgrade, back", sizes(1, version=V36) + sizes(3, version=V35)
+             + sizes(3, version=V36), (1, 2), RUNNING),
+    Scenario("3 of 3.6 go back, lose a disk", sizes(3, version=V36) + sizes(3, version=V35), (1,),
+             RUNNING, (LOST_DISK,), most_states=6_000, partial=True),
     Scenario("replace 1", sizes(1), ("replace",), RUNNING,
              (SLOW, LAG, CRASH, LOST_STATUS, TOLD_LATE)),
     Scenario("replace 1, undo", sizes(1), ("replace", "undo"), RUNNING,

@@ -31,6 +31,7 @@ from etcd_operator.simulation.world import (
     CONTROLLED,
     COUNTED_RESTARTS,
     CRASHED,
+    NO_MINOR,
     RUNNING,
     SAYS_EMPTY,
     SLOTS,
@@ -140,7 +141,6 @@ def _adopt_beyond(snapshot: Snapshot) -> Beyond:
         for key, child in snapshot.children.items()
         if find_slot(*key, snapshot.naming.name) is None
     }
-    targets = (p.status.downgrade_target for p in snapshot.probes.values() if p.status)
     return Beyond(
         now=snapshot.now,
         status=snapshot.cluster.status,
@@ -151,7 +151,6 @@ def _adopt_beyond(snapshot: Snapshot) -> Beyond:
         passwords=dict(snapshot.passwords),
         connections=dict(snapshot.connections),
         backups=snapshot.backups,
-        downgrade=".".join(next(filter(None, targets), "").split(".")[:2]),
         no_space=any(alarm == NO_SPACE for alarm, _ in snapshot.alarms),
         compacted=snapshot.compacted,
         last_statefulset=_recall_statefulset(snapshot),
@@ -177,7 +176,11 @@ def _adopt_etcd(snapshot: Snapshot) -> Etcd | None:
         for member in snapshot.ownership.foreign
         if member.id not in taken
     )
-    return Etcd(FIRST_LIFE, identity, lines, leader, alarms, foreign, old)
+    told = (*snapshot.member_statuses, *snapshot.source_statuses)
+    stored = [s.storage_minor for s in told if any(s.storage_minor)]
+    speaks = min(stored or [s.minor for s in told], default=NO_MINOR)
+    target = next((s.downgrade_minor for s in told if any(s.downgrade_minor)), NO_MINOR)
+    return Etcd(FIRST_LIFE, identity, lines, leader, alarms, foreign, old, speaks, target)
 
 
 def _adopt_line(ordinal: int, member: Member) -> Line:

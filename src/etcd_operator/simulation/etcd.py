@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from etcd_operator.api.release import Version
 from etcd_operator.core.model.naming import FORCED
-from etcd_operator.simulation import replacing
+from etcd_operator.simulation import replacing, versions
 from etcd_operator.simulation.manifest import File, life_of
 from etcd_operator.simulation.world import (
     CONFIG_MAP,
@@ -19,6 +20,7 @@ from etcd_operator.simulation.world import (
     OLD,
     RUNNING,
     SAYS_EMPTY,
+    SAYS_INCOMPATIBLE,
     SAYS_REMOVED,
     Claim,
     Disk,
@@ -135,13 +137,14 @@ def start_process(state: State, ordinal: int, version: int) -> State:
     if file is None or crashes(pod.revision):
         survives = False  # without its file the process does not even look at its disk
     elif disk is None:
-        disk = _open_empty_disk(state, ordinal, file)
-        survives, words = disk is not None, SAYS_EMPTY
+        disk, words = _open_empty_disk(state, ordinal, file)
+        survives = disk is not None
     elif file.forced == ordinal:
         state, disk = _force(state, ordinal, disk)
         survives = True
     else:
         survives, words = not _is_told_of_removal(state, ordinal, disk), SAYS_REMOVED
+        _check_readable(state, ordinal, disk)
     claim = claim._replace(bound=True, disk=disk, has=claim.has or claim.asked)
     state = state._replace(claims=put(state.claims, ordinal, claim))
     if survives and disk:
@@ -158,7 +161,8 @@ def _force(state: State, ordinal: int, disk: Disk) -> tuple[State, Disk]:
     if others:
         raise Unsafe(f"member {ordinal} was forced while members {others} could still start")
     line = Line(ordinal, disk.member, learner=False, started=True)
-    etcd = Etcd(disk.cluster // 0x10000, disk.cluster, (line,), ordinal)
+    speaks = versions.minor_at(state, ordinal)
+    etcd = Etcd(disk.cluster // 0x10000, disk.cluster, (line,), ordinal, speaks=speaks)
     return state._replace(etcd=etcd), disk._replace(view=(), synced=True)
 
 
@@ -188,25 +192,39 @@ def current_file(state: State, ordinal: int, revision: str) -> File | None:
     return files[ordinal] if ordinal < len(files) else None
 
 
-def _open_empty_disk(state: State, ordinal: int, file: File) -> Disk | None:
-    """What a process without a write-ahead log makes of its file; None if it exits."""
+def _open_empty_disk(state: State, ordinal: int, file: File) -> tuple[Disk | None, str]:
+    """What a process without a write-ahead log makes of its file; None and its words if it ends."""
     if ordinal not in file.listed:
-        return None
+        return None, SAYS_EMPTY
     if file.new:
-        return _bootstrap(state, ordinal, file)
+        return _bootstrap(state, ordinal, file), ""
     etcd = state.etcd
     if etcd is None or tuple(line.ordinal for line in etcd.members) != file.listed:
-        return None
+        return None, SAYS_EMPTY
     if etcd.foreign or len(etcd.old) != file.beside:
-        return None  # the file lists another number of members
+        return None, SAYS_EMPTY  # the file lists another number of members
     line = etcd.line(ordinal)
     reachable = any(is_up(state, peer) for peer in etcd.members if peer.ordinal != ordinal)
     reachable = reachable or any(each.up for each in etcd.old)
     if line is None or not reachable:
-        return None
+        return None, SAYS_EMPTY
+    if not versions.may_join(etcd, versions.minor_at(state, ordinal)):
+        return None, SAYS_INCOMPATIBLE
     if line.started and not line.learner:
         raise Unsafe(f"voter {ordinal} joined again with an empty disk under its old identity")
-    return Disk(etcd.cluster, line.id, (), synced=False)
+    return Disk(etcd.cluster, line.id, (), synced=False), ""
+
+
+def _check_readable(state: State, ordinal: int, disk: Disk) -> None:
+    """No version may start on a disk that only a later one can read: it ends, and a vote is lost.
+
+    A disk stores as the cluster did when its member was last there: at most as it does now.
+    """
+    etcd, minor = state.etcd, versions.minor_at(state, ordinal)
+    if etcd is None or etcd.cluster != disk.cluster or disk.view or etcd.speaks <= minor:
+        return
+    now, stored = Version.name_minor(minor), Version.name_minor(etcd.speaks)
+    raise Unsafe(f"member {ordinal} starts with {now} on a disk that {stored} has to read")
 
 
 def _bootstrap(state: State, ordinal: int, file: File) -> Disk:
@@ -261,6 +279,8 @@ def process_steps(state: State) -> Iterator[tuple[str, State]]:
             yield f"etcd: member {line.ordinal} publishes its client URL", _publish(state, line)
         elif not claim.disk.synced:
             yield from _sync(state, line, claim, claim.disk)
+    all_up = all(is_up(state, line) for line in etcd.members)
+    yield from versions.version_steps(state, all_up=all_up)
 
 
 def _sync(state: State, line: Line, claim: Claim, disk: Disk) -> Iterator[tuple[str, State]]:
@@ -310,7 +330,8 @@ def _formations(state: State) -> Iterator[tuple[str, State]]:
         if etcd is not None and etcd.life == life and not replacing.is_restored(identity):
             raise Unsafe("a second cluster was formed for the same EtcdCluster")
         for leader in ordinals:
-            formed = Etcd(life, identity, views[identity], leader)
+            speaks = min(versions.minor_at(state, ordinal) for ordinal in ordinals)
+            formed = Etcd(life, identity, views[identity], leader, speaks=speaks)
             yield (
                 f"etcd: members {ordinals} form the cluster, {leader} leads",
                 settle_leader(replacing.take_over(state, formed)),

@@ -23,7 +23,6 @@ from etcd_operator.core.actions import (
     IssueCertificate,
     RequestBackup,
     ResizeClaim,
-    SetDowngrade,
     ShareTrust,
     TakeOverAction,
     WriteConnection,
@@ -78,7 +77,7 @@ def _find_edit(action: Action, snapshot: Snapshot) -> Edit | None:
     match action:
         case ApplyObject() | DeleteObject():
             return _edit_child(action, snapshot)
-        case Compact() | SetDowngrade() | ChangeClaimAttributes():
+        case Compact() | ChangeClaimAttributes():
             return _edit_values(action)
         case ResizeClaim(name=name, size=size) if is_about_log(action, snapshot.naming):
             return lambda beyond: replace(beyond, wal_sizes={**beyond.wal_sizes, name: size})
@@ -98,11 +97,9 @@ def _find_edit(action: Action, snapshot: Snapshot) -> Edit | None:
             return None
 
 
-def _edit_values(action: Compact | SetDowngrade | ChangeClaimAttributes) -> Edit:
+def _edit_values(action: Compact | ChangeClaimAttributes) -> Edit:
     if isinstance(action, Compact):
         return lambda beyond: replace(beyond, compacted=True)
-    if isinstance(action, SetDowngrade):
-        return lambda beyond: replace(beyond, downgrade=action.target)
     changed = {action.name: action.attributes_class}
     return lambda beyond: replace(
         beyond, attributes_classes={**beyond.attributes_classes, **changed}

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from etcd_operator.api.release import STEPS_DOWN, Minor
 from etcd_operator.simulation.etcd import has_majority, is_up, runs
 from etcd_operator.simulation.kubernetes import cluster_revision, is_ready, pod_revision, tell
+from etcd_operator.simulation.versions import read_minor
 from etcd_operator.simulation.world import (
+    NO_MINOR,
     RUNNING,
     Child,
     Cluster,
@@ -21,7 +24,10 @@ from etcd_operator.simulation.world import (
 
 
 class Answer(NamedTuple):
-    """One member's answer to a status request; who is `mute` only says what is on its disk."""
+    """One member's answer to a status request; who is `mute` only says what is on its disk.
+
+    `speaks` and `downgrade` are those of the cluster; members before 3.6 do not tell of them.
+    """
 
     member: int
     cluster: int
@@ -30,6 +36,8 @@ class Answer(NamedTuple):
     version: str
     mute: bool = False
     alarms: tuple[int, ...] = ()
+    speaks: Minor = NO_MINOR
+    downgrade: Minor = NO_MINOR
 
 
 NO_ANSWER: Final = Answer(0, 0, 0, learner=False, version="")
@@ -140,8 +148,10 @@ def _ask(state: State, ordinal: int) -> Answer:
     line = etcd.line(ordinal)
     learner = line is not None and line.id == disk.member and line.learner
     # etcd serves clients only when it has seen a quorum since it started.
-    mute = not etcd.leader_id and pod.restarts > 0
-    return Answer(disk.member, disk.cluster, etcd.leader_id, learner, version, mute, etcd.alarms)
+    mute, leads = not etcd.leader_id and pod.restarts > 0, etcd.leader_id
+    tells = read_minor(pod.revision) in STEPS_DOWN
+    told = (etcd.speaks, etcd.downgrade) if tells else ()
+    return Answer(disk.member, disk.cluster, leads, learner, version, mute, etcd.alarms, *told)
 
 
 def _list_members(state: State, answers: tuple[Answer | None, ...]) -> Membership | None:

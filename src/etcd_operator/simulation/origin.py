@@ -43,8 +43,7 @@ class Beyond:
     `children` are the objects that no scenario has, such as a NetworkPolicy. `database_sizes` are
     those of members that were defragmented, in bytes by ordinal, and `attributes_classes` those of
     disks that were asked for another, by claim; `wal_sizes` are those of the disks of write-ahead
-    logs that have grown, by claim; `downgrade` is the target of
-    etcd's downgrade, empty for none; `no_space` says whether etcd's alarm about its quota is on.
+    logs that have grown, by claim; `no_space` says whether etcd's alarm about its quota is on.
     `last_statefulset` is that of a StatefulSet that was deleted, to be created anew. `source` is
     the StatefulSet that is taken over, as it was observed apart from what was done to it.
     """
@@ -61,7 +60,6 @@ class Beyond:
     database_sizes: Mapping[int, int] = field(default_factory=dict)
     attributes_classes: Mapping[str, str] = field(default_factory=dict)
     wal_sizes: Mapping[str, Quantity] = field(default_factory=dict)
-    downgrade: str = ""
     no_space: bool = False
     compacted: bool | None = None
     last_statefulset: Manifest | None = None

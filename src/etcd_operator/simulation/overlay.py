@@ -290,7 +290,6 @@ def _status(ordinal: int, told: MemberStatus, like: MemberStatus, state: State) 
     beyond: Beyond = state.beyond
     alarms = tuple(e for e in like.errors if NO_SPACE in e) if beyond.no_space else ()
     speaks = told.minor >= (3, 6)
-    storage = f"{beyond.downgrade}.0" if beyond.downgrade else like.storage_version
     return replace(
         told,
         db_size=beyond.database_sizes.get(ordinal, like.db_size),
@@ -301,6 +300,4 @@ def _status(ordinal: int, told: MemberStatus, like: MemberStatus, state: State) 
         raft_index=like.raft_index,
         raft_applied_index=like.raft_index,
         errors=(*told.errors, *alarms),
-        storage_version=storage if speaks else "",
-        downgrade_target=storage if beyond.downgrade and speaks else "",
     )

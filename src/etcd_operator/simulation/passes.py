@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, assert_never
 
+from etcd_operator.api.release import Version
 from etcd_operator.core import guards
 from etcd_operator.core.actions import (
     Action,
@@ -58,9 +59,11 @@ from etcd_operator.simulation.manifest import Manifest, life_of
 from etcd_operator.simulation.observation import Seen, see
 from etcd_operator.simulation.second_disks import is_about_log
 from etcd_operator.simulation.snapshots import Specs, build_snapshot
+from etcd_operator.simulation.versions import set_downgrade
 from etcd_operator.simulation.world import State, Status, find_slot
 
-NotModelled = Compact | Defragment | SetDowngrade | RequestBackup | TakeOverAction
+AskedOfMembers = AddLearner | PromoteMember | RemoveMember | MoveLeader | DisarmAlarm | SetDowngrade
+NotModelled = Compact | Defragment | RequestBackup | TakeOverAction
 Outcome = tuple[State, str | None]
 
 
@@ -95,7 +98,7 @@ class Planned:
         self.seen = seen
         self.plan: Plan = plan(snapshot or build_snapshot(seen, specs))
         self.snapshot = self.plan.snapshot
-        limit = 8 if specs[seen.cluster.spec].minor >= (3, 6) else 1
+        limit = 8 if self.snapshot.rendered_spec.minor >= (3, 6) else 1
         self.judged_actions = tuple(
             _weigh(self.snapshot, self.plan.actions, limit, handler or handle)
         )
@@ -206,9 +209,9 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
 def _handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], Outcome]:
     if isinstance(action, NotModelled):
         raise NotImplementedError("no sizes of databases, backups or take-overs are here")
+    if isinstance(action, AskedOfMembers):
+        return _member_handler(action, snapshot, limit)
     match action:
-        case AddLearner() | PromoteMember() | RemoveMember() | MoveLeader() | DisarmAlarm():
-            return _member_handler(action, snapshot, limit)
         case ApplyObject():
             return _apply_handler(action, snapshot)
         case DeleteObject() | EvictPod():
@@ -312,9 +315,7 @@ def _pod_handler(
 
 
 def _member_handler(
-    action: AddLearner | PromoteMember | RemoveMember | MoveLeader | DisarmAlarm,
-    snapshot: Snapshot,
-    limit: int,
+    action: AskedOfMembers, snapshot: Snapshot, limit: int
 ) -> Callable[[State], Outcome]:
     """Ask the leader or another serving voter; without one the request goes nowhere."""
     leaving = action.member_id if isinstance(action, RemoveMember) else None
@@ -337,6 +338,9 @@ def _member_handler(
             return lambda state: membership.move_leader(state, source, target)
         case DisarmAlarm(member_id=identity):
             return lambda state: membership.disarm(state, identity)
+        case SetDowngrade(target=below):
+            minor = Version(f"{below}.0").minor
+            return lambda state: set_downgrade(state, minor)
 
 
 def _ordinal(snapshot: Snapshot, name: str) -> int:

@@ -19,6 +19,7 @@ from etcd_operator.api.cluster import (
     Phase,
 )
 from etcd_operator.api.quantity import read_quantity
+from etcd_operator.api.release import Minor, Version
 from etcd_operator.core.bootstrap.gate_record import (
     ANNOTATION_RESTORE,
     ANNOTATION_RESTORE_SIZE,
@@ -270,5 +271,12 @@ def _probe(answer: Answer) -> Probe:
         raft_applied_index=1,
         is_learner=answer.learner,
         errors=tuple(f"memberID:{each} alarm:CORRUPT " for each in answer.alarms),
+        storage_version=_name(answer.speaks),
+        downgrade_target=_name(answer.downgrade),
     )
     return Probe(status)
+
+
+def _name(minor: Minor) -> str:
+    """A version as members tell of the cluster's; empty for none."""
+    return f"{Version.name_minor(minor)}.0" if any(minor) else ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from etcd_operator.api.release import Minor
 from etcd_operator.simulation.manifest import File, Manifest
 
 NAMESPACE: Final = "default"
@@ -37,6 +38,10 @@ CRASHED: Final = 2
 # What etcd says when it ends: on an empty disk behind a closed gate, and after its removal.
 SAYS_EMPTY: Final = "cannot fetch cluster info from peer urls"
 SAYS_REMOVED: Final = "the member has been permanently removed from the cluster"
+# And of one whose version may not join.
+SAYS_INCOMPATIBLE: Final = "incompatible with current running cluster"
+
+NO_MINOR: Final[Minor] = (0, 0)
 
 CONTROLLED: Final = 0  # owned by the live StatefulSet
 DANGLING: Final = 1  # its owner is gone: the garbage collector will take it
@@ -206,6 +211,7 @@ class Etcd(NamedTuple):
 
     `alarms` are the members that etcd says have corrupt data; 0 if it does not know who. `old` are
     the members that are taken over, whose ordinals are counted from `OLD` on where they lead.
+    `speaks` is the cluster's version, and `downgrade` the target of a downgrade; NO_MINOR for none.
     """
 
     life: int
@@ -215,6 +221,8 @@ class Etcd(NamedTuple):
     alarms: tuple[int, ...] = ()
     foreign: tuple[Stranger, ...] = ()
     old: tuple[OldMember, ...] = ()
+    speaks: Minor = NO_MINOR
+    downgrade: Minor = NO_MINOR
 
     def line(self, ordinal: int) -> Line | None:
         """The member at this ordinal."""

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, Stage
+from etcd_operator.simulation.adopt import adopt
 from etcd_operator.simulation.change import NO_CHANGE, Change
+from etcd_operator.simulation.origin import Origin
 from etcd_operator.simulation.predict import Prediction, predict
 from tests.builders.snapshots import CLUSTER_ID
 from tests.builders.take_over import TakeOverWorld
@@ -61,6 +63,13 @@ def test_it_is_previewed_from_each_stage_on(size: int, stage: Stage | None) -> N
     done = [action.event(name).sentence for action in world.done[before:]]
     gone = [each.partition(" (")[0] for each in done if each.startswith("Removed")]
     assert [each for each in told if each.startswith("Removed")] == gone
+
+
+def test_the_cluster_stores_as_the_old_members_run() -> None:
+    """What the cluster stores as is known from the old members, while there is no other."""
+    state = adopt(Origin(TakeOverWorld(3).look(), ()))
+    assert state.etcd is not None
+    assert state.etcd.speaks == state.beyond.source.pods[0].status.minor
 
 
 def test_an_approval_is_waited_for() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from etcd_operator.core.membership.foreign_claims import foreign_claim
 from etcd_operator.core.model.members import Member
 from etcd_operator.core.model.quorum import silent_source_members, voters_not_serving
 from etcd_operator.core.model.snapshot import Seat, Snapshot
+
+# The first minor version of etcd that takes more than one learner (`max-learners`).
+SEVERAL_LEARNERS: Final = (3, 6)
 
 
 def find_left_disks(snapshot: Snapshot) -> list[Seat]:
@@ -79,14 +84,14 @@ def _takes_several_learners(snapshot: Snapshot) -> bool:
     """Whether every voter runs 3.6 or later, and has the max-learners setting of the operator.
 
     Each member counts learners by its own setting when it applies a change: where one has another,
-    their lists of members would differ.
+    their lists of members would differ. While members are about to run 3.5, their files have none.
     """
-    if snapshot.ownership.taken_over:
+    if snapshot.ownership.taken_over or snapshot.rendered_spec.minor < SEVERAL_LEARNERS:
         return False
     for seat in snapshot.seats():
         if seat.member and not seat.member.is_learner:
             status = seat.probe.status if seat.probe else None
-            if status is None or status.minor < (3, 6):
+            if status is None or status.minor < SEVERAL_LEARNERS:
                 return False
     return True
 

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Final
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.release import Version
 from etcd_operator.core.actions import PromoteMember
 from etcd_operator.core.membership.growth import joining, learners
 from etcd_operator.core.membership.learners import is_late
@@ -88,28 +87,9 @@ def report_late_learners(snapshot: Snapshot) -> Decision | None:
         said.append(f"{name} ({trouble.reason}: {trouble.message})" if trouble else name)
     return Decision(
         reason=attention.MEMBER_NOT_JOINING,
-        message=f"Waiting for new member {', '.join(said)} to start.{_name_version(snapshot)}",
+        message=f"Waiting for new member {', '.join(said)} to start.",
         phase=Phase.SCALING,
         requeue_after=1.0,
-    )
-
-
-def _name_version(snapshot: Snapshot) -> str:
-    """Say what helps a new member whose version is below that of others.
-
-    During a downgrade etcd lets nobody join: it asks for a cluster one minor version above the new
-    member, and the cluster's version went down when the downgrade began (`allowedVersionRange` in
-    server/etcdserver/cluster_util.go). No roll goes on beside a member that is missing, and with
-    the version set back the downgrade is ended.
-    """
-    wanted = snapshot.template_version.release
-    newest = max((s.release for s in snapshot.member_statuses if s.release), default=None)
-    if not wanted or not newest or wanted[:2] >= newest[:2]:
-        return ""
-    ran = Version.of(newest)
-    return (
-        f" etcd lets no new member of {Version.of(wanted)} join while others run {ran}: set "
-        f"spec.version to {ran} until it has joined."
     )
 
 

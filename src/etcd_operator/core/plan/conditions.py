@@ -47,6 +47,7 @@ CONDITIONS: Final[dict[str, str]] = {
     "report_lost_data": "Pods with the data of a majority are gone, and had it in an emptyDir",
     "wait_for_quorum": "no quorum confirms the member list",
     "refuse_foreign_members": "etcd has a member that the operator did not add",
+    "end_downgrade_for_learners": "a member is to join and etcd has a downgrade enabled",
     "restart_failed_learners": "a learner's process failed on a file older than the member list",
     "release_old_disks": "a restore in place is complete and the disks of before are still there",
     "update_claim_template": "spec.inheritedMetadata differs from the claim template's",

@@ -103,6 +103,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ephemeral.report_lost_data,
     scale.wait_for_quorum,  # below here a quorum has confirmed the member list
     scale.refuse_foreign_members,
+    version_change.end_downgrade_for_learners,  # before anybody waits for them
     failed_pods.restart_failed_learners,
     in_place_restore.release_old_disks,
     grow_disks.update_claim_template,  # before anybody needs another disk

@@ -101,7 +101,8 @@ PREPARING_VERSION: Final = Reason(
     "etcd prepares its storage for spec.version: by its downgrade, or by a snapshot before 3.7.",
 )
 ENDING_DOWNGRADE: Final = Reason(
-    "EndingDowngrade", "A downgrade of etcd that the spec does not ask for is cancelled."
+    "EndingDowngrade",
+    "A downgrade of etcd is cancelled: the spec does not ask for it, or a member is to join.",
 )
 DISARMING_ALARM: Final = Reason(
     "DisarmingAlarm", "The alarm CORRUPT of a member that was removed is disarmed."

@@ -6,19 +6,26 @@ read. What forces the snapshots that 3.7 needs is the same, taken back when they
 
 from __future__ import annotations
 
+from typing import Final
+
 from etcd_operator.api.cluster import Phase
-from etcd_operator.api.release import Minor, Version
+from etcd_operator.api.release import STEPS_DOWN, Minor, Version
 from etcd_operator.core.actions import SetDowngrade
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
+from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.quorum import all_serve, serving_ids
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.rollout.stop_pod import stop_pod
 from etcd_operator.core.rollout.versions import (
     BETWEEN,
     find_lie,
     find_obstacle,
     read_record,
 )
+
+# How a new member ends that etcd lets not join for its version (server/etcdserver/bootstrap.go).
+INCOMPATIBLE: Final = "incompatible with current running cluster"
 
 
 def refuse_image(snapshot: Snapshot) -> Decision | None:
@@ -82,6 +89,41 @@ def end_downgrade(snapshot: Snapshot) -> Decision | None:
     return _end(snapshot) if asked and asked != snapshot.spec.minor else None
 
 
+def end_downgrade_for_learners(snapshot: Snapshot) -> Decision | None:
+    """End a downgrade, whoever began it, while a member is to join, for nobody joins during one.
+
+    A new member then wants a cluster one minor version above itself, and the cluster's version went
+    down when the downgrade began (`allowedVersionRange` in server/etcdserver/cluster_util.go). The
+    cluster's version stays down until every member has said its own, so one of either version can
+    join now. Members of 3.5 do not tell of a downgrade: there the new member's own words count.
+    """
+    joining = [s for s in snapshot.seats() if s.member and not s.member.started]
+    if not snapshot.quorum_confirmed or not any(s.member and s.member.is_learner for s in joining):
+        return None
+    refused = [seat.pod for seat in joining if seat.pod and _is_refused(seat.pod)]
+    told = any(status.minor in STEPS_DOWN for status in snapshot.member_statuses)
+    if not _find_target(snapshot) and (told or not refused):
+        return None
+    names = ", ".join(snapshot.naming.member(seat.ordinal) for seat in joining)
+    why = "etcd refused it for its version during a downgrade, which has ended"
+    return Decision(
+        reason=routine.ENDING_DOWNGRADE,
+        message=f"Ending the downgrade until {names} can vote: during one etcd lets nobody join.",
+        phase=Phase.UPGRADING,
+        actions=(
+            SetDowngrade("", snapshot.live_cluster_id),
+            *(stop_pod(pod, why) for pod in refused),
+        ),
+        requeue_after=POD_START,
+    )
+
+
+def _is_refused(pod: Pod) -> bool:
+    """Whether a Pod crashed because etcd let it not join for its version."""
+    waits = pod.restarts >= 1 and not (pod.running or pod.deleting or pod.replace_asked)
+    return waits and INCOMPATIBLE in pod.termination_message
+
+
 def _find_target(snapshot: Snapshot) -> Minor | None:
     """Return where etcd's downgrade goes, by what members say; None if there is none."""
     return next((s.downgrade_minor for s in snapshot.member_statuses if s.downgrade_target), None)
@@ -118,9 +160,16 @@ def _can_change(snapshot: Snapshot) -> bool:
     """Whether etcd can change the version of the cluster.
 
     Its leader asks every member for its own version, learners too, and waits for the last answer
-    (server/etcdserver/version/monitor.go): to begin beside a late joiner would gain nothing.
+    (server/etcdserver/version/monitor.go): to begin beside a late joiner would gain nothing. And it
+    goes down from the version that its members run alone.
     """
-    return all_serve(snapshot) and not any(member.is_learner for member in snapshot.members)
+    voters_only = not any(member.is_learner for member in snapshot.members)
+    return all_serve(snapshot) and voters_only and _stores_as_it_runs(snapshot)
+
+
+def _stores_as_it_runs(snapshot: Snapshot) -> bool:
+    """Whether etcd has gone up to the version that members run, after an upgrade or a downgrade."""
+    return all(status.storage_minor == status.minor for status in snapshot.member_statuses)
 
 
 def _name_awaited(snapshot: Snapshot) -> str:
@@ -133,6 +182,8 @@ def _name_awaited(snapshot: Snapshot) -> str:
             f"waiting until {names} can vote, for etcd asks every member for its version, learners "
             "too. One that cannot come up leaves when spec.size is again what it was."
         )
+    if all_serve(snapshot):
+        return "waiting until etcd stores as the version that its members run."
     serving = serving_ids(snapshot)
     away = [seat.ordinal for seat, m in members if m.id not in serving or not _is_ready(seat)]
     names = ", ".join(snapshot.naming.member(ordinal) for ordinal in away)

@@ -154,7 +154,7 @@ def find_obstacle(snapshot: Snapshot, spec: EtcdClusterSpec) -> Obstacle | None:
         return Obstacle(refused)
     if spec.minor < highest[:2] and (refused := _refuse_downgrade(spec, lowest, highest)):
         return Obstacle(refused)
-    if template and template[:2] == spec.minor:
+    if template and template[:2] == spec.minor and not _goes_up_again(snapshot, spec.minor):
         return None  # it was found possible before, and is under way
     if spec.minor < highest[:2] and not is_readable(snapshot, highest[:2]):
         below = Version.name_minor(spec.minor)
@@ -162,6 +162,14 @@ def find_obstacle(snapshot: Snapshot, spec: EtcdClusterSpec) -> Obstacle | None:
     if lowest[:2] < FORGETFUL <= spec.minor and not _is_log_new(snapshot, record):
         return Obstacle("etcd writes snapshots, for 3.7 cannot read what 3.5 has logged", FORGOTTEN)
     return None
+
+
+def _goes_up_again(snapshot: Snapshot, wanted: Minor) -> bool:
+    """Whether a downgrade was ended before any member ran its version: disks go up again then."""
+    told = snapshot.member_statuses
+    return all_answer(snapshot) and all(
+        s.minor > wanted and s.downgrade_minor != wanted for s in told
+    )
 
 
 def _refuse_upgrade(spec: EtcdClusterSpec, lowest: Release) -> str | None:
@@ -214,12 +222,19 @@ def _is_log_new(snapshot: Snapshot, record: Record | None) -> bool:
 
 
 def find_version_before(snapshot: Snapshot, spec: EtcdClusterSpec) -> Version | None:
-    """Return the version to stay with while the spec's cannot follow; None if it can."""
-    if find_obstacle(snapshot, spec) is None:
+    """Return the version to stay with while the spec's cannot follow; None if it can.
+
+    A template that was to run the lower version of a downgrade that has ended goes back to what
+    members run. Not where the spec names an image: nobody knows that of the other version any more.
+    """
+    obstacle = find_obstacle(snapshot, spec)
+    if obstacle is None:
         return None
     record, kept = read_record(snapshot), snapshot.template_version
     if lie := find_lie(snapshot):
         kept = Version.of(lie.release)
+    elif obstacle.target == kept.minor == spec.minor and snapshot.kept_image is None:
+        kept = Version.of(max(_running(snapshot)))
     if kept.release is None and record:
         kept = Version.of(record.release)
     return kept if kept.release else None

@@ -29,6 +29,7 @@ _REFUSALS: Final = (
     ),
     ("not leader", Refusal.NOT_LEADER),
     ("required revision has been compacted", Refusal.COMPACTED),
+    ("no inflight downgrade", Refusal.NO_DOWNGRADE),
     ("password was given for no password user", Refusal.LOGIN_IMPOSSIBLE),
     ("invalid user ID or password", Refusal.LOGIN_FAILED),
     # Some calls of 3.5 say these with the code of an unknown error.

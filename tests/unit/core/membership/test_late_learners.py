@@ -20,12 +20,10 @@ from tests.builders.snapshots import (
     claim,
     formed,
     growing,
-    outdated,
     silent,
     with_learner,
     without_pods,
 )
-from tests.builders.versions import running
 
 
 def late(snapshot: Snapshot, since: timedelta = JOINS_WITHIN, ordinal: int = 3) -> Snapshot:
@@ -36,13 +34,6 @@ def late(snapshot: Snapshot, since: timedelta = JOINS_WITHIN, ordinal: int = 3) 
 def beside_an_old_disk(snapshot: Snapshot) -> Snapshot:
     """The learner is known to etcd and silent; where the next one comes, an old disk is going."""
     return silent(replace(snapshot, claims=(*snapshot.claims, claim(4, deleting=True))), 3)
-
-
-def half_way_down() -> Snapshot:
-    """Of three members one runs the version of the template, and one lost its disk."""
-    crashes = PodProblem("CrashLoopBackOff", "exit 1")
-    growing_again = with_learner(growing(2, 3), 2, problem=crashes)
-    return running(outdated(late(growing_again, ordinal=2), 0), "3.6.16", "3.5.21")
 
 
 FIRES = (
@@ -79,15 +70,6 @@ FIRES = (
         "Waiting for new member db-3 to start.",
         Phase.SCALING,
         ("apply PodDisruptionBudget db",),
-    ),
-    Fires(
-        "one that comes in the middle of a downgrade cannot join, and its crashes do not tell why",
-        promote.report_late_learners,
-        half_way_down(),
-        attention.MEMBER_NOT_JOINING,
-        "Waiting for new member db-2 (CrashLoopBackOff: exit 1) to start. etcd lets no new member "
-        "of 3.5.21 join while others run 3.6.16: set spec.version to 3.6.16 until it has joined.",
-        Phase.SCALING,
     ),
     Fires(
         "an image may take longer than the scheduler",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,7 @@ from tests.builders.snapshots import (
     growing,
     led_by,
     member_id,
+    outdated,
     pod,
     settled,
     silent,
@@ -293,6 +295,15 @@ def test_one_voter_of_an_older_version_means_one_learner_at_a_time() -> None:
     assert briefs(learner)[0] == "add 4"
     mixed = replace(learner, probes={**learner.probes, 2: answer(2, version="3.5.21")})
     assert briefs(settled(mixed))[0] == "promote 3"
+
+
+def test_members_that_are_about_to_run_3_5_mean_one_learner_at_a_time() -> None:
+    """A voter that restarts meanwhile reads a file without the setting for several."""
+    learner = with_learner(growing(3, 5, "3.6.4"), 3, serves=True, version="3.6.4")
+    going = with_spec(outdated(learner, 0, 1, 2), version="3.5.35")
+    low: dict[str, Any] = {"storage_version": "3.5.0", "downgrade_target": "3.5.0"}
+    told = {o: answer(o, version="3.6.4", is_learner=o == 3, **low) for o in learner.probes}
+    assert briefs(settled(replace(going, probes=told)))[0] == "promote 3"
 
 
 def test_the_next_learner_is_announced_when_the_last_has_joined_and_every_voter_serves() -> None:

@@ -12,6 +12,7 @@ from etcd_operator.core.actions import (
     RemoveMember,
     RemoveSourceMember,
     ScaleSource,
+    SetDowngrade,
 )
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.takeover.record import Stage
@@ -57,6 +58,16 @@ def perform_on(api: KubeApi, pool: EtcdPool) -> ActionHandlers:
         PasswordSecrets(api, clock),
         ConnectionSecrets(api, clock),
     )
+
+
+async def test_a_downgrade_that_ended_by_itself_is_ended() -> None:
+    """Members of 3.5 refuse that, and do not tell beforehand whether there is one."""
+    ended = SetDowngrade("", CLUSTER_ID)
+    members = refusing(Refusal.NO_DOWNGRADE)
+    await change(members, formed(3), ended)
+    assert members.changes == ["db-0"]
+    with pytest.raises(EtcdRefused):
+        await change(refusing(Refusal.AUTHENTICATION), formed(3), ended)
 
 
 async def test_the_leader_is_asked_alone_where_it_agrees() -> None:

@@ -115,8 +115,12 @@ class EtcdHandlers:
         client = await self._choose_member(action, snapshot)
         if action.target:
             await client.enable_downgrade(action.target)
-        else:
+            return
+        try:
             await client.cancel_downgrade()
+        except EtcdRefused as error:
+            if error.refusal is not Refusal.NO_DOWNGRADE:
+                raise  # it had ended by itself: a member of 3.5 says so
 
     async def _change_auth(self, action: ChangeAuth, snapshot: Snapshot) -> None:
         client, secret = await self._choose_member(action, snapshot), action.change.secret
