@@ -9,6 +9,7 @@ from deploy.target import Target
 from etcd_operator.json_types import Json
 from tests.e2e.backup_harness import Task
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import as_foreseen, as_previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -31,19 +32,21 @@ def test_an_upgrade_and_a_deletion_wait_for_their_backups(
     cluster.create()
     cluster.wait_running(1)
     cluster.put("key", "value")
-    cluster.patch(version="v3.5.35")
     waits = "EtcdBackup nightly of EtcdCluster db does not exist"
-    wait_until("it says why it waits", lambda: waits in cluster.status()["message"], 20)
+    with as_previewed(cluster, "version=v3.5.35"):
+        cluster.patch(version="v3.5.35")
+        wait_until("it says why it waits", lambda: waits in cluster.status()["message"], 20)
     assert cluster.member("db-0")["version"] == "3.5.21", "nothing begins without a backup"
 
     template = Task(target, namespace, "EtcdBackup", "nightly")
-    template.create(clusterName="db", storageType="S3", s3=store.destination(), suspend=True)
-    wait_until("it is upgraded", lambda: cluster.member("db-0").get("version") == "3.5.35", 90)
+    with as_foreseen(cluster):
+        template.create(clusterName="db", storageType="S3", s3=store.destination(), suspend=True)
+        wait_until("it is upgraded", lambda: cluster.member("db-0").get("version") == "3.5.35", 90)
+        cluster.wait_running(1)
     (upgrade,) = find_taken(cluster)
     assert upgrade["status"]["phase"] == "Completed"
     assert upgrade["status"]["etcdVersion"] == "3.5.21", "taken before, and not after"
     assert upgrade["metadata"]["annotations"][MARK].endswith(" v3.5.35")
-    cluster.wait_running(1)
 
     cluster.delete(wait=False)
     wait_until("the backup begins", lambda: len(find_taken(cluster)) == 2, 20)

@@ -8,6 +8,7 @@ import pytest
 
 from deploy.target import Target, TargetError
 from tests.e2e.harness import Cluster, no_room, wait_until
+from tests.e2e.previews import as_foreseen
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(240)]
 
@@ -59,10 +60,12 @@ def put_meanwhile(cluster: Cluster, before: dict[str, str]) -> None:
 )
 def test_a_drain_takes_one_voter_and_waits_for_its_return(target: Target, formed: Cluster) -> None:
     before = formed.uids("pods")
-    with no_room(target):
-        assert "disruption budget" in drain(target, formed, 12)
-        assert len(kept(formed, before)) == 2, "two voters are the majority"
-        put_meanwhile(formed, before)
+    with as_foreseen(formed):
+        with no_room(target):
+            assert "disruption budget" in drain(target, formed, 12)
+            assert len(kept(formed, before)) == 2, "two voters are the majority"
+            put_meanwhile(formed, before)
+        formed.wait_running(3)
 
 
 def test_a_drain_takes_no_voter_while_one_is_down(target: Target, formed: Cluster) -> None:
