@@ -29,6 +29,7 @@ from etcd_operator.core.model.naming import PEER_PORT
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source, SourcePod
 from etcd_operator.core.takeover.inspection import must_see_source
+from etcd_operator.core.takeover.record import MOST_SOURCES
 from etcd_operator.simulation import etcd, kubernetes
 from etcd_operator.simulation.world import OLD, Etcd, OldMember, State
 
@@ -75,10 +76,11 @@ def assume_members(snapshot: Snapshot, source: Source) -> Snapshot:
     """Return the snapshot in which every Pod of a StatefulSet is a member that serves.
 
     It consents, and the Secrets that are handed over can be used: for a cluster that nobody has
-    looked at yet.
+    looked at yet. Of more Pods than can be joined the first ones are enough to have it refused.
     """
     spec, naming = snapshot.cluster.spec, snapshot.naming
-    scheme, ordinals = "https" if spec.peer_tls else "http", range(source.replicas)
+    scheme = "https" if spec.peer_tls else "http"
+    ordinals = range(min(source.replicas, MOST_SOURCES))
     members = tuple(
         Member(
             _ASSUMED + ordinal,

@@ -13,6 +13,7 @@ from etcd_operator.simulation.adopt import adopt
 from etcd_operator.simulation.change import NO_CHANGE, Change
 from etcd_operator.simulation.origin import Origin
 from etcd_operator.simulation.predict import Prediction, predict
+from etcd_operator.simulation.take_over import assume_members
 from tests.builders.snapshots import CLUSTER_ID
 from tests.builders.take_over import TakeOverWorld
 
@@ -48,6 +49,15 @@ def test_old_members_go_when_the_new_ones_vote() -> None:
     ]
     assert tell(found) == [*joins, "Moved leadership from old-0 to db-0", *leaves]
     assert not found.disks
+
+
+def test_a_statefulset_of_any_size_is_refused_soon() -> None:
+    seen = TakeOverWorld().look()
+    assert seen.source
+    huge = replace(seen.source, replicas=2**31 - 1, pods=())
+    found = predict(assume_members(replace(seen, membership=None), huge))
+    assert found.reason == "TakeOverRefused"
+    assert "has 2147483647 replicas" in found.sentence
 
 
 @pytest.mark.parametrize("size", [1, 3, 5])
