@@ -6,15 +6,18 @@ it was named, or when this project started it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy import reading
+from deploy import api_calls, api_server
+from deploy.api_server import ApiError
 from etcd_operator.json_types import Json
 from local.digests import digest_paths
 
@@ -41,7 +44,58 @@ class Target:
     kubeconfig: str = ""
 
     def run(self, *words: str, stdin: str | None = None, seconds: float = 120.0) -> str:
-        """Run kubectl; raises TargetError with what it said."""
+        """Run kubectl; raises TargetError with what it said.
+
+        What this process can do by itself needs no kubectl.
+        """
+        if self.kubeconfig and stdin is None:
+            with _as_of_kubectl(words):
+                server = api_server.connect(self.kubeconfig)
+                said = api_calls.run(server, api_calls.parse(words), seconds)
+                if said is not None:
+                    return said
+        return self._run_kubectl(*words, stdin=stdin, seconds=seconds)
+
+    def read(self, *words: str, empty: Json | None = None) -> Json:
+        """Return what kubectl would print as JSON; `empty` stands for no answer at all.
+
+        Raises TargetError. What this process can read by itself needs no kubectl.
+        """
+        if self.kubeconfig:
+            with _as_of_kubectl(words):
+                server = api_server.connect(self.kubeconfig)
+                found = api_calls.read(server, api_calls.parse(words))
+                if found is not None:
+                    return found
+        said = self.run(*words, "--output=json")
+        if not said.strip() and empty is not None:
+            return empty
+        answer: Json = json.loads(said)
+        return answer
+
+    def apply(self, *manifests: Json, namespace: str | None = None) -> None:
+        """Apply objects as a user would; raises TargetError."""
+        for manifest in manifests:
+            if not self._apply(manifest, namespace):
+                place = (f"--namespace={namespace}",) if namespace else ()
+                self.run("apply", *place, "--filename=-", stdin=json.dumps(manifest))
+
+    def post(self, path: str, body: Json) -> Json:
+        """Return what a path of the API server answers to this body; raises TargetError."""
+        words = ("create", f"--raw={path}", "--filename=-")
+        if self.kubeconfig:
+            with _as_of_kubectl(words):
+                return api_calls.post(api_server.connect(self.kubeconfig), path, body)
+        answer: Json = json.loads(self.run(*words, stdin=json.dumps(body)))
+        return answer
+
+    def _apply(self, manifest: Json, namespace: str | None) -> bool:
+        if not self.kubeconfig:
+            return False
+        with _as_of_kubectl(("apply", manifest["kind"], manifest["metadata"]["name"])):
+            return api_calls.apply(api_server.connect(self.kubeconfig), manifest, namespace)
+
+    def _run_kubectl(self, *words: str, stdin: str | None = None, seconds: float = 120.0) -> str:
         try:
             result = subprocess.run(
                 [*self.kubectl, *words],
@@ -58,28 +112,14 @@ class Target:
             raise TargetError(f"kubectl {' '.join(words[:4])}: {result.stderr.strip()}")
         return result.stdout
 
-    def read(self, *words: str, empty: Json | None = None) -> Json:
-        """Return what kubectl would print as JSON; `empty` stands for no answer at all.
 
-        Raises TargetError. What this process can read by itself needs no kubectl.
-        """
-        request = reading.parse(words) if self.kubeconfig else None
-        if request is not None:
-            try:
-                return reading.read(self.kubeconfig, request)
-            except reading.ReadError as error:
-                raise TargetError(str(error)) from error
-        said = self.run(*words, "--output=json")
-        if not said.strip() and empty is not None:
-            return empty
-        answer: Json = json.loads(said)
-        return answer
-
-    def apply(self, *manifests: Json, namespace: str | None = None) -> None:
-        """Apply objects as a user would."""
-        text = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
-        place = (f"--namespace={namespace}",) if namespace else ()
-        self.run("apply", *place, "--filename=-", stdin=text)
+@contextlib.contextmanager
+def _as_of_kubectl(words: Sequence[str]) -> Iterator[None]:
+    """Have what is refused look as if kubectl had been refused it."""
+    try:
+        yield
+    except ApiError as error:
+        raise TargetError(f"kubectl {' '.join(words[:4])}: {error}") from error
 
 
 def find_target(context: str) -> Target:

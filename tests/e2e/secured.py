@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from etcd_operator.json_types import Json
 from tests.e2e.harness import SMALL, Cluster, wait_until
@@ -21,6 +21,7 @@ class SecuredCluster(Cluster):
     """etcdctl runs in the client Pod and shows the mounted certificate."""
 
     mounted: str = ""
+    is_open: ClassVar[bool] = False
 
     def start_client(self, version: str = "v3.5.35") -> None:
         """Start the client Pod, once its Secret is there."""

@@ -23,7 +23,7 @@ from tests.model.walk import walk
 Record = Callable[[str, object], None]
 
 # Enough to come to the end of every scenario, and to see the smaller ones completely.
-MOST_AHEAD = 500
+MOST_AHEAD = 300
 
 
 def _name(scenario: Scenario) -> str:

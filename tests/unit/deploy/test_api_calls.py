@@ -1,0 +1,248 @@
+"""What this process does by itself is what kubectl would have done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from deploy import api_calls
+from deploy.api_server import ApiError, ApiServer
+from etcd_operator.json_types import Json
+
+TEAM = "--namespace=team"
+OPTIONS = {"propagationPolicy": "Background"}
+
+
+def describe(kind: str, plural: str, *short: str, scope: str = "Namespaced") -> Json:
+    """A kind as discovery shows it."""
+    names = {"resource": plural, "singularResource": kind.lower(), "shortNames": list(short)}
+    return {**names, "responseKind": {"kind": kind}, "scope": scope}
+
+
+def group(name: str, version: str, *kinds: Json) -> Json:
+    """A group as discovery shows it."""
+    return {"metadata": {"name": name}, "versions": [{"version": version, "resources": kinds}]}
+
+
+CORE = group(
+    "",
+    "v1",
+    describe("Pod", "pods", "po"),
+    describe("Event", "events"),
+    describe("Node", "nodes", scope="Cluster"),
+)
+OURS = group("etcd.etcd.io", "v1alpha1", describe("EtcdCluster", "etcdclusters", "etcd"))
+
+
+class Server:
+    """Answers requests, and keeps each with its parameters and its body."""
+
+    def __init__(self, *groups: Json) -> None:
+        self.groups = list(groups)
+        self.asked: list[tuple[str, str, Any]] = []
+        self.answers: dict[str, Iterator[Json]] = {}
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer as the API server does, or as this test said."""
+        path = request.url.path
+        if path in {"/api", "/apis"}:
+            return httpx2.Response(200, json={"items": [CORE] if path == "/api" else self.groups})
+        words = f"{request.method} {path}"
+        body = json.loads(request.content) if request.content else None
+        self.asked.append((words, str(request.url.params), body))
+        found = next(self.answers.get(words, iter(())), None)
+        if found is None:
+            missing = {"reason": "NotFound", "message": f'"{path}" not found'}
+            return httpx2.Response(404, json=missing)
+        return httpx2.Response(int(found.get("code", 200)), json=found)
+
+    def says(self, words: str, *answers: Json) -> None:
+        """What it answers to a request, one after the other."""
+        self.answers[words] = iter(answers)
+
+
+def named(name: str, uid: str = "uid-1") -> Json:
+    """An object."""
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "uid": uid}}
+
+
+@pytest.fixture
+def server() -> Server:
+    """An API server with the operator's kinds."""
+    return Server(OURS)
+
+
+@pytest.fixture
+def api(server: Server) -> ApiServer:
+    """The API server as this process calls it."""
+    transport = httpx2.MockTransport(server.answer)
+    return ApiServer(httpx2.Client(transport=transport, base_url="https://kubernetes"))
+
+
+@pytest.fixture
+def run(api: ApiServer) -> Callable[..., str | None]:
+    """Carries out a command, if this process can."""
+    return lambda *words: api_calls.run(api, api_calls.parse(words), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "parameters"),
+    [
+        (("get", "etcd", "db", TEAM), "namespaces/team/etcdclusters/db", ""),
+        (("get", "EtcdCluster", "db", TEAM), "namespaces/team/etcdclusters/db", ""),
+        (("get", "etcdcluster/db", TEAM), "namespaces/team/etcdclusters/db", ""),
+        ((TEAM, "get", "po", "--selector=a=b"), "namespaces/team/pods", "labelSelector=a%3Db"),
+        (("get", "events", TEAM, "--field-selector=a=b"), "namespaces/team/events", "fieldSel"),
+        (("get", "nodes"), "nodes", ""),
+    ],
+    ids=["short name", "kind", "with a slash", "labels", "fields", "no namespace"],
+)
+def test_what_is_read_is_what_kubectl_would_print(
+    server: Server, api: ApiServer, words: tuple[str, ...], path: str, parameters: str
+) -> None:
+    root = "/apis/etcd.etcd.io/v1alpha1" if "etcd" in path else "/api/v1"
+    item = {"metadata": {"name": "db", "managedFields": [{}]}}
+    server.says(f"GET {root}/{path}", {"apiVersion": "v1", "kind": "PodList", "items": [item]})
+    found = api_calls.read(api, api_calls.parse(words))
+    assert found is not None
+    assert found["items"] == [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "db"}}]
+    assert parameters in server.asked[0][1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("get", "pods"),
+        ("get", "pods", "--all-namespaces"),
+        ("get", "pods", TEAM, "--sort-by=.metadata.name"),
+        ("get", "pods,nodes", TEAM),
+        ("get", "pods", "a", "b", TEAM),
+        ("get", "unheard-of", "a", TEAM),
+        ("delete", "pods", "a", TEAM),
+    ],
+)
+def test_other_reads_are_left_to_kubectl(
+    server: Server, api: ApiServer, words: tuple[str, ...]
+) -> None:
+    assert api_calls.read(api, api_calls.parse(words)) is None
+    assert not server.asked
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("get", "pods", TEAM),
+        ("exec", "c-0", TEAM, "--", "etcdctl", "--endpoints=a"),
+        ("delete", "pods", TEAM),
+        ("delete", "pods", "--all", "a", TEAM),
+        ("delete", "pods,nodes", "a", TEAM),
+        ("delete", "pods", "a", TEAM, "--dry-run=server"),
+        ("delete", "pods", "a"),
+        ("patch", "pod", "a", TEAM, "--type=unheard-of", "--patch={}"),
+        ("patch", "pod", "a", TEAM, "--patch-file=a"),
+        ("--help",),
+    ],
+)
+def test_other_commands_are_left_to_kubectl(
+    server: Server, run: Callable[..., str | None], words: tuple[str, ...]
+) -> None:
+    assert run(*words) is None
+    assert not server.asked
+
+
+def test_a_path_is_read_as_it_is(server: Server, run: Callable[..., str | None]) -> None:
+    server.says("GET /healthz", {"a": 1}, {"a": 2})
+    assert json.loads(run("get", "--raw", "/healthz") or "") == {"a": 1}
+    assert json.loads(run("get", "--raw=/healthz") or "") == {"a": 2}
+
+
+def test_a_kind_may_come_later(server: Server, run: Callable[..., str | None]) -> None:
+    later, server.groups = server.groups, []
+    assert run("delete", "etcd", "db", TEAM, "--wait=false", "--ignore-not-found") is None
+    server.groups = later
+    assert run("delete", "etcd", "db", TEAM, "--wait=false", "--ignore-not-found")
+
+
+def test_a_refusal_reads_as_kubectl_prints_it(run: Callable[..., str | None]) -> None:
+    with pytest.raises(ApiError, match=r'Error from server \(NotFound\): ".*/pods/a" not found'):
+        run("delete", "pod", "a", TEAM)
+
+
+def test_a_patch_is_of_the_type_that_was_asked_for(
+    server: Server, run: Callable[..., str | None]
+) -> None:
+    server.says("PATCH /api/v1/namespaces/team/pods/a/status", named("a"))
+    words = ("patch", "pod", "a", TEAM, "--subresource=status", "--type=merge")
+    assert run(*words, '--patch={"status": {}}')
+    assert server.asked[0][2] == {"status": {}}
+
+
+def test_a_deletion_waits_for_the_end_of_that_very_object(
+    server: Server, run: Callable[..., str | None]
+) -> None:
+    path = "/api/v1/namespaces/team/pods/a"
+    server.says(f"DELETE {path}", named("a"))
+    server.says(f"GET {path}", named("a"), named("a", "another"))
+    assert run("delete", "pod", "a", TEAM) == 'pods "a" deleted\n'
+    assert server.asked[0] == (f"DELETE {path}", "", OPTIONS)
+    assert [words for words, *_ in server.asked[1:]] == [f"GET {path}"] * 2
+
+
+def test_a_deletion_that_does_not_end_is_told(
+    server: Server, run: Callable[..., str | None]
+) -> None:
+    path = "/api/v1/namespaces/team/pods/a"
+    server.says(f"DELETE {path}", named("a"))
+    server.says(f"GET {path}", *[named("a")] * 9)
+    with pytest.raises(ApiError, match="timed out waiting"):
+        run("delete", "pod", "a", TEAM, "--timeout=0.1s")
+
+
+def test_all_are_deleted_that_are_there(server: Server, run: Callable[..., str | None]) -> None:
+    path = "/api/v1/namespaces/team/pods"
+    server.says(f"GET {path}", {"items": [named("a"), named("b")]})
+    server.says(f"DELETE {path}/a", {"kind": "Status", "details": {"uid": "uid-1"}})
+    words = ("delete", "pods", TEAM, "--selector=a=b", "--wait=false")
+    assert run(*words) == 'pods "a" deleted\npods "b" deleted\n', "one of them has gone by itself"
+
+
+@pytest.mark.parametrize(
+    ("flags", "options"),
+    [
+        (("--cascade=orphan",), {"propagationPolicy": "Orphan"}),
+        (("--grace-period=0",), {**OPTIONS, "gracePeriodSeconds": 1}),
+        (("--grace-period=0", "--force"), {**OPTIONS, "gracePeriodSeconds": 0}),
+        (("--force",), {**OPTIONS, "gracePeriodSeconds": 0}),
+        (("--grace-period=30",), {**OPTIONS, "gracePeriodSeconds": 30}),
+    ],
+)
+def test_flags_of_a_deletion_are_its_options(
+    server: Server, run: Callable[..., str | None], flags: tuple[str, ...], options: Json
+) -> None:
+    server.says("DELETE /api/v1/namespaces/team/pods/a", named("a"))
+    run("delete", "pod", "a", TEAM, "--wait=false", *flags)
+    assert server.asked[0][2] == options
+
+
+@pytest.mark.parametrize(
+    ("namespace", "place"), [(None, "default"), ("team", "team")], ids=["none", "given"]
+)
+def test_a_manifest_is_applied_where_it_belongs(
+    server: Server, api: ApiServer, namespace: str | None, place: str
+) -> None:
+    path = f"PATCH /api/v1/namespaces/{place}/pods/a"
+    server.says(path, named("a"))
+    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
+    assert api_calls.apply(api, manifest, namespace)
+    words, parameters, body = server.asked[0]
+    assert (words, body["metadata"]) == (path, {"name": "a", "namespace": place})
+    assert "fieldValidation=Strict" in parameters
+
+
+def test_a_manifest_of_no_known_kind_is_left_to_kubectl(api: ApiServer) -> None:
+    manifest = {"apiVersion": "a/v1", "kind": "EtcdCluster", "metadata": {"name": "a"}}
+    assert not api_calls.apply(api, manifest, None)
