@@ -6,6 +6,7 @@ each of them the voters that run have to be a majority.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -34,6 +35,7 @@ from etcd_operator.core.model.source import Source, SourcePod
 from etcd_operator.core.plan.planner import Plan, plan, predict
 from etcd_operator.core.status.report import report
 from etcd_operator.core.takeover.inspection import must_see_source
+from etcd_operator.core.takeover.record import Stage
 from tests.builders.snapshots import (
     CLUSTER_ID,
     NAMING,
@@ -60,6 +62,28 @@ def source_id(ordinal: int) -> int:
 def source_url(ordinal: int) -> str:
     """The peer URL of an old member."""
     return f"http://old-{ordinal}.old.team.svc:2380"
+
+
+def world_at(stage: Stage | None, **given: Any) -> TakeOverWorld:
+    """A take-over before the first pass of a stage, a world of its own; None: before any.
+
+    It is come to once in a process.
+    """
+    key = repr((stage, sorted(given.items())))
+    if key not in _COME_TO:
+        world = TakeOverWorld(**given)
+        while _find_stage(world) is not stage:
+            world.step()
+        _COME_TO[key] = world
+    return copy.deepcopy(_COME_TO[key])
+
+
+def _find_stage(world: TakeOverWorld) -> Stage | None:
+    record = world.look().take_over
+    return record.stage if record else None
+
+
+_COME_TO: dict[str, TakeOverWorld] = {}
 
 
 @dataclass

@@ -6,9 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
 from tests.chaos.run import Result
 
 BIN_SECONDS: Final = 0.5
@@ -19,6 +16,10 @@ FAILED: Final = "#c0392b"
 
 def draw(result: Result, caption: str, path: Path) -> None:
     """Write the picture; its format follows from the name of the file."""
+    # A second to load, for whoever draws.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     counts = Counter(int(moment / BIN_SECONDS) for moment in result.writes)
     last = max(counts, default=0)
     times = [place * BIN_SECONDS for place in range(last + 1)]

@@ -29,7 +29,9 @@ SHIPPED: Final[list[Json]] = [
 ]
 DEFINITIONS: Final[dict[str, Json]] = {
     definition["spec"]["names"]["kind"]: definition
-    for definition in (yaml.safe_load(path.read_text()) for path in CRDS.glob("*.yaml"))
+    for definition in (
+        yaml.load(path.read_text(), yaml.CSafeLoader) for path in CRDS.glob("*.yaml")
+    )
 }
 
 

@@ -22,26 +22,23 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.takeover.record import Stage, read_take_over
 from tests.builders.snapshots import CLUSTER_ID, NAMING, member_id, with_cluster
-from tests.builders.take_over import TakeOverWorld, source_id
+from tests.builders.take_over import TakeOverWorld, source_id, world_at
 
 SCALE = ScaleSource("old", "old-uid", "1", 2, CLUSTER_ID)
 LEAD = PassLeadership("old-0", source_id(0), "db-0", member_id(0), CLUSTER_ID)
 REMOVE = RemoveSourceMember("old-2", 2, source_id(2), CLUSTER_ID)
 
 
-def world_at(stage: Stage, **given: Any) -> TakeOverWorld:
-    """A take-over at the beginning of a stage; a new member leads at the last one."""
-    world = TakeOverWorld(**given)
-    while (record := world.look().take_over) is None or record.stage is not stage:
-        world.step()
-    if stage is Stage.REMOVE:
-        world.leader = member_id(0)
+def last_stage() -> TakeOverWorld:
+    """Old members may go: a new one leads."""
+    world = world_at(Stage.REMOVE)
+    world.leader = member_id(0)
     return world
 
 
 def removing(**changes: Any) -> Snapshot:
     """Old members may go; with fields of the world changed."""
-    world = world_at(Stage.REMOVE)
+    world = last_stage()
     for name, value in changes.items():
         setattr(world, name, value)
     return world.look()
@@ -55,7 +52,7 @@ def changed(scene: Snapshot, **changes: Any) -> Snapshot:
 
 def stopped() -> Snapshot:
     """The last Pod of the StatefulSet is gone."""
-    world = world_at(Stage.REMOVE)
+    world = last_stage()
     world.scale_source(2)
     return world.look()
 
@@ -104,7 +101,7 @@ def test_all_else_is_refused(action: Action, scene: Snapshot, words: str) -> Non
 
 
 def test_a_vote_that_would_be_missed_is_not_taken_away() -> None:
-    world = world_at(Stage.REMOVE)
+    world = last_stage()
     world.scale_source(2)
     world.silent = {member_id(0), member_id(1), source_id(0)}
     scene = world.look()

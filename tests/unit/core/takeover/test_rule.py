@@ -14,7 +14,7 @@ from etcd_operator.core.takeover.record import Stage
 from etcd_operator.core.takeover.rule import begin_take_over, give_back, hold_recovery, take_over
 from tests.builders.actions import Fires, Passes, flags
 from tests.builders.snapshots import CLUSTER_ID, NAMING, formed, with_spec, with_status
-from tests.builders.take_over import TakeOverWorld, source_id
+from tests.builders.take_over import TakeOverWorld, source_id, world_at
 
 LOST = {
     "type": "QuorumHealthy",
@@ -29,12 +29,7 @@ def at(
     stage: Stage | None, change: Callable[[TakeOverWorld], None] | None = None, **given: object
 ) -> Snapshot:
     """The first pass of a stage, after a change of the world; None: nothing was done yet."""
-    world = TakeOverWorld(**given)  # type: ignore[arg-type]
-    for _ in range(60):
-        record = world.look().take_over
-        if (record.stage if record else None) is stage:
-            break
-        world.step()
+    world = world_at(stage, **given)
     if change:
         change(world)
     return world.look()
@@ -42,9 +37,7 @@ def at(
 
 def removing(passes: int, change: Callable[[TakeOverWorld], None] | None = None) -> Snapshot:
     """A later pass of the stage in which old members go."""
-    world = TakeOverWorld()
-    while (record := world.look().take_over) is None or record.stage is not Stage.REMOVE:
-        world.step()
+    world = world_at(Stage.REMOVE)
     for _ in range(passes):
         world.step()
     if change:
