@@ -16,6 +16,8 @@ from deploy.api_server import ApiError, ApiServer, Kind
 from etcd_operator.json_types import Json
 
 POLL: Final = 0.2
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+STRICT: Final = {"fieldManager": "kubectl-client-side-apply", "fieldValidation": "Strict"}
 _SELECTORS: Final = {"--selector": "labelSelector", "--field-selector": "fieldSelector"}
 _PATCH_FLAGS: Final = frozenset(("--patch", "--subresource", "--type"))
 _DELETE_FLAGS: Final = frozenset(
@@ -105,9 +107,9 @@ def post(server: ApiServer, path: str, body: Json) -> Json:
 
 
 def apply(server: ApiServer, manifest: Json, namespace: str | None) -> bool:
-    """Apply a manifest as `kubectl apply --server-side` does; False if kubectl has to.
+    """Apply a manifest as `kubectl apply` does; False if kubectl has to.
 
-    Raises ApiError.
+    What the last manifest had and this one has not is taken away. Raises ApiError.
     """
     group = manifest["apiVersion"]
     kind = server.find_kind(manifest["kind"], f"apis/{group}" if "/" in group else f"api/{group}")
@@ -115,16 +117,32 @@ def apply(server: ApiServer, manifest: Json, namespace: str | None) -> bool:
         return False
     metadata = manifest["metadata"]
     place = namespace or metadata.get("namespace") or "default"
-    if kind.namespaced:
-        manifest = {**manifest, "metadata": {**metadata, "namespace": place}}
-    server.ask(
-        "PATCH",
-        kind.path(place, metadata["name"]),
-        body=manifest,
-        content="application/apply-patch+yaml",
-        parameters={"fieldManager": "kubectl", "force": "true", "fieldValidation": "Strict"},
-    )
+    annotations = {**metadata.get("annotations", {}), LAST_APPLIED: json.dumps(manifest)}
+    wanted = {**manifest, "metadata": {**metadata, "annotations": annotations}}
+    path = kind.path(place, metadata["name"])
+    try:
+        live: Json = server.ask("GET", path).json()
+    except ApiError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        server.ask("POST", kind.path(place), body=wanted, parameters=STRICT)
+        return True
+    text = live["metadata"].get("annotations", {}).get(LAST_APPLIED, "{}")
+    patch = _find_changes(json.loads(text), wanted)
+    server.ask("PATCH", path, body=patch, content=_PATCHES["merge"], parameters=STRICT)
     return True
+
+
+def _find_changes(before: Json, wanted: Json) -> Json:
+    """The merge patch that gives an object what is wanted, without what only was before."""
+    patch: Json = dict.fromkeys(before.keys() - wanted.keys())
+    for key, value in wanted.items():
+        if isinstance(value, dict):
+            earlier = before.get(key)
+            patch[key] = _find_changes(earlier if isinstance(earlier, dict) else {}, value)
+        else:
+            patch[key] = value
+    return patch
 
 
 def _find_objects(server: ApiServer, command: Command) -> Objects | None:

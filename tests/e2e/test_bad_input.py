@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -28,9 +27,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", REFUSED, ids=str)
 def test_the_api_server_refuses_at_once(cluster: Cluster, case: str) -> None:
     spec, sentence = REFUSED[case]
-    cluster.spec = spec
     with pytest.raises(TargetError) as refusal:
-        cluster.kubectl("apply", "--filename=-", stdin=json.dumps(cluster.manifest()))
+        cluster.create(**spec)
     assert sentence in str(refusal.value)
     assert not cluster.read("get", "etcd")["items"]
 

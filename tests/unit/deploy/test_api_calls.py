@@ -10,10 +10,12 @@ import httpx2
 import pytest
 
 from deploy import api_calls
+from deploy.api_calls import LAST_APPLIED
 from deploy.api_server import ApiError, ApiServer
 from etcd_operator.json_types import Json
 
 TEAM = "--namespace=team"
+POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
 OPTIONS = {"propagationPolicy": "Background"}
 
 
@@ -234,13 +236,26 @@ def test_flags_of_a_deletion_are_its_options(
 def test_a_manifest_is_applied_where_it_belongs(
     server: Server, api: ApiServer, namespace: str | None, place: str
 ) -> None:
-    path = f"PATCH /api/v1/namespaces/{place}/pods/a"
+    path = f"POST /api/v1/namespaces/{place}/pods"
     server.says(path, named("a"))
-    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
-    assert api_calls.apply(api, manifest, namespace)
-    words, parameters, body = server.asked[0]
-    assert (words, body["metadata"]) == (path, {"name": "a", "namespace": place})
+    assert api_calls.apply(api, POD, namespace)
+    words, parameters, body = server.asked[1]
+    assert words == path
+    assert json.loads(body["metadata"]["annotations"][LAST_APPLIED]) == POD
     assert "fieldValidation=Strict" in parameters
+
+
+def test_a_manifest_that_says_less_takes_away_what_only_it_said(
+    server: Server, api: ApiServer
+) -> None:
+    path = "/api/v1/namespaces/default/pods/a"
+    before = {**POD, "spec": {"kept": 1, "gone": {}, "inner": {"gone": 1}, "plain": 1}}
+    live = {"metadata": {"annotations": {LAST_APPLIED: json.dumps(before)}}}
+    server.says(f"GET {path}", live)
+    server.says(f"PATCH {path}", live)
+    assert api_calls.apply(api, {**POD, "spec": {"kept": 1, "inner": {}, "plain": {}}}, None)
+    changes = {"kept": 1, "gone": None, "inner": {"gone": None}, "plain": {}}
+    assert server.asked[1][2]["spec"] == changes
 
 
 def test_a_manifest_of_no_known_kind_is_left_to_kubectl(api: ApiServer) -> None:
