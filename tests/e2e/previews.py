@@ -6,13 +6,20 @@ itself or by somebody else is previewed from the first pass that saw it (`forese
 
 The order within a pass may be another, and so may the member IDs that etcd gives. Corrections of
 objects follow what is seen when: how often the gate is written depends on how quickly Pods start,
-so of those only which objects are written counts.
+so of those only which objects are written counts. Leadership moves where etcd has it: once it has
+elected somebody by itself, to whom it is moved is not compared. An action that ended with an error
+may have been done or not.
+
+Nor does a preview know whether a spec that is taken back is the one that Pods of before were made
+from: only Kubernetes keeps templates of before. Such a story is previewed from when it has said so.
+And the model has no scheduler: Pods made anew because that had no node for them do not count.
 
 A comparison makes no sense where no plan of an EtcdCluster is carried out (backups and restores
 into new clusters are Jobs; the wire, metrics, alerts, rights, what the API server refuses), where
 others decide what happens (issuers of cert-manager, webhooks, policies, images that cannot be
-pulled), where the operator's process ends, with which its recorded passes go, and under a load that
-keeps the machine so busy that answers are lost and members are asked again.
+pulled, a Pod or a quota that is in the way), where the operator's process ends, with which its
+recorded passes go, and under a load that keeps the machine so busy that answers are lost and
+members are asked again.
 """
 
 from __future__ import annotations
@@ -22,25 +29,27 @@ import contextlib
 import json
 import os
 import re
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from unittest import mock
 
 from deploy.target import Target
-from etcd_operator import __version__
+from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.recording.recorded_pass import RecordedPass, write_pass, write_recording
-from etcd_operator.plugin import recordings, session
-from etcd_operator.plugin.clusters import find_cluster
-from etcd_operator.plugin.exits import Exit, PluginError
-from etcd_operator.plugin.planning import NEW_UID, Wanted, prepare
+from etcd_operator.core.recording.recorded_pass import RecordedPass
+from etcd_operator.json_types import Json
+from etcd_operator.plugin import session
+from etcd_operator.plugin.observation import observe_from
+from etcd_operator.plugin.planning import NEW_UID, Wanted, look_further, prepare
 from etcd_operator.plugin.session import Place, Session
+from etcd_operator.simulation.change import merge
 from etcd_operator.simulation.predict import Prediction, predict
-from tests.e2e.harness import REPORT, Cluster, wait_until
+from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.passes import EARLIEST, Passes, read_passes
 
 # Counts voters while a learner starts, if a pass falls into that time.
 _PACED = "Updated PodDisruptionBudget "
@@ -48,10 +57,12 @@ _PACED = "Updated PodDisruptionBudget "
 _CORRECTIONS = ("Updated ", "Labelled ", "Took Pod ")
 # That etcd and Kubernetes give, and the end of the name of an EtcdBackup, which goes by them.
 _NAMES = re.compile(r" \([0-9a-f]+\)| of revision .+|-[0-9a-f]{8}(?=: )")
+# Why a Pod that is not Ready makes way for one of the new template, in words of the kubelet.
+_NOT_READY = re.compile(r": it (?:crashes|does not become Ready|never started) and the spec has ")
+# Where the scheduler was before the Pod that kept another from its node had ended.
+_RESCHEDULED = ": the Pod that kept it from a node was replaced."
 _MOVED = "Moved leadership "
 NOTHING: Final = Prediction((), "", "", "", 0.0)
-# Before any pass.
-EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 # Keeps a deleted EtcdCluster, and with it its recorded passes, until they were read.
 HELD: Final = "tests.etcd.io/held"
 
@@ -62,24 +73,27 @@ class Previewed:
 
     expected: Prediction = NOTHING
     done: list[str] = field(default_factory=list)
+    # Begun, and ended by an error: each may have taken effect.
+    unanswered: list[str] = field(default_factory=list)
     # Whether each change of the leader was the operator's doing.
     leader_stayed: bool = True
     passes: Passes | None = None
 
-    def note(self, passes: Iterable[RecordedPass], leader: int) -> bool:
-        """Note what passes did, the first of which began with this leader, by its member ID.
+    def note(self, before: Snapshot, passes: Sequence[RecordedPass]) -> bool:
+        """Note what passes did after the observation that the preview began with.
 
         Returns whether the last one did nothing, and said what the preview ends with.
         """
-        self.done, self.leader_stayed, rests = [], bool(leader), False
+        self.done, self.unanswered = [], []
         for each in passes:
-            seen = each.snapshot.leader_id
-            self.leader_stayed &= not (leader and seen) or leader == seen
-            done = each.actions[: each.done]
-            leader = 0 if any(action.startswith(_MOVED) for action in done) else seen or leader
-            self.done += done
-            rests = not each.actions and each.reason == self.expected.reason
-        return rests
+            self.done += each.actions[: each.done]
+            self.unanswered += each.actions[each.done : each.done + 1]
+        moves = sum(a.startswith(_MOVED) for a in (*self.done, *self.unanswered))
+        terms = [find_term(each.snapshot) for each in passes]
+        begun, ended = find_term(before), next(filter(None, reversed(terms)), 0)
+        self.leader_stayed = bool(before.leader_id) and 0 <= ended - begun <= moves
+        last = passes[-1] if passes else None
+        return last is not None and not last.actions and last.reason == self.expected.reason
 
     def differences(self, *, rejoining: Iterable[str] = ()) -> list[str]:
         """What was previewed and not done, or done and not previewed.
@@ -90,7 +104,8 @@ class Previewed:
         """
         expected = count_effects(self._compared(step.sentence for step in self.expected.steps))
         done = count_effects(self._compared(self.done))
-        missing = [f"not done: {each}" for each in (expected - done).elements()]
+        possible = count_effects(self._compared(self.unanswered))
+        missing = [f"not done: {each}" for each in (expected - done - possible).elements()]
         more = done - expected
         for name in rejoining:
             more -= _find_rejoins(name, more)
@@ -107,10 +122,20 @@ class Previewed:
                 yield sentence
 
 
+def find_term(seen: Snapshot) -> int:
+    """The term of etcd's leader, with which every election counts one up; 0 if nobody answers."""
+    answers = (*seen.member_statuses, *seen.source_statuses)
+    return max((each.raft_term for each in answers), default=0)
+
+
 def count_effects(sentences: Iterable[str]) -> Counter[str]:
     """Count effects: without member IDs and revisions, and a correction of an object once."""
     paced = (sentence for sentence in sentences if not sentence.startswith(_PACED))
-    plain = [_NAMES.sub("", sentence) for sentence in paced]
+    plain = [
+        _NAMES.sub("", _NOT_READY.sub(": it is not Ready and the spec has ", sentence))
+        for sentence in paced
+        if not sentence.endswith(_RESCHEDULED)
+    ]
     once = {text for text in plain if text.startswith(_CORRECTIONS)}
     return Counter([*(t for t in plain if not t.startswith(_CORRECTIONS)), *sorted(once)])
 
@@ -129,6 +154,28 @@ def _find_rejoins(name: str, more: Counter[str]) -> Counter[str]:
     restarted = f"Deleted Pod {name}: {why}."
     promoted = f"Promoted learner {name} to voter."
     return Counter({removed: again, added: again, promoted: again, restarted: more[restarted]})
+
+
+def loses_disk(name: str, kind: str = "data") -> Callable[[Snapshot], bool]:
+    """Whether a member's claim of this kind is seen to go or to be gone, and its Pod likewise."""
+
+    def sees(seen: Snapshot) -> bool:
+        claims = [c for c in seen.claims if c.name == f"{kind}-{name}" and not c.deleting]
+        pods = [pod for pod in seen.pods if pod.name == name and not pod.deleting]
+        return not claims and not pods
+
+    return sees
+
+
+def is_of_template(name: str) -> Callable[[Snapshot], bool]:
+    """Whether the template is again the one that this Pod was made from, as Kubernetes says."""
+
+    def sees(seen: Snapshot) -> bool:
+        live = seen.statefulset
+        told = live.body["status"].get("updateRevision") if live else None
+        return any(pod.name == name and pod.revision == told for pod in seen.pods)
+
+    return sees
 
 
 def hold(cluster: Cluster, *finalizers: str) -> None:
@@ -162,63 +209,17 @@ def connected(cluster: Cluster) -> Iterator[Callable[[], Session]]:
         yield lambda: session.connect(Place(namespace=cluster.namespace))
 
 
-@dataclass(slots=True)
-class Passes:
-    """The recorded passes over a cluster after a moment, as far as they were read.
-
-    The operator keeps few: those of a long story are read in between as well.
-    """
-
-    cluster: Cluster
-    since: datetime
-    _known: dict[datetime, RecordedPass] = field(default_factory=dict)
-
-    def read(self) -> list[RecordedPass]:
-        """Return the passes until now; fails the test if some were forgotten before."""
-        found = read_passes(self.cluster)
-        newest = max(self._known, default=self.since)
-        assert newest == EARLIEST or found[0].snapshot.now <= newest, "passes were missed"
-        self._known |= {each.snapshot.now: each for each in found}
-        return [self._known[when] for when in sorted(self._known) if when > self.since]
-
-    def follow(self, what: str, holds: Callable[[], bool], seconds: float) -> None:
-        """Wait until it holds, and read the passes of meanwhile."""
-        wait_until(what, lambda: bool(self.read()) and holds(), seconds)
-
-    def keep(self) -> Path:
-        """Write them beside the report of a failed test, for `kubectl etcd plan --from`."""
-        REPORT.mkdir(parents=True, exist_ok=True)
-        path = REPORT / f"{self.cluster.namespace}-{self.cluster.name}.passes.json"
-        passes = [write_pass(self._known[when]) for when in sorted(self._known)]
-        path.write_text(json.dumps(write_recording(__version__, passes)))
-        return path
-
-
-def read_passes(cluster: Cluster) -> tuple[RecordedPass, ...]:
-    """The passes that the operator has recorded; none before the first one."""
-
-    async def read(connect: Callable[[], Session]) -> tuple[RecordedPass, ...]:
-        own = connect()
-        try:
-            return (await recordings.fetch(own, await find_cluster(own, cluster.name))).passes
-        except PluginError as error:
-            if error.code is not Exit.NO_OPERATOR:
-                raise
-            return ()
-        finally:
-            await own.api.close()
-
-    with connected(cluster) as connect:
-        return asyncio.run(read(connect))
-
-
 def preview(cluster: Cluster, wanted: Wanted) -> tuple[Snapshot, Prediction]:
     """The operator's last pass, with which `kubectl etcd plan` begins, and what it finds."""
 
     async def find(connect: Callable[[], Session]) -> tuple[Snapshot, Prediction]:
         own = connect()
         try:
-            snapshot, change, _ = await prepare(own, wanted)
+            if cluster.exists():
+                observed = observe_from(parse_cluster(cluster.get()), read_passes(cluster)[-1])
+                snapshot, change, _ = await look_further(own, wanted, observed)
+            else:
+                snapshot, change, _ = await prepare(own, wanted)
             return snapshot, predict(snapshot, change)
         finally:
             await own.api.close()
@@ -251,7 +252,7 @@ def previewed(
         gone = found.expected.ends == "gone"
         if gone and cluster.get()["metadata"]["finalizers"] != [HELD]:
             return False
-        return found.note(passes.read(), snapshot.leader_id) or gone
+        return found.note(snapshot, passes.read()) or gone
 
     wait_until("it rests as previewed", rested, 60)
 
@@ -276,7 +277,7 @@ def foreseen(
         first = next((each for each in every if sees(each.snapshot)), every[0])
         if begun != first.snapshot.now:
             begun, found.expected = first.snapshot.now, predict(first.snapshot)
-        return found.note(every[every.index(first) :], first.snapshot.leader_id)
+        return found.note(first.snapshot, every[every.index(first) :])
 
     wait_until("it rests as previewed", rested, 60)
 
@@ -317,6 +318,45 @@ def as_foreseen(
         assert found.passes
         yield found.passes
     _insist(found, rejoining)
+
+
+@contextlib.contextmanager
+def as_created(cluster: Cluster, **spec: Any) -> Iterator[Passes]:
+    """Create a cluster, and insist that it comes as previewed; the block waits for it."""
+    cluster.spec = {**cluster.spec, **spec}
+    with as_applied(cluster, cluster.manifest()) as passes:
+        cluster.create()
+        yield passes
+
+
+@contextlib.contextmanager
+def as_patched(cluster: Cluster, *, rejoining: Iterable[str] = (), **spec: Any) -> Iterator[Passes]:
+    """Merge-patch the spec, and insist that what follows was previewed; the block waits for it."""
+    manifest = {**cluster.manifest(), "spec": merge(cluster.get()["spec"], spec)}
+    with as_applied(cluster, manifest, rejoining=rejoining) as passes:
+        cluster.patch(**spec)
+        yield passes
+
+
+def delete_as_previewed(cluster: Cluster) -> None:
+    """Delete a cluster, insist that it goes as previewed, and wait until it has gone."""
+    hold(cluster, HELD)
+    with as_previewed(cluster, deleted=True):
+        cluster.delete(wait=False)
+    hold(cluster)
+    wait_until("the EtcdCluster is gone", lambda: not cluster.exists())
+
+
+@contextlib.contextmanager
+def as_applied(
+    cluster: Cluster, manifest: Json, *, rejoining: Iterable[str] = ()
+) -> Iterator[Passes]:
+    """Insist that what the block causes is what was previewed of this manifest."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(manifest, file)
+        file.flush()
+        with as_previewed(cluster, manifest=Path(file.name), rejoining=rejoining) as passes:
+            yield passes
 
 
 def _insist(found: Previewed, rejoining: Iterable[str]) -> None:

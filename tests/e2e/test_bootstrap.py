@@ -6,14 +6,15 @@ import pytest
 
 from deploy.target import Target
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import as_created, as_foreseen
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 7, 9])
 def test_every_size_forms_serves_and_agrees(cluster: Cluster, size: int) -> None:
-    cluster.create(size=size, version="v3.6.16")
-    cluster.wait_running(size)
+    with as_created(cluster, size=size, version="v3.6.16"):
+        cluster.wait_running(size)
     cluster.put("key", "value")
     assert cluster.read_key("key") == "value"
     cluster.assert_agreement(size)
@@ -80,5 +81,6 @@ def test_disks_of_an_unknown_earlier_life_are_never_used(cluster: Cluster) -> No
     )
     assert "data-c-0" in cluster.condition("Degraded")["message"]
     assert not cluster.objects("statefulset")
-    cluster.kubectl("delete", "pvc", "data-c-0")
-    cluster.wait_running(1)
+    with as_foreseen(cluster):
+        cluster.kubectl("delete", "pvc", "data-c-0")
+        cluster.wait_running(1)

@@ -6,9 +6,15 @@ import json
 
 import pytest
 
-from tests.e2e.harness import Cluster, wait_until
+from etcd_operator.core.model.snapshot import Snapshot
+from tests.e2e.harness import Cluster
+from tests.e2e.previews import as_foreseen, as_previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def sees_every_claim_deleted(seen: Snapshot) -> bool:
+    return all(claim.deleting for claim in seen.claims)
 
 
 @pytest.mark.situation(
@@ -22,14 +28,15 @@ def test_claims_deleted_under_their_pods_are_replaced_one_at_a_time(cluster: Clu
     cluster.wait_running(3)
     cluster.etcdctl("put", "kept", "yes")
     before = cluster.uids("pvc")
-    cluster.kubectl("delete", "pvc", "--all", "--wait=false")
-    cluster.wait_reason("Degraded", "DiskBeingDeleted")
-    wait_until(
-        "every disk is a new one",
-        lambda: not set(before.values()) & set(cluster.uids("pvc").values()),
-        180,
-    )
-    cluster.wait_running(3)
+    with as_foreseen(cluster, sees_every_claim_deleted, rejoining=cluster.uids("pods")) as told:
+        cluster.kubectl("delete", "pvc", "--all", "--wait=false")
+        cluster.wait_reason("Degraded", "DiskBeingDeleted")
+        told.follow(
+            "every disk is a new one",
+            lambda: not set(before.values()) & set(cluster.uids("pvc").values()),
+            180,
+        )
+        cluster.wait_running(3)
     assert cluster.etcdctl("get", "kept", "--print-value-only").strip() == "yes"
 
 
@@ -51,9 +58,11 @@ def test_a_claim_of_somebody_else_is_not_grown_onto(cluster: Cluster) -> None:
         },
     }
     cluster.kubectl("apply", "--filename=-", stdin=json.dumps(claim))
-    cluster.scale(3)
-    cluster.wait_reason("Degraded", "ForeignClaim")
+    with as_previewed(cluster, "size=3"):
+        cluster.scale(3)
+        cluster.wait_reason("Degraded", "ForeignClaim")
     assert "data-c-1" in cluster.status()["message"]
     assert list(cluster.uids("pods")) == ["c-0"]
-    cluster.kubectl("delete", "pvc", "data-c-1")
-    cluster.wait_running(3)
+    with as_foreseen(cluster, lambda seen: not seen.unlabelled_claims):
+        cluster.kubectl("delete", "pvc", "data-c-1")
+        cluster.wait_running(3)

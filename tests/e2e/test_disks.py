@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from deploy.target import Target
+from etcd_operator.core.model.snapshot import Snapshot
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import as_foreseen, as_patched, as_previewed, loses_disk
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -17,6 +19,11 @@ def choose(cluster: Cluster, who: str) -> str:
     if who == "ordinal 0":
         return "c-0"
     return str(next(m["name"] for m in cluster.status()["members"] if m["role"] == who))
+
+
+def says_empty(seen: Snapshot) -> bool:
+    """Whether the only member has ended because its disk is empty."""
+    return any("cannot fetch cluster info" in pod.termination_message for pod in seen.pods)
 
 
 def assert_replaced(cluster: Cluster, name: str, old_id: str) -> None:
@@ -36,9 +43,10 @@ def test_lost_disks_of_one_member_after_the_other(cluster: Cluster, version: str
     for who in ("leader", "follower", "ordinal 0"):
         name = choose(cluster, who)
         old_id = cluster.member(name)["id"]
-        cluster.kubectl("delete", "pvc", f"data-{name}", "--wait=false")
-        cluster.kubectl("delete", "pod", name)
-        assert_replaced(cluster, name, old_id)
+        with as_foreseen(cluster, loses_disk(name), rejoining=(name,)):
+            cluster.kubectl("delete", "pvc", f"data-{name}", "--wait=false")
+            cluster.kubectl("delete", "pod", name)
+            assert_replaced(cluster, name, old_id)
         assert cluster.status()["clusterID"] == before
 
 
@@ -87,12 +95,13 @@ def test_a_cluster_of_one_is_never_formed_anew(cluster: Cluster) -> None:
     cluster.create(size=1)
     cluster.wait_running(1)
     cluster.put("key", "value")
-    cluster.kubectl("delete", "pvc", "data-c-0", "--wait=false")
-    cluster.kubectl("delete", "pod", "c-0")
-    said = cluster.wait_degraded_with("cannot fetch cluster info from peer urls", 90)
+    with as_foreseen(cluster, says_empty):
+        cluster.kubectl("delete", "pvc", "data-c-0", "--wait=false")
+        cluster.kubectl("delete", "pod", "c-0")
+        said = cluster.wait_degraded_with("cannot fetch cluster info from peer urls", 90)
+        cluster.wait_phase("Failed", 30)
     assert "c-0" in said
     assert cluster.condition("QuorumHealthy")["status"] == "False"
-    cluster.wait_phase("Failed", 30)
 
 
 def sizes(cluster: Cluster) -> set[str]:
@@ -104,13 +113,14 @@ def test_disks_grow_under_running_members(cluster: Cluster) -> None:
     cluster.wait_running(3)
     cluster.put("key", "value")
     pods = cluster.uids("pods")
-    cluster.patch(storage={"size": "2Gi"})
-    wait_until("every disk has grown", lambda: sizes(cluster) == {"2Gi"}, 60)
-    cluster.wait_running(3)
+    with as_patched(cluster, storage={"size": "2Gi"}):
+        wait_until("every disk has grown", lambda: sizes(cluster) == {"2Gi"}, 60)
+        cluster.wait_running(3)
     assert cluster.uids("pods") == pods
     assert cluster.read_key("key") == "value"
-    cluster.scale(5)
-    cluster.wait_running(5)
+    with as_previewed(cluster, "size=5"):
+        cluster.scale(5)
+        cluster.wait_running(5)
     assert sizes(cluster) == {"2Gi"}, "members to come get disks of the new size"
     cluster.assert_agreement(5)
 
@@ -124,6 +134,6 @@ def test_growth_is_refused_where_the_storage_class_cannot(target: Target, cluste
     said = cluster.wait_reason("Degraded", "RefusedByKubernetes")
     assert "must support resize" in said
     assert cluster.condition("Available")["status"] == "True"
-    cluster.patch(storage={"size": "1Gi"})
-    cluster.wait_running(1)
+    with as_patched(cluster, storage={"size": "1Gi"}):
+        cluster.wait_running(1)
     assert sizes(cluster) == {"1Gi"}

@@ -8,12 +8,18 @@ import pytest
 
 from deploy.target import TargetError
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import as_created, as_patched
 from tests.e2e.secured import SecuredCluster
 from tests.e2e.wire import post, take_papers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 PUT = json.dumps({"key": "Zm9v", "value": "YmFy"})
+
+
+def runs(cluster: Cluster, version: str) -> bool:
+    """Whether the only member runs this version."""
+    return bool(cluster.member(f"{cluster.name}-0").get("version") == version)
 
 
 @pytest.mark.situation(
@@ -27,8 +33,8 @@ def test_json_milliseconds_and_a_whole_image_name(cluster: Cluster) -> None:
         "enableGRPCGateway": True,
         "extraArgs": {"backend-batch-interval": "10ms", "max-txn-ops": "256"},
     }
-    web.create(size=1, version="v3.5.21", etcdConfig=config)
-    web.wait_running(1)
+    with as_created(web, size=1, version="v3.5.21", etcdConfig=config):
+        web.wait_running(1)
     papers = take_papers(web, f"{web.name}-client-tls")
     assert '"revision"' in post(web, 0, "/v3/kv/put", PUT, papers)
     file = web.read("get", "configmap", f"{web.name}-config")["data"][f"{web.name}-0.yaml"]
@@ -37,10 +43,8 @@ def test_json_milliseconds_and_a_whole_image_name(cluster: Cluster) -> None:
         web.patch(version="v3.6.16")
     with pytest.raises(TargetError, match="change both together"):
         web.patch(image="quay.io/coreos/etcd:v3.5.35")
-    web.patch(version="3.5.35", image="quay.io/coreos/etcd:v3.5.35")
-    wait_until("it is upgraded", lambda: web.member(f"{web.name}-0").get("version") == "3.5.35", 90)
-    web.wait_running(1)
-    web.patch(version="3.6.16", image="quay.io/coreos/etcd:v3.6.16")
-    wait_until("it is upgraded", lambda: web.member(f"{web.name}-0").get("version") == "3.6.16", 90)
-    web.wait_running(1)
+    for version in ("3.5.35", "3.6.16"):
+        with as_patched(web, version=version, image=f"quay.io/coreos/etcd:v{version}"):
+            wait_until("it is upgraded", lambda v=version: runs(web, v), 90)  # type: ignore[misc]  # bound now
+            web.wait_running(1)
     assert '"revision"' in post(web, 0, "/v3/kv/put", PUT, papers)

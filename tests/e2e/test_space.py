@@ -8,6 +8,7 @@ import pytest
 
 from deploy.target import TargetError
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import as_foreseen, as_patched
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -43,9 +44,10 @@ def writes(cluster: Cluster) -> bool:
 def test_history_that_fills_the_quota_is_removed(cluster: Cluster, version: str) -> None:
     cluster.create(size=3, version=version, etcdConfig={"quotaBackendBytes": QUOTA})
     cluster.wait_running(3)
-    assert "database space exceeded" in fill(cluster)
-    wait_until("writes work again", lambda: writes(cluster), 60)
-    cluster.wait_running(3)
+    with as_foreseen(cluster, lambda seen: bool(seen.alarms)):
+        assert "database space exceeded" in fill(cluster)
+        wait_until("writes work again", lambda: writes(cluster), 60)
+        cluster.wait_running(3)
     for reason in ("Compacted", "Defragmented", "AlarmDisarmed"):
         assert cluster.events(reason), reason
     assert cluster.etcdctl("alarm", "list").strip() == ""
@@ -65,9 +67,9 @@ def test_live_data_that_fills_the_quota_is_named(cluster: Cluster) -> None:
     said = cluster.wait_reason("Ready", "QuotaExceeded", 30)
     assert "spec.etcdConfig.quotaBackendBytes" in said
     assert cluster.condition("Available")["reason"] == "NoSpace"
-    cluster.patch(etcdConfig={"quotaBackendBytes": 4 * QUOTA})
-    wait_until("writes work again", lambda: writes(cluster), 90)
-    cluster.wait_running(1, seconds=90)
+    with as_patched(cluster, etcdConfig={"quotaBackendBytes": 4 * QUOTA}):
+        wait_until("writes work again", lambda: writes(cluster), 90)
+        cluster.wait_running(1, seconds=90)
     assert cluster.read_key("turn-0-0") == VALUE
 
 
@@ -83,15 +85,15 @@ def test_routine_defragmentation(cluster: Cluster) -> None:
     for _ in range(3):  # pages are free, and counted, with the transactions after the compaction
         cluster.put("key", "value")
         time.sleep(0.3)
-    cluster.patch(maintenance={"defragmentation": routine})
     names = {"c-0", "c-1", "c-2"}
-    wait_until(
-        "every member was defragmented",
-        lambda: all(
-            any(name in event["message"] for event in cluster.events("Defragmented"))
-            for name in names
-        ),
-        60,
-    )
-    cluster.wait_running(3)
+    with as_patched(cluster, maintenance={"defragmentation": routine}):
+        wait_until(
+            "every member was defragmented",
+            lambda: all(
+                any(name in event["message"] for event in cluster.events("Defragmented"))
+                for name in names
+            ),
+            60,
+        )
+        cluster.wait_running(3)
     cluster.assert_agreement(3)

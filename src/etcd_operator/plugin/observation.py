@@ -51,14 +51,7 @@ async def observe(own: Session, raw: Json, last: RecordedPass | None, why_not: s
     """
     cluster = parse_cluster(raw)
     if last is not None and last.snapshot.cluster.uid == cluster.uid:
-        when = last.snapshot.now.strftime("%H:%M:%SZ")
-        known = replace(
-            last.snapshot,
-            cluster=_as_the_operator_reads(cluster, last.snapshot),
-            upgrade_waits="",
-        )
-        said = f"Pods, disks and members are as the operator saw them at {when}."
-        return Observation(known, (said,))
+        return observe_from(cluster, last)
     snapshot, gaps = await _observe_objects(own, raw, cluster)
     why_not = why_not or "it has none of this cluster"
     if gaps.sentences:
@@ -73,6 +66,16 @@ async def observe(own: Session, raw: Json, last: RecordedPass | None, why_not: s
     if cluster.spec.client_tls or cluster.spec.peer_tls:
         assumed.append("Certificates are not looked at: they are issued anew in this preview.")
     return Observation(snapshot, tuple(assumed))
+
+
+def observe_from(cluster: EtcdCluster, last: RecordedPass) -> Observation:
+    """Observe a cluster as the operator saw it in its last pass over it."""
+    when = last.snapshot.now.strftime("%H:%M:%SZ")
+    known = replace(
+        last.snapshot, cluster=_as_the_operator_reads(cluster, last.snapshot), upgrade_waits=""
+    )
+    said = f"Pods, disks and members are as the operator saw them at {when}."
+    return Observation(known, (said,))
 
 
 def _as_the_operator_reads(cluster: EtcdCluster, seen: Snapshot) -> EtcdCluster:

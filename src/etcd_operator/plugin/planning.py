@@ -23,6 +23,7 @@ from etcd_operator.plugin.clusters import find_cluster, find_object
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.observation import Observation, observe
 from etcd_operator.plugin.session import Session
+from etcd_operator.plugin.unseen import add_unseen
 from etcd_operator.runtime.kubernetes.api import STATEFUL_SETS
 from etcd_operator.simulation.change import (
     NO_CHANGE,
@@ -70,7 +71,20 @@ async def prepare(own: Session, wanted: Wanted) -> tuple[Snapshot, Change, tuple
             raise
         return await _begin_new(own, wanted.manifest)
     observed = await observe_now(own, raw)
-    return observed.snapshot, find_change(wanted, observed.snapshot), observed.assumptions
+    return await look_further(own, wanted, observed)
+
+
+async def look_further(
+    own: Session, wanted: Wanted, observed: Observation
+) -> tuple[Snapshot, Change, tuple[str, ...]]:
+    """Find the change, and add to what was observed what the cluster would meet with it.
+
+    Raises PluginError for a change that cannot be read.
+    """
+    change = find_change(wanted, observed.snapshot)
+    spec = (change.cluster or observed.snapshot.cluster).spec
+    snapshot, assumed = await add_unseen(own, observed.snapshot, spec)
+    return snapshot, change, (*observed.assumptions, *assumed)
 
 
 async def observe_now(own: Session, raw: Json) -> Observation:
@@ -88,8 +102,9 @@ async def foresee(own: Session, raw: Json, spec: Json, asked: Change = NO_CHANGE
     observed = await observe_now(own, raw)
     cluster = observed.snapshot.cluster
     after = change_spec(cluster, merge(raw.get("spec") or {}, spec)) if spec else None
-    found = predict(observed.snapshot, replace(asked, cluster=after))
-    return preview.describe(found, observed.assumptions)
+    snapshot, assumed = await add_unseen(own, observed.snapshot, (after or cluster).spec)
+    found = predict(snapshot, replace(asked, cluster=after))
+    return preview.describe(found, (*observed.assumptions, *assumed))
 
 
 def _go_to(own: Session, namespace: str) -> Session:
@@ -162,15 +177,16 @@ async def _begin_new(own: Session, path: Path) -> tuple[Snapshot, Change, tuple[
     snapshot = _create(path, own.home)
     assumed = "The cluster does not exist yet."
     joins = snapshot.cluster.spec.joins
+    snapshot, others = await add_unseen(own, snapshot, snapshot.cluster.spec)
     if joins is None:
-        return snapshot, NO_CHANGE, (assumed,)
+        return snapshot, NO_CHANGE, (assumed, *others)
     live = await find_object(own, STATEFUL_SETS, joins.source.stateful_set)
     source = observe_source(live, joins.source.client_port)
     beside = (
         f"Every Pod of StatefulSet {source.name} is a member of one etcd cluster, and serves; it "
         "allows to be taken over, and the Secrets that are handed over can be used."
     )
-    return assume_members(snapshot, source), NO_CHANGE, (assumed, beside)
+    return assume_members(snapshot, source), NO_CHANGE, (assumed, beside, *others)
 
 
 def _create(path: Path, namespace: str) -> Snapshot:

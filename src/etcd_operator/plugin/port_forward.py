@@ -14,7 +14,7 @@ from etcd_operator.plugin.session import Session
 
 BEGINS_WITHIN: Final = 15.0
 LONGEST_SENTENCE: Final = 300
-_FORWARDING: Final = re.compile(r"Forwarding from 127\.0\.0\.1:([0-9]+)")
+FORWARDING: Final = re.compile(r"Forwarding from 127\.0\.0\.1:([0-9]+)")
 # As kubectl begins its last line; `kubectl exec` ends with 1 then, as programs do that failed.
 _NOT_FOUND: Final = "Error from server (NotFound)"
 _BROKEN: Final = (
@@ -93,7 +93,7 @@ async def _read_port(process: asyncio.subprocess.Process, pod: str) -> int:
     try:
         async with asyncio.timeout(BEGINS_WITHIN):
             line = await _read(process.stdout, line=True)
-            found = _FORWARDING.match(line)
+            found = FORWARDING.match(line)
             said = "" if found else await _read(process.stderr) or line
             if not found:
                 # A signal to one that has just ended would have asyncio log that it is unknown.

@@ -139,6 +139,10 @@ ASSUMED: Final = (
     "New Pods start and become Ready, new disks are bound, and nothing else fails meanwhile.",
     "Every disk holds the data of the member that etcd lists for it.",
 )
+MIXED: Final = (
+    "Pods of an earlier template are made anew: whether the changed spec is the one that they were "
+    "made from, only Kubernetes knows."
+)
 RESTORED: Final = (
     "The backup is usable, and the Jobs of the EtcdRestore fill a new disk for each member: their "
     "time comes on top."
@@ -304,8 +308,17 @@ class Simulation:
             sentence,
             self._estimate(),
             tuple(self.ended),
-            (*ASSUMED, RESTORED) if self.change.restored else ASSUMED,
+            self._assume(),
         )
+
+    def _assume(self) -> tuple[str, ...]:
+        """What is taken to be so."""
+        observed, changed = self.origin.snapshot, self.change.cluster is not None
+        live = observed.statefulset
+        newest = (live.body.get("status") or {}).get("updateRevision") if live else None
+        mixed = changed and any(pod.revision != newest for pod in observed.pods)
+        others = {MIXED: mixed, RESTORED: self.change.restored}
+        return (*ASSUMED, *(sentence for sentence, said in others.items() if said))
 
     def _estimate(self) -> float:
         kinds = []

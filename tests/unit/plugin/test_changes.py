@@ -20,7 +20,7 @@ from tests.builders.snapshots import formed
 from tests.fakes.kubernetes import ApiFaults
 from tests.fakes.user_api import NAMESPACE, put_cluster, put_pods
 
-LABEL = {"labels": {"etcd.etcd.io/cluster": "db"}}
+LABEL = {"labels": {"etcd.etcd.io/cluster": "db", "etcd.etcd.io/cluster-uid": "uid"}}
 
 
 @pytest.fixture

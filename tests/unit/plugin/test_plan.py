@@ -13,7 +13,7 @@ from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.recording.recorded_pass import RecordedPass, write_pass, write_recording
 from etcd_operator.plugin import recordings
 from etcd_operator.plugin.exits import Exit, PluginError
-from etcd_operator.runtime.kubernetes.api import CLAIMS, CLUSTERS
+from etcd_operator.runtime.kubernetes.api import CLAIMS, CLUSTERS, SECRETS
 from tests.builders.plugin import Terminal
 from tests.builders.snapshots import formed
 from tests.fakes.user_api import NAMESPACE, put_cluster
@@ -148,6 +148,31 @@ def test_a_manifest_of_a_cluster_that_does_not_exist(tmp_path: Path) -> None:
     assert view["ends"] == "settled"
     assert view["assumptions"][0] == "The cluster does not exist yet."
     assert any(step["step"].startswith("Created StatefulSet fresh") for step in view["steps"])
+
+
+SECURED = """
+apiVersion: etcd.etcd.io/v1alpha1
+kind: EtcdCluster
+metadata: {name: fresh}
+spec: {size: 1, version: 3.6.16, security: {tls: {certificateSecret: mine, caSecret: company}}}
+"""
+
+
+def test_a_certificate_that_the_user_brings_is_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "fresh.yaml"
+    path.write_text(SECURED)
+    terminal = Terminal()
+    view = terminal.type("plan", "-f", str(path), "-o", "json").view
+    assert (view["ends"], view["reason"]) == ("person", "CertificateUnusable")
+    for name in ("mine", "company"):
+        terminal.server.put(SECRETS, name, {"metadata": {}}, NAMESPACE)
+    view = terminal.type("plan", "-f", str(path), "-o", "json").view
+    assert view["ends"] == "settled"
+    assert "Secret mine and company can be used" in view["assumptions"][1]
+    terminal.api.denied = {("get", "secrets"), ("list", "persistentvolumeclaims")}
+    view = terminal.type("plan", "-f", str(path), "-o", "json").view
+    assert view["ends"] == "settled", "whether they are there nobody may know"
+    assert "no right to list persistentvolumeclaims" in view["assumptions"][1]
 
 
 def test_without_the_operator_members_are_those_of_the_status() -> None:

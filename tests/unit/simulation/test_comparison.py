@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.recording.recorded_pass import RecordedPass
+from etcd_operator.simulation.change import Change, change_spec
 from etcd_operator.simulation.predict import predict
 from tests.builders.snapshots import formed
-from tests.e2e.previews import Previewed
+from tests.e2e.previews import Previewed, count_effects
 
 REMOVED = "Removed member c-1 (8e9e05c52164694d)."
 ADDED = "Added member c-1 as a learner."
@@ -43,3 +46,45 @@ def test_a_member_that_only_leaves_or_only_comes_is_a_difference() -> None:
     ]
     gone = "Deleted PersistentVolumeClaim data-c-1: its member lost its data."
     assert compare(REMOVED, ADDED, gone, rejoining=("c-1",)) == [f"not previewed: {gone}"]
+
+
+def test_why_a_pod_that_is_not_ready_is_replaced_may_be_said_in_other_words() -> None:
+    texts = [
+        f"Deleted Pod c-0: {why} and the spec has changed."
+        for why in ("it crashes", "it does not become Ready", "it never started")
+    ]
+    assert len(count_effects(texts)) == 1
+    assert len(count_effects([texts[0], "Deleted Pod c-0: its spec has changed."])) == 2
+
+
+def test_an_action_without_an_answer_may_have_been_done_or_not() -> None:
+    snapshot = replace(formed(3), pods=())
+    grown = predict(formed(3), Change(cluster=change_spec(formed(3).cluster, {"size": 5})))
+    sentences = tuple(step.sentence for step in grown.steps)
+    lost = RecordedPass(snapshot, "grow", "ScalingOut", "", sentences, len(sentences) - 1, "lost")
+    rest = RecordedPass(snapshot, "report_settled", grown.reason, "", ())
+    found = Previewed(grown)
+    assert found.note(formed(3), [lost, rest])
+    assert found.differences() == []
+    assert found.note(formed(3), [rest])
+    assert len(found.differences()) > 1
+
+
+def test_an_election_that_nobody_asked_for_is_seen_by_its_term() -> None:
+    before = formed(3)
+    move = RecordedPass(before, "roll", "RollingUpdate", "", ("Moved leadership to c-0.",), 1)
+    found = Previewed(predict(before))
+    for elections, stayed in ((0, True), (1, True), (2, False)):
+        after = elect(before, elections)
+        found.note(before, [move, RecordedPass(after, "report_settled", "Healthy", "", ())])
+        assert found.leader_stayed is stayed
+
+
+def elect(seen: Snapshot, elections: int) -> Snapshot:
+    """The snapshot after so many elections, with the same leader at the end."""
+    probes = {}
+    for ordinal, probe in seen.probes.items():
+        assert probe.status
+        term = probe.status.raft_term + elections
+        probes[ordinal] = replace(probe, status=replace(probe.status, raft_term=term))
+    return replace(seen, probes=probes)

@@ -98,6 +98,14 @@ def test_what_is_taken_out_of_the_template_restarts_the_pods_as_well(
     assert (found.ends, found.restarts) == ("settled", ("db-2", "db-1", "db-0"))
 
 
+def test_where_pods_are_of_an_earlier_template_it_is_said_that_nobody_knows_it() -> None:
+    mixed = snapshots.outdated(formed(3), 2)
+    for snapshot, said in ((mixed, True), (formed(3), False)):
+        found = predict(snapshot, change(snapshot, etcdConfig__logLevel="warn"))
+        assert any("only Kubernetes knows" in each for each in found.assumptions) is said
+    assert "only Kubernetes knows" not in " ".join(predict(mixed).assumptions)
+
+
 def test_the_same_template_in_other_words_restarts_nobody() -> None:
     snapshot = formed(3, resources={"limits": {"memory": "1024Mi"}})
     found = predict(snapshot, change(snapshot, resources={"limits": {"memory": "1Gi"}}))
