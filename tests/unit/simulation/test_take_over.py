@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -15,17 +14,9 @@ from etcd_operator.simulation.origin import Origin
 from etcd_operator.simulation.predict import Prediction, predict
 from etcd_operator.simulation.take_over import assume_members
 from tests.builders.snapshots import CLUSTER_ID
-from tests.builders.take_over import TakeOverWorld
+from tests.builders.take_over import TakeOverWorld, world_at
 
 STAGED = ("Added", "Promoted", "Moved", "Scaled", "Removed")
-
-
-def world_at(stage: Stage | None, **given: Any) -> TakeOverWorld:
-    """A take-over at the beginning of a stage."""
-    world = TakeOverWorld(**given)
-    while stage and ((record := world.look().take_over) is None or record.stage is not stage):
-        world.step()
-    return world
 
 
 def tell(found: Prediction) -> list[str]:
