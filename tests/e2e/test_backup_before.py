@@ -33,27 +33,30 @@ def test_an_upgrade_and_a_deletion_wait_for_their_backups(
     cluster.wait_running(1)
     cluster.put("key", "value")
     waits = "EtcdBackup nightly of EtcdCluster db does not exist"
-    with as_previewed(cluster, "version=v3.5.35"):
-        cluster.patch(version="v3.5.35")
+    with as_previewed(cluster, "version=v3.6.16"):
+        cluster.patch(version="v3.6.16")
         wait_until("it says why it waits", lambda: waits in cluster.status()["message"], 20)
     assert cluster.member("db-0")["version"] == "3.5.21", "nothing begins without a backup"
 
     template = Task(target, namespace, "EtcdBackup", "nightly")
     with as_foreseen(cluster):
         template.create(clusterName="db", storageType="S3", s3=store.destination(), suspend=True)
-        wait_until("it is upgraded", lambda: cluster.member("db-0").get("version") == "3.5.35", 90)
+        wait_until("it is upgraded", lambda: cluster.member("db-0").get("version") == "3.6.16", 90)
         cluster.wait_running(1)
-    (upgrade,) = find_taken(cluster)
-    assert upgrade["status"]["phase"] == "Completed"
-    assert upgrade["status"]["etcdVersion"] == "3.5.21", "taken before, and not after"
-    assert upgrade["metadata"]["annotations"][MARK].endswith(" v3.5.35")
+    steps = find_taken(cluster)
+    before = {step["metadata"]["annotations"][MARK].split()[1]: step["status"] for step in steps}
+    assert {status["phase"] for status in before.values()} == {"Completed"}
+    assert {to: status["etcdVersion"] for to, status in before.items()} == {
+        "v3.5.35": "3.5.21",
+        "v3.6.16": "3.5.35",
+    }, "3.6 follows 3.5.26 or later: one is taken before each step, and not after"
 
     cluster.delete(wait=False)
-    wait_until("the backup begins", lambda: len(find_taken(cluster)) == 2, 20)
+    wait_until("the backup begins", lambda: len(find_taken(cluster)) == 3, 20)
     assert cluster.read_key("key") == "value", "it serves until it is complete"
     cluster.kubectl("wait", "--for=delete", "etcd/db", "--timeout=60s")
     assert not cluster.objects("pvc")
-    _, deletion = find_taken(cluster)
+    *_, deletion = find_taken(cluster)
     assert deletion["status"]["phase"] == "Completed"
     assert deletion["status"]["keyCount"] == 1
     assert deletion["status"]["storagePath"].startswith("s3://")

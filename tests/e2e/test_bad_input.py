@@ -47,7 +47,7 @@ def test_a_running_cluster_is_left_alone(cluster: Cluster) -> None:
         ({"size": 4}, "size 4 is even"),
         ({"storage": {"size": "1Gi"}}, "disks cannot shrink"),
         ({"storage": {"storageClassName": "other"}}, "the StorageClass cannot change"),
-        ({"version": "v3.7.3"}, "more than one minor version above"),
+        ({"version": "v3.9.0"}, "more than one minor version above"),
     ]
     for spec, sentence in refused:
         with pytest.raises(TargetError, match=sentence):

@@ -25,24 +25,31 @@ UNSAFE: Final = "not safe to upgrade to from before 3.5.26"
 TOO_FAR: Final = "more than one minor version above"
 OLDER: Final = "etcd goes back from 3.7 to 3.6 and from 3.6 to 3.5"
 
-# What members run, the version that is wanted, and what is said against it; None: nothing.
-STEPS: Final[list[tuple[tuple[str, ...], str, str | None]]] = [
-    (("3.5.25",), "v3.6.0", UNSAFE),
-    (("3.5.9",), "3.6.16", UNSAFE),
-    (("3.5.35", "3.5.35", "3.5.19"), "v3.6.16", UNSAFE),
-    (("3.5.26",), "v3.6.0", None),
-    (("3.5.35", "3.6.16"), "v3.6.16", None),
-    (("3.5.19",), "v3.5.35", None),
-    (("3.5.35",), "v3.7.3", TOO_FAR),
-    (("3.6.16",), "v3.7.3", None),
-    (("3.6.16",), "v3.5.35", None),
-    (("3.5.35", "3.6.16"), "v3.5.35", None),
-    (("3.7.3",), "v3.6.16", None),
-    (("3.6.16", "3.7.3"), "v3.6.16", None),
-    (("3.7.3",), "v3.5.35", OLDER),
-    (("3.8.0",), "v3.7.3", OLDER),
-    (("",), "v3.9.0", None),
-    (("3.5.19+vendor.1", "garbage"), "v3.6.16", None),  # the operator judges
+# Of one version, so that nothing is known of those between.
+IMAGE: Final[Json] = {"image": f"localhost:5000/etcd@sha256:{'0' * 64}"}
+CATALOG: Final[Json] = {"imageCatalogRef": {"name": "images"}}
+
+# What members run, the version that is wanted, what is said against it where the spec names an
+# image, and where it does not; None: nothing.
+STEPS: Final[list[tuple[tuple[str, ...], str, str | None, str | None]]] = [
+    (("3.5.25",), "v3.6.0", UNSAFE, None),
+    (("3.5.9",), "3.6.16", UNSAFE, None),
+    (("3.5.35", "3.5.35", "3.5.19"), "v3.6.16", UNSAFE, None),
+    (("3.5.26",), "v3.6.0", None, None),
+    (("3.5.35", "3.6.16"), "v3.6.16", None, None),
+    (("3.5.19",), "v3.5.35", None, None),
+    (("3.5.35",), "v3.7.3", TOO_FAR, None),
+    (("3.5.35",), "v3.8.0", TOO_FAR, TOO_FAR),
+    (("3.7.3",), "v3.8.0", None, None),
+    (("3.6.16",), "v3.7.3", None, None),
+    (("3.6.16",), "v3.5.35", None, None),
+    (("3.5.35", "3.6.16"), "v3.5.35", None, None),
+    (("3.7.3",), "v3.6.16", None, None),
+    (("3.6.16", "3.7.3"), "v3.6.16", None, None),
+    (("3.7.3",), "v3.5.35", OLDER, OLDER),
+    (("3.8.0",), "v3.7.3", OLDER, OLDER),
+    (("",), "v3.9.0", None, None),
+    (("3.5.19+vendor.1", "garbage"), "v3.6.16", None, None),  # the operator judges
 ]
 # What a formed cluster has, what it is to have, and what is said against it; None: nothing.
 CHANGES: Final[list[tuple[Json, Json, str | None]]] = [
@@ -266,15 +273,23 @@ def change(target: Target, namespace: str, before: Json, status: Json, after: Js
 
 
 def test_which_version_may_follow(definition: Target, namespace: str) -> None:
-    for members, wanted, sentence in STEPS:
+    for members, wanted, with_image, without in STEPS:
         before = next((v for v in members if Version(v).release and "+" not in v), "3.5.0")
         lines = [{"name": f"c-{o}", "version": version} for o, version in enumerate(members)]
         status = {"clusterID": "c1d", "members": lines}
-        said = change(definition, namespace, {"version": before}, status, {"version": wanted})
-        if sentence is None:
-            assert said == "", f"{members} to {wanted}"
-        else:
-            assert sentence in said, f"{members} to {wanted}"
+        for images, sentence in ((IMAGE, with_image), ({}, without)):
+            ran: Json = {"version": before, **images}
+            said = change(definition, namespace, ran, status, {"version": wanted})
+            if sentence is None:
+                assert said == "", f"{members} to {wanted}"
+            else:
+                assert sentence in said, f"{members} to {wanted}"
+
+
+def test_a_catalog_may_have_every_version_between(definition: Target, namespace: str) -> None:
+    status = {"clusterID": "c1d", "members": [{"name": "c-0", "version": "3.5.21"}]}
+    before: Json = {"version": "3.5.21", **CATALOG}
+    assert change(definition, namespace, before, status, {"version": "3.9.0"}) == ""
 
 
 def test_what_is_fixed_and_what_is_meant(definition: Target, namespace: str) -> None:

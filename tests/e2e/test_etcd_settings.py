@@ -40,7 +40,7 @@ def test_json_milliseconds_and_a_whole_image_name(cluster: Cluster) -> None:
     file = web.read("get", "configmap", f"{web.name}-config")["data"][f"{web.name}-0.yaml"]
     assert "backend-batch-interval: 10000000\n" in file
     with pytest.raises(TargetError, match=r"not safe to upgrade to from before 3[.]5[.]26"):
-        web.patch(version="v3.6.16")
+        web.patch(version="3.6.16", image="quay.io/coreos/etcd:v3.6.16")
     with pytest.raises(TargetError, match="change both together"):
         web.patch(image="quay.io/coreos/etcd:v3.5.35")
     for version in ("3.5.35", "3.6.16"):

@@ -78,22 +78,27 @@ def test_downgrade_from_3_6_to_3_5(cluster: Cluster) -> None:
     assert_rolled(cluster, before)
     assert cluster.status()["clusterID"] == cluster_id
     with pytest.raises(TargetError, match="more than one minor version above"):
-        cluster.patch(version="v3.7.3")
+        cluster.patch(version="v3.9.0")
 
 
-def test_from_3_5_to_3_7_without_a_snapshot_between(cluster: Cluster) -> None:
-    """etcd 3.7 cannot read what 3.5 has logged, so snapshots are written first."""
-    cluster.create(size=1, version="v3.5.35")
+def test_from_3_5_21_to_3_7_by_one_request(cluster: Cluster) -> None:
+    """3.5.35 and 3.6.16 come between.
+
+    etcd 3.7 cannot read what 3.5 has logged, so snapshots are written before it.
+    """
+    cluster.create(size=1, version="v3.5.21")
     cluster.wait_running(1)
     cluster.put("key", "value")
-    for version in ("3.6.16", "3.7.3"):
-        before = cluster.uids("pods")
-        with previewed(cluster, f"version=v{version}") as told:
-            cluster.patch(version=f"v{version}")
-            wait_until(f"it runs {version}", lambda v=version: versions(cluster) == {v}, 60)  # type: ignore[misc]  # bound now
-            cluster.wait_running(1)
-        assert told.differences() == [], told.done
-        assert_rolled(cluster, before)
+    before = cluster.uids("pods")
+    with previewed(cluster, "version=v3.7.3") as told:
+        cluster.patch(version="v3.7.3")
+        wait_until("it runs 3.7.3", lambda: versions(cluster) == {"3.7.3"}, 120)
+        cluster.wait_running(1)
+    assert told.differences() == [], told.done
+    assert_rolled(cluster, before)
+    steps = [event["message"] for event in cluster.events("EvictedPod")]
+    for between in ("v3.5.35", "v3.6.16"):
+        assert any(f"({between} on the way to v3.7.3)" in step for step in steps), steps
     assert cluster.events("DowngradeEnabled"), "that is what forces a snapshot"
 
 

@@ -79,7 +79,7 @@ GUARDS: Final = (
            "pod.ready or pod.was_ready", "pod.ready"),
     Mutant("guard: lets Pods start on disks of a later version", "core/guards/__init__.py",
            "_ask_about_object",
-           "refuse_unreadable(action, snapshot)", "None"),
+           "refuse_version(action, snapshot)", "None"),
     Mutant("guard: lets a StatefulSet be made anew without a quorum", "core/guards/__init__.py",
            "_refuse_deletion",
            "snapshot.quorum_confirmed", "True"),

@@ -54,6 +54,7 @@ ANY_ACCIDENT: Final = (POD, CRASH, WIPED, LOST_DISK, GATE, STATEFUL_SET, ORPHANE
 
 V36: Final = "3.6.5"
 V35: Final = "3.5.26"
+V37: Final = "3.7.3"
 NEWER: Final = sizes(3, version="3.5.22")
 LARGE: Final = "20Gi"
 LARGER: Final = "30Gi"
@@ -191,6 +192,13 @@ SCENARIOS: Final = (
              + sizes(3, version=V36), (1, 2), RUNNING),
     Scenario("3 of 3.6 go back, lose a disk", sizes(3, version=V36) + sizes(3, version=V35), (1,),
              RUNNING, (LOST_DISK,), most_states=6_000, partial=True),
+    Scenario("1 of 3.5 to 3.7", sizes(1, version=V35) + sizes(1, version=V37), (1,), RUNNING,
+             (LAG, SLOW, CRASH, POD)),
+    Scenario("1 from before 3.5.26 to 3.6, back", sizes(1) + sizes(1, version=V36), (1, 0),
+             RUNNING),
+    Scenario("3 of 3.5 to 3.7", sizes(3, version=V35) + sizes(3, version=V37), (1,), RUNNING),
+    Scenario("3 of 3.5 to 3.7, no further than 3.6", sizes(3, version=V35) + sizes(3, version=V37)
+             + sizes(3, version=V36), (1, 2), RUNNING),
     Scenario("replace 1", sizes(1), ("replace",), RUNNING,
              (SLOW, LAG, CRASH, LOST_STATUS, TOLD_LATE)),
     Scenario("replace 1, undo", sizes(1), ("replace", "undo"), RUNNING,

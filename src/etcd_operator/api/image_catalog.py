@@ -15,7 +15,7 @@ from pydantic import Field
 
 from etcd_operator.api.image import IMAGE_REMEDY, Image
 from etcd_operator.api.model import Model
-from etcd_operator.api.release import Version
+from etcd_operator.api.release import Release, Version
 
 # Of a ConfigMap, as Kubernetes has it; for Python and for CEL.
 CONFIG_MAP_NAME: Final = "[a-z0-9]([-.a-z0-9]*[a-z0-9])?"
@@ -46,6 +46,11 @@ class ImageCatalog:
         """Return the image for a version; None where the catalog has none that can be used."""
         image = self._written(version)
         return image if image and not _find_flaw(image, version) else None
+
+    def list_releases(self) -> list[Release]:
+        """Return the versions that it has an image for that can be used, in no order."""
+        keys = (Version(key) for key in self.images)
+        return [key.release for key in keys if key.release and self.find(key)]
 
     def explain_missing(self, version: Version) -> str:
         """Return what the catalog lacks for a version, and the remedy; empty for nothing."""

@@ -59,8 +59,8 @@ class Precautions(Model):
         max_length=253,
         description=(
             "Name of an EtcdBackup of this cluster, in its namespace. Before each change of "
-            "`version`, one backup with its spec is taken, and the version is not changed until "
-            "that is complete and verified."
+            "`version`, and each step of one that is made in several, one backup with its spec is "
+            "taken, and the version is not changed until that is complete and verified."
         ),
     )
     before_deletion: str = Field(

@@ -20,8 +20,10 @@ _FORM: Final = re.compile(
 # A version as manifests have it, which the tag of a published image is as well.
 VERSION_FORM: Final = re.compile(r"v?3\.[0-9]{1,3}\.[0-9]{1,3}")
 
-# The minor versions that the tests run with.
-TESTED_MINORS: Final[tuple[Minor, ...]] = ((3, 5), (3, 6), (3, 7))
+# The newest release of each minor version that the tests run with: what an upgrade goes through
+# where nobody has listed images.
+TESTED_RELEASES: Final[tuple[Release, ...]] = ((3, 5, 35), (3, 6, 16), (3, 7, 3))
+TESTED_MINORS: Final[tuple[Minor, ...]] = tuple(release[:2] for release in TESTED_RELEASES)
 
 # Before this one of 3.5, members that were removed may come back with 3.6, which reads its members
 # from the other of two stores. Source: etcd's blog "Upgrade to v3.5.26 or later before v3.6".

@@ -77,7 +77,7 @@ async def describe(session: Session, name: str, gaps: Gaps) -> Json:
         "members": _describe_members(cluster, pods, claims, metrics),
         "certificates": describe_certificates(cluster),
         "backups": [describe_backup(b) for b in backups if _is_of(b, cluster)],
-        "versionsThatMayFollow": _find_versions(members_of(cluster)),
+        "versionsThatMayFollow": _find_versions(cluster),
         "events": _describe_events(events),
         "missing": gaps.sentences,
     }
@@ -220,8 +220,9 @@ def _describe_events(events: list[Json]) -> list[Json]:
     ]
 
 
-def _find_versions(members: list[Json]) -> list[str]:
+def _find_versions(cluster: Json) -> list[str]:
     """Return the versions that may follow the lowest one that members run."""
     from etcd_operator.plugin.version_paths import list_followers
 
-    return list_followers([member["version"] for member in members if member.get("version")])
+    running = [each["version"] for each in members_of(cluster) if each.get("version")]
+    return list_followers(running, image=bool(cluster["spec"].get("image")))

@@ -17,6 +17,7 @@ from etcd_operator.simulation.world import (
     CONFIG_MAP,
     COUNTED_RESTARTS,
     CRASHED,
+    NO_MINOR,
     OLD,
     RUNNING,
     SAYS_EMPTY,
@@ -218,13 +219,17 @@ def _open_empty_disk(state: State, ordinal: int, file: File) -> tuple[Disk | Non
 def _check_readable(state: State, ordinal: int, disk: Disk) -> None:
     """No version may start on a disk that only a later one can read: it ends, and a vote is lost.
 
-    A disk stores as the cluster did when its member was last there: at most as it does now.
+    Nor one that is more than one minor version above. A disk stores as the cluster did when its
+    member was last there: at most as it does now.
     """
     etcd, minor = state.etcd, versions.minor_at(state, ordinal)
-    if etcd is None or etcd.cluster != disk.cluster or disk.view or etcd.speaks <= minor:
+    if etcd is None or etcd.cluster != disk.cluster or disk.view or etcd.speaks == NO_MINOR:
         return
     now, stored = Version.name_minor(minor), Version.name_minor(etcd.speaks)
-    raise Unsafe(f"member {ordinal} starts with {now} on a disk that {stored} has to read")
+    if etcd.speaks > minor:
+        raise Unsafe(f"member {ordinal} starts with {now} on a disk that {stored} has to read")
+    if minor > (etcd.speaks[0], etcd.speaks[1] + 1):
+        raise Unsafe(f"member {ordinal} starts with {now} on a disk that {stored} has written")
 
 
 def _bootstrap(state: State, ordinal: int, file: File) -> Disk:

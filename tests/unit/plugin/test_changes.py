@@ -253,6 +253,13 @@ def test_upgrade_refuses_a_version_before_it_asks(
     assert said in ended.err
 
 
+def test_upgrade_names_what_comes_between(terminal: Terminal) -> None:
+    members = [{"name": "db-0", "id": "1", "role": "leader", "ready": True, "version": "3.5.21"}]
+    put_cluster(terminal.server, members=members)
+    said = terminal.type("upgrade", "db", "--to=v3.7.3", answer="n\n").err
+    assert " -> 3.5.x -> 3.6.x -> v3.7.3, one after the other. For each of them: Every Pod" in said
+
+
 def test_upgrade_of_a_cluster_that_is_not_well_asks_even_with_yes(terminal: Terminal) -> None:
     bad = {"type": "Degraded", "status": "True", "reason": "Alarm", "message": "NOSPACE"}
     put_cluster(terminal.server, conditions=[bad])

@@ -15,6 +15,7 @@ from etcd_operator.simulation.predict import Prediction, Wait, predict
 from tests.builders import snapshots
 from tests.builders.certificates import secured
 from tests.builders.ephemeral import emptied, in_pods
+from tests.builders.required_backups import protected
 from tests.builders.snapshots import formed, new, pod
 
 
@@ -80,6 +81,26 @@ def test_an_upgrade_restarts_every_pod_and_the_leader_last() -> None:
     assert found.restarts == ("db-2", "db-1", "db-0")
     assert count(found, "MoveLeader") == 1
     assert not found.disks
+
+
+def test_an_upgrade_in_steps_is_shown_to_the_end_with_a_backup_before_each() -> None:
+    snapshot = protected(formed(3, version="3.5.21"))
+    found = predict(snapshot, change(snapshot, version="3.7.3"))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert found.restarts == ("db-2", "db-1", "db-0"), "of the Pods of now, each ends once"
+    shown = [
+        step.sentence
+        for step in found.steps
+        if step.action in ("EvictPod", "SetDowngrade", "RequestBackup")
+    ]
+    ways = (" (v3.5.35 on the way to v3.7.3)", " (v3.6.16 on the way to v3.7.3)", "")
+    rolls = [said for said in shown if said.startswith("Evicted")]
+    for place, way in enumerate(ways):
+        rolled = {f"Evicted Pod db-{ordinal}: its spec has changed{way}." for ordinal in range(3)}
+        assert set(rolls[3 * place : 3 * place + 3]) == rolled
+    backups = [shown.index(said) for said in shown if "EtcdBackup" in said]
+    assert backups == [0, 4, 8], "before the first Pod of each step"
+    assert len({shown[place] for place in backups}) == 3
 
 
 @pytest.mark.parametrize(
@@ -190,7 +211,7 @@ def test_a_recovery_keeps_the_disks_of_the_others_and_grows_again() -> None:
     [
         ({"size": 2}, "spec.size 2 is not possible"),
         ({"size": "many"}, "spec.size cannot be 'many'"),
-        ({"version": "3.8.1"}, "3.8.1"),
+        ({"version": "3.9.1"}, "3.9.1"),
     ],
 )
 def test_a_refused_spec_has_its_sentence(fields: dict[str, Any], sentence: str) -> None:

@@ -20,7 +20,7 @@ from etcd_operator.api.etcd_settings import RETAINED_REVISIONS, RETAINED_TIME
 from etcd_operator.api.image import IMAGE_FORM, IMAGE_REMEDY, TAGGED_VERSION
 from etcd_operator.api.image_catalog import CONFIG_MAP_NAME
 from etcd_operator.api.metadata import metadata_rules
-from etcd_operator.api.release import SAFE_FOR_36, STEPS_DOWN, Version
+from etcd_operator.api.release import SAFE_FOR_36, STEPS_DOWN, TESTED_MINORS, Version
 from etcd_operator.api.security import ONLY_UNMANAGED
 from etcd_operator.api.validation import (
     NAME_FORM,
@@ -45,10 +45,19 @@ _EVERY_VERSION: Final = (
     "!has(self.status) || !has(self.status.members) || "
     f"self.status.members.all(m, !has(m.version) || !m.version.matches('{_VERSION}') || "
 )
+# An image that the spec names is of no version between; tags and catalogs may have one of each.
+_NAMES_IMAGE: Final = "has(self.spec.image) && self.spec.image != ''"
 
 
 def _minor(version: str) -> str:
     return f"int({version}.split('.')[1])"
+
+
+# What a catalog has between, the operator judges; of tags it knows those of tested versions.
+_KNOWS_BETWEEN: Final = (
+    f"!({_NAMES_IMAGE}) && (has(self.spec.imageCatalogRef) || "
+    f"{_minor('self.spec.version')} <= {TESTED_MINORS[-1][1]})"
+)
 
 
 def _list_steps_down() -> str:
@@ -113,6 +122,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             path=".spec.version",
         ),
         build_rule(
+            f"{_KNOWS_BETWEEN} || "
             f"{_EVERY_VERSION}{_minor('m.version')} + 1 >= {_minor('self.spec.version')})",
             _say(
                 "'version ' + self.spec.version",
@@ -123,6 +133,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             path=".spec.version",
         ),
         build_rule(
+            f"!({_NAMES_IMAGE}) || "
             f"{_EVERY_VERSION}{_minor('self.spec.version')} < 6 || {_minor('m.version')} != 5 || "
             f"int(m.version.split('.')[2]) >= {SAFE_FOR_36[2]})",
             _say(

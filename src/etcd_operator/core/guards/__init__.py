@@ -87,7 +87,7 @@ from etcd_operator.core.model.members import CORRUPT
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.quorum_loss.guard import is_approved, refuse_quarantine, refuse_recovery
 from etcd_operator.core.required_backup.guard import refuse_request, refuse_without_backup
-from etcd_operator.core.rollout.guard import refuse_downgrade, refuse_unreadable
+from etcd_operator.core.rollout.guard import refuse_downgrade, refuse_version
 from etcd_operator.core.takeover.guard import refuse_beside_source, refuse_take_over
 
 # What is neither asked of etcd nor done to a volume.
@@ -178,7 +178,7 @@ def _ask_about_object(action: ObjectAction, snapshot: Snapshot) -> Verdicts:
     match action:
         case ApplyObject(kind="StatefulSet"):
             yield "fewer-pods", _refuse_fewer_pods(action, snapshot)
-            yield "version", refuse_unreadable(action, snapshot)
+            yield "version", refuse_version(action, snapshot)
         case ApplyObject(kind="ConfigMap"):
             yield "gate", refuse_gate(action, snapshot)
             yield "client-tls", refuse_cut_off(action, snapshot)

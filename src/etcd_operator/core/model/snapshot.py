@@ -70,12 +70,14 @@ class EffectiveSpec:
     `held_version` is the tag of a version that the user asks for and that waits for a backup, until
     which `spec` has the one of before; empty if none waits. `rendered` is what objects are rendered
     from: where the version of `spec` cannot follow what members run, it has theirs, and where they
-    cannot serve clients so yet, they serve as they can.
+    cannot serve clients so yet, they serve as they can. `route` are the tags of all versions from
+    the next one on, up to that of the user, where the next is one between; empty otherwise.
     """
 
     spec: EtcdClusterSpec
     rendered: EtcdClusterSpec
     held_version: str = ""
+    route: tuple[str, ...] = ()
 
 
 # Without slots, so that what every rule asks for is worked out once per snapshot.
@@ -158,6 +160,11 @@ class Snapshot:
     def held_version(self) -> str:
         """The tag of the version that waits for the backup before the upgrade; empty if none."""
         return self.effective.held_version if self.effective else ""
+
+    @property
+    def upgrade_route(self) -> tuple[str, ...]:
+        """The tags of the versions to come, the next one first, of an upgrade by several steps."""
+        return self.effective.route if self.effective else ()
 
     def child(self, kind: str, name: str) -> Child | None:
         """The live object of this kind and name, ours or not."""

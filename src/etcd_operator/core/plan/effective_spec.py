@@ -2,10 +2,11 @@
 
 The user's spec counts, but for its version, which the first of these may replace: a restore in
 place that can still be undone has that of the disks that would come back; an upgrade that waits for
-a backup has that of before; a take-over keeps the version, and the size, that it began with. Beyond
-that, objects have a version that can follow what members run, and serve clients as all members
-can on the way to TLS or from it. Where an image catalog names the
-images, that of the version counts; a version that it has none for waits, as one for a backup does.
+a backup has that of before; a take-over keeps the version, and the size, that it began with; one
+that is too far above what members run has the next on the way there. Beyond that, objects have a
+version that can follow what members run, and serve clients as all members can on the way to TLS or
+from it. Where an image catalog names the images, that of the version counts; a version that it has
+none for waits, as one for a backup does.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from etcd_operator.core.certificates.client_tls import find_next_mode
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.snapshot import EffectiveSpec, Snapshot
 from etcd_operator.core.required_backup.requirement import find_version_to_keep
-from etcd_operator.core.rollout.versions import find_version_before
+from etcd_operator.core.rollout.upgrade_route import find_needed, find_route, list_known
+from etcd_operator.core.rollout.versions import find_range, find_version_before
 from etcd_operator.core.storage.quota import with_quota
 
 
@@ -49,15 +51,35 @@ def _find_versions(snapshot: Snapshot) -> EffectiveSpec:
         # The size, too: nobody joins or leaves but by the take-over.
         held = _at_version(snapshot, asked, begun.version).model_copy(update={"size": begun.size})
         return EffectiveSpec(held, held)
-    restored, kept = _find_version_restored(snapshot), find_version_to_keep(snapshot)
-    if (restored or kept) and find_problems(snapshot.cluster):
-        restored = kept = None
+    restored, route = _find_version_restored(snapshot), _find_route(snapshot, asked)
+    following = _at_version(snapshot, asked, route[0], next_step=True) if route else asked
+    kept = find_version_to_keep(snapshot, following.version)
+    if (restored or route or kept) and find_problems(snapshot.cluster):
+        return EffectiveSpec(asked, _at_version_before(snapshot, asked))
     if restored:
         before = _at_version(snapshot, asked, restored)
         return EffectiveSpec(before, before)
-    spec = _at_version(snapshot, asked, kept)
-    rendered = _at_version(snapshot, spec, find_version_before(snapshot, spec))
-    return EffectiveSpec(spec, rendered, held_version=asked.tag if kept else "")
+    spec = _at_version(snapshot, following, kept)
+    return EffectiveSpec(
+        spec,
+        _at_version_before(snapshot, spec),
+        held_version=following.tag if kept else "",
+        route=(*(version.tag for version in route), asked.tag) if route else (),
+    )
+
+
+def _find_route(snapshot: Snapshot, asked: EtcdClusterSpec) -> tuple[Version, ...]:
+    """The versions to go through before the one that is asked for; none where a way is unknown."""
+    ran = find_range(snapshot, asked)
+    if ran is None or find_needed(ran[0], asked.minor) is None:
+        return ()
+    route = find_route(ran[0], asked.minor, list_known(snapshot))
+    return () if route.missing else tuple(Version(Version.of(r).tag) for r in route.between)
+
+
+def _at_version_before(snapshot: Snapshot, spec: EtcdClusterSpec) -> EtcdClusterSpec:
+    """The spec with the version to stay with, where its own cannot follow what members run."""
+    return _at_version(snapshot, spec, find_version_before(snapshot, spec))
 
 
 def _find_image(snapshot: Snapshot, spec: EtcdClusterSpec) -> EtcdClusterSpec:
@@ -89,11 +111,12 @@ def _find_version_restored(snapshot: Snapshot) -> Version | None:
 
 
 def _at_version(
-    snapshot: Snapshot, spec: EtcdClusterSpec, version: Version | None
+    snapshot: Snapshot, spec: EtcdClusterSpec, version: Version | None, *, next_step: bool = False
 ) -> EtcdClusterSpec:
     """The spec with this version, and without settings that only the version it asks for knows.
 
-    Those would keep the members of this version from starting.
+    Those would keep the members of this version from starting. The image of a version that stays is
+    that of the template, and of the next step of an upgrade that of the catalog.
     """
     release = version.release if version else None
     if version is None or release is None or release == spec.release:
@@ -107,6 +130,8 @@ def _at_version(
             if not any(path.endswith(f".{name}") for path in unknown)
         }
         config = config.model_copy(update={"extra_args": known})
-    image = snapshot.kept_image if snapshot.statefulset else _find_in_catalog(snapshot, version)
+    image = _find_in_catalog(snapshot, version)
+    if snapshot.statefulset and not next_step:
+        image = snapshot.kept_image
     held = spec.at_version(version, image)
     return held.model_copy(update={"etcd_config": config})

@@ -71,8 +71,8 @@ def waits_for_deletion(snapshot: Snapshot) -> bool:
     return bool(asked and left) and formed and not is_taken(snapshot, DELETION)
 
 
-def find_version_to_keep(snapshot: Snapshot) -> Version | None:
-    """Return the version to stay with until the backup before the upgrade is taken, if any.
+def find_version_to_keep(snapshot: Snapshot, wanted: Version) -> Version | None:
+    """Return the version to stay with until the backup before the wanted one is taken, if any.
 
     All else goes on as if nobody had asked for another version: members heal, join and leave.
     """
@@ -83,23 +83,23 @@ def find_version_to_keep(snapshot: Snapshot) -> Version | None:
         or snapshot.recorded_cluster_id is None
     ):
         return None
-    wanted, running = cluster.spec.version, _find_version(snapshot)
+    running = _find_version(snapshot, Version(wanted.tag))
     same = running is not None and running.tag == wanted.tag
     return None if same or is_taken(snapshot, wanted.tag) else running
 
 
-def _find_version(snapshot: Snapshot) -> Version | None:
+def _find_version(snapshot: Snapshot, wanted: Version) -> Version | None:
     """The version that is to stay: what members run, else the template's; None if unknown.
 
-    What members say comes first: a template that somebody has edited is no upgrade.
+    What members say comes first: a template that somebody has edited is no upgrade. As soon as a
+    member runs the wanted one, it is that.
     """
     recorded = snapshot.recorded_cluster_id
     answers = [probe.status for probe in snapshot.probes.values() if probe.status]
     said = {Version(f"v{answer.version}") for answer in answers if answer.cluster_id == recorded}
     known = [version for version in said if version.is_plain]
-    asked = Version(snapshot.cluster.spec.tag)
-    if asked in known:
-        return asked
+    if wanted in known:
+        return wanted
     if known:
         return max(known, key=lambda version: version.release or ())
     if snapshot.pods and not any(pod.ever_ran for pod in snapshot.pods):

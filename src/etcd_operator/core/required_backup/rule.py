@@ -22,6 +22,7 @@ from etcd_operator.core.required_backup.requirement import (
     waits_for_deletion,
 )
 from etcd_operator.core.required_backup.state import BackupState
+from etcd_operator.core.rollout.upgrade_route import describe_route
 
 # Kubernetes' own finalizer: until it is off, whatever the EtcdCluster owns is deleted again.
 FOREGROUND: Final = "foregroundDeletion"
@@ -58,7 +59,7 @@ def back_up_before_upgrade(snapshot: Snapshot) -> Decision | None:
     actions = _request(snapshot, version, template)
     return Decision(
         reason=attention.BACKUP_BEFORE_UPGRADE,
-        message=f"The upgrade to {version} waits for a backup: {said}",
+        message=f"The upgrade to {version} waits for a backup: {said}{describe_route(snapshot)}",
         phase=Phase.UPGRADING,
         actions=actions,
         requeue_after=OUTSIDE_CHANGE if blocked else POD_START,

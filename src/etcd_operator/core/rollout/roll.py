@@ -26,6 +26,7 @@ from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rollout.outdated import is_outdated
 from etcd_operator.core.rollout.stop_pod import stop_pod
+from etcd_operator.core.rollout.upgrade_route import describe_route
 from etcd_operator.core.storage.deleted_claims import loses_disk
 
 
@@ -57,14 +58,14 @@ def roll(snapshot: Snapshot) -> Decision | None:
         awaited = _name_awaited(snapshot, voters)
         return Decision(
             reason=routine.ROLLING_UPDATE_WAITING,
-            message=f"Rolling update: {progress}; waiting for {awaited}.",
+            message=f"Rolling update: {progress}; waiting for {awaited}.{describe_route(snapshot)}",
             phase=Phase.UPGRADING,
             requeue_after=POD_START,
         )
     name = snapshot.naming.member(target.ordinal)
     return Decision(
         reason=routine.ROLLING_UPDATE,
-        message=f"Rolling update: replacing Pod {name}; {progress}.",
+        message=f"Rolling update: replacing Pod {name}; {progress}.{describe_route(snapshot)}",
         phase=Phase.UPGRADING,
         actions=actions,
         requeue_after=POD_START,
@@ -128,10 +129,16 @@ def _replace(snapshot: Snapshot, target: Seat) -> tuple[Action, ...]:
     alone = len(voters) == 1
     if not alone and not keeps_quorum_while_down(voters, alive, member.id):
         return ()
-    why = "its spec has changed" if is_outdated(snapshot, pod) else "its address has changed"
+    why = _explain(snapshot) if is_outdated(snapshot, pod) else "its address has changed"
     if pod.ephemeral:
         return _replace_with_data(snapshot, target, why)
     return (*transfer_leadership(snapshot, target), stop_pod(pod, why))
+
+
+def _explain(snapshot: Snapshot) -> str:
+    """Say why a Pod is outdated, and which version it gets on the way to which."""
+    why, route = "its spec has changed", snapshot.upgrade_route
+    return f"{why} ({route[0]} on the way to {route[-1]})" if route else why
 
 
 def _replace_with_data(snapshot: Snapshot, target: Seat, why: str) -> tuple[Action, ...]:

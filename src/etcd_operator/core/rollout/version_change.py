@@ -17,11 +17,13 @@ from etcd_operator.core.model.quorum import all_serve, serving_ids
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.rollout.stop_pod import stop_pod
+from etcd_operator.core.rollout.upgrade_route import describe_route
 from etcd_operator.core.rollout.versions import (
     BETWEEN,
     find_lie,
     find_obstacle,
     read_record,
+    stores_as_it_runs,
 )
 
 # How a new member ends that etcd lets not join for its version (server/etcdserver/bootstrap.go).
@@ -36,24 +38,36 @@ def refuse_image(snapshot: Snapshot) -> Decision | None:
     lie = find_lie(snapshot)
     if lie is None or snapshot.recorded_cluster_id is None:
         return None
-    spec, runs = snapshot.spec, Version.of(lie.release)
-    verb = "run" if len(lie.members) > 1 else "runs"
+    runs, verb = Version.of(lie.release), "run" if len(lie.members) > 1 else "runs"
     return Decision(
         reason=attention.VERSION_DIFFERS,
         message=(
             f"{', '.join(lie.members)} {verb} etcd {runs} from image {snapshot.template_image}, "
-            f"and spec.version says {spec.version}: correct spec.version, or name an image of that "
-            "version in spec.image."
+            f"{_correct_image(snapshot)}"
         ),
         phase=Phase.RUNNING,
         requeue_after=OUTSIDE_CHANGE,
     )
 
 
+def _correct_image(snapshot: Snapshot) -> str:
+    """Say which version the image should have, and where to correct that."""
+    version, route = snapshot.spec.version, snapshot.upgrade_route
+    if route:
+        return (
+            f"which should have {route[0]} on the way to {route[-1]}: correct it in the ConfigMap "
+            "of spec.imageCatalogRef, or in spec.repository."
+        )
+    return (
+        f"and spec.version says {version}: correct spec.version, or name an image of that "
+        "version in spec.image."
+    )
+
+
 def refuse_version(snapshot: Snapshot) -> Decision | None:
     """Roll nothing to a version that cannot follow the one that members run."""
     obstacle = find_obstacle(snapshot, snapshot.spec)
-    if obstacle is None or obstacle.target:
+    if obstacle is None or obstacle.target or obstacle.passes:
         return None
     return Decision(
         reason=attention.VERSION_REFUSED,
@@ -66,9 +80,11 @@ def refuse_version(snapshot: Snapshot) -> Decision | None:
 def prepare_version(snapshot: Snapshot) -> Decision | None:
     """Have etcd make its disks ready for the version, while every member serves."""
     obstacle = find_obstacle(snapshot, snapshot.spec)
-    if obstacle is None or obstacle.target is None:
+    if obstacle is None or not (obstacle.target or obstacle.passes):
         return None
     what = f"Preparing for {snapshot.spec.tag}"
+    if obstacle.target is None:
+        return _tell(snapshot, f"{what}: waiting until {obstacle.sentence}.")
     asked = _find_target(snapshot)
     written = obstacle.target != snapshot.spec.minor and _are_written(snapshot)
     if asked and asked != obstacle.target:
@@ -132,7 +148,7 @@ def _find_target(snapshot: Snapshot) -> Minor | None:
 def _end(snapshot: Snapshot) -> Decision:
     return Decision(
         reason=routine.ENDING_DOWNGRADE,
-        message=f"Ending the downgrade: spec.version is {snapshot.spec.version}.",
+        message=f"Ending the downgrade: spec.version is {snapshot.cluster.spec.version}.",
         phase=Phase.UPGRADING,
         actions=(SetDowngrade("", snapshot.live_cluster_id),),
         requeue_after=POD_START,
@@ -143,7 +159,7 @@ def _tell(snapshot: Snapshot, message: str, target: str | None = None) -> Decisi
     action = () if target is None else (SetDowngrade(target, snapshot.live_cluster_id),)
     return Decision(
         reason=routine.PREPARING_VERSION,
-        message=message,
+        message=f"{message}{describe_route(snapshot)}",
         phase=Phase.UPGRADING,
         actions=action,
         requeue_after=POD_START,
@@ -164,12 +180,7 @@ def _can_change(snapshot: Snapshot) -> bool:
     goes down from the version that its members run alone.
     """
     voters_only = not any(member.is_learner for member in snapshot.members)
-    return all_serve(snapshot) and voters_only and _stores_as_it_runs(snapshot)
-
-
-def _stores_as_it_runs(snapshot: Snapshot) -> bool:
-    """Whether etcd has gone up to the version that members run, after an upgrade or a downgrade."""
-    return all(status.storage_minor == status.minor for status in snapshot.member_statuses)
+    return all_serve(snapshot) and voters_only and stores_as_it_runs(snapshot)
 
 
 def _name_awaited(snapshot: Snapshot) -> str:

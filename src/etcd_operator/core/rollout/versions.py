@@ -11,15 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
-from etcd_operator.api.release import (
-    SAFE_FOR_36,
-    STEPS_DOWN,
-    Minor,
-    Release,
-    Version,
-)
+from etcd_operator.api.release import STEPS_DOWN, Minor, Release, Version
 from etcd_operator.core.model.naming import ANNOTATION_VERSION
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.rollout.upgrade_route import refuse_upgrade
 
 # This one cannot read what the other has logged.
 FORGETFUL: Final = (3, 7)
@@ -45,11 +40,13 @@ class Obstacle:
     """Why the spec's version cannot follow: for good, or until etcd's downgrade has prepared it.
 
     `target` is that of the downgrade: the spec's own minor version, or an earlier one that is
-    asked for only because it has every member write a snapshot.
+    asked for only because it has every member write a snapshot. `passes` says that etcd is about
+    to remove it.
     """
 
     sentence: str
     target: Minor | None = None
+    passes: bool = False
 
 
 def read_record(snapshot: Snapshot) -> Record | None:
@@ -135,22 +132,40 @@ def find_lie(snapshot: Snapshot) -> Lie | None:
     return Lie(max(others.values()), tuple(others)) if others else None
 
 
-def find_obstacle(snapshot: Snapshot, spec: EtcdClusterSpec) -> Obstacle | None:
-    """Return why the spec's version cannot follow what members run or ran; None if it can."""
+def find_range(snapshot: Snapshot, spec: EtcdClusterSpec) -> tuple[Release, Release] | None:
+    """Return the lowest and the highest release that members run, or ran last.
+
+    None where the spec's version needs to follow none: nobody has run yet, or the spec only says
+    otherwise what is in the image that is there.
+    """
     record = read_record(snapshot)
     seen = _running(snapshot)
     if record and not all_answer(snapshot):
         seen.append(record.release)
-    lie = find_lie(snapshot)
-    if lie and spec.etcd_image == snapshot.template_image:
+    if find_lie(snapshot) and spec.etcd_image == snapshot.template_image:
         return None  # no version is wanted but the one that is there: the spec calls it otherwise
-    template = lie.release if lie else snapshot.template_version.release
+    template = _template_release(snapshot)
     if not seen and template:
         seen.append(template)  # without a record, nothing else says what ran
     if not seen or snapshot.recorded_cluster_id is None:
         return None
-    lowest, highest = min(seen), max(seen)
-    if spec.minor > lowest[:2] and (refused := _refuse_upgrade(spec, lowest)):
+    return min(seen), max(seen)
+
+
+def _template_release(snapshot: Snapshot) -> Release | None:
+    """What Pods of the template run: as members say, else as the template says."""
+    lie = find_lie(snapshot)
+    return lie.release if lie else snapshot.template_version.release
+
+
+def find_obstacle(snapshot: Snapshot, spec: EtcdClusterSpec) -> Obstacle | None:
+    """Return why the spec's version cannot follow what members run or ran; None if it can."""
+    ran = find_range(snapshot, spec)
+    if ran is None:
+        return None
+    (lowest, highest), record = ran, read_record(snapshot)
+    template = _template_release(snapshot)
+    if refused := refuse_upgrade(snapshot, spec, lowest):
         return Obstacle(refused)
     if spec.minor < highest[:2] and (refused := _refuse_downgrade(spec, lowest, highest)):
         return Obstacle(refused)
@@ -161,7 +176,14 @@ def find_obstacle(snapshot: Snapshot, spec: EtcdClusterSpec) -> Obstacle | None:
         return Obstacle(f"etcd makes every disk readable by {below}", spec.minor)
     if lowest[:2] < FORGETFUL <= spec.minor and not _is_log_new(snapshot, record):
         return Obstacle("etcd writes snapshots, for 3.7 cannot read what 3.5 has logged", FORGOTTEN)
+    if BETWEEN <= lowest[:2] < spec.minor and not stores_as_it_runs(snapshot):
+        return Obstacle("etcd stores as the version that its members run", passes=True)
     return None
+
+
+def stores_as_it_runs(snapshot: Snapshot) -> bool:
+    """Whether etcd has gone up to the version that members run, after an upgrade or a downgrade."""
+    return all(status.storage_minor == status.minor for status in snapshot.member_statuses)
 
 
 def _goes_up_again(snapshot: Snapshot, wanted: Minor) -> bool:
@@ -170,21 +192,6 @@ def _goes_up_again(snapshot: Snapshot, wanted: Minor) -> bool:
     return all_answer(snapshot) and all(
         s.minor > wanted and s.downgrade_minor != wanted for s in told
     )
-
-
-def _refuse_upgrade(spec: EtcdClusterSpec, lowest: Release) -> str | None:
-    (major, minor), ran = lowest[:2], Version.of(lowest)
-    if spec.minor > (major, minor + 1):
-        return (
-            f"spec.version {spec.version} is more than one minor version above {ran}, "
-            f"which members ran last: upgrade to {major}.{minor + 1} first."
-        )
-    if lowest < SAFE_FOR_36:
-        return (
-            f"spec.version {spec.version} is not safe to upgrade to from {ran}, because "
-            f"removed members may come back: upgrade to {Version.of(SAFE_FOR_36)} or later first."
-        )
-    return None
 
 
 def _refuse_downgrade(spec: EtcdClusterSpec, lowest: Release, highest: Release) -> str | None:

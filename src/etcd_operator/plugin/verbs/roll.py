@@ -119,11 +119,27 @@ async def _upgrade(
     for line in _write_lines(view):
         console.say(line)
     _insist_on_path(to, view["versionsThatMayFollow"])
-    told = f"{before} -> {to}. {ONE_BY_ONE.format(name=name)}"
+    told = f"{_say_way(cluster, before, to)} {ONE_BY_ONE.format(name=name)}"
     await confirm_change(own, cluster, told, yes=yes and not view["against"], spec={"version": to})
     written = await change_spec(own, cluster, version=to)
     done = f"spec.version of EtcdCluster {name} is {to}; it was {before}."
     return await end(own, written, done, wait=wait, timeout=timeout)
+
+
+def _say_way(cluster: Json, before: str, to: str) -> str:
+    """Say which versions follow each other; each of them is a roll."""
+    from etcd_operator.plugin.version_paths import list_between
+
+    between = list_between(_list_running(cluster), to)
+    if not between:
+        return f"{before} -> {to}."
+    return f"{' -> '.join((before, *between, to))}, one after the other. For each of them:"
+
+
+def _list_running(cluster: Json) -> list[str]:
+    from etcd_operator.plugin.clusters import members_of
+
+    return [member["version"] for member in members_of(cluster) if member.get("version")]
 
 
 def _describe(cluster: Json) -> Json:
@@ -131,7 +147,7 @@ def _describe(cluster: Json) -> Json:
 
     The API server and the operator check the version again.
     """
-    from etcd_operator.plugin.clusters import conditions_of, is_good, members_of
+    from etcd_operator.plugin.clusters import conditions_of, is_good
     from etcd_operator.plugin.version_paths import list_followers
 
     bad = [each for each in conditions_of(cluster).values() if not is_good(each)]
@@ -139,11 +155,11 @@ def _describe(cluster: Json) -> Json:
     notes = [told[kind] for kind in told if kind not in _AGAINST]
     if not (cluster["spec"].get("backup") or {}).get("beforeUpgrade"):
         notes.append("no backup is taken before, because spec.backup.beforeUpgrade is not set.")
-    running = [m["version"] for m in members_of(cluster) if m.get("version")]
+    running, image = _list_running(cluster), bool(cluster["spec"].get("image"))
     return {
         "name": cluster["metadata"]["name"],
         "version": cluster["spec"].get("version", ""),
-        "versionsThatMayFollow": list_followers(running),
+        "versionsThatMayFollow": list_followers(running, image=image),
         "against": [told[kind] for kind in told if kind in _AGAINST],
         "notes": notes,
     }

@@ -109,8 +109,8 @@ FIRES = (
         refuse_version,
         with_spec(pinned(OLD), version=NEW, image=OTHER),
         attention.VERSION_REFUSED,
-        "spec.version 3.7.3 is more than one minor version above 3.5.35, which members ran last: "
-        "upgrade to 3.6 first.",
+        "spec.version 3.7.3 is more than one minor version above 3.5.35, which members ran last, "
+        "and spec.image is of no version between: upgrade to 3.6 first.",
         Phase.RUNNING,
         (),
         flags("blocked"),
@@ -144,7 +144,7 @@ def test_passes(row: Passes) -> None:
         # What waits for etcd, or cannot follow, leaves image and version as they are.
         (with_spec(pinned(OLD), version=NEW, image=OTHER), DIGEST, f"v{OLD}"),
         (with_spec(pinned(MIDDLE), version=OLD, image=OTHER), DIGEST, f"v{MIDDLE}"),
-        (with_spec(pinned(OLD), version=NEW, image=None), DIGEST, f"v{OLD}"),
+        (with_spec(pinned(OLD), version="3.9.0", image=None), DIGEST, f"v{OLD}"),
         (
             with_spec(formed(3, version=OLD), version=NEW, image=OTHER),
             f"quay.io/coreos/etcd:v{OLD}",

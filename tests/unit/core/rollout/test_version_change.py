@@ -46,6 +46,7 @@ from tests.builders.versions import (
     stopped,
 )
 
+TOO_FAR = "3.9.0"
 READABLE = "etcd makes every disk readable by 3.5"
 SNAPSHOTS = "etcd writes snapshots, for 3.7 cannot read what 3.5 has logged"
 
@@ -59,10 +60,10 @@ FIRES = (
     Fires(
         "more than one minor version up",
         refuse_version,
-        with_spec(at(OLD), version=NEW),
+        with_spec(at(OLD), version=TOO_FAR),
         attention.VERSION_REFUSED,
-        "spec.version 3.7.3 is more than one minor version above 3.5.35, which members ran last: "
-        "upgrade to 3.6 first.",
+        "spec.version 3.9.0 is more than one minor version above 3.5.35, which members ran last, "
+        "and this operator knows no release of 3.8: upgrade to that first.",
         Phase.RUNNING,
         (),
         flags("blocked"),
@@ -70,10 +71,14 @@ FIRES = (
     Fires(
         "3.6 from before 3.5.26",
         refuse_version,
-        with_spec(at("3.5.25"), version=MIDDLE),
+        with_spec(
+            settled(with_effective_spec(at("3.5.25", image="etcd:3.5.25"))),
+            version=MIDDLE,
+            image=f"etcd:{MIDDLE}",
+        ),
         attention.VERSION_REFUSED,
         "spec.version 3.6.16 is not safe to upgrade to from 3.5.25, because removed members may "
-        "come back: upgrade to 3.5.26 or later first.",
+        "come back, and spec.image is of no version between: upgrade to 3.5.26 or later first.",
         Phase.RUNNING,
         (),
         flags("blocked"),
@@ -231,7 +236,8 @@ def test_passes(row: Passes) -> None:
 @pytest.mark.parametrize(
     ("scene", "image"),
     [
-        (with_spec(at(OLD), version=NEW), "v3.5.35"),
+        (with_spec(at(OLD), version=TOO_FAR), "v3.5.35"),
+        (with_spec(at(OLD), version=NEW), "v3.6.16"),
         (with_spec(at(OLD), version=MIDDLE), "v3.6.16"),
         (down(), "v3.6.16"),
         (down(target="3.5.0"), "v3.6.16"),
@@ -244,7 +250,7 @@ def test_passes(row: Passes) -> None:
         (silent(down_from_new(), 1), "v3.7.3"),
         (down_from_new(), "v3.6.16"),
         # Somebody deleted it meanwhile: nothing else knows what is kept.
-        (without_child(with_spec(at(OLD), version=NEW), "StatefulSet", "db"), "v3.5.35"),
+        (without_child(with_spec(at(OLD), version=TOO_FAR), "StatefulSet", "db"), "v3.5.35"),
     ],
 )
 def test_members_are_given_only_what_can_follow(scene: Snapshot, image: str) -> None:
@@ -278,7 +284,8 @@ def test_a_roll_back_in_the_middle_of_an_upgrade() -> None:
     ("live", "record", "wanted", "image"),
     [
         (OLD, "3.5.35 3.5", MIDDLE, "v3.6.16"),
-        (OLD, "3.5.35 3.5", NEW, "v3.5.35"),
+        (OLD, "3.5.35 3.5", NEW, "v3.6.16"),
+        (OLD, "3.5.35 3.5", TOO_FAR, "v3.5.35"),
         (OLD, "3.5.19 3.5", MIDDLE, "v3.5.35"),
         # The template was changed while nothing ran; the disks are still those of 3.5.
         (MIDDLE, "3.5.35 3.5", NEW, "v3.6.16"),
@@ -299,7 +306,7 @@ def test_a_cluster_that_was_stopped_starts_with_what_can_follow(
 
 def test_settings_that_only_the_wanted_version_knows_wait_with_it() -> None:
     settings = {"extraArgs": {"compaction-batch-limit": "900", "max-txn-ops": "256"}}
-    held = with_spec(at(OLD), version=NEW, etcdConfig=settings)
+    held = with_spec(at(OLD), version=TOO_FAR, etcdConfig=settings)
     applied = {a.kind: a.manifest for a in plan(held).actions if isinstance(a, ApplyObject)}
     text = applied["ConfigMap"]["data"]["db-0.yaml"]
     assert "max-txn-ops" in text
@@ -308,7 +315,7 @@ def test_settings_that_only_the_wanted_version_knows_wait_with_it() -> None:
 
 def test_without_a_record_the_template_tells_what_ran() -> None:
     """Somebody deleted the gate of a cluster that was stopped."""
-    asleep = without_child(stopped(OLD, "3.5.35 3.5", NEW), "ConfigMap", "db-config")
+    asleep = without_child(stopped(OLD, "3.5.35 3.5", TOO_FAR), "ConfigMap", "db-config")
     assert read_record(asleep) is None
     assert images(asleep) == "v3.5.35"
 
