@@ -197,8 +197,8 @@ SCENARIOS: Final = (
     Scenario("1 from before 3.5.26 to 3.6, back", sizes(1) + sizes(1, version=V36), (1, 0),
              RUNNING),
     Scenario("3 of 3.5 to 3.7", sizes(3, version=V35) + sizes(3, version=V37), (1,), RUNNING),
-    Scenario("3 of 3.5 to 3.7, no further than 3.6", sizes(3, version=V35) + sizes(3, version=V37)
-             + sizes(3, version=V36), (1, 2), RUNNING),
+    Scenario("1 of 3.5 to 3.7, no further than 3.6", sizes(1, version=V35) + sizes(1, version=V37)
+             + sizes(1, version=V36), (1, 2), RUNNING, (LAG, SLOW)),
     Scenario("replace 1", sizes(1), ("replace",), RUNNING,
              (SLOW, LAG, CRASH, LOST_STATUS, TOLD_LATE)),
     Scenario("replace 1, undo", sizes(1), ("replace", "undo"), RUNNING,
