@@ -66,7 +66,7 @@ def recorded(record: Path) -> Process | None:
 
 
 # A sixth of the API server's processor time was the collection of its garbage; memory is there.
-GO_SETTINGS: Final = {"GOGC": "200"}
+GO_SETTINGS: Final = {"GOGC": "400"}
 
 
 def start(
