@@ -12,6 +12,7 @@ from deploy.manifests import NAMESPACE as OPERATOR_NAMESPACE
 from deploy.target import Target, TargetError
 from tests.e2e import mutating_webhook
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import as_foreseen
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -116,12 +117,13 @@ def test_edits_that_contradict_and_a_rollout_restart(cluster: Cluster) -> None:
     cluster.wait_running(1)
     strategy = {"spec": {"updateStrategy": {"type": "RollingUpdate"}}}
     budget = {"spec": {"maxUnavailable": None, "minAvailable": 1}}
-    cluster.kubectl("patch", "pdb", "c", "--type=merge", f"--patch={json.dumps(budget)}")
-    wait_until(
-        "the budget is as before",
-        lambda: cluster.read("get", "pdb", "c")["spec"]["maxUnavailable"] == 1,
-        SOON,
-    )
+    with as_foreseen(cluster):
+        cluster.kubectl("patch", "pdb", "c", "--type=merge", f"--patch={json.dumps(budget)}")
+        wait_until(
+            "the budget is as before",
+            lambda: cluster.read("get", "pdb", "c")["spec"]["maxUnavailable"] == 1,
+            SOON,
+        )
     cluster.kubectl("patch", "statefulset", "c", f"--patch={json.dumps(strategy)}")
     cluster.kubectl("set", "env", "statefulset/c", "--containers=etcd", "POD_NAME=x", "ETCD_NAME=y")
 
@@ -134,9 +136,10 @@ def test_edits_that_contradict_and_a_rollout_restart(cluster: Cluster) -> None:
     wait_until("the StatefulSet is as before", healed, SOON)
     cluster.wait_running(1)
     uid = cluster.uids("pods")["c-0"]
-    cluster.kubectl("rollout", "restart", "statefulset/c")
-    wait_until("another Pod is there", lambda: cluster.uids("pods").get("c-0", uid) != uid)
-    cluster.wait_running(1)
+    with as_foreseen(cluster):
+        cluster.kubectl("rollout", "restart", "statefulset/c")
+        wait_until("another Pod is there", lambda: cluster.uids("pods").get("c-0", uid) != uid)
+        cluster.wait_running(1)
     before = version_of(cluster)
     time.sleep(QUIET_SECONDS)
     assert version_of(cluster) == before

@@ -18,6 +18,7 @@ from cryptography import x509
 from deploy.target import TargetError
 from etcd_operator.json_types import Json
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import as_created, as_foreseen, as_patched, as_previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -28,6 +29,10 @@ SECONDS = 5.0
 
 def client_service(cluster: Cluster) -> Json:
     return cluster.read("get", "service", f"{cluster.name}-client")
+
+
+def type_of_service(cluster: Cluster) -> str:
+    return str(client_service(cluster)["spec"]["type"])
 
 
 def balance(cluster: Cluster, name: str, address: Json) -> None:
@@ -86,17 +91,14 @@ def test_the_type_of_the_service_changes_and_nobody_restarts(cluster: Cluster) -
     cluster.create(size=1)
     cluster.wait_running(1)
     before = cluster.uids("pods")
-    cluster.patch(
-        service={
-            "type": "NodePort",
-            "externalTrafficPolicy": "Local",
-            "annotations": {"example.com/a": "b"},
-            "port": 12379,
-        }
-    )
-    wait_until(
-        "it has a port on nodes", lambda: client_service(cluster)["spec"]["type"] == "NodePort", 30
-    )
+    service = {
+        "type": "NodePort",
+        "externalTrafficPolicy": "Local",
+        "annotations": {"example.com/a": "b"},
+        "port": 12379,
+    }
+    with as_patched(cluster, service=service):
+        wait_until("it has a port on nodes", lambda: type_of_service(cluster) == "NodePort", 30)
     live = client_service(cluster)
     (port,) = live["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (12379, 2379)
@@ -104,20 +106,20 @@ def test_the_type_of_the_service_changes_and_nobody_restarts(cluster: Cluster) -
     assert live["metadata"]["annotations"]["example.com/a"] == "b"
     url = f"http://{address_of_node(cluster)}:{port['nodePort']}"
     wait_until("a client outside reaches it", lambda: answers(url), 30)
-    cluster.patch(service={"type": "LoadBalancer", "loadBalancerClass": "example.com/none"})
-    wait_until(
-        "it asks for a load balancer",
-        lambda: client_service(cluster)["spec"].get("loadBalancerClass") == "example.com/none",
-        30,
-    )
+    with as_patched(
+        cluster, service={"type": "LoadBalancer", "loadBalancerClass": "example.com/none"}
+    ):
+        wait_until(
+            "it asks for a load balancer",
+            lambda: client_service(cluster)["spec"].get("loadBalancerClass") == "example.com/none",
+            30,
+        )
     with pytest.raises(TargetError, match="set type to ClusterIP first"):
         cluster.patch(service={"loadBalancerClass": "example.com/other"})
     with pytest.raises(TargetError, match="nodePort is for types NodePort and LoadBalancer"):
         cluster.patch(service={"type": "ClusterIP", "loadBalancerClass": None, "nodePort": 30379})
-    cluster.patch(service=None)
-    wait_until(
-        "it is as it was", lambda: client_service(cluster)["spec"]["type"] == "ClusterIP", 30
-    )
+    with as_patched(cluster, service=None):
+        wait_until("it is as it was", lambda: type_of_service(cluster) == "ClusterIP", 30)
     (port,) = client_service(cluster)["spec"]["ports"]
     assert (port["port"], port.get("nodePort")) == (2379, None)
     assert "example.com/a" not in client_service(cluster)["metadata"]["annotations"]
@@ -126,17 +128,18 @@ def test_the_type_of_the_service_changes_and_nobody_restarts(cluster: Cluster) -
 
 
 def test_members_follow_the_addresses_of_their_load_balancers(cluster: Cluster) -> None:
-    cluster.create(size=3, memberAddresses={"service": {"type": "LoadBalancer", "port": 443}})
-    cluster.wait_running(3)
+    addresses = {"service": {"type": "LoadBalancer", "port": 443}}
+    with as_created(cluster, size=3, memberAddresses=addresses):
+        cluster.wait_running(3)
     before = cluster.uids("pods")
     names = [f"c-{ordinal}" for ordinal in range(3)]
-    for ordinal, name in enumerate(names):
-        balance(cluster, name, {"ip": f"192.0.2.{ordinal + 1}"})
 
     def follow() -> bool:
         urls = advertised(cluster)
         return all(f"http://192.0.2.{o + 1}:443" in urls[name] for o, name in enumerate(names))
 
+    for ordinal, name in enumerate(names):
+        balance(cluster, name, {"ip": f"192.0.2.{ordinal + 1}"})
     wait_until("all are advertised", follow, 120)
     cluster.wait_running(3)
     shown = {member["name"]: member["externalURL"] for member in cluster.status()["members"]}
@@ -144,8 +147,9 @@ def test_members_follow_the_addresses_of_their_load_balancers(cluster: Cluster) 
     after = cluster.uids("pods")
     assert not set(after.values()) & set(before.values())
     cluster.assert_agreement(3)
-    cluster.patch(size=1)
-    cluster.wait_running(1)
+    with as_previewed(cluster, "size=1"):
+        cluster.scale(1)
+        cluster.wait_running(1)
     wait_until("their Services go", lambda: not {"c-1", "c-2"} & cluster.uids("service").keys(), 30)
     assert cluster.uids("pods")["c-0"] == after["c-0"], "scaling restarts nobody"
 
@@ -169,15 +173,12 @@ def test_a_client_outside_reaches_a_member_at_its_node_with_tls(
         (tmp_path / name).write_bytes(base64.b64decode(secret[name]))
     wait_until("a client outside reaches it", lambda: lets_in(url, tmp_path), 30)
     before = cluster.uids("pods")
-    cluster.patch(service={"type": "LoadBalancer"})
-    wait_until(
-        "it asks for a load balancer",
-        lambda: client_service(cluster)["spec"]["type"] == "LoadBalancer",
-        30,
-    )
-    balance(cluster, "c-client", {"hostname": "etcd.example.com"})
-    wait_until(
-        "it is in the certificate", lambda: "etcd.example.com" in names_of_server(cluster), 30
-    )
+    with as_patched(cluster, service={"type": "LoadBalancer"}):
+        wait_until("it asks for one", lambda: type_of_service(cluster) == "LoadBalancer", 30)
+    with as_foreseen(cluster, lambda seen: "etcd.example.com" in str(seen.naming)):
+        balance(cluster, "c-client", {"hostname": "etcd.example.com"})
+        wait_until(
+            "it is in the certificate", lambda: "etcd.example.com" in names_of_server(cluster), 30
+        )
     assert lets_in(url, tmp_path)
     assert cluster.uids("pods") == before, "a certificate is reissued without a restart"

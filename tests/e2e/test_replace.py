@@ -11,6 +11,7 @@ from deploy.manifests import NAMESPACE
 from deploy.target import Target, provide_image
 from tests.e2e.alarms import raise_corrupt
 from tests.e2e.harness import Cluster, no_room, wait_until
+from tests.e2e.previews import as_foreseen, as_previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -30,8 +31,10 @@ def test_the_leader_is_replaced_because_somebody_asks(cluster: Cluster) -> None:
     before = cluster.status()["clusterID"]
     member = next(m for m in cluster.status()["members"] if m["role"] == "leader")
     disks = cluster.uids("pvc")
-    cluster.kubectl("annotate", "pod", member["name"], "etcd.etcd.io/replace-member=true")
-    replaced(cluster, member["name"], member["id"])
+    name = member["name"]
+    with as_previewed(cluster, replaced=(name,), rejoining=(name,)):
+        cluster.kubectl("annotate", "pod", name, "etcd.etcd.io/replace-member=true")
+        replaced(cluster, name, member["id"])
     changed = {n for n, uid in cluster.uids("pvc").items() if disks[n] != uid}
     assert changed == {f"data-{member['name']}"}
     assert cluster.status()["clusterID"] == before
@@ -49,9 +52,15 @@ def test_a_member_removed_by_hand_between_others_comes_back_on_a_new_disk(cluste
     cluster.put("key", "value")
     disks, old_id = cluster.uids("pvc"), cluster.member("c-1")["id"]
     # etcd refuses this until all have been connected for five seconds.
-    wait_until("etcd removes it", lambda: bool(cluster.etcdctl("member", "remove", old_id)))
-    wait_until("it is another one", lambda: cluster.member("c-1")["id"] not in ("", old_id), 60)
-    cluster.wait_running(3, seconds=120)
+    gone = int(old_id, 16)
+    with as_foreseen(
+        cluster,
+        lambda seen: gone not in {member.id for member in seen.members},
+        rejoining=("c-1",),
+    ):
+        wait_until("etcd removes it", lambda: bool(cluster.etcdctl("member", "remove", old_id)))
+        wait_until("it is another", lambda: cluster.member("c-1")["id"] not in ("", old_id), 60)
+        cluster.wait_running(3, seconds=120)
     assert cluster.events("MemberAdded")
     assert {n for n, uid in cluster.uids("pvc").items() if disks[n] != uid} == {"data-c-1"}
     assert cluster.read_key("key") == "value"
@@ -63,8 +72,9 @@ def test_a_cluster_of_one_is_not_replaced(cluster: Cluster) -> None:
     cluster.wait_running(1)
     cluster.put("key", "value")
     uid = cluster.uids("pods")["c-0"]
-    cluster.kubectl("annotate", "pod", "c-0", "etcd.etcd.io/replace-member=true")
-    cluster.wait_reason("Ready", "CannotReplaceMember")
+    with as_previewed(cluster, replaced=("c-0",)):
+        cluster.kubectl("annotate", "pod", "c-0", "etcd.etcd.io/replace-member=true")
+        cluster.wait_reason("Ready", "CannotReplaceMember")
     assert cluster.condition("Available")["status"] == "True"
     cluster.kubectl("annotate", "pod", "c-0", "etcd.etcd.io/replace-member-")
     cluster.wait_running(1)
@@ -79,8 +89,9 @@ def test_a_member_that_etcd_calls_corrupt(cluster: Cluster) -> None:
     cluster.put("key", "value")
     old_id = cluster.member("c-2")["id"]
     disks = cluster.uids("pvc")
-    raise_corrupt(cluster, int(old_id, 16))
-    replaced(cluster, "c-2", old_id)
+    with as_foreseen(cluster, lambda seen: bool(seen.alarms), rejoining=("c-2",)):
+        raise_corrupt(cluster, int(old_id, 16))
+        replaced(cluster, "c-2", old_id)
     changed = {n for n, uid in cluster.uids("pvc").items() if disks[n] != uid}
     assert changed == {"data-c-2"}
     assert cluster.events("AlarmDisarmed")

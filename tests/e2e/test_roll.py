@@ -8,7 +8,7 @@ import pytest
 
 from deploy.target import TargetError
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.previews import previewed
+from tests.e2e.previews import as_foreseen, as_patched, as_previewed, is_of_template, previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -61,9 +61,9 @@ def test_downgrade_from_3_6_to_3_5(cluster: Cluster) -> None:
     before, cluster_id = cluster.uids("pods"), cluster.status()["clusterID"]
     cluster.patch(version="v3.5.35")
     wait_until("etcd was told", lambda: bool(cluster.events("DowngradeEnabled")), 30)
-    cluster.patch(version="v3.6.16")
-    wait_until("etcd was told again", lambda: bool(cluster.events("DowngradeCanceled")), 30)
-    cluster.wait_running(3)
+    with as_patched(cluster, version="v3.6.16"):
+        wait_until("etcd was told again", lambda: bool(cluster.events("DowngradeCanceled")), 30)
+        cluster.wait_running(3)
     assert cluster.uids("pods") == before, "nobody was replaced"
     cluster.patch(version="v3.5.35")
     wait_until("one runs 3.5.35", lambda: "3.5.35" in versions(cluster), 60)
@@ -112,9 +112,9 @@ def test_resources_and_settings_reach_every_member(cluster: Cluster) -> None:
     )
     for change in changes:
         before = cluster.uids("pods")
-        cluster.patch(**change)
-        wait_until("every Pod is another", lambda b=before: not _kept(cluster, b), 120)  # type: ignore[misc]  # bound now
-        cluster.wait_running(3)
+        with as_patched(cluster, **change):
+            wait_until("every Pod is another", lambda b=before: not _kept(cluster, b), 120)  # type: ignore[misc]  # bound now
+            cluster.wait_running(3)
         assert_rolled(cluster, before)
     quota = cluster.kubectl("get", "--raw", _metrics_path(cluster, "c-0"))
     assert "etcd_server_quota_backend_bytes 1.073741824e+09" in quota
@@ -134,10 +134,10 @@ def test_what_does_not_matter_to_members_rolls_nothing(cluster: Cluster) -> None
     before = cluster.uids("pods")
     cluster.kubectl("annotate", "etcd/c", "note=changed")
     cluster.kubectl("label", "etcd/c", "team=changed")
-    cluster.scale(1)
-    cluster.wait_running(1)
-    cluster.scale(3)
-    cluster.wait_running(3)
+    for size in (1, 3):
+        with as_previewed(cluster, f"size={size}"):
+            cluster.scale(size)
+            cluster.wait_running(size)
     assert cluster.uids("pods")["c-0"] == before["c-0"]
 
 
@@ -152,8 +152,9 @@ def test_a_bad_version_stops_at_the_first_member_and_is_taken_back(cluster: Clus
     assert cluster.condition("Available")["status"] == "True"
     cluster.put("key", "value")
     assert len(_kept(cluster, before)) == 2
-    cluster.patch(version="v3.5.35")
-    cluster.wait_running(3)
+    with as_foreseen(cluster, is_of_template("c-0")):
+        cluster.patch(version="v3.5.35")
+        cluster.wait_running(3)
     assert len(_kept(cluster, before)) == 2, "the others were never touched"
     cluster.assert_agreement(3)
 
@@ -167,5 +168,5 @@ def test_a_pause_changes_nothing_until_it_ends(cluster: Cluster) -> None:
     wait_until("the pause is seen", lambda: cluster.condition("Ready")["reason"] == "Paused")
     assert "c-config" not in cluster.uids("configmap")
     assert len(json.loads(cluster.etcdctl("member", "list", "--write-out=json"))["members"]) == 1
-    cluster.patch(paused=False)
-    cluster.wait_running(3)
+    with as_patched(cluster, paused=False):
+        cluster.wait_running(3)

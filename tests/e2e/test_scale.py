@@ -8,7 +8,7 @@ import pytest
 
 from deploy.target import Target
 from tests.e2e.harness import Cluster
-from tests.e2e.previews import previewed
+from tests.e2e.previews import as_foreseen, as_previewed, previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -55,11 +55,15 @@ def test_one_nine_one(cluster: Cluster) -> None:
     cluster.create(size=1, version="v3.6.16")
     cluster.wait_running(1)
     cluster.put("key", "value")
-    cluster.patch(size=9)
-    cluster.wait_running(9, seconds=180)
+    with as_previewed(cluster, "size=9") as told:
+        cluster.scale(9)
+        told.follow("nine run", lambda: cluster.status()["readyReplicas"] == 9, 180)
+        cluster.wait_running(9)
     cluster.assert_agreement(9)
-    cluster.patch(size=1)
-    cluster.wait_running(1)
+    with as_previewed(cluster, "size=1") as told:
+        cluster.scale(1)
+        told.follow("one runs", lambda: cluster.status()["replicas"] == 1, 120)
+        cluster.wait_running(1)
     assert cluster.read_key("key") == "value"
     cluster.assert_agreement(1)
 
@@ -68,10 +72,14 @@ def test_changes_of_mind_converge(cluster: Cluster) -> None:
     cluster.create(size=3)
     cluster.wait_running(3)
     cluster.put("key", "value")
-    for size in (5, 1, 3, 7, 3, 5):
-        cluster.scale(size)
-        cluster.target.run("get", "etcd", cluster.name, f"--namespace={cluster.namespace}")
-    cluster.wait_running(5, seconds=180)
+    sizes = (5, 1, 3, 7, 3, 5)
+    last = cluster.get()["metadata"]["generation"] + len(sizes)
+    with as_foreseen(cluster, lambda seen: seen.cluster.generation == last) as told:
+        for size in sizes:
+            cluster.scale(size)
+            cluster.target.run("get", "etcd", cluster.name, f"--namespace={cluster.namespace}")
+        told.follow("five run", lambda: cluster.status()["readyReplicas"] == 5, 180)
+        cluster.wait_running(5)
     assert cluster.read_key("key") == "value"
     cluster.assert_agreement(5)
 
@@ -80,11 +88,11 @@ def test_stopped_as_three_and_started_as_one(cluster: Cluster) -> None:
     cluster.create(size=3)
     cluster.wait_running(3)
     cluster.put("key", "value")
-    cluster.scale(0)
-    cluster.wait_phase("Stopped")
+    with as_previewed(cluster, "size=0"):
+        resize(cluster, 0)
     assert len(cluster.objects("pvc")) == 3, "disks are kept"
-    cluster.scale(1)
-    cluster.wait_running(1)
+    with as_previewed(cluster, "size=1"):
+        resize(cluster, 1)
     assert cluster.read_key("key") == "value"
     cluster.assert_agreement(1)
 
@@ -97,8 +105,8 @@ def test_leadership_moves_before_the_leader_leaves(cluster: Cluster) -> None:
     if leader != "c-2":
         ordinal = int(leader.rpartition("-")[2])
         cluster.etcdctl("move-leader", members["c-2"]["id"], pod=ordinal)
-    cluster.scale(1)
-    cluster.wait_running(1)
+    with as_previewed(cluster, "size=1"):
+        resize(cluster, 1)
     assert cluster.events("LeaderMoved")
     cluster.assert_agreement(1)
 
@@ -106,13 +114,15 @@ def test_leadership_moves_before_the_leader_leaves(cluster: Cluster) -> None:
 def test_a_kept_disk_stops_growth_with_a_sentence(cluster: Cluster) -> None:
     cluster.create(size=3, storage={"size": "1Gi", "retentionPolicy": {"whenScaled": "Retain"}})
     cluster.wait_running(3)
-    cluster.scale(1)
-    cluster.wait_running(1)
+    with as_previewed(cluster, "size=1"):
+        resize(cluster, 1)
     assert len(cluster.objects("pvc")) == 3
-    cluster.scale(3)
-    assert "data-c-1" in cluster.wait_reason("Degraded", "RetainedDiskExists")
-    cluster.kubectl("delete", "pvc", "data-c-1", "data-c-2", "--wait=false")
-    cluster.wait_running(3)
+    with as_previewed(cluster, "size=3"):
+        cluster.scale(3)
+        assert "data-c-1" in cluster.wait_reason("Degraded", "RetainedDiskExists")
+    with as_foreseen(cluster, lambda seen: len(seen.claims) == 1):
+        cluster.kubectl("delete", "pvc", "data-c-1", "data-c-2", "--wait=false")
+        cluster.wait_running(3)
 
 
 def test_seven_clusters_at_once_and_a_stuck_one_beside(target: Target, namespace: str) -> None:

@@ -6,6 +6,13 @@ import pytest
 
 from deploy.target import TargetError
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.previews import (
+    as_created,
+    as_foreseen,
+    as_previewed,
+    delete_as_previewed,
+    loses_disk,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -19,17 +26,25 @@ def disks(*ordinals: int) -> set[str]:
 
 def lose(cluster: Cluster, claim: str) -> None:
     """Delete one claim of a member, and its Pod; another member takes its place on two new ones."""
-    name = claim.partition("-")[2]
+    kind, _, name = claim.partition("-")
     member, before = cluster.member(name)["id"], cluster.uids("pvc")
-    cluster.kubectl("delete", "pvc", claim, "--wait=false")
-    cluster.kubectl("delete", "pod", name)
-    wait_until("it is another member", lambda: cluster.member(name)["id"] != member, 90)
-    cluster.wait_running(3, seconds=120)
+    with as_foreseen(cluster, loses_disk(name, kind), rejoining=(name,)):
+        cluster.kubectl("delete", "pvc", claim, "--wait=false")
+        cluster.kubectl("delete", "pod", name)
+        wait_until("it is another member", lambda: cluster.member(name)["id"] != member, 90)
+        cluster.wait_running(3, seconds=120)
     after = cluster.uids("pvc")
     assert {disk for disk in after if after[disk] != before[disk]} == {
         f"data-{name}",
         f"wal-{name}",
     }
+
+
+def scale(cluster: Cluster, size: int) -> None:
+    """Scale a cluster, which goes as previewed."""
+    with as_previewed(cluster, f"size={size}"):
+        cluster.scale(size)
+        cluster.wait_running(size)
 
 
 @pytest.mark.situation(
@@ -38,8 +53,8 @@ def lose(cluster: Cluster, claim: str) -> None:
     "its member is replaced by one with two new disks",
 )
 def test_two_disks_live_and_go_with_their_member(cluster: Cluster) -> None:
-    cluster.create(size=3, storage=STORAGE)
-    cluster.wait_running(3)
+    with as_created(cluster, size=3, storage=STORAGE):
+        cluster.wait_running(3)
     cluster.put("key", "value")
     cluster.assert_agreement(3)
     with pytest.raises(TargetError, match="wal cannot be added or removed"):
@@ -50,19 +65,17 @@ def test_two_disks_live_and_go_with_their_member(cluster: Cluster) -> None:
     lose(cluster, f"data-{other}")
     assert cluster.read_key("key") == "value"
 
-    cluster.scale(1)
-    cluster.wait_running(1)
+    scale(cluster, 1)
     wait_until("their disks are gone", lambda: set(cluster.uids("pvc")) == disks(0), 30)
-    cluster.scale(3)
-    cluster.wait_running(3)
+    scale(cluster, 3)
     cluster.assert_agreement(3)
     kept = cluster.uids("pvc")
-    cluster.scale(0)
-    cluster.wait_phase("Stopped")
+    with as_previewed(cluster, "size=0"):
+        cluster.scale(0)
+        cluster.wait_phase("Stopped")
     assert cluster.uids("pvc") == kept
-    cluster.scale(3)
-    cluster.wait_running(3)
+    scale(cluster, 3)
     assert cluster.read_key("key") == "value"
-    cluster.delete()
+    delete_as_previewed(cluster)
     assert cluster.uids("pvc") == {}
     assert cluster.objects("pods") == []

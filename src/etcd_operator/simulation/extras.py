@@ -5,7 +5,7 @@ Certificates are issued and backups succeed at once; databases shrink to what is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -113,18 +113,12 @@ def _edit_child(action: ApplyObject | DeleteObject, snapshot: Snapshot) -> Edit 
     if isinstance(action, DeleteObject):
         if action.kind in ("Pod", "PersistentVolumeClaim"):
             return None
-        left = {k: v for k, v in snapshot.children.items() if k != key}
-        return lambda beyond: replace(beyond, children=_keep_beyond(left, snapshot))
+        return lambda beyond: replace(
+            beyond, children={k: v for k, v in beyond.children.items() if k != key}
+        )
     body, uid = action.manifest, action.uid or f"new-{action.name}"
     made = Child(action.kind, action.name, uid, snapshot.naming.uid, "1", body=body)
     return lambda beyond: replace(beyond, children={**beyond.children, key: made})
-
-
-def _keep_beyond(
-    children: Mapping[tuple[str, str], Child], snapshot: Snapshot
-) -> dict[tuple[str, str], Child]:
-    name = snapshot.naming.name
-    return {key: child for key, child in children.items() if find_slot(*key, name) is None}
 
 
 def _edit_database(ordinal: int, snapshot: Snapshot) -> Edit:

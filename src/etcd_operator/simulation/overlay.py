@@ -158,8 +158,10 @@ def _find_presented(
 
 
 def _find_access(beyond: Beyond, cluster: EtcdCluster, real: Snapshot) -> EtcdAuth | None:
-    """Users and roles; none where nobody has asked etcd, as the spec said nothing of them yet."""
-    if beyond.access is None and real.cluster.spec.auth is None and cluster.spec.auth is not None:
+    """Users and roles; none in a new cluster, and where the spec said nothing of them yet."""
+    new = not real.live_cluster_id and real.recorded_cluster_id is None
+    unasked = new or real.cluster.spec.auth is None
+    if beyond.access is None and unasked and cluster.spec.auth is not None:
         return EtcdAuth()
     return beyond.access
 

@@ -27,6 +27,7 @@ from etcd_operator.core.actions import (
 )
 from etcd_operator.core.certificates.machine import find_replaced
 from etcd_operator.core.certificates.signers import ca_overlap
+from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
@@ -34,7 +35,7 @@ from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.status.report import report
 from etcd_operator.simulation import etcd, kubernetes, replacing
 from etcd_operator.simulation.adopt import adopt
-from etcd_operator.simulation.change import NO_CHANGE, Change, request
+from etcd_operator.simulation.change import NO_CHANGE, Change, ChangeError, request
 from etcd_operator.simulation.estimate import estimate
 from etcd_operator.simulation.extras import handle_real
 from etcd_operator.simulation.observation import see
@@ -150,7 +151,15 @@ RESTORED: Final = (
 
 
 def predict(snapshot: Snapshot, change: Change = NO_CHANGE) -> Prediction:
-    """Return what the operator does for this snapshot after a change, until it rests."""
+    """Return what the operator does for this snapshot after a change, until it rests.
+
+    Raises ChangeError for what no preview can begin with.
+    """
+    if ANNOTATION_RECORD in snapshot.cluster.annotations:
+        raise ChangeError(
+            "A preview cannot begin in the middle of a restore in place: wait until the "
+            "EtcdRestore has ended, or has been undone."
+        )
     snapshot = request(snapshot, change)
     specs: tuple[EtcdClusterSpec, ...] = (snapshot.cluster.spec,)
     if change.cluster is not None:

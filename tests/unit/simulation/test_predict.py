@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.simulation.change import NO_CHANGE, Change, change_spec, set_fields
+from etcd_operator.simulation.change import NO_CHANGE, Change, ChangeError, change_spec, set_fields
 from etcd_operator.simulation.predict import Prediction, Wait, predict
 from tests.builders import snapshots
 from tests.builders.certificates import secured
@@ -307,6 +308,20 @@ def test_users_are_created_where_the_spec_names_the_first_ones() -> None:
     told = [step.sentence for step in found.steps if step.action == "ChangeAuth"]
     assert told[0] == "Created the user root."
     assert told[-1] == "Enabled authentication."
+
+
+def test_a_new_cluster_gets_its_users_before_it_is_settled() -> None:
+    found = predict(new(1, security={"tls": {}, "auth": {"users": [{"name": "web"}]}}))
+    assert found.ends == "settled"
+    told = [step.sentence for step in found.steps if step.action == "ChangeAuth"]
+    assert told[-1] == "Enabled authentication."
+
+
+def test_no_preview_begins_in_the_middle_of_a_restore_in_place() -> None:
+    snapshot = formed(3)
+    marked = replace(snapshot.cluster, annotations={ANNOTATION_RECORD: "{}"})
+    with pytest.raises(ChangeError, match="in the middle of a restore in place"):
+        predict(replace(snapshot, cluster=marked))
 
 
 @pytest.mark.parametrize("size", [1, 3])

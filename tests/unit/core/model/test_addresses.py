@@ -196,3 +196,13 @@ def test_another_type_of_service_restarts_nobody_and_a_name_one_after_the_other(
                                        for each in snapshot.pods))  # fmt: skip
     named = predict(old, after(memberAddresses=NAMES))
     assert (named.ends, named.restarts) == ("settled", ("db-2", "db-1", "db-0"))
+
+
+def test_the_services_of_members_that_leave_together_are_deleted_once() -> None:
+    snapshot = settled(
+        exposed(BALANCED, *(service(f"db-{o}", {"ip": "192.0.2.1"}) for o in range(3)))
+    )
+    raw = snapshot.cluster.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    found = predict(snapshot, Change(change_spec(snapshot.cluster, {**raw, "size": 1})))
+    gone = [step.sentence for step in found.steps if step.sentence.startswith("Deleted Service")]
+    assert len(gone) == 2
