@@ -14,8 +14,6 @@ VERSIONS: Final = (
     Mutant("skips minor versions", ROUTE, "find_needed", "wanted > (major, minor + 1)", "False"),
     Mutant("goes by the oldest release between", ROUTE, "find_route",
            "sorted(known)", "sorted(known, reverse=True)"),
-    Mutant("takes a release that 3.6 cannot follow", ROUTE, "find_route",
-           "found is None or found < needed", "found is None"),
     Mutant("takes tags for the steps beside an image of the spec", ROUTE, "list_known",
            "spec.image", "False"),
     Mutant("begins a way that has no end", EFFECTIVE, "_find_route", "route.missing", "False"),
