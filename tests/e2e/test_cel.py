@@ -250,7 +250,6 @@ def definition(target: Target) -> Iterator[Target]:
         if name not in ("shortNames", "categories")
     }
     target.apply(crd)
-    target.run("wait", f"crd/{KIND}", "--for=condition=Established", "--timeout=20s")
     wait_until("it is served", lambda: bool(target.read("get", KIND, "--all-namespaces")), 20)
     yield target
     target.run("delete", "crd", KIND, "--wait=false")
