@@ -157,10 +157,10 @@ def _find_rejoins(name: str, more: Counter[str]) -> Counter[str]:
     """What is done once more for a member whose first Pod joined, and nothing but that."""
     removed, added = f"Removed member {name}.", f"Added member {name} as a learner."
     again = min(more[removed], more[added])
-    why = "it crashed before it could join; its configuration is right now"
-    restarted = f"Deleted Pod {name}: {why}."
     promoted = f"Promoted learner {name} to voter."
-    return Counter({removed: again, added: again, promoted: again, restarted: more[restarted]})
+    # It crashed before it could join, or has its data on a disk that is being deleted.
+    restarts = {text: more[text] for text in more if text.startswith(f"Deleted Pod {name}: ")}
+    return Counter({removed: again, added: again, promoted: again, **restarts})
 
 
 def loses_disk(name: str, kind: str = "data") -> Callable[[Snapshot], bool]:
@@ -185,10 +185,19 @@ def is_of_template(name: str) -> Callable[[Snapshot], bool]:
     return sees
 
 
-def hold(cluster: Cluster, *finalizers: str) -> None:
-    """Give the EtcdCluster a finalizer beside the operator's; without one, take it away."""
-    kept = [f for f in cluster.get()["metadata"].get("finalizers", ()) if f != HELD]
-    patch = {"metadata": {"finalizers": [*kept, *finalizers]}}
+@contextlib.contextmanager
+def held(cluster: Cluster) -> Iterator[None]:
+    """Keep the EtcdCluster, by a finalizer beside the operator's, until the block has ended."""
+    _set_finalizers(cluster, HELD)
+    try:
+        yield
+    finally:
+        _set_finalizers(cluster)
+
+
+def _set_finalizers(cluster: Cluster, *ours: str) -> None:
+    others = [f for f in cluster.get()["metadata"].get("finalizers", ()) if f != HELD]
+    patch = {"metadata": {"finalizers": [*others, *ours]}}
     words = ("patch", "etcd", cluster.name, "--type=merge", f"--patch={json.dumps(patch)}")
     cluster.kubectl(*words)
 
@@ -347,10 +356,8 @@ def as_patched(cluster: Cluster, *, rejoining: Iterable[str] = (), **spec: Any) 
 
 def delete_as_previewed(cluster: Cluster) -> None:
     """Delete a cluster, insist that it goes as previewed, and wait until it has gone."""
-    hold(cluster, HELD)
-    with as_previewed(cluster, deleted=True):
+    with held(cluster), as_previewed(cluster, deleted=True):
         cluster.delete(wait=False)
-    hold(cluster)
     wait_until("the EtcdCluster is gone", lambda: not cluster.exists())
 
 

@@ -10,7 +10,7 @@ import pytest
 from deploy.target import PROJECT, Target
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.helm import Helm, connect_helm
-from tests.e2e.previews import HELD, as_previewed, hold
+from tests.e2e.previews import as_previewed, held
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -33,10 +33,8 @@ def test_a_cluster_by_values(target: Target, namespace: str, tmp_path: Path) -> 
         cluster.wait_running(3)
     cluster.assert_agreement(3)
     claims = cluster.uids("pvc")
-    hold(cluster, HELD)
-    with as_previewed(cluster, deleted=True):
+    with held(cluster), as_previewed(cluster, deleted=True):
         helm.run("uninstall", "db")
-    hold(cluster)
     wait_until("the Pods are gone", lambda: not cluster.objects("pods"))
     assert cluster.uids("pvc") == claims, "the chart keeps disks by default"
 

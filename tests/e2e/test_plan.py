@@ -15,7 +15,7 @@ import pytest
 
 from deploy.target import PROJECT
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.previews import HELD, hold, previewed
+from tests.e2e.previews import held, previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -68,10 +68,8 @@ def test_what_is_previewed_is_what_is_done(cluster: Cluster, tmp_path: Path) -> 
     with previewed(cluster, "size=1") as shrunk:
         cluster.patch(size=1)
         cluster.wait_running(1)
-    with previewed(cluster, deleted=True) as deleted:
-        hold(cluster, HELD)
+    with held(cluster), previewed(cluster, deleted=True) as deleted:
         cluster.delete(wait=False)
-    hold(cluster)
     stories = {"create": created, "grow": grown, "upgrade": upgraded, "replace": replaced,
                "stop": stopped, "start": started, "shrink": shrunk, "delete": deleted}  # fmt: skip
     joins_again = {"replace": (f"{cluster.name}-1",)}

@@ -22,7 +22,7 @@ from tests.chaos.load import Load
 from tests.e2e import bitnami_etcd, tls_etcd
 from tests.e2e.foreign_etcd import CLIENTS, VERSION, ForeignEtcd, SharedDoor
 from tests.e2e.harness import REPORT, Cluster, wait_until
-from tests.e2e.previews import HELD, as_foreseen, as_previewed, hold
+from tests.e2e.previews import as_foreseen, as_previewed, held
 from tests.e2e.secured import SecuredCluster, read_secret
 from tests.e2e.terminal import Shell
 
@@ -165,10 +165,8 @@ def test_it_waits_for_the_approval_and_is_given_back(
     assert len(json.loads(old.etcdctl("member", "list", "--write-out=json"))["members"]) == 6
 
     assert "Nothing was changed" in shell.run("migrate", "abort", "c", answer="d\n", code=7)
-    hold(cluster, HELD)
-    with as_previewed(cluster, deleted=True):
+    with held(cluster), as_previewed(cluster, deleted=True):
         assert "gives the cluster back to old" in shell.run("migrate", "abort", "c", answer="c\n")
-    hold(cluster)
     wait_until("the EtcdCluster is gone", lambda: not cluster.exists(), 90)
     members = json.loads(old.etcdctl("member", "list", "--write-out=json"))["members"]
     assert sorted(member["name"] for member in members) == ["old-0", "old-1", "old-2"]
