@@ -136,7 +136,7 @@ class Passes:
 
     def read(self) -> list[RecordedPass]:
         """Return the passes until now; fails the test if some were forgotten before."""
-        newest = max(self._known, default=self.since)
+        newest = max([self.since, *self._known])
         found = read_passes(self.cluster, newest)
         assert newest == EARLIEST or found[0].snapshot.now <= newest, "passes were missed"
         self._known |= {each.snapshot.now: each for each in found}

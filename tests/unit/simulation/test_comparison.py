@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
+import pytest
+
+from deploy.target import Target
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.recording.recorded_pass import RecordedPass
 from etcd_operator.simulation.change import Change, change_spec
 from etcd_operator.simulation.predict import predict
-from tests.builders.snapshots import formed
+from tests.builders.snapshots import NOW, formed
+from tests.e2e import passes
+from tests.e2e.harness import Cluster
 from tests.e2e.previews import Previewed, count_effects
 
 REMOVED = "Removed member c-1 (8e9e05c52164694d)."
@@ -68,6 +74,27 @@ def test_an_action_without_an_answer_may_have_been_done_or_not() -> None:
     assert found.differences() == []
     assert found.note(formed(3), [rest])
     assert len(found.differences()) > 1
+
+
+def test_passes_that_the_operator_keeps_no_longer_are_missed_only_if_they_were_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before it makes another pass, the operator shows one from long before."""
+    kept = [
+        RecordedPass(replace(formed(3), now=NOW + timedelta(seconds=second)), "", "", "", ())
+        for second in range(5)
+    ]
+    target = Target("none", (), is_local=False)
+    followed = passes.Passes(Cluster(target, "team"), since=kept[2].snapshot.now)
+    shown = [kept[:1], [kept[1], kept[3]], kept[3:], []]
+    monkeypatch.setattr(passes, "read_passes", lambda *_: shown.pop(0))
+    assert followed.read() == []
+    assert followed.read() == [kept[3]]
+    assert followed.read() == [kept[3], kept[4]]
+    late = replace(formed(3), now=NOW + timedelta(seconds=9))
+    shown[0] = [replace(kept[4], snapshot=late)]
+    with pytest.raises(AssertionError, match="passes were missed"):
+        followed.read()
 
 
 def test_an_election_that_nobody_asked_for_is_seen_by_its_term() -> None:
