@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from deploy.target import Target, TargetError
 from etcd_operator.json_types import Json
@@ -104,8 +104,14 @@ class Cluster:
     namespace: str
     name: str = "c"
     spec: Json = field(default_factory=dict)
-    # Whether anybody may ask its members, without a certificate or a password.
-    is_open: ClassVar[bool] = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the API server may ask its members: no certificate, password or policy stops it.
+
+        Otherwise etcdctl asks them in a Pod.
+        """
+        return not self.spec.get("security")
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """Run kubectl in the cluster's namespace."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from etcd_operator.json_types import Json
 from tests.e2e.harness import SMALL, Cluster, wait_until
@@ -21,7 +21,11 @@ class SecuredCluster(Cluster):
     """etcdctl runs in the client Pod and shows the mounted certificate."""
 
     mounted: str = ""
-    is_open: ClassVar[bool] = False
+
+    @property
+    def is_open(self) -> bool:
+        """Clients show a certificate."""
+        return False
 
     def start_client(self, version: str = "v3.5.35") -> None:
         """Start the client Pod, once its Secret is there."""
