@@ -11,14 +11,13 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.api.image import IMAGE_REMEDY
 from etcd_operator.api.image_catalog import MOST_IMAGES, read_image_catalog
 from etcd_operator.api.release import Version
-from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.model.template import read_image, read_version
 from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention
 from etcd_operator.core.rollout.catalog import report_missing_image, wait_for_image
 from tests.builders.actions import Fires, Passes, briefs, flags
+from tests.builders.planned_template import find_template
 from tests.builders.snapshots import answer, formed, new, outdated, settled, with_spec
 
 OLD, NEXT = "v3.5.21", "v3.5.35"
@@ -42,14 +41,6 @@ def running(images: dict[str, Any] | None = None) -> Snapshot:
     """A healthy cluster at rest whose image came from a catalog, which now has these."""
     started = settled(with_effective_spec(named(formed(3), {OLD: FIRST})))
     return catalog(started, images)
-
-
-def template(snapshot: Snapshot) -> tuple[str, str]:
-    """Image and version in the StatefulSet as it will be after this pass."""
-    applied = {a.kind: a.manifest for a in plan(snapshot).actions if isinstance(a, ApplyObject)}
-    live = snapshot.statefulset
-    made = applied.get("StatefulSet") or (live.body if live else {})
-    return str(read_image(made)), str(read_version(made))
 
 
 FIRES = (
@@ -105,10 +96,10 @@ def test_rows(row: Fires | Passes) -> None:
 
 
 def test_the_image_of_the_version_counts() -> None:
-    assert template(named(new(3, version=NEXT), {OLD: FIRST, NEXT: SECOND})) == (SECOND, NEXT)
-    assert template(named(formed(3), {OLD: FIRST})) == (FIRST, OLD)
+    assert find_template(named(new(3, version=NEXT), {OLD: FIRST, NEXT: SECOND})) == (SECOND, NEXT)
+    assert find_template(named(formed(3), {OLD: FIRST})) == (FIRST, OLD)
     both = named(new(3, version=NEXT), {"3.5.35": FIRST, NEXT: SECOND})
-    assert template(both) == (SECOND, NEXT)
+    assert find_template(both) == (SECOND, NEXT)
 
 
 def test_other_images_of_a_catalog_roll_nobody() -> None:
@@ -125,9 +116,9 @@ def test_another_image_for_the_version_rolls() -> None:
 
 def test_a_version_without_image_leaves_what_runs() -> None:
     asked = with_spec(running({OLD: FIRST}), version=NEXT, resources={"limits": {"memory": "1Gi"}})
-    assert template(asked) == (FIRST, OLD)
+    assert find_template(asked) == (FIRST, OLD)
     assert "apply StatefulSet db" in briefs(asked)
-    assert template(catalog(asked, {OLD: FIRST, NEXT: SECOND})) == (SECOND, NEXT)
+    assert find_template(catalog(asked, {OLD: FIRST, NEXT: SECOND})) == (SECOND, NEXT)
 
 
 def test_members_heal_without_the_catalog() -> None:
@@ -139,13 +130,13 @@ def test_members_heal_without_the_catalog() -> None:
 def test_an_upgrade_that_waits_for_its_backup_keeps_the_image() -> None:
     both = {OLD: FIRST, NEXT: SECOND}
     asked = with_spec(running(both), version=NEXT, backup={"beforeUpgrade": "nightly"})
-    assert template(asked) == (FIRST, OLD)
+    assert find_template(asked) == (FIRST, OLD)
 
 
 def test_a_version_that_cannot_follow_keeps_the_image() -> None:
     older = with_spec(running({OLD: FIRST, "v3.7.1": FIRST}), version="v3.7.1")
     older = replace(older, probes={o: answer(o, version="3.5.21") for o in range(3)})
-    assert template(older) == (FIRST, OLD)
+    assert find_template(older) == (FIRST, OLD)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from etcd_operator.core.plan.planner import choose_layout, plan
 from etcd_operator.core.reasons import attention
 from etcd_operator.core.rollout.version_change import refuse_image, refuse_version
 from tests.builders.actions import Fires, Passes, briefs, flags
+from tests.builders.planned_template import find_template
 from tests.builders.snapshots import (
     answer,
     formed,
@@ -59,14 +60,6 @@ def half_rolled() -> Snapshot:
     """Only the image was changed, to one with another etcd, and one member has it."""
     changed = settled(with_spec(pinned(OLD), image=OTHER))
     return running(outdated(changed, 0, 1), OLD, OLD, MIDDLE)
-
-
-def template(snapshot: Snapshot) -> tuple[str, str]:
-    """Image and version in the StatefulSet as it will be after this pass."""
-    applied = {a.kind: a.manifest for a in plan(snapshot).actions if isinstance(a, ApplyObject)}
-    live = snapshot.statefulset
-    made = applied.get("StatefulSet") or (live.body if live else {})
-    return str(read_image(made)), str(read_version(made))
 
 
 FIRES = (
@@ -155,7 +148,7 @@ def test_passes(row: Passes) -> None:
     ],
 )
 def test_the_template_has_image_and_version(scene: Snapshot, image: str, version: str) -> None:
-    assert template(scene) == (image, version)
+    assert find_template(scene) == (image, version)
 
 
 def test_the_record_rolls_nobody() -> None:
@@ -171,20 +164,20 @@ def test_the_record_rolls_nobody() -> None:
 def test_an_image_that_runs_something_else_is_called_by_its_name() -> None:
     """The spec says what is there: nothing has to be done for that, and all goes on."""
     said = with_spec(running(pinned(OLD), *[MIDDLE] * 3), version=MIDDLE)
-    assert template(said) == (DIGEST, f"v{MIDDLE}")
+    assert find_template(said) == (DIGEST, f"v{MIDDLE}")
     assert plan(settled(said)).rule == "report_settled"
 
 
 def test_an_image_that_lied_is_no_way_around_a_downgrade() -> None:
     """Members have written as 3.6 does: 3.5 in its place would not start."""
     corrected = with_spec(running(pinned(OLD), *[MIDDLE] * 3), image=OTHER)
-    assert template(corrected) == (DIGEST, f"v{MIDDLE}")
+    assert find_template(corrected) == (DIGEST, f"v{MIDDLE}")
     assert plan(settled(corrected)).rule == "prepare_version"
 
 
 def test_an_image_that_lied_is_no_way_around_the_newest_3_5() -> None:
     corrected = with_spec(running(pinned(MIDDLE), *["3.5.21"] * 3), image=OTHER)
-    assert template(corrected) == (DIGEST, "v3.5.21")
+    assert find_template(corrected) == (DIGEST, "v3.5.21")
     assert plan(settled(corrected)).rule == "refuse_version"
 
 
@@ -203,7 +196,7 @@ def test_without_the_statefulset_nothing_starts_that_may_not() -> None:
 def test_an_upgrade_that_waits_for_its_backup_keeps_the_image() -> None:
     wishes: dict[str, Any] = {"beforeUpgrade": "nightly"}
     asked = with_spec(pinned(OLD), version=MIDDLE, image=OTHER, backup=wishes)
-    assert template(asked) == (DIGEST, f"v{OLD}")
+    assert find_template(asked) == (DIGEST, f"v{OLD}")
 
 
 @pytest.mark.parametrize("version", ["3.5.19+vendor.1", "3.5.19-rc.0", "3.5.19-0"])

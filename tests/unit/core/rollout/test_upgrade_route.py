@@ -17,7 +17,6 @@ from etcd_operator.api.release import SAFE_FOR_36, TESTED_RELEASES, Minor, Relea
 from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.model.template import read_image, read_version
 from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine
@@ -30,6 +29,7 @@ from etcd_operator.core.rollout.version_change import (
     refuse_version,
 )
 from tests.builders.actions import Fires, Passes, briefs, flags
+from tests.builders.planned_template import find_template
 from tests.builders.required_backups import protected, taken
 from tests.builders.snapshots import new, outdated, settled, silent, with_spec
 from tests.builders.versions import MIDDLE, NEW, OLD, at, came_up, running
@@ -106,14 +106,6 @@ def listed(snapshot: Snapshot, *versions: str) -> Snapshot:
     data = {f"v{version}": f"{MIRROR}:v{version}" for version in versions}
     named = with_spec(snapshot, imageCatalogRef={"name": "images"})
     return replace(named, image_catalog=read_image_catalog("images", {"data": data}))
-
-
-def find_template(snapshot: Snapshot) -> tuple[str, str]:
-    """Image and version in the StatefulSet as it will be after this pass."""
-    applied = {a.kind: a.manifest for a in plan(snapshot).actions if isinstance(a, ApplyObject)}
-    live = snapshot.statefulset
-    made = applied.get("StatefulSet") or (live.body if live else {})
-    return str(read_image(made)), str(read_version(made))
 
 
 FIRES = (
