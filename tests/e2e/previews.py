@@ -25,7 +25,8 @@ so busy that answers are lost and members are asked again.
 
 Not compared yet: nodes that are lost or gone, NetworkPolicies that are enforced, TLS for clients
 turned on and off, a take-over under load, an approval of quorum loss that is void, rolls because of
-another address of a load balancer, and a disk that is lost in the middle of a downgrade.
+another address of a load balancer, a disk that is lost in the middle of a downgrade, deletions in
+test_delete, and what test_corrected_spec corrects.
 """
 
 from __future__ import annotations
