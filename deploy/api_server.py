@@ -20,7 +20,7 @@ from etcd_operator.json_types import Json
 SECONDS: Final = 30.0
 # A connection that was kept open, and that the server has closed meanwhile, is opened once more.
 ATTEMPTS: Final = 2
-# Every group with its kinds in one answer: the API server has had it since Kubernetes 1.27.
+# Every group with its kinds in one answer: API servers have this form since Kubernetes 1.30.
 _DISCOVERY: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 

@@ -25,9 +25,8 @@ from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.recording.snapshot_document import read_snapshot, write_snapshot
 from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, ANNOTATION_TAKE_OVER, Stage
 from tests.builders.snapshots import CLUSTER_ID, member_id
-from tests.builders.take_over import TakeOverWorld, source_id
+from tests.builders.take_over import MOST_PASSES, TakeOverWorld, run_to, source_id
 
-MOST_PASSES = 120
 OURS = {member_id(ordinal) for ordinal in range(3)}
 
 
@@ -36,15 +35,6 @@ def run_until_over(world: TakeOverWorld) -> None:
         if world.step().rule == "report_settled":
             return
     raise AssertionError(f"it is never over: {world.step().decision.message}")
-
-
-def run_to(world: TakeOverWorld, stage: Stage) -> None:
-    for _ in range(MOST_PASSES):
-        record = world.look().take_over
-        if record and record.stage is stage:
-            return
-        world.step()
-    raise AssertionError(f"it never comes to {stage}")
 
 
 def run_to_rule(world: TakeOverWorld, reason: Any) -> str:
