@@ -34,6 +34,7 @@ from etcd_operator.core.membership.foreign_claims import (
 from etcd_operator.core.membership.steps import re_add_with_new_disk, transfer_leadership
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.live_objects import CRASH_LOOP, UNSCHEDULABLE, NodeState, Pod
+from etcd_operator.core.model.naming import ROLE_LEAVING
 from etcd_operator.core.model.quorum import (
     keeps_quorum_without,
     serving_ids,
@@ -245,9 +246,22 @@ def _find_stuck(snapshot: Snapshot) -> list[tuple[Seat, Stuck]]:
         going = seat.pod is not None and loses_disk(snapshot, seat.pod)
         if seat.member.id not in serving or (whole and (asked or going)) or wrong:
             found.append((seat, stuck))
-    # The leader first: what it has wrong, the members that join would learn from it.
-    leading = snapshot.leader_id
-    return sorted(found, key=lambda pair: not (pair[0].member and pair[0].member.id == leading))
+    return sorted(found, key=lambda pair: _rank(snapshot, pair[0]))
+
+
+def _rank(snapshot: Snapshot, seat: Seat) -> int:
+    """Which of several goes first: the lowest.
+
+    A leader with wrong data, which the members that join would learn. Then whoever has left the
+    client Service for it and no longer leads, as etcd may have refused the removal for some
+    seconds: to begin with another would move leadership to and fro. Then the leader.
+    """
+    leads = seat.member is not None and seat.member.id == snapshot.leader_id
+    if leads and seat.member and seat.member.id in corrupt_ids(snapshot):
+        return 0
+    if seat.pod and seat.pod.role == ROLE_LEAVING:
+        return 1
+    return 2 if leads else 3
 
 
 def _is_due(snapshot: Snapshot, stuck: Stuck) -> bool:

@@ -17,6 +17,7 @@ from etcd_operator.core.membership.replace_stuck import (
     wait_to_replace,
 )
 from etcd_operator.core.model.live_objects import NodeState, PodProblem, Probe
+from etcd_operator.core.model.naming import ROLE_LEAVING
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan, predict
 from etcd_operator.core.reasons import attention, routine
@@ -144,6 +145,24 @@ FIRES = (
             "lead 1>0",
             *REPLACED,
         ),
+    ),
+    Fires(
+        "its removal was refused once it no longer led: before the leader of now",
+        replace_stuck_members,
+        change_pod(asked(asked(led_by(formed(3), 1), 1), 0), 0, role=ROLE_LEAVING),
+        routine.REPLACING_STUCK_MEMBER,
+        "Member db-0 is to be replaced, as its Pod's annotation says: replacing it.",
+        Phase.SCALING,
+        tuple(step.replace("1", "0") for step in REPLACED),
+    ),
+    Fires(
+        "a leader with corrupt data: before one that has left the Service",
+        replace_stuck_members,
+        change_pod(asked(corrupt(led_by(formed(3), 1), 1), 0), 0, role=ROLE_LEAVING),
+        routine.REPLACING_STUCK_MEMBER,
+        "Member db-1 has corrupt data, as etcd's alarm says: replacing it.",
+        Phase.SCALING,
+        ("apply ConfigMap db-config", "label db-0 voter", "lead 1>2", *REPLACED[:4]),
     ),
     Fires(
         "etcd says that its data is corrupt",
