@@ -36,8 +36,11 @@ SCRAPING = "deploy/monitoring_files.py"
 STATE = "deploy/resource_state.py"
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes every value in full: kubectl's readers of YAML need no aliases."""
+class _Dumper(yaml.CSafeDumper):
+    """Writes every value in full: kubectl's readers of YAML need no aliases.
+
+    libyaml, which is in every wheel of PyYAML, takes a tenth of the time for 2 MiB.
+    """
 
     def ignore_aliases(self, _data: Any) -> bool:
         """Never write an alias."""

@@ -163,7 +163,7 @@ def main(words: list[str]) -> int:
 
 
 def _dump(document: Any) -> str:
-    return str(yaml.safe_dump(document, sort_keys=False, width=100))
+    return str(yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, width=100))
 
 
 if __name__ == "__main__":

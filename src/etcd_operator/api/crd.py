@@ -6,7 +6,9 @@ Schema is translated into one; anything that cannot be is an error here, not a s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -238,12 +240,18 @@ class _JsonSchema(GenerateJsonSchema):
         return super().encode_default(dft)
 
 
+@functools.cache
+def _describe(model: type[BaseModel]) -> Json:
+    """Return the JSON Schema of a model, which takes pydantic a while; nobody changes it."""
+    return model.model_json_schema(by_alias=True, schema_generator=_JsonSchema)
+
+
 class _Translator:
     """Translates the JSON Schema of one model of a kind."""
 
     def __init__(self, definition: Definition, model: type[BaseModel]) -> None:
         self._definition = definition
-        self._schema = model.model_json_schema(by_alias=True, schema_generator=_JsonSchema)
+        self._schema = _describe(model)
         self._models: Json = self._schema.get("$defs", {})
 
     def translate_model(self, path: str) -> Json:
@@ -254,11 +262,11 @@ class _Translator:
         """Translate one schema; `path` is where it stands, for rules and error messages."""
         schema = _resolve(schema, self._models)
         if schema.get("x-quantity") and schema.get("type") == "string":
-            return self._finish({**_INT_OR_STRING}, schema, path)
+            return self._finish(deepcopy(_INT_OR_STRING), schema, path)
         if "anyOf" in schema:
-            return self._finish({**_INT_OR_STRING}, schema, path)
+            return self._finish(deepcopy(_INT_OR_STRING), schema, path)
         kind = schema.get("type")
-        made: Json = {key: schema[key] for key in (*_KEPT, *_KEPT_LENGTHS) if key in schema}
+        made: Json = {key: copy(schema[key]) for key in (*_KEPT, *_KEPT_LENGTHS) if key in schema}
         if kind == "object":
             made.update(self._translate_object(schema, path))
         elif kind == "array":
@@ -281,7 +289,7 @@ class _Translator:
                 }
             }
             if schema.get("required"):
-                made["required"] = schema["required"]
+                made["required"] = copy(schema["required"])
             return made
         values = schema.get("additionalProperties")
         if isinstance(values, dict) and values:
@@ -294,7 +302,7 @@ class _Translator:
         default = schema.get("default")
         if path.startswith("spec") and default is not None:
             # Nested defaults are filled in from the inside, so the outer one only has to exist.
-            made["default"] = {} if isinstance(default, dict) else default
+            made["default"] = {} if isinstance(default, dict) else copy(default)
         return _with_rules(made, self._definition, path)
 
 
@@ -315,5 +323,5 @@ def _resolve(schema: Json, definitions: Json) -> Json:
 
 def _with_rules(made: Json, definition: Definition, path: str) -> Json:
     if path in definition.rules:
-        made["x-kubernetes-validations"] = definition.rules[path]
+        made["x-kubernetes-validations"] = copy(definition.rules[path])
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import pytest
 
@@ -28,3 +29,22 @@ def test_rules_about_an_object_of_free_form_see_the_fields_that_they_name(
         assert all("self.spec" in rule["rule"] for rule in schema["x-kubernetes-validations"])
         declared = schema["properties"]["spec"]["properties"]
         assert {"volumeName", "dataSource", "dataSourceRef"} <= declared.keys()
+
+
+def leaves(schema: Json) -> Iterator[list[object]]:
+    """The lists that stand in a schema and its properties."""
+    yield from (each for each in schema.values() if isinstance(each, list))
+    for inner in schema.get("properties", {}).values():
+        yield from leaves(inner)
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda d: d.plural)
+def test_what_a_caller_makes_of_a_definition_is_its_own(definition: Definition) -> None:
+    before = build_crd(definition)
+    read = deepcopy(before)
+    for version in before["spec"]["versions"]:
+        lists = list(leaves(version["schema"]["openAPIV3Schema"]))
+        assert lists
+        for each in lists:
+            each.append("something else")
+    assert build_crd(definition) == read
