@@ -143,10 +143,10 @@ E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 	--reruns 1 -r fER
 
 # A test that fails is tried once more; it is listed as flaky, so that it gets mended. By a second
-# run where tests are short: with xdist, --reruns asks another process about each test.
+# run where tests are short: forks run each of them once.
 .PHONY: unit model etcd-test olm krew upgrade e2e e2e-beside e2e-alone e2e-apart states test test-all test-fast
 unit: venv ## Unit tests
-	@$(COMPILED) $(PY) -m pytest -q -n auto --dist worksteal tests/unit || SECOND_TRY=1 \
+	@$(COMPILED) $(PY) -m pytest -q -p tests.forks tests/unit || $(COMPILED) SECOND_TRY=1 \
 		$(PY) -m pytest -q -rA --last-failed --last-failed-no-failures none tests/unit
 
 model: venv ## Explore the planner's state space
