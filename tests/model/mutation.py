@@ -6,7 +6,7 @@ import ast
 import builtins
 import symtable
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -77,12 +77,22 @@ def find_changed(mutant: Mutant) -> tuple[str, str]:
 
     A function or a class; the module itself if the fault stands in none.
     """
-    tree = _parse(mutant)
-    outermost = replace(mutant, function=mutant.function.partition(".")[0])
-    changed = _find_function(tree, outermost)
-    before = ast.unparse(changed)
+    source, before = _read_outermost(SOURCES, mutant.module, mutant.function.partition(".")[0])
+    tree = ast.parse(source)
     _spoil(tree, mutant)
-    return before, ast.unparse(changed)
+    return before, ast.unparse(tree)
+
+
+@cache
+def _read_outermost(folder: Path, module: str, name: str) -> tuple[str, str]:
+    """What a module has at its top: its source, and the text of its syntax; "": all of it."""
+    text = (folder / module).read_text()
+    found = _find_function(ast.parse(text), Mutant("", module, name, "", ""))
+    if isinstance(found, ast.Module):
+        return text, ast.unparse(found)
+    begins = min(node.lineno for node in (found, *found.decorator_list))
+    lines = text.splitlines(keepends=True)[begins - 1 : found.end_lineno]
+    return "".join(lines), ast.unparse(found)
 
 
 def find_unknown_names(mutant: Mutant, spoilt: str) -> list[str]:
@@ -100,7 +110,7 @@ def find_unknown_names(mutant: Mutant, spoilt: str) -> list[str]:
         for node in ast.walk(part)
         if isinstance(node, ast.Attribute)
     }
-    return sorted(unknown | (new - _find_attributes(SOURCES)))
+    return sorted(unknown | {name for name in new if not _is_attribute(SOURCES, name)})
 
 
 @cache
@@ -123,13 +133,22 @@ def _find_global_names(table: symtable.SymbolTable) -> Iterator[str]:
         yield from _find_global_names(inner)
 
 
-@cache
-def _find_attributes(folder: Path) -> frozenset[str]:
-    """Every attribute that the code in a folder reads or writes."""
-    trees = (ast.parse(path.read_text()) for path in folder.rglob("*.py"))
-    return frozenset(
-        node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+def _is_attribute(folder: Path, name: str) -> bool:
+    """Whether code in a folder reads or writes an attribute of that name."""
+    return any(
+        name in _find_attributes(text) for text in _read_sources(folder) if f".{name}" in text
     )
+
+
+@cache
+def _read_sources(folder: Path) -> tuple[str, ...]:
+    return tuple(path.read_text() for path in folder.rglob("*.py"))
+
+
+@cache
+def _find_attributes(source: str) -> frozenset[str]:
+    nodes = ast.walk(ast.parse(source))
+    return frozenset(node.attr for node in nodes if isinstance(node, ast.Attribute))
 
 
 def _parse(mutant: Mutant) -> ast.Module:

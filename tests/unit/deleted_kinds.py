@@ -17,8 +17,9 @@ RECORDS: Final = {"statefulset": "StatefulSet", "config_map": "ConfigMap"}  # of
 def find_deleted_kinds() -> set[str]:
     """Return every kind that a DeleteObject in the core can name."""
     found: set[str] = set()
-    for path in Path(next(iter(core.__path__))).rglob("*.py"):
-        for function in ast.walk(ast.parse(path.read_text())):
+    texts = (path.read_text() for path in Path(next(iter(core.__path__))).rglob("*.py"))
+    for text in (text for text in texts if DeleteObject.__name__ in text):
+        for function in ast.walk(ast.parse(text)):
             if isinstance(function, ast.FunctionDef):
                 for call in _calls_of(DeleteObject.__name__, function):
                     found |= _resolve_kind(call.args[0], function)
