@@ -52,6 +52,7 @@ from tests.builders.snapshots import (
 
 VERSION = "3.5.35"
 FIRST_SOURCE = 0xB0
+_NOTHING = new(3)
 # Many more than any take-over needs.
 MOST_PASSES = 120
 
@@ -142,7 +143,7 @@ class TakeOverWorld:
         quorum = self.has_quorum(self.heard())
         members = MemberList(CLUSTER_ID, tuple(self.lines.values()), quorum)
         found = replace(
-            new(3),
+            _NOTHING,
             cluster=cluster,
             children=dict(self.children),
             pods=tuple(self._find_pod(o) for o in own),
@@ -249,7 +250,8 @@ class TakeOverWorld:
             case LabelPod(name=name, role=role):
                 self.roles[int(name.rpartition("-")[2])] = role
             case ApplyObject():
-                self.children = dict(after_kubernetes(self.look(), action).children)
+                before = replace(_NOTHING, children=self.children)
+                self.children = dict(after_kubernetes(before, action).children)
             case DeleteObject(kind=kind, name=name):
                 self.children.pop((kind, name), None)
             case SetFinalizer(present=False):

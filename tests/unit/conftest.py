@@ -24,6 +24,6 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Virtual time goes on soon after nothing is left to do; 42 idle turns of the loop are usual."""
+    """Virtual time goes on when there is nothing to do, and soon: 42 idle turns are usual."""
     if item.get_closest_marker("looptime"):
         item.add_marker(pytest.mark.looptime(noop_cycles=2))
