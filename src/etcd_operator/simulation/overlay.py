@@ -27,12 +27,16 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.simulation.manifest import FIRST_LIFE, life_of
 from etcd_operator.simulation.observation import Seen
 from etcd_operator.simulation.origin import FIRST_UID, Beyond, Origin
-from etcd_operator.simulation.snapshots import NOW, build_snapshot
+from etcd_operator.simulation.snapshots import LONG_AGO, NOW, build_snapshot
 from etcd_operator.simulation.take_over import show_source
 from etcd_operator.simulation.world import Line, State
 
 # A Pod that is stopped ends in time.
 GRACE: Final = timedelta(minutes=1)
+# A Pod that is made in the simulation is past all haste of those that have just begun, and the
+# files of members that it has read are older.
+AGE_OF_POD: Final = timedelta(minutes=10)
+AGE_OF_GATE: Final = timedelta(minutes=11)
 
 
 def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
@@ -42,10 +46,13 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
     cluster = _cluster(seen, beyond, origin)
     naming = Naming.of(cluster, real.naming.domain)
     model = build_snapshot(seen, origin.specs)
-    children = {**beyond.children, **_children(model, beyond, naming)}
+    children = {**beyond.children, **_children(model, naming)}
+    times = _Times.of(real.config_map, children.get(("ConfigMap", naming.config_map)), beyond.now)
+    if times.gate:
+        children["ConfigMap", naming.config_map] = times.gate
     naming = with_addresses(naming, cluster.spec, children)
     template = _read_template(children.get(("StatefulSet", naming.statefulset)))
-    pods = tuple(_pod(pod, state, real, naming, template) for pod in model.pods)
+    pods = tuple(_pod(pod, state, real, naming, template, times) for pod in model.pods)
     found = replace(
         real,
         cluster=cluster,
@@ -109,15 +116,51 @@ def _cluster(seen: Seen, beyond: Beyond, origin: Origin) -> EtcdCluster:
     )
 
 
-def _children(model: Snapshot, beyond: Beyond, naming: Naming) -> dict[tuple[str, str], Child]:
+def _children(model: Snapshot, naming: Naming) -> dict[tuple[str, str], Child]:
     found = {}
     for (kind, modelled), child in model.children.items():
         name = f"{naming.name}{modelled.removeprefix(model.naming.name)}"
         ours = bool(child.owner_uid) and life_of(child.owner_uid) == FIRST_LIFE
-        written = child.written and _shift(child.written, beyond)
         owner = naming.uid if ours else "another"
-        found[kind, name] = replace(child, name=name, owner_uid=owner, written=written)
+        found[kind, name] = replace(child, name=name, owner_uid=owner)
     return found
+
+
+class _Times(NamedTuple):
+    """When the gate was written, and which Pods were made before that.
+
+    `read_since` is when an observed Pod was made at the earliest, if it has read this gate; None
+    if none has, because the gate was written anew in the simulation. A real gate may have been
+    written a moment ago: it is taken to be older, and so are the Pods that are older than it.
+    """
+
+    gate: Child | None
+    read_since: datetime | None
+    now: datetime
+
+    @classmethod
+    def of(cls, before: Child | None, gate: Child | None, now: datetime) -> _Times:
+        if gate is None:
+            return cls(None, None, now)
+        written = now - AGE_OF_GATE
+        same = before is not None and before.body.get("data") == gate.body.get("data")
+        if before is None or before.written is None or not same:
+            return cls(replace(gate, written=written), None, now)
+        written = min(written, before.written)
+        return cls(replace(gate, written=written), before.written, now)
+
+    def find_observed(self, made: datetime | None) -> datetime | None:
+        """When a Pod that was observed was made: before the gate, unless it has read it."""
+        written = self.gate.written if self.gate else None
+        if made is None or written is None or (self.read_since and made > self.read_since):
+            return made
+        return min(made, written)
+
+    def find_new(self, made: datetime | None) -> datetime | None:
+        """When a Pod of the simulation was made, by its time there."""
+        if made is None or made == NOW:
+            return made and self.now
+        return self.now - (NOW - made if made == LONG_AGO else AGE_OF_POD)
 
 
 def _shift(moment: datetime, beyond: Beyond) -> datetime:
@@ -166,15 +209,18 @@ def _find_access(beyond: Beyond, cluster: EtcdCluster, real: Snapshot) -> EtcdAu
     return beyond.access
 
 
-def _pod(pod: Pod, state: State, real: Snapshot, naming: Naming, template: _Template) -> Pod:
+def _pod(
+    pod: Pod, state: State, real: Snapshot, naming: Naming, template: _Template, times: _Times
+) -> Pod:
     modelled = state.pods[pod.ordinal]
     before = next((each for each in real.pods if each.ordinal == pod.ordinal), None)
     if before is None or modelled is None or modelled.uid != FIRST_UID:
-        return _new_pod(pod, state.beyond, naming, template)
+        return _new_pod(pod, state.beyond, naming, template, times)
     told = replace(
         before,
         uid=pod.uid,
         resource_version=pod.resource_version,
+        created=times.find_observed(before.created),
         role=pod.role,
         deleting=pod.deleting,
         revision=pod.revision,
@@ -197,14 +243,14 @@ def _pod(pod: Pod, state: State, real: Snapshot, naming: Naming, template: _Temp
     )
 
 
-def _new_pod(pod: Pod, beyond: Beyond, naming: Naming, template: _Template) -> Pod:
+def _new_pod(pod: Pod, beyond: Beyond, naming: Naming, template: _Template, times: _Times) -> Pod:
     return replace(
         pod,
         name=naming.member(pod.ordinal),
         owner_uid=naming.uid,
         trust=template.trust,
         client_tls=template.client_tls,
-        created=pod.created and _shift(pod.created, beyond),
+        created=times.find_new(pod.created),
         unready_since=pod.unready_since and _shift(pod.unready_since, beyond),
         ends_by=pod.ends_by and beyond.now + GRACE,
     )

@@ -192,10 +192,21 @@ def test_another_type_of_service_restarts_nobody_and_a_name_one_after_the_other(
     assert (found.ends, found.restarts) == ("settled", ())
     (step,) = found.steps
     assert step.sentence == "Updated Service db-client: the cluster has changed."
-    old = replace(snapshot, pods=tuple(replace(each, created=NOW - timedelta(days=900))
-                                       for each in snapshot.pods))  # fmt: skip
-    named = predict(old, after(memberAddresses=NAMES))
+    named = predict(snapshot, after(memberAddresses=NAMES))
     assert (named.ends, named.restarts) == ("settled", ("db-2", "db-1", "db-0"))
+
+
+def test_an_address_that_has_become_known_is_previewed_to_the_last_member() -> None:
+    waiting = started_before(exposed(BALANCED, *(service(f"db-{o}") for o in range(3))))
+    assert predict(waiting).restarts == ()
+    told = {("Service", f"db-{o}"): service(f"db-{o}", {"ip": f"192.0.2.{o + 1}"})
+            for o in range(3)}  # fmt: skip
+    balanced = known(replace(waiting, children={**waiting.children, **told}))
+    for seen in (balanced, started_before(balanced)):
+        found = predict(seen)
+        assert (found.ends, found.restarts) == ("settled", ("db-2", "db-1", "db-0"))
+    one_younger = change_pod(started_before(balanced), 1, created=NOW)
+    assert predict(one_younger).restarts == ("db-2", "db-0"), "it has read the file of now"
 
 
 def test_the_services_of_members_that_leave_together_are_deleted_once() -> None:
