@@ -98,15 +98,29 @@ def run_levels(levels: Sequence[str], minutes: dict[str, float]) -> str:
             ]
             print(f"\n=== level {number} of {len(levels)}: {level}", flush=True)
             begun = time.monotonic()
-            result = subprocess.run([*MAKE, level], check=False)
+            exit_code = run_in_front(level)
             minutes[level] = (time.monotonic() - begun) / 60
-            if result.returncode != 0:
+            if exit_code != 0:
                 for row in beside:
                     row.stop()
                     row.show_ended(minutes)
                 return level
         failed = [row.finish(minutes) for row in beside]
         return next(filter(None, failed), "")
+
+
+def run_in_front(level: str) -> int:
+    """Run a level; returns its exit code. Who interrupts this interrupts all that it started."""
+    process = subprocess.Popen([*MAKE, level], process_group=0)
+    try:
+        return process.wait()
+    except BaseException:
+        # Tests clean up after themselves; what a shell has put into the background ignores that.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait()
+            os.killpg(process.pid, signal.SIGTERM)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +242,13 @@ def end_session(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def end_in_order() -> None:
+    """Have SIGTERM, which whoever runs this may send, leave nothing behind either."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--beside"]:
         sys.exit(run_beside(*sys.argv[2:4]))
+    end_in_order()
     sys.exit(main(sys.argv[1:]))

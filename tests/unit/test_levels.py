@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -123,11 +127,30 @@ def test_a_level_that_runs_beside_is_stopped_when_another_fails(
     )
     assert levels.run_levels((WITH_MODEL,), {}) == WITH_MODEL
     stopped = Path(f"/proc/{(made / 'model.pid').read_text().strip()}")
-    for _ in range(500):  # it was told to end with the session's first process
-        if not stopped.exists():
+    # It was told to end with the session's first process.
+    wait_for(lambda: not stopped.exists(), "the level has ended")
+
+
+def test_who_ends_it_ends_what_it_started(made: Path) -> None:
+    (made / "make").write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {made}/pid\nwait\n")
+    program = (
+        f"from tests import levels; levels.MAKE = ({str(made / 'make')!r}, '');"
+        "levels.end_in_order(); levels.run_levels(('unit',), {})"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL) as running:
+        wait_for((made / "pid").exists, "it has begun")
+        running.terminate()
+    assert running.returncode == 128 + signal.SIGTERM
+    started = Path(f"/proc/{(made / 'pid').read_text().strip()}")
+    wait_for(lambda: not started.exists(), "what it started has ended")
+
+
+def wait_for(holds: Callable[[], bool], what: str) -> None:
+    for _ in range(500):
+        if holds():
             return
         time.sleep(0.01)
-    pytest.fail("the level still runs")
+    pytest.fail(f"not within 5 s: {what}")
 
 
 @pytest.mark.parametrize(
