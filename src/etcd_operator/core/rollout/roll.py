@@ -15,6 +15,7 @@ from etcd_operator.core.membership.steps import re_add_with_new_disk, transfer_l
 from etcd_operator.core.model.addresses import advertises_otherwise
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.live_objects import Pod
+from etcd_operator.core.model.naming import ROLE_LEAVING
 from etcd_operator.core.model.quorum import (
     keeps_quorum_while_down,
     keeps_quorum_without,
@@ -92,14 +93,17 @@ def _refuse_to_lose_data(snapshot: Snapshot, only: Seat) -> Decision | None:
 def _choose(snapshot: Snapshot, voters: list[Seat], outdated: list[Seat]) -> Seat | None:
     """A voter that is down or not Ready already, else the highest follower, else the leader.
 
-    Nobody while a voter with the template of now is not well: the template may be the reason.
+    A follower that has left the client Service for it comes before a higher one that has become
+    outdated since: clients have had their gap. Nobody while a voter with the template of now is
+    not well: the template may be the reason.
     """
     unwell = list(voters_not_serving(snapshot)) or _not_ready(voters)
     if any(seat not in outdated or _is_ending(seat) for seat in unwell):
         return None
     candidates = unwell or outdated
     followers = [s for s in candidates if s.member and s.member.id != snapshot.leader_id]
-    return followers[-1] if followers else candidates[0]
+    begun = [s for s in followers if s.pod and s.pod.role == ROLE_LEAVING]
+    return (begun or followers or candidates[:1])[-1]
 
 
 def _not_ready(voters: list[Seat]) -> list[Seat]:

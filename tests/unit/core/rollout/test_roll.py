@@ -11,6 +11,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import EvictPod, MoveLeader
 from etcd_operator.core.lifecycle import settled as settled
 from etcd_operator.core.model.live_objects import PodProblem
+from etcd_operator.core.model.naming import ROLE_LEAVING
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine
@@ -71,6 +72,15 @@ FIRES = (
         "then the next",
         roll.roll,
         outdated(formed(3), 0, 1),
+        routine.ROLLING_UPDATE,
+        SAID,
+        Phase.UPGRADING,
+        ("evict db-1",),
+    ),
+    Fires(
+        "one that has left the client Service for it, before a higher one",
+        roll.roll,
+        change_pod(outdated(formed(3), 0, 1, 2), 1, role=ROLE_LEAVING),
         routine.ROLLING_UPDATE,
         SAID,
         Phase.UPGRADING,
