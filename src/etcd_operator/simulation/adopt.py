@@ -235,7 +235,7 @@ def _adopt_pod(state: State, snapshot: Snapshot, seat: Seat, pod: live_objects.P
         ever_ran=pod.ever_ran,
         termination_message=pod.termination_message,
         mounts=(file,),
-        lost=_is_lost(snapshot, seat.ordinal),
+        lost=bool(pod.node) and _is_lost(snapshot, seat.ordinal),
         stuck=stuck,
         ephemeral=pod.ephemeral,
     )

@@ -66,8 +66,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
         | _silent(state, real),
         unlabelled_claims=model.unlabelled_claims if not real.unlabelled_claims
         else real.unlabelled_claims,
-        nodes={**{pod.ordinal: real.nodes[pod.ordinal] for pod in model.pods
-                  if pod.ordinal in real.nodes and pod.uid.endswith(f"-{FIRST_UID}")}},
+        nodes={pod.ordinal: real.nodes[pod.ordinal] for pod in pods if _is_held(pod, real)},
         credentials=beyond.credentials,
         gate_trust=beyond.gate_trust,
         presented=_find_presented(pods, beyond, naming),
@@ -80,6 +79,12 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
         effective=None,
     )  # fmt: skip
     return _show_source(found, state, real)
+
+
+def _is_held(pod: Pod, real: Snapshot) -> bool:
+    """Whether the node that was observed still counts for a Pod: without one it ends at once."""
+    first = pod.uid.endswith(f"-{FIRST_UID}") and pod.ordinal in real.nodes
+    return first and (bool(pod.node) or not pod.deleting)
 
 
 def _show_source(found: Snapshot, state: State, real: Snapshot) -> Snapshot:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD
+from etcd_operator.core.model.live_objects import NodeState
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.simulation.change import NO_CHANGE, Change, ChangeError, change_spec, set_fields
@@ -16,6 +17,7 @@ from etcd_operator.simulation.predict import Prediction, Wait, predict
 from tests.builders import snapshots
 from tests.builders.certificates import secured
 from tests.builders.ephemeral import emptied, in_pods
+from tests.builders.lost_members import homeless
 from tests.builders.required_backups import protected
 from tests.builders.snapshots import formed, new, pod
 
@@ -169,6 +171,19 @@ def test_a_replacement_deletes_one_disk_and_adds_the_member_again() -> None:
     assert found.restarts == ("db-1",)
     assert found.disks == ("data-db-1",)
     assert count(found, "PromoteMember") == 1
+
+
+def test_a_member_whose_disk_is_on_a_node_that_is_gone_joins_again_once() -> None:
+    """Its Pod has no node, so that it ends at once: no one has to be forced."""
+    found = predict(homeless(formed(3), 1, host=NodeState.GONE))
+    assert (found.ends, found.reason) == ("settled", "Healthy")
+    assert found.disks == ("data-db-1",)
+    assert [count(found, each) for each in ("RemoveMember", "AddLearner", "PromoteMember")] == [
+        1,
+        1,
+        1,
+    ]
+    assert not any("Force-deleted" in step.sentence for step in found.steps)
 
 
 def test_a_restore_in_place_sets_disks_aside_until_the_new_cluster_serves() -> None:
