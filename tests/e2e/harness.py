@@ -175,18 +175,20 @@ class Cluster:
         return {}
 
     def wait_running(self, size: int, seconds: float = 90.0) -> float:
-        """Wait until status says that the cluster is settled with this many members."""
+        """Wait until it is running with this many members; returns the seconds."""
+        return wait_until(
+            f"{self.name} Running with {size}", lambda: self.is_running(size), seconds
+        )
 
-        def settled() -> bool:
-            live = self.get()
-            status = live.get("status") or {}
-            return (
-                status.get("observedGeneration") == live["metadata"]["generation"]
-                and status.get("phase") == "Running"
-                and status.get("readyReplicas") == size == status.get("replicas")
-            )
-
-        return wait_until(f"{self.name} Running with {size}", settled, seconds)
+    def is_running(self, size: int) -> bool:
+        """Whether status says that the cluster is settled with this many members."""
+        live = self.get()
+        status = live.get("status") or {}
+        return (
+            status.get("observedGeneration") == live["metadata"]["generation"]
+            and status.get("phase") == "Running"
+            and status.get("readyReplicas") == size == status.get("replicas")
+        )
 
     def wait_reason(self, kind: str, reason: str, seconds: float = 30.0) -> str:
         """Wait until a condition has a reason; returns its message."""

@@ -14,7 +14,8 @@ from tests.chaos.history import judge, prune
 from tests.chaos.linearizability import check
 from tests.chaos.load import Load
 from tests.chaos.rpc import Connection
-from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.harness import Cluster
+from tests.e2e.previews import as_created, as_patched
 from tests.e2e.secured import read_secret
 from tests.e2e.wire import SERVES, Papers, ask, take_papers
 
@@ -49,9 +50,9 @@ class ChangingDoor(Door):
 
 def set_tls(cluster: Cluster, tls: dict[str, Any] | None, becomes: str) -> None:
     """Change the spec, and wait until every member serves clients so and the cluster is at rest."""
-    cluster.patch(security={"tls": tls} if tls else None)
-    wait_until(f"clientTLS {becomes}", lambda: cluster.status()["clientTLS"] == becomes, 150)
-    cluster.wait_running(3)
+    with as_patched(cluster, security={"tls": tls} if tls else None) as told:
+        told.follow(f"clientTLS {becomes}", lambda: cluster.status()["clientTLS"] == becomes, 150)
+        cluster.wait_running(3)
 
 
 def assert_served(cluster: Cluster, *, plain: bool, tls: bool) -> None:
@@ -66,8 +67,8 @@ def test_tls_is_turned_on_and_off_under_load(cluster: Cluster) -> None:
     """No client is cut off: each has the whole of the phase between to change over."""
     strict = {"peerTLSEnabled": False, "clientTLSMode": "Strict"}
     permissive = {**strict, "clientTLSMode": "Permissive"}
-    cluster.create(size=3, version="v3.6.16", connectionSecrets=True)
-    cluster.wait_running(3)
+    with as_created(cluster, size=3, version="v3.6.16", connectionSecrets=True):
+        cluster.wait_running(3)
     assert cluster.status()["clientTLS"] == "Off"
     with pytest.raises(TargetError, match="clientTLSMode to Permissive"):
         cluster.patch(security={"tls": strict})

@@ -7,6 +7,7 @@ import pytest
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import Target
 from tests.e2e.harness import Cluster, no_pods_in, wait_until
+from tests.e2e.previews import delete_as_previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -25,7 +26,7 @@ def test_everything_of_it_goes_and_nothing_else(target: Target, namespace: str) 
     for one in (gone, stays):
         one.wait_running(1)
     before = {kind: stays.uids(kind) for kind in KINDS}
-    gone.delete()
+    delete_as_previewed(gone)
     assert_nothing_left(gone)
     assert {kind: stays.uids(kind) for kind in KINDS} == before
     assert stays.status()["phase"] == "Running"
@@ -34,7 +35,7 @@ def test_everything_of_it_goes_and_nothing_else(target: Target, namespace: str) 
 def test_disks_stay_if_the_user_says_so(cluster: Cluster) -> None:
     cluster.create(size=1, storage={"size": "1Gi", "retentionPolicy": {"whenDeleted": "Retain"}})
     cluster.wait_running(1)
-    cluster.delete()
+    delete_as_previewed(cluster)
     assert_nothing_left(cluster, kinds=KINDS[:-1])
     assert list(cluster.uids("pvc")) == ["data-c-0"]
     cluster.kubectl("delete", "pvc", "data-c-0")
@@ -43,7 +44,7 @@ def test_disks_stay_if_the_user_says_so(cluster: Cluster) -> None:
 def test_one_that_never_came_up(cluster: Cluster) -> None:
     cluster.create(size=3, version="v3.6.99")
     wait_until("Pods are there", lambda: len(cluster.objects("pods")) == 3)
-    cluster.delete()
+    delete_as_previewed(cluster)
     assert_nothing_left(cluster)
 
 

@@ -16,6 +16,7 @@ import pytest
 from cryptography import x509
 
 from deploy.target import TargetError
+from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.json_types import Json
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.previews import as_created, as_foreseen, as_patched, as_previewed
@@ -127,6 +128,10 @@ def test_the_type_of_the_service_changes_and_nobody_restarts(cluster: Cluster) -
     assert cluster.uids("pods") == before
 
 
+def knows_every_address(seen: Snapshot) -> bool:
+    return all(seen.naming.external_url(ordinal) for ordinal in range(seen.spec.size))
+
+
 def test_members_follow_the_addresses_of_their_load_balancers(cluster: Cluster) -> None:
     addresses = {"service": {"type": "LoadBalancer", "port": 443}}
     with as_created(cluster, size=3, memberAddresses=addresses):
@@ -138,10 +143,11 @@ def test_members_follow_the_addresses_of_their_load_balancers(cluster: Cluster) 
         urls = advertised(cluster)
         return all(f"http://192.0.2.{o + 1}:443" in urls[name] for o, name in enumerate(names))
 
-    for ordinal, name in enumerate(names):
-        balance(cluster, name, {"ip": f"192.0.2.{ordinal + 1}"})
-    wait_until("all are advertised", follow, 120)
-    cluster.wait_running(3)
+    with as_foreseen(cluster, knows_every_address) as told:
+        for ordinal, name in enumerate(names):
+            balance(cluster, name, {"ip": f"192.0.2.{ordinal + 1}"})
+        told.follow("all are advertised", follow, 120)
+        cluster.wait_running(3)
     shown = {member["name"]: member["externalURL"] for member in cluster.status()["members"]}
     assert shown["c-1"] == "http://192.0.2.2:443"
     after = cluster.uids("pods")

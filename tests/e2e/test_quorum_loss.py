@@ -13,7 +13,7 @@ from deploy.manifests import NAMESPACE
 from deploy.target import Target, TargetError
 from etcd_operator.json_types import Json
 from tests.e2e.harness import Cluster, no_room, wait_until
-from tests.e2e.previews import previewed
+from tests.e2e.previews import as_patched, previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -143,8 +143,8 @@ def test_an_approval_for_a_healthy_cluster_is_void(target: Target, cluster: Clus
     cluster.wait_running(3)
     cluster.put("key", "value")
     pods, disks = cluster.uids("pods"), cluster.uids("pvc")
-    approve(cluster, 1)
-    cluster.wait_reason("QuorumLossApproved", "ApprovalVoid")
+    with as_patched(cluster, recovery={"quorumLoss": approval(cluster, 1)}):
+        cluster.wait_reason("QuorumLossApproved", "ApprovalVoid")
     wait_until("an Event says so", lambda: bool(cluster.events("ApprovalVoid")))
     assert cluster.uids("pods") == pods
     with no_room(target):

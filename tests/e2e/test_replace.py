@@ -9,6 +9,7 @@ import pytest
 from deploy.installer import install
 from deploy.manifests import NAMESPACE
 from deploy.target import Target, provide_image
+from etcd_operator.core.model.live_objects import NodeState
 from tests.e2e.alarms import raise_corrupt
 from tests.e2e.harness import Cluster, no_room, wait_until
 from tests.e2e.previews import as_foreseen, as_previewed
@@ -169,8 +170,11 @@ def test_a_disk_on_a_node_that_is_lost(target: Target, cluster: Cluster) -> None
         said = cluster.wait_reason("Ready", "MemberStuck", 60)
         assert "it is replaced at" in said
         assert cluster.member("c-1")["id"] == old_id
-        target.run("delete", "node", node)
-        replaced(cluster, "c-1", old_id)
+        with as_foreseen(
+            cluster, lambda seen: NodeState.GONE in seen.nodes.values(), rejoining=("c-1",)
+        ):
+            target.run("delete", "node", node)
+            replaced(cluster, "c-1", old_id)
     finally:
         target.run("delete", "node", node, "--ignore-not-found")
         target.run(
@@ -196,6 +200,7 @@ def test_the_operator_is_uninstalled_and_installed_again(target: Target, cluster
     for pod in cluster.objects("pods"):
         assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
     assert cluster.read_key("key") == "value"
-    cluster.scale(5)
-    cluster.wait_running(5)
+    with as_previewed(cluster, "size=5"):
+        cluster.scale(5)
+        cluster.wait_running(5)
     cluster.assert_agreement(5)

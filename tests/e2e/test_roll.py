@@ -7,8 +7,17 @@ import json
 import pytest
 
 from deploy.target import TargetError
+from etcd_operator.core.model.snapshot import Snapshot
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.previews import as_foreseen, as_patched, as_previewed, is_of_template, previewed
+from tests.e2e.previews import (
+    as_foreseen,
+    as_patched,
+    as_previewed,
+    is_of_template,
+    loses_disk,
+    previewed,
+    wait_for_pass,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -50,6 +59,10 @@ def test_each_version_follows(cluster: Cluster, steps: tuple[str, ...]) -> None:
     assert cluster.status()["clusterID"] == cluster_id
 
 
+def is_downgraded(seen: Snapshot) -> bool:
+    return all(status.downgrade_target for status in seen.member_statuses)
+
+
 def test_downgrade_from_3_6_to_3_5(cluster: Cluster) -> None:
     """etcd prepares every disk first; a change of mind ends that; then one member at a time.
 
@@ -61,6 +74,7 @@ def test_downgrade_from_3_6_to_3_5(cluster: Cluster) -> None:
     before, cluster_id = cluster.uids("pods"), cluster.status()["clusterID"]
     cluster.patch(version="v3.5.35")
     wait_until("etcd was told", lambda: bool(cluster.events("DowngradeEnabled")), 30)
+    wait_for_pass(cluster, "each member goes back", is_downgraded)
     with as_patched(cluster, version="v3.6.16"):
         wait_until("etcd was told again", lambda: bool(cluster.events("DowngradeCanceled")), 30)
         cluster.wait_running(3)
@@ -69,10 +83,11 @@ def test_downgrade_from_3_6_to_3_5(cluster: Cluster) -> None:
     wait_until("one runs 3.5.35", lambda: "3.5.35" in versions(cluster), 60)
     lost = next(m for m in cluster.status()["members"] if m["version"] == "3.5.35")
     canceled = times(cluster, "DowngradeCanceled")
-    cluster.kubectl("delete", "pvc", f"data-{lost['name']}", "--wait=false")
-    cluster.kubectl("delete", "pod", lost["name"])
-    wait_until("all run 3.5.35", lambda: versions(cluster) == {"3.5.35"}, 120)
-    cluster.wait_running(3)
+    with as_foreseen(cluster, loses_disk(lost["name"]), rejoining=(lost["name"],)) as told:
+        cluster.kubectl("delete", "pvc", f"data-{lost['name']}", "--wait=false")
+        cluster.kubectl("delete", "pod", lost["name"])
+        told.follow("all run 3.5.35", lambda: versions(cluster) == {"3.5.35"}, 120)
+        cluster.wait_running(3)
     assert cluster.member(lost["name"])["id"] != lost["id"]
     assert times(cluster, "DowngradeCanceled") > canceled, "or it could not have joined"
     assert_rolled(cluster, before)

@@ -22,7 +22,7 @@ from tests.chaos.load import Load
 from tests.e2e import bitnami_etcd, tls_etcd
 from tests.e2e.foreign_etcd import CLIENTS, VERSION, ForeignEtcd, SharedDoor
 from tests.e2e.harness import REPORT, Cluster, wait_until
-from tests.e2e.previews import as_foreseen, as_previewed, held
+from tests.e2e.previews import as_foreseen, as_patched, as_previewed, held
 from tests.e2e.secured import SecuredCluster, read_secret
 from tests.e2e.terminal import Shell
 
@@ -99,8 +99,9 @@ def test_a_cluster_is_taken_over_under_load(
     load = Load(shape.door(cluster), seed=size)
     load.start()
     try:
-        join(cluster, version=version, spec=shape.spec, pod=shape.pod, source=shape.source)
-        cluster.wait_running(3, 240)
+        with as_foreseen(cluster, lambda seen: bool(seen.source_statuses)) as told:
+            join(cluster, version=version, spec=shape.spec, pod=shape.pod, source=shape.source)
+            told.follow("three run", lambda: cluster.is_running(3), 240)
     finally:
         history = load.finish()
 
@@ -128,8 +129,8 @@ def test_a_cluster_is_taken_over_under_load(
     wait_until("there is an alias", lambda: "clients" in cluster.uids("services"))
     wait_until("the old name leads to the new members", lambda: reads_by_old_name(cluster))
     # The cluster is one like all others from then on.
-    cluster.patch(bootstrap=None, size=1)
-    cluster.wait_running(1)
+    with as_patched(cluster, bootstrap=None, size=1):
+        cluster.wait_running(1)
     assert cluster.read_key("before") == "kept"
 
 
