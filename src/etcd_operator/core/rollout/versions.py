@@ -120,16 +120,16 @@ class Lie:
 def find_lie(snapshot: Snapshot) -> Lie | None:
     """Return what members with Pods of the present template run, if that is not its version."""
     claimed, told = snapshot.template_version.release, snapshot.member_statuses
+    others = [s for s in told if claimed and s.release and s.release[:2] != claimed[:2]]
+    if not others:
+        return None  # as nearly always: no seat is looked at
     found: dict[str, Release] = {}
     for seat in snapshot.seats():
         status = seat.probe.status if seat.probe else None
         ran = status.release if status and seat.member else None
-        if ran and seat.pod and status in told and snapshot.is_current(seat.pod):
+        if ran and seat.pod and status in others and snapshot.is_current(seat.pod):
             found[seat.pod.name] = ran
-    if claimed is None:
-        return None
-    others = {name: ran for name, ran in found.items() if ran[:2] != claimed[:2]}
-    return Lie(max(others.values()), tuple(others)) if others else None
+    return Lie(max(found.values()), tuple(found)) if found else None
 
 
 def find_range(snapshot: Snapshot, spec: EtcdClusterSpec) -> tuple[Release, Release] | None:
