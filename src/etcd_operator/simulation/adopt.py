@@ -275,13 +275,17 @@ def _adopt_empty_dir(state: State, snapshot: Snapshot, seat: Seat, pod: live_obj
 
 
 def _find_disk(state: State, seat: Seat) -> Disk | None:
-    """What is on a disk: of a member that never served, and where etcd said so, nothing."""
+    """What is on a disk: of a member that never served, and where etcd said so, nothing.
+
+    What it said when it ended counts until it serves: who joins may need more than one try.
+    """
     members = state.etcd
     line = members.line(seat.ordinal) if members else None
     if members is None or line is None:
         return None
     said_empty = seat.pod is not None and SAYS_EMPTY in seat.pod.termination_message
     said_empty = said_empty or classify_disk(seat) is DiskProblem.HALF
-    if said_empty or not line.started:
+    serves = seat.probe is not None and seat.probe.status is not None
+    if not line.started or (said_empty and not serves):
         return None
     return Disk(members.cluster, line.id, (), synced=not line.learner)

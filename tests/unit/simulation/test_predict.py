@@ -14,6 +14,7 @@ from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.simulation.change import NO_CHANGE, Change, ChangeError, change_spec, set_fields
 from etcd_operator.simulation.predict import Prediction, Wait, predict
+from etcd_operator.simulation.world import SAYS_EMPTY
 from tests.builders import snapshots
 from tests.builders.certificates import secured
 from tests.builders.ephemeral import emptied, in_pods
@@ -68,6 +69,16 @@ def test_shrinking_names_the_pods_and_the_disks_that_go() -> None:
     assert count(found, "RemoveMember") == 2
     assert sorted(found.restarts) == ["db-3", "db-4"]
     assert sorted(found.disks) == ["data-db-3", "data-db-4"]
+
+
+def test_a_member_that_joined_at_its_second_try_has_its_data() -> None:
+    """Kubernetes keeps the words with which the process of before ended."""
+    snapshot = formed(3)
+    tried = snapshots.change_pod(snapshot, 2, restarts=1, termination_message=SAYS_EMPTY)
+    assert (
+        predict(tried, change(tried, size=1)).steps
+        == predict(snapshot, change(snapshot, size=1)).steps
+    )
 
 
 def test_retained_disks_do_not_go() -> None:
