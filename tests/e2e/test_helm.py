@@ -14,7 +14,7 @@ from tests.e2e.harness import Cluster
 from tests.e2e.helm import Helm, connect_helm
 from tests.e2e.previous_release import provide_previous_image
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.apart, pytest.mark.timeout(300)]
 
 CHART = str(PROJECT / "deploy" / "helm" / "etcd-operator")
 PLACE = f"--namespace={NAMESPACE}"

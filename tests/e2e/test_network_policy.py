@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from demo.object_store import ObjectStore
 from deploy.target import Target, ask_local
 from etcd_operator.core.model.naming import ANNOTATION_BACKUP_FROM, LABEL_TASK
+from etcd_operator.core.model.quorum import voters_not_serving
 from etcd_operator.json_types import Json
 from tests.e2e.backup_harness import Task
 from tests.e2e.callers import Callers
 from tests.e2e.harness import Cluster
+from tests.e2e.previews import as_created, as_foreseen, as_patched, as_previewed, wait_for_pass
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.apart, pytest.mark.timeout(420)]
 
 
 ALL, CLIENTS, METRICS = "2379 2380 2381", "2379 2381", "2381"
@@ -49,8 +51,18 @@ def callers(target: Target) -> Callers:
     return Callers(target)
 
 
-def restrict(cluster: Cluster, *client_from: Json) -> None:
-    cluster.patch(security={"networkPolicy": {"clientFrom": list(client_from)}})
+def change(cluster: Cluster, **policy: Any) -> None:
+    """Change the policy, which goes as previewed."""
+    with as_patched(cluster, security={"networkPolicy": policy}):
+        pass
+
+
+def scale(cluster: Cluster, size: int) -> None:
+    """Scale a cluster, which goes as previewed once the operator has seen all of it serve."""
+    wait_for_pass(cluster, "all serve", lambda seen: not voters_not_serving(seen))
+    with as_previewed(cluster, f"size={size}"):
+        cluster.scale(size)
+        cluster.wait_running(size)
 
 
 def test_members_live_behind_their_policy(cluster: Cluster, callers: Callers) -> None:
@@ -58,26 +70,27 @@ def test_members_live_behind_their_policy(cluster: Cluster, callers: Callers) ->
     secured = Cluster(cluster.target, cluster.namespace, "secured")
     policy = {"networkPolicy": {"clientFrom": [WEB]}}
     with enforcing(cluster.target):
-        cluster.create(size=3, version="v3.6.16", security=policy)
-        secured.create(size=1, version="v3.6.16", security={"tls": {}, **policy})
-        callers.start(cluster.namespace, web={"app": "web"}, stranger={})
-        cluster.wait_running(3)
+        with (
+            as_created(cluster, size=3, version="v3.6.16", security=policy),
+            as_created(secured, size=1, version="v3.6.16", security={"tls": {}, **policy}),
+        ):
+            callers.start(cluster.namespace, web={"app": "web"}, stranger={})
+            cluster.wait_running(3)
+            secured.wait_running(1)
         callers.assert_reach(cluster, CLIENTS, stranger=METRICS)
         for pod, other in ((0, 1), (1, 2), (2, 0)):
             address = cluster.pod(f"c-{other}")["status"]["podIP"]
             cluster.etcdctl("put", "key", "value", pod=pod, endpoint=f"http://{address}:2379")
         assert callers.known["web"].is_served(address)
-        cluster.scale(5)
-        secured.wait_running(1)
-        secured.scale(3)
-        # It looks at the certificates that members show each other.
-        secured.wait_running(3)
+        with as_previewed(cluster, "size=5"):
+            cluster.scale(5)
+            # It looks at the certificates that members show each other.
+            scale(secured, 3)
+            cluster.wait_running(5)
         callers.assert_reach(secured, CLIENTS, stranger=METRICS, operator=ALL)
-        cluster.wait_running(5)
         callers.assert_reach(cluster, CLIENTS, stranger=METRICS)
         cluster.assert_agreement(5)
-        cluster.scale(1)
-        cluster.wait_running(1)
+        scale(cluster, 1)
         assert cluster.etcdctl("get", "key", "--print-value-only") == "value\n"
         # One that joins may end once: it does so where nobody answers it, and for a moment its
         # address is unknown. Who was there before it is not disturbed.
@@ -104,9 +117,9 @@ def test_clients_are_those_of_the_spec(
         assert_choices(cluster, callers, elsewhere)
         assert_additions(cluster, callers, elsewhere)
         assert_scrapers(cluster, callers)
-        cluster.patch(security={"networkPolicy": {"enabled": False}})
+        change(cluster, enabled=False)
         callers.assert_reach(cluster, ALL)
-        cluster.patch(security={"networkPolicy": {"enabled": True}})
+        change(cluster, enabled=True)
         callers.assert_reach(cluster, METRICS, operator=CLIENTS, backup=CLIENTS)
     callers.assert_reach(cluster, ALL)
 
@@ -122,9 +135,9 @@ def assert_choices(cluster: Cluster, callers: Callers, elsewhere: str) -> None:
         ({**there, **WEB}, ["other_web"]),
         ({"ipBlock": {"cidr": f"{address}/32"}}, ["other_stranger"]),
     ):
-        restrict(cluster, entry)
+        change(cluster, clientFrom=[entry])
         callers.assert_reach(cluster, METRICS, **always, **dict.fromkeys(allowed, CLIENTS))
-    cluster.patch(security={"networkPolicy": {"clientFrom": None}})
+    change(cluster, clientFrom=None)
     callers.assert_reach(cluster, METRICS, **always, web=CLIENTS, stranger=CLIENTS)
 
 
@@ -133,20 +146,21 @@ def assert_scrapers(cluster: Cluster, callers: Callers) -> None:
     always = {"operator": CLIENTS, "backup": "2379"}
     started = cluster.pod("c-0")["status"]["startTime"]
     for entries, allowed in (([], {}), ([WEB], {"web": METRICS})):
-        cluster.patch(security={"networkPolicy": {"metricsFrom": entries}})
+        change(cluster, metricsFrom=entries)
         callers.assert_reach(cluster, "", **always, **allowed)
     ready = {each["type"]: each["status"] for each in cluster.pod("c-0")["status"]["conditions"]}
     assert (ready["Ready"], cluster.pod("c-0")["status"]["startTime"]) == ("True", started)
-    cluster.patch(security={"networkPolicy": {"metricsFrom": None}})
+    change(cluster, metricsFrom=None)
     callers.assert_reach(cluster, METRICS, operator=CLIENTS, backup=CLIENTS)
 
 
 def assert_additions(cluster: Cluster, callers: Callers, elsewhere: str) -> None:
     """Who may connect although `clientFrom` says nothing of it."""
-    restrict(cluster)
+    change(cluster, clientFrom=[])
     callers.assert_reach(cluster, METRICS, operator=CLIENTS, backup=CLIENTS)
     annotation = f"{ANNOTATION_BACKUP_FROM}={elsewhere}"
-    cluster.kubectl("annotate", "etcd", "c", annotation)
+    with as_foreseen(cluster, lambda seen: ANNOTATION_BACKUP_FROM in seen.cluster.annotations):
+        cluster.kubectl("annotate", "etcd", "c", annotation)
     always = {"operator": CLIENTS, "backup": CLIENTS, "other_backup": CLIENTS}
     callers.assert_reach(cluster, METRICS, **always)
     cluster.kubectl("annotate", "etcd", "c", f"{ANNOTATION_BACKUP_FROM}-")
