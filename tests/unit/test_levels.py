@@ -137,11 +137,13 @@ def test_who_ends_it_ends_what_it_started(made: Path) -> None:
         f"from tests import levels; levels.MAKE = ({str(made / 'make')!r}, '');"
         "levels.end_in_order(); levels.run_levels(('unit',), {})"
     )
+    pid = made / "pid"
+    pid.touch()
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL) as running:
-        wait_for((made / "pid").exists, "it has begun")
+        wait_for(lambda: bool(pid.read_text()), "it has begun")
         running.terminate()
     assert running.returncode == 128 + signal.SIGTERM
-    started = Path(f"/proc/{(made / 'pid').read_text().strip()}")
+    started = Path(f"/proc/{pid.read_text().strip()}")
     wait_for(lambda: not started.exists(), "what it started has ended")
 
 
