@@ -31,7 +31,7 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.model.live_objects import Child, Pod, Probe
 from etcd_operator.core.model.members import Comparison, Member, MemberList
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.model.source import Source, SourcePod
+from etcd_operator.core.model.source import Source, SourcePod, list_endpoints
 from etcd_operator.core.plan.planner import Plan, plan, predict
 from etcd_operator.core.status.report import report
 from etcd_operator.core.takeover.inspection import must_see_source
@@ -67,6 +67,11 @@ def source_url(ordinal: int) -> str:
     return f"http://old-{ordinal}.old.team.svc:2380"
 
 
+def endpoint(ordinal: int) -> str:
+    """Where an old member serves clients that is no Pod of a StatefulSet."""
+    return f"10.1.0.{ordinal + 1}:2379"
+
+
 def world_at(stage: Stage | None, **given: Any) -> TakeOverWorld:
     """A take-over before the first pass of a stage, a world of its own; None: before any.
 
@@ -99,10 +104,18 @@ _COME_TO: dict[str, TakeOverWorld] = {}
 
 @dataclass
 class TakeOverWorld:
-    """What there is. `running` are the ordinals of old Pods, `lines` etcd's list by member ID."""
+    """What there is. `running` are the ordinals of old Pods, `lines` etcd's list by member ID.
+
+    If `listed`, the old members are processes at endpoints. `unheard` are the ordinals of those
+    that only the operator does not reach, `returned` of those that were removed and serve again.
+    """
 
     size: int = 3
     take_over: str = "Automatic"
+    scale_in: str = "Automatic"
+    listed: bool = False
+    unheard: set[int] = field(default_factory=set)
+    returned: set[int] = field(default_factory=set)
     consent: str = NAMING.name
     replicas: int = 0
     running: set[int] = field(default_factory=set)
@@ -134,7 +147,10 @@ class TakeOverWorld:
 
     def look(self) -> Snapshot:
         """The snapshot of a pass."""
-        joined = {"source": {"statefulSet": "old"}, "takeOver": self.take_over}
+        source: Any = {"statefulSet": "old"}
+        if self.listed:
+            source = {"endpoints": [f"http://{endpoint(o)}" for o in range(self.size)]}
+        joined = {"source": source, "takeOver": self.take_over, "scaleIn": self.scale_in}
         spec = {"size": 3, "version": VERSION, "bootstrap": {"joinExisting": joined}, **self.spec}
         raw = raw_cluster(spec, annotations=self.annotations)
         cluster = replace(parse_cluster(raw), deleting=self.deleting, status=self.status)
@@ -154,7 +170,7 @@ class TakeOverWorld:
             found = replace(found, source=self._look_at_source())
         elif not own:
             return found
-        asked = self.consent == NAMING.name or found.take_over is not None
+        asked = self.listed or self.consent == NAMING.name or found.take_over is not None
         shown = members if asked and self.heard() else None
         return found.evolve(membership=shown, compared=self._compare())
 
@@ -176,13 +192,29 @@ class TakeOverWorld:
         said = answer(0, **{"version": VERSION, **usual, **changes}).status
         return Probe(replace(said, leader=self.leader) if said else None)
 
+    def _look_at_endpoints(self) -> Source:
+        source = list_endpoints(tuple(endpoint(ordinal) for ordinal in range(self.size)))
+        reached = {o for o in self.running - self.unheard if source_id(o) in self.lines}
+        answers = {ordinal: self._answer(source_id(ordinal)) for ordinal in reached}
+        answers |= {o: answer(0, member_id=source_id(o), version=VERSION) for o in self.returned}
+        silent = Probe(None, "connection refused")
+        allows = self.consent == NAMING.name
+        pods = (
+            replace(p, probe=answers.get(p.ordinal, silent), allows=allows) for p in source.pods
+        )
+        connected = tuple(map(source_id, sorted(self.running)))
+        heard = all(member_id(ordinal) not in self.silent for ordinal in range(3))
+        return replace(source, pods=tuple(pods), connected=connected if heard else None)
+
     def _look_at_source(self) -> Source:
+        if self.listed:
+            return self._look_at_endpoints()
         pods = []
         for ordinal in sorted(self.running):
             listed = source_id(ordinal) in self.lines
             probe = self._answer(source_id(ordinal)) if listed else Probe(None, "removed")
             pods.append(
-                SourcePod(f"old-{ordinal}", ordinal, f"u{ordinal}", "10.1.0.1", probe=probe)
+                SourcePod(f"old-{ordinal}", ordinal, f"u{ordinal}", "10.1.0.1:2379", probe=probe)
             )
         return Source(
             "old",
@@ -240,6 +272,8 @@ class TakeOverWorld:
             case PromoteMember(member_id=identity):
                 self.lines[identity] = replace(self.lines[identity], is_learner=False)
             case RemoveMember(member_id=identity) | RemoveSourceMember(member_id=identity):
+                running = {source_id(ordinal) for ordinal in self.running}
+                assert identity not in running, "a process would be started again"
                 del self.lines[identity]
                 self._elect()
             case PassLeadership(to_id=identity):
@@ -264,6 +298,11 @@ class TakeOverWorld:
         self.replicas = replicas
         self.version += 1
         self.running = set(range(replicas))
+        self._elect()
+
+    def stop(self, ordinal: int) -> None:
+        """A person stops the process of an old member."""
+        self.running.discard(ordinal)
         self._elect()
 
     def _elect(self) -> None:

@@ -7,10 +7,10 @@ import itertools
 import json
 import re
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
-import yaml
 
 from deploy.target import Target, TargetError
 from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
@@ -30,6 +30,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 # Two elections, each of which may take several seconds on a busy machine.
 LONGEST_GAP = 10.0
+# Seconds of a lease that no take-over outlives.
+LEASED = 36_000
 
 
 def join(
@@ -39,9 +41,11 @@ def join(
     spec: Json | None = None,
     pod: Json | None = None,
     source: Json | None = None,
+    scale_in: str = "Automatic",
 ) -> None:
     """Create an EtcdCluster that takes over the StatefulSet `old`."""
     joined: Json = {"source": {"statefulSet": "old", **(source or {})}, "takeOver": take_over}
+    joined |= {"scaleIn": scale_in}
     cluster.create(
         size=3,
         version=version,
@@ -69,10 +73,17 @@ class Shape:
     spec: Json
     pod: Json
     source: Json
+    scale_in: str
 
 
 TLS = Shape(
-    tls_etcd.TlsEtcd, tls_etcd.TlsCluster, tls_etcd.TlsDoor, tls_etcd.SPEC, {}, tls_etcd.SOURCE
+    tls_etcd.TlsEtcd,
+    tls_etcd.TlsCluster,
+    tls_etcd.TlsDoor,
+    tls_etcd.SPEC,
+    {},
+    tls_etcd.SOURCE,
+    "Automatic",
 )
 BITNAMI = Shape(
     bitnami_etcd.BitnamiEtcd,
@@ -81,6 +92,7 @@ BITNAMI = Shape(
     bitnami_etcd.SPEC,
     bitnami_etcd.POD,
     {},
+    "Manual",
 )
 
 
@@ -94,14 +106,23 @@ def test_a_cluster_is_taken_over_under_load(
 ) -> None:
     old, cluster = shape.etcd(target, namespace, size, version), shape.cluster(target, namespace)
     old.create()
+    leased = lease(old)
     old.etcdctl("put", "before", "kept")
     before = old.look()
     load = Load(shape.door(cluster), seed=size)
     load.start()
     try:
+        wanted: Json = {"spec": shape.spec, "pod": shape.pod, "source": shape.source}
+        by_hand = shape.scale_in == "Manual"
         with as_foreseen(cluster, lambda seen: bool(seen.source_statuses)) as told:
-            join(cluster, version=version, spec=shape.spec, pod=shape.pod, source=shape.source)
-            told.follow("three run", lambda: cluster.is_running(3), 240)
+            join(cluster, version=version, scale_in=shape.scale_in, **wanted)
+            if by_hand:
+                told.follow("it asks", partial(asks, cluster, "`kubectl scale"), 120)
+            else:
+                told.follow("three run", lambda: cluster.is_running(3), 240)
+        if by_hand:
+            scale_as_asked(old, cluster)
+            cluster.wait_running(3, 90)
     finally:
         history = load.finish()
 
@@ -122,6 +143,9 @@ def test_a_cluster_is_taken_over_under_load(
     assert header["kvs"][0]["mod_revision"] == before["revision"], "no revision is another"
     assert header["header"]["revision"] >= before["revision"] + len(writes)
     cluster.assert_agreement(3)
+    left = json.loads(cluster.etcdctl("lease", "timetolive", leased, "--keys", "--write-out=json"))
+    assert (left["granted-ttl"], len(left["keys"])) == (LEASED, 1)
+    assert 0 < left["ttl"] <= LEASED
     assert old.get()["spec"]["replicas"] == 0
     # The name that clients know is another's until that goes.
     assert "delete it" in cluster.wait_reason("SpecWarning", "AliasTaken")
@@ -132,6 +156,22 @@ def test_a_cluster_is_taken_over_under_load(
     with as_patched(cluster, bootstrap=None, size=1):
         cluster.wait_running(1)
     assert cluster.read_key("before") == "kept"
+
+
+def lease(old: ForeignEtcd) -> str:
+    """The ID of a lease with a key."""
+    granted = old.etcdctl("lease", "grant", str(LEASED), "--write-out=json")
+    identity = f"{json.loads(granted)['ID']:x}"
+    old.etcdctl("put", "leased", "kept", f"--lease={identity}")
+    return identity
+
+
+def scale_as_asked(old: ForeignEtcd, cluster: Cluster) -> None:
+    """A person types the command of the message."""
+    asked = cluster.wait_reason("Progressing", "TakeOverAwaitsStop")
+    command = re.search(r"`kubectl (scale [^`]*)`", asked)
+    assert command, asked
+    old.kubectl(*command[1].split())
 
 
 def old_key(cluster: Cluster) -> str:
@@ -167,47 +207,72 @@ def test_it_waits_for_the_approval_and_is_given_back(
 
     assert "Nothing was changed" in shell.run("migrate", "abort", "c", answer="d\n", code=7)
     with held(cluster), as_previewed(cluster, deleted=True):
-        assert "gives the cluster back to old" in shell.run("migrate", "abort", "c", answer="c\n")
+        assert "gives the cluster back to StatefulSet old" in shell.run(
+            "migrate", "abort", "c", answer="c\n"
+        )
     wait_until("the EtcdCluster is gone", lambda: not cluster.exists(), 90)
     members = json.loads(old.etcdctl("member", "list", "--write-out=json"))["members"]
     assert sorted(member["name"] for member in members) == ["old-0", "old-1", "old-2"]
     assert uids_of(old) == uids, "no Pod of it was touched"
     assert old.etcdctl("put", "after", "it").strip() == "OK"
 
+    # Nothing of the StatefulSet is named from here on: its members are processes somewhere.
     old.kubectl("annotate", "statefulset", "old", f"{ANNOTATION_CONSENT}-")
-    take_over_as_a_person(cluster, shell, tmp_path / "c.yaml")
+    take_over_as_a_person(old, cluster, shell, tmp_path / "c.yaml")
     assert cluster.read_key("after") == "it"
 
 
-def take_over_as_a_person(cluster: Cluster, shell: Shell, manifest: Path) -> None:
-    """By the verbs of the plugin: planned, applied, looked at, and approved to the end."""
-    planned = yaml.safe_load(shell.run("migrate", "plan", "c", "--from=old"))
-    assert planned["spec"]["version"] == VERSION
-    manifest.write_text(yaml.safe_dump(planned))
+def take_over_as_a_person(old: ForeignEtcd, cluster: Cluster, shell: Shell, manifest: Path) -> None:
+    """By the verbs of the plugin: planned, applied, looked at, approved, and stopped as asked."""
+    endpoints = [f"{old.name}-{n}.{old.name}.{old.namespace}.svc:2379" for n in range(3)]
+    named = [*(f"--endpoint=http://{each}" for each in endpoints), f"--version={VERSION}"]
+    manifest.write_text(shell.run("migrate", "plan", "c", *named))
     assert "TakeOverAwaitsApproval" in shell.run("plan", f"--filename={manifest}")
-    assert "Nothing was changed" in shell.run("migrate", "apply", "c", "--from=old", code=7)
+    assert "Nothing was changed" in shell.run("migrate", "apply", "c", *named, code=7)
     assert not cluster.exists()
-    said = shell.run("migrate", "apply", "c", "--from=old", "--wait", answer="y\n")
-    assert "EtcdCluster c is to take over StatefulSet old." in said
-    assert "TakeOverAwaitsApproval" in said
-    assert "Stage approve: 3 members of old." in shell.run("migrate", "status", "c")
+    said = shell.run("migrate", "apply", "c", *named, answer="y\n")
+    assert "EtcdCluster c is to take over the listed endpoints." in said
+    refused = cluster.wait_reason("Progressing", "TakeOverRefused")
+    command = re.search(r"`etcdctl ([^`]*)`", refused)
+    assert command, refused
+    assert f"`etcdctl {command[1]}`" in said
+    old.etcdctl(*command[1].split())
+    cluster.wait_reason("Progressing", "TakeOverAwaitsApproval", 120)
+    assert "approve: 3 members of the listed endpoints." in shell.run("migrate", "status", "c")
     found = shell.view("migrate", "status", "c")["takeOver"]
     assert (found["stage"], found["members"]) == ("approve", 3)
     # The message of the status has the same approval as a command of plain kubectl.
     told = str(cluster.condition("Progressing")["message"])
     with as_foreseen(cluster, lambda seen: ANNOTATION_APPROVED in seen.cluster.annotations):
-        said = shell.run("migrate", "approve", "c", "--wait", answer="y\n")
+        said = shell.run("migrate", "approve", "c", answer="y\n")
+        cluster.wait_reason("Progressing", "TakeOverAwaitsStop")
     assert f"at revision {found['comparedAtRevision']}" in said
     approval = cluster.get()["metadata"]["annotations"][ANNOTATION_APPROVED]
     assert f"{ANNOTATION_APPROVED}={approval}" in told
-    assert "3/3  Healthy" in said
+    for left in (2, 1, 0):
+        asked = f"stop etcd at {endpoints[left]} for good"
+        wait_until("it asks to stop the next", partial(asks, cluster, asked))
+        assert asked in shell.run("migrate", "status", "c")
+        old.scale(left)
+    cluster.wait_running(3, 90)
     assert "takes over no other cluster now" in shell.run("migrate", "status", "c")
+
+
+def asks(cluster: Cluster, words: str) -> bool:
+    """Whether the condition Progressing says so."""
+    return words in str(cluster.condition("Progressing").get("message", ""))
 
 
 def uids_of(old: ForeignEtcd) -> list[str]:
     """The UIDs of its Pods."""
     found = json.loads(old.kubectl("get", "pods", "--selector=app=old", "--output=json"))
     return sorted(pod["metadata"]["uid"] for pod in found["items"])
+
+
+def joined_at(*endpoints: str, **source: str) -> Json:
+    """A spec that joins members at endpoints, or says something else of them as well."""
+    listed = {"endpoints": list(endpoints)} if endpoints else {}
+    return {"bootstrap": {"joinExisting": {"source": {**listed, **source}}}}
 
 
 def test_what_cannot_be_joined_is_refused_with_the_remedy(target: Target, namespace: str) -> None:
@@ -218,6 +283,11 @@ def test_what_cannot_be_joined_is_refused_with_the_remedy(target: Target, namesp
         ({"security": {"tls": {"enabled": True}}}, "set both as the old members serve clients"),
         ({"security": {"networkPolicy": {"enabled": True}}}, "when the take-over is over"),
         ({"bootstrap": itself}, "own StatefulSet"),
+        (joined_at(), "either statefulSet or endpoints"),
+        (joined_at("http://a:2379", statefulSet="old"), "either statefulSet or endpoints"),
+        (joined_at("https://a:2379"), "with http:// if not"),
+        (joined_at("http://a:2379", "http://a:2379"), "list every old member once"),
+        (joined_at("http://[::1]:2379"), "should match"),
         ({"service": {"aliases": ["c-client"]}}, "Service of the cluster anyway"),
     ):
         with pytest.raises(TargetError, match=words):

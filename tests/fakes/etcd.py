@@ -35,6 +35,7 @@ class FakeMember:
     compacted: int = 1
     runs: bool = True
     token: str = ""
+    consent: str = ""
     hash_error: Exception | None = None
     asked: list[str] = field(default_factory=list)
     closed: int = 0
@@ -46,6 +47,13 @@ class FakeMember:
             raise self.refuses
         self._insist_that_it_runs()
         return self.says or await self._hang(timeout)
+
+    async def get(
+        self, key: bytes, *, serializable: bool = False, timeout: float = 3.0
+    ) -> bytes | None:
+        """The value of a key: there is one at most, the consent to a take-over."""
+        self.asked.append(f"get {key.decode()}")
+        return self.consent.encode() or None
 
     async def find_token(self) -> str:
         """What it gives to who logs in."""

@@ -17,18 +17,31 @@ LEAST_SIZE: Final = 3
 JOIN: Final = "spec.bootstrap.joinExisting"
 # On the StatefulSet to be taken over: the name of the EtcdCluster that may do that.
 ANNOTATION_CONSENT: Final = "etcd.etcd.io/allow-take-over-by"
+# In etcd itself, where its members are given by endpoints: NAMESPACE/NAME of the EtcdCluster.
+KEY_CONSENT: Final = ANNOTATION_CONSENT
+# More members no etcd cluster has that is of use.
+MOST_SOURCES: Final = 9
 
 
 _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SecretName = Annotated[
     str, Field(min_length=1, max_length=253, pattern=f"^{_LABEL}([.]{_LABEL})*$")
 ]
+# Host names and IPv4: what peers are told of each other has no other addresses either.
+Endpoint = Annotated[
+    str,
+    Field(
+        max_length=269,
+        pattern=r"^https?://[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?:[0-9]{2,5}$",
+    ),
+]
 
 
 class Source(Model):
     """The members that run today."""
 
-    stateful_set: str = Field(
+    stateful_set: str | None = Field(
+        None,
         min_length=1,
         max_length=253,
         description=(
@@ -36,14 +49,25 @@ class Source(Model):
             f"{ANNOTATION_CONSENT} with the name of this EtcdCluster."
         ),
     )
+    endpoints: tuple[Endpoint, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST_SOURCES,
+        description=(
+            "Client URL of every member, where they are no Pods of a StatefulSet of this "
+            "namespace: http://HOST:PORT or https://HOST:PORT, by a name or an IPv4 address. "
+            "You stop each old member when the status asks for it. etcd needs the key "
+            f"{KEY_CONSENT} with NAMESPACE/NAME of this EtcdCluster."
+        ),
+    )
     client_port: int = Field(
-        2379, ge=1024, le=65535, description="Port at which these Pods serve clients."
+        2379, ge=1024, le=65535, description="Port at which Pods of statefulSet serve clients."
     )
     client_certificate_secret: SecretName | None = Field(
         None,
         description=(
-            "Secret with the certificate by which these Pods know the operator: tls.crt, tls.key, "
-            "and ca.crt, which signed theirs. If unset, they serve clients in plain text."
+            "Secret with the certificate by which these members know the operator: tls.crt, "
+            "tls.key, and ca.crt, which signed theirs. If unset, they serve clients in plain text."
         ),
     )
     peer_ca_secret: SecretName | None = Field(
@@ -51,11 +75,16 @@ class Source(Model):
         alias="peerCASecret",
         description=(
             "Secret with tls.crt and tls.key of the CA that signed the peer certificates of these "
-            "Pods. It signs those of the new members during the take-over; then the operator "
+            "members. It signs those of the new members during the take-over; then the operator "
             "replaces it by a CA of its own. If unset, these members speak plain text among "
             "themselves."
         ),
     )
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The listed endpoints as HOST:PORT; empty for a StatefulSet."""
+        return tuple(each.partition("://")[2] for each in self.endpoints or ())
 
 
 class JoinExisting(Model):
@@ -69,6 +98,18 @@ class JoinExisting(Model):
             "only after an approval by the annotation that the status tells."
         ),
     )
+    scale_in: Literal["Manual", "Automatic"] = Field(
+        "Automatic",
+        description=(
+            "Whether the operator scales the StatefulSet in, one Pod after the other, or waits "
+            "each time until you have done it. Members at endpoints are always stopped by you."
+        ),
+    )
+
+    @property
+    def stopped_by_hand(self) -> bool:
+        """Whether a person stops the old members, and not the operator."""
+        return bool(self.source.endpoints) or self.scale_in == "Manual"
 
 
 class Bootstrap(Model):
@@ -92,6 +133,7 @@ def check_joining(cluster: EtcdCluster) -> Iterator[tuple[str, str]]:
         return
     if 0 < spec.size < LEAST_SIZE:
         yield "spec.size", f"spec.size {spec.size} is too small for {JOIN}: {TOO_SMALL}."
+    yield from _check_source(spec, joined.source)
     if joined.source.stateful_set == cluster.name:
         yield f"{JOIN}.source.statefulSet", f"{JOIN}.source.statefulSet {SAME_NAME}."
     yield from _check_tls(spec, joined.source)
@@ -100,6 +142,17 @@ def check_joining(cluster: EtcdCluster) -> Iterator[tuple[str, str]]:
         yield "spec.security.auth", f"spec.security.auth {NO_AUTH}."
     if spec.network_rules is not None:
         yield "spec.security.networkPolicy", f"spec.security.networkPolicy {NO_POLICY}."
+
+
+def _check_source(spec: EtcdClusterSpec, source: Source) -> Iterator[tuple[str, str]]:
+    if bool(source.stateful_set) == bool(source.endpoints):
+        yield f"{JOIN}.source", f"{JOIN}.source {ONE_SOURCE}."
+    field = f"{JOIN}.source.endpoints"
+    scheme = "https://" if spec.client_tls else "http://"
+    if not all(each.startswith(scheme) for each in source.endpoints or ()):
+        yield field, f"{field} {SCHEMES_ALIKE}."
+    if len(set(source.addresses)) != len(source.addresses):
+        yield field, f"{field} {EACH_ONCE}."
 
 
 def _check_tls(spec: EtcdClusterSpec, source: Source) -> Iterator[tuple[str, str]]:
@@ -119,6 +172,12 @@ TOO_SMALL: Final = (
 SAME_NAME: Final = (
     "is the name of this cluster's own StatefulSet: choose another name for the EtcdCluster"
 )
+ONE_SOURCE: Final = "has to have either statefulSet or endpoints: remove one, or add one"
+SCHEMES_ALIKE: Final = (
+    "have to begin with https:// if security.tls.clientTLSEnabled is true, and with http:// if "
+    "not: set both as the old members serve clients"
+)
+EACH_ONCE: Final = "have to be different: list every old member once"
 CLIENTS_ALIKE: Final = (
     "has to be given if and only if security.tls.clientTLSEnabled is true, because the same "
     "clients reach old and new members: set both as the old members serve clients"

@@ -140,7 +140,7 @@ class EtcdClusterSpec(Model):
         Maintenance(), description="Maintenance of the database: quota and defragmentation."
     )
     backup: Precautions = Field(
-        Precautions(), description="Backups before an upgrade and before the deletion."
+        Precautions(), description="Backups before an upgrade, a take-over, and the deletion."
     )
     paused: bool = Field(
         False, description="While true the operator changes nothing and only reports status."

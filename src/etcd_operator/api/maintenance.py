@@ -63,6 +63,15 @@ class Precautions(Model):
             "taken, and the version is not changed until that is complete and verified."
         ),
     )
+    before_take_over: str = Field(
+        "",
+        max_length=253,
+        description=(
+            "Name of an EtcdBackup of this cluster, in its namespace. When the members have joined "
+            "the cluster of `bootstrap.joinExisting` and have its data, one backup with its spec "
+            "is taken, and no old member goes until that is complete and verified."
+        ),
+    )
     before_deletion: str = Field(
         "",
         max_length=253,

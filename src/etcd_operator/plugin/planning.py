@@ -14,7 +14,7 @@ from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.unknown_fields import find_unknown
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.model.source import observe_source
+from etcd_operator.core.model.source import list_endpoints, observe_source
 from etcd_operator.core.plan import explain
 from etcd_operator.errors import OperatorError
 from etcd_operator.json_types import Json
@@ -180,11 +180,14 @@ async def _begin_new(own: Session, path: Path) -> tuple[Snapshot, Change, tuple[
     snapshot, others = await add_unseen(own, snapshot, snapshot.cluster.spec)
     if joins is None:
         return snapshot, NO_CHANGE, (assumed, *others)
-    live = await find_object(own, STATEFUL_SETS, joins.source.stateful_set)
-    source = observe_source(live, joins.source.client_port)
+    name, source = joins.source.stateful_set, list_endpoints(joins.source.addresses)
+    if name is not None:
+        live = await find_object(own, STATEFUL_SETS, name)
+        source = observe_source(live, joins.source.client_port)
+    each = f"Every Pod of {source.title}" if name else "What serves at each of the endpoints"
     beside = (
-        f"Every Pod of StatefulSet {source.name} is a member of one etcd cluster, and serves; it "
-        "allows to be taken over, and the Secrets that are handed over can be used."
+        f"{each} is a member of one etcd cluster, and serves; it allows to be taken over, and the "
+        "Secrets that are handed over can be used."
     )
     return assume_members(snapshot, source), NO_CHANGE, (assumed, beside, *others)
 

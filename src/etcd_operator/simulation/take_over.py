@@ -1,7 +1,8 @@
-"""The StatefulSet that a simulated cluster takes over: its Pods, its members, what becomes of it.
+"""The members that a simulated cluster takes over: Pods or endpoints, and what becomes of them.
 
-Old members vote and serve as long as their Pods run. What they answered when they were observed
-they go on to answer, apart from who leads.
+Old members vote and serve as long as their processes run: at endpoints until a person stops them,
+which nobody does here. What they answered when they were observed they go on to answer, apart from
+who leads.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from etcd_operator.api.bootstrap import MOST_SOURCES
 from etcd_operator.core.actions import (
     PassLeadership,
     RemoveSourceMember,
@@ -29,7 +31,6 @@ from etcd_operator.core.model.naming import PEER_PORT
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source, SourcePod
 from etcd_operator.core.takeover.inspection import must_see_source
-from etcd_operator.core.takeover.record import MOST_SOURCES
 from etcd_operator.simulation import etcd, kubernetes
 from etcd_operator.simulation.world import OLD, Etcd, OldMember, State
 
@@ -73,7 +74,7 @@ def adopt_leader(snapshot: Snapshot, old: tuple[OldMember, ...]) -> int:
 
 
 def assume_members(snapshot: Snapshot, source: Source) -> Snapshot:
-    """Return the snapshot in which every Pod of a StatefulSet is a member that serves.
+    """Return the snapshot in which a member serves in every Pod of a StatefulSet, or endpoint.
 
     It consents, and the Secrets that are handed over can be used: for a cluster that nobody has
     looked at yet. Of more Pods than can be joined the first ones are enough to have it refused.
@@ -84,16 +85,17 @@ def assume_members(snapshot: Snapshot, source: Source) -> Snapshot:
     members = tuple(
         Member(
             _ASSUMED + ordinal,
-            name := f"{source.name}-{source.start + ordinal}",
-            (f"{scheme}://{name}.{source.name}.{naming.namespace}.svc:{PEER_PORT}",),
+            name := f"{source.name or 'endpoint'}-{source.start + ordinal}",
+            (f"{scheme}://{name}.{source.name or 'old'}.{naming.namespace}.svc:{PEER_PORT}",),
             (f"{scheme}://{name}",),
         )
         for ordinal in ordinals
     )
     answers = (replace(_SERVES, member_id=each.id, version=spec.version.number) for each in members)
+    names = [pod.name for pod in source.pods] or [member.name for member in members]
     pods = tuple(
-        SourcePod(member.name, source.start + ordinal, member.name, probe=Probe(answer))
-        for ordinal, (member, answer) in enumerate(zip(members, answers, strict=True))
+        SourcePod(name, source.start + ordinal, name, probe=Probe(answer))
+        for ordinal, (name, answer) in enumerate(zip(names, answers, strict=True))
     )
     told = replace(source, pods=pods, consent=snapshot.cluster.name, observed=True)
     return replace(
@@ -158,8 +160,10 @@ def _pass_leadership(state: State, source: int, target: int) -> Outcome:
 def source_steps(state: State) -> Iterator[tuple[str, State]]:
     """The last Pod that the StatefulSet is not to have any more ends, and its process with it."""
     source: Source | None = state.beyond.source
-    going = [pod for pod in source.pods if not source.wants(pod.ordinal)] if source else []
-    if source is None or not going:
+    if source is None or source.listed:
+        return
+    going = [pod for pod in source.pods if not source.wants(pod.ordinal)]
+    if not going:
         return
     last = going[-1]
     left = replace(source, pods=tuple(pod for pod in source.pods if pod is not last))
@@ -192,7 +196,9 @@ def show_source(
         listed = MemberList(now.cluster, (*old, *own), linearizable=True)
         snapshot = replace(snapshot, membership=listed)
     compared = _compare(snapshot, state, now) or snapshot.compared
-    return replace(snapshot, source=replace(source, pods=pods), compared=compared)
+    connected = tuple(each.id for each in now.old if each.up) if source.listed else None
+    source = replace(source, pods=pods, connected=connected)
+    return replace(snapshot, source=source, compared=compared)
 
 
 def _show_pod(pod: SourcePod, now: Etcd) -> SourcePod:

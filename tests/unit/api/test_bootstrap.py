@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from etcd_operator.api.cel.bootstrap import OBJECT_RULES, SPEC_RULES
@@ -21,6 +19,12 @@ LOGIN: Json = {"mode": "Unmanaged", "rootPasswordSecret": "old-root"}
 USERS: Json = {"enabled": True, "users": [{"name": "a"}]}
 
 
+def from_source(*endpoints: str, **source: str) -> Json:
+    """A cluster that joins members at endpoints, or says something else of them as well."""
+    listed = {"endpoints": list(endpoints)} if endpoints else {}
+    return {"bootstrap": {"joinExisting": {"source": {**listed, **source}}}}
+
+
 @pytest.mark.parametrize(
     ("spec", "field", "words"),
     [
@@ -28,6 +32,10 @@ USERS: Json = {"enabled": True, "users": [{"name": "a"}]}
         (ITSELF, "spec.bootstrap.joinExisting.source.statefulSet", "own StatefulSet"),
         ({**JOINED, "security": {"tls": {}}}, f"{SOURCE}.clientCertificateSecret", "set both as"),
         ({**JOINED, "security": {"tls": {}}}, f"{SOURCE}.peerCASecret", "set both as"),
+        (from_source(), SOURCE, "either statefulSet or endpoints"),
+        (from_source("http://a:2379", statefulSet="old"), SOURCE, "either statefulSet or"),
+        (from_source("https://a:2379"), f"{SOURCE}.endpoints", "with http:// if not"),
+        (from_source("http://a:2379", "http://a:2379"), f"{SOURCE}.endpoints", "be different"),
         (WITH_SECRETS, f"{SOURCE}.clientCertificateSecret", "if and only if security.tls.client"),
         (WITH_SECRETS, f"{SOURCE}.peerCASecret", "if and only if security.tls.peerTLSEnabled"),
         (
@@ -53,6 +61,7 @@ def test_what_is_not_possible_yet_is_said(spec: Json, field: str, words: str) ->
     "spec",
     [
         JOINED,
+        from_source("http://10.0.0.1:2379", "http://etcd-2.example.org:2379"),
         {**JOINED, "size": 0},
         {**JOINED, "size": 5},
         {**JOINED, "security": {"tls": {"enabled": False}}},
@@ -80,9 +89,13 @@ def test_a_password_of_root_is_for_plain_text(security: Json, field: str, words:
     assert words in {problem.field: problem.sentence for problem in problems}[field]
 
 
-def test_a_source_without_a_name_is_no_source() -> None:
-    spec: dict[str, Any] = {"bootstrap": {"joinExisting": {"source": {}}}}
-    assert find_problems(parse_cluster(raw_cluster({"size": 3, **spec})))
+@pytest.mark.parametrize(
+    "endpoint",
+    ["10.0.0.1:2379", "http://10.0.0.1", "http://[::1]:2379", "http://a,b:1", "unix://a:1"],
+)
+def test_an_endpoint_is_a_client_url_with_a_port(endpoint: str) -> None:
+    first, *_ = find_problems(parse_cluster(raw_cluster({"size": 3, **from_source(endpoint)})))
+    assert first.sentence.startswith(f"{SOURCE}.endpoints.0 cannot be '{endpoint}'")
 
 
 def test_the_api_server_says_the_same() -> None:
@@ -90,6 +103,8 @@ def test_the_api_server_says_the_same() -> None:
     for words in (
         "use 3 or more",
         "own StatefulSet",
+        "either statefulSet or endpoints",
+        "list every old member once",
         "set both as the old members serve clients",
         "set both as the old members speak to each other",
         "and with TLS alone the operator is known by its certificate",

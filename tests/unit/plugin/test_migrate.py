@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
+from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, KEY_CONSENT
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, ANNOTATION_TAKE_OVER
@@ -111,6 +111,45 @@ def test_what_a_plan_prints_is_previewed_to_the_end(
     assert written(terminal) == []
 
 
+ENDPOINTS = ("db", "--endpoint=http://10.0.0.1:2379", "--endpoint=http://10.0.0.2:2379")
+
+
+def test_members_at_endpoints_are_planned_and_previewed_to_the_first_that_a_person_stops(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    assert "--version is missing" in terminal.type("migrate", "plan", *ENDPOINTS).err
+    file = tmp_path / "db.yaml"
+    file.write_text(terminal.type("migrate", "plan", *ENDPOINTS, "--version=v3.5.35").out)
+    planned = yaml.safe_load(file.read_text())
+    cluster = parse_cluster({**planned, "metadata": {**planned["metadata"], "uid": "u"}})
+    assert find_problems(cluster) == ()
+    assert cluster.spec.joins
+    assert cluster.spec.joins.source.addresses == ("10.0.0.1:2379", "10.0.0.2:2379")
+    file.write_text(file.read_text().replace("takeOver: Manual", "takeOver: Automatic"))
+    found = terminal.type("plan", "-f", str(file), "-o", "json").view
+    assert (found["ends"], found["reason"]) == ("waiting", "TakeOverAwaitsStop")
+    assert "What serves at each of the endpoints is a member" in found["assumptions"][1]
+
+
+def test_of_members_at_endpoints_a_person_allows_it_in_etcd(terminal: Terminal) -> None:
+    said = terminal.type("migrate", "apply", *ENDPOINTS, "--version=v3.5.35", "--yes")
+    assert f"`etcdctl put {KEY_CONSENT} {NAMESPACE}/db`" in said.out
+    (created,) = written(terminal)
+    assert created["spec"]["bootstrap"]["joinExisting"]["source"].keys() == {"endpoints"}
+
+
+def test_a_statefulset_that_a_person_scales_is_planned(terminal: Terminal) -> None:
+    planned = terminal.type("migrate", "plan", *FROM, "--scale-in=Manual", "-o", "json").view
+    assert planned["spec"]["bootstrap"]["joinExisting"]["scaleIn"] == "Manual"
+
+
+def test_whom_it_waits_for_is_shown(terminal: Terminal) -> None:
+    put_record(terminal, RECORD.replace("old", "-").replace("approve", "remove"))
+    assert "Stage remove: 1 members of the listed endpoints." in (
+        terminal.type("migrate", "status", "db").out
+    )
+
+
 def test_a_version_that_no_image_tells_has_to_be_given(terminal: Terminal) -> None:
     put_source(terminal, image="bitnami/etcd:latest")
     ended = terminal.type("migrate", "plan", *FROM)
@@ -155,7 +194,10 @@ def test_a_cluster_that_exists_joins_nothing(terminal: Terminal) -> None:
 
 def test_an_approval_is_of_the_comparison_on_record(terminal: Terminal) -> None:
     put_record(terminal, RECORD)
-    assert "Stage approve: 1 members of old." in terminal.type("migrate", "status", "db").out
+    assert (
+        "Stage approve: 1 members of StatefulSet old."
+        in terminal.type("migrate", "status", "db").out
+    )
     found = terminal.type("migrate", "status", "db", "-o", "json").view["takeOver"]
     assert (found["stage"], found["statefulSet"]) == ("approve", "old")
     assert found["comparedAtRevision"] == 100

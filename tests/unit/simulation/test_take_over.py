@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from etcd_operator.core.model.source import list_endpoints
 from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, Stage
 from etcd_operator.simulation.adopt import adopt
 from etcd_operator.simulation.change import NO_CHANGE, Change
@@ -14,7 +16,7 @@ from etcd_operator.simulation.origin import Origin
 from etcd_operator.simulation.predict import Prediction, predict
 from etcd_operator.simulation.take_over import assume_members
 from tests.builders.snapshots import CLUSTER_ID
-from tests.builders.take_over import TakeOverWorld, world_at
+from tests.builders.take_over import TakeOverWorld, endpoint, world_at
 
 STAGED = ("Added", "Promoted", "Moved", "Scaled", "Removed")
 
@@ -83,6 +85,20 @@ def test_an_approval_is_waited_for() -> None:
     revision = world.look().take_over.revision  # type: ignore[union-attr]  # it has begun
     world.annotations[ANNOTATION_APPROVED] = f"{CLUSTER_ID:x}/{revision}"
     assert tell(predict(world.look()))[-1] == "Removed member old-0"
+
+
+@pytest.mark.parametrize("given", [{"listed": True}, {"scale_in": "Manual"}])
+def test_a_person_is_waited_for_who_stops_old_members(given: dict[str, Any]) -> None:
+    found = predict(TakeOverWorld(3, **given).look())
+    assert (found.ends, found.reason) == ("waiting", "TakeOverAwaitsStop")
+    assert tell(found)[-1].startswith("Moved leadership from")
+
+
+def test_endpoints_that_nobody_has_asked_yet_are_assumed_to_serve() -> None:
+    seen = replace(TakeOverWorld(listed=True).look(), membership=None)
+    unasked = list_endpoints(tuple(endpoint(ordinal) for ordinal in range(3)))
+    found = predict(assume_members(seen, unasked))
+    assert (found.ends, found.reason) == ("waiting", "TakeOverAwaitsStop")
 
 
 def test_without_consent_nothing_is_done() -> None:

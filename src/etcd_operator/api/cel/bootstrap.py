@@ -9,11 +9,14 @@ from typing import Final
 
 from etcd_operator.api.bootstrap import (
     CLIENTS_ALIKE,
+    EACH_ONCE,
     LEAST_SIZE,
     NO_AUTH,
     NO_POLICY,
+    ONE_SOURCE,
     PEERS_ALIKE,
     SAME_NAME,
+    SCHEMES_ALIKE,
     TOO_SMALL,
 )
 from etcd_operator.api.cel.rule import build_rule
@@ -49,7 +52,8 @@ def _joins(whose: str) -> str:
 # On the whole object: its name, its status and what it was.
 OBJECT_RULES: Final[tuple[Json, ...]] = (
     build_rule(
-        f"!({_joins('self')}) || {_source('self')}.statefulSet != self.metadata.name",
+        f"!({_joins('self')}) || !has({_source('self')}.statefulSet) || "
+        f"{_source('self')}.statefulSet != self.metadata.name",
         f"source.statefulSet {SAME_NAME}",
         path=".spec.bootstrap",
     ),
@@ -69,6 +73,23 @@ SPEC_RULES: Final[tuple[Json, ...]] = (
         f"!({_JOINS}) || self.size == 0 || self.size >= {LEAST_SIZE}",
         f"size is too small for bootstrap.joinExisting: {TOO_SMALL}",
         path=".size",
+    ),
+    build_rule(
+        f"!({_JOINS}) || has({_SOURCE}.statefulSet) != has({_SOURCE}.endpoints)",
+        f"joinExisting.source {ONE_SOURCE}",
+        path=".bootstrap",
+    ),
+    build_rule(
+        f"!({_JOINS}) || !has({_SOURCE}.endpoints) || "
+        f"{_SOURCE}.endpoints.all(each, each.startsWith('https://') == {_CLIENT_TLS})",
+        f"joinExisting.source.endpoints {SCHEMES_ALIKE}",
+        path=".bootstrap",
+    ),
+    build_rule(
+        f"!({_JOINS}) || !has({_SOURCE}.endpoints) || {_SOURCE}.endpoints.all(each, "
+        f"{_SOURCE}.endpoints.exists_one(other, other == each))",
+        f"joinExisting.source.endpoints {EACH_ONCE}",
+        path=".bootstrap",
     ),
     build_rule(
         f"!({_JOINS}) || {_CLIENT_TLS} == has({_SOURCE}.clientCertificateSecret)",

@@ -288,7 +288,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
                 _say("self", "not the name of an EtcdBackup: name one of this cluster"),
             )
         ]
-        for field in ("beforeUpgrade", "beforeDeletion")
+        for field in ("beforeUpgrade", "beforeTakeOver", "beforeDeletion")
     },
     "spec.etcdConfig": [
         build_rule(

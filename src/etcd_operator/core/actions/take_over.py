@@ -1,6 +1,7 @@
 """Actions on a StatefulSet that is taken over, and on its members in etcd.
 
-`cluster_id` is that of the etcd cluster that was looked at. Members are named by their Pods.
+`cluster_id` is that of the etcd cluster that was looked at. Members are named by
+their Pods, or by their endpoints.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class ScaleSource:
 
 @dataclass(frozen=True, slots=True)
 class RemoveSourceMember:
-    """Remove the member of a Pod that is gone for good from the cluster."""
+    """Remove the member of a Pod, or a process at an endpoint, that is gone for good."""
 
     pod: str
     ordinal: int

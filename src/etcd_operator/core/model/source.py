@@ -1,6 +1,6 @@
-"""The StatefulSet whose members a cluster joins, as a pass sees it: its Pods and their answers.
+"""The members that a cluster joins, as a pass sees them: Pods of a StatefulSet, or endpoints.
 
-Nothing of it is the operator's. It is read live, and only while a take-over is under way.
+Nothing of them is the operator's. They are read live, and only while a take-over is under way.
 """
 
 from __future__ import annotations
@@ -29,12 +29,19 @@ def find_owner(statefulset: Json) -> str:
     return ""
 
 
+def title_source(statefulset: str) -> str:
+    """The StatefulSet of this name, in words; members at listed endpoints if there is none."""
+    return f"StatefulSet {statefulset}" if statefulset else "the listed endpoints"
+
+
 @dataclass(frozen=True, slots=True)
 class SourcePod:
-    """One Pod of the StatefulSet; `probe` is None if its member was not asked.
+    """One Pod of the StatefulSet, or one listed endpoint; `probe` is None if nobody was asked.
 
-    `tokens` is the kind that its member gives to who logs in; None if nobody did. `subdomain` is
-    the Service by which it has a DNS name.
+    `address` is HOST:PORT where its member serves clients, empty if unknown. `tokens` is the kind
+    that its member gives to who logs in; None if nobody did. `subdomain` is the Service by which a
+    Pod has a DNS name. An endpoint is its address by name, and its place in the list by ordinal; it
+    `allows` to be taken over if its member has the key for that.
     """
 
     name: str
@@ -45,6 +52,7 @@ class SourcePod:
     probe: Probe | None = None
     tokens: TokenKind | None = None
     subdomain: str = ""
+    allows: bool = True
 
     @property
     def status(self) -> MemberStatus | None:
@@ -59,6 +67,10 @@ class Source:
     `start` is the ordinal of its first Pod. `consent` says which EtcdCluster may take it over, and
     `owner` which one it belongs to; empty for none. It is `observed` if its status is about its
     spec as it is now.
+
+    If `listed`, there is no StatefulSet: `pods` are the endpoints of the spec, and `replicas` is
+    their number. `connected` are the IDs of members with which a new member has a connection as a
+    peer, as the new members say; None if not all of them said so.
     """
 
     name: str
@@ -72,6 +84,32 @@ class Source:
     consent: str = ""
     owner: str = ""
     pods: tuple[SourcePod, ...] = ()
+    listed: bool = False
+    connected: tuple[int, ...] | None = None
+
+    @property
+    def title(self) -> str:
+        """The StatefulSet, or the endpoints, in words."""
+        return title_source(self.name)
+
+    def label(self, pod: SourcePod) -> str:
+        """A Pod, or an endpoint, in words."""
+        return f"{'endpoint' if self.listed else 'Pod'} {pod.name}"
+
+    def answers(self, member_id: int) -> bool:
+        """Whether a process answered as this member, of whichever cluster."""
+        return any(pod.status and pod.status.member_id == member_id for pod in self.pods)
+
+    def is_gone(self, ordinal: int, member_id: int) -> bool:
+        """Whether the process of a member has ended and nothing that is seen here starts it again.
+
+        Of a Pod that is known by Kubernetes. A process that only does not answer here may run: at
+        an endpoint it is gone when no new member is connected to it either.
+        """
+        if self.listed:
+            unheard = self.connected is not None and member_id not in self.connected
+            return unheard and not self.answers(member_id)
+        return not self.wants(ordinal) and self.pod(ordinal) is None
 
     def wants(self, ordinal: int) -> bool:
         """Whether the StatefulSet is to have a Pod of this ordinal."""
@@ -82,14 +120,20 @@ class Source:
         return next((pod for pod in self.pods if pod.ordinal == ordinal), None)
 
     def statuses(self, cluster_id: int) -> Iterator[MemberStatus]:
-        """The answers of members of this etcd cluster."""
+        """The answers of members of this etcd cluster that allow to be taken over."""
         for pod in self.pods:
-            if pod.status and pod.status.cluster_id == cluster_id:
+            if pod.allows and pod.status and pod.status.cluster_id == cluster_id:
                 yield pod.status
 
     def serving(self, cluster_id: int) -> frozenset[int]:
         """The IDs of members that answered for themselves and see a leader."""
         return frozenset(s.member_id for s in self.statuses(cluster_id) if s.leader)
+
+
+def list_endpoints(addresses: tuple[str, ...]) -> Source:
+    """Return the source of members at these endpoints, HOST:PORT each, whom nobody has asked."""
+    pods = tuple(SourcePod(each, place, "", each) for place, each in enumerate(addresses))
+    return Source("", 0, exists=False, replicas=len(pods), pods=pods, listed=True)
 
 
 def observe_source(live: Json, port: int) -> Source:

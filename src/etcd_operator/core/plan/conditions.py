@@ -79,6 +79,9 @@ CONDITIONS: Final[dict[str, str]] = {
         "spec.storage.volumeAttributesClassName is not what every disk of a member has"
     ),
     "wait_for_client_certificates": "a certificate is missing that members need to serve TLS",
+    "back_up_before_take_over": (
+        "old members of a take-over are to go, and the spec asks for a backup before that"
+    ),
     "back_up_before_upgrade": "the version changes and the spec asks for a backup before that",
     "report_missing_image": "the image catalog that the spec names has no image for the version",
     "wait_to_shrink": "etcd has more members than spec.size",

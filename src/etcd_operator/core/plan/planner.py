@@ -119,6 +119,7 @@ RULES: Final[tuple[Rule, ...]] = (
     scale.delete_left_disks,
     promote.wait_for_learners,
     scale.grow,  # … before telling it more
+    required_backup.back_up_before_take_over,
     takeover.take_over,  # until it is over, nothing below is done
     grow_disks.grow_disks,
     auth.sync_auth,

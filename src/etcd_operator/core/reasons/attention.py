@@ -242,6 +242,11 @@ TAKE_OVER_AWAITS_APPROVAL: Final = Reason(
     "All members, old and new, have the same data: the old ones go when somebody approves it.",
     "Annotate the EtcdCluster as the message says, or delete it to give the old cluster back.",
 )
+TAKE_OVER_AWAITS_STOP: Final = Reason(
+    "TakeOverAwaitsStop",
+    "The next old member is to be stopped by you, because the operator cannot or shall not do it.",
+    "Do what the message says; then the operator removes that member from etcd.",
+)
 
 # Certificates
 
@@ -289,6 +294,12 @@ BACKUP_BEFORE_UPGRADE: Final = Reason(
     "BackupBeforeUpgrade",
     "The upgrade waits for the backup that spec.backup.beforeUpgrade asks for.",
     "If the backup fails, correct it, or empty spec.backup.beforeUpgrade.",
+    blocks=True,
+)
+BACKUP_BEFORE_TAKE_OVER: Final = Reason(
+    "BackupBeforeTakeOver",
+    "No old member goes before the backup that spec.backup.beforeTakeOver asks for.",
+    "If the backup fails, correct it, or empty spec.backup.beforeTakeOver.",
     blocks=True,
 )
 BACKUP_BEFORE_DELETION: Final = Reason(

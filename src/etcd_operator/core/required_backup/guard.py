@@ -7,7 +7,9 @@ from etcd_operator.core.actions import (
     ApplyObject,
     DeleteObject,
     QuarantineDisk,
+    RemoveSourceMember,
     RequestBackup,
+    ScaleSource,
     SetFinalizer,
 )
 from etcd_operator.core.lifecycle.orphans import is_orphaning
@@ -31,6 +33,9 @@ def refuse_without_backup(action: Action, snapshot: Snapshot) -> str | None:
         ):
             return "the backup before the deletion is not complete and verified"
         return None
+    if wishes.before_take_over and isinstance(action, ScaleSource | RemoveSourceMember):
+        taken = _is_verified_backup(snapshot, "take-over")
+        return None if taken else "the backup before old members go is not complete and verified"
     if wishes.before_upgrade and isinstance(action, ApplyObject) and action.kind == "StatefulSet":
         return _refuse_version(action, snapshot)
     return None

@@ -1,9 +1,9 @@
-"""Backups before what cannot be undone: an upgrade of etcd, and a deletion.
+"""Backups before what cannot be undone: an upgrade of etcd, the end of a take-over, a deletion.
 
 Such a backup is an EtcdBackup of its own, made once from one that the spec names, and marked with
 what it comes before. It outlives the cluster. It counts when it is complete and verified, and, for
-an upgrade, was begun while a Pod of now was there: one of an earlier upgrade to the same version
-is not about the data of now.
+an upgrade and a take-over, was begun while a Pod of now was there: one of an earlier upgrade to the
+same version is not about the data of now.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from etcd_operator.api.release import Version
 from etcd_operator.core.model.naming import LABEL_MANAGED_BY, MANAGED_BY
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.required_backup.state import BackupState
+from etcd_operator.core.takeover.record import Stage
 from etcd_operator.json_types import Json
 
 # On an EtcdBackup that the operator made: the uid of the cluster, and what it comes before.
 ANNOTATION_BEFORE: Final = "etcd.etcd.io/taken-before"
 DELETION: Final = "deletion"
+TAKE_OVER: Final = "take-over"
 # What a backup that is taken once, and kept, does not take from the one that it is made from.
 _LEFT_OUT: Final = {
     "schedule",
@@ -35,7 +37,7 @@ _LEFT_OUT: Final = {
 
 
 def mark_before(snapshot: Snapshot, risk: str) -> str:
-    """Return what marks the backup before a risk: the tag of a version, or `deletion`."""
+    """Return what marks the backup before a risk: a version's tag, `take-over` or `deletion`."""
     return f"{snapshot.naming.uid} {risk}"
 
 
@@ -69,6 +71,18 @@ def waits_for_deletion(snapshot: Snapshot) -> bool:
     ours = [claim for claim in snapshot.claims if claim.owner_uid == snapshot.cluster.uid]
     left = snapshot.pods or ours or snapshot.unlabelled_claims
     return bool(asked and left) and formed and not is_taken(snapshot, DELETION)
+
+
+def waits_for_take_over(snapshot: Snapshot) -> bool:
+    """Whether old members are about to go, or go, and the backup before that is to be taken.
+
+    The members of the operator have all data by then, and are backed up like any others.
+    """
+    record, cluster = snapshot.take_over, snapshot.cluster
+    if record is None or cluster.deleting or not cluster.spec.backup.before_take_over:
+        return False
+    begins = record.stage in (Stage.APPROVE, Stage.REMOVE)
+    return begins and not is_taken(snapshot, TAKE_OVER)
 
 
 def find_version_to_keep(snapshot: Snapshot, wanted: Version) -> Version | None:

@@ -1,4 +1,4 @@
-"""Take a backup before an upgrade or a deletion, and let nothing of it begin before.
+"""Take a backup before an upgrade, a deletion, or the end of a take-over; none begins before.
 
 The version of an upgrade that waits is not in the spec that the other rules see: so members heal,
 join and leave meanwhile. A deletion that waits changes nothing, but that with --cascade=foreground
@@ -17,9 +17,11 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import attention
 from etcd_operator.core.required_backup.requirement import (
     DELETION,
+    TAKE_OVER,
     find_backup,
     render_backup,
     waits_for_deletion,
+    waits_for_take_over,
 )
 from etcd_operator.core.required_backup.state import BackupState
 from etcd_operator.core.rollout.upgrade_route import describe_route
@@ -67,13 +69,30 @@ def back_up_before_upgrade(snapshot: Snapshot) -> Decision | None:
     )
 
 
+def back_up_before_take_over(snapshot: Snapshot) -> Decision | None:
+    """Let no old member go until the backup that `spec.backup.beforeTakeOver` asks for is taken."""
+    if not waits_for_take_over(snapshot):
+        return None
+    template = snapshot.spec.backup.before_take_over
+    said, blocked = _explain(snapshot, TAKE_OVER, template, "spec.backup.beforeTakeOver")
+    return Decision(
+        reason=attention.BACKUP_BEFORE_TAKE_OVER,
+        message=f"The take-over waits for a backup: {said}",
+        phase=Phase.SCALING,
+        actions=_request(snapshot, TAKE_OVER, template),
+        requeue_after=OUTSIDE_CHANGE if blocked else POD_START,
+        passing=not blocked,
+    )
+
+
 def _request(snapshot: Snapshot, risk: str, template: str) -> tuple[RequestBackup, ...]:
     """The EtcdBackup to create; none if it is there, or nothing is known to make it from."""
     found = _find_template(snapshot, template)
     if found is None or found.spec is None or find_backup(snapshot, risk) is not None:
         return ()
     manifest = render_backup(snapshot, risk, found.spec)
-    what = "the cluster is deleted" if risk == DELETION else f"it becomes {risk}"
+    known = {DELETION: "the cluster is deleted", TAKE_OVER: "old members go"}
+    what = known.get(risk, f"it becomes {risk}")
     return (RequestBackup(manifest["metadata"]["name"], f"before {what}", manifest),)
 
 

@@ -2,6 +2,7 @@
 
 * The old cluster's Pods and members are touched only as recorded, only by consent, and only once
   every new member votes and the rest has a majority without the one that goes.
+* A member leaves only when its process is gone: its Pod, or what answered at its endpoint.
 * While old members are there, they are not left without their majority: not by a deletion of the
   EtcdCluster, and not by a recovery from a lost majority.
 * Members that take one learner never see two.
@@ -28,6 +29,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source
 from etcd_operator.core.takeover.record import (
     ANNOTATION_APPROVED,
+    ANNOTATION_GONE,
     Stage,
     TakeOver,
     find_take_over,
@@ -73,7 +75,7 @@ def refuse_take_over(action: TakeOverAction, snapshot: Snapshot, answering: set[
         return "it was not agreed that the old members go"
     if isinstance(action, ScaleSource):
         return _refuse_scaling(action, record, snapshot, source, answering)
-    return _refuse_removal(action, record, source)
+    return _refuse_removal(action, record, snapshot, source)
 
 
 def _refuse_other_authority(
@@ -96,12 +98,23 @@ def _read_record(snapshot: Snapshot) -> TakeOver | None:
 
 
 def _refuse_recovery(snapshot: Snapshot) -> str | None:
-    gone = snapshot.source is not None and not snapshot.source.pods
-    return None if gone else "Pods of the StatefulSet that is taken over may have the quorum"
+    source = snapshot.source
+    gone = source is not None and (_all_stopped(snapshot) if source.listed else not source.pods)
+    return None if gone else "members that are taken over may run, and have the quorum"
+
+
+def _all_stopped(snapshot: Snapshot) -> bool:
+    """Whether a person says that no process at the endpoints runs, and none answers."""
+    source, recorded = snapshot.source, snapshot.recorded_cluster_id
+    if source is None or not recorded or any(pod.status for pod in source.pods):
+        return False
+    return snapshot.cluster.annotations.get(ANNOTATION_GONE) == f"{recorded:x}"
 
 
 def _refuse_desertion(record: TakeOver, snapshot: Snapshot) -> str | None:
     source = snapshot.source
+    if source is not None and source.listed and _all_stopped(snapshot):
+        return None
     if source is not None and not source.pods and not (source.exists and source.replicas):
         return None
     if not snapshot.quorum_confirmed:
@@ -133,6 +146,9 @@ def _refuse_scaling(
         return "the StatefulSet is not as it was looked at, or more than one Pod would go"
     if source.name != record.source or not action.uid or action.replicas < 0:
         return "the StatefulSet is not the one on record"
+    joins = snapshot.cluster.spec.joins
+    if joins is None or joins.scale_in != "Automatic":
+        return "the StatefulSet is for a person to scale"
     if source.owner:
         return "the StatefulSet belongs to an EtcdCluster"
     own = {m.id for m in snapshot.members if _is_own(m, snapshot) and not m.is_learner}
@@ -154,13 +170,32 @@ def _refuse_scaling(
     )
 
 
-def _refuse_removal(action: RemoveSourceMember, record: TakeOver, source: Source) -> str | None:
+def _refuse_removal(
+    action: RemoveSourceMember, record: TakeOver, snapshot: Snapshot, source: Source
+) -> str | None:
     if record.members.get(action.ordinal) != action.member_id:
         return "the member is not on record as one that is taken over"
+    if source.listed:
+        return _refuse_unstopped(action, record, snapshot, source)
     if source.name != record.source or source.wants(action.ordinal):
         return "its StatefulSet would start the member again"
     if any(pod.ordinal == action.ordinal for pod in source.pods):
         return "its Pod is still there"
+    return None
+
+
+def _refuse_unstopped(
+    action: RemoveSourceMember, record: TakeOver, snapshot: Snapshot, source: Source
+) -> str | None:
+    """Nobody sees a process at an endpoint end: it is silent here, and to every new member."""
+    if record.source or len(source.pods) != len(record.members):
+        return "the endpoints are not those on record"
+    if any(pod.status and pod.status.member_id == action.member_id for pod in source.pods):
+        return "its process still answers"
+    if snapshot.leader_id == action.member_id:
+        return "the member is the leader"
+    if source.connected is None or action.member_id in source.connected:
+        return "new members may be connected to its process"
     return None
 
 

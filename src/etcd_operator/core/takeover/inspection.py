@@ -10,14 +10,15 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, JOIN
+from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, JOIN, KEY_CONSENT, MOST_SOURCES
+from etcd_operator.api.etcd_config import DEFAULT_QUOTA
 from etcd_operator.api.release import Release, Version
 from etcd_operator.core.auth.tokens import TOKEN_SETTING, TokenKind, read_setting_kind
 from etcd_operator.core.model.members import Member, MemberStatus, format_id
 from etcd_operator.core.model.ownership import NAMED, show_urls
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source, SourcePod
-from etcd_operator.core.takeover.record import MOST_SOURCES
+from etcd_operator.core.takeover.record import Stage
 
 # Before it the promotion of a learner is not in the older of two stores, and spreads by snapshots
 # (etcd's CHANGELOG-3.5).
@@ -34,12 +35,25 @@ def must_see_source(snapshot: Snapshot) -> bool:
     return bool(snapshot.ownership.foreign)
 
 
+def is_formed_anew(members: tuple[Member, ...], snapshot: Snapshot) -> bool:
+    """Whether old members that list these have formed a cluster anew: on empty disks, by the IDs.
+
+    etcd derives the IDs of the cluster and of its first members from what it is started with. In
+    the cluster that is taken over there are new members before old ones go.
+    """
+    record = snapshot.take_over
+    if record is None or record.stage is Stage.JOIN or snapshot.cluster.deleting:
+        return False
+    return not any(snapshot.naming.ordinal_of_member(each) is not None for each in members)
+
+
 def find_refusal(snapshot: Snapshot) -> str:
     """Return what speaks against joining, by the first check that has an objection; or nothing."""
     source = snapshot.source
     if source is None:
         return f"{JOIN} was not looked at yet"
-    return next((why for check in _CHECKS for why in check(snapshot, source)), "")
+    checks = _CHECKS_OF_ENDPOINTS if source.listed else _CHECKS
+    return next((why for check in checks for why in check(snapshot, source)), "")
 
 
 def _must_be_new(snapshot: Snapshot, _: Source) -> Iterator[str]:
@@ -79,6 +93,24 @@ def _must_consent(snapshot: Snapshot, source: Source) -> Iterator[str]:
         )
 
 
+def find_missing_consent(snapshot: Snapshot, source: Source) -> str:
+    """Return the sentence about an endpoint whose member answers and has no consent; or ''.
+
+    Every member is asked for itself: one that only pretends to be of that cluster allows nothing
+    for the others.
+    """
+    named = f"{snapshot.naming.namespace}/{snapshot.cluster.name}"
+    unasked = [pod.name for pod in source.pods if pod.status and not pod.allows]
+    put = f"`etcdctl put {KEY_CONSENT} {named}`"
+    return f"etcd at {unasked[0]} does not allow it: {put}" if unasked else ""
+
+
+def _must_consent_by_key(snapshot: Snapshot, source: Source) -> Iterator[str]:
+    """Who may write the EtcdCluster may also write what it takes over."""
+    if why := find_missing_consent(snapshot, source):
+        yield why
+
+
 def _must_be_small(_: Snapshot, source: Source) -> Iterator[str]:
     if not 0 < source.replicas <= MOST_SOURCES:
         yield (
@@ -93,28 +125,33 @@ def _must_run(snapshot: Snapshot, source: Source) -> Iterator[str]:
         if pod is None or pod.deleting:
             yield f"Pod {source.name}-{ordinal} does not run: bring it back"
         elif pod.status is None:
-            said = pod.probe.error if pod.probe else "it has no address"
-            if pod.probe and pod.probe.asks_for_user:
-                yield _wants_user(snapshot, pod)
-            how = "with TLS" if snapshot.cluster.spec.client_tls else "in plain text"
-            yield f"Pod {pod.name} does not answer {how} at port {source.port}: {said[:300]}"
+            yield from _say_silence(snapshot, source, pod)
 
 
-def _wants_user(snapshot: Snapshot, pod: SourcePod) -> str:
+def _say_silence(snapshot: Snapshot, source: Source, pod: SourcePod) -> Iterator[str]:
+    said = pod.probe.error if pod.probe else "it has no address"
+    if pod.probe and pod.probe.asks_for_user:
+        yield _wants_user(snapshot, source, pod)
+    how = "with TLS" if snapshot.cluster.spec.client_tls else "in plain text"
+    where = "" if source.listed else f" at port {source.port}"
+    yield f"{source.label(pod)} does not answer {how}{where}: {said[:300]}"
+
+
+def _wants_user(snapshot: Snapshot, source: Source, pod: SourcePod) -> str:
     said = pod.probe.error[:300] if pod.probe else ""
     secret = snapshot.cluster.spec.source_password_secret
     found = snapshot.passwords.get(secret)
     if not secret:
         return (
-            f"Pod {pod.name} asks for a user: put the password of etcd's user root into a Secret "
-            "of the type kubernetes.io/basic-auth, name it in spec.security.auth."
+            f"{source.label(pod)} asks for a user: put the password of etcd's user root into a "
+            "Secret of the type kubernetes.io/basic-auth, name it in spec.security.auth."
             "rootPasswordSecret, and set spec.security.auth.mode to Unmanaged"
         )
     if found is None or found.problem:
         why = found.problem if found else "it does not exist"
         return f"Secret {secret} of {_LOGIN_FIELD} cannot be used: {why}. Correct it"
     return (
-        f"Pod {pod.name} does not accept the password of root in Secret {secret} of "
+        f"{source.label(pod)} does not accept the password of root in Secret {secret} of "
         f"{_LOGIN_FIELD}: {said}. Correct it, and look whether root has the role root"
     )
 
@@ -125,9 +162,9 @@ def _must_give_the_same_tokens(snapshot: Snapshot, source: Source) -> Iterator[s
     ours = read_setting_kind(((config.extra_args if config else None) or {}).get(TOKEN_SETTING, ""))
     theirs = {pod.tokens for pod in source.pods} - {None}
     if len(theirs) > 1:
-        yield f"Pods of StatefulSet {source.name} give tokens of two kinds: make them alike"
+        yield f"members of {source.title} give tokens of two kinds: make them alike"
     elif theirs - {ours}:
-        yield f"Pods of StatefulSet {source.name} give {_REMEDIES[ours]}"
+        yield f"members of {source.title} give {_REMEDIES[ours]}"
 
 
 _REMEDIES: Final[dict[TokenKind, str]] = {
@@ -148,21 +185,25 @@ def _must_be_one_cluster(snapshot: Snapshot, source: Source) -> Iterator[str]:
     recorded = snapshot.recorded_cluster_id
     if len(clusters) != 1:
         names = ", ".join(sorted(map(format_id, clusters)))
-        yield f"the Pods of StatefulSet {source.name} are members of several clusters: {names}"
+        yield f"the members of {source.title} belong to several clusters: {names}"
     elif recorded not in (None, *clusters):
         yield (
-            f"the cluster ID of StatefulSet {source.name} is {format_id(min(clusters))}, and this "
+            f"the cluster ID of {source.title} is {format_id(min(clusters))}, and this "
             f"cluster's is {format_id(recorded or 0)}"
         )
     if any(status.leader == 0 for status in told):
-        yield f"a member of StatefulSet {source.name} has no leader: bring its quorum back"
+        yield f"a member of {source.title} has no leader: bring its quorum back"
 
 
 def _must_be_listed(snapshot: Snapshot, source: Source) -> Iterator[str]:
     """Every member is one of the Pods, and has its vote: nobody else's is touched."""
     if not snapshot.quorum_confirmed:
         asks = next((pod for pod in source.pods if pod.probe and pod.probe.asks_for_user), None)
-        yield _wants_user(snapshot, asks) if asks else "no quorum has confirmed its member list"
+        yield (
+            _wants_user(snapshot, source, asks)
+            if asks
+            else "no quorum has confirmed its member list"
+        )
         return
     if any(pod.status and pod.status.cluster_id != snapshot.live_cluster_id for pod in source.pods):
         yield f"the member list is of another cluster, {format_id(snapshot.live_cluster_id)}"
@@ -171,12 +212,13 @@ def _must_be_listed(snapshot: Snapshot, source: Source) -> Iterator[str]:
     others = [m for m in others if m not in snapshot.ownership.own.values()]
     if others:
         names = ", ".join(f"{format_id(m.id)} at {show_urls(m)}" for m in others[:NAMED])
+        remedy = "List their endpoints too, or remove" if source.listed else "Remove"
         yield (
-            f"etcd has members that are no Pods of StatefulSet {source.name}: {names}. Remove "
-            "them with `etcdctl member remove`"
+            f"etcd has members beside {source.title}: {names}. {remedy} them with `etcdctl member "
+            "remove`"
         )
     if len(answering) != source.replicas:
-        yield f"Pods of StatefulSet {source.name} are not one member each"
+        yield f"{source.title} are not one member each"
     for member in snapshot.members:
         yield from _check_member(snapshot, member) if member.id in answering else ()
 
@@ -197,25 +239,45 @@ def _check_member(snapshot: Snapshot, member: Member) -> Iterator[str]:
 def _must_be_well(snapshot: Snapshot, source: Source) -> Iterator[str]:
     for pod in source.pods:
         if pod.status:
-            yield from _check_version(snapshot, pod, pod.status)
+            yield from _check_version(snapshot, source.label(pod), pod.status)
     for alarm, member in sorted(snapshot.alarms):
         yield f"etcd raised the alarm {alarm} about member {format_id(member)}: clear it first"
 
 
-def _check_version(snapshot: Snapshot, pod: SourcePod, status: MemberStatus) -> Iterator[str]:
+def _must_fit(snapshot: Snapshot, source: Source) -> Iterator[str]:
+    """The member with the smallest quota refuses writes for all: new ones are told the same."""
+    config = snapshot.spec.etcd_config
+    quota = (config and config.quota_backend_bytes) or DEFAULT_QUOTA
+    field = "storage.size" if config and config.quota else "etcdConfig.quotaBackendBytes"
+    for pod in source.pods:
+        status, label = pod.status, source.label(pod)
+        if status and status.db_size >= quota:
+            yield (
+                f"the database of {label} has {status.db_size} bytes, and new members refuse "
+                f"writes from {quota} on: raise spec.{field}, or compact and defragment the old "
+                "members"
+            )
+        elif status and status.db_size_quota > quota:
+            yield (
+                f"{label} has a quota of {status.db_size_quota} bytes, and new members one of "
+                f"{quota}: raise spec.{field}, or lower the quota of the old members"
+            )
+
+
+def _check_version(snapshot: Snapshot, label: str, status: MemberStatus) -> Iterator[str]:
     ran, spec = status.release, snapshot.cluster.spec
     if ran is None or ran[:2] != spec.minor:
         yield (
-            f"Pod {pod.name} runs etcd {status.version[:32]}, and spec.version is {spec.version}: "
+            f"{label} runs etcd {status.version[:32]}, and spec.version is {spec.version}: "
             "use a version of the same minor release, and upgrade afterwards"
         )
     elif ran < SAFE_TO_JOIN:
         yield (
-            f"Pod {pod.name} runs etcd {status.version[:32]}, which does not keep the votes of "
+            f"{label} runs etcd {status.version[:32]}, which does not keep the votes of "
             f"members that joined: upgrade it to {Version.of(SAFE_TO_JOIN)} or later first"
         )
     if status.downgrade_target:
-        yield f"Pod {pod.name} is being downgraded: let that end first"
+        yield f"{label} is being downgraded: let that end first"
 
 
 _CHECKS: Final[tuple[Callable[[Snapshot, Source], Iterator[str]], ...]] = (
@@ -228,5 +290,16 @@ _CHECKS: Final[tuple[Callable[[Snapshot, Source], Iterator[str]], ...]] = (
     _must_be_one_cluster,
     _must_be_listed,
     _must_be_well,
+    _must_fit,
+    _must_give_the_same_tokens,
+)
+_CHECKS_OF_ENDPOINTS: Final = (
+    _must_be_new,
+    _must_run,
+    _must_consent_by_key,
+    _must_be_one_cluster,
+    _must_be_listed,
+    _must_be_well,
+    _must_fit,
     _must_give_the_same_tokens,
 )

@@ -3,8 +3,9 @@
 The usual rules add the new members and look after them, beside the old ones that are on record; so
 JOIN and COMPARE only wait. Only when all have the same data, and a person has agreed or need not,
 the old members go: the StatefulSet is scaled in by one, its Pod ends, and then the member leaves. A
-member that left while its process runs would be started again, and may add itself again. Until the
-first of them goes, deleting the EtcdCluster gives the old cluster back as it was.
+member that left while its process runs would be started again, and may add itself again. Where the
+operator cannot or shall not stop them, a person does, and it waits for each. Until the first of
+them goes, deleting the EtcdCluster gives the old cluster back as it was.
 """
 
 from __future__ import annotations
@@ -71,11 +72,12 @@ def is_not_approved(view: TakingOver) -> bool:
 def nothing_is_left(view: TakingOver) -> bool:
     """Whether no old member and no Pod of the StatefulSet is left."""
     source, members = view.source, view.snapshot.ownership.taken_over
-    return not members and not source.pods and not (source.exists and source.replicas)
+    pods = () if source.listed else source.pods
+    return not members and not pods and not (source.exists and source.replicas)
 
 
-def a_pod_is_gone(view: TakingOver) -> bool:
-    """Whether the Pod of an old member is gone for good, and its vote will not be missed."""
+def a_process_is_gone(view: TakingOver) -> bool:
+    """Whether the process of an old member is gone for good, and its vote will not be missed."""
     snapshot = view.snapshot
     voters, alive = voter_ids(snapshot), serving_ids(snapshot)
     gone = [view.taken_over.members[ordinal] for ordinal in view.gone[:1]]
@@ -96,6 +98,12 @@ def may_not_stop_another(view: TakingOver) -> bool:
     following = view.taken_over.members.get(view.last, 0)
     keeps = keeps_quorum_while_down(voters, alive, following)
     return bool(view.gone) or len(votes) < view.taken_over.size or not keeps
+
+
+def a_person_stops_them(view: TakingOver) -> bool:
+    """Whether the operator cannot stop the old members, or shall not."""
+    joins = view.snapshot.cluster.spec.joins
+    return view.source.listed or (joins is not None and joins.stopped_by_hand)
 
 
 def an_old_member_leads(view: TakingOver) -> bool:
@@ -124,10 +132,11 @@ MACHINE: Final[StateMachine[TakingOver, Decision]] = StateMachine(
         Meanwhile(Stage.REMOVE, is_hindered, steps.stop),
         Transition(Stage.REMOVE, nothing_is_left, steps.end, None),
         Meanwhile(Stage.REMOVE, is_not_approved, steps.await_approval),
-        Meanwhile(Stage.REMOVE, a_pod_is_gone, steps.remove_member),
+        Meanwhile(Stage.REMOVE, a_process_is_gone, steps.remove_member),
         Meanwhile(Stage.REMOVE, a_pod_is_going, steps.await_pod),
         Meanwhile(Stage.REMOVE, may_not_stop_another, steps.await_members),
         Meanwhile(Stage.REMOVE, an_old_member_leads, steps.take_leadership),
+        Meanwhile(Stage.REMOVE, a_person_stops_them, steps.await_stop),
         Meanwhile(Stage.REMOVE, otherwise, steps.scale_in),
     )
 )

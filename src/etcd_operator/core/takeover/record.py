@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from etcd_operator.api.bootstrap import MOST_SOURCES
 from etcd_operator.api.release import Version
 from etcd_operator.core.model.numbers import (
     LARGEST_REVISION,
@@ -20,16 +21,20 @@ from etcd_operator.core.model.numbers import (
     read_number,
     read_size,
 )
+from etcd_operator.core.model.source import title_source
 
 # On the gate.
 ANNOTATION_TAKE_OVER: Final = "etcd.etcd.io/take-over"
 # On the EtcdCluster: the cluster ID and the revision at which all members were compared.
 ANNOTATION_APPROVED: Final = "etcd.etcd.io/approve-take-over"
+# On the EtcdCluster: the ID of the etcd cluster of which no old member runs any more, as a person
+# says. Of processes at endpoints that the operator does not reach nobody else knows.
+ANNOTATION_GONE: Final = "etcd.etcd.io/old-members-gone"
 
-# More members no etcd cluster has that is of use.
-MOST_SOURCES: Final = 9
 _HIGHEST_ORDINAL: Final = 9999
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+# In place of the name of a StatefulSet.
+_ENDPOINTS: Final = "-"
 
 
 class Stage(Enum):
@@ -45,6 +50,7 @@ class Stage(Enum):
 class TakeOver:
     """The StatefulSet by name, the size and version of before, and member IDs by ordinal.
 
+    Of members at listed endpoints `source` is empty, and an ordinal is a place in that list.
     `revision` is the one at which all members had the same data; 0 before that.
     """
 
@@ -55,12 +61,24 @@ class TakeOver:
     members: Mapping[int, int] = field(hash=False)
     revision: int = 0
 
+    @property
+    def title(self) -> str:
+        """Whose members are taken over, in words."""
+        return title_source(self.source)
+
     def write(self) -> str:
         """The text of the annotation."""
         known = ",".join(
             f"{ordinal}={member:x}" for ordinal, member in sorted(self.members.items())
         )
-        words = (self.stage.value, self.source, self.size, self.version, known, self.revision)
+        words = (
+            self.stage.value,
+            self.source or _ENDPOINTS,
+            self.size,
+            self.version,
+            known,
+            self.revision,
+        )
         return " ".join(map(str, words))
 
 
@@ -73,9 +91,10 @@ def read_take_over(text: str) -> TakeOver | None:
     version, members = Version(words[3]), _read_members(words[4])
     if not size or revision is None or version.release is None or members is None:
         return None
-    if not _NAME.fullmatch(words[1]):
+    source = "" if words[1] == _ENDPOINTS else words[1]
+    if source and not _NAME.fullmatch(source):
         return None
-    return TakeOver(Stage(words[0]), words[1], size, version, members, revision)
+    return TakeOver(Stage(words[0]), source, size, version, members, revision)
 
 
 def find_take_over(gate: Mapping[str, str]) -> TakeOver | None:

@@ -17,7 +17,7 @@ from etcd_operator.core.bootstrap.gate import lay_out
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORE
 from etcd_operator.core.certificates.wanted import all_trust
 from etcd_operator.core.model.decision import ADD_WINDOW, OUTSIDE_CHANGE, POD_START, Decision
-from etcd_operator.core.model.members import Member
+from etcd_operator.core.model.members import Member, format_id
 from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.model.quorum import keeps_quorum_without, serving_ids, voter_ids
 from etcd_operator.core.model.snapshot import Snapshot
@@ -27,9 +27,14 @@ from etcd_operator.core.objects.tls import render_trust
 from etcd_operator.core.quorum_loss.approval import find_request
 from etcd_operator.core.quorum_loss.record import find_recovery
 from etcd_operator.core.reasons import attention, routine
-from etcd_operator.core.takeover.machine import MACHINE, a_pod_is_gone
-from etcd_operator.core.takeover.record import Stage
-from etcd_operator.core.takeover.steps import TakingOver, find_comparison, remove_member
+from etcd_operator.core.takeover.machine import MACHINE, a_process_is_gone
+from etcd_operator.core.takeover.record import ANNOTATION_GONE, Stage
+from etcd_operator.core.takeover.steps import (
+    TakingOver,
+    find_comparison,
+    name_source_member,
+    remove_member,
+)
 
 
 def begin_take_over(snapshot: Snapshot) -> Decision | None:
@@ -51,17 +56,16 @@ def take_over(snapshot: Snapshot) -> Decision | None:
 
 def hold_recovery(snapshot: Snapshot) -> Decision | None:
     """Never go on from one member while old members may form the quorum with each other."""
-    record, source = snapshot.take_over, snapshot.source
-    if record is None or snapshot.quorum_confirmed or (source and not source.pods):
+    record = snapshot.take_over
+    if record is None or snapshot.quorum_confirmed or _none_runs(snapshot):
         return None
     if find_request(snapshot) is None and find_recovery(snapshot) is None:
         return None
     return Decision(
         reason=attention.TAKE_OVER_STOPPED,
         message=(
-            f"spec.recovery.quorumLoss is not carried out while Pods of StatefulSet "
-            f"{record.source} exist, for they may have the quorum: bring them back, or scale it to "
-            "0."
+            f"spec.recovery.quorumLoss is not carried out while members of {record.title} may run, "
+            f"for they may have the quorum: bring them back, or {_stop_all(snapshot)}."
         ),
         phase=Phase.FAILED,
         requeue_after=OUTSIDE_CHANGE,
@@ -69,12 +73,33 @@ def hold_recovery(snapshot: Snapshot) -> Decision | None:
     )
 
 
+def _none_runs(snapshot: Snapshot) -> bool:
+    """Whether no Pod of the StatefulSet is left, or no process at the endpoints, as a person says.
+
+    A process that does not answer here may still have the quorum with others.
+    """
+    source = snapshot.source
+    if source is None or not source.listed:
+        return source is not None and not source.pods
+    told = snapshot.cluster.annotations.get(ANNOTATION_GONE)
+    silent = not any(pod.status for pod in source.pods)
+    return silent and told == format_id(snapshot.recorded_cluster_id or 0)
+
+
+def _stop_all(snapshot: Snapshot) -> str:
+    record, name = snapshot.take_over, snapshot.cluster.name
+    if record and record.source:
+        return f"scale StatefulSet {record.source} to 0"
+    said = f"{ANNOTATION_GONE}={format_id(snapshot.recorded_cluster_id or 0)}"
+    return f"stop them all and say so: `kubectl annotate etcd {name} --overwrite {said}`"
+
+
 def give_back(snapshot: Snapshot) -> Decision | None:
     """Let the own members leave etcd before their Pods go, where old members need the majority."""
     cluster, record, source = snapshot.cluster, snapshot.take_over, snapshot.source
     if not cluster.deleting or record is None or FINALIZER not in cluster.finalizers:
         return None
-    if source is not None and not source.pods and not source.replicas:
+    if _none_runs(snapshot) and source and (source.listed or not source.replicas):
         return None  # nobody is left to give it back to
     own, others = snapshot.ownership.own, snapshot.ownership.taken_over
     if snapshot.quorum_confirmed and not (own and others):
@@ -84,8 +109,8 @@ def give_back(snapshot: Snapshot) -> Decision | None:
     return Decision(
         reason=routine.GIVING_BACK if actions else attention.TAKE_OVER_STOPPED,
         message=(
-            f"Giving the cluster back to StatefulSet {record.source}: {words}. To delete it with "
-            "all data, scale that StatefulSet to 0."
+            f"Giving the cluster back to the members of {record.title}: {words}. To delete it with "
+            f"all data, {_stop_all(snapshot)}."
         ),
         phase=Phase.DELETING,
         actions=actions,
@@ -104,7 +129,7 @@ def _leave(snapshot: Snapshot) -> Iterator[Action]:
     if not snapshot.quorum_confirmed or not own:
         return
     view = TakingOver(snapshot, snapshot.take_over)
-    if view.stage is Stage.REMOVE and snapshot.source and a_pod_is_gone(view):
+    if view.stage is Stage.REMOVE and snapshot.source and a_process_is_gone(view):
         yield from remove_member(view).actions
         return
 
@@ -124,16 +149,14 @@ def _leave(snapshot: Snapshot) -> Iterator[Action]:
         yield RemoveMember(ordinal, member.id, cluster_id)
 
 
-def _name(snapshot: Snapshot, leaver: Member) -> str:
+def _name(snapshot: Snapshot, old: Member) -> str:
     record = snapshot.take_over
-    known = (
-        {} if record is None else {member: ordinal for ordinal, member in record.members.items()}
-    )
-    return f"{record.source if record else ''}-{known.get(leaver.id)}"
+    known = {member: ordinal for ordinal, member in record.members.items()} if record else {}
+    return name_source_member(snapshot, known.get(old.id, -1))
 
 
 def _is_beside_source(snapshot: Snapshot) -> bool:
-    """Whether etcd has members that answer from Pods of the StatefulSet."""
+    """Whether etcd has members that answer from Pods of the StatefulSet, or at the endpoints."""
     answering = {status.member_id for status in snapshot.source_statuses}
     return any(member.id in answering for member in snapshot.ownership.foreign)
 
@@ -163,5 +186,5 @@ def _record(view: TakingOver, to: Enum | None) -> ApplyObject:
     gate = snapshot.config_map
     uid, version = (gate.uid, gate.resource_version) if gate else ("", "")
     done = "is being taken over" if following else "was taken over"
-    why = f"StatefulSet {view.taken_over.source} {done}"
+    why = f"{view.taken_over.title} {done}"
     return ApplyObject("ConfigMap", snapshot.naming.config_map, uid, version, why, manifest)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, JOIN
+from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, JOIN, KEY_CONSENT
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import PassLeadership, RemoveSourceMember, ScaleSource
 from etcd_operator.core.membership.add_window import find_pause
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.members import Member, format_id
+from etcd_operator.core.model.naming import METRICS_PORT
 from etcd_operator.core.model.quorum import serving_ids, silent_source_members, voters_not_serving
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source
 from etcd_operator.core.reasons import attention, routine
-from etcd_operator.core.takeover.inspection import find_refusal
+from etcd_operator.core.takeover.inspection import find_missing_consent, find_refusal
 from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, Stage, TakeOver
 
 # How a person lets it go on after an obstacle, or ends it.
@@ -36,9 +37,9 @@ class TakingOver:
 
     @property
     def source(self) -> Source:
-        """The StatefulSet that is taken over, at a stage that has looked at it."""
+        """The StatefulSet or endpoints that are taken over, at a stage that has looked at them."""
         if self.snapshot.source is None:
-            raise ValueError("the StatefulSet was not looked at")
+            raise ValueError("the old members were not looked at")
         return self.snapshot.source
 
     @property
@@ -53,20 +54,35 @@ class TakingOver:
 
     @property
     def gone(self) -> list[int]:
-        """Ordinals of members whose Pods are gone for good, the highest first."""
-        source, known = self.source, sorted(self.taken_over.members, reverse=True)
-        left = [o for o in known if self.listed(o) and not source.wants(o)]
-        return [ordinal for ordinal in left if source.pod(ordinal) is None]
+        """Ordinals of members whose processes are gone for good, the highest first."""
+        known = sorted(self.taken_over.members.items(), reverse=True)
+        return [o for o, member in known if self.listed(o) and self.source.is_gone(o, member)]
 
     @property
     def going(self) -> list[str]:
         """Pods that the StatefulSet is not to have any more, and that are still there."""
-        return [pod.name for pod in self.source.pods if not self.source.wants(pod.ordinal)]
+        source = self.source
+        return [p.name for p in source.pods if not (source.listed or source.wants(p.ordinal))]
 
     @property
     def last(self) -> int:
-        """The ordinal of the Pod that goes when the StatefulSet is scaled in by one."""
+        """The ordinal of the next member to stop: of the last Pod, or the last that etcd has."""
+        if self.source.listed:
+            return max(filter(self.listed, self.taken_over.members), default=-1)
         return self.source.start + self.source.replicas - 1
+
+    def name(self, ordinal: int) -> str:
+        """The Pod of an old member, or the address of its endpoint."""
+        return name_source_member(self.snapshot, ordinal)
+
+
+def name_source_member(snapshot: Snapshot, ordinal: int) -> str:
+    """The Pod of an old member, or the address of its endpoint."""
+    record, joins = snapshot.take_over, snapshot.cluster.spec.joins
+    if record and record.source:
+        return f"{record.source}-{ordinal}"
+    listed = joins.source.addresses if joins else ()
+    return listed[ordinal] if 0 <= ordinal < len(listed) else f"number {ordinal}"
 
 
 def begin_record(snapshot: Snapshot) -> TakeOver:
@@ -92,22 +108,31 @@ def find_comparison(snapshot: Snapshot) -> int | None:
 
 
 def find_obstacle(view: TakingOver) -> str:
-    """Return what somebody has changed of the StatefulSet, or of the spec, in the way; or ''."""
+    """Return what somebody has changed of the old members, or of the spec, in the way; or ''."""
     record, snapshot, source = view.taken_over, view.snapshot, view.snapshot.source
     joins = snapshot.cluster.spec.joins
-    if joins is None or joins.source.stateful_set != record.source:
+    listed = joins.source.addresses if joins else ()
+    if not record.source and len(listed) != len(record.members):
+        return f"{JOIN}.source.endpoints were others when the take-over began: put them back"
+    if joins is None or (joins.source.stateful_set or "") != record.source:
         return (
             f"{JOIN}.source.statefulSet was {record.source} when the take-over began: put it back"
         )
     if source is None:
-        return f"StatefulSet {record.source} was not looked at yet"
+        return f"the members of {record.title} were not looked at yet"
+    return _find_return(view) if source.listed else _find_scaling(view, source)
+
+
+def _find_scaling(view: TakingOver, source: Source) -> str:
+    """What somebody has changed of the StatefulSet."""
+    snapshot = view.snapshot
     if source.exists and source.consent != snapshot.cluster.name:
         return (
             f"StatefulSet {source.name} has lost the annotation {ANNOTATION_CONSENT}="
             f"{snapshot.cluster.name}: put it back"
         )
     wanted = [ordinal for ordinal in range(source.start, view.last + 1) if source.exists]
-    back = [o for o in wanted if o not in record.members or view.listed(o) is None]
+    back = [o for o in wanted if o not in view.taken_over.members or view.listed(o) is None]
     if back:
         return (
             f"StatefulSet {source.name} has {source.replicas} replicas, but its Pod "
@@ -116,6 +141,23 @@ def find_obstacle(view: TakingOver) -> str:
             f"{back[0] - source.start}"
         )
     return ""
+
+
+def _find_return(view: TakingOver) -> str:
+    """A process that serves again at an endpoint, although its member was removed.
+
+    What somebody has started on an empty disk has no consent either.
+    """
+    present = {member.id for member in view.snapshot.members}
+    for ordinal, member in view.taken_over.members.items():
+        pod = view.source.pod(ordinal)
+        if pod and pod.status and member not in present and pod.status.member_id not in present:
+            return (
+                f"etcd answers again at {pod.name}, whose member {format_id(member)} was removed. "
+                "Something has started it again, such as its service or a GitOps controller: stop "
+                "it there, and delete its data directory"
+            )
+    return find_missing_consent(view.snapshot, view.source)
 
 
 # What is done
@@ -135,12 +177,12 @@ def refuse(view: TakingOver) -> Decision:
 def begin(view: TakingOver) -> Decision:
     """The cluster ID and the old members are recorded."""
     members = len(view.taken_over.members)
-    return _step(f"Joining {members} members of StatefulSet {view.source.name}.")
+    return _step(f"Joining {members} members of {view.source.title}.")
 
 
 def go_on(view: TakingOver) -> Decision:
     """Nothing but the record of what follows."""
-    return _step(f"Taking over StatefulSet {view.taken_over.source}.")
+    return _step(f"Taking over {view.taken_over.title}.")
 
 
 def stop(view: TakingOver) -> Decision:
@@ -159,9 +201,7 @@ def await_members(view: TakingOver) -> Decision:
     snapshot = view.snapshot
     names = [snapshot.naming.member(seat.ordinal) for seat in voters_not_serving(snapshot)]
     by_id = {identity: ordinal for ordinal, identity in view.taken_over.members.items()}
-    names += [
-        f"{view.taken_over.source}-{by_id[member.id]}" for member in silent_source_members(snapshot)
-    ]
+    names += [view.name(by_id[member.id]) for member in silent_source_members(snapshot)]
     return _step(f"Taking over: waiting for {', '.join(names) or 'the new members'} to serve.")
 
 
@@ -177,7 +217,7 @@ def await_approval(view: TakingOver) -> Decision:
         reason=attention.TAKE_OVER_AWAITS_APPROVAL,
         message=(
             f"All {len(snapshot.members)} members have the same data at revision "
-            f"{view.taken_over.revision}. To remove those of StatefulSet {view.source.name}: "
+            f"{view.taken_over.revision}. To remove those of {view.source.title}: "
             f"`kubectl annotate etcd {snapshot.cluster.name} --overwrite "
             f"{ANNOTATION_APPROVED}={approval}`, {GIVE_BACK}."
         ),
@@ -187,9 +227,9 @@ def await_approval(view: TakingOver) -> Decision:
 
 
 def remove_member(view: TakingOver) -> Decision:
-    """A member whose Pod is gone for good leaves etcd."""
+    """A member whose process is gone for good leaves etcd."""
     ordinal, cluster_id = view.gone[0], view.snapshot.live_cluster_id
-    name, identity = f"{view.source.name}-{ordinal}", view.taken_over.members[ordinal]
+    name, identity = view.name(ordinal), view.taken_over.members[ordinal]
     return replace(
         _step(f"Taking over: removing the old member {name}."),
         actions=(RemoveSourceMember(name, ordinal, identity, cluster_id),),
@@ -211,7 +251,7 @@ def take_leadership(view: TakingOver) -> Decision:
     heirs = [s for s in heirs if s.member and not s.member.is_learner]
     moves = tuple(
         PassLeadership(
-            f"{view.source.name}-{ordinals[leader]}",
+            view.name(ordinals[leader]),
             leader,
             snapshot.naming.member(seat.ordinal),
             seat.member.id,
@@ -221,6 +261,43 @@ def take_leadership(view: TakingOver) -> Decision:
         if seat.member
     )
     return replace(_step("Taking over: a new member is to lead."), actions=moves)
+
+
+def await_stop(view: TakingOver) -> Decision:
+    """A person stops the next old member, which the operator cannot or shall not do."""
+    return Decision(
+        reason=attention.TAKE_OVER_AWAITS_STOP,
+        message=f"Taking over: {_ask_to_stop(view)}",
+        phase=Phase.SCALING,
+        requeue_after=OUTSIDE_CHANGE,
+    )
+
+
+_HAPPENS_NEXT: Final = "Its member is removed from etcd then."
+
+
+def _ask_to_stop(view: TakingOver) -> str:
+    source, last = view.source, view.last
+    if not source.listed:
+        return (
+            f"scale StatefulSet {source.name} in by one: `kubectl scale statefulset {source.name} "
+            f"--replicas={source.replicas - 1}`. {_HAPPENS_NEXT}"
+        )
+    identity, name = view.taken_over.members[last], view.name(last)
+    if source.answers(identity):
+        return (
+            f"stop etcd at {name} for good (member {format_id(identity)}), and what restarts it. "
+            f"{_HAPPENS_NEXT}"
+        )
+    if source.connected is None:
+        return (
+            f"etcd at {name} does not answer, and not every new member says whether it is "
+            f"connected to it: let the operator reach their metrics at port {METRICS_PORT}."
+        )
+    return (
+        f"etcd at {name} does not answer, but new members are connected to it (member "
+        f"{format_id(identity)}): stop it for good, and what restarts it. {_HAPPENS_NEXT}"
+    )
 
 
 def scale_in(view: TakingOver) -> Decision:
@@ -241,11 +318,13 @@ def scale_in(view: TakingOver) -> Decision:
 
 def end(view: TakingOver) -> Decision:
     """The record goes, and the usual rules go on."""
-    name = view.taken_over.source
-    return _step(
-        f"Took over StatefulSet {name}. What is left of it: the StatefulSet itself, its "
-        "PersistentVolumeClaims, Services and Secrets, and whatever deploys it."
+    left = (
+        "the StatefulSet itself, its PersistentVolumeClaims, Services and Secrets, and whatever "
+        "deploys it"
     )
+    if not view.taken_over.source:
+        left = f"the data directories, what starts etcd there, and the key {KEY_CONSENT} in etcd"
+    return _step(f"Took over {view.taken_over.title}. What is left: {left}.")
 
 
 def _step(message: str) -> Decision:

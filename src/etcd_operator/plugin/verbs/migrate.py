@@ -1,4 +1,4 @@
-"""`migrate`: take over an etcd cluster that a StatefulSet runs, or give it back."""
+"""`migrate`: take over a running etcd cluster, or give it back."""
 
 from __future__ import annotations
 
@@ -48,6 +48,27 @@ What = Annotated[
 Source = Annotated[
     str, typer.Option("--from", metavar="STATEFULSET", help="Whose members are taken over.")
 ]
+Endpoints = Annotated[
+    list[str],
+    typer.Option(
+        "--endpoint",
+        metavar="URL",
+        help="Client URL of a member, in place of --from; once for each member.",
+    ),
+]
+
+
+class ScaleIn(StrEnum):
+    """Who scales the StatefulSet in: `joinExisting.scaleIn`."""
+
+    AUTOMATIC = "Automatic"
+    MANUAL = "Manual"
+
+
+ScalesIn = Annotated[
+    ScaleIn,
+    typer.Option("--scale-in", metavar="WHO", help="Manual: you scale the StatefulSet in."),
+]
 EtcdVersion = Annotated[
     str,
     typer.Option(
@@ -86,12 +107,16 @@ class Wishes:
     root_password: str
     client_certificate: str
     peer_ca: str
+    endpoints: list[str]
+    scale_in: ScaleIn
 
 
 def migrate(
     action: What,
     name: Name,
     source: Source = "",
+    endpoints: Endpoints = [],  # noqa: B006 (typer copies it)
+    scale_in: ScalesIn = ScaleIn.AUTOMATIC,
     version: EtcdVersion = "",
     size: Size = 3,
     root_password: RootPassword = "",
@@ -106,13 +131,11 @@ def migrate(
 ) -> None:
     """Take over a running etcd cluster, without downtime.
 
-    `plan` prints the EtcdCluster that would join it; `apply` creates it, after a question, and
-    allows it on the StatefulSet. Nothing old is removed before `approve`. `abort` deletes the
-    EtcdCluster, whose members leave etcd first. -o is for `plan`, which is YAML without it, and
-    for `status`.
+    `plan` prints the EtcdCluster that joins it; `apply` creates it, and allows it on a StatefulSet.
+    No member goes before `approve`; `abort` deletes the EtcdCluster: its members leave etcd first.
     """
     _check_output(action, output)
-    wishes = Wishes(version, size, root_password, client_certificate, peer_ca)
+    wishes = Wishes(version, size, root_password, client_certificate, peer_ca, endpoints, scale_in)
 
     async def work(own: Session) -> Exit:
         if action is Action.STATUS:
@@ -121,11 +144,11 @@ def migrate(
             return await _approve(own, name, yes=yes, wait=wait, timeout=timeout)
         if action is Action.ABORT:
             return await _abort(own, name, answered=name if yes else "")
-        old = await _find_source(own, source)
+        old = None if endpoints and not source else await _find_source(own, source)
         wanted = _write(own, name, old, wishes)
-        if action is Action.PLAN:
-            return _print(wanted, output)
-        return await _apply(own, wanted, old, yes=yes, wait=wait, timeout=timeout)
+        if action is Action.APPLY:
+            return await _apply(own, wanted, old, yes=yes, wait=wait, timeout=timeout)
+        return _print(wanted, output)
 
     session.run(Place(context, namespace), work)
 
@@ -141,14 +164,17 @@ def _print(wanted: Json, output: Output) -> Exit:
 
 
 async def _find_source(own: Session, name: str) -> Json:
+    from etcd_operator.api.bootstrap import MOST_SOURCES
     from etcd_operator.core.model.source import find_owner
     from etcd_operator.core.takeover.inspection import refuse_owned
-    from etcd_operator.core.takeover.record import MOST_SOURCES
     from etcd_operator.plugin.clusters import find_object
     from etcd_operator.runtime.kubernetes.api import STATEFUL_SETS
 
     if not name:
-        raise PluginError("--from is missing: name the StatefulSet.", Exit.USAGE)
+        raise PluginError(
+            "--from is missing: name the StatefulSet, or give each member by --endpoint.",
+            Exit.USAGE,
+        )
     found = await find_object(own, STATEFUL_SETS, name)
     if owner := find_owner(found):
         raise PluginError(f"{refuse_owned(name, owner)}.", Exit.FAILED)
@@ -162,11 +188,17 @@ async def _find_source(own: Session, name: str) -> Json:
     return found
 
 
-def _write(own: Session, name: str, old: Json, wishes: Wishes) -> Json:
-    """The EtcdCluster that joins; raises PluginError if its version is not known."""
+def _write(own: Session, name: str, old: Json | None, wishes: Wishes) -> Json:
+    """The EtcdCluster that joins; raises PluginError if its version is not known.
+
+    `old` is the StatefulSet; None for members at endpoints.
+    """
     from etcd_operator.api.cluster import GROUP, VERSION
 
-    source: Json = {"statefulSet": old["metadata"]["name"]}
+    source: Json = {"statefulSet": old["metadata"]["name"]} if old else {}
+    if wishes.endpoints:
+        source["endpoints"] = wishes.endpoints
+    by_hand = {"scaleIn": "Manual"} if wishes.scale_in is ScaleIn.MANUAL else {}
     security: Json = {}
     if wishes.client_certificate or wishes.peer_ca:
         clients, peers = bool(wishes.client_certificate), bool(wishes.peer_ca)
@@ -180,7 +212,7 @@ def _write(own: Session, name: str, old: Json, wishes: Wishes) -> Json:
     spec: Json = {
         "size": wishes.size,
         "version": wishes.version or _read_version(old),
-        "bootstrap": {"joinExisting": {"source": source, "takeOver": "Manual"}},
+        "bootstrap": {"joinExisting": {"source": source, "takeOver": "Manual", **by_hand}},
         **({"security": security} if security else {}),
     }
     about = {"name": name, "namespace": own.home}
@@ -188,9 +220,11 @@ def _write(own: Session, name: str, old: Json, wishes: Wishes) -> Json:
     return {**kind, "metadata": about, "spec": spec}
 
 
-def _read_version(old: Json) -> str:
+def _read_version(old: Json | None) -> str:
     from etcd_operator.api.image import Image
 
+    if old is None:
+        raise PluginError("--version is missing: nobody tells it of endpoints.", Exit.USAGE)
     images = [each.get("image", "") for each in old["spec"]["template"]["spec"]["containers"]]
     tagged = [number for each in images if (number := Image(each).tagged_number)]
     if len(tagged) != 1:
@@ -203,29 +237,34 @@ def _read_version(old: Json) -> str:
 
 
 async def _apply(
-    own: Session, wanted: Json, old: Json, *, yes: bool, wait: bool, timeout: float
+    own: Session, wanted: Json, old: Json | None, *, yes: bool, wait: bool, timeout: float
 ) -> Exit:
-    from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
+    from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, KEY_CONSENT
+    from etcd_operator.core.model.source import title_source
     from etcd_operator.plugin.change import end
     from etcd_operator.plugin.clusters import list_all
     from etcd_operator.runtime.kubernetes.api import CLUSTERS, STATEFUL_SETS
 
-    name, about = wanted["metadata"]["name"], old["metadata"]
+    name, about = wanted["metadata"]["name"], old["metadata"] if old else {}
+    title = title_source(about.get("name", ""))
     if name in {each["metadata"]["name"] for each in await list_all(own, CLUSTERS, own.home)}:
         raise PluginError(
             f"EtcdCluster {name} exists, and only a new one can join: give another name.",
             Exit.FAILED,
         )
     confirm(
-        f"{wanted['spec']['size']} members of EtcdCluster {name} join the etcd cluster of "
-        f"StatefulSet {about['name']}. Nothing of it is removed before `kubectl etcd migrate "
-        f"approve {name}`. Back it up first, and suspend what may scale it.",
+        f"{wanted['spec']['size']} members of EtcdCluster {name} join the etcd cluster of {title}. "
+        f"Nothing of it is removed before `kubectl etcd migrate approve {name}`. Back it up first, "
+        "and suspend what may scale or restart it.",
         yes=yes,
     )
     created = await own.api.create(CLUSTERS, own.home, wanted)
-    note = {"metadata": {"uid": about["uid"], "annotations": {ANNOTATION_CONSENT: name}}}
-    await own.api.merge_patch(STATEFUL_SETS, own.home, about["name"], note)
-    done = f"EtcdCluster {name} is to take over StatefulSet {about['name']}."
+    done = f"EtcdCluster {name} is to take over {title}."
+    if old is None:
+        done += f" Allow it in etcd: `etcdctl put {KEY_CONSENT} {own.home}/{name}`."
+    else:
+        note = {"metadata": {"uid": about["uid"], "annotations": {ANNOTATION_CONSENT: name}}}
+        await own.api.merge_patch(STATEFUL_SETS, own.home, about["name"], note)
     return await end(own, created, done, wait=wait, timeout=timeout, is_reached=_awaits_approval)
 
 
@@ -268,7 +307,7 @@ async def _show(own: Session, name: str, output: Output) -> Exit:
     reason, message = judge_verdict(cluster)
     told = {
         "stage": record.stage.value,
-        "statefulSet": record.source,
+        "statefulSet": record.source or None,
         "members": len(record.members),
         "comparedAtRevision": record.revision or None,
     } if record else None  # fmt: skip
@@ -280,9 +319,12 @@ async def _show(own: Session, name: str, output: Output) -> Exit:
 def _render(view: Json) -> RenderableType:
     from rich.text import Text
 
+    from etcd_operator.core.model.source import title_source
+
     found = view["takeOver"]
     stage = (
-        f"Stage {found['stage']}: {found['members']} members of {found['statefulSet']}."
+        f"Stage {found['stage']}: {found['members']} members of "
+        f"{title_source(found['statefulSet'] or '')}."
         if found
         else f"EtcdCluster {view['name']} takes over no other cluster now."
     )
@@ -302,13 +344,13 @@ async def _approve(own: Session, name: str, *, yes: bool, wait: bool, timeout: f
             Exit.FAILED,
         )
     confirm(
-        f"The members of StatefulSet {record.source} are stopped and removed, one by one. All had "
-        f"the same data at revision {record.revision}.",
+        f"The members of {record.title} are stopped and removed, one by one. All had the same data "
+        f"at revision {record.revision}.",
         yes=yes,
     )
     approval = f"{status_of(cluster).get('clusterID', '')}/{record.revision}"
     written = await annotate(own, cluster, ANNOTATION_APPROVED, approval)
-    done = f"The removal of the members of StatefulSet {record.source} is approved."
+    done = f"The removal of the members of {record.title} is approved."
     return await end(own, written, done, wait=wait, timeout=timeout)
 
 
@@ -318,12 +360,12 @@ async def _abort(own: Session, name: str, *, answered: str) -> Exit:
     cluster, record = await _insist_on_record(own, name)
     confirm_name(
         f"EtcdCluster {name} is deleted: its members leave etcd, then its disks are deleted. The "
-        f"members of StatefulSet {record.source} that are left go on with all data.",
+        f"members of {record.title} that are left go on with all data.",
         name,
         answered=answered,
     )
     await own.api.delete(CLUSTERS, own.home, name, uid=cluster["metadata"]["uid"])
     console.say(
-        f"EtcdCluster {name} is being deleted, and gives the cluster back to {record.source}."
+        f"EtcdCluster {name} is being deleted, and gives the cluster back to {record.title}."
     )
     return Exit.DONE

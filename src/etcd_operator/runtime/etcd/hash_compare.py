@@ -17,7 +17,6 @@ import structlog
 
 from etcd_operator.core.consistency.divergence import is_comparable
 from etcd_operator.core.model.members import Comparison
-from etcd_operator.core.model.naming import join_port
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.takeover.record import Stage
 from etcd_operator.errors import EtcdError
@@ -127,8 +126,8 @@ def _find_members(snapshot: Snapshot) -> Iterator[tuple[int, str]]:
         if seat.member and seat.pod:
             yield seat.member.id, address_of(seat.pod)
     for pod in snapshot.source.pods if snapshot.source else ():
-        if snapshot.source and pod.status and snapshot.take_over:
-            yield pod.status.member_id, join_port(pod.address, snapshot.source.port)
+        if pod.status and pod.allows and snapshot.take_over:
+            yield pod.status.member_id, pod.address
 
 
 def _is_awaited(known: Known, snapshot: Snapshot) -> bool:

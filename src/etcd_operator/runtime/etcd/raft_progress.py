@@ -1,4 +1,4 @@
-"""Ask a member that does not serve how far its data reaches.
+"""Ask a member for what only its metrics say: how far its data reaches, and who its peers are.
 
 etcd serves clients only when it has reached a quorum since it started. Its metrics are there
 before: what is on its disk, as far as it has been applied. They have a port of their own, without
@@ -29,6 +29,8 @@ _REVISION: Final = "etcd_debugging_mvcc_current_revision"
 _APPLIED: Final = "etcd_server_proposals_applied_total"
 _LEARNER: Final = "etcd_server_is_learner"
 _DEFRAGMENTING: Final = "etcd_disk_defrag_inflight"
+# 1 for a peer to which the member has a connection (`peerStatus` of etcd's rafthttp).
+_PEERS: Final = "etcd_network_active_peers"
 _NAMES: Final = (_ID, _REVISION, _APPLIED, _LEARNER)
 
 
@@ -51,6 +53,28 @@ async def is_defragmenting(host: str, port: int = METRICS_PORT) -> bool:
             return parse_defragmenting(await _get_metrics(host, port))
     except (httpx2.HTTPError, TimeoutError, ValueError):
         return True
+
+
+async def read_active_peers(host: str, port: int = METRICS_PORT) -> frozenset[int] | None:
+    """Return the IDs of members to which the one at this address is connected; None: unknown."""
+    try:
+        async with asyncio.timeout(STANDING_SECONDS):
+            return parse_active_peers(await _get_metrics(host, port))
+    except (httpx2.HTTPError, TimeoutError, ValueError):
+        return None
+
+
+def parse_active_peers(text: str) -> frozenset[int]:
+    """Read etcd's metrics. Raises ValueError where they say nothing of any peer."""
+    lines = [line for line in text.splitlines() if line.startswith(f"{_PEERS}{{")]
+    if not lines:
+        raise ValueError("the member says nothing of its peers")
+    families = text_string_to_metric_families("\n".join(lines))
+    samples = [sample for family in families for sample in family.samples]
+    active = [sample.labels.get("Remote", "") for sample in samples if sample.value]
+    if not all(re.fullmatch("[0-9a-f]{1,16}", identity) for identity in active):
+        raise ValueError("a peer has no member ID")
+    return frozenset(int(identity, 16) for identity in active)
 
 
 def parse_defragmenting(text: str) -> bool:

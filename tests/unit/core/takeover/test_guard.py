@@ -21,6 +21,7 @@ from etcd_operator.core.actions import (
 )
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.takeover.record import Stage, read_take_over
+from tests.builders.required_backups import pending, taken
 from tests.builders.snapshots import CLUSTER_ID, NAMING, member_id, with_cluster
 from tests.builders.take_over import TakeOverWorld, source_id, world_at
 
@@ -135,7 +136,7 @@ def test_a_deletion_leaves_no_old_member_without_its_majority(kind: str) -> None
 def test_nobody_is_set_aside_while_old_members_may_have_the_quorum() -> None:
     scene = world_at(Stage.COMPARE).look()
     action = QuarantineDisk("data-db-1", "claim-1", "pv")
-    assert "may have the quorum" in (guards.refuse(action, scene) or "")
+    assert "may run, and have the quorum" in (guards.refuse(action, scene) or "")
 
 
 def test_no_restore_in_place_stops_all_members_beside_old_ones() -> None:
@@ -148,7 +149,10 @@ def test_no_file_lets_a_member_form_a_cluster(text: str) -> None:
     said = {"new": 'initial-cluster-state: "new"\n', "force": "force-new-cluster: true\n"}[text]
     manifest = {"data": {NAMING.config_key(0): said}, "metadata": {"annotations": {}}}
     action = ApplyObject("ConfigMap", "db-config", "ConfigMap-db-config", "1", "x", manifest)
-    words = {"new": "joinExisting says that the cluster exists", "force": "may have the quorum"}
+    words = {
+        "new": "joinExisting says that the cluster exists",
+        "force": "may run, and have the quorum",
+    }
     assert words[text] in (guards.refuse(action, world_at(Stage.COMPARE).look()) or "")
 
 
@@ -188,3 +192,12 @@ def test_a_record_is_read_as_it_was_written() -> None:
 )
 def test_an_edited_record_counts_for_nothing(text: str) -> None:
     assert read_take_over(text) is None
+
+
+def test_no_old_member_goes_without_the_backup_that_is_asked_for() -> None:
+    wished = {"spec": {"backup": {"beforeTakeOver": "nightly"}}}
+    before, after = removing(**wished), replace(removing(**wished), backups=(taken("take-over"),))
+    assert "backup before old members go" in (guards.refuse(SCALE, before) or "")
+    assert guards.refuse(SCALE, after) is None
+    gone = replace(after, backups=(pending("take-over"),))
+    assert "backup before old members go" in (guards.refuse(REMOVE, gone) or "")

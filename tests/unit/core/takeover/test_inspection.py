@@ -13,9 +13,11 @@ from etcd_operator.core.auth.tokens import TokenKind
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import Member
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.takeover.inspection import find_refusal
+from etcd_operator.core.plan.effective_spec import with_effective_spec
+from etcd_operator.core.takeover.inspection import find_refusal, is_formed_anew
+from etcd_operator.core.takeover.record import Stage
 from tests.builders.snapshots import formed, with_spec
-from tests.builders.take_over import TakeOverWorld, source_id, source_url
+from tests.builders.take_over import TakeOverWorld, source_id, source_url, world_at
 
 
 def told(**answers: Any) -> Snapshot:
@@ -88,6 +90,13 @@ def secure(scene: Snapshot) -> Snapshot:
     return with_spec(scene, security={"tls": {}})
 
 
+def follows(scene: Snapshot) -> Snapshot:
+    """The quota of new members follows their disks, of 10 GiB."""
+    spec = {"etcdConfig": {"quota": "FollowsDisk"}, "storage": {"size": "10Gi"}}
+    return with_effective_spec(with_spec(scene, **spec))
+
+
+GIB = 2**30
 SECRET = PasswordSecret("root", "u", "1")
 LOGIN = {"mode": "Unmanaged", "rootPasswordSecret": "root"}
 WANTS_USER = Probe(None, "user name is empty", asks_for_user=True)
@@ -127,6 +136,9 @@ ROWS: tuple[tuple[str, Snapshot, str], ...] = (
     ("forgetful", told(version="3.5.23"), "upgrade it to 3.5.24 or later first"),
     ("no version", told(version="x"), "the same minor release"),
     ("a downgrade", told(downgrade_target="3.5.0"), "let that end first"),
+    ("a database that is too large", told(db_size=2 * GIB), "refuse writes from 2147483648 on: ra"),
+    ("a larger quota", told(db_size_quota=8 * GIB), "raise spec.etcdConfig.quotaBackendBytes, or"),
+    ("disks too small", follows(told(db_size_quota=8 * GIB)), "raise spec.storage.size, or lower"),
     ("an alarm", told(errors=("memberID:176 alarm:NOSPACE ",)), "clear it first"),
 )
 
@@ -139,6 +151,11 @@ def test_it_is_refused_with_the_remedy(scene: Snapshot, words: str) -> None:
 @pytest.mark.parametrize("size", [1, 3, 5])
 def test_a_cluster_that_is_well_is_joined(size: int) -> None:
     assert not find_refusal(TakeOverWorld(size).look())
+
+
+def test_members_with_the_quota_of_the_old_ones_join_a_database_below_it() -> None:
+    scene = told(db_size=4 * GIB, db_size_quota=8 * GIB)
+    assert not find_refusal(with_spec(scene, etcdConfig={"quotaBackendBytes": 8 * GIB}))
 
 
 def test_a_cluster_with_tls_is_joined() -> None:
@@ -160,7 +177,7 @@ def test_members_of_several_clusters() -> None:
     scene = with_first_pod(
         lambda pod: replace(pod, probe=Probe(replace(pod.probe.status, cluster_id=0xBAD)))
     )
-    assert "are members of several clusters: bad, c1d" in find_refusal(scene)
+    assert "belong to several clusters: bad, c1d" in find_refusal(scene)
 
 
 def test_another_cluster_than_the_recorded_one() -> None:
@@ -186,3 +203,11 @@ def test_the_version_is_that_of_the_spec() -> None:
 def test_what_an_url_says_is_shown_in_part_only() -> None:
     assert len(find_refusal(listed(peer_urls=(f"http://{'x' * 5000}:1",)))) < 500
     assert source_url(0) == "http://old-0.old.team.svc:2380"
+
+
+@pytest.mark.parametrize("stage", [Stage.JOIN, Stage.REMOVE])
+def test_old_members_that_have_formed_a_cluster_anew_have_no_new_one(stage: Stage) -> None:
+    """On empty disks, with the IDs of before; while they are joined there may be no new one yet."""
+    scene = world_at(stage).look()
+    assert not is_formed_anew(scene.members, scene)
+    assert is_formed_anew(scene.ownership.taken_over, scene) == (stage is Stage.REMOVE)

@@ -146,8 +146,8 @@ FIRES = (
         give_back,
         at(Stage.COMPARE, delete),
         routine.GIVING_BACK,
-        "Giving the cluster back to StatefulSet old: its members leave etcd. To delete it with all "
-        "data, scale that StatefulSet to 0.",
+        "Giving the cluster back to the members of StatefulSet old: its members leave etcd. To "
+        "delete it with all data, scale StatefulSet old to 0.",
         Phase.DELETING,
         ("remove 2",),
         flags("no corrections"),
@@ -157,8 +157,8 @@ FIRES = (
         hold_recovery,
         lose_quorum(),
         attention.TAKE_OVER_STOPPED,
-        "spec.recovery.quorumLoss is not carried out while Pods of StatefulSet old exist, for they "
-        "may have the quorum: bring them back, or scale it to 0.",
+        "spec.recovery.quorumLoss is not carried out while members of StatefulSet old may run, for "
+        "they may have the quorum: bring them back, or scale StatefulSet old to 0.",
         Phase.FAILED,
         flags=flags("blocked", "no corrections"),
     ),

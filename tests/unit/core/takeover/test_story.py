@@ -195,7 +195,7 @@ def test_an_abandoned_deletion_waits_for_a_quorum() -> None:
     world.deleting, world.silent = True, {source_id(0), source_id(1), source_id(2)}
     planned = world.step()
     assert planned.decision.reason is attention.TAKE_OVER_STOPPED
-    assert "scale that StatefulSet to 0" in planned.decision.message
+    assert "scale StatefulSet old to 0" in planned.decision.message
     assert not planned.actions
     world.scale_source(0)
     planned = world.step()

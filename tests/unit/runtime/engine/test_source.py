@@ -10,18 +10,19 @@ from typing import Any
 
 import pytest
 
-from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
+from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, KEY_CONSENT
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.model.members import Member
 from etcd_operator.core.takeover.record import ANNOTATION_TAKE_OVER
 from etcd_operator.errors import EtcdRefused, Refusal
 from etcd_operator.json_types import Json
+from etcd_operator.runtime.engine import source
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.kubernetes.api import PODS, SECRETS, STATEFUL_SETS
 from etcd_operator.runtime.pki.identity import Identity
 from etcd_operator.runtime.pki.passwords import FRESH_SECONDS
 from etcd_operator.runtime.pki.x509 import issue_certificate, make_authority
-from tests.builders.snapshots import CLUSTER_ID, NAMING, raw_cluster
+from tests.builders.snapshots import CLUSTER_ID, NAMING, member, member_id, raw_cluster
 from tests.builders.take_over import source_id, source_url
 from tests.fakes.clock import LoopClock
 from tests.harnesses.gather import GathererHarness, labelled, says
@@ -48,8 +49,9 @@ def joining(consent: str = NAMING.name, **status: Any) -> GathererHarness:
 
 
 def under_way(consent: str) -> GathererHarness:
-    """The same, and a take-over of it is on record."""
+    """The same, and a take-over of it is on record; a new member is there."""
     stage = joining(consent, clusterID=f"{CLUSTER_ID:x}")
+    stage.etcd.lines += (member(0),)
     gate = labelled("ConfigMap", NAMING.config_map)
     gate["metadata"]["annotations"] = {ANNOTATION_TAKE_OVER: RECORD}
     gate["metadata"]["ownerReferences"] = [{"uid": NAMING.uid, "controller": True}]
@@ -250,3 +252,97 @@ async def test_a_pod_without_a_process_is_not_asked() -> None:
     snapshot = await stage.gather()
     assert snapshot.source
     assert snapshot.source.pods == (replace(snapshot.source.pods[0], probe=None),)
+
+
+# Members at endpoints
+
+LISTED: Json = {"endpoints": ["http://10.9.0.1:2379", "http://etcd-2.example.org:2479"]}
+PLACES = ("10.9.0.1:2379", "etcd-2.example.org:2479")
+
+
+def joining_endpoints(stage: str = "", consent: str = "team/db") -> GathererHarness:
+    """An EtcdCluster that takes over two members at endpoints; the record has this stage."""
+    harness = GathererHarness()
+    spec = {"size": 3, "bootstrap": {"joinExisting": {"source": LISTED}}}
+    harness.cluster = parse_cluster(raw_cluster(spec))
+    for ordinal, place in enumerate(PLACES):
+        identity = source_id(ordinal)
+        told = says(0, member_id=identity, leader=source_id(0))
+        harness.etcd.add(9 + ordinal, told, place).consent = consent
+    harness.etcd.lines = tuple(
+        Member(source_id(ordinal), "x", (source_url(ordinal),), ("http://x:2379",))
+        for ordinal in range(2)
+    )
+    if stage:
+        gate = labelled("ConfigMap", NAMING.config_map)
+        record = f"{stage} - 3 v3.5.35 0=b0,1=b1 100"
+        gate["metadata"]["annotations"] = {ANNOTATION_TAKE_OVER: record}
+        gate["metadata"]["ownerReferences"] = [{"uid": NAMING.uid, "controller": True}]
+        harness.show(gate)
+        harness.etcd.lines += tuple(member(ordinal) for ordinal in range(3))
+    return harness
+
+
+async def test_endpoints_are_asked_with_what_is_there_and_for_the_consent() -> None:
+    stage = joining_endpoints()
+    snapshot = await stage.gather()
+    assert snapshot.source
+    assert [pod.name for pod in snapshot.source.pods] == list(PLACES)
+    assert [pod.allows for pod in snapshot.source.pods] == [True, True]
+    assert snapshot.quorum_confirmed
+    assert f"get {KEY_CONSENT}" in stage.etcd.members[PLACES[0]].asked
+    assert not [said for said in stage.server.asked if "StatefulSet old" in said]
+
+
+@pytest.mark.parametrize("stage", ["", "compare", "remove"])
+async def test_a_member_allows_nothing_for_the_others(stage: str) -> None:
+    """Nor tomorrow what it allowed today, when its name leads elsewhere."""
+    harness = joining_endpoints(stage)
+    harness.etcd.members[PLACES[1]].consent = "team/another"
+    snapshot = await harness.gather()
+    assert snapshot.source
+    assert [pod.allows for pod in snapshot.source.pods] == [True, False]
+    assert [status.member_id for status in snapshot.source_statuses] == [source_id(0)]
+    assert "confirmed list" not in harness.etcd.members[PLACES[1]].asked
+
+
+async def test_an_endpoint_that_does_not_answer_allows_nothing() -> None:
+    stage = joining_endpoints()
+    stage.etcd.members[PLACES[0]].runs = False
+    snapshot = await stage.gather()
+    assert snapshot.source
+    assert [pod.allows for pod in snapshot.source.pods] == [False, True]
+
+
+async def test_new_members_say_whose_peers_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    peers = {f"10.0.0.{n + 1}": frozenset({source_id(0), member_id(n)}) for n in range(3)}
+
+    async def read(host: str) -> frozenset[int] | None:
+        return peers.get(host)
+
+    monkeypatch.setattr(source, "read_active_peers", read)
+    stage = joining_endpoints("remove")
+    for ordinal in range(3):
+        stage.add(ordinal, says(ordinal))
+    snapshot = await stage.gather()
+    assert snapshot.source
+    assert snapshot.source.connected == (*map(member_id, range(3)), source_id(0))
+    del peers["10.0.0.2"]
+    snapshot = await stage.gather()
+    assert snapshot.source
+    assert snapshot.source.connected is None, "one of them may be connected"
+
+
+async def test_before_members_go_no_new_one_is_asked_for_its_peers() -> None:
+    snapshot = await joining_endpoints("compare").gather()
+    assert snapshot.source
+    assert snapshot.source.connected is None
+
+
+@pytest.mark.parametrize("stage", ["remove", "join"])
+async def test_old_members_that_have_formed_anew_list_nobody(stage: str) -> None:
+    """On empty disks they have the IDs of before; as long as members join, it is the old list."""
+    harness = joining_endpoints(stage)
+    assert (await harness.gather()).quorum_confirmed
+    harness.etcd.lines = harness.etcd.lines[:2]
+    assert (await harness.gather()).quorum_confirmed == (stage == "join")

@@ -13,8 +13,10 @@ from etcd_operator.core.model.members import RaftProgress
 from etcd_operator.runtime.etcd.raft_progress import (
     MOST_BYTES,
     is_defragmenting,
+    parse_active_peers,
     parse_defragmenting,
     parse_raft_progress,
+    read_active_peers,
     read_raft_progress,
 )
 
@@ -47,6 +49,34 @@ def test_metrics_say_whether_a_member_is_being_defragmented(said: str, busy: boo
 
 async def test_who_does_not_say_may_be_in_the_middle_of_a_defragmentation() -> None:
     assert await is_defragmenting("127.0.0.1", 1)
+
+
+PEERS = """# TYPE etcd_network_active_peers gauge
+etcd_network_active_peers{Local="abd35c0652962c95",Remote="898903983759ef"} 1
+etcd_network_active_peers{Local="abd35c0652962c95",Remote="f4634eb870980e69"} 0
+"""
+
+
+def test_a_member_says_to_which_peers_it_is_connected() -> None:
+    assert parse_active_peers(METRICS + PEERS) == {0x898903983759EF}
+    alone = PEERS.replace("} 1", "} 0")
+    assert parse_active_peers(METRICS + alone) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (METRICS, "says nothing of its peers"),
+        (PEERS.replace("898903983759ef", "x y"), "a peer has no member ID"),
+    ],
+)
+def test_who_says_nothing_of_its_peers_may_be_connected_to_any(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        parse_active_peers(text)
+
+
+async def test_who_is_not_reached_may_be_connected_to_any() -> None:
+    assert await read_active_peers("127.0.0.1", 1) is None
 
 
 def test_metrics_of_etcd_are_read() -> None:

@@ -19,7 +19,6 @@ from etcd_operator.core.actions import (
     RemoveSourceMember,
     SetDowngrade,
 )
-from etcd_operator.core.model.naming import join_port
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable, Refusal
 from etcd_operator.runtime.engine.handlers.table import Table
@@ -159,8 +158,7 @@ def _find_source(snapshot: Snapshot) -> Iterator[tuple[bool, int, str]]:
     source, listed = snapshot.source, {m.id: m for m in snapshot.ownership.taken_over}
     for pod in source.pods if source else ():
         status = pod.status
-        if source is None or status is None or not status.leader or status.is_learner:
+        if status is None or not pod.allows or not status.leader or status.is_learner:
             continue
         if status.member_id in listed and status.cluster_id == snapshot.live_cluster_id:
-            address = join_port(pod.address, source.port)
-            yield status.member_id != snapshot.leader_id, status.member_id, address
+            yield status.member_id != snapshot.leader_id, status.member_id, pod.address
