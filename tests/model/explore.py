@@ -239,7 +239,8 @@ class Explorer:
         return self._chance.sample(frontier, self._most_ahead)
 
     def _is_enough(self) -> bool:
-        if len(self._parents) > self.world.scenario.most_states:
+        whole = self._most_ahead is None
+        if whole and len(self._parents) > self.world.scenario.most_states:
             self.result.complete = False
             return True
         return len(self.result.counterexamples) >= self._stop_at

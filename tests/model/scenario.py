@@ -21,7 +21,7 @@ class Scenario:
     A move is "create", "delete", "replace", "undo" or a place in `specs`; the user makes the next
     one of the script at any moment. `budget` bounds how many of the `faults` may happen in one
     history. In a `calm` scenario there is no reason to end any Pod. A `partial` scenario is too
-    large to see all of it: it is explored up to `most_states`.
+    large to see all of it: all is explored up to `most_states`, or a part of it to its end.
     """
 
     name: str
