@@ -243,8 +243,12 @@ def end_session(process: subprocess.Popen[bytes]) -> None:
 
 
 def end_in_order() -> None:
-    """Have SIGTERM, which whoever runs this may send, leave nothing behind either."""
+    """Have SIGTERM leave nothing behind either, and no level ignore SIGINT.
+
+    A shell has what it runs in the background ignore that, and all that this starts.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if __name__ == "__main__":
