@@ -114,7 +114,11 @@ class Previewed:
         more = done - expected
         for name in rejoining:
             more -= _find_rejoins(name, more)
-        unforeseen = [each for each in more.elements() if not _leads_back(each, done)]
+        unforeseen = [
+            each
+            for each in more.elements()
+            if not _leads_back(each, done) and not _leaves_late(each, self.unanswered)
+        ]
         found = missing + [f"not previewed: {each}" for each in unforeseen]
         if found and self.passes:
             print(f"{self.passes.keep()} has the passes")
@@ -158,6 +162,12 @@ def _leads_back(sentence: str, done: Counter[str]) -> bool:
     """Whether a Pod is in the client Service again, which it had left when a voter was missed."""
     back = re.fullmatch(r"Labelled Pod (\S+) as a voter\.", sentence)
     return back is not None and any(each.startswith(f"Took Pod {back[1]} out ") for each in done)
+
+
+def _leaves_late(sentence: str, unanswered: Iterable[str]) -> bool:
+    """Whether a Pod became Ready, and has to leave the client Service, while etcd refused."""
+    out = re.match(r"Took Pod (\S+) out of Service ", sentence)
+    return out is not None and any(a.startswith(f"Removed member {out[1]} (") for a in unanswered)
 
 
 def _find_rejoins(name: str, more: Counter[str]) -> Counter[str]:

@@ -11,7 +11,7 @@ from deploy.target import Target
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.recording.recorded_pass import RecordedPass
 from etcd_operator.simulation.change import Change, change_spec
-from etcd_operator.simulation.predict import predict
+from etcd_operator.simulation.predict import PredictedStep, Wait, predict
 from tests.builders.snapshots import NOW, formed
 from tests.e2e import passes
 from tests.e2e.harness import Cluster
@@ -42,6 +42,22 @@ def test_where_leadership_moves_counts_only_while_etcd_elects_nobody_by_itself()
     assert Previewed(nothing, [moved, ADDED], leader_stayed=False).differences() == [
         f"not previewed: {ADDED}"
     ]
+
+
+def test_a_pod_may_become_ready_and_leave_the_service_while_etcd_refuses_its_removal() -> None:
+    nothing = replace(predict(formed(3)), entries=())
+    out = "Took Pod c-1 out of Service c-client: it is about to end."
+    assert Previewed(nothing, [out], [REMOVED]).differences() == []
+    assert compare(out) == [f"not previewed: {out}"]
+    assert Previewed(nothing, [out.replace("c-1", "c-2")], [REMOVED]).differences()
+
+
+def test_nobody_waits_for_what_comes_after_an_hour() -> None:
+    soon, late = (PredictedStep(1, "", "", "", text) for text in (ADDED, PROMOTED))
+    for seconds, steps in ((3600.0, [ADDED]), (5.0, [ADDED, PROMOTED])):
+        entries = (soon, Wait(1, "", "", "", seconds), late)
+        found = Previewed(replace(predict(formed(3)), entries=entries), steps)
+        assert found.differences() == []
 
 
 def test_a_member_that_only_leaves_or_only_comes_is_a_difference() -> None:
