@@ -52,9 +52,9 @@ def callers(target: Target) -> Callers:
 
 
 def change(cluster: Cluster, **policy: Any) -> None:
-    """Change the policy, which goes as previewed."""
+    """Change the policy of a cluster of one member, which goes as previewed."""
     with as_patched(cluster, security={"networkPolicy": policy}):
-        pass
+        cluster.wait_running(1)
 
 
 def scale(cluster: Cluster, size: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from deploy.target import Target
 from tests.e2e.harness import Cluster
+from tests.e2e.previews import as_applied
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -20,14 +22,17 @@ SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.yaml"))
 def test_a_sample_reaches_running(target: Target, namespace: str, path: Path) -> None:
     text = path.read_text()
     documents: list[dict[str, Any]] = list(yaml.safe_load_all(text))
-    target.run("apply", f"--namespace={namespace}", "--filename=-", stdin=text)
     clusters = [Cluster(target, namespace, d["metadata"]["name"]) for d in documents]
+    with ExitStack() as previewed:
+        for document, cluster in zip(documents, clusters, strict=True):
+            previewed.enter_context(as_applied(cluster, document))
+        target.run("apply", f"--namespace={namespace}", "--filename=-", stdin=text)
+        for document, cluster in zip(documents, clusters, strict=True):
+            cluster.wait_running(document["spec"]["size"])
     for document, cluster in zip(documents, clusters, strict=True):
-        size = document["spec"]["size"]
-        cluster.wait_running(size)
         cluster.put("key", "value")
         assert cluster.read_key("key") == "value"
-        cluster.assert_agreement(size)
+        cluster.assert_agreement(document["spec"]["size"])
 
 
 def test_the_version_names_the_same_image_with_and_without_v(
