@@ -166,6 +166,8 @@ def narrow_operator(target: Target, removals: Removals) -> Iterator[str]:
         "containers"
     ][0]["image"]
     target.run("scale", f"deployment/{NAME}", PLACE, "--replicas=0")
+    # It works on until its process ends, also for clusters that are none of the other's.
+    wait_until("its Pods have ended", lambda: not target.read("get", "pods", PLACE)["items"])
     narrow = "etcd-operator-narrow"
     text = render(PROJECT / "deploy" / "install-namespaced.yaml", image)
     text = text.replace(NAMESPACE, narrow)
