@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from deploy.manifests import NAMESPACE
 from deploy.target import Target, ask_local
 from tests.e2e.harness import Cluster, wait_until
 
@@ -52,14 +53,18 @@ def node_of(cluster: Cluster, name: str) -> str:
 
 
 def choose(target: Target, cluster: Cluster) -> tuple[str, str]:
-    """A member and its node, on which no operator runs, so that only etcd is missed."""
-    pods = target.read("get", "pods", "--namespace=etcd-operator-system")["items"]
-    busy = {pod["spec"].get("nodeName") for pod in pods}
-    for member in cluster.status()["members"]:
-        node = node_of(cluster, member["name"])
-        if node not in busy:
-            return member["name"], node
-    return "c-1", node_of(cluster, "c-1")
+    """A member and its node, on which no DNS runs, and no operator if there is another node."""
+    dns, operators = find_nodes(target, "kube-system"), find_nodes(target, NAMESPACE)
+    places = {m["name"]: node_of(cluster, m["name"]) for m in cluster.status()["members"]}
+    free = [name for name, node in places.items() if node not in dns]
+    name = min(free, key=lambda name: places[name] in operators)
+    return name, places[name]
+
+
+def find_nodes(target: Target, namespace: str) -> set[str]:
+    """The nodes of the Pods of a namespace."""
+    pods = target.read("get", "pods", f"--namespace={namespace}")["items"]
+    return {str(pod["spec"].get("nodeName")) for pod in pods}
 
 
 def test_a_lost_node_costs_a_member_its_disk_and_nothing_else(
