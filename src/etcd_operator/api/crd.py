@@ -7,8 +7,8 @@ Schema is translated into one; anything that cannot be is an error here, not a s
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping
-from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -205,7 +205,8 @@ def _build_version(definition: Definition) -> Json:
             {"name": name, "type": kind, "jsonPath": path, **({"priority": rank} if rank else {})}
             for name, kind, path, rank in definition.columns
         ],
-        "schema": {"openAPIV3Schema": _build_root(definition)},
+        # A copy, in which nothing is shared: what it is made of is kept for the next one.
+        "schema": {"openAPIV3Schema": json.loads(json.dumps(_build_root(definition)))},
     }
 
 
@@ -262,11 +263,11 @@ class _Translator:
         """Translate one schema; `path` is where it stands, for rules and error messages."""
         schema = _resolve(schema, self._models)
         if schema.get("x-quantity") and schema.get("type") == "string":
-            return self._finish(deepcopy(_INT_OR_STRING), schema, path)
+            return self._finish({**_INT_OR_STRING}, schema, path)
         if "anyOf" in schema:
-            return self._finish(deepcopy(_INT_OR_STRING), schema, path)
+            return self._finish({**_INT_OR_STRING}, schema, path)
         kind = schema.get("type")
-        made: Json = {key: copy(schema[key]) for key in (*_KEPT, *_KEPT_LENGTHS) if key in schema}
+        made: Json = {key: schema[key] for key in (*_KEPT, *_KEPT_LENGTHS) if key in schema}
         if kind == "object":
             made.update(self._translate_object(schema, path))
         elif kind == "array":
@@ -289,7 +290,7 @@ class _Translator:
                 }
             }
             if schema.get("required"):
-                made["required"] = copy(schema["required"])
+                made["required"] = schema["required"]
             return made
         values = schema.get("additionalProperties")
         if isinstance(values, dict) and values:
@@ -302,7 +303,7 @@ class _Translator:
         default = schema.get("default")
         if path.startswith("spec") and default is not None:
             # Nested defaults are filled in from the inside, so the outer one only has to exist.
-            made["default"] = {} if isinstance(default, dict) else copy(default)
+            made["default"] = {} if isinstance(default, dict) else default
         return _with_rules(made, self._definition, path)
 
 
@@ -323,5 +324,5 @@ def _resolve(schema: Json, definitions: Json) -> Json:
 
 def _with_rules(made: Json, definition: Definition, path: str) -> Json:
     if path in definition.rules:
-        made["x-kubernetes-validations"] = copy(definition.rules[path])
+        made["x-kubernetes-validations"] = definition.rules[path]
     return made
