@@ -52,7 +52,7 @@ def find_refusal(snapshot: Snapshot) -> str:
     source = snapshot.source
     if source is None:
         return f"{JOIN} was not looked at yet"
-    checks = _CHECKS_OF_ENDPOINTS if source.listed else _CHECKS
+    checks = _CHECKS_OF_ENDPOINTS if source.listed else _CHECKS_OF_STATEFULSET
     return next((why for check in checks for why in check(snapshot, source)), "")
 
 
@@ -280,26 +280,26 @@ def _check_version(snapshot: Snapshot, label: str, status: MemberStatus) -> Iter
         yield f"{label} is being downgraded: let that end first"
 
 
-_CHECKS: Final[tuple[Callable[[Snapshot, Source], Iterator[str]], ...]] = (
-    _must_be_new,
-    _must_exist,
-    _must_be_of_no_cluster,
-    _must_consent,
-    _must_be_small,
-    _must_run,
+_Checks = tuple[Callable[[Snapshot, Source], Iterator[str]], ...]
+_CHECKS_OF_ETCD: Final[_Checks] = (
     _must_be_one_cluster,
     _must_be_listed,
     _must_be_well,
     _must_fit,
     _must_give_the_same_tokens,
 )
-_CHECKS_OF_ENDPOINTS: Final = (
+_CHECKS_OF_STATEFULSET: Final[_Checks] = (
+    _must_be_new,
+    _must_exist,
+    _must_be_of_no_cluster,
+    _must_consent,
+    _must_be_small,
+    _must_run,
+    *_CHECKS_OF_ETCD,
+)
+_CHECKS_OF_ENDPOINTS: Final[_Checks] = (
     _must_be_new,
     _must_run,
     _must_consent_by_key,
-    _must_be_one_cluster,
-    _must_be_listed,
-    _must_be_well,
-    _must_fit,
-    _must_give_the_same_tokens,
+    *_CHECKS_OF_ETCD,
 )
