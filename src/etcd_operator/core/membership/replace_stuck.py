@@ -253,8 +253,8 @@ def _rank(snapshot: Snapshot, seat: Seat) -> int:
     """Which of several goes first: the lowest.
 
     A leader with wrong data, which the members that join would learn. Then whoever has left the
-    client Service for it and no longer leads, as etcd may have refused the removal for some
-    seconds: to begin with another would move leadership to and fro. Then the leader.
+    client Service for it: etcd may refuse the removal for some seconds after its leadership has
+    moved, and to begin with another would move that to and fro. Then the leader.
     """
     leads = seat.member is not None and seat.member.id == snapshot.leader_id
     if leads and seat.member and seat.member.id in corrupt_ids(snapshot):
