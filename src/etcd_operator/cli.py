@@ -52,6 +52,10 @@ log = structlog.get_logger("operator")
 TASK_WORKERS = 4
 
 
+# What is read of Secrets and of etcd's users, for all clusters.
+Stores = tuple[CertificateSecrets, AuthCache, PasswordSecrets, ConnectionSecrets]
+
+
 class Operator:
     """One replica: caches and health from the start, passes over the shards that it holds."""
 
@@ -82,27 +86,20 @@ class Operator:
 
     def _build_cluster_controller(self) -> Controller:
         settings, clock = self._settings, self._clock
-        stores = (
+        stores: Stores = (
             CertificateSecrets(self._api, clock),
             AuthCache(clock),
             PasswordSecrets(self._api, clock),
             ConnectionSecrets(self._api, clock),
         )
         corrections = Corrections(clock)
-        performer = ActionHandlers(self._api, self._caches, self._etcd, *stores)
+        performer = ActionHandlers(
+            self._api, self._caches, self._etcd, *stores, self._tasks, self._find_image
+        )
         reconciler = Reconciler(
             self._api,
             self._caches,
-            Gatherer(
-                self._api,
-                self._caches,
-                self._etcd,
-                clock,
-                settings.domain,
-                *stores,
-                self._tasks.backups_of,
-                settings.own_namespace,
-            ),
+            self._build_gatherer(stores),
             Executor(self._api, self._caches, performer, self._events, self._metrics, corrections),
             self._events,
             self._metrics,
@@ -118,6 +115,20 @@ class Operator:
             clock,
             settings.workers,
             Sharding(settings.shards, lambda one: self._find_shard((one.namespace, one.name))),
+        )
+
+    def _build_gatherer(self, stores: Stores) -> Gatherer:
+        settings, tasks = self._settings, self._tasks
+        return Gatherer(
+            self._api,
+            self._caches,
+            self._etcd,
+            self._clock,
+            settings.domain,
+            *stores,
+            tasks.backups_of,
+            settings.own_namespace,
+            tasks.mirror_jobs_of,
         )
 
     async def run(self) -> None:

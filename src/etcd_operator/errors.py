@@ -11,6 +11,7 @@ OperatorError
 │   └── KubeUnavailable       429, 5xx, timeouts, refused or broken connections: try again
 ├── EtcdError                 an answer (or none) of an etcd member
 │   ├── EtcdUnreachable       no connection, or no answer before the deadline: outcome unknown
+│   │   └── MessageTooLarge   a message is larger than gRPC takes, here or there
 │   └── EtcdRefused           etcd answered no; `refusal` says which no it was
 ├── CannotListen              the port of a setting is taken, or may not be used
 └── TaskError                 a Job for a backup or a restore cannot go on; the text says why
@@ -82,6 +83,10 @@ class EtcdUnreachable(EtcdError):
     """No connection or no answer in time. Whether the request took effect is unknown."""
 
 
+class MessageTooLarge(EtcdUnreachable):
+    """An answer is larger than is read here, or a request than is read there: make it smaller."""
+
+
 class Refusal(Enum):
     """The answers of etcd that decisions depend on; everything else is OTHER."""
 
@@ -95,6 +100,8 @@ class Refusal(Enum):
     NOT_LEADER = "not leader"
     NO_LEADER = "no leader"
     COMPACTED = "compacted"
+    TOO_LARGE = "request too large"
+    TOO_MANY_OPERATIONS = "too many operations"
     NO_DOWNGRADE = "no downgrade"
     LOGIN_IMPOSSIBLE = "the user has no password"
     LOGIN_FAILED = "wrong user or password"

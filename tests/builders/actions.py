@@ -18,12 +18,14 @@ from etcd_operator.core.actions import (
     Defragment,
     DeleteObject,
     DisarmAlarm,
+    EndMirror,
     EvictPod,
     IssueAuthority,
     IssueCertificate,
     LabelPod,
     MaintenanceAction,
     MembershipAction,
+    MirrorAction,
     MoveLeader,
     PassLeadership,
     PromoteMember,
@@ -42,6 +44,8 @@ from etcd_operator.core.actions import (
     SetFinalizer,
     SetPodRevision,
     ShareTrust,
+    StartMirror,
+    StopMirror,
     TakeOverAction,
     VolumeAction,
     WriteConnection,
@@ -58,7 +62,7 @@ def brief(action: Action) -> str:
         return _brief_etcd(action)
     if isinstance(action, VolumeAction | RecordRestore):
         return _brief_replacement(action)
-    if isinstance(action, TakeOverAction | CertificateAction):
+    if isinstance(action, TakeOverAction | CertificateAction | MirrorAction):
         return _brief_others(action)
     if isinstance(action, ChangeAuth | CreatePasswordSecret | WriteConnection):
         return _brief_auth(action)
@@ -143,7 +147,19 @@ def _brief_take_over(action: TakeOverAction) -> str:
             return f"lead {source}>{target}"
 
 
-def _brief_others(action: TakeOverAction | CertificateAction) -> str:
+def _brief_mirror(action: MirrorAction) -> str:
+    match action:
+        case StartMirror(approval=approval):
+            return "cut over" if approval else "mirror"
+        case StopMirror(uid=uid):
+            return f"stop {uid}"
+        case EndMirror():
+            return "end the mirror"
+
+
+def _brief_others(action: TakeOverAction | CertificateAction | MirrorAction) -> str:
+    if isinstance(action, MirrorAction):
+        return _brief_mirror(action)
     if isinstance(action, TakeOverAction):
         return _brief_take_over(action)
     return _brief_certificate(action)

@@ -20,6 +20,7 @@ from etcd_operator.errors import Conflict, Invalid, KubeError, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, CONFIG_MAPS, Kind
@@ -223,6 +224,11 @@ class _Remembers:
 _REMEMBERS: Final = _Remembers()
 
 
+async def find_image() -> str:
+    """No Job is started here."""
+    raise NotImplementedError
+
+
 def build_performer(api: LightkubeApi) -> ActionHandlers:
     """What the operator acts with; no cache runs."""
     clock = SystemClock()
@@ -234,6 +240,8 @@ def build_performer(api: LightkubeApi) -> ActionHandlers:
         AuthCache(clock),
         PasswordSecrets(api, clock),
         ConnectionSecrets(api, clock),
+        TaskCaches(api),
+        find_image,
     )
 
 

@@ -164,6 +164,25 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
         )
     ),
     *(
+        ({"bootstrap": {"mirror": {"source": source}, **others}}, said)
+        for source, others, said in (
+            ({"endpoints": ["http://a:2379", "http://b:2379"]}, {}, None),
+            ({"endpoints": ["https://a:2379"], "caSecret": "ca"}, {}, None),
+            ({"endpoints": ["https://a:2379"]}, {}, "needs exactly one of clientCertificateSecret"),
+            ({"endpoints": ["http://a:2379"], "caSecret": "ca"}, {}, "needs exactly one of client"),
+            (
+                {"endpoints": ["http://a:2379", "https://a:2379"], "caSecret": "ca"},
+                {},
+                "have to be all of https:// or all of http://",
+            ),
+            (
+                {"endpoints": ["http://a:2379"]},
+                {"joinExisting": {"source": {"statefulSet": "a"}}},
+                "cannot be together with joinExisting",
+            ),
+        )
+    ),
+    *(
         ({"service": service}, said)
         for service, said in (
             ({}, None),
@@ -299,6 +318,16 @@ def test_what_is_fixed_and_what_is_meant(definition: Target, namespace: str) -> 
             assert said == "", f"{before} to {after}"
         else:
             assert sentence in said, f"{before} to {after}"
+
+
+def test_what_is_copied_stays_the_same(definition: Target, namespace: str) -> None:
+    def mirror(prefix: str, host: str = "a") -> Json:
+        source = {"endpoints": [f"http://{host}:2379"]}
+        return {"bootstrap": {"mirror": {"source": source, "prefix": prefix}}}
+
+    said = change(definition, namespace, mirror("/a"), {}, mirror("/b"))
+    assert "cannot change prefix or leasedKeys" in said
+    assert change(definition, namespace, mirror("/a"), {}, mirror("/a", "b")) == ""
 
 
 def test_what_a_new_spec_may_say(definition: Target, namespace: str) -> None:

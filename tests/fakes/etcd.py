@@ -51,9 +51,13 @@ class FakeMember:
     async def get(
         self, key: bytes, *, serializable: bool = False, timeout: float = 3.0
     ) -> bytes | None:
-        """The value of a key: there is one at most, the consent to a take-over."""
+        """The value of a key: there is one at most: a consent, or a progress."""
         self.asked.append(f"get {key.decode()}")
         return self.consent.encode() or None
+
+    async def delete(self, key: bytes, *, timeout: float = 3.0) -> None:
+        """Delete a key."""
+        self.asked.append(f"delete {key.decode()}")
 
     async def find_token(self) -> str:
         """What it gives to who logs in."""

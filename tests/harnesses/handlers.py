@@ -5,6 +5,7 @@ from __future__ import annotations
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import Kind
@@ -17,6 +18,11 @@ from tests.fakes.kubernetes import InMemoryApi
 
 # The resourceVersion of whatever is put there first.
 FIRST = 7
+
+
+async def find_image() -> str:
+    """The operator's image."""
+    return "etcd-operator:dev"
 
 
 class HandlersHarness:
@@ -34,7 +40,10 @@ class HandlersHarness:
             PasswordSecrets(self.api, clock),
             ConnectionSecrets(self.api, clock),
         )
-        self.handlers = ActionHandlers(self.api, self.caches, EtcdPool(), *stores)
+        self.tasks = TaskCaches(self.api)
+        self.handlers = ActionHandlers(
+            self.api, self.caches, EtcdPool(), *stores, self.tasks, find_image
+        )
 
     def put(self, kind: Kind, name: str, uid: str = "uid-1", **body: Json) -> Json:
         """An object of the cluster, as the API server answers with it."""

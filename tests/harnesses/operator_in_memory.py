@@ -17,6 +17,7 @@ from etcd_operator.runtime.engine.handlers import ActionHandlers
 from etcd_operator.runtime.engine.pass_recorder import PassRecorder
 from etcd_operator.runtime.engine.reconciler import Reconciler
 from etcd_operator.runtime.engine.serving_operators import ServingOperators
+from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.engine.upgrade_turns import Turns
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.kubernetes.events import EventRecorder
@@ -38,6 +39,11 @@ OBJECTS = {
 }
 
 
+async def find_image() -> str:
+    """The operator's image."""
+    return "etcd-operator:dev"
+
+
 class OperatorInMemory:
     """The operator on an API server whose faults the test makes."""
 
@@ -55,7 +61,7 @@ class OperatorInMemory:
             ConnectionSecrets(api, clock),
         )
         gatherer = Gatherer(api, self.caches, pool, clock, "cluster.local", *stores)
-        performer = ActionHandlers(api, self.caches, pool, *stores)
+        performer = ActionHandlers(api, self.caches, pool, *stores, TaskCaches(api), find_image)
         corrections = Corrections(clock)
         executor = Executor(api, self.caches, performer, self.events, metrics, corrections)
         operators = ServingOperators(api, self.caches, self.events, clock, "etcd-operator-system")

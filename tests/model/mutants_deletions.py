@@ -33,7 +33,7 @@ DELETIONS: Final = (
            "ORPHAN in snapshot.cluster.finalizers"),
     Mutant("deletes without its finalizer", "core/lifecycle/delete.py", "delete_cluster",
            "FINALIZER not in cluster.finalizers", "False"),
-    Mutant("guard: lets be deleted what is to be left", "core/guards/__init__.py", "_refuse_orphan",
+    Mutant("guard: lets be deleted what is to be left", "core/guards/orphans.py", "refuse_orphan",
            "'orphan' in snapshot.cluster.finalizers or unowned",
            "'orphan' in snapshot.cluster.finalizers and unowned"),
     Mutant("does not see that a disk is being deleted", "core/storage/deleted_claims.py",

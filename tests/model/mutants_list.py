@@ -12,6 +12,7 @@ from tests.model.mutants_deletions import DELETIONS
 from tests.model.mutants_ephemeral import EPHEMERAL
 from tests.model.mutants_guards import GUARDS
 from tests.model.mutants_keeping import APPROVAL, DIFFERENCE, RECOVERY, REPLACEMENT
+from tests.model.mutants_mirror import MIRROR
 from tests.model.mutants_reasons import REASONS
 from tests.model.mutants_resizing import RESIZING
 from tests.model.mutants_strangers import STRANGERS
@@ -253,6 +254,7 @@ MUTANTS: Final = (
     *RECOVERY,
     *APPROVAL,
     *UNHEARD,
+    *MIRROR,
     *TAKE_OVER,
     *_LAYOUT,
     *GUARDS,

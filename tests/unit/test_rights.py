@@ -33,6 +33,7 @@ from etcd_operator.core.actions import (
     Defragment,
     DeleteObject,
     DisarmAlarm,
+    EndMirror,
     EvictPod,
     IssueAuthority,
     IssueCertificate,
@@ -55,6 +56,7 @@ from etcd_operator.core.actions import (
     SetFinalizer,
     SetPodRevision,
     ShareTrust,
+    StopMirror,
     WriteConnection,
 )
 from etcd_operator.core.auth.state import Change, Step
@@ -111,6 +113,7 @@ from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.metrics import Metrics
 from etcd_operator.runtime.process.own_image import FALLBACK, find_own_image
 from tests.builders.certificates import to_secure
+from tests.builders.mirrors import mirroring, started
 from tests.builders.snapshots import (
     CLUSTER_ID,
     NAMING,
@@ -163,6 +166,9 @@ def every_action() -> list[Action]:
             WriteConnection(Connection("db-connection", "", "h", "u", ()), uid, uid, "")
             for uid in ("", "u")
         ),
+        started(mirroring()),
+        StopMirror("db-1f", "u", "why"),
+        EndMirror(3, CLUSTER_ID),
         SetFinalizer(True, UID, "7"),
         SetFinalizer(False, UID, "7"),
         ChangeClaimAttributes(NAMING.claim(0), "u", "gold"),
@@ -225,7 +231,9 @@ async def perform_everything(api: RightsApi) -> None:
         PasswordSecrets(api, clock),
         ConnectionSecrets(api, clock),
     )
-    performer = ActionHandlers(api, Caches(api), pool(), *stores)
+    performer = ActionHandlers(
+        api, Caches(api), pool(), *stores, TaskCaches(api), AsyncMock(return_value="image")
+    )
     for faults in (NO_FAULTS, IN_VAIN):
         api.server.change(faults)
         for action in every_action():
@@ -289,7 +297,9 @@ async def find_needed() -> set[Right]:
         ConnectionSecrets(api, clock),
     )
     gatherer = Gatherer(api, caches, pool(), clock, "cluster.local", *stores)
-    performer = ActionHandlers(api, caches, pool(), *stores)
+    performer = ActionHandlers(
+        api, caches, pool(), *stores, TaskCaches(api), AsyncMock(return_value="image")
+    )
     metrics, corrections = Metrics(), Corrections(clock)
     executor = Executor(api, caches, performer, events, metrics, corrections)
     operators = ServingOperators(api, caches, events, clock, NAMESPACE)

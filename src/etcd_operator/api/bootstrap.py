@@ -1,12 +1,13 @@
-"""How a cluster begins: empty, or by joining an etcd cluster that runs already."""
+"""How a cluster begins: empty, by joining an etcd cluster that runs, or with its keys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
+from etcd_operator.api.mirror import Endpoint, Mirror, SecretName
 from etcd_operator.api.model import Model
 
 if TYPE_CHECKING:
@@ -21,20 +22,6 @@ ANNOTATION_CONSENT: Final = "etcd.etcd.io/allow-take-over-by"
 KEY_CONSENT: Final = ANNOTATION_CONSENT
 # More members no etcd cluster has that is of use.
 MOST_SOURCES: Final = 9
-
-
-_LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-SecretName = Annotated[
-    str, Field(min_length=1, max_length=253, pattern=f"^{_LABEL}([.]{_LABEL})*$")
-]
-# Host names and IPv4: what peers are told of each other has no other addresses either.
-Endpoint = Annotated[
-    str,
-    Field(
-        max_length=269,
-        pattern=r"^https?://[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?:[0-9]{2,5}$",
-    ),
-]
 
 
 class Source(Model):
@@ -121,6 +108,14 @@ class Bootstrap(Model):
             "Join a running etcd cluster, then remove its old members one by one. Its cluster ID, "
             "revisions, leases and keys are kept. Delete the EtcdCluster to give it back as long "
             "as an old member is left."
+        ),
+    )
+    mirror: Mirror | None = Field(
+        None,
+        description=(
+            "Copy the keys of a running etcd cluster that cannot be joined, follow its writes, and "
+            "cut over when you approve it. Revisions, versions of keys, leases, users and the "
+            "cluster ID are not kept: unfit for a running kube-apiserver."
         ),
     )
 

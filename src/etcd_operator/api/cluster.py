@@ -22,6 +22,7 @@ from etcd_operator.api.image import Image
 from etcd_operator.api.image_catalog import ImageCatalogRef
 from etcd_operator.api.maintenance import Maintenance, Precautions, Recovery
 from etcd_operator.api.metadata import InheritedMetadata
+from etcd_operator.api.mirror import MirrorView
 from etcd_operator.api.model import Model
 from etcd_operator.api.network import NetworkRules
 from etcd_operator.api.pod_template import PodTemplate
@@ -351,6 +352,9 @@ class EtcdClusterStatus(Model):
     binding: Binding | None = Field(
         None,
         description="The connection Secret, for servicebinding.io; only with connectionSecrets.",
+    )
+    mirror: MirrorView | None = Field(
+        None, description="How far the mirror of bootstrap.mirror is, and what it was when removed."
     )
     last_backup_time: str | None = Field(
         None,

@@ -20,6 +20,7 @@ from etcd_operator.api.etcd_settings import check_retention, check_settings
 from etcd_operator.api.image import IMAGE_REMEDY, Image
 from etcd_operator.api.image_catalog import check_catalog_ref
 from etcd_operator.api.metadata import check_metadata
+from etcd_operator.api.mirror import check_mirror
 from etcd_operator.api.network import check_network
 from etcd_operator.api.pod_checks import check_host_aliases, check_pod_template
 from etcd_operator.api.quantity import Quantity, read_quantity
@@ -55,7 +56,7 @@ class Problem:
 def find_problems(cluster: EtcdCluster) -> tuple[Problem, ...]:
     """Return everything that is wrong with the cluster's name and spec."""
     flaws = tuple(Problem("spec", flaw) for flaw in cluster.flaws)
-    joining = (Problem(*flaw) for flaw in check_joining(cluster))
+    joining = (Problem(*flaw) for flaw in (*check_joining(cluster), *check_mirror(cluster)))
     aliases = (Problem(*flaw) for flaw in check_aliases(cluster.name, cluster.spec.service.aliases))
     wrong = (*_check_spec(cluster.spec), *_check_pods(cluster), *aliases, *joining)
     return (*flaws, *_check_name(cluster.name), *wrong)

@@ -1,1 +1,1 @@
-"""Programs of the Jobs of backups and restores: one module for each step, and the store."""
+"""Programs of the Jobs of backups, restores and mirrors: a module for each step, and the store."""

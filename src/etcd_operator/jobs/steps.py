@@ -81,8 +81,15 @@ def _run(name: str, task: Json) -> Json | None:
             from etcd_operator.jobs.io.files import read_notes
 
             return read_notes()
+        case "mirror":
+            import asyncio
+
+            from etcd_operator.jobs.mirror.mirror import mirror_keys
+
+            return asyncio.run(mirror_keys(task))
         case _:
-            raise TaskError(f"{name} is none of the steps snapshot, store, fetch, finish, checked")
+            steps = "snapshot, store, fetch, finish, checked, mirror"
+            raise TaskError(f"{name} is none of the steps {steps}")
     return None
 
 

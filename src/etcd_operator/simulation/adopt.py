@@ -155,6 +155,7 @@ def _adopt_beyond(snapshot: Snapshot) -> Beyond:
         compacted=snapshot.compacted,
         last_statefulset=_recall_statefulset(snapshot),
         source=snapshot.source,
+        mirror=snapshot.mirror,
     )
 
 

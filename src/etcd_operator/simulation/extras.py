@@ -21,6 +21,7 @@ from etcd_operator.core.actions import (
     DisarmAlarm,
     IssueAuthority,
     IssueCertificate,
+    MirrorAction,
     RequestBackup,
     ResizeClaim,
     ShareTrust,
@@ -45,6 +46,7 @@ from etcd_operator.core.required_backup.state import BackupState
 from etcd_operator.json_types import Json
 from etcd_operator.simulation import passes, take_over
 from etcd_operator.simulation.manifest import Manifest
+from etcd_operator.simulation.mirror import edit_mirror
 from etcd_operator.simulation.origin import Beyond
 from etcd_operator.simulation.second_disks import is_about_log
 from etcd_operator.simulation.world import STATEFUL_SET, State, find_slot, put
@@ -57,7 +59,10 @@ TRUST_FILES: Final = (CLIENT_TRUST_FILE, PEER_TRUST_FILE)
 
 def handle_real(action: Action, snapshot: Snapshot, limit: int) -> Perform:
     """Return how an action on a real cluster is carried out in the modelled world."""
-    edit = _find_edit(action, snapshot)
+    if isinstance(action, MirrorAction):
+        edit: Edit | None = edit_mirror(action)
+    else:
+        edit = _find_edit(action, snapshot)
     if edit is not None:
         return lambda state: (state._replace(beyond=edit(state.beyond)), None)
     if isinstance(action, TakeOverAction):

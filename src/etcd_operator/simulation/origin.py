@@ -17,6 +17,7 @@ from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.certificates.state import Credential, Trusted
 from etcd_operator.core.connections.state import ConnectionSecret
+from etcd_operator.core.mirror.state import MirrorState
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source
@@ -64,3 +65,4 @@ class Beyond:
     compacted: bool | None = None
     last_statefulset: Manifest | None = None
     source: Source | None = None
+    mirror: MirrorState | None = None

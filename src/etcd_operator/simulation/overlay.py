@@ -78,7 +78,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
         out_of_service=model.out_of_service,
         effective=None,
     )  # fmt: skip
-    return _show_source(found, state, real)
+    return _show_others(found, state, real)
 
 
 def _is_held(pod: Pod, real: Snapshot) -> bool:
@@ -87,14 +87,14 @@ def _is_held(pod: Pod, real: Snapshot) -> bool:
     return first and (bool(pod.node) or not pod.deleting)
 
 
-def _show_source(found: Snapshot, state: State, real: Snapshot) -> Snapshot:
+def _show_others(found: Snapshot, state: State, real: Snapshot) -> Snapshot:
     known = {member.id: member for member in real.members}
     lines = state.etcd.members if state.etcd else ()
     made = {pod.ordinal: pod for pod in found.pods}
     listed = tuple(
         _member(line, known.get(line.id), found.naming, made.get(line.ordinal)) for line in lines
     )
-    return show_source(found, state, known, listed)
+    return show_source(found.evolve(mirror=state.beyond.mirror), state, known, listed)
 
 
 def _cluster(seen: Seen, beyond: Beyond, origin: Origin) -> EtcdCluster:

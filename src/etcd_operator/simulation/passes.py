@@ -27,6 +27,7 @@ from etcd_operator.core.actions import (
     IssueAuthority,
     IssueCertificate,
     LabelPod,
+    MirrorAction,
     MoveLeader,
     PromoteMember,
     QuarantineDisk,
@@ -63,7 +64,7 @@ from etcd_operator.simulation.versions import set_downgrade
 from etcd_operator.simulation.world import State, Status, find_slot
 
 AskedOfMembers = AddLearner | PromoteMember | RemoveMember | MoveLeader | DisarmAlarm | SetDowngrade
-NotModelled = Compact | Defragment | RequestBackup | TakeOverAction
+NotModelled = Compact | Defragment | RequestBackup | TakeOverAction | MirrorAction
 Outcome = tuple[State, str | None]
 
 

@@ -21,6 +21,7 @@ from etcd_operator.core.actions import (
     Defragment,
     DeleteObject,
     DisarmAlarm,
+    EndMirror,
     EvictPod,
     IssueAuthority,
     IssueCertificate,
@@ -43,6 +44,8 @@ from etcd_operator.core.actions import (
     SetFinalizer,
     SetPodRevision,
     ShareTrust,
+    StartMirror,
+    StopMirror,
     WriteConnection,
 )
 from etcd_operator.core.auth.state import Change, Grant, PasswordSecret, Step
@@ -68,6 +71,11 @@ ROWS: tuple[tuple[Any, Reason, str], ...] = (
      "Removed member old-2 (b2): db took it over."),
     (PassLeadership("old-0", 0xB0, "db-1", 0xA1, CLUSTER), events.LEADER_MOVED,
      "Moved leadership from old-0 to db-1."),
+    (StartMirror("db-1f", "c/7", WHY, CLUSTER, {}), events.MIRROR_STARTED,
+     "Created Job db-1f: the spec changed."),
+    (StopMirror("db-1f", UID, WHY), events.MIRROR_STOPPED, "Deleted Job db-1f: the spec changed."),
+    (EndMirror(7, CLUSTER), events.MIRROR_ENDED,
+     "The mirror is over: 7 keys of db were those of the source. Its progress is deleted."),
     (SetFinalizer(True, UID, VERSION), events.FINALIZER_ADDED,
      "Added the finalizer to EtcdCluster db."),
     (SetFinalizer(False, UID, VERSION), events.FINALIZER_REMOVED,

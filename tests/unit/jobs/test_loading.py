@@ -28,6 +28,7 @@ print(*sys.modules)
         ("upload", {"obstore"}),
         ("download", {"obstore"}),
         ("finish", set[str]()),
+        ("mirror.mirror", {"grpc"}),
     ],
 )
 def test_a_step_loads_what_it_needs(module: str, needed: set[str]) -> None:

@@ -11,6 +11,7 @@ import yaml
 from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, KEY_CONSENT
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.validation import find_problems
+from etcd_operator.core.mirror.progress import ANNOTATION_CUT_OVER
 from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, ANNOTATION_TAKE_OVER
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import CONFIG_MAPS, STATEFUL_SETS
@@ -231,3 +232,33 @@ def test_an_abort_deletes_what_takes_over_and_nothing_else(terminal: Terminal) -
 def test_without_a_take_over_that_is_said(terminal: Terminal) -> None:
     put_cluster(terminal.server)
     assert "takes over no other cluster" in terminal.type("migrate", "status", "db").out
+
+
+MIRROR: Json = {
+    "phase": "Following",
+    "keys": 3,
+    "total": 4,
+    "leasedKeys": 1,
+    "lag": 2,
+    "sourceClusterID": "b1d",
+    "approval": "b1d/5",
+}
+
+
+def test_a_mirror_is_shown_and_its_cut_over_approved(terminal: Terminal) -> None:
+    put_cluster(terminal.server, clusterID="c1d", mirror=MIRROR)
+    shown = terminal.type("migrate", "status", "db")
+    assert "Mirror Following: 3 of 4 keys compared, 1 with a lease left out, lag 2" in shown.out
+    assert terminal.type("migrate", "status", "db", "-o", "json").view["mirror"] == MIRROR
+    assert terminal.type("migrate", "approve", "db", "--yes").code == 0
+    (patch,) = written(terminal)
+    assert patch["metadata"]["annotations"] == {ANNOTATION_CUT_OVER: "b1d/5"}
+
+
+@pytest.mark.parametrize("phase", ["Starting", "Copying", "CutOver"])
+def test_a_mirror_that_does_not_follow_cannot_be_cut_over(terminal: Terminal, phase: str) -> None:
+    put_cluster(terminal.server, clusterID="c1d", mirror={"phase": phase})
+    ended = terminal.type("migrate", "approve", "db", "--yes")
+    assert ended.code == 1
+    assert "does not wait for an approval" in ended.err
+    assert written(terminal) == []

@@ -20,11 +20,16 @@ from etcd_operator.api.bootstrap import (
     TOO_SMALL,
 )
 from etcd_operator.api.cel.rule import build_rule
+from etcd_operator.api.mirror import NOT_BOTH, ONE_TRUST, SAME_RANGE
+from etcd_operator.api.mirror import SCHEMES_ALIKE as MIRROR_SCHEMES_ALIKE
 from etcd_operator.api.security import NO_LOGIN
 from etcd_operator.json_types import Json
 
 _JOINS: Final = "has(self.bootstrap) && has(self.bootstrap.joinExisting)"
 _SOURCE: Final = "self.bootstrap.joinExisting.source"
+_MIRRORS: Final = "has(self.bootstrap) && has(self.bootstrap.mirror)"
+_MIRRORED: Final = "self.bootstrap.mirror.source"
+_SECURE: Final = f"{_MIRRORED}.endpoints[0].startsWith('https://')"
 
 
 def _tls(field: str) -> str:
@@ -49,6 +54,14 @@ def _joins(whose: str) -> str:
     return f"has({whose}.spec.bootstrap) && has({whose}.spec.bootstrap.joinExisting)"
 
 
+def _mirror(whose: str) -> str:
+    return f"{whose}.spec.bootstrap.mirror"
+
+
+def _mirrors(whose: str) -> str:
+    return f"has({whose}.spec.bootstrap) && has({_mirror(whose)})"
+
+
 # On the whole object: its name, its status and what it was.
 OBJECT_RULES: Final[tuple[Json, ...]] = (
     build_rule(
@@ -63,6 +76,14 @@ OBJECT_RULES: Final[tuple[Json, ...]] = (
         f"{_source('self')} == {_source('oldSelf')}",
         "joinExisting.source cannot change on an existing cluster: keep it, or remove bootstrap "
         "when the take-over is over",
+        path=".spec.bootstrap",
+        reason="FieldValueForbidden",
+    ),
+    build_rule(
+        f"!({_mirrors('self')}) || !({_mirrors('oldSelf')}) || "
+        f"({_mirror('self')}.prefix == {_mirror('oldSelf')}.prefix && "
+        f"{_mirror('self')}.leasedKeys == {_mirror('oldSelf')}.leasedKeys)",
+        f"mirror {SAME_RANGE}",
         path=".spec.bootstrap",
         reason="FieldValueForbidden",
     ),
@@ -112,6 +133,20 @@ SPEC_RULES: Final[tuple[Json, ...]] = (
         "|| self.security.tls.clientTLSMode == 'Permissive'",
         f"security.auth.rootPasswordSecret {NO_LOGIN}",
         path=".security",
+    ),
+    build_rule(f"!({_MIRRORS}) || !({_JOINS})", f"mirror {NOT_BOTH}", path=".bootstrap"),
+    build_rule(
+        f"!({_MIRRORS}) || {_MIRRORED}.endpoints.all(each, "
+        f"each.startsWith('https://') == {_SECURE})",
+        f"mirror.source.endpoints {MIRROR_SCHEMES_ALIKE}",
+        path=".bootstrap",
+    ),
+    build_rule(
+        f"!({_MIRRORS}) || ({_SECURE} ? has({_MIRRORED}.clientCertificateSecret) != "
+        f"has({_MIRRORED}.caSecret) : !has({_MIRRORED}.clientCertificateSecret) && "
+        f"!has({_MIRRORED}.caSecret))",
+        f"mirror.source {ONE_TRUST}",
+        path=".bootstrap",
     ),
     build_rule(
         f"!({_JOINS}) || !({_POLICY})", f"security.networkPolicy {NO_POLICY}", path=".security"

@@ -32,6 +32,7 @@ from etcd_operator.core.actions.kubernetes import (
     SetFinalizer,
     SetPodRevision,
 )
+from etcd_operator.core.actions.mirror import EndMirror, StartMirror, StopMirror
 from etcd_operator.core.actions.take_over import PassLeadership, RemoveSourceMember, ScaleSource
 from etcd_operator.core.actions.volumes import (
     ChangeClaimAttributes,
@@ -48,6 +49,7 @@ EtcdAction = MembershipAction | MaintenanceAction
 VolumeAction = QuarantineDisk | RetainVolume | RebindVolume | RestoreReclaimPolicy
 ClaimAction = ResizeClaim | ChangeClaimAttributes
 TakeOverAction = PassLeadership | RemoveSourceMember | ScaleSource
+MirrorAction = StartMirror | StopMirror | EndMirror
 CertificateAction = IssueAuthority | IssueCertificate | ShareTrust
 KubeAction = (
     SetFinalizer
@@ -66,6 +68,7 @@ Action = (
     EtcdAction
     | KubeAction
     | TakeOverAction
+    | MirrorAction
     | CertificateAction
     | ChangeAuth
     | RequestBackup
@@ -86,6 +89,7 @@ __all__ = [
     "Defragment",
     "DeleteObject",
     "DisarmAlarm",
+    "EndMirror",
     "EtcdAction",
     "EvictPod",
     "IssueAuthority",
@@ -94,6 +98,7 @@ __all__ = [
     "LabelPod",
     "MaintenanceAction",
     "MembershipAction",
+    "MirrorAction",
     "MoveLeader",
     "PassLeadership",
     "PromoteMember",
@@ -112,6 +117,8 @@ __all__ = [
     "SetFinalizer",
     "SetPodRevision",
     "ShareTrust",
+    "StartMirror",
+    "StopMirror",
     "TakeOverAction",
     "VolumeAction",
     "WriteConnection",

@@ -13,6 +13,7 @@ It shares no judgement with the rules, only records: a wrong rule still meets th
 * Nobody who signed a certificate that is in use stops being trusted, and nobody signs one whom a
   member does not trust.
 * Where a backup is asked for before an upgrade or a deletion, neither begins without it.
+* Nothing is copied from another cluster after the cut-over.
 * Nothing of somebody else is touched, and the finalizer goes last.
 """
 
@@ -39,6 +40,7 @@ from etcd_operator.core.actions import (
     LabelPod,
     MaintenanceAction,
     MembershipAction,
+    MirrorAction,
     MoveLeader,
     PromoteMember,
     QuarantineDisk,
@@ -63,6 +65,7 @@ from etcd_operator.core.connections.guard import refuse_connection
 from etcd_operator.core.consistency.guard import refuse_lost_agreement
 from etcd_operator.core.guards.claims import refuse_claim_change, refuse_disks_of_before
 from etcd_operator.core.guards.names import refuse_stranger, refuse_unannounced
+from etcd_operator.core.guards.orphans import refuse_orphan
 from etcd_operator.core.guards.pods import count_empty_dirs, refuse_loss_with_pods, refuse_too_few
 from etcd_operator.core.guards.resize import refuse_pod_resize
 from etcd_operator.core.guards.services import may_go, refuse_service_removal
@@ -82,7 +85,8 @@ from etcd_operator.core.in_place_restore.guard import (
     refuse_volume,
 )
 from etcd_operator.core.in_place_restore.record import find_restore_record
-from etcd_operator.core.lifecycle.orphans import is_made_for, is_orphaning
+from etcd_operator.core.lifecycle.orphans import is_orphaning
+from etcd_operator.core.mirror.guard import refuse_mirror
 from etcd_operator.core.model.members import CORRUPT
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.quorum_loss.guard import is_approved, refuse_quarantine, refuse_recovery
@@ -129,7 +133,7 @@ def judge(action: Action, snapshot: Snapshot) -> Veto | None:
 def _ask(action: Action, snapshot: Snapshot) -> Verdicts:
     """Yield each guard that the action concerns, by name; none is asked after a refusal."""
     yield "ownership", _refuse_foreign(action, snapshot)
-    yield "orphan", _refuse_orphan(action, snapshot)
+    yield "orphan", refuse_orphan(action, snapshot)
     yield "names", refuse_stranger(action, snapshot)
     yield "required-backup", refuse_without_backup(action, snapshot)
     yield "take-over", refuse_beside_source(action, snapshot)
@@ -142,6 +146,8 @@ def _ask(action: Action, snapshot: Snapshot) -> Verdicts:
         yield "membership", _refuse_source_member(action, snapshot)
     elif isinstance(action, VolumeAction | RecordRestore | ClaimAction):
         yield from _ask_about_disk(action, snapshot)
+    elif isinstance(action, MirrorAction):
+        yield "mirror", refuse_mirror(action, snapshot)
     elif isinstance(action, WriteConnection):
         yield "connection", refuse_connection(action, snapshot)
     elif isinstance(action, CreatePasswordSecret):
@@ -199,19 +205,6 @@ def _ask_about_object(action: ObjectAction, snapshot: Snapshot) -> Verdicts:
             return
         case _:
             assert_never(action)
-
-
-def _refuse_orphan(action: Action, snapshot: Snapshot) -> str | None:
-    """Of a cluster that is deleted with --cascade=orphan nothing is touched but the finalizer."""
-    if not snapshot.cluster.deleting or isinstance(action, SetFinalizer):
-        return None
-    left = [c for c in snapshot.children.values() if is_made_for(c, snapshot)]
-    unowned = left and not any(child.owner_uid for child in left)
-    return (
-        "the EtcdCluster is deleted with --cascade=orphan: its objects stay"
-        if "orphan" in snapshot.cluster.finalizers or unowned
-        else None
-    )
 
 
 def _refuse_foreign(action: Action, snapshot: Snapshot) -> str | None:

@@ -20,6 +20,7 @@ from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.certificates.state import Credential, Trusted
 from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.in_place_restore.record import find_restore_record
+from etcd_operator.core.mirror.state import MirrorState
 from etcd_operator.core.model.live_objects import Child, Claim, NodeState, ObjectWarning, Pod, Probe
 from etcd_operator.core.model.members import Comparison, Member, MemberList, MemberStatus
 from etcd_operator.core.model.naming import ANNOTATION_CLUSTER_ID, ANNOTATION_IMAGE_VERSION, Naming
@@ -103,6 +104,7 @@ class Snapshot:
     `image_catalog` is the ConfigMap of images that the spec names, as it was half a minute ago.
     `source` is the StatefulSet whose members the cluster takes over, read only while it does, and
     `source_credentials` are the Secrets with certificates for that, by name.
+    `mirror` is the mirror of another cluster, read only while there is one.
     `kept` is what of our objects stays different, `upgrade_waits` why a new template of ours waits.
     `out_of_service` are the uids of Pods that may end without further wait for clients: the client
     Service has led to them no more for a while, or it was waited for that for long enough.
@@ -137,6 +139,7 @@ class Snapshot:
     source: Source | None = None
     source_credentials: Mapping[str, Credential] = field(default_factory=dict)
     image_catalog: ImageCatalog | None = None
+    mirror: MirrorState | None = None
 
     def evolve(self, **changes: Any) -> Snapshot:
         """Return a copy with some fields changed, and what was worked out from the others."""

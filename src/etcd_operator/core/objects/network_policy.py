@@ -33,6 +33,7 @@ def render_network_policy(snapshot: Snapshot) -> Json | None:
         return None
     naming = snapshot.naming
     clients = [_members(snapshot), _operator(snapshot), *_backups(snapshot)]
+    clients += _mirror(snapshot)
     clients += [_render_peer(peer) for peer in wishes.client_from]
     # The operator looks at the certificates that members show each other.
     peers = [_members(snapshot), *([_operator(snapshot)] if naming.peer_tls else [])]
@@ -92,6 +93,13 @@ def _backups(snapshot: Snapshot) -> list[Json]:
     selector = {"key": _NAMESPACE_LABEL, "operator": "In", "values": names}
     others = [{"namespaceSelector": {"matchExpressions": [selector]}, **jobs}] if names else []
     return [jobs, *others]
+
+
+def _mirror(snapshot: Snapshot) -> list[Json]:
+    """The Job that copies the keys of another cluster into this one, while the spec asks for it."""
+    bootstrap = snapshot.spec.bootstrap
+    asks = bootstrap is not None and bootstrap.mirror is not None
+    return [{"podSelector": {"matchLabels": {LABEL_TASK: "mirror"}}}] if asks else []
 
 
 def _render_peer(peer: NetworkPeer) -> Json:

@@ -92,5 +92,6 @@ CONDITIONS: Final[dict[str, str]] = {
     "report_alarms": "an alarm is raised",
     "move_leader": "the annotation etcd.etcd.io/move-leader asks for another leader",
     "defragment": "a member has much unused space, or the annotation asks for it",
+    "mirror_source": "spec.bootstrap.mirror names a cluster, and its cut-over is not over",
     "report_settled": "no other rule decides",
 }

@@ -42,6 +42,7 @@ from etcd_operator.core.membership import resize_waits as resize_waits
 from etcd_operator.core.membership import scale
 from etcd_operator.core.membership.move_leader import move_leader
 from etcd_operator.core.membership.replace_lost import replace_lost_members
+from etcd_operator.core.mirror.rule import mirror_source
 from etcd_operator.core.model.decision import Decision, Rule
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.members import Member, MemberList
@@ -141,6 +142,7 @@ RULES: Final[tuple[Rule, ...]] = (
     maintenance.report_alarms,
     move_leader,
     maintenance.defragment,
+    mirror_source,  # which may take days, and delays none of the above
     settled.report_settled,
 )
 

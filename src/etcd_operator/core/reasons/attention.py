@@ -248,6 +248,26 @@ TAKE_OVER_AWAITS_STOP: Final = Reason(
     "Do what the message says; then the operator removes that member from etcd.",
 )
 
+# Mirror
+
+MIRROR_AWAITS_CUT_OVER: Final = Reason(
+    "MirrorAwaitsCutOver",
+    "All keys of the source are here and its writes are followed, until somebody approves the "
+    "cut-over. Revisions, versions of keys, leases, users and the cluster ID are not kept.",
+    "Stop all writers, then annotate the EtcdCluster as the message says; or delete it.",
+)
+MIRROR_SOURCE_WRITTEN: Final = Reason(
+    "MirrorSourceWritten",
+    "The cut-over is approved, and somebody still writes to the source.",
+    "Stop all writers of the source; the cut-over goes on a second after the last write.",
+)
+MIRROR_FAILED: Final = Reason(
+    "MirrorFailed",
+    "The Job of a mirror failed or cannot run; it is tried again, and goes on where it was.",
+    "Do what the message says, or delete the EtcdCluster; the source is untouched.",
+    blocks=True,
+)
+
 # Certificates
 
 STORAGE_IMMUTABLE: Final = Reason(

@@ -79,6 +79,11 @@ MEMBER_REMOVED: Final = Reason("MemberRemoved", "Removed a member from etcd.")
 SOURCE_SCALED: Final = Reason(
     "SourceScaled", "Scaled in the StatefulSet that the cluster takes over."
 )
+MIRROR_STARTED: Final = Reason("MirrorStarted", "Created a Job that mirrors an etcd cluster.")
+MIRROR_STOPPED: Final = Reason("MirrorStopped", "Deleted a Job that mirrors an etcd cluster.")
+MIRROR_ENDED: Final = Reason(
+    "MirrorEnded", "A mirror was cut over: all keys were equal, and its progress was deleted."
+)
 LEADER_MOVED: Final = Reason("LeaderMoved", "Moved leadership to another member.")
 COMPACTED: Final = Reason("Compacted", "Compacted the history of keys up to a revision.")
 DEFRAGMENTED: Final = Reason("Defragmented", "Defragmented the database of a member.")

@@ -64,6 +64,17 @@ GIVING_BACK: Final = Reason(
     "The EtcdCluster is deleted in the middle of a take-over: its members leave etcd first.",
 )
 
+MIRRORING: Final = Reason(
+    "Mirroring",
+    "The keys of another etcd cluster are copied. Its revisions, versions of keys, leases, users "
+    "and cluster ID are not kept.",
+)
+CUTTING_OVER: Final = Reason(
+    "CuttingOver",
+    "A mirror ends: the last writes are copied and all keys compared, or what it leaves is cleared "
+    "away.",
+)
+
 # Pods and disks
 
 REPLACING_PODS: Final = Reason(

@@ -12,6 +12,7 @@ from etcd_operator.api.cluster import Binding, CertificateView, EtcdClusterStatu
 from etcd_operator.api.parse import format_time, parse_time
 from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.membership.foreign_members import find_moved
+from etcd_operator.core.mirror.view import view_mirror
 from etcd_operator.core.model.client_tls import find_common_mode, find_gate_mode, speaks_tls
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.members import format_id
@@ -59,6 +60,7 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
         binding=_find_binding(snapshot),
         last_recovery=" ".join(find_recovered(snapshot)).strip() or before.last_recovery,
         spent_approvals=spent_approvals(snapshot),
+        mirror=view_mirror(snapshot),
         last_backup_time=_find_last_backup(snapshot),
         last_update_time=before.last_update_time,
         observed_generation=snapshot.cluster.generation,

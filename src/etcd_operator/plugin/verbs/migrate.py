@@ -132,7 +132,7 @@ def migrate(
     """Take over a running etcd cluster, without downtime.
 
     `plan` prints the EtcdCluster that joins it; `apply` creates it, and allows it on a StatefulSet.
-    No member goes before `approve`; `abort` deletes the EtcdCluster: its members leave etcd first.
+    Nothing goes before `approve`, which also cuts a mirror over; `abort` deletes the EtcdCluster.
     """
     _check_output(action, output)
     wishes = Wishes(version, size, root_password, client_certificate, peer_ca, endpoints, scale_in)
@@ -302,6 +302,7 @@ async def _insist_on_record(own: Session, name: str) -> tuple[Json, TakeOver]:
 
 async def _show(own: Session, name: str, output: Output) -> Exit:
     from etcd_operator.plugin.clusters import judge_verdict
+    from etcd_operator.plugin.mirror import find_mirror
 
     cluster, record = await _find_record(own, name)
     reason, message = judge_verdict(cluster)
@@ -312,6 +313,8 @@ async def _show(own: Session, name: str, output: Output) -> Exit:
         "comparedAtRevision": record.revision or None,
     } if record else None  # fmt: skip
     view = {"name": name, "takeOver": told, "reason": reason, "message": message}
+    if found := find_mirror(cluster):
+        view["mirror"] = found
     console.show(view, output, _render)
     return Exit.DONE
 
@@ -320,7 +323,11 @@ def _render(view: Json) -> RenderableType:
     from rich.text import Text
 
     from etcd_operator.core.model.source import title_source
+    from etcd_operator.plugin.mirror import describe_mirror
 
+    if mirror := view.get("mirror"):
+        said = f"{describe_mirror(mirror)}\n{view['message']}"
+        return Text(said, no_wrap=True, overflow="ignore")
     found = view["takeOver"]
     stage = (
         f"Stage {found['stage']}: {found['members']} members of "
@@ -334,8 +341,12 @@ def _render(view: Json) -> RenderableType:
 async def _approve(own: Session, name: str, *, yes: bool, wait: bool, timeout: float) -> Exit:
     from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, Stage
     from etcd_operator.plugin.change import annotate, end
-    from etcd_operator.plugin.clusters import status_of
+    from etcd_operator.plugin.clusters import find_cluster, status_of
+    from etcd_operator.plugin.mirror import approve_mirror, find_mirror
 
+    cluster = await find_cluster(own, name)
+    if find_mirror(cluster):
+        return await approve_mirror(own, cluster, yes=yes, wait=wait, timeout=timeout)
     cluster, record = await _insist_on_record(own, name)
     if record.stage is not Stage.APPROVE:
         raise PluginError(

@@ -116,6 +116,7 @@ async def look_once(
             ConnectionSecrets(api, clock),
             tasks.backups_of,
             settings.own_namespace,
+            tasks.mirror_jobs_of,
         )
         return await gatherer.gather(cluster)
     finally:

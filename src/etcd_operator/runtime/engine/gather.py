@@ -40,6 +40,7 @@ from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.cluster_warnings import ClusterWarnings
 from etcd_operator.runtime.engine.image_catalogs import ImageCatalogs
 from etcd_operator.runtime.engine.member_tls import introduce, read_gate_trust, speak_plainly
+from etcd_operator.runtime.engine.mirror import JobsOf, MirrorReader, find_source_passwords
 from etcd_operator.runtime.engine.nodes import NodeLookup
 from etcd_operator.runtime.engine.service_exits import ServiceExits
 from etcd_operator.runtime.engine.source import SourceReader
@@ -82,6 +83,7 @@ class Gatherer:
         connections: ConnectionSecrets,
         backups_of: Callable[[EtcdCluster], tuple[BackupState, ...]] = lambda _: (),
         own_namespace: str = "etcd-operator-system",
+        mirror_jobs_of: JobsOf = lambda _: (),
     ) -> None:
         self._own_namespace = own_namespace
         self._backups_of = backups_of
@@ -90,6 +92,7 @@ class Gatherer:
         self._etcd = etcd
         self._members = MemberAnswers(etcd)
         self._source = SourceReader(api, etcd, clock)
+        self._mirror = MirrorReader(etcd, mirror_jobs_of)
         self._clock = clock
         self._domain = domain
         self._hosts = NodeLookup(api, clock)
@@ -117,6 +120,7 @@ class Gatherer:
         secret = snapshot.passwords.get(cluster.spec.source_password_secret)
         login = self._find_login(naming, secret)
         snapshot = await self._source.add_source(snapshot, login)
+        snapshot = await self._mirror.add_mirror(snapshot)
         if must_compare(snapshot):
             snapshot = snapshot.evolve(probes=await add_raft_progress(pods, probes))
         compared = self._comparer.look(snapshot)
@@ -198,7 +202,8 @@ class Gatherer:
         """The Secrets with passwords of users, and at a deletion that of the operator's."""
         users = () if cluster.deleting else cluster.spec.users
         names = {user.password_secret for user in users if user.password_secret}
-        names |= {cluster.spec.root_password_secret, cluster.spec.source_password_secret} - {""}
+        names |= {cluster.spec.root_password_secret, cluster.spec.source_password_secret}
+        names = names - {""} | find_source_passwords(cluster)
         return await self._passwords.look(naming, names) if names else {}
 
     def _find_login(self, naming: Naming, secret: PasswordSecret | None) -> Login | None:

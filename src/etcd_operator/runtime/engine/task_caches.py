@@ -14,6 +14,7 @@ from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_time
 from etcd_operator.api.parse_backup import parse_backup, parse_restore
 from etcd_operator.api.restore import EtcdRestore
+from etcd_operator.core.mirror.state import MirrorJob
 from etcd_operator.core.model.naming import LABEL_TASK
 from etcd_operator.core.reasons import condition_types
 from etcd_operator.core.required_backup.requirement import ANNOTATION_BEFORE
@@ -22,6 +23,7 @@ from etcd_operator.core.tasks.consent import may_back_up
 from etcd_operator.core.tasks.jobs.status import (
     Task,
     TaskPod,
+    find_pod,
     observe_task,
     observe_task_pod,
     owner_of,
@@ -94,6 +96,17 @@ class TaskCaches(CacheGroup):
         index = self._backups_by_cluster if backups else self._restores_by_cluster
         return index.find_keys((namespace, cluster))
 
+    def mirror_jobs_of(self, cluster: EtcdCluster) -> tuple[MirrorJob, ...]:
+        """The Jobs that mirror another etcd cluster into this one, by name."""
+        place = (kube.CLUSTERS.name, cluster.namespace, cluster.name)
+        pods = self.pods_of(*place)
+        found = [
+            _observe_mirror_job(task, find_pod(task, pods))
+            for task in self.tasks_of(*place)
+            if task.owner_uid == cluster.uid
+        ]
+        return tuple(sorted(found, key=lambda job: job.name))
+
     def backups_of(self, cluster: EtcdCluster) -> tuple[BackupState, ...]:
         """How the EtcdBackups of one EtcdCluster stand, by name: those that it allows.
 
@@ -148,6 +161,7 @@ class WatchedClusters:
                 listener(cluster.namespace, cluster.name)
 
         self.tasks.backups.subscribe(note)
+        self.tasks.subscribe_to_jobs(kube.CLUSTERS.name, listener)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +182,20 @@ class WatchedTasks:
                 listener(*key)
 
         self.clusters.clusters.subscribe(note)
+
+
+def _observe_mirror_job(task: Task, pod: TaskPod | None) -> MirrorJob:
+    problem = pod.problem if pod else None
+    said = f"{problem.reason}: {problem.message}" if problem else ""
+    return MirrorJob(
+        name=task.name,
+        uid=task.uid,
+        state=task.state,
+        deleting=task.deleting,
+        finished=task.finished,
+        failure=pod.failure if pod else "",
+        problem=said,
+    )
 
 
 def _is_verified_backup(backup: EtcdBackup) -> bool:

@@ -65,8 +65,8 @@ def secure(tls: PeerTls) -> tuple[grpc.ChannelCredentials, Options]:
     identity = tls.identity
     credentials = grpc.ssl_channel_credentials(
         root_certificates=identity.roots.encode(),
-        private_key=identity.key.encode(),
-        certificate_chain=identity.certificate.encode(),
+        private_key=identity.key.encode() or None,
+        certificate_chain=identity.certificate.encode() or None,
     )
     # The address of a Pod is dialled, and the member's name is what must be right.
     name = (("grpc.ssl_target_name_override", tls.server_name),)

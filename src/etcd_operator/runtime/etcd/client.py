@@ -41,6 +41,8 @@ _ANSWERS: Final[dict[str, Any]] = {
     "KV/Compact": etcd_pb2.CompactionResponse,
     "KV/Range": etcd_pb2.RangeResponse,
     "KV/Put": etcd_pb2.PutResponse,
+    "KV/DeleteRange": etcd_pb2.DeleteRangeResponse,
+    "KV/Txn": etcd_pb2.TxnResponse,
     "Auth/AuthEnable": auth_pb2.AuthEnableResponse,
     "Auth/AuthDisable": auth_pb2.AuthDisableResponse,
     "Auth/AuthStatus": auth_pb2.AuthStatusResponse,
@@ -217,6 +219,10 @@ class EtcdMemberClient:
         """Write a key; return the revision at which it was committed."""
         answer = await self._call("KV/Put", etcd_pb2.PutRequest(key=key, value=value), timeout)
         return int(answer.header.revision)
+
+    async def delete(self, key: bytes, *, timeout: float = 3.0) -> None:
+        """Delete a key; one that does not exist is no error."""
+        await self._call("KV/DeleteRange", etcd_pb2.DeleteRangeRequest(key=key), timeout)
 
     async def call(self, method: str, request: Any, *, timeout: float) -> Any:
         """Make a call by its name, e.g. Auth/UserList; for the parts of the API with a module."""

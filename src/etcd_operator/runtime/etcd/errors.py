@@ -11,7 +11,7 @@ from typing import Final
 
 import grpc
 
-from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, Refusal
+from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, MessageTooLarge, Refusal
 
 LONGEST_DETAILS: Final = 300
 
@@ -29,6 +29,8 @@ _REFUSALS: Final = (
     ),
     ("not leader", Refusal.NOT_LEADER),
     ("required revision has been compacted", Refusal.COMPACTED),
+    ("request is too large", Refusal.TOO_LARGE),
+    ("too many operations in txn request", Refusal.TOO_MANY_OPERATIONS),
     ("no inflight downgrade", Refusal.NO_DOWNGRADE),
     ("password was given for no password user", Refusal.LOGIN_IMPOSSIBLE),
     ("invalid user ID or password", Refusal.LOGIN_FAILED),
@@ -41,7 +43,7 @@ _REFUSALS: Final = (
 )
 # Said after the request may have been proposed: nobody knows whether it will be carried out.
 _UNKNOWN_OUTCOME: Final = ("request timed out", "leader changed", "no leader", "server stopped")
-# Said by gRPC here, of an answer that came.
+# Said by gRPC: here of an answer that came, there of a request.
 _TOO_LARGE: Final = "message larger than max"
 
 
@@ -52,6 +54,8 @@ def translate_error(code: grpc.StatusCode, details: str, address: str) -> EtcdEr
     for text, refusal in _REFUSALS:
         if text in details:
             return EtcdRefused(sentence, refusal)
+    if _TOO_LARGE in details:
+        return MessageTooLarge(sentence)
     unknown = code in (
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -59,6 +63,6 @@ def translate_error(code: grpc.StatusCode, details: str, address: str) -> EtcdEr
         grpc.StatusCode.UNKNOWN,
         grpc.StatusCode.INTERNAL,
     )
-    if unknown or any(text in details for text in (*_UNKNOWN_OUTCOME, _TOO_LARGE)):
+    if unknown or any(text in details for text in _UNKNOWN_OUTCOME):
         return EtcdUnreachable(sentence)
     return EtcdRefused(sentence)

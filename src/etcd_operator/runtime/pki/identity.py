@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """How the operator shows itself to members, and whom it believes; all PEM."""
+    """How the operator shows itself to members, and whom it believes; all PEM.
+
+    Without certificate and key it shows none, where members ask for none.
+    """
 
     roots: str
     certificate: str

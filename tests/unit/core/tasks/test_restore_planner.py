@@ -96,6 +96,7 @@ def test_a_failed_disk_says_why_and_is_tried_again_later() -> None:
     assert job["metadata"]["annotations"]["etcd.etcd.io/ordinal"] == "1"
 
 
+MIRRORING = {"mirror": {"source": {"endpoints": ["http://old:2379"]}}}
 FLAWED = replace(cluster(), flaws=("spec.storage.size cannot be 'ten'.",))
 
 
@@ -115,6 +116,10 @@ FLAWED = replace(cluster(), flaws=("spec.storage.size cannot be 'ten'.",))
         (
             restore_view({"clusterTemplate": {"storage": {"ephemeral": {}}}}, PINNED),
             "storage.ephemeral is not for a restore, which fills disks",
+        ),
+        (
+            restore_view({"clusterTemplate": {"bootstrap": MIRRORING}}, PINNED),
+            "spec.clusterTemplate.bootstrap.mirror is not for a restore: remove it.",
         ),
         (
             restore_view({"clusterTemplate": {"storage": {"size": "ten"}}}, PINNED),

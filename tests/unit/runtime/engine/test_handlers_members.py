@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -19,6 +20,7 @@ from etcd_operator.core.takeover.record import Stage
 from etcd_operator.errors import Conflict, EtcdRefused, Refusal
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers import ActionHandlers
+from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import STATEFUL_SETS, KubeApi
@@ -57,6 +59,8 @@ def perform_on(api: KubeApi, pool: EtcdPool) -> ActionHandlers:
         AuthCache(clock),
         PasswordSecrets(api, clock),
         ConnectionSecrets(api, clock),
+        TaskCaches(api),
+        AsyncMock(),
     )
 
 

@@ -65,8 +65,8 @@ def serve(
 async def perform(server: ApiServer, action: Action) -> list[tuple[str, Json]]:
     """Carry it out; returns what was written."""
     api = InMemoryApi(server)
-    stores = (AsyncMock() for _ in range(5))
-    performer = ActionHandlers(api, Caches(api), *stores)
+    others = (AsyncMock() for _ in range(7))
+    performer = ActionHandlers(api, Caches(api), *others)
     await performer.perform(action, formed(3))
     return server.sent
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import grpc
 import pytest
 
-from etcd_operator.errors import EtcdRefused, EtcdUnreachable, Refusal
+from etcd_operator.errors import EtcdRefused, EtcdUnreachable, MessageTooLarge, Refusal
 from etcd_operator.runtime.etcd.errors import translate_error
 from etcd_operator.runtime.etcd.pool import EtcdPool
 
@@ -50,6 +50,12 @@ Code = grpc.StatusCode  # short, for the tables
         ),
         (Code.FAILED_PRECONDITION, "etcdserver: not leader", Refusal.NOT_LEADER),
         (Code.INVALID_ARGUMENT, "etcdserver: bad leader transferee", Refusal.OTHER),
+        (Code.INVALID_ARGUMENT, "etcdserver: request is too large", Refusal.TOO_LARGE),
+        (
+            Code.INVALID_ARGUMENT,
+            "etcdserver: too many operations in txn request",
+            Refusal.TOO_MANY_OPERATIONS,
+        ),
     ],
 )
 def test_a_refusal_had_no_effect(code: grpc.StatusCode, details: str, refusal: Refusal) -> None:
@@ -80,6 +86,17 @@ def test_a_refusal_had_no_effect(code: grpc.StatusCode, details: str, refusal: R
 )
 def test_the_outcome_of_these_is_unknown(code: grpc.StatusCode, details: str) -> None:
     assert isinstance(translate_error(code, details, "a"), EtcdUnreachable)
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        "CLIENT: Received message larger than max (5 vs. 4)",
+        "grpc: received message larger than max (5 vs. 4)",
+    ],
+)
+def test_a_message_that_is_too_large_is_told_from_silence(details: str) -> None:
+    assert isinstance(translate_error(Code.RESOURCE_EXHAUSTED, details, "a"), MessageTooLarge)
 
 
 def test_a_message_without_details_names_the_code() -> None:

@@ -200,7 +200,7 @@ def own_step(work: Work, name: str, *, store: bool, disk: str = "") -> Json:
         ],
         "resources": own_resources(work.cluster, work.template),
         "volumeMounts": mounts,
-        "securityContext": _confined(),
+        "securityContext": confine(),
     }
 
 
@@ -217,11 +217,12 @@ def etcd_step(work: Work, name: str, command: list[str], *, disk: str = "") -> J
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": etcd_resources(work.cluster, work.template),
         "volumeMounts": mounts,
-        "securityContext": _confined(),
+        "securityContext": confine(),
     }
 
 
-def _confined() -> Json:
+def confine() -> Json:
+    """The security context of every container of a Job."""
     return {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},

@@ -195,14 +195,7 @@ def check_template(
             restores.INVALID_SPEC,
             " ".join(problem.sentence for problem in problems),
         )
-    for wrong, words in (
-        (template.size == 0, "size must not be 0."),
-        (template.joins is not None, "bootstrap.joinExisting is not for a restore: remove it."),
-        (template.storage.ephemeral is not None, NO_RESTORE),
-    ):
-        if wrong:
-            said = f"spec.clusterTemplate.{words}"
-            raise Stop(TaskPhase.FAILED, restores.INVALID_SPEC, said)
+    _check_beginning(template)
     check_version(source, template, "spec.clusterTemplate.version")
     if view.claims:
         names = ", ".join(sorted(claim.name for claim in view.claims))
@@ -212,6 +205,20 @@ def check_template(
             f"PersistentVolumeClaim {names} holds data of an earlier cluster of this name: delete "
             "it if its data is not needed, or choose another spec.clusterName.",
         )
+
+
+def _check_beginning(template: EtcdClusterSpec) -> None:
+    """Refuse what a cluster that begins with a backup cannot be; raises Stop."""
+    begins = template.bootstrap
+    for wrong, words in (
+        (template.size == 0, "size must not be 0."),
+        (template.joins is not None, "bootstrap.joinExisting is not for a restore: remove it."),
+        (begins and begins.mirror is not None, "bootstrap.mirror is not for a restore: remove it."),
+        (template.storage.ephemeral is not None, NO_RESTORE),
+    ):
+        if wrong:
+            said = f"spec.clusterTemplate.{words}"
+            raise Stop(TaskPhase.FAILED, restores.INVALID_SPEC, said)
 
 
 def check_version(source: Source, spec: EtcdClusterSpec, field: str) -> None:

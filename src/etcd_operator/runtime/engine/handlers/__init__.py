@@ -18,9 +18,11 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.engine.handlers.etcd import EtcdHandlers
 from etcd_operator.runtime.engine.handlers.kubernetes import ObjectHandlers
+from etcd_operator.runtime.engine.handlers.mirror import FindImage, MirrorHandlers
 from etcd_operator.runtime.engine.handlers.resize import ResizeHandlers
 from etcd_operator.runtime.engine.handlers.table import Table
 from etcd_operator.runtime.engine.handlers.volumes import VolumeHandlers
+from etcd_operator.runtime.engine.task_caches import TaskCaches
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import KubeApi
@@ -43,6 +45,8 @@ class ActionHandlers:
         access: AuthCache,
         passwords: PasswordSecrets,
         connections: ConnectionSecrets,
+        tasks: TaskCaches,
+        find_image: FindImage,
     ) -> None:
         async def write_secret(action: CertificateAction, snapshot: Snapshot) -> None:
             await credentials.write(action, snapshot.naming)
@@ -57,6 +61,7 @@ class ActionHandlers:
             **ObjectHandlers(api, caches).table,
             **ResizeHandlers(api, caches).table,
             **VolumeHandlers(api, caches).table,
+            **MirrorHandlers(api, tasks, etcd, find_image).table,
             **EtcdHandlers(etcd, access, passwords).table,
             **dict.fromkeys(get_args(CertificateAction), write_secret),
             CreatePasswordSecret: create_password,

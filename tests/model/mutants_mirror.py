@@ -1,0 +1,55 @@
+"""The mutants of a mirror; unit tests notice each, for the model copies no keys."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.model.mutation import Mutant
+
+MIRROR: Final = (
+    Mutant("mirror: goes on after the cut-over", "core/mirror/rule.py", "mirror_source",
+           "is_cut_over(snapshot)", "False"),
+    Mutant("mirror: cuts over without an approval", "core/mirror/rule.py", "_carry_on",
+           "seen.progress is not None and given == seen.progress.approval",
+           "seen.progress is not None"),
+    Mutant("mirror: clears away before it is on record", "core/mirror/rule.py", "mirror_source",
+           "seen.progress.phase is MirrorPhase.CUT_OVER", "False"),
+    Mutant("mirror: sends any Secret", "core/mirror/rule.py", "_find_unusable_password",
+           "found is not None and (not found.problem)", "found is not None"),
+    Mutant("mirror: tries again without a pause", "core/mirror/rule.py", "_wait_after_failure",
+           "snapshot.now - ended >= RETRY_AFTER", "True"),
+    Mutant("mirror: acts on an unknown progress", "core/mirror/rule.py", "mirror_source",
+           "not seen.asked", "False"),
+    Mutant("mirror: forgets the record of the cut-over", "core/mirror/view.py", "view_mirror",
+           "is_cut_over(snapshot) or find_mirror(snapshot) is None",
+           "find_mirror(snapshot) is None"),
+    Mutant("mirror: approves any mirror of the source", "core/mirror/progress.py",
+           "Progress.approval",
+           "f'{format_id(self.source)}/{self.began}'", "format_id(self.source)"),
+    Mutant("mirror: leaves what was deleted", "core/mirror/copying.py", "compare",
+           "key not in wanted", "False"),
+    Mutant("mirror: overwrites what others wrote", "core/mirror/copying.py", "compare",
+           "e.revision > last_write", "False"),
+    Mutant("mirror: copies leased keys", "core/mirror/copying.py", "_select",
+           "leases or not entry.lease", "True"),
+    Mutant("mirror: follows leased keys", "core/mirror/copying.py", "_collect",
+           "leases or not event.lease", "True"),
+    Mutant("mirror: copies the progress of another", "core/mirror/copying.py", "_counts",
+           "key != PROGRESS_KEY", "True"),
+    Mutant("mirror: decides beyond a page", "core/mirror/copying.py", "_counts",
+           "horizon is None or key <= horizon", "True"),
+    Mutant("mirror: tells a revision before all of it", "core/mirror/copying.py", "plan_batches",
+           "revision - 1", "revision"),
+    Mutant("mirror: takes a fragment for the whole", "core/mirror/copying.py", "split_events",
+           "whole or not known", "True"),
+    Mutant("guard: mirrors after the cut-over", "core/mirror/guard.py", "_refuse_start",
+           "_is_recorded(snapshot)", "False"),
+    Mutant("guard: cuts over without an approval", "core/mirror/guard.py", "_refuse_start",
+           "seen.progress is not None and given == seen.progress.approval", "True"),
+    Mutant("guard: deletes any Job", "core/mirror/guard.py", "refuse_mirror",
+           "uid in known", "True"),
+    Mutant("guard: deletes the progress before the record", "core/mirror/guard.py",
+           "refuse_mirror", "not _is_recorded(snapshot)", "False"),
+    Mutant("guard: mirrors into another etcd cluster", "core/mirror/guard.py",
+           "_refuse_other_cluster", "len(known) == 1", "True"),
+)  # fmt: skip
