@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -71,6 +72,11 @@ class NotStarted(Exception):
     """A process of the control plane ended, or did not serve in time."""
 
 
+def read_allocation() -> dict[str, str]:
+    """How the operator's image tells the C library to keep memory."""
+    return dict(re.findall(r"\b(MALLOC_\w+)=(\d+)", (PROJECT / "Dockerfile").read_text()))
+
+
 class ControlPlane:
     """Processes by name, and how to reach them; everything of theirs is in one directory."""
 
@@ -127,6 +133,7 @@ class ControlPlane:
         """Start an operator of this tree, as its image does."""
         environment = {
             **{passed: os.environ[passed] for passed in PASSED_ON if passed in os.environ},
+            **read_allocation(),
             "PYTHONPATH": str(PROJECT / "src"),
             "KUBECONFIG": str(self.keys / f"{name}.kubeconfig"),
             "POD_NAME": name,
