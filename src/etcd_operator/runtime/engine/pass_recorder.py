@@ -2,7 +2,8 @@
 
 What a pass saw is kept as it is, for the last pass alone: it costs nothing, for a pass has it
 anyway. A pass that did something, or decided otherwise than the one before, is written and
-compressed. Both are bounded, in number and in bytes, and live in the memory of the process only.
+compressed, with the one before as zlib's dictionary: they differ in little. Both are bounded, in
+number and in bytes, and live in the memory of the process only.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import json
 import threading
 import zlib
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from etcd_operator import __version__
@@ -28,7 +31,8 @@ from etcd_operator.runtime.process.latest import Latest
 
 MOST_CLUSTERS: Final = 1000
 MOST_PASSES: Final = 50
-# Compressed, of one cluster: a pass over three members takes about 6 KiB.
+# Compressed, of one cluster: the first pass over three members takes about 6 KiB, each that follows
+# about half of one.
 MOST_BYTES: Final = 256 * 1024
 # Of all clusters together.
 MOST_BYTES_IN_ALL: Final = 32 * 1024 * 1024
@@ -43,14 +47,31 @@ class _Track:
     last: RecordedPass | None = None
     last_is_written: bool = False
 
+    def read(self) -> Iterator[bytes]:
+        """What is kept, decompressed, oldest first."""
+        before = b""
+        for packed in self.written:
+            before = _decompress(packed, before)
+            yield before
+
+    def newest(self) -> bytes:
+        """The newest of what is kept, decompressed; nothing if there is none."""
+        return next(iter(deque(self.read(), maxlen=1)), b"")
+
     def append(self, packed: bytes) -> None:
-        """Keep one more pass."""
+        """Keep one more pass, compressed with the newest of those that are kept."""
         self.written.append(packed)
         self.size += len(packed)
 
     def forget_oldest(self) -> None:
-        """Keep the oldest pass no longer."""
+        """Keep the oldest pass no longer: the next stands without it."""
+        kept = list(islice(self.read(), 2))[1:]
         self.size -= len(self.written.popleft())
+        if kept:
+            self.size -= len(self.written.popleft())
+            packed = _compress(kept[0])
+            self.written.appendleft(packed)
+            self.size += len(packed)
 
 
 class PassRecorder:
@@ -64,6 +85,11 @@ class PassRecorder:
         self._tracks: Latest[Key, _Track] = Latest(MOST_CLUSTERS)
         self._lock = threading.Lock()
 
+    @property
+    def size(self) -> int:
+        """The bytes of what is kept of all clusters, compressed."""
+        return sum(track.size for track in self._tracks.values())
+
     def record(self, key: Key, planned: Plan, outcome: Outcome) -> None:
         """Record a pass over the cluster with this namespace and name."""
         stopped = outcome.vetoed or str(outcome.error or "")
@@ -73,7 +99,7 @@ class PassRecorder:
         track = self._tracks.get(key) or _Track()
         before = track.last
         same = before is not None and _decision(before) == _decision(made)
-        packed = _pack(made) if made.actions or not same else None
+        packed = _compress(_write(made), track.newest()) if made.actions or not same else None
         with self._lock:
             self._tracks[key] = track
             track.last, track.last_is_written = made, packed is not None
@@ -84,7 +110,7 @@ class PassRecorder:
     def _forget_oldest(self, track: _Track) -> None:
         while len(track.written) > MOST_PASSES or track.size > self._most_bytes:
             track.forget_oldest()
-        while sum(each.size for each in self._tracks.values()) > self._most_in_all:
+        while self.size > self._most_in_all:
             self._tracks.popitem(last=False)
 
     def forget(self, key: Key) -> None:
@@ -98,9 +124,9 @@ class PassRecorder:
             track = self._tracks.get((namespace, name))
             if track is None or track.last is None:
                 return None
-            packed = list(track.written)
-            last = None if track.last_is_written and packed else track.last
-        passes = [json.loads(zlib.decompress(each)) for each in packed]
+            written = list(track.read())
+            last = None if track.last_is_written and written else track.last
+        passes = [json.loads(each) for each in written]
         if last is not None:
             passes.append(write_pass(last))
         return write_recording(__version__, passes)
@@ -110,5 +136,14 @@ def _decision(recorded: RecordedPass) -> tuple[str, str, str]:
     return recorded.rule, recorded.reason, recorded.message
 
 
-def _pack(recorded: RecordedPass) -> bytes:
-    return zlib.compress(json.dumps(write_pass(recorded), separators=(",", ":")).encode())
+def _write(recorded: RecordedPass) -> bytes:
+    return json.dumps(write_pass(recorded), separators=(",", ":")).encode()
+
+
+def _compress(written: bytes, before: bytes = b"") -> bytes:
+    packer = zlib.compressobj(zdict=before)
+    return packer.compress(written) + packer.flush()
+
+
+def _decompress(packed: bytes, before: bytes) -> bytes:
+    return zlib.decompressobj(zdict=before).decompress(packed)

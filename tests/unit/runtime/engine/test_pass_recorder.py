@@ -51,13 +51,35 @@ def test_passes_that_act_are_kept_up_to_a_number() -> None:
     assert list(replay(read_recording(recording))) == []
 
 
-def test_one_cluster_has_so_many_bytes() -> None:
-    recorder = PassRecorder(most_bytes=10_000)
-    for _ in range(20):
-        record(recorder, new(3))
+def test_a_pass_like_the_one_before_takes_little() -> None:
+    one, many = PassRecorder(), PassRecorder()
+    record_growth(one, 1)
+    record_growth(many, 13)
+    assert versions(many) == [str(revision) for revision in range(13)]
+    assert many.size < 2 * one.size
+
+
+def test_one_cluster_has_so_many_bytes_and_the_oldest_goes() -> None:
+    recorder = PassRecorder(most_bytes=5_000)
+    record_growth(recorder, 40)
+    kept = versions(recorder)
+    assert 0 < len(kept) < 40
+    assert kept == [str(revision) for revision in range(40 - len(kept), 40)]
+    assert recorder.size <= 5_000
+
+
+def record_growth(recorder: PassRecorder, passes: int) -> None:
+    """Record so many passes that add a member, each of another resourceVersion."""
+    growing = with_spec(formed(3), size=5)
+    for revision in range(passes):
+        record(recorder, with_cluster_version(growing, str(revision)))
+
+
+def versions(recorder: PassRecorder) -> list[str]:
+    """The resourceVersion of the cluster in each pass that is kept."""
     recording = recorder.read(*KEY)
     assert recording is not None
-    assert 0 < len(recording["passes"]) < 20
+    return [each.snapshot.cluster.resource_version for each in read_recording(recording)]
 
 
 def test_all_clusters_together_have_so_many_bytes_and_the_oldest_goes() -> None:
