@@ -10,6 +10,7 @@ from deploy.installer import install
 from deploy.manifests import NAMESPACE
 from deploy.target import Target, provide_image
 from etcd_operator.core.model.live_objects import NodeState
+from etcd_operator.json_types import Json
 from tests.e2e.alarms import raise_corrupt
 from tests.e2e.harness import Cluster, no_room, wait_until
 from tests.e2e.previews import as_foreseen, as_previewed
@@ -66,6 +67,35 @@ def test_a_member_removed_by_hand_between_others_comes_back_on_a_new_disk(cluste
     assert {n for n, uid in cluster.uids("pvc").items() if disks[n] != uid} == {"data-c-1"}
     assert cluster.read_key("key") == "value"
     cluster.assert_agreement(3)
+
+
+@pytest.mark.situation(
+    "data",
+    "a person removes a member and announces one in its place",
+    "the disk of the removed one goes, and the new member comes on a new one",
+)
+def test_a_member_announced_by_hand_does_not_keep_the_disk_of_another(cluster: Cluster) -> None:
+    """Its process ends well, again and again: it learns from its own log that it was removed."""
+    cluster.create(size=3)
+    cluster.wait_running(3)
+    cluster.put("key", "value")
+    disks, old_id = cluster.uids("pvc"), cluster.member("c-1")["id"]
+    (url,) = next(m["peerURLs"] for m in members_of(cluster) if m["name"] == "c-1")
+    cluster.patch(paused=True)
+    wait_until("etcd removes it", lambda: bool(cluster.etcdctl("member", "remove", old_id)))
+    cluster.etcdctl("member", "add", "c-1", "--learner", f"--peer-urls={url}")
+    cluster.patch(paused=False)
+    wait_until("its disk is another", lambda: cluster.uids("pvc")["data-c-1"] != disks["data-c-1"])
+    cluster.wait_running(3)
+    assert {n for n, uid in cluster.uids("pvc").items() if disks[n] != uid} == {"data-c-1"}
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(3)
+
+
+def members_of(cluster: Cluster) -> list[Json]:
+    """The members, as etcd lists them."""
+    answer = json.loads(cluster.etcdctl("member", "list", "--write-out=json"))
+    return list(answer["members"])
 
 
 def test_a_cluster_of_one_is_not_replaced(cluster: Cluster) -> None:

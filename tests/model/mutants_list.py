@@ -106,10 +106,12 @@ _RULES: Final = (
            "if any((text in _FILE.sub('', pod.termination_message) for text in UNUSABLE)):\n    "
            "return "
            "Disk.UNUSABLE\n"
+           "if _is_of_removed_member(seat):\n    return Disk.UNUSABLE\n"
            "return None",
            "if any((text in _FILE.sub('', pod.termination_message) for text in UNUSABLE)):\n    "
            "return "
            "Disk.UNUSABLE\n"
+           "if _is_of_removed_member(seat):\n    return Disk.UNUSABLE\n"
            "return Disk.UNUSABLE"),
     Mutant("never replaces", "core/membership/replace_lost.py", "_choose",
            "disk and fits and (not waits) and _can_do_without(snapshot, seat)", "False", ("rest",)),

@@ -35,6 +35,10 @@ SNAPSHOTS: Final = "member/snap"
 _NO_DATA: Final = re.compile(rf"open sink .*/{SNAPSHOTS}/\.\..*: no such file or directory")
 
 
+# How often a process ends as it does when its member is removed, before that is taken to be why.
+ENDS_REMOVED: Final = 2
+
+
 # A write that failed names its file: `….wal: no space left on device` is no word of the data.
 _FILE: Final = re.compile(r"\S*[./]\S*: ")
 
@@ -66,4 +70,18 @@ def classify_disk(seat: Seat) -> Disk | None:
         return Disk.HALF
     if any(text in _FILE.sub("", pod.termination_message) for text in UNUSABLE):
         return Disk.UNUSABLE
+    if _is_of_removed_member(seat):
+        return Disk.UNUSABLE
     return None
+
+
+def _is_of_removed_member(seat: Seat) -> bool:
+    """Whether a disk has another member than the one that was announced for it.
+
+    Who learns from its own log that it was removed ends well, and is started again and again (`run`
+    in server/etcdserver/server.go); so it does when it is stopped, but not twice in a row. Who is
+    announced and has never started has nothing there yet.
+    """
+    pod, member = seat.pod, seat.member
+    announced = member is not None and not member.started
+    return bool(announced and pod and pod.exit_code == 0 and pod.restarts >= ENDS_REMOVED)

@@ -6,7 +6,8 @@ while a majority serves without it, so that what was acknowledged is with member
 
 The new member has a new member ID, which opens the gate for it; it joins as every new member does.
 An empty disk it can use. Any other is deleted with its Pod (corrupt, lost, left from a removed
-member), and the StatefulSet makes new ones.
+member), and the StatefulSet makes new ones. So is that of a learner which is known to have started:
+what the kubelet says of its process may be from before that, and its disk need not be empty now.
 
 The order makes that safe to be cut off anywhere, and to go on late: a member is removed from etcd,
 its claim deleted, the next member announced, the old Pod deleted. So nobody is announced on a claim
@@ -38,7 +39,7 @@ def replace_lost_members(snapshot: Snapshot) -> Decision | None:
         message=f"Member {name} {disk.value}: replacing it.",
         phase=Phase.SCALING,
         actions=re_add_as_learner(snapshot, seat)
-        if disk is Disk.EMPTY
+        if _keeps_disk(snapshot, seat, disk)
         else re_add_with_new_disk(snapshot, seat, f"its member {disk.value}"),
         requeue_after=POD_START,
     )
@@ -58,6 +59,11 @@ def _choose(snapshot: Snapshot) -> Seat | None:
         if disk and fits and not waits and _can_do_without(snapshot, seat):
             return seat
     return None
+
+
+def _keeps_disk(snapshot: Snapshot, seat: Seat, disk: Disk) -> bool:
+    learner = seat.member is not None and seat.member.is_learner
+    return disk is Disk.EMPTY and not (learner and can_renew_disk(snapshot, seat))
 
 
 def _can_do_without(snapshot: Snapshot, seat: Seat) -> bool:

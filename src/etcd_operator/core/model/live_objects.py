@@ -69,18 +69,18 @@ class Pod:
     """A member's Pod. `running`: its etcd process runs now; `ever_ran`: now or before.
 
     `owner_uid` is the uid of the EtcdCluster it was made for; `termination_message` is why its
-    process ended the last time, in etcd's own words. `unready_since` is when it was last Ready, or
-    when it was found that no node can take it; `ends_by` is when a Pod that is being deleted should
-    have ended. `replace_asked`: somebody asked for another member in its place. `forced`: its
-    process is started as a cluster of its own, in a recovery from a lost majority. `trust` is the
-    key IDs of the authorities that it was started with. `was_ready`: it is Ready, or was: a
-    majority served. `finalizers` are those of others than Kubernetes. `selected`: it has the labels
-    by which its StatefulSet and the Services know it. `started` is the second in which the etcd
-    process that runs was started. `compute` is the CPU and memory that its spec gives to etcd, and
-    `compute_in_effect` those that the kubelet says etcd has, None where it does not say;
-    `resize_waits` is why it does not have them yet, in the kubelet's words. `ephemeral`: its data
-    is in an emptyDir, and goes with the Pod. `wal`: its write-ahead log has a disk of its own.
-    `client_tls` is what it was made to serve clients.
+    process ended the last time, in etcd's own words, and `exit_code` how. `unready_since` is when
+    it was last Ready, or when it was found that no node can take it; `ends_by` is when a Pod that
+    is being deleted should have ended. `replace_asked`: somebody asked for another member in its
+    place. `forced`: its process is started as a cluster of its own, in a recovery from a lost
+    majority. `trust` is the key IDs of the authorities that it was started with. `was_ready`: it is
+    Ready, or was: a majority served. `finalizers` are those of others than Kubernetes. `selected`:
+    it has the labels by which its StatefulSet and the Services know it. `started` is the second in
+    which the etcd process that runs was started. `compute` is the CPU and memory that its spec
+    gives to etcd, and `compute_in_effect` those that the kubelet says etcd has, None where it does
+    not say; `resize_waits` is why it does not have them yet, in the kubelet's words. `ephemeral`:
+    its data is in an emptyDir, and goes with the Pod. `wal`: its write-ahead log has a disk of its
+    own. `client_tls` is what it was made to serve clients.
     """
 
     name: str
@@ -116,6 +116,7 @@ class Pod:
     ephemeral: bool = False
     wal: bool = False
     client_tls: ClientTls = ClientTls.OFF
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,6 @@ def observe_pod(raw: Json) -> Pod:
     All other labels may have been taken off by hand: its name says the same.
     """
     metadata, status = raw["metadata"], raw.get("status") or {}
-    labels = metadata.get("labels") or {}
     annotations = metadata.get("annotations") or {}
     container = _etcd_container(status)
     ready = _condition(status, "Ready")
@@ -73,11 +72,10 @@ def observe_pod(raw: Json) -> Pod:
         was_ready=_was_ready(ready, state, last_state),
         deleting="deletionTimestamp" in metadata,
         restarts=restarts,
-        revision=labels.get("controller-revision-hash", ""),
-        role=labels.get(LABEL_ROLE, ""),
         created=parse_time(metadata.get("creationTimestamp")),
         problem=_find_problem_of(status, state, last_words, ended),
         termination_message=last_words,
+        exit_code=ended.get("exitCode"),
         unready_since=_find_unready(status, ready),
         ends_by=parse_time(metadata.get("deletionTimestamp")),
         finalizers=read_finalizers(raw),
@@ -98,6 +96,8 @@ def _observe_identity(metadata: Json) -> Json:
         "uid": metadata["uid"],
         "owner_uid": owner_uid,
         "selected": select_members(cluster, owner_uid).items() <= labels.items(),
+        "revision": labels.get("controller-revision-hash", ""),
+        "role": labels.get(LABEL_ROLE, ""),
         "resource_version": metadata.get("resourceVersion", ""),
     }
 

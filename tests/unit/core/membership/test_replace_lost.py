@@ -23,6 +23,7 @@ from tests.builders.snapshots import (
     change_pod,
     formed,
     led_by,
+    settled,
     silent,
     with_learner,
     with_spec,
@@ -46,6 +47,13 @@ RENEWED = (
     "apply ConfigMap db-config",
     "label db-1 learner",
 )
+
+
+def ended_well(restarts: int, **member: Any) -> Snapshot:
+    """A learner's process that ends with exit code 0, as when its member was removed."""
+    learner: dict[str, Any] = {"client_urls": (), "is_learner": True, **member}
+    ended_so = change_pod(ended(formed(3), 1, ""), 1, exit_code=0, restarts=restarts)
+    return settled(change_member(ended_so, 1, **learner))
 
 
 FIRES = (
@@ -93,6 +101,24 @@ FIRES = (
         "Member db-1 lost its disk: replacing it.",
         Phase.SCALING,
         RENEWED,
+    ),
+    Fires(
+        "a learner that has started since it said so has data by now",
+        replace_lost_members,
+        change_member(ended(formed(3), 1, WIPED), 1, is_learner=True),
+        routine.REPLACING_MEMBER,
+        "Member db-1 lost its data: replacing it.",
+        Phase.SCALING,
+        RENEWED,
+    ),
+    Fires(
+        "who ends well again and again and never starts is on the disk of a removed member",
+        replace_lost_members,
+        ended_well(restarts=2),
+        routine.REPLACING_MEMBER,
+        "Member db-1 has data that it cannot use: replacing it.",
+        Phase.SCALING,
+        RENEWED[:4],
     ),
     Fires(
         "a disk that is being deleted already, and a Pod that ends already",
@@ -143,6 +169,17 @@ PASSES = (
         "it was announced already and only has to start",
         replace_lost_members,
         change_member(ended(formed(3), 1, WIPED), 1, client_urls=(), is_learner=True),
+    ),
+    Passes("it was stopped once", replace_lost_members, ended_well(restarts=1)),
+    Passes(
+        "it had started, and is stopped again and again",
+        replace_lost_members,
+        ended_well(restarts=2, client_urls=("http://db-1:2379",)),
+    ),
+    Passes(
+        "it ends with an error of which nothing is known",
+        replace_lost_members,
+        change_pod(ended_well(restarts=2), 1, exit_code=1),
     ),
 )
 
