@@ -88,7 +88,7 @@ def write_fleet() -> list[str]:
 
 
 def _write_shared() -> list[str]:
-    """Three replicas beside each other, on a machine of their own; nothing without a run."""
+    """Three replicas beside each other; nothing without a run."""
     if not SHARED.exists():
         return []
     found = json.loads(SHARED.read_text())
@@ -96,8 +96,8 @@ def _write_shared() -> list[str]:
     return [
         (
             "Three replicas [share the clusters](how-to/share-the-clusters.md), all on the same "
-            f"{machine['cores']} cores of another machine ({machine['processor']}). One is killed "
-            "while 20 clusters are scaled; looks and shards are counted from there. Who wrote is "
+            f"{machine['cores']} cores ({machine['processor']}). One is killed while 20 clusters "
+            "are scaled; looks and shards are counted from there. Who wrote is "
             "in the API server's audit log, by the certificate of each replica, and so is who "
             "last wrote the Lease of the cluster's shard before.\n"
         ),
