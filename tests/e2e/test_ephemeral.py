@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import re
+from pathlib import Path
+from typing import Final
 
-from deploy.target import TargetError
+import pytest
+import yaml
+
+from deploy.target import Target, TargetError
+from etcd_operator.json_types import Json
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.previews import as_created, as_foreseen, as_patched
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-IN_MEMORY = {"ephemeral": {"medium": "Memory", "sizeLimit": "256Mi"}}
+PAGE: Final = Path(__file__).parents[2] / "docs" / "how-to" / "test-clusters.md"
+IN_MEMORY: Final = {"ephemeral": {"medium": "Memory", "sizeLimit": "256Mi"}}
 
 
 @pytest.mark.situation(
@@ -40,6 +48,35 @@ def test_members_are_replaced_with_their_pods(cluster: Cluster) -> None:
     assert all(after[name] not in (between[name], "") for name in before)
     assert cluster.read_key("key") == "value"
     cluster.assert_agreement(3)
+
+
+def refusal(cluster: Cluster, storage: Json) -> str:
+    """What the API server says against such a cluster, which it does not create."""
+    manifest = json.dumps({**cluster.manifest(), "spec": {"size": 1, "storage": storage}})
+    try:
+        cluster.target.run("create", "--dry-run=server", "--filename=-", stdin=manifest)
+    except TargetError as error:
+        return str(error)
+    return ""
+
+
+def test_they_can_be_refused_where_they_have_no_place(target: Target, cluster: Cluster) -> None:
+    """By the policy that the page about them shows."""
+    (policy,) = (
+        text
+        for text in re.findall("```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+        if "ValidatingAdmissionPolicy" in text
+    )
+    documents = list(yaml.safe_load_all(policy))
+    target.apply(*documents)
+    try:
+        assert refusal(cluster, IN_MEMORY) == ""
+        target.run("label", "namespace", cluster.namespace, "environment=production")
+        wait_until("it is refused", lambda: "is for tests" in refusal(cluster, IN_MEMORY), 30)
+        assert refusal(cluster, {"size": "1Gi"}) == ""
+    finally:
+        kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings"
+        target.run("delete", kinds, documents[0]["metadata"]["name"])
 
 
 def test_a_lone_member_is_not_rolled_and_its_loss_is_said(cluster: Cluster) -> None:
