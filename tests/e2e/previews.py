@@ -52,6 +52,7 @@ from etcd_operator.simulation.change import merge
 from etcd_operator.simulation.predict import PredictedStep, Prediction, predict
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.passes import EARLIEST, Passes, read_passes
+from tests.e2e.unforeseen import find_rejoins, leads_back, leaves_late
 
 # Counts voters while a learner starts, if a pass falls into that time.
 _PACED = "Updated PodDisruptionBudget "
@@ -113,11 +114,11 @@ class Previewed:
         missing = [f"not done: {each}" for each in (expected - done - possible).elements()]
         more = done - expected
         for name in rejoining:
-            more -= _find_rejoins(name, more)
+            more -= find_rejoins(name, more)
         unforeseen = [
             each
             for each in more.elements()
-            if not _leads_back(each, done) and not _leaves_late(each, self.unanswered)
+            if not leads_back(each, done) and not leaves_late(each, self.unanswered)
         ]
         found = missing + [f"not previewed: {each}" for each in unforeseen]
         if found and self.passes:
@@ -156,28 +157,6 @@ def count_effects(sentences: Iterable[str]) -> Counter[str]:
     ]
     once = {text for text in plain if text.startswith(_CORRECTIONS)}
     return Counter([*(t for t in plain if not t.startswith(_CORRECTIONS)), *sorted(once)])
-
-
-def _leads_back(sentence: str, done: Counter[str]) -> bool:
-    """Whether a Pod is in the client Service again, which it had left when a voter was missed."""
-    back = re.fullmatch(r"Labelled Pod (\S+) as a voter\.", sentence)
-    return back is not None and any(each.startswith(f"Took Pod {back[1]} out ") for each in done)
-
-
-def _leaves_late(sentence: str, unanswered: Iterable[str]) -> bool:
-    """Whether a Pod became Ready, and has to leave the client Service, while etcd refused."""
-    out = re.match(r"Took Pod (\S+) out of Service ", sentence)
-    return out is not None and any(a.startswith(f"Removed member {out[1]} (") for a in unanswered)
-
-
-def _find_rejoins(name: str, more: Counter[str]) -> Counter[str]:
-    """What is done once more for a member whose first Pod joined, and nothing but that."""
-    removed, added = f"Removed member {name}.", f"Added member {name} as a learner."
-    again = min(more[removed], more[added])
-    promoted = f"Promoted learner {name} to voter."
-    # It crashed before it could join, or has its data on a disk that is being deleted.
-    restarts = {text: more[text] for text in more if text.startswith(f"Deleted Pod {name}: ")}
-    return Counter({removed: again, added: again, promoted: again, **restarts})
 
 
 def loses_disk(name: str, kind: str = "data") -> Callable[[Snapshot], bool]:

@@ -104,24 +104,30 @@ def test_a_cluster_of_one_is_never_formed_anew(cluster: Cluster) -> None:
     assert cluster.condition("QuorumHealthy")["status"] == "False"
 
 
-def sizes(cluster: Cluster) -> set[str]:
-    return {c["status"]["capacity"]["storage"] for c in cluster.objects("pvc")}
+def sizes(cluster: Cluster) -> dict[str, set[str]]:
+    """The sizes that the disks have: of those with the data, and of those for the logs."""
+    found: dict[str, set[str]] = {}
+    for claim in cluster.objects("pvc"):
+        kind = str(claim["metadata"]["name"]).partition("-")[0]
+        found.setdefault(kind, set()).add(claim["status"]["capacity"]["storage"])
+    return found
 
 
 def test_disks_grow_under_running_members(cluster: Cluster) -> None:
-    cluster.create(size=3, storage={"size": "1Gi"})
+    cluster.create(size=3, storage={"size": "1Gi", "wal": {"size": "1Gi"}})
     cluster.wait_running(3)
     cluster.put("key", "value")
     pods = cluster.uids("pods")
-    with as_patched(cluster, storage={"size": "2Gi"}):
-        wait_until("every disk has grown", lambda: sizes(cluster) == {"2Gi"}, 60)
+    grown = {"data": {"2Gi"}, "wal": {"3Gi"}}
+    with as_patched(cluster, storage={"size": "2Gi", "wal": {"size": "3Gi"}}):
+        wait_until("every disk has grown", lambda: sizes(cluster) == grown, 60)
         cluster.wait_running(3)
     assert cluster.uids("pods") == pods
     assert cluster.read_key("key") == "value"
     with as_previewed(cluster, "size=5"):
         cluster.scale(5)
         cluster.wait_running(5)
-    assert sizes(cluster) == {"2Gi"}, "members to come get disks of the new size"
+    assert sizes(cluster) == grown, "members to come get disks of the new size"
     cluster.assert_agreement(5)
 
 
@@ -136,4 +142,4 @@ def test_growth_is_refused_where_the_storage_class_cannot(target: Target, cluste
     assert cluster.condition("Available")["status"] == "True"
     with as_patched(cluster, storage={"size": "1Gi"}):
         cluster.wait_running(1)
-    assert sizes(cluster) == {"1Gi"}
+    assert sizes(cluster) == {"data": {"1Gi"}}

@@ -39,9 +39,9 @@ def kept_volumes(target: Target, cluster: Cluster) -> Iterator[None]:
         target.run("delete", "pv", name, "--wait=false")
 
 
-def lose(cluster: Cluster, *names: str) -> None:
-    """Lose these members' disks, all at the same time."""
-    claims = [f"data-{name}" for name in names]
+def lose(cluster: Cluster, *names: str, disks: tuple[str, ...] = ("data", "data")) -> None:
+    """Lose one disk of each of these members, all at the same time."""
+    claims = [f"{disk}-{name}" for disk, name in zip(disks, names, strict=True)]
     cluster.kubectl("delete", "pvc", *claims, "--wait=false")
     cluster.kubectl("delete", "pod", *names, "--grace-period=0", "--force")
     cluster.wait_reason("QuorumHealthy", "MajorityLost", 60)
@@ -58,27 +58,34 @@ def approval(cluster: Cluster, revision: int) -> Json:
 
 @pytest.mark.usefixtures("kept_volumes")
 @pytest.mark.parametrize(
-    ("version", "kept", "restarted"),
-    [("3.5.35", 0, False), ("3.6.16", 2, True)],
-    ids=["3.5 keeps 0", "3.6 keeps 2, whose process is another one"],
+    ("version", "kept", "restarted", "disks"),
+    [("3.5.35", 0, False, ("data", "data")), ("3.6.16", 2, True, ("data", "wal"))],
+    ids=["3.5 keeps 0", "3.6 with two disks keeps 2, whose process is another one"],
 )
 def test_the_cluster_goes_on_from_one_member(
-    target: Target, cluster: Cluster, version: str, kept: int, restarted: bool
+    target: Target,
+    cluster: Cluster,
+    version: str,
+    kept: int,
+    restarted: bool,
+    disks: tuple[str, ...],
 ) -> None:
-    cluster.create(size=3, version=version)
+    kinds = set(disks)
+    storage = {"storage": {"wal": {"size": "1Gi"}}} if "wal" in kinds else {}
+    cluster.create(size=3, version=version, **storage)
     cluster.wait_running(3)
     cluster.put("key", "value")
     before = cluster.status()
     old = {m["name"]: m["id"] for m in before["members"]}
     lost = [f"c-{ordinal}" for ordinal in range(3) if ordinal != kept]
-    lose(cluster, *lost)
+    lose(cluster, *lost, disks=disks)
     if restarted:  # from now on nobody answers: only its metrics say what is on its disk
         cluster.kubectl("delete", "pod", f"c-{kept}", "--grace-period=1")
     approve(cluster, 1_000_000)
     best = f"c-{kept} is the most advanced"
     wait_until("it is refused", lambda: best in cluster.condition("Ready")["message"], 90)
     assert cluster.condition("Ready")["reason"] == "RecoveryRefused"
-    assert cluster.uids("pvc").keys() == {"data-c-0", "data-c-1", "data-c-2"}
+    assert cluster.uids("pvc").keys() == {f"{d}-c-{o}" for d in kinds for o in range(3)}
     with previewed(cluster, f"recovery.quorumLoss={json.dumps(approval(cluster, 2))}") as told:
         approve(cluster, 2)
         wait_until("it is recorded", lambda: bool(cluster.status().get("lastRecovery")), 150)
@@ -91,7 +98,7 @@ def test_the_cluster_goes_on_from_one_member(
     assert after[f"c-{kept}"] == old[f"c-{kept}"]
     assert all(after[name] != old[name] for name in lost)
     assert cluster.condition("DataLossPossible")["status"] == "True"
-    assert list(set_aside(target, cluster).values()) == ["Retain"] * 2
+    assert list(set_aside(target, cluster).values()) == ["Retain"] * 2 * len(kinds)
     files = cluster.read("get", "configmap", "c-config")["data"]
     assert not any("force-new-cluster" in text for text in files.values())
     args = [pod["spec"]["containers"][0]["args"] for pod in cluster.objects("pods")]

@@ -27,8 +27,9 @@ ACCESS: Json = {
 
 @pytest.fixture
 def cluster(target: Target, namespace: str, store: ObjectStore, secrets: None) -> Cluster:
-    """A cluster of three with a backup, and with a later write."""
-    made = Cluster(target, namespace, "db", {"size": 3, "version": "v3.6.16"})
+    """A cluster of three with two disks each, with a backup, and with a later write."""
+    spec = {"size": 3, "version": "v3.6.16", "storage": {"size": "2Gi", "wal": {"size": "1Gi"}}}
+    made = Cluster(target, namespace, "db", spec)
     made.create()
     made.wait_running(3)
     write(made, store)
@@ -69,9 +70,11 @@ def set_aside(cluster: Cluster) -> dict[str, str]:
     }
 
 
-def volumes_of(cluster: Cluster) -> set[str]:
-    """The volumes of its claims."""
-    return {claim["spec"]["volumeName"] for claim in cluster.objects("pvc")}
+def volumes_of(cluster: Cluster) -> dict[str, str]:
+    """The volumes of its claims, by claim."""
+    return {
+        claim["metadata"]["name"]: claim["spec"]["volumeName"] for claim in cluster.objects("pvc")
+    }
 
 
 def test_the_backup_takes_the_place_of_what_was_there(cluster: Cluster) -> None:
@@ -91,7 +94,8 @@ def test_the_backup_takes_the_place_of_what_was_there(cluster: Cluster) -> None:
     answer = json.loads(cluster.etcdctl("get", "earlier", "--write-out=json"))
     assert answer["header"]["revision"] > 1_000_000_000, "watchers notice"
     assert done["restoredCluster"] == "db"
-    assert not volumes_of(cluster) & old
+    assert volumes_of(cluster).keys() == old.keys()
+    assert not set(volumes_of(cluster).values()) & set(old.values())
     assert set_aside(cluster) == {}
     annotations = cluster.get()["metadata"]["annotations"]
     assert not {"etcd.etcd.io/replace-with", "etcd.etcd.io/replacement"} & annotations.keys()
@@ -105,7 +109,7 @@ def test_undone_everything_is_there_again(cluster: Cluster) -> None:
     kind = {"apiVersion": "v1", "kind": "ResourceQuota"}
     cluster.target.apply({**kind, "metadata": metadata, "spec": NO_DISKS})
     restore = replace(cluster)
-    wait_until("its disks are set aside", lambda: len(set_aside(cluster)) == 3, 60)
+    wait_until("its disks are set aside", lambda: len(set_aside(cluster)) == 6, 60)
     wait_until("the claims are gone", lambda: not cluster.objects("pvc"), 60)
     restore.wait_message("exceeded quota", phase="Running")
     cluster.kubectl("delete", "etcdrestore", "r", "--wait=false")

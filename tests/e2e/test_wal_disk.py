@@ -53,7 +53,7 @@ def scale(cluster: Cluster, size: int) -> None:
     "its member is replaced by one with two new disks",
 )
 def test_two_disks_live_and_go_with_their_member(cluster: Cluster) -> None:
-    with as_created(cluster, size=3, storage=STORAGE):
+    with as_created(cluster, size=3, version="v3.7.3", storage=STORAGE):
         cluster.wait_running(3)
     cluster.put("key", "value")
     cluster.assert_agreement(3)

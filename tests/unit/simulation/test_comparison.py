@@ -22,6 +22,11 @@ ADDED = "Added member c-1 as a learner."
 PROMOTED = "Promoted learner c-1 (d03589331541e95d) to voter."
 RESTARTED = "Deleted Pod c-1: it crashed before it could join; its configuration is right now."
 
+HALVES = [
+    f"Deleted PersistentVolumeClaim {disk}-c-1: its member lost its data or its write-ahead log."
+    for disk in ("data", "wal")
+]
+
 
 def compare(*done: str, rejoining: tuple[str, ...] = ()) -> list[str]:
     nothing = replace(predict(formed(3)), entries=())
@@ -31,6 +36,7 @@ def compare(*done: str, rejoining: tuple[str, ...] = ()) -> list[str]:
 def test_a_member_that_could_not_join_may_be_added_again_where_that_is_said() -> None:
     assert compare(REMOVED, ADDED, RESTARTED, rejoining=("c-1",)) == []
     assert compare(PROMOTED, REMOVED, ADDED, rejoining=("c-1",)) == []
+    assert compare(REMOVED, *HALVES, ADDED, rejoining=("c-1",)) == []
     assert len(compare(REMOVED, ADDED, RESTARTED)) == 3
     assert len(compare(REMOVED, ADDED, RESTARTED, rejoining=("c-2",))) == 3
 

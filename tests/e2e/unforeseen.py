@@ -1,0 +1,36 @@
+"""Actions that no preview can foresee: whether they come depends on when something else happens."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from etcd_operator.core.membership.disks import Disk
+
+
+def leads_back(sentence: str, done: Counter[str]) -> bool:
+    """Whether a Pod is in the client Service again, which it had left when a voter was missed."""
+    back = re.fullmatch(r"Labelled Pod (\S+) as a voter\.", sentence)
+    return back is not None and any(each.startswith(f"Took Pod {back[1]} out ") for each in done)
+
+
+def leaves_late(sentence: str, unanswered: Iterable[str]) -> bool:
+    """Whether a Pod became Ready, and has to leave the client Service, while etcd refused."""
+    out = re.match(r"Took Pod (\S+) out of Service ", sentence)
+    return out is not None and any(a.startswith(f"Removed member {out[1]} (") for a in unanswered)
+
+
+def find_rejoins(name: str, more: Counter[str]) -> Counter[str]:
+    """What is done once more for a member whose first Pod joined, and nothing but that."""
+    removed, added = f"Removed member {name}.", f"Added member {name} as a learner."
+    again = min(more[removed], more[added])
+    promoted = f"Promoted learner {name} to voter."
+    # It crashed before it could join, or has its data on a disk that is being deleted.
+    restarts = {text: more[text] for text in more if text.startswith(f"Deleted Pod {name}: ")}
+    # Of two disks neither is any use any more.
+    lost = f": its member {Disk.HALF.value}."
+    disks = {
+        f"Deleted PersistentVolumeClaim {kind}-{name}{lost}": again for kind in ("data", "wal")
+    }
+    return Counter({removed: again, added: again, promoted: again, **restarts, **disks})
