@@ -22,6 +22,11 @@ class WalValues(ChartValues):
         text="Whether there is one; fixed when the cluster is created.",
     )
     storage_class: str = becomes("", "storage.wal.storageClassName", "StorageClass.")
+    volume_attributes_class: str = becomes(
+        "",
+        "storage.wal.volumeAttributesClassName",
+        "VolumeAttributesClass; another one restarts none.",
+    )
     size: str = becomes("4Gi", "storage.wal.size", "Size; it can be increased.")
 
 

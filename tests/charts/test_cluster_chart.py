@@ -67,6 +67,11 @@ def test_the_release_names_a_cluster_of_three_that_keeps_its_disks() -> None:
             {"size": "2Gi", "storageClassName": "fast"},
         ),
         (
+            {"persistence": {"wal": {"enabled": True, "volumeAttributesClass": "gold"}}},
+            "storage.wal",
+            {"size": "4Gi", "volumeAttributesClassName": "gold"},
+        ),
+        (
             {"persistence": {"labels": {"a": "b"}, "accessModes": ["ReadWriteOnce"]}},
             "storage.volumeClaimTemplate",
             {"metadata": {"labels": {"a": "b"}}, "spec": {"accessModes": ["ReadWriteOnce"]}},

@@ -257,6 +257,23 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
 ]
 
 
+CHANGES_OF_DISKS: Final[list[tuple[Json, Json, str | None]]] = [
+    *(
+        ({kind: before} if kind else before, {kind: after} if kind else after, sentence)
+        for kind in ("", "wal")
+        for before, after, sentence in (
+            ({}, {"volumeAttributesClassName": "a"}, None),
+            ({"volumeAttributesClassName": "a"}, {"volumeAttributesClassName": "b"}, None),
+            (
+                {"volumeAttributesClassName": "a"},
+                {"volumeAttributesClassName": None},
+                "a VolumeAttributesClass cannot be removed",
+            ),
+        )
+    ),
+]
+
+
 @pytest.fixture(scope="module")
 def definition(target: Target) -> Iterator[Target]:
     """The same definition in another group."""
@@ -311,9 +328,10 @@ def test_a_catalog_may_have_every_version_between(definition: Target, namespace:
 
 
 def test_what_is_fixed_and_what_is_meant(definition: Target, namespace: str) -> None:
-    for before, after, sentence in CHANGES:
+    rows = (("security", CHANGES), ("storage", CHANGES_OF_DISKS))
+    for field, before, after, sentence in ((field, *row) for field, rows in rows for row in rows):
         status = {"clusterID": "c1d"}
-        said = change(definition, namespace, {"security": before}, status, {"security": after})
+        said = change(definition, namespace, {field: before}, status, {field: after})
         if sentence is None:
             assert said == "", f"{before} to {after}"
         else:

@@ -9,7 +9,7 @@ from pydantic import Field
 from etcd_operator.api.ephemeral import EphemeralVolume
 from etcd_operator.api.model import Model
 from etcd_operator.api.quantity import Quantity, read_quantity
-from etcd_operator.api.wal import WalVolume
+from etcd_operator.api.wal import WAL, WalVolume
 from etcd_operator.json_types import Json
 
 
@@ -47,7 +47,7 @@ class Storage(Model):
         description=(
             "VolumeAttributesClass of the disks, such as their IOPS, from Kubernetes 1.34 on. A "
             "change is made in the disks while the members run, if the CSI driver can. Once set it "
-            "cannot be removed."
+            "cannot be removed. That of a disk for the write-ahead log is `wal`'s own."
         ),
     )
     volume_claim_template: Json | None = Field(
@@ -96,3 +96,13 @@ class Storage(Model):
     def requested_wal(self) -> Quantity | None:
         """The size that the disk of each write-ahead log is to have; None where there are none."""
         return self.wal.size if self.wal else None
+
+    def find_attributes_class(self, *, wal: bool) -> str | None:
+        """Return the VolumeAttributesClass of the disks with the data, or of those for the logs."""
+        kind = self.wal if wal else self
+        return kind.volume_attributes_class_name if kind else None
+
+
+def name_attributes_field(*, wal: bool) -> str:
+    """Return the path of the field that names the VolumeAttributesClass of these disks."""
+    return f"{WAL if wal else 'spec.storage'}.volumeAttributesClassName"

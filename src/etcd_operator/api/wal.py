@@ -31,6 +31,15 @@ class WalVolume(Model):
         Quantity.parse("10Gi"),
         description="Size of the disk of each write-ahead log. It can be increased, not decreased.",
     )
+    volume_attributes_class_name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=253,
+        description=(
+            "VolumeAttributesClass of these disks, as that of the disks with the data. Once set it "
+            "cannot be removed."
+        ),
+    )
 
 
 VOLUME_TAKEN: Final = (

@@ -24,6 +24,7 @@ from etcd_operator.core.model.naming import (
 )
 from etcd_operator.core.model.parse import read_client_tls
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.template import find_claim_template
 from etcd_operator.simulation.manifest import FIRST_LIFE, life_of
 from etcd_operator.simulation.observation import Seen
 from etcd_operator.simulation.origin import FIRST_UID, Beyond, Origin
@@ -60,7 +61,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
         now=beyond.now,
         children=children,
         pods=pods,
-        claims=tuple(_claim(claim, beyond, real, naming) for claim in model.claims),
+        claims=tuple(_claim(claim, beyond, real, naming, template) for claim in model.claims),
         membership=_membership(seen, model, real, naming, pods),
         probes={o: _probe(o, p, state, real) for o, p in model.probes.items()}
         | _silent(state, real),
@@ -174,17 +175,24 @@ def _shift(moment: datetime, beyond: Beyond) -> datetime:
 
 
 class _Template(NamedTuple):
-    """What a Pod that is made now has of the template: whom it trusts, how it serves clients."""
+    """What is made now has of its template: whom a Pod trusts, how it serves clients.
+
+    `attributes` are the VolumeAttributesClasses of disks: of those with the data, and of the logs.
+    """
 
     trust: tuple[str, ...]
     client_tls: ClientTls
+    attributes: tuple[str, str]
 
 
 def _read_template(statefulset: Child | None) -> _Template:
-    template = statefulset.body.get("spec", {}).get("template", {}) if statefulset else {}
+    body = statefulset.body if statefulset else {}
+    template = body.get("spec", {}).get("template", {})
     annotations: Mapping[str, str] = template.get("metadata", {}).get("annotations") or {}
     trust = tuple(filter(None, annotations.get(ANNOTATION_TRUST, "").split(",")))
-    return _Template(trust, read_client_tls(template))
+    claims = [(find_claim_template(body, wal=wal) or {}).get("spec", {}) for wal in (False, True)]
+    data, log = (str(claim.get("volumeAttributesClassName") or "") for claim in claims)
+    return _Template(trust, read_client_tls(template), (data, log))
 
 
 def _find_presented(
@@ -261,14 +269,17 @@ def _new_pod(pod: Pod, beyond: Beyond, naming: Naming, template: _Template, time
     )
 
 
-def _claim(claim: Claim, beyond: Beyond, real: Snapshot, naming: Naming) -> Claim:
+def _claim(
+    claim: Claim, beyond: Beyond, real: Snapshot, naming: Naming, template: _Template
+) -> Claim:
     same = (each for each in real.claims if (each.ordinal, each.wal) == (claim.ordinal, claim.wal))
     before = next(same, None)
     ours = life_of(claim.owner_uid) == FIRST_LIFE
     owner = naming.uid if ours or before is None else before.owner_uid
     name = naming.claim(claim.ordinal, wal=claim.wal)
     asked = beyond.attributes_classes.get(name)
-    named = replace(claim, name=name, owner_uid=owner, attributes_class=asked or "")
+    made_with = asked or template.attributes[claim.wal]
+    named = replace(claim, name=name, owner_uid=owner, attributes_class=made_with)
     storage = real.cluster.spec.storage
     if claim.wal:
         known = before.requested if before else storage.requested_wal

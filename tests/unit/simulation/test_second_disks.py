@@ -8,7 +8,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.simulation.change import NO_CHANGE, Change, change_spec, set_fields
 from etcd_operator.simulation.predict import Prediction, predict
 from tests.builders.lost_members import WIPED, ended
-from tests.builders.snapshots import silent, without_pods
+from tests.builders.snapshots import new, silent, with_spec, without_pods
 from tests.builders.two_disks import NO_DATA, change_disk, two_disks, without_disk
 
 
@@ -28,6 +28,18 @@ def test_shrinking_names_both_disks_of_those_that_leave() -> None:
     found = preview(two_disks(), 1)
     assert found.ends == "settled"
     assert set(found.disks) == {"data-db-1", "data-db-2", "wal-db-1", "wal-db-2"}
+
+
+def test_disks_are_made_with_the_class_of_the_template_and_asked_for_another() -> None:
+    classes = {"volumeAttributesClassName": "gold", "wal": {"volumeAttributesClassName": "fast"}}
+    made = predict(new(3, storage=classes))
+    assert [step for step in made.steps if step.action == "ChangeClaimAttributes"] == []
+    asked = predict(with_spec(two_disks(1), storage=classes))
+    assert asked.ends == "settled"
+    assert [step.sentence for step in asked.steps if step.action == "ChangeClaimAttributes"] == [
+        "Requested VolumeAttributesClass gold for PersistentVolumeClaim data-db-0.",
+        "Requested VolumeAttributesClass fast for PersistentVolumeClaim wal-db-0.",
+    ]
 
 
 def test_growing_takes_no_disk() -> None:

@@ -13,6 +13,9 @@ wal:
   {{- with .storageClass }}
   storageClassName: {{ . }}
   {{- end }}
+  {{- with .volumeAttributesClass }}
+  volumeAttributesClassName: {{ . }}
+  {{- end }}
 {{- end }}
 {{- end }}
 retentionPolicy:

@@ -95,7 +95,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             f"!({_FORMED}) || !({_STORAGE}) || "
             "!has(oldSelf.spec.storage.volumeAttributesClassName) || "
             "has(self.spec.storage.volumeAttributesClassName)",
-            "a VolumeAttributesClass cannot be removed from disks that have one: name another one",
+            disk.ATTRIBUTES_STAY,
             reason="FieldValueForbidden",
             path=".spec.storage",
         ),

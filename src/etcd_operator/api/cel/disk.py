@@ -20,6 +20,9 @@ from etcd_operator.api.ephemeral import (
 from etcd_operator.api.wal import VOLUME_TAKEN, WAL_MOUNT, WAL_VOLUME
 from etcd_operator.json_types import Json
 
+ATTRIBUTES_STAY: Final = (
+    "a VolumeAttributesClass cannot be removed from disks that have one: name another one"
+)
 FORMED: Final = "has(self.status) && has(self.status.clusterID) && self.status.clusterID != ''"
 _LASTS: Final = "!has(self.storage) || !has(self.storage.ephemeral)"
 
@@ -30,6 +33,10 @@ def _is_ephemeral(whose: str) -> str:
 
 def _has_wal(whose: str) -> str:
     return f"(has({whose}.spec.storage) && has({whose}.spec.storage.wal))"
+
+
+def _names_wal_attributes(whose: str) -> str:
+    return f"has({whose}.spec.storage.wal.volumeAttributesClassName)"
 
 
 def _wal_class(whose: str) -> str:
@@ -60,6 +67,13 @@ OBJECT_RULES: Final[tuple[Json, ...]] = (
         "the data",
         reason="FieldValueForbidden",
         path=".spec.storage.wal.storageClassName",
+    ),
+    build_rule(
+        f"!({FORMED}) || !{_has_wal('self')} || !{_has_wal('oldSelf')} || "
+        f"!{_names_wal_attributes('oldSelf')} || {_names_wal_attributes('self')}",
+        ATTRIBUTES_STAY,
+        reason="FieldValueForbidden",
+        path=".spec.storage.wal",
     ),
     build_rule(
         f"!({FORMED}) || !{_has_wal('self')} || !{_has_wal('oldSelf')} || "

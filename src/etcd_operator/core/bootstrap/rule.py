@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from etcd_operator.api.cluster import Phase
+from etcd_operator.api.disk import name_attributes_field
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject
 from etcd_operator.core.bootstrap.gate import lay_out_bootstrap
 from etcd_operator.core.bootstrap.gate_record import (
@@ -182,7 +183,7 @@ def _changed_wal(snapshot: Snapshot, live: Json) -> str | None:
         return f"spec.storage.wal.storageClassName was changed to {named}"
     if read_disk_size(live, wal=True) != spec.storage.wal.size:
         return f"spec.storage.wal.size was changed to {spec.storage.wal.size}"
-    return None
+    return _changed_attributes(template["spec"], after, name_attributes_field(wal=True))
 
 
 def _changed_disk(snapshot: Snapshot, live: Json, made_from: Json) -> str | None:
@@ -196,9 +197,18 @@ def _changed_disk(snapshot: Snapshot, live: Json, made_from: Json) -> str | None
         return f"spec.storage.{field} was changed to {named}"
     if read_disk_size(live) != spec.storage.requested:
         return f"spec.storage.size was changed to {spec.storage.requested}"
+    if template is None and (
+        changed := _changed_attributes(before, after, name_attributes_field(wal=False))
+    ):
+        return changed
     if find_drift(after, before) or before.keys() - after.keys():
         return "spec.storage.volumeClaimTemplate was changed"
     return None
+
+
+def _changed_attributes(before: Json, after: Json, field: str) -> str | None:
+    was, named = (claim.get("volumeAttributesClassName") for claim in (before, after))
+    return f"{field} was changed to {named or 'none'}" if was != named else None
 
 
 def bootstrap(snapshot: Snapshot) -> Decision | None:

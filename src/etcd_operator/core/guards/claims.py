@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from etcd_operator.api.disk import name_attributes_field
 from etcd_operator.core.actions import AddLearner, ChangeClaimAttributes, ClaimAction, ResizeClaim
 from etcd_operator.core.model.live_objects import Claim
 from etcd_operator.core.model.snapshot import Snapshot
@@ -16,7 +17,7 @@ def refuse_claim_change(action: ClaimAction, snapshot: Snapshot) -> str | None:
         return "the PersistentVolumeClaim belongs to another EtcdCluster"
     if isinstance(action, ResizeClaim):
         return _refuse_resize(action, claim)
-    return _refuse_attributes(action, snapshot)
+    return _refuse_attributes(action, snapshot, claim)
 
 
 def refuse_disks_of_before(action: AddLearner, snapshot: Snapshot) -> str | None:
@@ -37,8 +38,11 @@ def _refuse_resize(action: ResizeClaim, claim: Claim) -> str | None:
     return None
 
 
-def _refuse_attributes(action: ChangeClaimAttributes, snapshot: Snapshot) -> str | None:
+def _refuse_attributes(
+    action: ChangeClaimAttributes, snapshot: Snapshot, claim: Claim
+) -> str | None:
     """Return why a disk must not get another VolumeAttributesClass."""
-    if action.attributes_class != snapshot.cluster.spec.storage.volume_attributes_class_name:
-        return "spec.storage.volumeAttributesClassName does not name this class"
+    storage = snapshot.cluster.spec.storage
+    if action.attributes_class != storage.find_attributes_class(wal=claim.wal):
+        return f"{name_attributes_field(wal=claim.wal)} does not name this class"
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.disk import Storage
 from etcd_operator.api.pod_template import (
     LIVENESS_FAILURES,
     LIVENESS_PERIOD,
@@ -15,7 +16,7 @@ from etcd_operator.api.pod_template import (
     OWN_VARIABLE,
     PodTemplate,
 )
-from etcd_operator.api.wal import WAL_MOUNT
+from etcd_operator.api.wal import WAL_MOUNT, WalVolume
 from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import (
@@ -192,21 +193,24 @@ def _data_disk(spec: EtcdClusterSpec, template: Json) -> Json:
     }
     wanted["resources"] = {"requests": {"storage": str(spec.storage.requested)}}
     wanted.setdefault("volumeMode", "Filesystem")
-    if spec.storage.storage_class_name is not None:
-        wanted["storageClassName"] = spec.storage.storage_class_name
-    if spec.storage.volume_attributes_class_name is not None:
-        wanted["volumeAttributesClassName"] = spec.storage.volume_attributes_class_name
-    return wanted
+    return {**wanted, **_name_classes(spec.storage)}
 
 
 def _wal_disk(spec: EtcdClusterSpec) -> Json:
-    named = spec.storage.wal.storage_class_name if spec.storage.wal else None
     return {
         "accessModes": ["ReadWriteOnce"],
         "resources": {"requests": {"storage": str(spec.storage.requested_wal)}},
         "volumeMode": "Filesystem",
-        **({"storageClassName": named} if named is not None else {}),
+        **(_name_classes(spec.storage.wal) if spec.storage.wal else {}),
     }
+
+
+def _name_classes(disk: Storage | WalVolume) -> Json:
+    named = {
+        "storageClassName": disk.storage_class_name,
+        "volumeAttributesClassName": disk.volume_attributes_class_name,
+    }
+    return {field: name for field, name in named.items() if name is not None}
 
 
 def _pod_template(spec: EtcdClusterSpec, naming: Naming, trust: str, *, forced: bool) -> Json:

@@ -76,7 +76,7 @@ CONDITIONS: Final[dict[str, str]] = {
     ),
     "roll": "a voter's Pod is outdated and all the other voters are well",
     "change_disk_attributes": (
-        "spec.storage.volumeAttributesClassName is not what every disk of a member has"
+        "a disk of a member has another VolumeAttributesClass than spec.storage names for it"
     ),
     "wait_for_client_certificates": "a certificate is missing that members need to serve TLS",
     "back_up_before_take_over": (

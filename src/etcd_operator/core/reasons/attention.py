@@ -197,7 +197,7 @@ QUOTA_EXCEEDED: Final = Reason(
 DISK_ATTRIBUTES_REFUSED: Final = Reason(
     "DiskAttributesRefused",
     "The driver cannot give a disk the VolumeAttributesClass that the spec names.",
-    "Name another class in spec.storage.volumeAttributesClassName.",
+    "Name another class in the field that the message names.",
     blocks=True,
 )
 

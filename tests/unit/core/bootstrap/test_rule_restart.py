@@ -121,6 +121,36 @@ FIRES = (
         flags("no corrections"),
     ),
     Fires(
+        "so does another VolumeAttributesClass",
+        bootstrap.restart_bootstrap,
+        with_spec(unbound(begun(1), 0), storage=storage(volumeAttributesClassName="gold")),
+        routine.BOOTSTRAP_RESTARTED,
+        "Restarting the bootstrap: spec.storage.volumeAttributesClassName was changed to gold "
+        "before any member could start.",
+        Phase.CREATING,
+        (STOP,),
+        flags("no corrections"),
+    ),
+    *(
+        Fires(
+            f"so does a corrected {field} of disks for logs",
+            bootstrap.restart_bootstrap,
+            with_spec(unbound(begun(1, storage=storage(wal={})), 0), storage=storage(wal=wal)),
+            routine.BOOTSTRAP_RESTARTED,
+            f"Restarting the bootstrap: spec.storage.wal.{field} was changed to {value} before any "
+            "member could start.",
+            Phase.CREATING,
+            (STOP,),
+            flags("no corrections"),
+        )
+        for wal in (
+            {"storageClassName": "fast"},
+            {"size": "1Gi"},
+            {"volumeAttributesClassName": "gold"},
+        )
+        for field, value in wal.items()
+    ),
+    Fires(
         "so does a corrected storage class of a volumeClaimTemplate",
         bootstrap.restart_bootstrap,
         with_spec(unbound(templated("typo"), 0), storage=template("fast")),

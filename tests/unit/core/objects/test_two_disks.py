@@ -15,7 +15,7 @@ from etcd_operator.json_types import Json
 from tests.builders.snapshots import CLUSTER_ID, NAMING, formed, new
 from tests.builders.two_disks import two_disks
 
-WAL = {"size": "2Gi", "storageClassName": "fast"}
+WAL = {"size": "2Gi", "storageClassName": "fast", "volumeAttributesClassName": "gold"}
 THROUGH_DATA = "/var/lib/etcd/db-0/member/snap/../"
 
 
@@ -42,8 +42,10 @@ def test_each_member_has_a_second_claim_of_its_own_class_and_size() -> None:
         "accessModes": ["ReadWriteOnce"],
         "resources": {"requests": {"storage": "2Gi"}},
         "storageClassName": "fast",
+        "volumeAttributesClassName": "gold",
         "volumeMode": "Filesystem",
     }
+    assert "volumeAttributesClassName" not in data["spec"]
     mounts = spec["template"]["spec"]["containers"][0]["volumeMounts"]
     assert {"name": "wal", "mountPath": "/var/lib/etcd-wal"} in mounts
 

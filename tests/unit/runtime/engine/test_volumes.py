@@ -230,5 +230,7 @@ async def test_a_kubernetes_that_drops_the_class_is_said(monkeypatch: pytest.Mon
     place = {"name": "data-db-1", "namespace": "team", "uid": "u", "resourceVersion": "9"}
     dropped = AsyncMock(return_value={"metadata": place, "spec": {}})
     monkeypatch.setattr(InMemoryApi, "merge_patch", dropped)
-    with pytest.raises(Invalid, match="Kubernetes has them from"):
-        await perform(serve("claim-1"), ChangeClaimAttributes("data-db-1", "claim-1", "gold"))
+    for disk, field in (("data", "spec.storage"), ("wal", "spec.storage.wal")):
+        action = ChangeClaimAttributes(f"{disk}-db-1", "claim-1", "gold")
+        with pytest.raises(Invalid, match=f"Remove {field}.volumeAttributesClassName"):
+            await perform(serve("claim-1"), action)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+from etcd_operator.api.disk import name_attributes_field
 from etcd_operator.core.actions import (
     ChangeClaimAttributes,
     QuarantineDisk,
@@ -140,9 +141,10 @@ class VolumeHandlers:
         answer = await self._api.merge_patch(kube.CLAIMS, namespace, action.name, patch)
         self._caches.observe(kube.CLAIMS.name, answer)
         if answer["spec"].get("volumeAttributesClassName") != action.attributes_class:
+            field = name_attributes_field(wal=is_wal_claim(action.name, snapshot.naming.name))
             raise Invalid(
                 f"PersistentVolumeClaim {action.name} has no VolumeAttributesClass here: "
-                "Kubernetes has them from 1.34 on. Remove spec.storage.volumeAttributesClassName.",
+                f"Kubernetes has them from 1.34 on. Remove {field}.",
                 422,
             )
 
