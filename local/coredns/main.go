@@ -1,9 +1,12 @@
-// CoreDNS with just the plugins that a Kubernetes cluster's Corefile needs.
+// CoreDNS with just the plugins that a Kubernetes cluster's Corefile needs, and the one that has its
+// records in etcd, for a test.
 package main
 
 import (
+	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/errors"
+	_ "github.com/coredns/coredns/plugin/etcd"
 	_ "github.com/coredns/coredns/plugin/health"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
 	_ "github.com/coredns/coredns/plugin/loop"
@@ -15,7 +18,9 @@ import (
 )
 
 // The order in which the plugins of a server block are asked.
-var order = []string{"reload", "cache", "errors", "health", "kubernetes", "loop", "ready"}
+var order = []string{
+	"reload", "bind", "cache", "errors", "health", "kubernetes", "etcd", "loop", "ready",
+}
 
 func main() {
 	dnsserver.Directives = order

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from deploy.target import TargetError
 from local.places import read_places
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.name_server import ZONE, NameServer, name_server
 from tests.e2e.previews import as_created, as_patched, as_previewed
 from tests.e2e.secured import SecuredCluster, read_secret
 from tests.perf.clients.apiserver import ClientApiServer, client_apiserver
@@ -25,6 +26,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
 PASSWORD = "ops-password"
 CHANGED = "changed-by-hand"
 CONNECTION = "c-connection-ops"
+ADDRESS = "10.9.9.9"
+RECORD = json.dumps({"host": ADDRESS, "ttl": 1})
 AUTH: dict[str, Any] = {
     "roles": [{"name": "app", "permissions": [{"key": "/app/", "prefix": True}]}],
     "users": [
@@ -57,6 +60,7 @@ def test_users_do_what_their_roles_allow_and_the_operator_goes_on(
     _check_connections(web)
     with ExitStack() as stack:
         server = _start_apiserver(web, tmp_path, stack)
+        names = _start_name_server(web, tmp_path, stack)
         with as_previewed(web, "size=3"):
             web.scale(3)
             web.wait_running(3)
@@ -66,6 +70,7 @@ def test_users_do_what_their_roles_allow_and_the_operator_goes_on(
         if server:
             wait_until("it writes after the roll", lambda: _write_object(server, "after"), 30)
             assert _list_objects(server) >= {"before", "after"}
+    assert set(names.answers if names else ()) <= {ADDRESS}
     endpoints = read_secret(web, CONNECTION)["endpoints"].split(",")
     assert len(endpoints) == 3, "it follows the size"
     assert web.read_key("/app/key") == "value"
@@ -135,6 +140,21 @@ def _start_apiserver(
     places = read_places(os.environ)
     server = stack.enter_context(client_apiserver(cluster, places, directory, CONNECTION))
     assert _write_object(server, "before")
+    return server
+
+
+def _start_name_server(
+    cluster: SecuredCluster, directory: Path, stack: ExitStack
+) -> NameServer | None:
+    """A CoreDNS that has only the connection Secret, where there is a program of it."""
+    if not cluster.target.is_local:
+        return None
+    cluster.etcdctl(_log_in(CHANGED), "put", "/skydns/local/skydns/web", RECORD)
+    place = directory / "coredns"
+    place.mkdir()
+    server = stack.enter_context(name_server(cluster, read_places(os.environ), place, CONNECTION))
+    wait_until("it has the record", lambda: server.resolve(f"web.{ZONE}") == ADDRESS, 20)
+    stack.enter_context(server.asked_all_the_time(f"web.{ZONE}"))
     return server
 
 
