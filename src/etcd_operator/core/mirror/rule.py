@@ -94,7 +94,7 @@ def _carry_on(snapshot: Snapshot, seen: MirrorState, wish: Mirror) -> Decision:
 
 
 def _wait_after_failure(snapshot: Snapshot, job: MirrorJob, stops: tuple[Action, ...]) -> Decision:
-    why = job.failure or "its Pod ended without a word"
+    why = job.failure or "its Pod was deleted or evicted, and did not say more"
     ended = job.finished or snapshot.now
     if snapshot.now - ended >= RETRY_AFTER:
         stops = (*stops, StopMirror(job.name, job.uid, "it failed, and is tried again"))
@@ -121,7 +121,9 @@ def _tell(
     approved: bool,
 ) -> Decision:
     """The Job runs as it should: how far it is."""
-    if progress is None or progress.phase is MirrorPhase.COPYING:
+    if progress is None:
+        return _decide("Mirroring: its Job connects to the source.", actions)
+    if progress.phase is MirrorPhase.COPYING:
         return _decide("Mirroring: the keys of the source are copied.", actions)
     if approved and progress.problem:
         return _decide(f"{progress.problem}.", actions, attention.MIRROR_SOURCE_WRITTEN)

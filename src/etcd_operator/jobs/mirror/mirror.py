@@ -231,8 +231,9 @@ class Mirror:
             start = found.following
 
     async def _compare_from(self, start: bytes, revision: int) -> Comparison:
-        there = await self._source.keys.read_page(start, revision)
-        here = await self._target.keys.read_page(start)
+        there, here = await asyncio.gather(
+            self._source.keys.read_page(start, revision), self._target.keys.read_page(start)
+        )
         self._success = time.monotonic()
         return compare(there, here, leases=self._leases, last_write=self._target.revision)
 

@@ -117,7 +117,7 @@ def decide(snapshot: Snapshot) -> Decision:
     ("scene", "reason", "words"),
     [
         (mirroring(), routine.MIRRORING, "its Job starts"),
-        (running(mirroring()), routine.MIRRORING, "are copied"),
+        (running(mirroring()), routine.MIRRORING, "connects to the source"),
         (running(mirroring(COPYING)), routine.MIRRORING, "are copied"),
         (running(mirroring(PROGRESS)), attention.MIRROR_AWAITS_CUT_OVER, f"Not kept: {NOT_KEPT}"),
         (
@@ -132,7 +132,7 @@ def decide(snapshot: Snapshot) -> Decision:
             routine.CUTTING_OVER,
             "every key of the source is here",
         ),
-        (failed(mirroring()), attention.MIRROR_FAILED, "without a word"),
+        (failed(mirroring()), attention.MIRROR_FAILED, "deleted or evicted"),
         (
             running(mirroring(), problem="ErrImagePull: no such image"),
             attention.MIRROR_FAILED,
