@@ -38,3 +38,15 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         yield running
     finally:
         await running.close()
+
+
+@pytest.fixture
+async def target(site: Site, tmp_path: Path) -> AsyncIterator[Site]:
+    """The site of the new cluster, beside that of the source."""
+    place = tmp_path / "target"
+    place.mkdir()
+    running = Site(site.binary, site.version, place)
+    try:
+        yield running
+    finally:
+        await running.close()

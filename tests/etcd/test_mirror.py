@@ -8,23 +8,28 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from etcd_operator.api.etcd_config import EtcdConfig
-from etcd_operator.core.mirror.progress import PROGRESS_KEY, MirrorPhase, Progress, read_progress
+from etcd_operator.core.mirror.progress import MirrorPhase, Progress
 from etcd_operator.core.model.naming import CLIENT_PORT
 from etcd_operator.errors import TaskError
-from etcd_operator.jobs.mirror import source as source_module
 from etcd_operator.jobs.mirror.mirror import mirror_keys
-from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.rpc import etcd_pb2 as etcd_pb2
-from etcd_operator.runtime.pki.x509 import issue_certificate, make_authority
-from tests.etcd.passwords import PASSWORD, knows, log_in, protect
+from tests.etcd.mirrors import (
+    are_equal,
+    begun_anew,
+    has,
+    mirroring,
+    progress_of,
+    read_all,
+    says,
+    task,
+    until,
+    wait_for_phase,
+)
 from tests.etcd.processes import Site, formed
 
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(120)]
@@ -36,100 +41,6 @@ asyncio.run(mirror_keys(json.loads(sys.argv[1])))
 """
 # What etcd takes in one request by default.
 LARGEST = 3 * 2**19
-
-
-@pytest.fixture
-async def target(site: Site, tmp_path: Path) -> AsyncIterator[Site]:
-    """The site of the new cluster, beside that of the source."""
-    place = tmp_path / "target"
-    place.mkdir()
-    running = Site(site.binary, site.version, place)
-    try:
-        yield running
-    finally:
-        await running.close()
-
-
-def task(site: Site, target: Site, **wishes: object) -> Json:
-    """What the Job of a mirror is told."""
-    told: Json = {
-        "endpoints": [f"http://{site.address(0)}:{CLIENT_PORT}"],
-        "prefix": "",
-        "leasedKeys": "Skip",
-        "target": f"{target.address(0)}:{CLIENT_PORT}",
-        "targetTls": False,
-        "cutOver": False,
-    }
-    return {**told, **wishes}
-
-
-async def read_all(client: EtcdMemberClient) -> dict[bytes, bytes]:
-    """Every key but that of the progress."""
-    request = etcd_pb2.RangeRequest(key=b"\0", range_end=b"\0")
-    answer = await client.call("KV/Range", request, timeout=10)
-    return {kv.key: kv.value for kv in answer.kvs if kv.key != PROGRESS_KEY}
-
-
-async def progress_of(target: Site) -> Progress | None:
-    """How far it says that it is."""
-    return read_progress(await target.client(0).get(PROGRESS_KEY))
-
-
-async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
-    """Wait until something holds."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(0.05)
-
-
-async def wait_for_phase(target: Site, phase: MirrorPhase, lag: int = 0) -> Progress:
-    """Wait until a mirror says that it is so far."""
-    async with asyncio.timeout(30):
-        while True:
-            found = await progress_of(target)
-            if found and found.phase is phase and found.lag <= lag:
-                return found
-            await asyncio.sleep(0.05)
-
-
-async def begun_anew(target: Site, before: Progress | None) -> Progress:
-    """Wait until another process than before says how far it is."""
-    async with asyncio.timeout(30):
-        while True:
-            found = await progress_of(target)
-            if found and (before is None or found.writer != before.writer):
-                return found
-            await asyncio.sleep(0.01)
-
-
-async def says(target: Site, words: str) -> bool:
-    """Whether a mirror has a problem with these words."""
-    found = await progress_of(target)
-    return found is not None and words in found.problem
-
-
-async def has(client: EtcdMemberClient, key: bytes) -> bool:
-    """Whether a key is there."""
-    return await client.get(key) is not None
-
-
-async def are_equal(old: EtcdMemberClient, new: EtcdMemberClient) -> bool:
-    """Whether both hold the same keys."""
-    return await read_all(old) == await read_all(new)
-
-
-@contextlib.asynccontextmanager
-async def mirroring(told: Json) -> AsyncIterator[asyncio.Task[Json]]:
-    """A mirror in this process, as long as the block lasts."""
-    running = asyncio.create_task(mirror_keys(told))
-    try:
-        yield running
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError, TaskError):
-            await running
 
 
 async def fill(client: EtcdMemberClient, keys: int, size: int = 40) -> None:
@@ -341,72 +252,3 @@ async def test_it_begins_in_an_empty_cluster_alone_and_ends_in_an_equal_one(
         async with asyncio.timeout(20):
             await mirror_keys(task(site, target, cutOver=True))
     assert await new.get(b"mine") == b"again"
-
-
-async def test_a_user_reads_the_source_by_password(
-    site: Site, target: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await protect(site)
-    await formed(target, 1)
-    old = log_in(site, 0, knows(PASSWORD))
-    await old.put(b"a", b"1")
-    place = tmp_path / "login"
-    place.mkdir()
-    monkeypatch.setattr(source_module, "SOURCE_LOGIN", str(place))
-    (place / "username").write_text("root")
-    with pytest.raises(TaskError, match="lacks username or password"):
-        await mirror_keys(task(site, target))
-    (place / "password").write_text(PASSWORD)
-    async with mirroring(task(site, target)):
-        await wait_for_phase(target, MirrorPhase.FOLLOWING)
-        await old.put(b"b", b"2")
-        await until(lambda: has(target.client(0), b"b"))
-
-
-@contextlib.asynccontextmanager
-async def serving_tls(site: Site, *, asks: bool) -> AsyncIterator[tuple[str, dict[str, str]]]:
-    """An etcd with TLS that may ask clients for certificates: its URL, and what opens it."""
-    now, day = datetime.now(UTC), timedelta(days=1)
-    authority = make_authority("old", now)
-    names = [site.address(0)]
-    server = issue_certificate(authority, "old", now, day, names=names, server=True)
-    client = issue_certificate(authority, "mirror", now, day, server=False)
-    files = {"ca.crt": authority.certificate, "s.crt": server.certificate, "s.key": server.key}
-    for name, text in files.items():
-        (site.root / name).write_text(text)
-    url = f"https://{site.address(0)}:{CLIENT_PORT}"
-    words = [f"--listen-client-urls={url}", f"--advertise-client-urls={url}"]
-    words += [f"--listen-peer-urls=http://{site.address(0)}:2380"]
-    words += [f"--data-dir={site.data(0)}", f"--cert-file={site.root}/s.crt"]
-    words += [f"--key-file={site.root}/s.key"]
-    if asks:
-        words += ["--client-cert-auth", f"--trusted-ca-file={site.root}/ca.crt"]
-    with (site.root / "log-0").open("ab") as log:
-        site.processes[0] = await asyncio.create_subprocess_exec(
-            site.binary, *words, stdout=log, stderr=log
-        )
-    known = {"ca.crt": authority.certificate}
-    if asks:
-        known |= {"tls.crt": client.certificate, "tls.key": client.key}
-    yield url, known
-
-
-@pytest.mark.parametrize("asks", [True, False], ids=["client certificate", "only its own"])
-async def test_a_source_with_tls_is_read(
-    site: Site, target: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asks: bool
-) -> None:
-    await formed(target, 1)
-    place = tmp_path / "tls"
-    place.mkdir()
-    monkeypatch.setattr(source_module, "SOURCE_TLS", str(place))
-    async with serving_tls(site, asks=asks) as (url, known):
-        with pytest.raises(TaskError, match=r"has no ca\.crt"):
-            await mirror_keys(task(site, target, endpoints=[url]))
-        for name, text in known.items():
-            (place / name).write_text(text)
-        async with mirroring(task(site, target, endpoints=[url])):
-            await wait_for_phase(target, MirrorPhase.FOLLOWING)
-            keys = source_module.Source([url], b"").keys
-            await keys.client.put(b"a", b"1")
-            await keys.client.close()
-            await until(lambda: has(target.client(0), b"a"))

@@ -7,6 +7,7 @@ cleared away, and nothing is copied ever after.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -20,6 +21,7 @@ from etcd_operator.core.mirror.view import find_mirror, is_cut_over
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.reasons.condition_types import READY
 from etcd_operator.core.reasons.reason import Reason
 
 # How soon after a Job that failed the next one begins.
@@ -85,12 +87,29 @@ def _carry_on(snapshot: Snapshot, seen: MirrorState, wish: Mirror) -> Decision:
         why = "it cuts over" if approved else "it mirrors the source"
         approval = given if approved else ""
         start = StartMirror(name, approval, why, snapshot.live_cluster_id, job)
-        return _decide("Mirroring: its Job starts.", (*stops, start))
+        return _begin(snapshot, seen, "Mirroring: its Job starts.", (*stops, start))
     if current.state == "failed" and not current.deleting:
         return _wait_after_failure(snapshot, current, stops)
     if current.problem:
         return _fail(f"Job {name} does not run: {current.problem}", stops)
+    if seen.progress is None:
+        return _begin(snapshot, seen, "Mirroring: its Job connects to the source.", stops)
     return _tell(snapshot, seen.progress, stops, given, approved=approved)
+
+
+def _begin(
+    snapshot: Snapshot, seen: MirrorState, message: str, actions: tuple[Action, ...]
+) -> Decision:
+    """A Job begins. Why the one before failed stays said until this one has got further."""
+    failed = (
+        condition.message
+        for condition in snapshot.cluster.status.conditions
+        if condition.type == READY and condition.reason == attention.MIRROR_FAILED.name
+    )
+    said = next(failed, "") if seen.progress is None else ""
+    if not said:
+        return _decide(message, actions)
+    return replace(_fail("", actions), message=said, requeue_after=POD_START)
 
 
 def _wait_after_failure(snapshot: Snapshot, job: MirrorJob, stops: tuple[Action, ...]) -> Decision:
@@ -114,15 +133,13 @@ def _fail(why: str, actions: tuple[Action, ...] = ()) -> Decision:
 
 def _tell(
     snapshot: Snapshot,
-    progress: Progress | None,
+    progress: Progress,
     actions: tuple[Action, ...],
     given: str,
     *,
     approved: bool,
 ) -> Decision:
     """The Job runs as it should: how far it is."""
-    if progress is None:
-        return _decide("Mirroring: its Job connects to the source.", actions)
     if progress.phase is MirrorPhase.COPYING:
         return _decide("Mirroring: the keys of the source are copied.", actions)
     if approved and progress.problem:

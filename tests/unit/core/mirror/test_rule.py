@@ -30,7 +30,7 @@ from tests.builders.mirrors import (
     started,
     with_jobs,
 )
-from tests.builders.snapshots import formed
+from tests.builders.snapshots import formed, with_status
 
 COPYING = replace(PROGRESS, phase=MirrorPhase.COPYING)
 DONE = replace(PROGRESS, phase=MirrorPhase.CUT_OVER)
@@ -178,6 +178,24 @@ def test_a_job_ends_when_another_is_to_go_on_or_none(scene: Snapshot, uids: list
 )
 def test_one_job_runs_at_a_time(scene: Snapshot, starts: bool) -> None:
     assert any(isinstance(a, StartMirror) for a in decide(scene).actions) is starts
+
+
+@pytest.mark.parametrize(
+    ("scene", "reason", "starts"),
+    [
+        (mirroring(), attention.MIRROR_FAILED, True),
+        (running(mirroring()), attention.MIRROR_FAILED, False),
+        (running(mirroring(COPYING)), routine.MIRRORING, False),
+    ],
+)
+def test_why_a_job_failed_stays_said_until_the_next_gets_further(
+    scene: Snapshot, reason: Reason, starts: bool
+) -> None:
+    shown = {"type": "Ready", "status": "False", "reason": "MirrorFailed", "message": "No answer."}
+    decision = decide(with_status(scene, conditions=[shown]))
+    assert decision.reason is reason
+    assert (decision.message == "No answer.") is (reason is attention.MIRROR_FAILED)
+    assert any(isinstance(a, StartMirror) for a in decision.actions) is starts
 
 
 def test_the_cut_over_is_another_job_that_the_approval_asks_for() -> None:
