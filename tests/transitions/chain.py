@@ -55,7 +55,7 @@ def _differ(one: Any, other: Any, path: str) -> str:
 
 def is_refused(cluster: Cluster, change: Transition) -> str:
     """Ask the API server without effect; return what it says against the change, empty if not."""
-    manifest = {**cluster.manifest(), "spec": change.apply(BASE)}
+    manifest = {**cluster.manifest(), "spec": change.apply(BASE, cluster.name)}
     try:
         cluster.target.run("apply", "--dry-run=server", "--filename=-", stdin=json.dumps(manifest))
     except TargetError as error:

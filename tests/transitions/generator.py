@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from etcd_operator.api.crd import build_crd
 from etcd_operator.json_types import Json
-from tests.transitions.samples import LEFT_OUT, NO_BOUNDS, SAMPLES
+from tests.transitions.samples import LEFT_OUT, NO_BOUNDS, NOT_HERE, SAMPLES, THE_NAME, TOGETHER
 
 NONSENSE: Final = "nonsense"
 
@@ -31,15 +31,22 @@ class Transition:
         shown = str(self.value)
         return f"{self.path} {self.how} {shown if len(shown) < 50 else f'{shown[:40]}…'}"
 
-    def apply(self, base: Json) -> Json:
-        """The base's spec with this property changed."""
+    def apply(self, base: Json, name: str) -> Json:
+        """The base's spec with this property changed, for a cluster of this name."""
         spec = copy.deepcopy(base)
-        *parents, last = self.path.split(".")[1:]
-        inner = spec
-        for name in parents:
-            inner = inner.setdefault(name, {})
-        inner[last] = self.value
+        for path, value in {**TOGETHER.get(self.path, {}), self.path: self.value}.items():
+            *parents, last = path.split(".")[1:]
+            inner = spec
+            for parent in parents:
+                inner = inner.setdefault(parent, {})
+            inner[last] = _put_name(value, name)
         return spec
+
+
+def _put_name(value: Any, name: str) -> Any:
+    if isinstance(value, list):
+        return [_put_name(each, name) for each in value]
+    return value.replace(THE_NAME, name) if isinstance(value, str) else value
 
 
 def find_properties() -> dict[str, Json]:
@@ -57,26 +64,15 @@ def _walk(path: str, schema: Json) -> Iterator[tuple[str, Json]]:
         yield from _walk(f"{path}.{name}", inner)
 
 
-def is_left_out(path: str) -> bool:
-    """Whether there is a reason not to change it here."""
-    return any(path == known or path.startswith(f"{known}.") for known in LEFT_OUT)
-
-
-def find_unvaried() -> list[str]:
-    """Properties that would need a sample: for these only invalid values are generated."""
-    varied = {change.path for change in valid()}
-    return sorted(p for p in find_properties() if p not in varied and not is_left_out(p))
-
-
 def valid() -> Iterator[Transition]:
     """Changes that the operator has to carry out."""
     for path, schema in find_properties().items():
-        if is_left_out(path):
+        if path in LEFT_OUT:
             continue
         for value in SAMPLES.get(path, ()):
             yield Transition(path, value, "changed to")
         for value in schema.get("enum", ()):
-            if value != schema.get("default"):
+            if value != schema.get("default") and value not in NOT_HERE.get(path, ()):
                 yield Transition(path, value, "changed to")
         if schema.get("type") == "boolean":
             yield Transition(path, not schema.get("default", False), "changed to")

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from etcd_operator.json_types import Json
+
+# Stands for the name of the cluster, where two of them cannot have the same value.
+THE_NAME: Final = "$NAME"
+
 _NAME_FILE: Final = {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}
 # Valid values of properties whose type says too little.
 SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
@@ -54,12 +59,24 @@ SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
             {"name": "names", "downwardAPI": {"items": [_NAME_FILE]}},
         ],
     ),
+    "spec.podTemplate.volumeMounts": ([{"name": "scratch", "mountPath": "/scratch"}],),
+    "spec.podTemplate.livenessProbe.initialDelaySeconds": (1,),
     "spec.podTemplate.livenessProbe.failureThreshold": (90,),
+    "spec.podTemplate.readinessProbe.initialDelaySeconds": (2,),
     "spec.podTemplate.readinessProbe.timeoutSeconds": (5,),
     "spec.inheritedMetadata.labels": ({"team": "a"}, {"team": "b", "example.com/cost": "4"}),
     "spec.inheritedMetadata.annotations": ({"example.com/note": "a note, of any form"},),
     "spec.service.annotations": ({"example.com/hostname": "db.example.com"},),
     "spec.service.port": (12379,),
+    "spec.service.loadBalancerClass": ("example.com/none",),
+    "spec.service.ipFamilies": (["IPv4"],),
+    "spec.service.aliases": ([f"{THE_NAME}-old", f"{THE_NAME}-older"],),
+    "spec.memberAddresses.names": (["etcd-0.example.com"],),
+    "spec.memberAddresses.port": (12379,),
+    "spec.memberAddresses.service.annotations": ({"example.com/hostname": "etcd-0.example.com"},),
+    "spec.memberAddresses.service.port": (12379,),
+    "spec.memberAddresses.service.loadBalancerClass": ("example.com/none",),
+    "spec.memberAddresses.service.ipFamilies": (["IPv4"],),
     "spec.security.networkPolicy.clientFrom": (
         [],
         [{"podSelector": {"matchLabels": {"app": "web"}}}],
@@ -71,6 +88,7 @@ SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
         [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
     ),
     "spec.etcdConfig.quotaBackendBytes": (1 << 30,),
+    "spec.etcdConfig.quota": ("FollowsDisk",),
     "spec.etcdConfig.autoCompactionRetention": ("2h",),
     "spec.etcdConfig.snapshotCount": (5000,),
     "spec.etcdConfig.heartbeatInterval": (50, 200),
@@ -79,52 +97,160 @@ SAMPLES: Final[dict[str, tuple[Any, ...]]] = {
     "spec.etcdConfig.extraArgs": ({"max-txn-ops": "256"},),
     "spec.recovery.memberReplacementDelay": ("10m",),
     "spec.maintenance.defragmentation.minimumSize": ("200Mi",),
+    "spec.maintenance.defragmentation.window.start": ("02:00",),
+    "spec.maintenance.defragmentation.window.duration": ("2h",),
+}
+# What a property needs beside it: the other properties with their values.
+TOGETHER: Final[dict[str, Json]] = {
+    "spec.podTemplate.volumeMounts": {
+        "spec.podTemplate.volumes": [{"name": "scratch", "emptyDir": {}}]
+    },
+    "spec.service.loadBalancerClass": {"spec.service.type": "LoadBalancer"},
+    "spec.service.externalTrafficPolicy": {"spec.service.type": "NodePort"},
+    "spec.memberAddresses.port": {"spec.memberAddresses.names": ["etcd-0.example.com"]},
+    "spec.memberAddresses.service.loadBalancerClass": {
+        "spec.memberAddresses.service.type": "LoadBalancer"
+    },
+    "spec.memberAddresses.service.externalTrafficPolicy": {
+        "spec.memberAddresses.service.type": "NodePort"
+    },
+    "spec.maintenance.defragmentation.window.duration": {
+        "spec.maintenance.defragmentation.window.start": "02:00"
+    },
+}
+# What Kubernetes keeps for as long as a Service is a load balancer: it is set, and taken back, from
+# a Service that is none.
+BY_WAY_OF_BASE: Final = (
+    "spec.service.loadBalancerClass",
+    "spec.memberAddresses.service.loadBalancerClass",
+)
+# Values of an enum that this Kubernetes cannot have: it has addresses of one family.
+NOT_HERE: Final[dict[str, tuple[str, ...]]] = {
+    "spec.service.ipFamilyPolicy": ("RequireDualStack",),
+    "spec.memberAddresses.service.ipFamilyPolicy": ("RequireDualStack",),
 }
 # Where the least or the greatest value would not run here: one byte of quota, or of a request.
 NO_BOUNDS: Final = (
     "spec.service.port",
+    "spec.memberAddresses.port",
+    "spec.memberAddresses.service.port",
     "spec.etcdConfig.quotaBackendBytes",
     "spec.etcdConfig.snapshotCount",
     "spec.etcdConfig.heartbeatInterval",
     "spec.etcdConfig.electionTimeout",
     "spec.etcdConfig.maxRequestBytes",
     "spec.podTemplate.terminationGracePeriodSeconds",
+    "spec.podTemplate.livenessProbe.initialDelaySeconds",
     "spec.podTemplate.livenessProbe.failureThreshold",
+    "spec.podTemplate.readinessProbe.initialDelaySeconds",
     "spec.podTemplate.readinessProbe.timeoutSeconds",
 )
-# Properties that are shown elsewhere, or that cannot change: each with the reason.
-LEFT_OUT: Final = {
-    "spec.repository": "needs a second registry",
-    "spec.imageCatalogRef": "needs a ConfigMap; shown by the unit tests of image catalogs",
-    "spec.bootstrap": "counts only at the beginning; shown in test_take_over",
-    "spec.backup": "names an EtcdBackup; shown in test_backup_before",
-    "spec.memberAddresses": "Services and certificates; shown in test_expose",
-    "spec.service.nodePort": "needs another type; shown in test_expose",
-    "spec.service.loadBalancerClass": "needs another type; shown in test_expose",
-    "spec.service.ipFamilies": "the first is fixed; shown in test_expose",
-    "spec.service.ipFamilyPolicy": "this Kubernetes has one family; shown in test_expose",
-    "spec.paused": "stops the operator; shown in test_bad_input",
-    "spec.security.tls": "certificates differ from cluster to cluster; shown by the tests of TLS",
-    "spec.security.auth": "needs TLS; shown in test_auth",
-    "spec.recovery.quorumLoss": "its fields go together; shown in test_quorum_loss",
-    "spec.storage.ephemeral": "fixed when it is created; shown in test_ephemeral",
-    "spec.storage.storageClassName": "fixed once formed; shown in test_bad_input",
-    "spec.storage.volumeAttributesClassName": "needs a CSI driver that changes volumes",
-    "spec.maintenance.defragmentation.window": "two fields that need each other",
-    "spec.podTemplate.runtimeClassName": "needs a RuntimeClass; rendered in unit tests",
-    "spec.podTemplate.dnsPolicy": "None needs name servers; shown in test_pod_fields",
-    "spec.podTemplate.dnsConfig.nameservers": "has to answer; shown in test_pod_fields",
-    "spec.podTemplate.volumeMounts": "mounts a volume that is given; shown in test_pod_fields",
-    "spec.podTemplate.initContainers": "shown in test_pod_fields",
-    "spec.podTemplate.containers": "shown in test_pod_fields",
-    **{
-        f"spec.podTemplate.{probe}.{timing}": "as the one timing of each probe that is changed"
-        for probe, timings in (
-            ("livenessProbe", ("initialDelaySeconds", "periodSeconds", "timeoutSeconds")),
-            ("readinessProbe", ("initialDelaySeconds", "periodSeconds", "failureThreshold")),
-        )
-        for timing in timings
-    },
-    "spec.storage.wal": "fixed when it is created; shown in test_wal_disk",
-    "spec.storage.volumeClaimTemplate": "fixed once the StatefulSet exists",
+
+
+def _below(path: str, fields: str, reason: str) -> dict[str, str]:
+    return {f"{path}.{field}": reason for field in fields.split()}
+
+
+# Properties that are not changed here: each with the reason, and a test that has it.
+LEFT_OUT: Final[dict[str, str]] = {
+    "spec.repository": "needs a second registry; shown in unit/core/objects/test_pod_template.py",
+    "spec.imageCatalogRef.name": "needs a ConfigMap; shown in unit/core/rollout/test_catalog.py",
+    **_below(
+        "spec.bootstrap.joinExisting",
+        "source.statefulSet source.endpoints takeOver scaleIn",
+        "counts only at the beginning; shown in e2e/test_take_over.py",
+    ),
+    **_below(
+        "spec.bootstrap.joinExisting.source",
+        "clientPort clientCertificateSecret",
+        "counts only at the beginning; shown in unit/runtime/engine/test_source.py",
+    ),
+    "spec.bootstrap.joinExisting.source.peerCASecret": (
+        "counts only at the beginning; shown in unit/core/certificates/test_handed_over.py"
+    ),
+    **_below(
+        "spec.bootstrap.mirror",
+        "source.endpoints source.passwordSecret prefix leasedKeys",
+        "counts only at the beginning; shown in e2e/test_mirror.py",
+    ),
+    **_below(
+        "spec.bootstrap.mirror.source",
+        "clientCertificateSecret caSecret",
+        "counts only at the beginning; shown in unit/core/mirror/test_job.py",
+    ),
+    "spec.storage.storageClassName": "fixed once formed; shown in e2e/test_bad_input.py",
+    **_below(
+        "spec.storage",
+        "volumeAttributesClassName wal.volumeAttributesClassName",
+        "needs a CSI driver that changes volumes; shown in unit/core/storage/test_attributes.py",
+    ),
+    **_below(
+        "spec.storage.volumeClaimTemplate.spec",
+        "volumeName dataSource dataSourceRef",
+        "is always refused; shown in e2e/test_cel.py",
+    ),
+    "spec.storage.wal.storageClassName": (
+        "fixed when it is created; shown in unit/core/objects/test_two_disks.py"
+    ),
+    "spec.storage.wal.size": "fixed when it is created; shown in e2e/test_wal_disk.py",
+    **_below(
+        "spec.storage.ephemeral",
+        "medium sizeLimit",
+        "fixed when it is created; shown in e2e/test_ephemeral.py",
+    ),
+    **_below(
+        "spec.security.tls",
+        "clientTLSEnabled peerTLSEnabled metricsTLSEnabled certificateSecret caSecret "
+        "certificateLifetime caGeneration caOverlap",
+        "certificates differ from cluster to cluster; shown in e2e/test_tls.py",
+    ),
+    "spec.security.tls.clientTLSMode": (
+        "certificates differ from cluster to cluster; shown in e2e/test_client_tls.py"
+    ),
+    **_below(
+        "spec.security.tls",
+        "enabled autoTLS serverNames",
+        "certificates differ from cluster to cluster; shown in unit/api/test_validation.py",
+    ),
+    **_below(
+        "spec.security.tls.issuerRef",
+        "name kind group",
+        "needs cert-manager; shown in unit/core/certificates/test_cert_manager.py",
+    ),
+    **_below("spec.security.auth", "enabled roles users", "needs TLS; shown in e2e/test_auth.py"),
+    "spec.security.auth.mode": "needs TLS; shown in unit/core/auth/test_rule.py",
+    "spec.security.auth.rootPasswordSecret": (
+        "counts only after a take-over; shown in unit/api/test_bootstrap.py"
+    ),
+    "spec.service.nodePort": "no two Services have it; shown in e2e/test_expose.py",
+    "spec.memberAddresses.service.nodePort": "is always refused; shown in e2e/test_cel.py",
+    "spec.podTemplate.runtimeClassName": (
+        "needs a RuntimeClass; shown in unit/core/objects/test_pod_additions.py"
+    ),
+    "spec.podTemplate.dnsPolicy": "None needs name servers; shown in e2e/test_pod_fields.py",
+    **_below(
+        "spec.podTemplate",
+        "dnsConfig.nameservers initContainers containers",
+        "has to answer or to run; shown in e2e/test_pod_fields.py",
+    ),
+    **_below(
+        "spec.podTemplate",
+        "livenessProbe.periodSeconds livenessProbe.timeoutSeconds readinessProbe.periodSeconds "
+        "readinessProbe.failureThreshold",
+        "as the timings that are changed; shown in e2e/test_pod_fields.py",
+    ),
+    **_below(
+        "spec.recovery.quorumLoss",
+        "clusterID acceptedRevision",
+        "its fields go together; shown in e2e/test_quorum_loss.py",
+    ),
+    **_below(
+        "spec.backup",
+        "beforeUpgrade beforeDeletion",
+        "names an EtcdBackup; shown in e2e/test_backup_before.py",
+    ),
+    "spec.backup.beforeTakeOver": (
+        "names an EtcdBackup; shown in unit/core/required_backup/test_take_over.py"
+    ),
+    "spec.paused": "stops the operator; shown in e2e/test_roll.py",
 }

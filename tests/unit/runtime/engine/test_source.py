@@ -101,6 +101,18 @@ async def test_the_member_list_is_that_of_the_old_members_before_there_are_other
     assert stage.etcd.tls["10.9.0.1:2379"] is None
 
 
+async def test_members_are_asked_at_the_port_that_the_spec_names() -> None:
+    stage = joining()
+    identity = source_id(0)
+    stage.etcd.add(0, says(0, member_id=identity, leader=identity), "10.9.0.1:12379")
+    source = {"statefulSet": "old", "clientPort": 12379}
+    raw = raw_cluster({"size": 3, "bootstrap": {"joinExisting": {"source": source}}})
+    stage.cluster = parse_cluster(raw)
+    snapshot = await stage.gather()
+    assert asked(stage) == ["10.9.0.1:12379"]
+    assert snapshot.quorum_confirmed
+
+
 async def test_members_with_tls_are_asked_with_the_certificate_that_was_handed_over() -> None:
     stage = joining()
     source = {"statefulSet": "old", "clientCertificateSecret": "old-client"}
