@@ -69,8 +69,11 @@ class PortForward:
         self._said.close()
 
     def _has_begun(self) -> bool:
-        self._said.seek(0)
-        found = FORWARDING.search(self._said.read())
+        try:
+            self._said.seek(0)
+            found = FORWARDING.search(self._said.read())
+        except ValueError:  # another thread, whose request failed, has ended kubectl
+            found = None
         self._address = f"http://127.0.0.1:{found[1]}" if found else "http://127.0.0.1:1"
         return found is not None or self._process.poll() is not None
 
