@@ -11,7 +11,11 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import AddLearner, DeleteObject
 from etcd_operator.core.lifecycle.delete import delete_cluster
 from etcd_operator.core.membership.disks import Disk, classify_disk
-from etcd_operator.core.membership.foreign_claims import foreign_claim
+from etcd_operator.core.membership.foreign_claims import (
+    can_renew_disk,
+    foreign_claim,
+    may_lose_unseen_disk,
+)
 from etcd_operator.core.membership.replace_lost import replace_lost_members
 from etcd_operator.core.membership.resize_waits import wait_to_grow
 from etcd_operator.core.membership.scale import delete_left_disks
@@ -142,6 +146,15 @@ def test_a_log_of_somebody_else_keeps_a_member_from_being_announced() -> None:
     assert foreign_claim(theirs, 1) == "wal-db-1"
     assert foreign_claim(replace(grown, unlabelled_claims=("wal-db-1",)), 1) == "wal-db-1"
     assert foreign_claim(grown, 1) == ""
+
+
+def test_a_log_that_no_cache_shows_is_looked_up_before_its_member_is_replaced() -> None:
+    lost = without_disk(without_pods(silent(two_disks(), 1), 1), "wal-db-1")
+    unknown = replace(lost, unlabelled_claims=None)
+    assert may_lose_unseen_disk(unknown)
+    assert not can_renew_disk(unknown, unknown.seat(1))
+    looked_up = replace(lost, unlabelled_claims=())
+    assert can_renew_disk(looked_up, looked_up.seat(1))
 
 
 def test_the_guard_announces_nobody_on_a_disk_of_before() -> None:
