@@ -171,19 +171,19 @@ class FakeEtcd:
         """The clients of its members."""
         return cast(EtcdPool, self)
 
-    async def client(self, address: str) -> FakeMember:
+    async def client(self, address: str, *, of: str = "") -> FakeMember:
         """As the pool, which knows nothing of who runs."""
         return self.members.get(address) or FakeMember(self, 0, None, address, runs=False)
 
-    def set_tls(self, address: str, tls: PeerTls | None) -> None:
+    def set_tls(self, address: str, tls: PeerTls | None, *, of: str = "") -> None:
         """As the pool."""
         self.tls[address] = tls
 
-    def set_login(self, address: str, login: Login | None) -> None:
+    def set_login(self, address: str, login: Login | None, *, of: str = "") -> None:
         """As the pool."""
         self.logins[address] = login
 
-    async def discard(self, address: str) -> None:
+    async def discard(self, address: str, *, of: str = "") -> None:
         """As the pool."""
         self.discarded.append(address)
 

@@ -41,11 +41,15 @@ MOST_PODS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """How the old members know the operator; `tls`: only by a certificate."""
+    """How the old members know the operator; `tls`: only by a certificate.
+
+    `of` is the uid of the EtcdCluster that names them.
+    """
 
     identity: Identity | None
     login: Login | None
     tls: bool
+    of: str
 
 
 class SourceReader:
@@ -66,7 +70,8 @@ class SourceReader:
             return snapshot
         credentials, identity = await self._secrets.look(snapshot.naming, joins.source)
         snapshot = snapshot.evolve(source_credentials=credentials)
-        known = Known(identity, login, tls=bool(joins.source.client_certificate_secret))
+        tls = bool(joins.source.client_certificate_secret)
+        known = Known(identity, login, tls, snapshot.naming.uid)
         name = joins.source.stateful_set
         if name is None:
             source = await self._ask_endpoints(snapshot, joins.source.addresses, known)
@@ -106,20 +111,20 @@ class SourceReader:
             *(self._ask(pod, pod.address.rpartition(":")[0], known) for pod in source.pods)
         )
         named = f"{snapshot.naming.namespace}/{snapshot.cluster.name}".encode()
-        pods = await asyncio.gather(*(self._read_consent(pod, named) for pod in answers))
+        pods = await asyncio.gather(*(self._read_consent(pod, named, known.of) for pod in answers))
         source = replace(source, pods=tuple(pods))
         if record is not None and record.stage is Stage.REMOVE:
             return replace(source, connected=await _find_connected(snapshot, record.size))
         return source
 
-    async def _read_consent(self, pod: SourcePod, named: bytes) -> SourcePod:
+    async def _read_consent(self, pod: SourcePod, named: bytes, uid: str) -> SourcePod:
         """Ask every member for itself, at every pass: a name may lead to another one by now.
 
         What it has on its own disk is enough, for without a quorum it says nothing else.
         """
         value = None
         if pod.status:
-            client = await self._etcd.client(pod.address)
+            client = await self._etcd.client(pod.address, of=uid)
             with contextlib.suppress(EtcdError):
                 value = await client.get(
                     KEY_CONSENT.encode(), serializable=True, timeout=PROBE_SECONDS
@@ -149,9 +154,10 @@ class SourceReader:
         if known.tls and known.identity is None:
             return replace(pod, probe=Probe(None, "the Secret for that cannot be used"))
         address = pod.address
-        self._etcd.set_tls(address, PeerTls(known.identity, host) if known.identity else None)
-        self._etcd.set_login(address, known.login)
-        client = await self._etcd.client(address)
+        tls = PeerTls(known.identity, host) if known.identity else None
+        self._etcd.set_tls(address, tls, of=known.of)
+        self._etcd.set_login(address, known.login, of=known.of)
+        client = await self._etcd.client(address, of=known.of)
         try:
             pod = replace(pod, probe=Probe(await client.status(timeout=PROBE_SECONDS)))
             token = await client.find_token()
@@ -159,7 +165,7 @@ class SourceReader:
         except EtcdRefused as error:
             return replace(pod, probe=Probe(None, str(error), asks_for_user=_asks_for_user(error)))
         except EtcdError as error:
-            await self._etcd.discard(address)
+            await self._etcd.discard(address, of=known.of)
             return replace(pod, probe=Probe(None, str(error)))
 
     async def _list_members(self, snapshot: Snapshot) -> MemberList | None:
@@ -171,7 +177,7 @@ class SourceReader:
                 continue
             if recorded not in (None, status.cluster_id):
                 continue
-            client = await self._etcd.client(pod.address)
+            client = await self._etcd.client(pod.address, of=snapshot.naming.uid)
             with contextlib.suppress(EtcdError):
                 found = await client.member_list(linearizable=True, timeout=PROBE_SECONDS)
                 if not is_formed_anew(found.members, snapshot):

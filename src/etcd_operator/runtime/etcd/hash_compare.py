@@ -108,8 +108,8 @@ class Comparer:
         revision = min(status.revision for status in statuses)
         hashes: dict[int, int] = {}
         histories = set()
-        for member, address in _find_members(snapshot):
-            client = await self._etcd.client(address)
+        for member, address, of in _find_members(snapshot):
+            client = await self._etcd.client(address, of=of)
             value, compacted = await client.hash_kv(
                 revision, member_id=member, timeout=CALL_SECONDS
             )
@@ -120,14 +120,14 @@ class Comparer:
         return Comparison(self._clock.now(), revision, hashes)
 
 
-def _find_members(snapshot: Snapshot) -> Iterator[tuple[int, str]]:
-    """Each member and where it serves, also those that are taken over."""
+def _find_members(snapshot: Snapshot) -> Iterator[tuple[int, str, str]]:
+    """Each member, where it serves, and of whom that is, also of those that are taken over."""
     for seat in snapshot.seats():
         if seat.member and seat.pod:
-            yield seat.member.id, address_of(seat.pod)
+            yield seat.member.id, address_of(seat.pod), ""
     for pod in snapshot.source.pods if snapshot.source else ():
         if pod.status and pod.allows and snapshot.take_over:
-            yield pod.status.member_id, pod.address
+            yield pod.status.member_id, pod.address, snapshot.naming.uid
 
 
 def _is_awaited(known: Known, snapshot: Snapshot) -> bool:

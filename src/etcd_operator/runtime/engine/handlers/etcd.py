@@ -82,9 +82,9 @@ class EtcdHandlers:
         its successor was reached already: then it takes that one for away until it starts anew.
         """
         refused: EtcdRefused | None = None
-        for address in _find_serving(action, snapshot):
+        for address, of in _find_serving(action, snapshot):
             try:
-                await request(await self._etcd.client(address))
+                await request(await self._etcd.client(address, of=of))
             except EtcdRefused as error:
                 if error.refusal is not Refusal.UNHEALTHY_CLUSTER:
                     raise
@@ -129,31 +129,37 @@ class EtcdHandlers:
     async def _choose_member(
         self, action: EtcdAction | ChangeAuth, snapshot: Snapshot
     ) -> EtcdMemberClient:
-        first, *_ = _find_serving(action, snapshot)
-        return await self._etcd.client(first)
+        (address, of), *_ = _find_serving(action, snapshot)
+        return await self._etcd.client(address, of=of)
 
 
-def _find_serving(action: EtcdAction | ChangeAuth | MemberRequest, snapshot: Snapshot) -> list[str]:
+_Serving = tuple[bool, int, tuple[str, str]]  # for their order, then the address and of whom it is
+
+
+def _find_serving(
+    action: EtcdAction | ChangeAuth | MemberRequest, snapshot: Snapshot
+) -> list[tuple[str, str]]:
     """The leader, then the other voters that serve, and never the member that is to go.
 
-    The leader knows best who is connected; any other would have to forward the request. Raises
-    EtcdUnreachable if nobody serves.
+    Each with its address and the uid of whom that is, as the pool knows it. The leader knows best
+    who is connected; any other would have to forward the request. Raises EtcdUnreachable if nobody
+    serves.
     """
     leaving = action.member_id if isinstance(action, Removal) else None
     cluster_id, leader = action.cluster_id, snapshot.leader_id
-    serving: list[tuple[bool, int, str]] = []
+    serving: list[_Serving] = []
     for seat in snapshot.seats():
         if seat.member is None or seat.pod is None or seat.member.is_learner:
             continue
         if seat.serves(cluster_id) and seat.member.id != leaving:
-            serving.append((seat.member.id != leader, seat.ordinal, address_of(seat.pod)))
+            serving.append((seat.member.id != leader, seat.ordinal, (address_of(seat.pod), "")))
     serving += [each for each in _find_source(snapshot) if each[1] != leaving]
     if not serving:
         raise EtcdUnreachable("no voter that could be asked answers")
-    return [address for *_, address in sorted(serving, key=lambda each: each[:2])]
+    return [place for *_, place in sorted(serving, key=lambda each: each[:2])]
 
 
-def _find_source(snapshot: Snapshot) -> Iterator[tuple[bool, int, str]]:
+def _find_source(snapshot: Snapshot) -> Iterator[_Serving]:
     """Voters that are to be taken over, by member ID: after those of our own, if none leads."""
     source, listed = snapshot.source, {m.id: m for m in snapshot.ownership.taken_over}
     for pod in source.pods if source else ():
@@ -161,4 +167,5 @@ def _find_source(snapshot: Snapshot) -> Iterator[tuple[bool, int, str]]:
         if status is None or not pod.allows or not status.leader or status.is_learner:
             continue
         if status.member_id in listed and status.cluster_id == snapshot.live_cluster_id:
-            yield status.member_id != snapshot.leader_id, status.member_id, pod.address
+            place = pod.address, snapshot.naming.uid
+            yield status.member_id != snapshot.leader_id, status.member_id, place
