@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.errors import OperatorError
 from etcd_operator.json_types import Json
+from etcd_operator.plugin.console import complain
 from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.plain_text import plain_view
 from etcd_operator.plugin.session import Session
 
 if TYPE_CHECKING:
@@ -45,16 +47,16 @@ async def show_steps(own: Session, cluster: Json, spec: Json, asked: Change | No
     try:
         view = await planning.foresee(own, cluster, spec, asked or NO_CHANGE)
     except OperatorError as error:
-        sys.stderr.write(f"The operator's steps cannot be previewed: {error}\n")
+        console.complain(f"The operator's steps cannot be previewed: {error}")
         return
     if view["reason"] == INVALID_SPEC.name:
         raise PluginError(f"Nothing was changed: {view['message']}", Exit.INVALID)
-    console.open_console(to_stderr=True).print(preview.render(view))
+    console.open_console(to_stderr=True).print(preview.render(plain_view(view)))
 
 
 def confirm(plan: str, *, yes: bool) -> None:
     """Show what is going to happen, and ask; raises PluginError unless the answer is yes."""
-    sys.stderr.write(f"{plan}\n")
+    complain(plan)
     if not yes and _ask("Go on? [y/N] ").lower() not in ("y", "yes"):
         raise PluginError("Nothing was changed. --yes goes on without asking.", Exit.DECLINED)
 
@@ -64,7 +66,7 @@ def confirm_name(plan: str, name: str, *, answered: str) -> None:
 
     `answered` is the name that was given on the command line, for scripts.
     """
-    sys.stderr.write(f"{plan}\n")
+    complain(plan)
     if (answered or _ask(f"Type the name of the cluster, {name}, to go on: ")) != name:
         raise PluginError("Nothing was changed: that is not its name.", Exit.DECLINED)
 

@@ -1,4 +1,7 @@
-"""What is printed: documents for programs, tables and sentences for people."""
+"""What is printed: documents for programs, tables and sentences for people.
+
+Nothing of what others have written reaches a terminal as they wrote it: see `plain_text`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from etcd_operator.plugin.options import Output
+from etcd_operator.plugin.plain_text import escape_json, is_plain, plain, plain_view
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -20,17 +24,24 @@ WIDTH = 160
 
 def open_console(*, to_stderr: bool = False) -> Console:
     """Return the console for people; plain text where the output is no terminal."""
-    from rich.console import Console
+    from etcd_operator.plugin.plain_console import PlainConsole
 
     stream = sys.stderr if to_stderr else sys.stdout
     width = None if stream.isatty() else WIDTH
-    return Console(width=width, highlight=False, soft_wrap=False, markup=False, stderr=to_stderr)
+    return PlainConsole(
+        width=width,
+        highlight=False,
+        soft_wrap=False,
+        markup=False,
+        emoji=False,
+        stderr=to_stderr,
+    )
 
 
 def show(view: Any, output: Output, render: Callable[[Any], RenderableType]) -> None:
     """Print a view as it was asked for."""
     if output is Output.TEXT:
-        open_console().print(render(view))
+        open_console().print(render(plain_view(view)))
     else:
         show_document(view, output)
 
@@ -40,7 +51,7 @@ def show_document(view: Any, output: Output) -> None:
     if output is Output.YAML:
         sys.stdout.write(_write_yaml(view))
     else:
-        sys.stdout.write(json.dumps(view, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(_write_json(view, indent=2) + "\n")
 
 
 def write_one_of_many(view: Any, output: Output) -> None:
@@ -48,20 +59,31 @@ def write_one_of_many(view: Any, output: Output) -> None:
     if output is Output.YAML:
         sys.stdout.write(f"---\n{_write_yaml(view)}")
     else:
-        sys.stdout.write(json.dumps(view, ensure_ascii=False) + "\n")
+        sys.stdout.write(_write_json(view) + "\n")
     sys.stdout.flush()
+
+
+def _write_json(view: Any, indent: int | None = None) -> str:
+    return escape_json(json.dumps(view, indent=indent, ensure_ascii=False))
 
 
 def _write_yaml(view: Any) -> str:
     import yaml
 
-    return str(yaml.safe_dump(view, sort_keys=False, allow_unicode=True))
+    text = str(yaml.safe_dump(view, sort_keys=False, allow_unicode=True))
+    return text if is_plain(text) else str(yaml.safe_dump(view, sort_keys=False))
 
 
 def say(sentence: str) -> None:
     """Print one line for people."""
-    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.write(f"{plain(sentence)}\n")
     sys.stdout.flush()
+
+
+def complain(sentence: str) -> None:
+    """Print a line for people where errors go."""
+    sys.stderr.write(f"{plain(sentence)}\n")
+    sys.stderr.flush()
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

@@ -64,7 +64,8 @@ def render(view: dict[str, Any]) -> RenderableType:
         parts.append(console.table(("pass", "rule", "message"), rows))
     else:
         parts.append(Text("Nothing would be done."))
-    parts.append(Text(f"\n{ENDS[view['ends']]} {view['reason']}: {view['message']}"))
+    why = f"{view['reason']}: " if view["reason"] else ""
+    parts.append(Text(f"\n{ENDS[view['ends']]} {why}{view['message']}"))
     pods, disks = ", ".join(view["podsThatEnd"]), ", ".join(view["disksThatGo"])
     parts.append(Text(f"Pods that end: {pods or 'none'}."))
     parts.append(Text(f"Disks that are deleted: {disks or 'none'}."))

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
@@ -24,6 +23,7 @@ from etcd_operator.errors import (
     NotFound,
     OperatorError,
 )
+from etcd_operator.plugin.console import complain
 from etcd_operator.plugin.exits import Exit, PluginError
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def connect(place: Place) -> Session:
     from etcd_operator.plugin.user_api import LightkubeUserApi
 
     config = load_config(place.context)
+    # kubectl, which is run later, stays in this context when somebody changes the current one.
+    place = replace(place, context=(config.fname and config.context_name) or "")
     return Session(LightkubeUserApi.connect(config), place, place.namespace or config.namespace)
 
 
@@ -83,7 +85,7 @@ def run(place: Place, work: Callable[[Session], Awaitable[Exit | None]]) -> None
     try:
         code = asyncio.run(_work(place, work))
     except OperatorError as error:
-        sys.stderr.write(f"{explain(error)}\n")
+        complain(explain(error))
         code = find_exit(error)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -95,7 +97,7 @@ def run_offline(work: Callable[[], Exit]) -> None:
     try:
         code = work()
     except OperatorError as error:
-        sys.stderr.write(f"{explain(error)}\n")
+        complain(explain(error))
         code = find_exit(error)
     raise typer.Exit(int(code))
 

@@ -20,6 +20,10 @@ from tests.builders.snapshots import formed
 from tests.fakes.kubernetes import ApiFaults
 from tests.fakes.user_api import NAMESPACE, put_cluster, put_pods
 
+COMPLETE: Json = {
+    "spec": {"clusterName": "db"},
+    "status": {"phase": "Completed", "completionTime": "2026-01-01T00:00:00Z"},
+}
 LABEL = {"labels": {"etcd.etcd.io/cluster": "db", "etcd.etcd.io/cluster-uid": "uid"}}
 
 
@@ -97,7 +101,7 @@ def test_what_stops_or_deletes_or_may_lose_is_asked_for_first(
     terminal: Terminal, words: Sequence[str], answer: str
 ) -> None:
     set_spec(terminal, **TLS)
-    terminal.server.put(BACKUPS, "nightly", {"spec": {"clusterName": "db"}}, NAMESPACE)
+    terminal.server.put(BACKUPS, "nightly", COMPLETE, NAMESPACE)
     if words[0] == "recover":
         lost = {"type": "QuorumHealthy", "status": "False", "reason": "MajorityLost"}
         put_cluster(terminal.server, conditions=[lost])
@@ -305,7 +309,7 @@ def test_backup_without_any_store_says_so(terminal: Terminal) -> None:
 def test_restore_creates_an_object(
     terminal: Terminal, words: Sequence[str], kind: str, name: str
 ) -> None:
-    terminal.server.put(BACKUPS, "nightly", {"spec": {"clusterName": "db"}}, NAMESPACE)
+    terminal.server.put(BACKUPS, "nightly", COMPLETE, NAMESPACE)
     assert terminal.type("restore", "nightly", *words).code == 0
     (created,) = terminal.server.find("EtcdRestore")
     spec = {"backupName": "nightly", "clusterName": name, "restoreType": kind}

@@ -115,7 +115,8 @@ def terminal() -> Terminal:
     put_pods(terminal.server, "lost")
     terminal.api.metrics("lost-0", etcd_debugging_mvcc_current_revision=7)
     terminal.server.put(STATEFUL_SETS, "old", OLD, NAMESPACE)
-    terminal.server.put(BACKUPS, "nightly", {"spec": STORE}, NAMESPACE)
+    complete = {"phase": "Completed", "completionTime": "2026-01-01T00:00:00Z"}
+    terminal.server.put(BACKUPS, "nightly", {"spec": STORE, "status": complete}, NAMESPACE)
     return terminal
 
 

@@ -22,6 +22,7 @@ from etcd_operator.core.model.naming import (
     Naming,
 )
 from etcd_operator.core.model.numbers import read_ordinals, read_size
+from etcd_operator.printable import make_printable
 
 # A client of etcd adds as many as it likes, with URLs as long as it likes.
 NAMED: Final = 5
@@ -90,7 +91,7 @@ def sort_members(
 
 def show_urls(member: Member) -> str:
     """The peer URLs of a member that anybody may have written, as far as they can be shown."""
-    text = " ".join(member.peer_urls)
+    text = make_printable(" ".join(member.peer_urls))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 

@@ -37,6 +37,7 @@ from etcd_operator.core.model.naming import (
 from etcd_operator.core.model.pod_resize import observe_resize
 from etcd_operator.core.model.template import has_wal_disk, is_ephemeral
 from etcd_operator.json_types import Json
+from etcd_operator.printable import make_printable
 
 # Reasons of a container that waits for nothing in particular.
 _STARTING: Final = ("ContainerCreating", "PodInitializing")
@@ -61,7 +62,7 @@ def observe_pod(raw: Json) -> Pod:
     restarts = int(container.get("restartCount") or 0)
     last_state = container.get("lastState") or {}
     ended = state.get("terminated") or last_state.get("terminated") or {}
-    last_words = read_termination_message(ended.get("message") or "")
+    last_words = make_printable(read_termination_message(ended.get("message") or ""))
     return Pod(
         **_observe_identity(metadata),
         **_observe_spec(raw),

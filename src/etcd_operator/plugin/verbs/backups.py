@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from etcd_operator.errors import Forbidden, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import console, session
 from etcd_operator.plugin.ask import confirm_change
@@ -160,6 +161,20 @@ def restore(
     )
 
 
+async def _insist_on_new(own: Session, name: str) -> None:
+    from etcd_operator.runtime.kubernetes.api import CLUSTERS
+
+    try:
+        await own.api.get(CLUSTERS, own.home, name)
+    except (NotFound, Forbidden):  # who may not see it is told by the EtcdRestore
+        return
+    raise PluginError(
+        f"EtcdCluster {name} exists already: name another with --to, or replace its data with "
+        f"--in-place={name}.",
+        Exit.FAILED,
+    )
+
+
 async def _restore(
     own: Session, source: str, target: tuple[str, str], *, yes: bool, wait: bool, timeout: float
 ) -> Exit:
@@ -172,7 +187,14 @@ async def _restore(
 
     name, kind = target
     backup = describe_backup(await find_object(own, BACKUPS, source))
-    if kind == "Replace":
+    if not backup["lastComplete"]:
+        raise PluginError(
+            f"EtcdBackup {source} has no complete backup yet; see `kubectl etcd backups`.",
+            Exit.FAILED,
+        )
+    if kind == "New":
+        await _insist_on_new(own, name)
+    else:
         await confirm_change(
             own,
             await find_cluster(own, name),

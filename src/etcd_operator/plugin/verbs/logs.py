@@ -11,6 +11,7 @@ import typer
 from etcd_operator.plugin import console, session
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import Context, Format, Name, Namespace, Output
+from etcd_operator.plugin.plain_text import plain_line
 from etcd_operator.plugin.session import Place, Session
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _print(screen: Console, line: Line) -> None:
         (f"{line.time[11:23]} ", "dim"),
         (f"{line.source:14} ", "cyan"),
         (f"{line.level:5} ", STYLES.get(line.level, "")),
-        line.text,
+        plain_line(line.text),
     )
     screen.print(parts, soft_wrap=True)
 

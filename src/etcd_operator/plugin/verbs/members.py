@@ -108,6 +108,9 @@ async def _move_leader(own: Session, name: str, to: str, *, wait: bool, timeout:
     if roles.get(to) not in ("leader", "follower"):
         voters = ", ".join(each for each, role in roles.items() if role in ("leader", "follower"))
         raise PluginError(f"{to} is no voter of EtcdCluster {name}: {voters}.", Exit.NOT_FOUND)
+    if roles[to] == "leader":
+        console.say(f"{to} leads already.")
+        return Exit.DONE
     request = f"{to} {write_time(datetime.now(UTC))}"
     written = await annotate(own, cluster, ANNOTATION_MOVE_LEADER, request)
 

@@ -116,6 +116,9 @@ async def _upgrade(
 
     cluster = await find_cluster(own, name)
     view, before = _describe(cluster), cluster["spec"].get("version", "")
+    if to.removeprefix("v") == before.removeprefix("v"):
+        console.say(f"EtcdCluster {name} has spec.version {before} already.")
+        return Exit.DONE
     for line in _write_lines(view):
         console.say(line)
     _insist_on_path(to, view["versionsThatMayFollow"])

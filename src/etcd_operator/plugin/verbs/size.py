@@ -9,6 +9,7 @@ import typer
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import session
 from etcd_operator.plugin.ask import confirm_change
+from etcd_operator.plugin.console import say
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import Context, Name, Namespace, Timeout, Wait, Yes
 from etcd_operator.plugin.session import Place, Session
@@ -18,7 +19,7 @@ DEFAULT_TIMEOUT: Final = 600
 
 def scale(
     name: Name,
-    size: Annotated[int, typer.Argument(metavar="SIZE", help="Members: 1, 3, 5, 7 or 9.", min=1)],
+    size: Annotated[int, typer.Argument(metavar="SIZE", help="Members: 1, 3, 5, 7 or 9.", min=0)],
     context: Context = "",
     namespace: Namespace = "",
     yes: Yes = False,
@@ -67,9 +68,16 @@ async def _scale(
     from etcd_operator.plugin.change import change_spec, end
     from etcd_operator.plugin.clusters import find_cluster
 
+    if size == 0:
+        raise PluginError(
+            f"Without members a cluster is stopped: `kubectl etcd stop {name}`.", Exit.INVALID
+        )
     cluster = await find_cluster(own, name)
     before = cluster["spec"].get("size", 3)
-    if 0 < size < before:
+    if size == before:
+        say(f"spec.size of EtcdCluster {name} is {size} already.")
+        return Exit.DONE
+    if size < before:
         told = _tell_leaving(cluster, name, size, before)
         await confirm_change(own, cluster, told, yes=yes, spec={"size": size})
     written = await change_spec(own, cluster, size=size)

@@ -19,6 +19,7 @@ from etcd_operator.plugin.options import (
     Namespace,
     Output,
 )
+from etcd_operator.plugin.plain_text import plain_view
 from etcd_operator.plugin.session import Place, Session
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ async def _watch_live(view: View, render: Render) -> None:
 
     with Live(console=console.open_console(), auto_refresh=False, screen=False) as live:
         while True:
-            live.update(render(await view()), refresh=True)
+            live.update(render(plain_view(await view())), refresh=True)
             await asyncio.sleep(LOOK_AGAIN)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import grpc
 
 from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, MessageTooLarge, Refusal
+from etcd_operator.printable import make_printable
 
 LONGEST_DETAILS: Final = 300
 
@@ -50,7 +51,7 @@ _TOO_LARGE: Final = "message larger than max"
 def translate_error(code: grpc.StatusCode, details: str, address: str) -> EtcdError:
     """Return the error of `errors` for a gRPC status: refused, or outcome unknown."""
     # As long as etcd's own are; what else calls itself a member may send kilobytes.
-    sentence = f"{address}: {details[:LONGEST_DETAILS] or code.name}"
+    sentence = f"{address}: {make_printable(details[:LONGEST_DETAILS]) or code.name}"
     for text, refusal in _REFUSALS:
         if text in details:
             return EtcdRefused(sentence, refusal)
