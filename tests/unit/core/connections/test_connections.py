@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -20,6 +22,7 @@ from tests.builders.actions import briefs
 from tests.builders.certificates import issue_all, secured, without_secret
 from tests.builders.snapshots import UID, formed, new, settled, with_spec
 
+PAGE: Final = Path(__file__).parents[4] / "docs" / "how-to" / "connect.md"
 HOST = "db-client.team.svc"
 USERS = [{"name": "web", "roles": [], "passwordSecret": "web-password"}, {"name": "ops"}]
 PASSWORD = PasswordSecret("web-password", "u", "7")
@@ -215,3 +218,9 @@ FACTS = (
 def test_every_fact_is_part_of_the_fingerprint() -> None:
     prints = {one.fingerprint for one in (*FACTS, Connection("s", "u", "h", "uri", ("e",)))}
     assert len(prints) == len(FACTS) + 1
+
+
+def test_the_recipes_name_files_that_are_in_the_secret() -> None:
+    folders = "/etc/etcd-connection|/var/lib/etcd-secrets"
+    named = set(re.findall(rf"(?:{folders})/([a-z.-]+)", PAGE.read_text()))
+    assert {"tls.crt", "tls.key", "ca.crt", "etcd-client-ca.crt"} <= named <= set(KEYS)
