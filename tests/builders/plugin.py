@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, NamedTuple
 from unittest import mock
@@ -35,12 +36,23 @@ class Terminal:
         self.server = ApiServer()
         self.api = FakeUserApi(self.server)
 
-    def type(self, *words: str, answer: str = "") -> Ended:
-        """Run `kubectl etcd` with these words; `answer` is what is typed when it asks."""
-        out, err = io.StringIO(), io.StringIO()
+    def type(
+        self, *words: str, answer: str = "", meanwhile: Callable[[], object] = lambda: None
+    ) -> Ended:
+        """Run `kubectl etcd` with these words; `answer` is what is typed when it asks.
+
+        `meanwhile` is called as the question is read.
+        """
+        out, err, typed = io.StringIO(), io.StringIO(), io.StringIO(answer)
+
+        def read_line() -> str:
+            meanwhile()
+            return next(typed, "")
+
         with (
             mock.patch.object(session, "connect", self.api.session),
-            mock.patch.object(sys, "stdin", io.StringIO(answer)),
+            mock.patch.object(sys, "stdin", typed),
+            mock.patch.object(typed, "readline", read_line),
             redirect_stdout(out),
             redirect_stderr(err),
         ):

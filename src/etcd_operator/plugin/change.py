@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from etcd_operator.errors import Conflict, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.console import say
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.follow import Goal, cluster_goal, follow
 from etcd_operator.plugin.session import Session
-from etcd_operator.runtime.kubernetes.api import CLUSTERS
+from etcd_operator.runtime.kubernetes.api import CLUSTERS, Kind
 
 DEFAULT_TIMEOUT: Final = 600
+# The operator writes the status often, and each write is a conflict.
+LOOKS: Final = 10
 
 
 async def change_spec(session: Session, cluster: Json, **fields: Any) -> Json:
@@ -42,15 +45,58 @@ def find_lost(wanted: Json, found: Json, path: str = "") -> str:
     return ""
 
 
-async def annotate(session: Session, cluster: Json, key: str, value: str) -> Json:
-    """Write an annotation of exactly this EtcdCluster; returns it as it is then."""
-    return await _patch(session, cluster, {"metadata": {"annotations": {key: value}}})
+async def annotate(
+    session: Session, body: Json, key: str, value: str, kind: Kind = CLUSTERS
+) -> Json:
+    """Write an annotation of exactly this object; returns it as it is then."""
+    return await _patch(session, body, {"metadata": {"annotations": {key: value}}}, kind)
 
 
-async def _patch(session: Session, cluster: Json, patch: Json) -> Json:
-    metadata = cluster["metadata"]
-    fenced = {**patch, "metadata": {**patch.get("metadata", {}), "uid": metadata["uid"]}}
-    return await session.api.merge_patch(CLUSTERS, metadata["namespace"], metadata["name"], fenced)
+async def _patch(session: Session, looked_at: Json, patch: Json, kind: Kind = CLUSTERS) -> Json:
+    """Merge-patch an object if what is written is as it was looked at, and asked about.
+
+    A write of the status is none of somebody else's changes, so a conflict is looked at again.
+    """
+    namespace, name = looked_at["metadata"]["namespace"], looked_at["metadata"]["name"]
+    for _ in range(LOOKS):
+        live = await _read(session, kind, looked_at)
+        if _select(live, patch) != _select(looked_at, patch):
+            break
+        fence = {key: live["metadata"][key] for key in ("uid", "resourceVersion")}
+        fenced = {**patch, "metadata": {**patch.get("metadata", {}), **fence}}
+        try:
+            return await session.api.merge_patch(kind, namespace, name, fenced)
+        except Conflict:
+            continue
+    raise PluginError(
+        f"Nothing was changed: {kind.name} {name} was changed by somebody else meanwhile; look "
+        "again.",
+        Exit.FAILED,
+    )
+
+
+async def _read(session: Session, kind: Kind, looked_at: Json) -> Json:
+    """Return the live object; raises PluginError if it is not the one that was looked at."""
+    metadata = looked_at["metadata"]
+    name, other = metadata["name"], "deleted"
+    try:
+        live = await session.api.get(kind, metadata["namespace"], name)
+        if live["metadata"]["uid"] == metadata["uid"]:
+            return live
+        other = "deleted and created again"
+    except NotFound:
+        pass
+    raise PluginError(
+        f"Nothing was changed: {kind.name} {name} was {other} meanwhile.", Exit.FAILED
+    )
+
+
+def _select(body: Json, patch: Json) -> object:
+    """Return what a patch would overwrite: the generation of the spec, or its annotations."""
+    if "spec" in patch:
+        return body["metadata"].get("generation")
+    annotations = body["metadata"].get("annotations") or {}
+    return {key: annotations.get(key) for key in patch["metadata"]["annotations"]}
 
 
 async def end(

@@ -34,7 +34,7 @@ def replace(
 
 
 async def _replace(own: Session, member: str, *, yes: bool, wait: bool, timeout: float) -> Exit:
-    from etcd_operator.plugin.change import end
+    from etcd_operator.plugin.change import annotate, end
     from etcd_operator.plugin.clusters import find_cluster
     from etcd_operator.plugin.follow import is_settled
     from etcd_operator.runtime.kubernetes.api import PODS
@@ -49,9 +49,7 @@ async def _replace(own: Session, member: str, *, yes: bool, wait: bool, timeout:
         "others; only while they have a majority without it."
     )
     await confirm_change(own, cluster, told, yes=yes, asked=Change(replaced=(member,)))
-    annotations = {ANNOTATION_REPLACE: "true"}
-    patch = {"metadata": {"uid": pod["metadata"]["uid"], "annotations": annotations}}
-    await own.api.merge_patch(PODS, own.home, member, patch)
+    await annotate(own, pod, ANNOTATION_REPLACE, "true", PODS)
     return await end(
         own,
         cluster,
