@@ -6,6 +6,7 @@ import asyncio
 import json
 import zipfile
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,8 @@ from etcd_operator import __version__
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.cluster_view import METRICS_PORT, describe
 from etcd_operator.plugin.clusters import find_cluster, selector_of
-from etcd_operator.plugin.log_lines import Source
+from etcd_operator.plugin.exits import Exit
+from etcd_operator.plugin.log_lines import Source, parse_line
 from etcd_operator.plugin.log_sources import find_sources
 from etcd_operator.plugin.recordings import fetch
 from etcd_operator.plugin.redaction import Redaction
@@ -37,11 +39,21 @@ _OWNED: Final = (
 _OF_THE_NAMESPACE: Final = (kube.BACKUPS, kube.RESTORES, kube.EVENTS)
 
 
-async def collect(session: Session, name: str) -> tuple[dict[str, str], Gaps]:
-    """Return the files of a bundle by name, redacted, and what could not be read."""
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Files by name, redacted; what could not be read; whether values of Secrets were known."""
+
+    files: dict[str, str]
+    gaps: Gaps
+    knows_secrets: bool
+
+
+async def collect(session: Session, name: str) -> Bundle:
+    """Return the content of a bundle."""
     cluster, gaps = await find_cluster(session, name), Gaps()
     place = cluster["metadata"]["namespace"]
     secrets = await gaps.list_or_none(session, kube.SECRETS, place)
+    knows_secrets = gaps.code is Exit.DONE
     redaction = Redaction(secrets)
     files = {
         "cluster.json": _dump(redaction, cluster),
@@ -60,7 +72,7 @@ async def collect(session: Session, name: str) -> tuple[dict[str, str], Gaps]:
         files["passes.json"] = json.dumps(cleaned, ensure_ascii=False)
     about = {"plugin": __version__, "made": datetime.now(UTC).isoformat(timespec="seconds")}
     files["about.json"] = json.dumps({**about, "notRead": gaps.sentences}, indent=2)
-    return files, gaps
+    return Bundle(files, gaps, knows_secrets)
 
 
 def _belongs(secret: Json, name: str) -> bool:
@@ -96,7 +108,11 @@ async def _read_log(session: Session, gaps: Gaps, source: Source) -> str:
     path = kube.PODS.path(source.namespace, source.pod, "log")
     options = {"container": source.container, "timestamps": "true", "tailLines": str(LOG_LINES)}
     read = session.api.read_text(path, options)
-    return await gaps.attempt(f"get pods/log of {source.pod}", read, "", elsewhere=True)
+    text = await gaps.attempt(f"get pods/log of {source.pod}", read, "", elsewhere=True)
+    if source.about is None:
+        return text
+    # Its other lines are about clusters of other people.
+    return "\n".join(raw for raw in text.splitlines() if parse_line(source, raw))
 
 
 def _dump(redaction: Redaction, tree: Json | list[Json]) -> str:
@@ -118,10 +134,18 @@ def _strip(body: Json) -> Json:
     return {**body, "metadata": {k: v for k, v in metadata.items() if k != "managedFields"}}
 
 
-def write_bundle(path: Path, files: dict[str, str], say: Callable[[str], None]) -> None:
+def write_bundle(path: Path, bundle: Bundle, say: Callable[[str], None]) -> None:
     """Write the files as a zip that only the user can read; raises OSError."""
     path.touch(mode=0o600)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name, text in sorted(files.items()):
-            bundle.writestr(name, text)
-    say(f"Wrote {path}: {len(files)} files, {path.stat().st_size} bytes, secrets redacted.")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in sorted(bundle.files.items()):
+            archive.writestr(name, text)
+    for sentence in bundle.gaps.sentences:
+        say(f"Not in it: {sentence}")
+    redacted = (
+        "secrets redacted."
+        if bundle.knows_secrets
+        else "what looks like a secret redacted. Values of Secrets could not be looked for, for "
+        "they could not be listed: read it before you hand it on."
+    )
+    say(f"Wrote {path}: {len(bundle.files)} files, {path.stat().st_size} bytes, {redacted}")

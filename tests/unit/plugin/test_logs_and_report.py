@@ -136,6 +136,16 @@ def put_secret(terminal: Terminal, name: str, **data: str) -> None:
     terminal.server.put(SECRETS, name, {"metadata": labels, "data": encoded}, NAMESPACE)
 
 
+def test_a_report_says_so_when_secrets_could_not_be_looked_for(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    known = terminal.type("report", "db", f"--output={tmp_path / 'known.zip'}")
+    assert known.out.endswith(" bytes, secrets redacted.\n")
+    terminal.api.denied.add(("list", "secrets"))
+    unknown = terminal.type("report", "db", f"--output={tmp_path / 'unknown.zip'}")
+    assert "Values of Secrets could not be looked for" in unknown.out.splitlines()[-1]
+
+
 def bundle_of(terminal: Terminal, folder: Path) -> dict[str, str]:
     path = folder / "db.zip"
     ended = terminal.type("report", "db", f"--output={path}")
@@ -180,6 +190,7 @@ def test_a_report_has_what_can_be_read_and_says_what_cannot(
     files = bundle_of(terminal, tmp_path)
     assert {"cluster.json", "status.json", "objects/pods.json", "about.json"} <= files.keys()
     assert "ScalingOut" in files["logs/operator/etcd-operator-1.log"]
+    assert f"{NAMESPACE}/other" not in files["logs/operator/etcd-operator-1.log"]
     not_read = json.loads(files["about.json"])["notRead"]
     assert "no right to list secrets in namespace team" in not_read
     assert "no right to get pods/proxy of db-0" in not_read

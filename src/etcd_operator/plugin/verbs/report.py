@@ -37,11 +37,9 @@ def report(
 async def _write(own: Session, name: str, path: Path) -> Exit:
     from etcd_operator.plugin.bundle import collect, write_bundle
 
-    files, gaps = await collect(own, name)
+    bundle = await collect(own, name)
     try:
-        write_bundle(path, files, console.say)
+        write_bundle(path, bundle, console.say)
     except OSError as error:
         raise PluginError(f"{path} cannot be written: {error}", Exit.INVALID) from error
-    for sentence in gaps.sentences:
-        console.say(f"Not in it: {sentence}")
-    return gaps.read_code
+    return bundle.gaps.read_code
