@@ -25,6 +25,20 @@ TAKE_OVER: Final = (
         "''",
     ),
     Mutant(
+        "joins members at endpoints with the DNS names of another EtcdCluster",
+        "core/takeover/inspection.py",
+        "_must_be_of_no_known_cluster",
+        "next(filter(None, map(cluster_of_host, hosts)), '')",
+        "''",
+    ),
+    Mutant(
+        "joins members of another EtcdCluster whose peer URLs were changed",
+        "core/takeover/inspection.py",
+        "_must_be_of_no_known_cluster",
+        "[*member.peer_hosts, *map(read_host, member.client_urls)]",
+        "[*member.peer_hosts]",
+    ),
+    Mutant(
         "joins beside members of nobody's",
         "core/takeover/inspection.py",
         "_must_be_listed",

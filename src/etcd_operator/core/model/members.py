@@ -44,7 +44,7 @@ class Member:
 
     def __post_init__(self) -> None:
         """Parse the URLs, once."""
-        object.__setattr__(self, "peer_hosts", tuple(map(_read_host, self.peer_urls)))
+        object.__setattr__(self, "peer_hosts", tuple(map(read_host, self.peer_urls)))
 
     @property
     def started(self) -> bool:
@@ -140,7 +140,8 @@ class Comparison:
     hashes: Mapping[int, int] = field(hash=False)
 
 
-def _read_host(url: str) -> str:
+def read_host(url: str) -> str:
+    """The host of a URL, in lower case; empty if it has none that could be a DNS name."""
     found = _HOST.fullmatch(url.lower()) if len(url) <= _LONGEST_URL else None
     return found[1] if found else ""
 

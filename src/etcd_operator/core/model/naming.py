@@ -345,6 +345,19 @@ def cluster_of_pod(name: str) -> str:
     return prefix if number in _ORDINALS else ""
 
 
+def cluster_of_host(host: str) -> str:
+    """The EtcdCluster, as NAMESPACE/NAME, that has a member of this DNS name; empty if none could.
+
+    The namespace is missing where the name is too short to say it.
+    """
+    pod, _, rest = host.partition(".")
+    service, _, rest = rest.partition(".")
+    name, namespace = cluster_of_pod(pod), rest.partition(".")[0]
+    if not name or service != f"{name}-peer":
+        return ""
+    return f"{namespace}/{name}" if namespace else name
+
+
 def ordinal_of_pod(name: str, cluster: str) -> int | None:
     """The ordinal of the member whose Pod has this name; None for every other Pod.
 

@@ -14,7 +14,8 @@ from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, JOIN, KEY_CONSENT, M
 from etcd_operator.api.etcd_config import DEFAULT_QUOTA
 from etcd_operator.api.release import Release, Version
 from etcd_operator.core.auth.tokens import TOKEN_SETTING, TokenKind, read_setting_kind
-from etcd_operator.core.model.members import Member, MemberStatus, format_id
+from etcd_operator.core.model.members import Member, MemberStatus, format_id, read_host
+from etcd_operator.core.model.naming import cluster_of_host
 from etcd_operator.core.model.ownership import NAMED, show_urls
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source, SourcePod
@@ -83,6 +84,26 @@ def _must_be_of_no_cluster(_: Snapshot, source: Source) -> Iterator[str]:
     """The operator itself would scale it out again."""
     if owner := source.owner:
         yield refuse_owned(source.name, owner)
+
+
+def _must_be_of_no_known_cluster(snapshot: Snapshot, source: Source) -> Iterator[str]:
+    """The operator itself would heal the cluster whose members go.
+
+    Its members are known by their DNS names. A client of etcd can change a peer URL in the list,
+    but not what a member tells of where it serves clients.
+    """
+    for pod in source.pods:
+        hosts = [pod.address.rpartition(":")[0].lower()]
+        for member in snapshot.members:
+            if pod.status and member.id == pod.status.member_id:
+                hosts += [*member.peer_hosts, *map(read_host, member.client_urls)]
+        owner = next(filter(None, map(cluster_of_host, hosts)), "")
+        if owner:
+            yield (
+                f"{source.label(pod)} is of EtcdCluster {owner}, which would replace the members "
+                "that go: list members of no EtcdCluster, or copy the data with an EtcdBackup and "
+                "an EtcdRestore"
+            )
 
 
 def _must_consent(snapshot: Snapshot, source: Source) -> Iterator[str]:
@@ -299,6 +320,7 @@ _CHECKS_OF_STATEFULSET: Final[_Checks] = (
 )
 _CHECKS_OF_ENDPOINTS: Final[_Checks] = (
     _must_be_new,
+    _must_be_of_no_known_cluster,
     _must_run,
     _must_consent_by_key,
     *_CHECKS_OF_ETCD,

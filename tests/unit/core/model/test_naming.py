@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etcd_operator.core.model.members import Member
-from etcd_operator.core.model.naming import MOST_MEMBERS, Naming, ordinal_of_claim, ordinal_of_pod
+from etcd_operator.core.model.naming import (
+    MOST_MEMBERS,
+    Naming,
+    cluster_of_host,
+    ordinal_of_claim,
+    ordinal_of_pod,
+)
 from tests.builders.snapshots import NAMING, UID
 
 
@@ -94,3 +100,21 @@ def test_members_are_known_by_their_peer_url(url: str, ordinal: int | None) -> N
 def test_the_selector_never_matches_an_earlier_life() -> None:
     assert NAMING.selector != Naming("team", "db", "earlier").selector
     assert NAMING.selector.items() <= NAMING.labels().items()
+
+
+@pytest.mark.parametrize(
+    ("host", "cluster"),
+    [
+        ("db-0.db-peer.prod.svc.cluster.local", "prod/db"),
+        ("a-b-8.a-b-peer.prod", "prod/a-b"),
+        ("db-0.db-peer", "db"),
+        ("db-0.other-peer.prod.svc", ""),
+        ("db-0.db.prod.svc", ""),
+        ("-0.-peer.prod", ""),
+        ("db-00.db-peer.prod", ""),
+        ("10.1.0.1", ""),
+        ("", ""),
+    ],
+)
+def test_the_cluster_of_a_member_is_known_by_its_dns_name(host: str, cluster: str) -> None:
+    assert cluster_of_host(host) == cluster

@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -166,7 +166,23 @@ def test_endpoints_that_were_taken_out_are_told(source: Any) -> None:
     assert "source.endpoints were others when the take-over began" in decision.message
 
 
+def of_etcdcluster(**urls: Any) -> Callable[[TakeOverWorld], object]:
+    """The last old member is listed with such URLs."""
+
+    def change(world: TakeOverWorld) -> None:
+        world.lines[source_id(2)] = replace(world.lines[source_id(2)], **urls)
+
+    return change
+
+
+OTHER: Final = "http://other-2.other-peer.prod.svc.cluster.local"
 REFUSALS: tuple[tuple[str, Callable[[TakeOverWorld], object], str], ...] = (
+    ("peers of an EtcdCluster", of_etcdcluster(peer_urls=(f"{OTHER}:2380",)), "Cluster prod/other"),
+    (
+        "another peer URL",
+        of_etcdcluster(client_urls=("http://x:2379", f"{OTHER.upper()}:2379")),
+        f"endpoint {endpoint(2)} is of EtcdCluster prod/other, which would",
+    ),
     ("no key", lambda world: setattr(world, "consent", "x"), "allow-take-over-by team/db`"),
     ("one is missing", lambda world: setattr(world, "size", 2), "b2 at http://old-2.old.team"),
     ("one is silent", lambda world: world.stop(1), f"endpoint {endpoint(1)} does not answer in"),
@@ -182,6 +198,15 @@ def test_what_cannot_be_joined(change: Callable[[TakeOverWorld], object], words:
     assert words in find_refusal(world.look())
     world.step()
     assert not world.done
+
+
+def test_endpoints_of_an_etcdcluster_are_not_even_asked_to_allow_it() -> None:
+    scene = TakeOverWorld(listed=True, consent="").look()
+    assert scene.source
+    first, *others = scene.source.pods
+    first = replace(first, address="db-0.db-peer.prod:2379")
+    scene = replace(scene, membership=None, source=replace(scene.source, pods=(first, *others)))
+    assert "is of EtcdCluster prod/db" in find_refusal(scene)
 
 
 # Deletion, and recovery
