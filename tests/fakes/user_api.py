@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from etcd_operator.errors import Forbidden, KubeError, NotFound
+from etcd_operator.errors import Forbidden, Invalid, KubeError, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.session import Place, Session
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, PODS, Kind
@@ -24,6 +24,8 @@ class FakeUserApi(InMemoryApi):
         self.denied: set[tuple[str, str]] = set()
         self.unknown: set[str] = set()  # kinds that this Kubernetes does not have
         self.error: KubeError | None = None
+        self.refuses = ""  # what the API server says to every change
+        self.tried: list[Json] = []
         self.closed = False
 
     async def _arrive(
@@ -51,6 +53,14 @@ class FakeUserApi(InMemoryApi):
         """Yield the lines of a text."""
         for line in (await self.read_text(path, parameters)).splitlines():
             yield line
+
+    async def try_patch(self, kind: Kind, namespace: str, name: str, patch: Json) -> None:
+        """Judge a change as `refuses` and `denied` say."""
+        if ("patch", kind.plural) in self.denied:
+            raise Forbidden(f'User "jo" cannot patch resource "{kind.plural}"', 403)
+        if self.refuses:
+            raise Invalid(self.refuses, 422)
+        self.tried.append(patch)
 
     async def close(self) -> None:
         """Remember that it was closed."""

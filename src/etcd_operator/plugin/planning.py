@@ -12,11 +12,12 @@ import yaml
 from etcd_operator.api.crd import build_crd
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.api.unknown_fields import find_unknown
+from etcd_operator.api.validation import find_problems
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import list_endpoints, observe_source
 from etcd_operator.core.plan import explain
-from etcd_operator.errors import OperatorError
+from etcd_operator.errors import Forbidden, Invalid, OperatorError
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import preview, recordings
 from etcd_operator.plugin.clusters import find_cluster, find_object
@@ -24,12 +25,15 @@ from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.observation import Observation, observe
 from etcd_operator.plugin.session import Session
 from etcd_operator.plugin.unseen import add_unseen
-from etcd_operator.runtime.kubernetes.api import STATEFUL_SETS
+from etcd_operator.runtime.kubernetes.api import CLUSTERS, STATEFUL_SETS
 from etcd_operator.simulation.change import (
     NO_CHANGE,
     Change,
     ChangeError,
+    apply_manifest,
     change_spec,
+    dump_spec,
+    find_patch,
     merge,
     replace_members,
     request,
@@ -71,7 +75,27 @@ async def prepare(own: Session, wanted: Wanted) -> tuple[Snapshot, Change, tuple
             raise
         return await _begin_new(own, wanted.manifest)
     observed = await observe_now(own, raw)
-    return await look_further(own, wanted, observed)
+    snapshot, change, assumed = await look_further(own, wanted, observed)
+    return snapshot, change, (*assumed, *await _ask_server(own, raw, change))
+
+
+async def _ask_server(own: Session, raw: Json, change: Change) -> tuple[str, ...]:
+    """Let the API server judge the change without making it; return what is assumed of that.
+
+    Only it knows what may follow the spec of now, and what admission says. Raises PluginError with
+    its sentence if it refuses.
+    """
+    if change.cluster is None or find_problems(change.cluster):
+        return ()  # the preview says what is wrong
+    patch = find_patch(raw.get("spec") or {}, dump_spec(change.cluster))
+    metadata = raw["metadata"]
+    try:
+        await own.api.try_patch(CLUSTERS, own.home, metadata["name"], {"spec": patch})
+    except Forbidden:
+        return ("The API server takes the change; without the right to patch it was not asked.",)
+    except Invalid as error:
+        raise PluginError(f"The API server refuses it: {error}", Exit.INVALID) from error
+    return ()
 
 
 async def look_further(
@@ -121,10 +145,10 @@ def _go_to(own: Session, namespace: str) -> Session:
 def find_change(wanted: Wanted, snapshot: Snapshot) -> Change:
     """Return the change that was asked for; raises PluginError for one that cannot be read."""
     cluster = snapshot.cluster
-    spec: Json = cluster.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    spec = dump_spec(cluster)
     try:
         if wanted.manifest is not None:
-            spec = _read_manifest(wanted.manifest).get("spec") or {}
+            spec = apply_manifest(cluster, _read_manifest(wanted.manifest).get("spec") or {})
         spec = set_fields(spec, dict(_read_assignment(each) for each in wanted.assignments))
         replace_members(snapshot, wanted.replaced)
     except ChangeError as error:

@@ -9,7 +9,8 @@ import httpx2
 from lightkube.config.client_adapter import AsyncClient, ConnectionParams
 
 from etcd_operator.errors import KubeUnavailable
-from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.json_types import Json
+from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from etcd_operator.runtime.kubernetes.client import (
     REQUEST_SECONDS,
     LightkubeApi,
@@ -32,6 +33,10 @@ class UserApi(KubeApi, Protocol):
 
     def stream_lines(self, path: str, parameters: Mapping[str, str]) -> AsyncIterator[str]:
         """Yield lines until the server ends them; raises the errors of `errors`."""
+        ...
+
+    async def try_patch(self, kind: Kind, namespace: str, name: str, patch: Json) -> None:
+        """Let the API server judge a merge patch without making it; raises KubeError's kinds."""
         ...
 
     async def close(self) -> None:
@@ -57,6 +62,11 @@ class LightkubeUserApi(LightkubeApi):
         if response.status_code >= 400:
             raise translate_error(response.status_code, response.content)
         return response.text
+
+    async def try_patch(self, kind: Kind, namespace: str, name: str, patch: Json) -> None:
+        """Let the API server judge a merge patch without making it; raises KubeError's kinds."""
+        asked = {"fieldManager": PLUGIN_MANAGER, "dryRun": "All"}
+        await self._request("patch", kind, kind.path(namespace, name), params=asked, body=patch)
 
     async def stream_lines(self, path: str, parameters: Mapping[str, str]) -> AsyncIterator[str]:
         """Yield lines until the server ends them; raises the errors of `errors`."""

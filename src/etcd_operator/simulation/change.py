@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -15,6 +16,8 @@ from etcd_operator.errors import OperatorError
 from etcd_operator.json_types import Json
 
 DEEPEST: Final = 16
+# What `kubectl apply` has applied before.
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 # In place of the uid of an EtcdRestore that does not exist yet.
 PREVIEWED_RESTORE: Final = "previewed"
 
@@ -70,6 +73,50 @@ def merge(spec: Json, patch: Json) -> Json:
         elif value is not None:
             merged[key] = value
     return merged
+
+
+def apply_manifest(cluster: EtcdCluster, wanted: Json) -> Json:
+    """Return the spec as `kubectl apply` makes it from that of a manifest.
+
+    What it has applied before and is not in the manifest goes; what others have set stays.
+    """
+    try:
+        before = json.loads(cluster.annotations.get(LAST_APPLIED, "{}"))["spec"]
+    except (ValueError, KeyError, TypeError, RecursionError):  # anybody may write it
+        before = {}
+    return _apply(dump_spec(cluster), before if isinstance(before, dict) else {}, wanted)
+
+
+def _apply(live: Json, before: Json, wanted: Json) -> Json:
+    applied = {key: value for key, value in live.items() if key in wanted or key not in before}
+    for key, value in wanted.items():
+        here, known = live.get(key), before.get(key)
+        if value is None:
+            applied.pop(key, None)
+        elif isinstance(value, dict) and isinstance(here, dict):
+            applied[key] = _apply(here, known if isinstance(known, dict) else {}, value)
+        else:
+            applied[key] = value
+    return applied
+
+
+def dump_spec(cluster: EtcdCluster) -> Json:
+    """Return the spec as a document, with what is set in it alone."""
+    spec: Json = cluster.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return spec
+
+
+def find_patch(before: Json, after: Json) -> Json:
+    """Return the merge patch (RFC 7386) that makes one spec of another."""
+    patch: Json = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        here = before.get(key)
+        if isinstance(value, dict) and isinstance(here, dict):
+            if inner := find_patch(here, value):
+                patch[key] = inner
+        elif key not in before or here != value:
+            patch[key] = value
+    return patch
 
 
 def change_spec(cluster: EtcdCluster, spec: Json) -> EtcdCluster:

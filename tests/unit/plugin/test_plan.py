@@ -184,6 +184,25 @@ def test_without_the_operator_members_are_those_of_the_status() -> None:
     assert "You may not forward a port" in view["assumptions"][0]
 
 
+def test_the_api_server_judges_the_change_without_making_it() -> None:
+    terminal = Terminal()
+    put_cluster(terminal.server)
+    assert terminal.type("plan", "db", "--set", "spec.size=5").code == 0
+    assert terminal.api.tried == [{"spec": {"size": 5}}]
+    terminal.api.refuses = "spec.size: disks cannot shrink"
+    ended = terminal.type("plan", "db", "--set", "spec.size=5")
+    assert (ended.code, ended.out) == (9, "")
+    assert "The API server refuses it: spec.size: disks cannot shrink" in ended.err
+
+
+def test_without_the_right_to_patch_it_is_assumed_to_agree() -> None:
+    terminal = Terminal()
+    put_cluster(terminal.server)
+    terminal.api.denied = {("patch", "etcdclusters")}
+    view = terminal.type("plan", "db", "--set", "spec.size=5", "-o", "json").view
+    assert any("without the right to patch" in each for each in view["assumptions"])
+
+
 def test_what_must_never_happen_ends_a_preview_with_a_sentence() -> None:
     terminal = Terminal()
     put_cluster(terminal.server)  # and a disk that nobody owns, where one is to be restored
