@@ -27,6 +27,10 @@ plugin](../how-to/kubectl-plugin.md).
 | Code | Meaning |
 |---|---|
 """
+SIGNALS: Final = """
+Ctrl-C ends a verb with 130, SIGTERM with 143 and SIGHUP with 129, after its temporary keys are
+removed.
+"""
 GROUPS: Final = {
     READ: "what is",
     ETCD: "etcd itself",
@@ -49,6 +53,7 @@ def write_verbs() -> dict[str, str]:
 def _write() -> Iterator[str]:
     yield HEAD
     yield from (f"| {int(each)} | {each.meaning} |\n" for each in Exit)
+    yield SIGNALS
     for group, about in GROUPS.items():
         yield f"\n## {group}: {about}\n\n| Verb | What it does |\n|---|---|\n"
         for name, verb in VERBS.items():

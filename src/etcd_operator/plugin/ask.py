@@ -9,6 +9,7 @@ from etcd_operator.errors import OperatorError
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.console import complain
 from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.interrupts import interrupt_at_once
 from etcd_operator.plugin.plain_text import plain_view
 from etcd_operator.plugin.session import Session
 
@@ -75,4 +76,5 @@ def _ask(question: str) -> str:
     """Return the line that is typed; empty at the end of the input, as where nobody is there."""
     sys.stderr.write(question)
     sys.stderr.flush()
-    return sys.stdin.readline().strip()
+    with interrupt_at_once():
+        return sys.stdin.readline().strip()

@@ -54,8 +54,13 @@ class Etcdctl:
             stdin=None if reads else asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
-        said = await _pass_on(process.stderr)
-        return Exit.DONE if await process.wait() == 0 else self._judge(said)
+        try:
+            said = await _pass_on(process.stderr)
+            return Exit.DONE if await process.wait() == 0 else self._judge(said)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
 
     async def read(self, *words: str) -> str:
         """Return what it prints; raises PluginError with what it says when it fails."""

@@ -10,7 +10,7 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import typer
 
@@ -25,6 +25,7 @@ from etcd_operator.errors import (
 )
 from etcd_operator.plugin.console import complain
 from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.interrupts import end_as_interrupts
 
 if TYPE_CHECKING:
     from etcd_operator.plugin.user_api import UserApi
@@ -82,24 +83,24 @@ def connect(place: Place) -> Session:
 
 def run(place: Place, work: Callable[[Session], Awaitable[Exit | None]]) -> None:
     """Run a verb to its end; an error is one sentence on stderr and the exit code."""
-    try:
-        code = asyncio.run(_work(place, work))
-    except OperatorError as error:
-        complain(explain(error))
-        code = find_exit(error)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    raise typer.Exit(int(code))
+    _end(lambda: asyncio.run(_work(place, work)))
 
 
 def run_offline(work: Callable[[], Exit]) -> None:
     """Run a verb that needs no connection; an error is one sentence on stderr and the exit code."""
-    try:
-        code = work()
-    except OperatorError as error:
-        complain(explain(error))
-        code = find_exit(error)
-    raise typer.Exit(int(code))
+    _end(work)
+
+
+def _end(work: Callable[[], Exit]) -> NoReturn:
+    with end_as_interrupts() as interrupts:
+        try:
+            code = int(work())
+        except OperatorError as error:
+            complain(explain(error))
+            code = int(find_exit(error))
+        except KeyboardInterrupt:
+            code = interrupts.code
+    raise typer.Exit(code)
 
 
 async def _work(place: Place, work: Callable[[Session], Awaitable[Exit | None]]) -> Exit:

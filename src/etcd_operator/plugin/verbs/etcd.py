@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 import sys
 from enum import StrEnum
@@ -13,6 +12,7 @@ import typer
 
 from etcd_operator.plugin import console, session
 from etcd_operator.plugin.exits import Exit
+from etcd_operator.plugin.interrupts import interrupt_at_once
 from etcd_operator.plugin.options import Context, Format, Name, Namespace, Output
 from etcd_operator.plugin.session import Place, Session
 
@@ -80,7 +80,7 @@ async def _shell(own: Session, name: str, user: str, member: str) -> Exit:
     async with open_etcdctl(own, cluster, user=user, member=member) as tool:
         while True:
             try:
-                words = shlex.split(await asyncio.to_thread(_read_line, f"{name}> "))
+                words = shlex.split(_read_line(f"{name}> "))
             except EOFError:
                 break
             except ValueError as error:
@@ -98,7 +98,8 @@ def _read_line(prompt: str) -> str:
     """Read a line, with history and editing where it is a terminal."""
     import readline  # noqa: F401 (input() has it then)
 
-    return input(prompt if sys.stdin.isatty() else "")
+    with interrupt_at_once():
+        return input(prompt if sys.stdin.isatty() else "")
 
 
 def connect(
