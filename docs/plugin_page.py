@@ -29,7 +29,7 @@ plugin](../how-to/kubectl-plugin.md).
 """
 SIGNALS: Final = """
 Ctrl-C ends a verb with 130, SIGTERM with 143 and SIGHUP with 129, after its temporary keys are
-removed.
+removed. It ends with 141 when nobody reads its output any more.
 """
 GROUPS: Final = {
     READ: "what is",

@@ -178,6 +178,8 @@ def describe_candidate(words: Sequence[str], candidate: str) -> str:
 
 def main() -> None:
     """Run what was typed; exits with a code of `exits`."""
+    if sys.stdout is None:  # closed by who has started it
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 (until the end)
     # kubectl runs `kubectl-etcd`; help and completion name what the user types.
     name = Path(sys.argv[0]).name
     if name == completion.PROGRAM:

@@ -112,7 +112,15 @@ async def _read_one(session: Session, gaps: Gaps, metadata: Json) -> str:
 def parse_metrics(text: str) -> Json:
     """Return revision and sizes from the metrics of a member; unknown ones are left out."""
     found: Mapping[str, str] = dict(_LINE.findall(text))
-    return {key: int(float(found[name])) for name, key in _METRICS.items() if name in found}
+    read = {key: _read_count(found[name]) for name, key in _METRICS.items() if name in found}
+    return {key: count for key, count in read.items() if count is not None}
+
+
+def _read_count(text: str) -> int | None:
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _describe_members(

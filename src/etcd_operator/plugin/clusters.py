@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -34,6 +35,9 @@ GOOD: Final = {
     BACKUP_HEALTHY: "True",
 }
 
+# Of an object; another would be another path of the API server.
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.:_-]*")
+
 
 async def find_cluster(session: Session, name: str) -> Json:
     """Return an EtcdCluster; raises PluginError with the nearest names if there is none."""
@@ -49,10 +53,11 @@ async def select_clusters(session: Session, name: str) -> list[Json]:
 
 async def find_object(session: Session, kind: Kind, name: str) -> Json:
     """Return an object by name; raises PluginError with the nearest names if there is none."""
-    try:
-        return await session.api.get(kind, session.home, name)
-    except NotFound:
-        pass
+    if _NAME.fullmatch(name):
+        try:
+            return await session.api.get(kind, session.home, name)
+        except NotFound:
+            pass
     try:
         known = [item["metadata"]["name"] for item in await list_all(session, kind, session.home)]
     except Forbidden:

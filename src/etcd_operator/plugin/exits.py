@@ -31,6 +31,7 @@ class Exit(IntEnum):
     TIMED_OUT = 8, "With `--wait`: not reached in the time of `--timeout`; the operator goes on."
     INVALID = 9, "The API server refuses the change; the sentence says which field and why."
     TOOL_MISSING = 10, "A program that this verb runs is not on PATH: kubectl, or etcdctl."
+    DEFECT = 11, "The plugin itself failed; `ETCDOP_TRACEBACK=1` shows where."
 
 
 class PluginError(OperatorError):

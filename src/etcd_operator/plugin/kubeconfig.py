@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
+import yaml
 from lightkube.config.kubeconfig import DEFAULT_KUBECONFIG, KubeConfig, SingleConfig
 from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
 from etcd_operator.plugin.exits import Exit, PluginError
+
+# What a file raises that is none, or has other types than a kubeconfig has.
+_UNUSABLE: Final = (
+    yaml.YAMLError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError,
+)  # fmt: skip
 
 
 def load_config(context: str) -> SingleConfig:
@@ -27,8 +34,13 @@ def load_config(context: str) -> SingleConfig:
         if not files:
             return _with_user(_find_service_account())
         return _with_user(_merge(files, context))
-    except (ConfigError, KeyError, TypeError, ValueError) as error:
+    except ConfigError as error:
         raise PluginError(f"No connection to Kubernetes: {error}.", Exit.UNREACHABLE) from error
+    except _UNUSABLE as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise PluginError(
+            f"No connection to Kubernetes: your kubeconfig is not usable: {why}.", Exit.UNREACHABLE
+        ) from error
 
 
 def _find_service_account() -> SingleConfig | None:
@@ -53,7 +65,9 @@ def _merge(files: list[KubeConfig], context: str) -> SingleConfig:
         known = ", ".join(sorted({each for file in files for each in file.contexts})) or "none"
         raise ConfigError(f"your kubeconfig has no context {name}; it has {known}")
     chosen = holder.contexts[name]
-    server = next(file for file in files if chosen.cluster in file.clusters)
+    server = next((file for file in files if chosen.cluster in file.clusters), None)
+    if server is None:
+        raise ConfigError(f"your kubeconfig has no cluster {chosen.cluster}, of context {name}")
     user = next((file.users[chosen.user] for file in files if chosen.user in file.users), None)
     return SingleConfig(name, chosen, server.clusters[chosen.cluster], user, server.fname)
 

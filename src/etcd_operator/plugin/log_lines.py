@@ -54,7 +54,7 @@ def parse_line(source: Source, raw: str) -> Line | None:
     moment, _, text = raw.partition(" ")
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         return None if source.about else Line(moment, source.pod, "", text)

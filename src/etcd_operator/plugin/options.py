@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,16 @@ class Output(StrEnum):
     TEXT = "text"
     JSON = "json"
     YAML = "yaml"
+
+
+def insist_on_new(path: Path) -> None:
+    """Raise typer.BadParameter unless there is no such file, and could be one."""
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise typer.BadParameter(f"{path} is no file: {error.strerror}") from error
+    if exists:
+        raise typer.BadParameter(f"{path} exists: name another file")
 
 
 Name = Annotated[

@@ -174,7 +174,7 @@ def _read_assignment(text: str) -> tuple[str, Any]:
         raise PluginError(f"--set {text} is not of the form spec.size=5.", Exit.USAGE)
     try:
         return path, yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return path, value
 
 
@@ -184,15 +184,22 @@ def _read_manifest(path: Path) -> Json:
         documents = list(yaml.safe_load_all(path.read_text()))
     except OSError as error:
         raise PluginError(f"{path} cannot be read: {error.strerror}.", Exit.NOT_FOUND) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PluginError(f"{path} is no YAML: {str(error)[:200]}", Exit.USAGE) from error
     found = [each for each in documents
              if isinstance(each, dict) and each.get("kind") == "EtcdCluster"]  # fmt: skip
     if len(found) != 1:
         raise PluginError(f"{path} has {len(found)} EtcdClusters, and one is needed.", Exit.USAGE)
     manifest: Json = found[0]
-    if not (manifest.get("metadata") or {}).get("name"):
+    for part in ("metadata", "spec"):
+        if not isinstance(manifest.get(part) or {}, dict):
+            raise PluginError(f"{path}: {part} of its EtcdCluster is no object.", Exit.USAGE)
+    metadata = manifest.get("metadata") or {}
+    if not metadata.get("name"):
         raise PluginError(f"{path}: its EtcdCluster has no metadata.name.", Exit.USAGE)
+    for key in ("name", "namespace"):
+        if not isinstance(metadata.get(key, ""), str):
+            raise PluginError(f"{path}: metadata.{key} is no text.", Exit.USAGE)
     return manifest
 
 

@@ -89,7 +89,7 @@ def _parse(content: bytes, what: str) -> Recording:
         raise PluginError(f"{what} is larger than any recording.", Exit.FAILED)
     try:
         return read_document(json.loads(content), what)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, OverflowError, TypeError, AttributeError) as error:
         raise PluginError(f"{what} is not usable: {str(error)[:300]}.", Exit.FAILED) from error
 
 

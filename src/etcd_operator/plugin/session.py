@@ -7,10 +7,15 @@ completion need none of it.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import sys
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 import typer
 
@@ -26,11 +31,16 @@ from etcd_operator.errors import (
 from etcd_operator.plugin.console import complain
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.interrupts import end_as_interrupts
+from etcd_operator.plugin.plain_text import plain_line
 
 if TYPE_CHECKING:
     from etcd_operator.plugin.user_api import UserApi
 
 T = TypeVar("T")
+SHOW_TRACEBACK: Final = "ETCDOP_TRACEBACK"
+LONGEST: Final = 300
+# The exit code of a program that wrote into a pipe that was closed: 128 and SIGPIPE.
+NOBODY_READS: Final = 141
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +96,50 @@ def run(place: Place, work: Callable[[Session], Awaitable[Exit | None]]) -> None
     _end(lambda: asyncio.run(_work(place, work)))
 
 
-def run_offline(work: Callable[[], Exit]) -> None:
-    """Run a verb that needs no connection; an error is one sentence on stderr and the exit code."""
-    _end(work)
+def run_offline(work: Callable[[], Exit], file: Path) -> None:
+    """Run a verb on a file, without a connection; an error is a sentence and the exit code."""
+    _end(work, file)
 
 
-def _end(work: Callable[[], Exit]) -> NoReturn:
+def _end(work: Callable[[], Exit], file: Path | None = None) -> NoReturn:
     with end_as_interrupts() as interrupts:
         try:
             code = int(work())
-        except OperatorError as error:
-            complain(explain(error))
-            code = int(find_exit(error))
+            sys.stdout.flush()
         except KeyboardInterrupt:
             code = interrupts.code
+        except Exception as error:  # noqa: BLE001 (what nobody foresaw ends in a sentence as well)
+            code = _judge(error, file)
     raise typer.Exit(code)
+
+
+def _judge(error: Exception, file: Path | None) -> int:
+    """Say what an error means; returns the exit code."""
+    whole = error
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, typer.Exit | typer.BadParameter):
+        raise error
+    if isinstance(error, BrokenPipeError):
+        _forget_output()
+        return NOBODY_READS
+    if isinstance(error, OperatorError):
+        complain(explain(error))
+        return find_exit(error)
+    if os.environ.get(SHOW_TRACEBACK):
+        traceback.print_exception(whole)
+    why = plain_line(f"{type(error).__name__}: {error}")[:LONGEST]
+    if file is not None:
+        complain(f"{file} is not usable: {why}")
+        return Exit.FAILED
+    complain(f"The plugin failed: {why}; with {SHOW_TRACEBACK}=1 it shows where.")
+    return Exit.DEFECT
+
+
+def _forget_output() -> None:
+    """Let what is left to print go nowhere, or Python would say at its end that it cannot."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _work(place: Place, work: Callable[[Session], Awaitable[Exit | None]]) -> Exit:

@@ -66,3 +66,20 @@ def test_a_file_that_is_no_kubeconfig_is_one_sentence(
     monkeypatch.setenv("KUBECONFIG", str(path))
     with pytest.raises(PluginError, match="No connection to Kubernetes"):
         load_config("")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "- a", "7", "[" * 10_000, "current-context: [a]", "contexts: {a: b}",
+     "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]"],
+)  # fmt: skip
+def test_what_is_no_kubeconfig_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    path = tmp_path / "config"
+    path.write_text(content)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with pytest.raises(PluginError) as error:
+        load_config("")
+    assert error.value.code == 6
+    assert "\n" not in str(error.value)

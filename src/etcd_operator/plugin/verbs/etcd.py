@@ -11,9 +11,9 @@ from typing import Annotated, Final
 import typer
 
 from etcd_operator.plugin import console, session
-from etcd_operator.plugin.exits import Exit
+from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.interrupts import interrupt_at_once
-from etcd_operator.plugin.options import Context, Format, Name, Namespace, Output
+from etcd_operator.plugin.options import Context, Format, Name, Namespace, Output, insist_on_new
 from etcd_operator.plugin.session import Place, Session
 
 User = Annotated[
@@ -123,7 +123,10 @@ def connect(
     Stays until Ctrl-C, for the port is forwarded meanwhile.
     """
     place = Place(context, namespace)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"{directory} is no folder: {error.strerror}") from error
     folder = directory.resolve()
     session.run(place, lambda own: _connect(own, name, folder, port, user, member))
 
@@ -147,7 +150,12 @@ async def _connect(
     scheme = "https" if secure else "http"
     environment["ETCDCTL_ENDPOINTS"] = f"{scheme}://127.0.0.1:{port}"
     lines = (f"export {key}={shlex.quote(value)}\n" for key, value in environment.items())
-    (folder / "env").write_text("".join(lines))
+    try:
+        (folder / "env").write_text("".join(lines))
+    except OSError as error:
+        raise PluginError(
+            f"{folder}/env cannot be written: {error.strerror}.", Exit.INVALID
+        ) from error
     async with forward(own, asked, CLIENT_PORT, local_port=port) as way:
         console.say(f"Ready. In another terminal: . {shlex.quote(str(folder / 'env'))}")
         await way.last()
@@ -166,8 +174,7 @@ def snapshot(
     namespace: Namespace = "",
 ) -> None:
     """Save a snapshot of etcd to a file here; it is not verified as a backup is."""
-    if file.exists():
-        raise typer.BadParameter(f"{file} exists: name another file")
+    insist_on_new(file)
     place, words = Place(context, namespace), ("snapshot", action.value, str(file))
     session.run(place, lambda own: _run_here(own, name, words, user, member))
 

@@ -76,7 +76,8 @@ def plan(
         tuple(replaced or ()), restored,
     )  # fmt: skip
     if source:
-        session.run_offline(lambda: _plan_offline(wanted, Path(source), output, explain=explain))
+        file = Path(source)
+        session.run_offline(lambda: _plan_offline(wanted, file, output, explain=explain), file)
     else:
         place = Place(context, namespace)
         session.run(place, lambda own: _plan(own, wanted, output, explain=explain))

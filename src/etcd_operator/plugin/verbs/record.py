@@ -13,7 +13,7 @@ import typer
 
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import console, session
-from etcd_operator.plugin.exits import Exit
+from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import Context, Format, Name, Namespace, Output
 from etcd_operator.plugin.session import Place, Session
 
@@ -48,7 +48,10 @@ async def _record(own: Session, name: str, to: str) -> Exit:
     if to == "-":
         sys.stdout.write(text)
         return Exit.DONE
-    Path(to).write_text(text)  # noqa: ASYNC240 (nothing else runs)
+    try:
+        Path(to).write_text(text)  # noqa: ASYNC240 (nothing else runs)
+    except OSError as error:
+        raise PluginError(f"{to} cannot be written: {error.strerror}.", Exit.INVALID) from error
     console.say(f"{to} has {len(recording.passes)} passes over {name}.")
     return Exit.DONE
 
@@ -61,7 +64,7 @@ def replay(
 
     Exit code 0 if it decides as the operator did that was recorded, 1 if not.
     """
-    session.run_offline(lambda: _replay(Path(file), output))
+    session.run_offline(lambda: _replay(Path(file), output), Path(file))
 
 
 def _replay(path: Path, output: Output) -> Exit:

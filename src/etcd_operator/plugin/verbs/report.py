@@ -10,7 +10,7 @@ import typer
 
 from etcd_operator.plugin import console, session
 from etcd_operator.plugin.exits import Exit, PluginError
-from etcd_operator.plugin.options import Context, Name, Namespace
+from etcd_operator.plugin.options import Context, Name, Namespace, insist_on_new
 from etcd_operator.plugin.session import Place, Session
 
 
@@ -28,8 +28,7 @@ def report(
     to read is left out; about.json names it.
     """
     path = file or Path(f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip")
-    if path.exists():
-        raise typer.BadParameter(f"{path} exists: name another file")
+    insist_on_new(path)
     place = Place(context, namespace)
     session.run(place, lambda own: _write(own, name, path))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from etcd_operator.json_types import Json
 
@@ -29,8 +30,8 @@ class Kind:
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
         """The URL path of the collection (all namespaces without one), or of one object."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        inside = f"/namespaces/{namespace}" if namespace else ""
-        tail = "".join(f"/{part}" for part in (name, subresource) if part)
+        inside = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+        tail = "".join(f"/{quote(part, safe=':')}" for part in (name, subresource) if part)
         return f"{root}{inside}/{self.plural}{tail}"
 
 
