@@ -81,17 +81,25 @@ async def read_lines(session: Session, source: Source, tail: int) -> list[Line]:
     The operator's log has lines about other clusters between those that are meant.
     """
     asked = max(tail, BETWEEN) if source.about else tail
-    text = await session.api.read_text(_path(source), _parameters(source, asked, follow=False))
+    parameters = {**_parameters(source), "tailLines": str(asked)}
+    text = await session.api.read_text(_path(source), parameters)
     lines = list(_parse(source, text.splitlines()))
     return lines[-tail:] if tail > 0 else []
 
 
-async def follow_lines(session: Session, source: Source, tail: int) -> AsyncIterator[Line]:
-    """Yield the last lines of a log and all that follow, until its container ends."""
-    parameters = _parameters(source, tail, follow=True)
+async def follow_lines(
+    session: Session, source: Source, tail: int, after: str
+) -> AsyncIterator[Line]:
+    """Yield the lines of a log after a time until its container ends; the last ones without a time.
+
+    The API server begins with the second of that time, and all times have nine digits of one.
+    """
+    begin = {"sinceTime": after} if after else {"tailLines": str(tail)}
+    parameters = {**_parameters(source), "follow": "true", **begin}
     async for raw in session.api.stream_lines(_path(source), parameters):
         for line in _parse(source, [raw]):
-            yield line
+            if line.time > after:
+                yield line
 
 
 def _parse(source: Source, raws: list[str]) -> Iterator[Line]:
@@ -105,6 +113,5 @@ def _path(source: Source) -> str:
     return PODS.path(source.namespace, source.pod, "log")
 
 
-def _parameters(source: Source, tail: int, *, follow: bool) -> dict[str, str]:
-    wanted = {"container": source.container, "timestamps": "true", "tailLines": str(tail)}
-    return wanted | ({"follow": "true"} if follow else {})
+def _parameters(source: Source) -> dict[str, str]:
+    return {"container": source.container, "timestamps": "true"}

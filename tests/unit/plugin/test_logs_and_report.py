@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import zipfile
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -78,9 +79,9 @@ def test_logs_of_members_and_of_the_operator_are_one_stream(
     assert "not json" in ended.out
     assert "ScalingOut" in ended.out
     assert "Healthy" not in ended.out
-    if not follow:
-        shown = [line.split()[0] for line in ended.out.splitlines()]
-        assert shown == sorted(shown)
+    shown = [line.split()[0] for line in ended.out.splitlines()]
+    assert shown == sorted(shown)
+    assert len(shown) == 3
 
 
 def test_of_the_operators_log_the_last_lines_about_the_cluster_are_shown(
@@ -121,11 +122,37 @@ def test_logs_as_documents_have_the_fields_that_were_logged(
     assert {line["source"]: line for line in of_yaml} == lines
 
 
-def test_logs_without_the_right_name_it(terminal: Terminal) -> None:
-    terminal.api.denied.add(("get", "log"))
-    ended = terminal.type("logs", "db")
+@pytest.mark.parametrize("follow", [(), ("--follow",)])
+@pytest.mark.parametrize(
+    ("denied", "right"),
+    [(("get", "log"), "get pods/log of db-0"), (("list", "pods"), "list pods in namespace team")],
+)
+def test_logs_without_the_right_name_it(
+    terminal: Terminal, denied: tuple[str, str], right: str, follow: tuple[str, ...]
+) -> None:
+    terminal.api.denied.add(denied)
+    ended = terminal.type("logs", "db", *follow)
     assert (ended.code, ended.out) == (5, "")
-    assert ended.err == "No log was read: no right to get pods/log of db-0.\n"
+    assert ended.err == f"No log was read: no right to {right}.\n"
+
+
+def test_lines_that_come_later_are_followed_once(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def stream(path: str, parameters: Mapping[str, str]) -> AsyncIterator[str]:
+        pod, begin = path.split("/")[-2], {"sinceTime", "tailLines"} & parameters.keys()
+        asked.append((pod, *(f"{key}={parameters[key]}" for key in begin)))
+        yield "2026-11-28T17:00:01.5Z not json"
+        yield "2026-11-28T17:00:09.5Z later"
+
+    monkeypatch.setattr(terminal.api, "stream_lines", stream)
+    ended = terminal.type("logs", "db", "-f")
+    assert ended.out.count("not json") == 2  # db-2 has had no line before
+    assert ended.out.count("later") == 3
+    assert ("db-1", "sinceTime=2026-11-28T17:00:01.5Z") in asked
+    assert ("db-2", "tailLines=20") in asked
 
 
 def put_secret(terminal: Terminal, name: str, **data: str) -> None:

@@ -51,28 +51,32 @@ async def _show(own: Session, name: str, tail: int, output: Output, *, follow: b
 
     cluster, gaps, write = await find_cluster(own, name), Gaps(), _choose_writer(output)
     sources = await find_sources(own, gaps, cluster)
+    works = [
+        gaps.attempt(f"get pods/log of {s.pod}", read_lines(own, s, tail), None) for s in sources
+    ]
+    found = list(zip(sources, await asyncio.gather(*works), strict=True))
+    read = [(source, lines) for source, lines in found if lines is not None]
+    lines = sorted((line for _, some in read for line in some), key=lambda each: each.time)
+    if not (read if follow else lines) and gaps.code is not Exit.DONE:
+        raise PluginError(f"No log was read: {gaps.sentences[0]}.", gaps.code)
+    for line in lines:
+        write(line)
     if follow:
         async with asyncio.TaskGroup() as group:
-            for source in sources:
-                group.create_task(_follow(own, source, tail, gaps, write))
-    else:
-        read = [
-            gaps.attempt(f"get pods/log of {s.pod}", read_lines(own, s, tail), []) for s in sources
-        ]
-        lines = [line for found in await asyncio.gather(*read) for line in found]
-        for line in sorted(lines, key=lambda each: each.time):
-            write(line)
-        if not lines and gaps.code is not Exit.DONE:
-            raise PluginError(f"No log was read: {gaps.sentences[0]}.", gaps.code)
+            for source, some in read:
+                after = some[-1].time if some else ""
+                group.create_task(_follow(own, source, tail, after, gaps, write))
     _tell_missing(gaps, output)
     return gaps.read_code
 
 
-async def _follow(own: Session, source: Source, tail: int, gaps: Gaps, write: Write) -> None:
+async def _follow(
+    own: Session, source: Source, tail: int, after: str, gaps: Gaps, write: Write
+) -> None:
     from etcd_operator.plugin.log_lines import follow_lines
 
     async def read() -> None:
-        async for line in follow_lines(own, source, tail):
+        async for line in follow_lines(own, source, tail, after):
             write(line)
 
     await gaps.attempt(f"get pods/log of {source.pod}", read(), None)
