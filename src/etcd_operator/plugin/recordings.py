@@ -62,31 +62,47 @@ async def fetch(own: Session, cluster: Json) -> Recording:
 async def _read(port: int, path: str) -> Recording:
     try:
         async with httpx2.AsyncClient(trust_env=False, timeout=30.0) as client:
-            answer = await client.get(f"http://127.0.0.1:{port}{path}")
+            return await _read_answer(client, f"http://127.0.0.1:{port}{path}")
     except httpx2.HTTPError as error:
         raise PluginError(
             f"The operator serves no recorded passes, it may be of another version: {error!r}",
             Exit.NO_OPERATOR,
         ) from error
-    if answer.status_code != 200:
-        raise PluginError(
-            "The operator has recorded no pass over this cluster yet.", Exit.NO_OPERATOR
-        )
-    return _parse(answer.content, "The operator's answer")
+
+
+async def _read_answer(client: httpx2.AsyncClient, url: str) -> Recording:
+    """Read an answer as it comes: what is unpacked may be a thousand times as large."""
+    what, content = "The operator's answer", bytearray()
+    async with client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer:
+        if answer.status_code != 200:
+            raise PluginError(
+                "The operator has recorded no pass over this cluster yet.", Exit.NO_OPERATOR
+            )
+        if "content-encoding" in answer.headers:
+            raise PluginError(f"{what} is packed, and that was not asked for.", Exit.FAILED)
+        async for part in answer.aiter_raw():
+            content += part
+            _insist_on_size(content, what)
+    return _parse(content, what)
 
 
 def read_file(path: Path) -> Recording:
     """Return the recording in a file; raises PluginError with a sentence for anything else."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise PluginError(f"{path} cannot be read: {error.strerror}.", Exit.NOT_FOUND) from error
+    _insist_on_size(content, str(path))
     return _parse(content, str(path))
 
 
-def _parse(content: bytes, what: str) -> Recording:
+def _insist_on_size(content: bytes | bytearray, what: str) -> None:
     if len(content) > MOST_BYTES:
         raise PluginError(f"{what} is larger than any recording.", Exit.FAILED)
+
+
+def _parse(content: bytes | bytearray, what: str) -> Recording:
     try:
         return read_document(json.loads(content), what)
     except (ValueError, RecursionError, OverflowError, TypeError, AttributeError) as error:
