@@ -108,6 +108,8 @@ def _end(work: Callable[[], Exit], file: Path | None = None) -> NoReturn:
             sys.stdout.flush()
         except KeyboardInterrupt:
             code = interrupts.code
+        except SystemExit:  # of rich, whose console forgets the output then by itself
+            code = NOBODY_READS
         except Exception as error:  # noqa: BLE001 (what nobody foresaw ends in a sentence as well)
             code = _judge(error, file)
     raise typer.Exit(code)

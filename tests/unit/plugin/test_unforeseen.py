@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from rich.console import Console
 
 from etcd_operator.core.recording.recorded_pass import FORMAT
 from etcd_operator.plugin import recordings
@@ -57,6 +58,14 @@ def test_a_pipe_that_nobody_reads_ends_it_silently(
     write = mock.Mock(side_effect=BrokenPipeError)
     monkeypatch.setattr("etcd_operator.plugin.console._write_json", write)
     assert terminal.type(*words) == (141, "", "")
+
+
+def test_a_pipe_that_nobody_reads_ends_a_table_silently(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As Console.on_broken_pipe does, after the output was led nowhere.
+    monkeypatch.setattr(Console, "_write_buffer", mock.Mock(side_effect=SystemExit(1)))
+    assert terminal.type("status") == (141, "", "")
 
 
 @pytest.mark.parametrize("name", ["?", "a/b", "..", "", "a b", "%2e"])
