@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from etcd_operator.api.cluster import EtcdClusterStatus
@@ -35,7 +35,7 @@ from etcd_operator.core.model.source import Source, SourcePod, list_endpoints
 from etcd_operator.core.plan.planner import Plan, plan, predict
 from etcd_operator.core.status.report import report
 from etcd_operator.core.takeover.inspection import must_see_source
-from etcd_operator.core.takeover.record import Stage
+from etcd_operator.core.takeover.record import PATIENCE_SECONDS, Stage
 from tests.builders.snapshots import (
     CLUSTER_ID,
     NAMING,
@@ -108,6 +108,7 @@ class TakeOverWorld:
 
     If `listed`, the old members are processes at endpoints. `unheard` are the ordinals of those
     that only the operator does not reach, `returned` of those that were removed and serve again.
+    From pass to pass go `pace` seconds.
     """
 
     size: int = 3
@@ -133,6 +134,8 @@ class TakeOverWorld:
     spec: dict[str, Any] = field(default_factory=dict)
     roles: dict[int, str] = field(default_factory=dict)
     status: EtcdClusterStatus = field(default_factory=EtcdClusterStatus)
+    now: datetime = NOW
+    pace: int = PATIENCE_SECONDS
     done: list[Action] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -160,6 +163,7 @@ class TakeOverWorld:
         members = MemberList(CLUSTER_ID, tuple(self.lines.values()), quorum)
         found = replace(
             _NOTHING,
+            now=self.now,
             cluster=cluster,
             children=dict(self.children),
             pods=tuple(self._find_pod(o) for o in own),
@@ -261,6 +265,7 @@ class TakeOverWorld:
                 assert self.has_quorum(self.heard() | self.silent), f"no majority after {action}"
         self.start_learners()
         self.status = report(planned.snapshot, planned.decision)
+        self.now += timedelta(seconds=self.pace)
         return planned
 
     def carry_out(self, action: Action) -> None:

@@ -26,7 +26,7 @@ from tests.e2e.previews import as_foreseen, as_patched, as_previewed, held
 from tests.e2e.secured import SecuredCluster, read_secret
 from tests.e2e.terminal import Shell
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 
 # Two elections, each of which may take several seconds on a busy machine.
 LONGEST_GAP = 10.0
@@ -251,10 +251,10 @@ def take_over_as_a_person(old: ForeignEtcd, cluster: Cluster, shell: Shell, mani
     assert f"{ANNOTATION_APPROVED}={approval}" in told
     for left in (2, 1, 0):
         asked = f"stop etcd at {endpoints[left]} for good"
-        wait_until("it asks to stop the next", partial(asks, cluster, asked))
+        wait_until("it asks to stop the next", partial(asks, cluster, asked), 90)
         assert asked in shell.run("migrate", "status", "c")
         old.scale(left)
-    cluster.wait_running(3, 90)
+    cluster.wait_running(3, 120)
     assert "takes over no other cluster now" in shell.run("migrate", "status", "c")
 
 

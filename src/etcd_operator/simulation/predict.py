@@ -33,6 +33,7 @@ from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.status.report import report
+from etcd_operator.core.takeover.record import PATIENCE_SECONDS
 from etcd_operator.simulation import etcd, kubernetes, replacing
 from etcd_operator.simulation.adopt import adopt
 from etcd_operator.simulation.change import NO_CHANGE, Change, ChangeError, request
@@ -295,7 +296,10 @@ class Simulation:
         if overlaps:
             delay, reason = ca_overlap(observed), verdicts.CA_CHANGING.name
             sentence = f"Clients load ca.crt and their certificates anew within {delay}: caOverlap."
-        later = state.beyond.now + max(PATIENCE, delay)
+        jump = max(PATIENCE, delay)
+        if observed.take_over and observed.take_over.away:  # what is longer ago counts for nothing
+            jump = delay = timedelta(seconds=PATIENCE_SECONDS)
+        later = state.beyond.now + jump
         waited = state._replace(beyond=replace(state.beyond, now=later))
         if not self._plan(waited).judged_actions:
             return None

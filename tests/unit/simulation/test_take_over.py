@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from etcd_operator.core.model.source import list_endpoints
-from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, Stage
+from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, PATIENCE_SECONDS, Stage
 from etcd_operator.simulation.adopt import adopt
 from etcd_operator.simulation.change import NO_CHANGE, Change
 from etcd_operator.simulation.origin import Origin
-from etcd_operator.simulation.predict import Prediction, predict
+from etcd_operator.simulation.predict import Prediction, Wait, predict
 from etcd_operator.simulation.take_over import assume_members
-from tests.builders.snapshots import CLUSTER_ID
+from tests.builders.snapshots import CLUSTER_ID, member_id
 from tests.builders.take_over import TakeOverWorld, endpoint, world_at
 
 STAGED = ("Added", "Promoted", "Moved", "Scaled", "Removed")
@@ -51,6 +51,19 @@ def test_a_statefulset_of_any_size_is_refused_soon() -> None:
     found = predict(assume_members(replace(seen, membership=None), huge))
     assert found.reason == "TakeOverRefused"
     assert "has 2147483647 replicas" in found.sentence
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_member_that_a_person_stopped_is_waited_for(listed: bool) -> None:
+    world = world_at(Stage.REMOVE, listed=listed, scale_in="Manual")
+    world.leader = member_id(0)
+    stopped = endpoint(2).partition(":")[0] if listed else "old-2"
+    world.stop(2)
+    world.replicas = 2
+    found = predict(world.look())
+    assert (found.ends, found.reason) == ("waiting", "TakeOverAwaitsStop")
+    assert tell(found) == [f"Removed member {stopped}"]
+    assert [wait.seconds for wait in found.entries if isinstance(wait, Wait)] == [PATIENCE_SECONDS]
 
 
 @pytest.mark.parametrize("size", [1, 3, 5])

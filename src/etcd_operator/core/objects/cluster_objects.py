@@ -37,7 +37,7 @@ from etcd_operator.core.objects.etcd_config import (
     render_kept_configs,
 )
 from etcd_operator.core.objects.metadata import build_object
-from etcd_operator.core.takeover.record import ANNOTATION_TAKE_OVER
+from etcd_operator.core.takeover.record import ANNOTATION_AWAY, ANNOTATION_TAKE_OVER
 from etcd_operator.json_types import Json
 
 # Kubernetes' own, on each Pod of a StatefulSet.
@@ -55,6 +55,7 @@ _KEPT_ANNOTATIONS = (
     ANNOTATION_SPENT,
     ANNOTATION_DIFFERED,
     ANNOTATION_TAKE_OVER,
+    ANNOTATION_AWAY,
 )
 
 
@@ -181,6 +182,7 @@ def render_config_map(
     records = {
         ANNOTATION_VERSION: layout.version,
         ANNOTATION_TAKE_OVER: layout.take_over.write() if layout.take_over else "",
+        ANNOTATION_AWAY: layout.take_over.write_away() if layout.take_over else "",
         ANNOTATION_RECOVERY: layout.recovery.write() if layout.recovery else "",
         ANNOTATION_RECOVERED: layout.recovered,
         ANNOTATION_SPENT: " ".join(layout.spent),

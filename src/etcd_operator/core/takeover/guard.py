@@ -2,7 +2,8 @@
 
 * The old cluster's Pods and members are touched only as recorded, only by consent, and only once
   every new member votes and the rest has a majority without the one that goes.
-* A member leaves only when its process is gone: its Pod, or what answered at its endpoint.
+* A member leaves only when its process is gone: its Pod, or what answered at its endpoint. One that
+  a person stopped is away for a while first, for it may have been restarted.
 * While old members are there, they are not left without their majority: not by a deletion of the
   EtcdCluster, and not by a recovery from a lost majority.
 * Members that take one learner never see two.
@@ -30,6 +31,8 @@ from etcd_operator.core.model.source import Source
 from etcd_operator.core.takeover.record import (
     ANNOTATION_APPROVED,
     ANNOTATION_GONE,
+    LONGEST_AWAY,
+    PATIENCE_SECONDS,
     Stage,
     TakeOver,
     find_take_over,
@@ -57,7 +60,8 @@ def refuse_beside_source(action: Action, snapshot: Snapshot) -> str | None:
         case ApplyObject(kind="ConfigMap"):
             files = action.manifest["data"].values()
             forces = any("force-new-cluster: true" in text for text in files)
-            return _refuse_recovery(snapshot) if forces else None
+            forced = _refuse_recovery(snapshot) if forces else None
+            return forced or _refuse_backdating(action, record, snapshot)
         case DeleteObject(kind="Pod" | "StatefulSet" | "PersistentVolumeClaim"):
             return _refuse_desertion(record, snapshot) if snapshot.cluster.deleting else None
         case _:
@@ -75,7 +79,8 @@ def refuse_take_over(action: TakeOverAction, snapshot: Snapshot, answering: set[
         return "it was not agreed that the old members go"
     if isinstance(action, ScaleSource):
         return _refuse_scaling(action, record, snapshot, source, answering)
-    return _refuse_removal(action, record, snapshot, source)
+    refused = _refuse_removal(action, record, snapshot, source)
+    return refused or _refuse_impatience(action, record, snapshot, source)
 
 
 def _refuse_other_authority(
@@ -181,6 +186,29 @@ def _refuse_removal(
         return "its StatefulSet would start the member again"
     if any(pod.ordinal == action.ordinal for pod in source.pods):
         return "its Pod is still there"
+    return None
+
+
+def _refuse_impatience(
+    action: RemoveSourceMember, record: TakeOver, snapshot: Snapshot, source: Source
+) -> str | None:
+    """A person may have restarted what the operator did not stop: it is away for a while first."""
+    joins = snapshot.cluster.spec.joins
+    if source.exists and joins is not None and joins.scale_in == "Automatic":
+        return None
+    seconds = snapshot.now.timestamp() - record.away.get(action.ordinal, 0)
+    if not PATIENCE_SECONDS <= seconds <= LONGEST_AWAY + 1:
+        return "its process may only have been restarted"
+    return None
+
+
+def _refuse_backdating(action: ApplyObject, record: TakeOver, snapshot: Snapshot) -> str | None:
+    """Since when a member is away was recorded as it was seen, at that time."""
+    written = find_take_over(action.manifest.get("metadata", {}).get("annotations") or {})
+    now = int(snapshot.now.timestamp())
+    for ordinal, since in written.away.items() if written else ():
+        if since != record.away.get(ordinal) and since < now:
+            return "nobody has seen before that the member is away"
     return None
 
 

@@ -4,8 +4,9 @@ The usual rules add the new members and look after them, beside the old ones tha
 JOIN and COMPARE only wait. Only when all have the same data, and a person has agreed or need not,
 the old members go: the StatefulSet is scaled in by one, its Pod ends, and then the member leaves. A
 member that left while its process runs would be started again, and may add itself again. Where the
-operator cannot or shall not stop them, a person does, and it waits for each. Until the first of
-them goes, deleting the EtcdCluster gives the old cluster back as it was.
+operator cannot or shall not stop them, a person does. It waits for each, and whether it comes back:
+since when it is away is on record. Until the first of them goes, deleting the EtcdCluster gives the
+old cluster back as it was.
 """
 
 from __future__ import annotations
@@ -84,6 +85,16 @@ def a_process_is_gone(view: TakingOver) -> bool:
     return any(keeps_quorum_without(voters, alive, member) for member in gone)
 
 
+def who_is_away_has_changed(view: TakingOver) -> bool:
+    """Whether an old member that a person stops has ended or come back since it was recorded."""
+    return view.away_since != view.taken_over.away
+
+
+def a_process_may_come_back(view: TakingOver) -> bool:
+    """Whether an old member is away, and not yet for long enough to be gone for good."""
+    return set(view.away) > set(view.gone)
+
+
 def a_pod_is_going(view: TakingOver) -> bool:
     """Whether a Pod that the StatefulSet is not to have any more is still there."""
     return bool(view.going)
@@ -97,7 +108,7 @@ def may_not_stop_another(view: TakingOver) -> bool:
     votes = {m.id for m in own.values() if not m.is_learner and m.id in alive}
     following = view.taken_over.members.get(view.last, 0)
     keeps = keeps_quorum_while_down(voters, alive, following)
-    return bool(view.gone) or len(votes) < view.taken_over.size or not keeps
+    return bool(view.away) or len(votes) < view.taken_over.size or not keeps
 
 
 def a_person_stops_them(view: TakingOver) -> bool:
@@ -132,7 +143,9 @@ MACHINE: Final[StateMachine[TakingOver, Decision]] = StateMachine(
         Meanwhile(Stage.REMOVE, is_hindered, steps.stop),
         Transition(Stage.REMOVE, nothing_is_left, steps.end, None),
         Meanwhile(Stage.REMOVE, is_not_approved, steps.await_approval),
+        Transition(Stage.REMOVE, who_is_away_has_changed, steps.go_on, Stage.REMOVE),
         Meanwhile(Stage.REMOVE, a_process_is_gone, steps.remove_member),
+        Meanwhile(Stage.REMOVE, a_process_may_come_back, steps.await_silence),
         Meanwhile(Stage.REMOVE, a_pod_is_going, steps.await_pod),
         Meanwhile(Stage.REMOVE, may_not_stop_another, steps.await_members),
         Meanwhile(Stage.REMOVE, an_old_member_leads, steps.take_leadership),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -25,13 +25,22 @@ from etcd_operator.core.model.source import title_source
 
 # On the gate.
 ANNOTATION_TAKE_OVER: Final = "etcd.etcd.io/take-over"
+# Beside it: since when each old member is away that a person stops, in seconds since 1970.
+ANNOTATION_AWAY: Final = "etcd.etcd.io/take-over-away"
 # On the EtcdCluster: the cluster ID and the revision at which all members were compared.
 ANNOTATION_APPROVED: Final = "etcd.etcd.io/approve-take-over"
 # On the EtcdCluster: the ID of the etcd cluster of which no old member runs any more, as a person
 # says. Of processes at endpoints that the operator does not reach nobody else knows.
 ANNOTATION_GONE: Final = "etcd.etcd.io/old-members-gone"
 
+# A process that a person restarts is back sooner, as a rule. What was seen too long ago counts for
+# nothing: nobody may have looked since.
+PATIENCE_SECONDS: Final = 30
+LONGEST_AWAY: Final = 120
+
 _HIGHEST_ORDINAL: Final = 9999
+# In seconds; far beyond any clock.
+_LATEST: Final = 10**11
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 # In place of the name of a StatefulSet.
 _ENDPOINTS: Final = "-"
@@ -51,7 +60,8 @@ class TakeOver:
     """The StatefulSet by name, the size and version of before, and member IDs by ordinal.
 
     Of members at listed endpoints `source` is empty, and an ordinal is a place in that list.
-    `revision` is the one at which all members had the same data; 0 before that.
+    `revision` is the one at which all members had the same data; 0 before that. `away` is since
+    when members are away that a person stops, by ordinal, in seconds since 1970.
     """
 
     stage: Stage
@@ -60,6 +70,7 @@ class TakeOver:
     version: Version
     members: Mapping[int, int] = field(hash=False)
     revision: int = 0
+    away: Mapping[int, int] = field(default_factory=dict, hash=False)
 
     @property
     def title(self) -> str:
@@ -81,6 +92,10 @@ class TakeOver:
         )
         return " ".join(map(str, words))
 
+    def write_away(self) -> str:
+        """The text of the annotation beside it; empty if no member is away."""
+        return ",".join(f"{ordinal}={since}" for ordinal, since in sorted(self.away.items()))
+
 
 def read_take_over(text: str) -> TakeOver | None:
     """Read the annotation; None for an empty one, and for one that nobody can read."""
@@ -99,7 +114,20 @@ def read_take_over(text: str) -> TakeOver | None:
 
 def find_take_over(gate: Mapping[str, str]) -> TakeOver | None:
     """The take-over that is under way, by the annotations of the gate."""
-    return read_take_over(gate.get(ANNOTATION_TAKE_OVER, ""))
+    record = read_take_over(gate.get(ANNOTATION_TAKE_OVER, ""))
+    return replace(record, away=_read_away(gate.get(ANNOTATION_AWAY, ""))) if record else None
+
+
+def _read_away(text: str) -> dict[int, int]:
+    """Nothing of what nobody can read: then it begins again."""
+    away: dict[int, int] = {}
+    for entry in text.split(",") if text and len(text) <= LONGEST_RECORD else ():
+        ordinal, _, seconds = entry.partition("=")
+        place, since = read_number(ordinal, _HIGHEST_ORDINAL), read_number(seconds, _LATEST)
+        if place is None or since is None or place in away or len(away) == MOST_SOURCES:
+            return {}
+        away[place] = since
+    return away
 
 
 def _read_members(text: str) -> dict[int, int] | None:

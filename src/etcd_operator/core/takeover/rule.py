@@ -27,7 +27,11 @@ from etcd_operator.core.objects.tls import render_trust
 from etcd_operator.core.quorum_loss.approval import find_request
 from etcd_operator.core.quorum_loss.record import find_recovery
 from etcd_operator.core.reasons import attention, routine
-from etcd_operator.core.takeover.machine import MACHINE, a_process_is_gone
+from etcd_operator.core.takeover.machine import (
+    MACHINE,
+    a_process_is_gone,
+    who_is_away_has_changed,
+)
 from etcd_operator.core.takeover.record import ANNOTATION_GONE, Stage
 from etcd_operator.core.takeover.steps import (
     TakingOver,
@@ -129,9 +133,13 @@ def _leave(snapshot: Snapshot) -> Iterator[Action]:
     if not snapshot.quorum_confirmed or not own:
         return
     view = TakingOver(snapshot, snapshot.take_over)
-    if view.stage is Stage.REMOVE and snapshot.source and a_process_is_gone(view):
-        yield from remove_member(view).actions
-        return
+    if view.stage is Stage.REMOVE and snapshot.source:
+        if who_is_away_has_changed(view):
+            yield _record(view, Stage.REMOVE)
+            return
+        if a_process_is_gone(view):
+            yield from remove_member(view).actions
+            return
 
     def order(each: tuple[int, Member]) -> tuple[bool, bool, int]:
         ordinal, member = each
@@ -179,7 +187,8 @@ def _record(view: TakingOver, to: Enum | None) -> ApplyObject:
     following = None
     if to is not None:
         revision = find_comparison(snapshot) if to is Stage.APPROVE else view.taken_over.revision
-        following = replace(view.taken_over, stage=Stage(to), revision=revision or 0)
+        away = view.away_since if view.stage is Stage.REMOVE else {}
+        following = replace(view.taken_over, stage=Stage(to), revision=revision or 0, away=away)
     layout = replace(lay_out(snapshot, snapshot.live_cluster_id), take_over=following)
     files, trust = render_trust(snapshot), ",".join(all_trust(snapshot))
     manifest = render_config_map(snapshot.rendered_spec, snapshot.naming, layout, files, trust)

@@ -17,7 +17,13 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.takeover.inspection import find_missing_consent, find_refusal
-from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, Stage, TakeOver
+from etcd_operator.core.takeover.record import (
+    ANNOTATION_APPROVED,
+    LONGEST_AWAY,
+    PATIENCE_SECONDS,
+    Stage,
+    TakeOver,
+)
 
 # How a person lets it go on after an obstacle, or ends it.
 GIVE_BACK: Final = "or delete the EtcdCluster to give the old cluster back"
@@ -53,10 +59,34 @@ class TakingOver:
         return next((m for m in self.snapshot.members if m.id == identity), None)
 
     @property
-    def gone(self) -> list[int]:
-        """Ordinals of members whose processes are gone for good, the highest first."""
+    def away(self) -> list[int]:
+        """Ordinals of members whose processes are gone, the highest first."""
         known = sorted(self.taken_over.members.items(), reverse=True)
         return [o for o, member in known if self.listed(o) and self.source.is_gone(o, member)]
+
+    @property
+    def stopped_by_hand(self) -> bool:
+        """Whether a person stops the old members, who may also restart one."""
+        joins = self.snapshot.cluster.spec.joins
+        return not self.source.exists or joins is None or joins.stopped_by_hand
+
+    @property
+    def away_since(self) -> dict[int, int]:
+        """Since when members are away that a person stops: as recorded, or now."""
+        if not self.stopped_by_hand:
+            return {}
+        now, recorded = int(self.snapshot.now.timestamp()), self.taken_over.away
+        since = {ordinal: recorded.get(ordinal, now) for ordinal in self.away}
+        return {o: s if now - LONGEST_AWAY <= s <= now else now for o, s in since.items()}
+
+    @property
+    def gone(self) -> list[int]:
+        """Ordinals of members whose processes are gone for good, the highest first."""
+        if not self.stopped_by_hand:
+            return self.away
+        latest = int(self.snapshot.now.timestamp()) - PATIENCE_SECONDS
+        since = self.away_since
+        return [o for o in self.away if o in self.taken_over.away and since[o] <= latest]
 
     @property
     def going(self) -> list[str]:
@@ -226,6 +256,14 @@ def await_approval(view: TakingOver) -> Decision:
     )
 
 
+def await_silence(view: TakingOver) -> Decision:
+    """A member that a person may only have restarted is waited for, before it leaves etcd."""
+    names = ", ".join(map(view.name, view.away))
+    return _step(
+        f"Taking over: {names} is away, and is removed from etcd after {PATIENCE_SECONDS} s."
+    )
+
+
 def remove_member(view: TakingOver) -> Decision:
     """A member whose process is gone for good leaves etcd."""
     ordinal, cluster_id = view.gone[0], view.snapshot.live_cluster_id
@@ -273,7 +311,7 @@ def await_stop(view: TakingOver) -> Decision:
     )
 
 
-_HAPPENS_NEXT: Final = "Its member is removed from etcd then."
+_HAPPENS_NEXT: Final = f"Its member is removed from etcd {PATIENCE_SECONDS} s later."
 
 
 def _ask_to_stop(view: TakingOver) -> str:
