@@ -59,6 +59,11 @@ class SourcePod:
         """What its member answered."""
         return self.probe.status if self.probe else None
 
+    @property
+    def responds(self) -> bool:
+        """Whether a process answered, if only that it asks for a user."""
+        return self.probe is not None and (self.status is not None or self.probe.asks_for_user)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

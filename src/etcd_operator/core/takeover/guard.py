@@ -111,7 +111,7 @@ def _refuse_recovery(snapshot: Snapshot) -> str | None:
 def _all_stopped(snapshot: Snapshot) -> bool:
     """Whether a person says that no process at the endpoints runs, and none answers."""
     source, recorded = snapshot.source, snapshot.recorded_cluster_id
-    if source is None or not recorded or any(pod.status for pod in source.pods):
+    if source is None or not recorded or any(pod.responds for pod in source.pods):
         return False
     return snapshot.cluster.annotations.get(ANNOTATION_GONE) == f"{recorded:x}"
 

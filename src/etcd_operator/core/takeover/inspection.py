@@ -152,19 +152,29 @@ def _must_run(snapshot: Snapshot, source: Source) -> Iterator[str]:
 def _say_silence(snapshot: Snapshot, source: Source, pod: SourcePod) -> Iterator[str]:
     said = pod.probe.error if pod.probe else "it has no address"
     if pod.probe and pod.probe.asks_for_user:
-        yield _wants_user(snapshot, source, pod)
+        yield _wants_user(snapshot, source.label(pod), pod.probe.error)
     how = "with TLS" if snapshot.cluster.spec.client_tls else "in plain text"
     where = "" if source.listed else f" at port {source.port}"
     yield f"{source.label(pod)} does not answer {how}{where}: {said[:300]}"
 
 
-def _wants_user(snapshot: Snapshot, source: Source, pod: SourcePod) -> str:
-    said = pod.probe.error[:300] if pod.probe else ""
+def find_refused_login(snapshot: Snapshot) -> str:
+    """Return the sentence about the user that members ask for; or ''."""
+    naming, source = snapshot.naming, snapshot.source
+    probes = {naming.member(ordinal): probe for ordinal, probe in snapshot.probes.items()}
+    probes |= {source.label(p): p.probe for p in source.pods if p.probe} if source else {}
+    for label, probe in probes.items():
+        if probe.asks_for_user:
+            return _wants_user(snapshot, label, probe.error)
+    return ""
+
+
+def _wants_user(snapshot: Snapshot, label: str, said: str) -> str:
     secret = snapshot.cluster.spec.source_password_secret
     found = snapshot.passwords.get(secret)
     if not secret:
         return (
-            f"{source.label(pod)} asks for a user: put the password of etcd's user root into a "
+            f"{label} asks for a user: put the password of etcd's user root into a "
             "Secret of the type kubernetes.io/basic-auth, name it in spec.security.auth."
             "rootPasswordSecret, and set spec.security.auth.mode to Unmanaged"
         )
@@ -172,8 +182,8 @@ def _wants_user(snapshot: Snapshot, source: Source, pod: SourcePod) -> str:
         why = found.problem if found else "it does not exist"
         return f"Secret {secret} of {_LOGIN_FIELD} cannot be used: {why}. Correct it"
     return (
-        f"{source.label(pod)} does not accept the password of root in Secret {secret} of "
-        f"{_LOGIN_FIELD}: {said}. Correct it, and look whether root has the role root"
+        f"{label} does not accept the password of root in Secret {secret} of "
+        f"{_LOGIN_FIELD}: {said[:300]}. Correct it, and look whether root has the role root"
     )
 
 
@@ -219,12 +229,7 @@ def _must_be_one_cluster(snapshot: Snapshot, source: Source) -> Iterator[str]:
 def _must_be_listed(snapshot: Snapshot, source: Source) -> Iterator[str]:
     """Every member is one of the Pods, and has its vote: nobody else's is touched."""
     if not snapshot.quorum_confirmed:
-        asks = next((pod for pod in source.pods if pod.probe and pod.probe.asks_for_user), None)
-        yield (
-            _wants_user(snapshot, source, asks)
-            if asks
-            else "no quorum has confirmed its member list"
-        )
+        yield find_refused_login(snapshot) or "no quorum has confirmed its member list"
         return
     if any(pod.status and pod.status.cluster_id != snapshot.live_cluster_id for pod in source.pods):
         yield f"the member list is of another cluster, {format_id(snapshot.live_cluster_id)}"

@@ -27,6 +27,7 @@ from etcd_operator.core.objects.tls import render_trust
 from etcd_operator.core.quorum_loss.approval import find_request
 from etcd_operator.core.quorum_loss.record import find_recovery
 from etcd_operator.core.reasons import attention, routine
+from etcd_operator.core.takeover.inspection import find_refused_login
 from etcd_operator.core.takeover.machine import (
     MACHINE,
     a_process_is_gone,
@@ -86,7 +87,7 @@ def _none_runs(snapshot: Snapshot) -> bool:
     if source is None or not source.listed:
         return source is not None and not source.pods
     told = snapshot.cluster.annotations.get(ANNOTATION_GONE)
-    silent = not any(pod.status for pod in source.pods)
+    silent = not any(pod.responds for pod in source.pods)
     return silent and told == format_id(snapshot.recorded_cluster_id or 0)
 
 
@@ -109,18 +110,25 @@ def give_back(snapshot: Snapshot) -> Decision | None:
     if snapshot.quorum_confirmed and not (own and others):
         return None
     actions = tuple(_leave(snapshot))
-    words = "its members leave etcd" if actions else "its members cannot leave without a quorum"
     return Decision(
         reason=routine.GIVING_BACK if actions else attention.TAKE_OVER_STOPPED,
         message=(
-            f"Giving the cluster back to the members of {record.title}: {words}. To delete it with "
-            f"all data, {_stop_all(snapshot)}."
+            f"Giving the cluster back to the members of {record.title}: "
+            f"{_say_leaving(snapshot, actions)}."
         ),
         phase=Phase.DELETING,
         actions=actions,
         requeue_after=ADD_WINDOW if actions else POD_START,
         corrects_objects=False,
     )
+
+
+def _say_leaving(snapshot: Snapshot, actions: tuple[Action, ...]) -> str:
+    """Whether the members leave, or why not: one that refuses the operator may have a quorum."""
+    if not snapshot.quorum_confirmed and (refused := find_refused_login(snapshot)):
+        return f"its members cannot leave while the operator does not get in: {refused}"
+    words = "its members leave etcd" if actions else "its members cannot leave without a quorum"
+    return f"{words}. To delete it with all data, {_stop_all(snapshot)}"
 
 
 def _leave(snapshot: Snapshot) -> Iterator[Action]:

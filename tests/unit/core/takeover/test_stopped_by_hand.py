@@ -19,6 +19,7 @@ from etcd_operator.core.actions import (
     RemoveSourceMember,
     ScaleSource,
 )
+from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention
@@ -310,6 +311,35 @@ def test_who_is_silent_may_have_the_quorum_until_a_person_says_otherwise() -> No
     assert world.step().rule == "delete_cluster"
     world.returned = {0}
     assert guards.refuse(pod, world.look()), "one that answers runs, whatever was said"
+
+
+REFUSED_LOGIN: Final = Probe(None, "user name is empty", asks_for_user=True)
+LOGIN: Final = {"security": {"auth": {"mode": "Unmanaged", "rootPasswordSecret": "root"}}}
+
+
+def test_a_deletion_that_no_member_lets_in_names_the_secret() -> None:
+    """Nothing is known of the quorum, and nobody is told to stop the members."""
+    world = removing(spec=LOGIN)
+    world.deleting = True
+    scene = world.look()
+    asked = dict.fromkeys(scene.probes, REFUSED_LOGIN)
+    decision = plan(scene.evolve(membership=None, probes=asked)).decision
+    assert decision.reason is attention.TAKE_OVER_STOPPED
+    assert "Secret root of spec.security.auth.rootPasswordSecret cannot be" in decision.message
+    assert ANNOTATION_GONE not in decision.message
+
+
+def test_a_process_that_asks_for_a_user_runs_whatever_was_said() -> None:
+    world = removing(spec=LOGIN)
+    world.deleting, world.running = True, set()
+    world.annotations[ANNOTATION_GONE] = f"{CLUSTER_ID:x}"
+    scene = world.look()
+    assert scene.source
+    asks, *silent = scene.source.pods
+    pods = (replace(asks, probe=REFUSED_LOGIN), *silent)
+    scene = scene.evolve(source=replace(scene.source, pods=pods))
+    assert guards.refuse(DeleteObject("Pod", "db-0", "pod-0", "x"), scene)
+    assert plan(scene).rule == "give_back"
 
 
 # The guard
