@@ -85,6 +85,13 @@ def world_at(stage: Stage | None, **given: Any) -> TakeOverWorld:
     return copy.deepcopy(_COME_TO[key])
 
 
+def removing(**given: Any) -> TakeOverWorld:
+    """Old members at endpoints may go, and a new one leads."""
+    world = world_at(Stage.REMOVE, listed=True, **given)
+    world.leader = member_id(0)
+    return world
+
+
 def run_to(world: TakeOverWorld, stage: Stage | None) -> None:
     """Make passes until the next one is the first of a stage; fails where none is."""
     for _ in range(MOST_PASSES):

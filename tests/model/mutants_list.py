@@ -17,6 +17,7 @@ from tests.model.mutants_reasons import REASONS
 from tests.model.mutants_resizing import RESIZING
 from tests.model.mutants_strangers import STRANGERS
 from tests.model.mutants_take_over import TAKE_OVER
+from tests.model.mutants_take_over_guard import TAKE_OVER_GUARD
 from tests.model.mutants_unheard import UNHEARD
 from tests.model.mutants_versions import VERSIONS
 from tests.model.mutants_wal import WAL
@@ -258,6 +259,7 @@ MUTANTS: Final = (
     *UNHEARD,
     *MIRROR,
     *TAKE_OVER,
+    *TAKE_OVER_GUARD,
     *_LAYOUT,
     *GUARDS,
     *CERTIFICATES,

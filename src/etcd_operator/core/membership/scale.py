@@ -88,7 +88,7 @@ def shrink(snapshot: Snapshot) -> Decision | None:
     actions = _removals(snapshot, surplus)
     if not actions:
         return None  # a member that stays may have to be replaced or announced first
-    members = len(snapshot.members)
+    members = len(snapshot.ownership.own)
     return Decision(
         reason=routine.SCALING_IN,
         message=f"Scaling in from {members} to {size} members.",
@@ -186,7 +186,7 @@ def grow(snapshot: Snapshot) -> Decision | None:
 
 
 def _announce(snapshot: Snapshot, ordinal: int) -> Decision:
-    size, count = snapshot.spec.size, len(snapshot.members)
+    size, count = snapshot.spec.size, len(snapshot.ownership.own)
     return Decision(
         reason=routine.SCALING_OUT,
         message=f"Scaling out from {count} to {size} members.",

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Final
 
 from etcd_operator.api.cluster import Phase
-from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.certificates.cert_manager import (
     find_credential_problem,
     find_issuing_problem,
@@ -22,7 +21,7 @@ from etcd_operator.core.membership.foreign_members import explain_foreign
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.live_objects import UNHEALTHY, PodProblem
 from etcd_operator.core.model.members import NO_SPACE, format_id
-from etcd_operator.core.model.quorum import majority, serving_ids, voter_ids, voters_not_serving
+from etcd_operator.core.model.quorum import voters_not_serving
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.corrections import find_objections
 from etcd_operator.core.quorum_loss.approval import approved_request, find_recovered, find_request
@@ -38,13 +37,13 @@ from etcd_operator.core.reasons.condition_types import (
     DEGRADED,
     PAUSED,
     PROGRESSING,
-    QUORUM_HEALTHY,
     QUORUM_LOSS_APPROVED,
     READY,
     SPEC_WARNING,
     UPGRADE_WAITING,
 )
 from etcd_operator.core.reasons.reason import given_by_kubernetes
+from etcd_operator.core.status.quorum import judge_quorum
 from etcd_operator.core.status.spec_warnings import find_spec_warnings
 from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.storage.deleted_claims import explain_going
@@ -212,39 +211,6 @@ def _name_unbound_disks(snapshot: Snapshot) -> list[str]:
     ]
 
 
-def _judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
-    """QuorumHealthy: a majority of the voters answers and agrees; who is missing, if not."""
-    if decision.phase is Phase.STOPPED:
-        return Verdict(QUORUM_HEALTHY, "Unknown", routine.STOPPED, decision.message)
-    if decision.phase is Phase.RESTORING and not snapshot.quorum_confirmed:
-        return Verdict(QUORUM_HEALTHY, "Unknown", routine.RESTORING, decision.message)
-    voters = voter_ids(snapshot)
-    unheard = find_unreachable(snapshot)
-    if unheard and unheard.asks_for_user:
-        ready = f"{len(unheard.pods)} members are Ready, which takes a majority."
-        return Verdict(QUORUM_HEALTHY, "True", verdicts.MAJORITY_READY, ready)
-    if unheard:
-        return Verdict(QUORUM_HEALTHY, "Unknown", attention.OPERATOR_CANNOT_REACH, unheard.message)
-    if not snapshot.quorum_confirmed and snapshot.recorded_cluster_id is None:
-        return Verdict(
-            QUORUM_HEALTHY, "Unknown", verdicts.NOT_FORMED, "The cluster is not formed yet."
-        )
-    # Without a member list all that were members when last seen are missing.
-    silent = [seat.ordinal for seat in voters_not_serving(snapshot)]
-    away = silent if snapshot.membership else recorded_members(snapshot)
-    missing = ", ".join(snapshot.naming.member(ordinal) for ordinal in away)
-    count = len(voters & serving_ids(snapshot))
-    if snapshot.quorum_confirmed:
-        tail = f"; {missing} did not answer" if missing else ""
-        needed = majority(len(voters))
-        message = f"{count} of {len(voters)} voters answer, {needed} are needed{tail}."
-        return Verdict(QUORUM_HEALTHY, "True", verdicts.MAJORITY_ANSWERS, message)
-    tail = f": {missing} did not answer" if missing else ""
-    return Verdict(
-        QUORUM_HEALTHY, "False", verdicts.MAJORITY_LOST, f"The majority does not answer{tail}."
-    )
-
-
 def _judge_data_loss(snapshot: Snapshot, _: Decision) -> Verdict:
     """DataLossPossible: the cluster went on from one member after its majority was lost."""
     _request, revision = find_recovered(snapshot)
@@ -385,7 +351,7 @@ _JUDGEMENTS: Final[tuple[Callable[[Snapshot, Decision], Verdict | None], ...]] =
     _judge_ready,
     _judge_progressing,
     _judge_degraded,
-    _judge_quorum,
+    judge_quorum,
     _judge_data_loss,
     _judge_approval,
     _judge_paused,

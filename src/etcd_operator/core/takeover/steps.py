@@ -260,7 +260,8 @@ def await_silence(view: TakingOver) -> Decision:
     """A member that a person may only have restarted is waited for, before it leaves etcd."""
     names = ", ".join(map(view.name, view.away))
     return _step(
-        f"Taking over: {names} is away, and is removed from etcd after {PATIENCE_SECONDS} s."
+        f"Taking over: waiting {PATIENCE_SECONDS} s for {names} to come back, before the removal "
+        "from etcd."
     )
 
 

@@ -197,7 +197,7 @@ def test_conditions_name_who_is_missing() -> None:
         "2 of 3 voters answer, 2 are needed; db-1 did not answer."
     )
     assert condition(silent(formed(3), 0, 2), "QuorumHealthy").message == (
-        "The majority does not answer: db-0, db-1, db-2 did not answer."
+        "The majority does not answer: db-0, db-2 did not answer; db-1 answered without a leader."
     )
     nobody = replace(silent(formed(3), 0, 1, 2), membership=None)
     assert condition(nobody, "QuorumHealthy").message == (

@@ -21,11 +21,13 @@ from etcd_operator.core.actions import (
     ScaleSource,
 )
 from etcd_operator.core.in_place_restore.record import ANNOTATION_WISH
+from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.recording.snapshot_document import read_snapshot, write_snapshot
+from etcd_operator.core.status.report import report
 from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, ANNOTATION_TAKE_OVER, Stage
 from tests.builders.snapshots import CLUSTER_ID, member_id
-from tests.builders.take_over import MOST_PASSES, TakeOverWorld, run_to, source_id
+from tests.builders.take_over import MOST_PASSES, TakeOverWorld, run_to, source_id, world_at
 
 OURS = {member_id(ordinal) for ordinal in range(3)}
 
@@ -295,3 +297,29 @@ def test_a_recorded_pass_has_what_was_seen_of_the_statefulset() -> None:
     run_to(world, Stage.COMPARE)
     seen = world.look()
     assert read_snapshot(json.loads(json.dumps(write_snapshot(seen)))).source == seen.source
+
+
+def test_a_scale_out_beside_old_members_counts_the_new_ones() -> None:
+    world, told = TakeOverWorld(5), []
+    for _ in range(MOST_PASSES):
+        decision = world.step().decision
+        if decision.reason is routine.SCALING_OUT:
+            told.append(decision.message)
+    assert told == [f"Scaling out from {count} to 3 members." for count in range(3)]
+
+
+def test_old_members_that_are_away_are_named_and_new_ones_that_run_are_not() -> None:
+    world = world_at(Stage.REMOVE)
+    world.silent = {source_id(1)}
+    assert _judge_quorum(world).endswith(" needed; old-1 did not answer.")
+    world.silent, world.leader = {source_id(ordinal) for ordinal in range(3)}, 0
+    assert _judge_quorum(world) == (
+        "The majority does not answer: old-0, old-1, old-2 did not answer; "
+        "db-0, db-1, db-2 answered without a leader."
+    )
+
+
+def _judge_quorum(world: TakeOverWorld) -> str:
+    scene = world.look()
+    conditions = report(scene, plan(scene).decision).conditions
+    return next(each.message for each in conditions if each.type == "QuorumHealthy")
