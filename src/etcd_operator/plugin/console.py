@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-# Of what is no terminal, such as a pipe or a file.
-WIDTH = 160
+# Of what is no terminal, such as a pipe or a file: nothing is cut there, and no command broken.
+WIDTH = 1000
 
 
 def open_console(*, to_stderr: bool = False) -> Console:

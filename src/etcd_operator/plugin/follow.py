@@ -82,7 +82,8 @@ def _blocking() -> frozenset[str]:
 
 
 def _is_blocked(cluster: Json) -> bool:
-    return is_seen(cluster) and judge_verdict(cluster)[0] in _blocking()
+    paused = bool(cluster["spec"].get("paused"))
+    return is_seen(cluster) and (paused or judge_verdict(cluster)[0] in _blocking())
 
 
 async def follow(session: Session, written: Json, goal: Goal, timeout: float) -> Exit:

@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.reasons.condition_types import PROGRESSING, READY
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.console import ago, size, table
@@ -21,6 +22,11 @@ _COLOURS: Final = {
     "Deleting": "magenta",
 }
 EXPIRES_SOON: Final = 14
+# Nothing is wrong, and yet somebody has something to do, or to know.
+_TELLING: Final = {
+    reason.name
+    for reason in (verdicts.CA_CHANGING, verdicts.APPROVAL_CARRIED_OUT, verdicts.APPROVAL_VOID)
+}
 _MEMBER_COLUMNS: Final = (
     "member",
     "role",
@@ -79,6 +85,12 @@ def _cluster_parts(view: Json) -> Iterator[RenderableType]:
     if not view["specSeen"]:
         yield Text("The operator has not seen the last change of the spec yet.", style="yellow")
     yield from (_condition(each) for each in view["conditions"] if not _is_quiet(each))
+    if verdicts.MAJORITY_LOST.name in {each["reason"] for each in view["conditions"]}:
+        yield Text(
+            "If those members do not come back with their disks: "
+            f"`kubectl etcd recover {view['name']}`, or restore a backup.",
+            style="yellow",
+        )
     yield Text()
     yield render_members(view["members"])
     yield from _section("certificates", render_certificates(view["certificates"]))
@@ -91,12 +103,15 @@ def _cluster_parts(view: Json) -> Iterator[RenderableType]:
 
 def _is_quiet(condition: Json) -> bool:
     """Whether a condition says nothing that the first lines do not say."""
-    return bool(condition["good"]) or condition["type"] in (READY, PROGRESSING)
+    if condition["type"] in (READY, PROGRESSING):
+        return True
+    return bool(condition["good"]) and condition["reason"] not in _TELLING
 
 
 def _condition(condition: Json) -> Text:
     head = f"{condition['type']} is {condition['status']}, {condition['reason']}"
-    return Text.assemble((head, "red"), f": {condition['message']}")
+    colour = "yellow" if condition["good"] else "red"
+    return Text.assemble((head, colour), f": {condition['message']}")
 
 
 def _section(title: str, content: RenderableType | None) -> Iterator[RenderableType]:

@@ -15,7 +15,7 @@ from etcd_operator.errors import KubeUnavailable, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import follow, serving
 from etcd_operator.plugin.clusters import conditions_of
-from etcd_operator.runtime.kubernetes.api import LEASES
+from etcd_operator.runtime.kubernetes.api import CLUSTERS, LEASES
 from tests.builders.plugin import Ended, Terminal
 from tests.fakes.kubernetes import InMemoryApi
 from tests.fakes.user_api import NAMESPACE, put_cluster
@@ -107,6 +107,17 @@ def test_what_does_not_go_on_ends_with_a_sentence(
     assert said in ended.err
 
 
+def test_nothing_is_waited_for_while_the_cluster_is_paused(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = terminal.server.objects["EtcdCluster", NAMESPACE, "db"]
+    paused = {**cluster, "spec": {**cluster["spec"], "paused": True}}
+    terminal.server.put(CLUSTERS, "db", paused, NAMESPACE)
+    ended = play(terminal, monkeypatch, says("Paused"))("scale", "db", "5", "--wait")
+    assert ended.code == 1
+    assert "It does not go on: " in ended.err
+
+
 def test_a_connection_that_comes_back_is_no_end(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,8 +164,8 @@ def test_stop_waits_for_the_phase(terminal: Terminal, monkeypatch: pytest.Monkey
 
 
 def test_what_blocks_is_what_the_registry_says() -> None:
-    blocked = {"metadata": {"name": "db"}, "status": says("InvalidSpec")}
-    busy = {"metadata": {"name": "db"}, "status": says("ScalingOut")}
+    blocked = {"metadata": {"name": "db"}, "spec": {}, "status": says("InvalidSpec")}
+    busy = {"metadata": {"name": "db"}, "spec": {}, "status": says("ScalingOut")}
     goal = follow.cluster_goal()
     assert goal.fails(blocked)
     assert not goal.fails(busy)

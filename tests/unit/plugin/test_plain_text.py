@@ -54,3 +54,13 @@ def test_documents_say_the_same(output: Output, capsys: pytest.CaptureFixture[st
 def test_emoji_are_what_somebody_wrote(capsys: pytest.CaptureFixture[str]) -> None:
     open_console().print(table(("peer",), [("[fd00:100::1]",)]))
     assert "[fd00:100::1]" in capsys.readouterr().out
+
+
+def test_in_a_pipe_no_line_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    """A script reads names whole, and a command can be copied."""
+    prefix, command = "p" * 200, f"`kubectl annotate etcd db {'x' * 200}=1`"
+    open_console().print(table(("prefix", "keys"), [(prefix, 12345)]))
+    open_console().print(Text(f"To go on: {command}."))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == [prefix, "12345"]
+    assert command in lines[2]

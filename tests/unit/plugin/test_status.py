@@ -75,6 +75,19 @@ def test_a_condition_that_is_bad_is_shown_with_its_sentence(terminal: Terminal) 
     assert "quiet" not in text
 
 
+def test_what_goes_on_is_shown_although_nothing_is_wrong(terminal: Terminal) -> None:
+    said = "clients have to trust all that their ca.crt has"
+    changing = {**condition("CertificatesValid", "True", said), "reason": "CAChanging"}
+    put_cluster(terminal.server, conditions=[changing])
+    assert said in terminal.type("status", "db").out
+
+
+def test_a_lost_majority_says_what_may_be_done(terminal: Terminal) -> None:
+    lost = {**condition("QuorumHealthy", "False", "db-1 is away"), "reason": "MajorityLost"}
+    put_cluster(terminal.server, conditions=[lost])
+    assert "`kubectl etcd recover db`" in terminal.type("status", "db").out
+
+
 def test_all_clusters_are_listed_with_the_worst_first(terminal: Terminal) -> None:
     put_cluster(terminal.server, "a-well")
     put_cluster(terminal.server, "b-degraded", conditions=[condition("Degraded", "True")])
