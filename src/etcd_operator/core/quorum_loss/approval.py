@@ -80,6 +80,15 @@ def find_recovered(snapshot: Snapshot) -> tuple[str, str]:
     return request, revision
 
 
+def is_of_this_life(snapshot: Snapshot, request: str) -> bool:
+    """Whether a request is about the etcd cluster that there is; a restore in place makes another.
+
+    A recovery keeps the cluster ID.
+    """
+    live = snapshot.recorded_cluster_id
+    return live is None or int(request.partition("/")[0], 16) == live
+
+
 def is_recovered(text: str) -> bool:
     """Whether this is a record of a recovery: the approval, and the revision that was kept."""
     request, _, revision = text[:LONGEST_RECORD].partition(" ")

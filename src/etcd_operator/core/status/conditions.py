@@ -24,7 +24,12 @@ from etcd_operator.core.model.members import NO_SPACE, format_id
 from etcd_operator.core.model.quorum import voters_not_serving
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.corrections import find_objections
-from etcd_operator.core.quorum_loss.approval import approved_request, find_recovered, find_request
+from etcd_operator.core.quorum_loss.approval import (
+    approved_request,
+    find_recovered,
+    find_request,
+    is_of_this_life,
+)
 from etcd_operator.core.quorum_loss.record import find_recovery
 from etcd_operator.core.reachability.unreachable import find_unreachable
 from etcd_operator.core.reasons import attention, routine, verdicts
@@ -213,9 +218,9 @@ def _name_unbound_disks(snapshot: Snapshot) -> list[str]:
 
 def _judge_data_loss(snapshot: Snapshot, _: Decision) -> Verdict:
     """DataLossPossible: the cluster went on from one member after its majority was lost."""
-    _request, revision = find_recovered(snapshot)
+    request, revision = find_recovered(snapshot)
     recovery = find_recovery(snapshot)
-    if recovery is None and not revision:
+    if recovery is None and not (revision and is_of_this_life(snapshot, request)):
         return Verdict(
             DATA_LOSS_POSSIBLE,
             "False",

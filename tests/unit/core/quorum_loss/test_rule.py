@@ -356,6 +356,9 @@ def test_it_grows_again_when_it_is_over() -> None:
     assert (verdict.status, verdict.reason) == ("True", verdicts.RECOVERED_FROM_ONE_MEMBER)
     assert "revision 100" in verdict.message
     assert report(over, made.decision).last_recovery == f"{REQUEST} 100"
+    other = with_note(over, ANNOTATION_RECOVERED, "beef/70 100")
+    verdict = next(v for v in judge(other, made.decision) if v.type == "DataLossPossible")
+    assert verdict.status == "False", "a restore in place has made another etcd cluster since"
 
 
 def test_what_was_announced_stays_on_record_when_a_recovery_is_called_off() -> None:
