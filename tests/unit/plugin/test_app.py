@@ -92,20 +92,32 @@ def test_an_unknown_verb_is_a_usage_error() -> None:
     ids=" ".join,
 )
 def test_help_and_completion_load_nothing_heavy(words: tuple[str, ...]) -> None:
-    program = (
+    told, loaded = run_and_list(
         f"import sys\nsys.argv = {list(words)}\n"
         "from etcd_operator.plugin.app import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print(*sys.modules, sep='\\n', file=sys.stderr)"
     )
+    assert told.strip()
+    assert "etcd_operator.plugin.app" in loaded
+    assert [module for module in loaded if module.startswith(HEAVY)] == []
+
+
+def test_the_screen_of_a_cluster_loads_no_models() -> None:
+    """They are twice what all else takes until it is shown."""
+    place = "etcd_operator.plugin"
+    parts = ("cluster_view", "screens", "version_paths")
+    _, loaded = run_and_list("".join(f"import {place}.{part}\n" for part in parts))
+    assert f"{place}.screens" in loaded
+    assert "pydantic" not in loaded
+
+
+def run_and_list(program: str) -> tuple[str, list[str]]:
+    """Run a program; return what it prints, and the modules that are loaded then."""
     said = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", f"{program}import sys\nprint(*sys.modules, file=sys.stderr)"],
         capture_output=True,
         text=True,
         check=True,
         env={"PYTHONPATH": str(Path(__file__).resolve().parents[3] / "src")},
     )
-    assert said.stdout.strip()
-    loaded = said.stderr.split()
-    assert "etcd_operator.plugin.app" in loaded
-    assert [module for module in loaded if module.startswith(HEAVY)] == []
+    return said.stdout, said.stderr.split()

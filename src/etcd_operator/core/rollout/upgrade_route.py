@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.release import SAFE_FOR_36, TESTED_RELEASES, Minor, Release, Version
-from etcd_operator.core.model.snapshot import Snapshot
+
+if TYPE_CHECKING:  # the plugin finds routes, and need not load these to do so
+    from etcd_operator.api.cluster import EtcdClusterSpec
+    from etcd_operator.core.model.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
