@@ -349,10 +349,21 @@ def as_created(cluster: Cluster, **spec: Any) -> Iterator[Passes]:
 @contextlib.contextmanager
 def as_patched(cluster: Cluster, *, rejoining: Iterable[str] = (), **spec: Any) -> Iterator[Passes]:
     """Merge-patch the spec, and insist that what follows was previewed; the block waits for it."""
-    manifest = {**cluster.manifest(), "spec": merge(cluster.get()["spec"], spec)}
-    with as_applied(cluster, manifest, rejoining=rejoining) as passes:
+    after = _mark_removed(merge(cluster.get()["spec"], spec), spec)
+    with as_applied(cluster, {**cluster.manifest(), "spec": after}, rejoining=rejoining) as passes:
         cluster.patch(**spec)
         yield passes
+
+
+def _mark_removed(spec: Json, patch: Json) -> Json:
+    """A spec that says of what a patch removes that it is to go: what a manifest lacks stays."""
+    marked = dict(spec)
+    for key, value in patch.items():
+        if value is None:
+            marked[key] = None
+        elif isinstance(value, dict):
+            marked[key] = _mark_removed(spec.get(key) or {}, value)
+    return marked
 
 
 def delete_as_previewed(cluster: Cluster) -> None:
