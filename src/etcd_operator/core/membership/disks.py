@@ -37,6 +37,8 @@ _NO_DATA: Final = re.compile(rf"open sink .*/{SNAPSHOTS}/\.\..*: no such file or
 
 # How often a process ends as it does when its member is removed, before that is taken to be why.
 ENDS_REMOVED: Final = 2
+# Its last words if it ends so quickly that it has not begun to serve: else it ends well.
+STOPS_ITSELF: Final = "server is stopping"
 
 
 # A write that failed names its file: `….wal: no space left on device` is no word of the data.
@@ -78,10 +80,13 @@ def classify_disk(seat: Seat) -> Disk | None:
 def _is_of_removed_member(seat: Seat) -> bool:
     """Whether a disk has another member than the one that was announced for it.
 
-    Who learns from its own log that it was removed ends well, and is started again and again (`run`
-    in server/etcdserver/server.go); so it does when it is stopped, but not twice in a row. Who is
-    announced and has never started has nothing there yet.
+    Who learns from its own log that it was removed stops itself, and is started again and again
+    (`run` in server/etcdserver/server.go, `startEtcd` in server/etcdmain/etcd.go); so it ends when
+    it is stopped, but not twice in a row. Who is announced and has never started has nothing there
+    yet.
     """
     pod, member = seat.pod, seat.member
-    announced = member is not None and not member.started
-    return bool(announced and pod and pod.exit_code == 0 and pod.restarts >= ENDS_REMOVED)
+    if pod is None or member is None or member.started:
+        return False
+    stopped = pod.exit_code == 0 or STOPS_ITSELF in pod.termination_message
+    return stopped and pod.restarts >= ENDS_REMOVED

@@ -121,6 +121,20 @@ FIRES = (
         RENEWED[:4],
     ),
     Fires(
+        "so is who has not begun to serve when it ends",
+        replace_lost_members,
+        change_pod(
+            ended_well(restarts=2),
+            1,
+            exit_code=1,
+            termination_message="listener failed: server is stopping",
+        ),
+        routine.REPLACING_MEMBER,
+        SAID,
+        Phase.SCALING,
+        RENEWED[:4],
+    ),
+    Fires(
         "a disk that is being deleted already, and a Pod that ends already",
         replace_lost_members,
         change_claim(
