@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from deploy.target import Target
-from tests.e2e.harness import Cluster
+from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.passes import read_passes
 from tests.e2e.previews import as_a_user, previewed
 from tests.transitions.chain import BASE, bring, differ, is_refused
 from tests.transitions.generator import Transition, invalid, valid
@@ -48,6 +49,7 @@ def walk(
         try:
             if change.path in BY_WAY_OF_BASE:
                 bring(cluster, BASE)
+            wait_at_rest(cluster)
             with previewed(cluster, manifest=manifest) as told:
                 changed = bring(cluster, spec)
             new = bring(fresh, change.apply(BASE, fresh.name))
@@ -67,6 +69,17 @@ def walk(
         if found:
             different.append(f"restored: {found}")
     return different
+
+
+def wait_at_rest(cluster: Cluster) -> None:
+    """Wait until a pass had nothing to do for the spec of now: a preview begins with the last."""
+    generation = cluster.get()["metadata"]["generation"]
+
+    def rests() -> bool:
+        last = read_passes(cluster)[-1]
+        return not last.actions and last.snapshot.cluster.generation == generation
+
+    wait_until("the last pass had nothing to do", rests, 60)
 
 
 def rename(picture: dict[str, object], cluster: Cluster) -> dict[str, object]:

@@ -27,6 +27,10 @@ def _render(given: Model) -> Json:
     return given.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+# Who asks for what Kubernetes does anyway changes no Pod.
+_DEFAULTS: Final = {"schedulerName": "default-scheduler", "dnsPolicy": "ClusterFirst"}
+
+
 def render_containers(given: tuple[Container, ...] | None) -> list[Json]:
     """Render containers beside etcd."""
     return [_render_container(container) for container in given or ()]
@@ -50,7 +54,7 @@ def render_placement(wishes: PodTemplate) -> Json:
         "dnsPolicy": wishes.dns_policy,
         "dnsConfig": _render(resolver) if resolver else None,
     }
-    return {name: value for name, value in fields.items() if value}
+    return {name: value for name, value in fields.items() if value and value != _DEFAULTS.get(name)}
 
 
 def render_timings(timings: ProbeTimings | None) -> Json:

@@ -140,3 +140,8 @@ def test_what_others_add_beside_additions_stays(kind: str) -> None:
     added = {"name": "theirs", "image": "theirs:1", "ip": "10.0.0.9"}
     live["spec"]["template"]["spec"][kind].append(added)
     assert find_differences(wanted, live) == ()
+
+
+def test_what_kubernetes_does_anyway_changes_no_pod() -> None:
+    asked = {"schedulerName": "default-scheduler", "dnsPolicy": "ClusterFirst"}
+    assert pod(**asked) == pod()
