@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 
 from deploy.api_server import ApiError, ApiServer, Kind
 from etcd_operator.json_types import Json
+from etcd_operator.simulation.merge_patch import LAST_APPLIED, find_applied
 
 POLL: Final = 0.2
-LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 STRICT: Final = {"fieldManager": "kubectl-client-side-apply", "fieldValidation": "Strict"}
 _SELECTORS: Final = {"--selector": "labelSelector", "--field-selector": "fieldSelector"}
 _PATCH_FLAGS: Final = frozenset(("--patch", "--subresource", "--type"))
@@ -128,21 +128,9 @@ def apply(server: ApiServer, manifest: Json, namespace: str | None) -> bool:
         server.ask("POST", kind.path(place), body=wanted, parameters=STRICT)
         return True
     text = live["metadata"].get("annotations", {}).get(LAST_APPLIED, "{}")
-    patch = _find_changes(json.loads(text), wanted)
+    patch = find_applied(json.loads(text), wanted)
     server.ask("PATCH", path, body=patch, content=_PATCHES["merge"], parameters=STRICT)
     return True
-
-
-def _find_changes(before: Json, wanted: Json) -> Json:
-    """The merge patch that gives an object what is wanted, without what only was before."""
-    patch: Json = dict.fromkeys(before.keys() - wanted.keys())
-    for key, value in wanted.items():
-        if isinstance(value, dict):
-            earlier = before.get(key)
-            patch[key] = _find_changes(earlier if isinstance(earlier, dict) else {}, value)
-        else:
-            patch[key] = value
-    return patch
 
 
 def _find_objects(server: ApiServer, command: Command) -> Objects | None:

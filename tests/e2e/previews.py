@@ -48,7 +48,7 @@ from etcd_operator.plugin import session
 from etcd_operator.plugin.observation import observe_from
 from etcd_operator.plugin.planning import NEW_UID, Wanted, look_further, prepare
 from etcd_operator.plugin.session import Place, Session
-from etcd_operator.simulation.change import merge
+from etcd_operator.simulation.merge_patch import merge
 from etcd_operator.simulation.predict import PredictedStep, Prediction, predict
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.passes import EARLIEST, Passes, read_passes

@@ -33,12 +33,11 @@ from etcd_operator.simulation.change import (
     apply_manifest,
     change_spec,
     dump_spec,
-    find_patch,
-    merge,
     replace_members,
     request,
     set_fields,
 )
+from etcd_operator.simulation.merge_patch import find_patch, merge
 from etcd_operator.simulation.predict import predict
 from etcd_operator.simulation.take_over import assume_members
 

@@ -14,12 +14,11 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from etcd_operator.json_types import Json
+from etcd_operator.simulation.merge_patch import LAST_APPLIED
 
 REDACTED: Final = "[redacted]"
 # A shorter value, such as `true`, would take half of every text with it.
 SHORTEST: Final = 8
-# A copy of an object as it was applied, with fields that were taken out of the object since.
-DROPPED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _BEGIN: Final = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")
 _END: Final = re.compile(r"-----END [A-Z ]{0,40}PRIVATE KEY-----")
 # A line of a key, also behind the time of a log, or the header of an encrypted one.
@@ -79,7 +78,8 @@ class Redaction:
                 value = {**value, **_hide_data(value)}
             if _NAMES.search(str(value.get("name", ""))) and isinstance(value.get("value"), str):
                 value = {**value, "value": REDACTED}
-            kept = (key for key in value if key != DROPPED)
+            # A copy of the object as text, also of fields that were taken out since.
+            kept = (key for key in value if key != LAST_APPLIED)
             return {self.clean_text(key): self._clean_field(key, value[key]) for key in kept}
         if isinstance(value, list):
             return [self.clean(each) for each in _hide_arguments(value)]

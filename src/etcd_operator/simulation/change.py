@@ -14,10 +14,9 @@ from etcd_operator.core.in_place_restore.record import ANNOTATION_WISH
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import OperatorError
 from etcd_operator.json_types import Json
+from etcd_operator.simulation.merge_patch import LAST_APPLIED, find_applied, merge
 
 DEEPEST: Final = 16
-# What `kubectl apply` has applied before.
-LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 # In place of the uid of an EtcdRestore that does not exist yet.
 PREVIEWED_RESTORE: Final = "previewed"
 
@@ -63,18 +62,6 @@ def set_fields(spec: Json, assignments: Mapping[str, Any]) -> Json:
     return changed
 
 
-def merge(spec: Json, patch: Json) -> Json:
-    """Return a spec as a merge patch makes it (RFC 7386)."""
-    merged = {key: value for key, value in spec.items() if patch.get(key, value) is not None}
-    for key, value in patch.items():
-        if isinstance(value, dict):
-            before = spec.get(key)
-            merged[key] = merge(before if isinstance(before, dict) else {}, value)
-        elif value is not None:
-            merged[key] = value
-    return merged
-
-
 def apply_manifest(cluster: EtcdCluster, wanted: Json) -> Json:
     """Return the spec as `kubectl apply` makes it from that of a manifest.
 
@@ -84,39 +71,14 @@ def apply_manifest(cluster: EtcdCluster, wanted: Json) -> Json:
         before = json.loads(cluster.annotations.get(LAST_APPLIED, "{}"))["spec"]
     except (ValueError, KeyError, TypeError, RecursionError):  # anybody may write it
         before = {}
-    return _apply(dump_spec(cluster), before if isinstance(before, dict) else {}, wanted)
-
-
-def _apply(live: Json, before: Json, wanted: Json) -> Json:
-    applied = {key: value for key, value in live.items() if key in wanted or key not in before}
-    for key, value in wanted.items():
-        here, known = live.get(key), before.get(key)
-        if value is None:
-            applied.pop(key, None)
-        elif isinstance(value, dict) and isinstance(here, dict):
-            applied[key] = _apply(here, known if isinstance(known, dict) else {}, value)
-        else:
-            applied[key] = value
-    return applied
+    patch = find_applied(before if isinstance(before, dict) else {}, wanted)
+    return merge(dump_spec(cluster), patch)
 
 
 def dump_spec(cluster: EtcdCluster) -> Json:
     """Return the spec as a document, with what is set in it alone."""
     spec: Json = cluster.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return spec
-
-
-def find_patch(before: Json, after: Json) -> Json:
-    """Return the merge patch (RFC 7386) that makes one spec of another."""
-    patch: Json = {key: None for key in before if key not in after}
-    for key, value in after.items():
-        here = before.get(key)
-        if isinstance(value, dict) and isinstance(here, dict):
-            if inner := find_patch(here, value):
-                patch[key] = inner
-        elif key not in before or here != value:
-            patch[key] = value
-    return patch
 
 
 def change_spec(cluster: EtcdCluster, spec: Json) -> EtcdCluster:

@@ -10,9 +10,9 @@ import httpx2
 import pytest
 
 from deploy import api_calls
-from deploy.api_calls import LAST_APPLIED
 from deploy.api_server import ApiError, ApiServer
 from etcd_operator.json_types import Json
+from etcd_operator.simulation.merge_patch import LAST_APPLIED
 
 TEAM = "--namespace=team"
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}

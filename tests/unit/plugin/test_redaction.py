@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from etcd_operator.plugin.redaction import DROPPED, REDACTED, Redaction
+from etcd_operator.plugin.redaction import REDACTED, Redaction
+from etcd_operator.simulation.merge_patch import LAST_APPLIED
 
 PEM = "-----BEGIN EC PRIVATE KEY-----"
 LINES = ("MHcCAQEEIJ0ap8XoFbqz1", "SecondLineOfTheKey77")
@@ -67,7 +68,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
         {"clientSecret": "hunter2"},
         {"client_secret": "hunter2"},
         {"args": ["--password", "hunter2"]},
-        {"metadata": {"annotations": {DROPPED: '{"spec":"hunter2"}'}}},
+        {"metadata": {"annotations": {LAST_APPLIED: '{"spec":"hunter2"}'}}},
     ],
 )
 def test_a_secret_is_taken_out_of_a_document(value: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.json_types import Json
-from etcd_operator.simulation.change import LAST_APPLIED, apply_manifest, find_patch, merge
+from etcd_operator.simulation.change import apply_manifest
+from etcd_operator.simulation.merge_patch import LAST_APPLIED, find_patch, merge
 from tests.builders.snapshots import raw_cluster
 
 APPLIED: Json = {"size": 3, "storage": {"size": "1Gi"}, "paused": True}
