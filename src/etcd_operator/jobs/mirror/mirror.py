@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -19,6 +18,7 @@ from etcd_operator.core.mirror.copying import (
     Batch,
     Change,
     Comparison,
+    Event,
     compare,
     plan_batches,
     split_changes,
@@ -43,8 +43,6 @@ LOOK_SECONDS: Final = 1.0
 QUIET_SECONDS: Final = 1.0
 # Between two looks whether a range without events is unchanged, which reads all of it.
 PROOF_SECONDS: Final = 5.0
-
-
 # A watch without events for so long, while there were writes, is not the one of a member that has
 # them.
 STALLED_SECONDS: Final = 15.0
@@ -129,7 +127,7 @@ class Mirror:
                 if since < 1.0:
                     pause = 0.1
                 if since > _find_patience(error):
-                    raise TaskError(f"{_explain(error)}") from error
+                    raise TaskError(_explain(error)) from error
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
             await self._source.turn()
@@ -271,26 +269,19 @@ class Mirror:
         response = await stream.read(LOOK_SECONDS / 4)
         if response is None:
             return progress, True
-        complete, pending = split_events((), read_events(response), whole=not response.fragment)
-        progress = await self._apply(progress, plan_batches(
-            complete, progress.revision, leases=self._leases))  # fmt: skip
-        while pending:  # the rest of one revision follows at once
-            response = await stream.read(PATIENCE_SECONDS)
-            if response is None:
-                raise EtcdUnreachable("the rest of a revision does not come")
+        pending: tuple[Event, ...] = ()
+        while response is not None:
             complete, pending = split_events(
                 pending, read_events(response), whole=not response.fragment
             )
-            batches = plan_batches(complete, progress.revision, leases=self._leases)
-            progress = await self._apply(progress, batches)
-        return progress, False
+            for batch in plan_batches(complete, progress.revision, leases=self._leases):
+                progress = await self._apply(progress, batch)
+            if not pending:
+                return progress, False
+            response = await stream.read(PATIENCE_SECONDS)  # the rest of one revision
+        raise EtcdUnreachable("the rest of a revision does not come")
 
-    async def _apply(self, progress: Progress, batches: Iterable[Batch]) -> Progress:
-        for batch in batches:
-            progress = await self._apply_batch(progress, batch)
-        return progress
-
-    async def _apply_batch(self, progress: Progress, batch: Batch) -> Progress:
+    async def _apply(self, progress: Progress, batch: Batch) -> Progress:
         revision = max(batch.revision, progress.revision)
         after = replace(progress, revision=revision, seen=max(progress.seen, revision))
         self._advanced = time.monotonic()

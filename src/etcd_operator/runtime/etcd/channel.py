@@ -76,6 +76,14 @@ def secure(tls: PeerTls) -> tuple[grpc.ChannelCredentials, Options]:
     return credentials, CHANNEL_OPTIONS + name
 
 
+def open_channel(address: str, tls: PeerTls | None) -> grpc.aio.Channel:
+    """Return a channel to a member, which the first call opens."""
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+    credentials, options = secure(tls)
+    return grpc.aio.secure_channel(address, credentials, options=options)
+
+
 class EtcdChannel:
     """A channel that is open while it is used, and until nobody wants to keep it.
 
@@ -133,11 +141,7 @@ class EtcdChannel:
 
     def _open(self) -> grpc.aio.Channel:
         if self._channel is None:
-            if self.introduction is None:
-                self._channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
-            else:
-                credentials, options = secure(self.introduction)
-                self._channel = grpc.aio.secure_channel(self.address, credentials, options=options)
+            self._channel = open_channel(self.address, self.introduction)
         return self._channel
 
 

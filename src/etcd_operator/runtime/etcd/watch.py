@@ -16,7 +16,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, Refusal
-from etcd_operator.runtime.etcd.channel import CHANNEL_OPTIONS, PeerTls, secure, write_metadata
+from etcd_operator.runtime.etcd.channel import PeerTls, open_channel, write_metadata
 from etcd_operator.runtime.etcd.errors import translate_error
 from etcd_operator.runtime.etcd.rpc import etcd_pb2 as etcd_pb2
 
@@ -83,11 +83,7 @@ async def open_watch(
     address: str, tls: PeerTls | None, request: Any, *, token: str = ""
 ) -> AsyncIterator[WatchStream]:
     """Open a watch for a WatchCreateRequest, with a channel of its own."""
-    if tls is None:
-        channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
-    else:
-        credentials, options = secure(tls)
-        channel = grpc.aio.secure_channel(address, credentials, options=options)
+    channel = open_channel(address, tls)
     call = channel.stream_stream(_METHOD)(metadata=(write_metadata(token) or ()) + _REQUIRE_LEADER)
     stream = WatchStream(call, address)
     pump = asyncio.create_task(_begin(call, stream, request))
