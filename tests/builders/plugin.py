@@ -61,3 +61,8 @@ class Terminal:
             except SystemExit as end:
                 return Ended(int(end.code or 0), out.getvalue(), err.getvalue())
         raise AssertionError("typer returned")
+
+
+def written(terminal: Terminal) -> list[Any]:
+    """What was sent to the API server to be written."""
+    return [body for said, body in terminal.server.sent if not said.startswith(("get", "list"))]

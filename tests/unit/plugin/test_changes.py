@@ -15,7 +15,7 @@ from etcd_operator.json_types import Json
 from etcd_operator.plugin import recordings
 from etcd_operator.plugin.change import find_lost
 from etcd_operator.runtime.kubernetes.api import BACKUPS, CLAIMS, CLUSTERS
-from tests.builders.plugin import Terminal
+from tests.builders.plugin import Terminal, written
 from tests.builders.snapshots import formed
 from tests.fakes.kubernetes import ApiFaults
 from tests.fakes.user_api import NAMESPACE, put_cluster, put_pods
@@ -49,10 +49,6 @@ def put_sizes(terminal: Terminal, ordinal: int, size: int, in_use: int) -> None:
 def set_spec(terminal: Terminal, **spec: Any) -> None:
     cluster = terminal.server.objects["EtcdCluster", NAMESPACE, "db"]
     terminal.server.put(CLUSTERS, "db", {**cluster, "spec": {**cluster["spec"], **spec}}, NAMESPACE)
-
-
-def written(terminal: Terminal) -> list[Any]:
-    return [body for said, body in terminal.server.sent if not said.startswith(("get", "list"))]
 
 
 TLS: dict[str, Any] = {"security": {"tls": {"caGeneration": 4}}}

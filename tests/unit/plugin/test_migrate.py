@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -15,7 +14,7 @@ from etcd_operator.core.mirror.progress import ANNOTATION_CUT_OVER
 from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, ANNOTATION_TAKE_OVER
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import CONFIG_MAPS, STATEFUL_SETS
-from tests.builders.plugin import Terminal
+from tests.builders.plugin import Terminal, written
 from tests.fakes.user_api import NAMESPACE, put_cluster
 
 FROM = ("db", "--from=old")
@@ -39,10 +38,6 @@ def put_record(terminal: Terminal, text: str) -> None:
     put_cluster(terminal.server, clusterID="c1d")
     about: Json = {"metadata": {"annotations": {ANNOTATION_TAKE_OVER: text}}}
     terminal.server.put(CONFIG_MAPS, "db-config", about, NAMESPACE)
-
-
-def written(terminal: Terminal) -> list[Any]:
-    return [body for said, body in terminal.server.sent if not said.startswith(("get", "list"))]
 
 
 def test_a_plan_is_an_etcdcluster_that_is_valid_and_nothing_is_written(terminal: Terminal) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
 from etcd_operator.runtime.kubernetes.api import BACKUPS, CLUSTERS
-from tests.builders.plugin import Terminal
+from tests.builders.plugin import Terminal, written
 from tests.fakes.user_api import NAMESPACE, put_cluster
 
 
@@ -20,10 +19,6 @@ def terminal() -> Terminal:
     spec = {**cluster["spec"], "version": "v3.6.4"}
     terminal.server.put(CLUSTERS, "db", {**cluster, "spec": spec}, NAMESPACE)
     return terminal
-
-
-def written(terminal: Terminal) -> list[Any]:
-    return [body for said, body in terminal.server.sent if not said.startswith(("get", "list"))]
 
 
 def test_restore_needs_a_backup_that_is_complete(terminal: Terminal) -> None:
