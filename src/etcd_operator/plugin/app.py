@@ -30,6 +30,8 @@ class Verb(NamedTuple):
     function: str = ""
 
 
+# No summary is as long: none is cut.
+LONGEST_SUMMARY: Final = 200
 READ: Final = "Look"
 DO: Final = "Do"
 REPAIR: Final = "Repair"
@@ -111,6 +113,17 @@ class VerbGroup(TyperGroup):
         """Read what was typed; where to look may stand before the verb, as kubectl has it."""
         return super().parse_args(ctx, move_place(args))
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 (its overridden name)
+        """Write the verbs by their groups, each with its whole summary."""
+        for group in dict.fromkeys(verb.group for verb in VERBS.values()):
+            rows = [
+                (name, load_verb(name, verb).get_short_help_str(LONGEST_SUMMARY))
+                for name, verb in VERBS.items()
+                if verb.group == group
+            ]
+            with formatter.section(group):
+                formatter.write_dl(rows)
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (its overridden name)
         """Names of the verbs, none of which is loaded for that."""
         return list(self.commands)
@@ -170,7 +183,7 @@ def describe_candidate(words: Sequence[str], candidate: str) -> str:
     """Return what a verb does, or an option of it; empty for the value of one."""
     if not words:
         verb = VERBS.get(candidate)
-        return load_verb(candidate, verb).get_short_help_str(200) if verb else ""
+        return load_verb(candidate, verb).get_short_help_str(LONGEST_SUMMARY) if verb else ""
     verb = VERBS.get(words[0])
     options: list[Any] = load_verb(words[0], verb).params if verb else []
     return next((each.help or "" for each in options if candidate in each.opts), "")

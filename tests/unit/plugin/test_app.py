@@ -36,6 +36,14 @@ def test_every_verb_has_help_and_an_example(name: str) -> None:
     assert VERBS[name].examples
 
 
+def test_the_list_of_verbs_has_their_whole_summaries_by_group() -> None:
+    said = " ".join(Terminal().type("--help").out.split())
+    for name, verb in VERBS.items():
+        summary = load_verb(name, verb).get_short_help_str(200)
+        assert f"{name} {summary}" in said
+        assert said.index(f" {verb.group}: ") < said.index(f" {name} {summary}")
+
+
 @pytest.mark.parametrize("name", sorted(READS - FILES.keys()))
 def test_every_verb_that_reads_prints_documents(name: str) -> None:
     options = {each.name: each for each in load_verb(name, VERBS[name]).params}
