@@ -24,7 +24,9 @@ class FakeUserApi(InMemoryApi):
         self.denied: set[tuple[str, str]] = set()
         self.unknown: set[str] = set()  # kinds that this Kubernetes does not have
         self.error: KubeError | None = None
-        self.refuses = ""  # what the API server says to every change
+        self.refuses: str | KubeError = ""  # what the API server says to every change
+        self.warns: tuple[str, ...] = ()  # what it says beside, of every change
+        self.vouches = True  # whether it says that a Pod has the rights of an operator
         self.tried: list[Json] = []
         self.closed = False
 
@@ -38,6 +40,14 @@ class FakeUserApi(InMemoryApi):
         if kind.name in self.unknown:
             raise NotFound("the server could not find the requested resource", 404)
         return await super()._arrive(verb, kind, name, body)
+
+    async def create(self, kind: Kind, namespace: str, body: Json) -> Json:
+        """Create an object; of the rights of others, say what `vouches` says."""
+        if kind.name != "SubjectAccessReview":
+            return await super().create(kind, namespace, body)
+        if ("create", kind.plural) in self.denied:
+            raise Forbidden(f'User "jo" cannot create resource "{kind.plural}"', 403)
+        return {**body, "status": {"allowed": self.vouches}}
 
     async def read_text(self, path: str, parameters: Mapping[str, str]) -> str:
         """Return the text of a path."""
@@ -54,13 +64,25 @@ class FakeUserApi(InMemoryApi):
         for line in (await self.read_text(path, parameters)).splitlines():
             yield line
 
-    async def try_patch(self, kind: Kind, namespace: str, name: str, patch: Json) -> None:
+    async def try_patch(
+        self, kind: Kind, namespace: str, name: str, patch: Json
+    ) -> tuple[str, ...]:
         """Judge a change as `refuses` and `denied` say."""
-        if ("patch", kind.plural) in self.denied:
-            raise Forbidden(f'User "jo" cannot patch resource "{kind.plural}"', 403)
+        return self._try("patch", kind, patch)
+
+    async def try_create(self, kind: Kind, namespace: str, body: Json) -> tuple[str, ...]:
+        """Judge an object as `refuses` and `denied` say."""
+        return self._try("create", kind, body)
+
+    def _try(self, verb: str, kind: Kind, body: Json) -> tuple[str, ...]:
+        if (verb, kind.plural) in self.denied:
+            raise Forbidden(f'User "jo" cannot {verb} resource "{kind.plural}"', 403)
+        if isinstance(self.refuses, KubeError):
+            raise self.refuses
         if self.refuses:
             raise Invalid(self.refuses, 422)
-        self.tried.append(patch)
+        self.tried.append(body)
+        return self.warns
 
     async def close(self) -> None:
         """Remember that it was closed."""

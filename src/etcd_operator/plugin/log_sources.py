@@ -10,6 +10,7 @@ from etcd_operator.plugin.log_lines import Source
 from etcd_operator.plugin.rights import Gaps
 from etcd_operator.plugin.serving import find_home
 from etcd_operator.plugin.session import Session
+from etcd_operator.plugin.whose_word import vouch
 from etcd_operator.runtime.kubernetes.api import PODS
 
 OPERATOR_SELECTOR: Final = "app.kubernetes.io/name=etcd-operator"
@@ -23,8 +24,17 @@ async def find_sources(session: Session, gaps: Gaps, cluster: Json) -> list[Sour
     if home := find_home(cluster):
         operators = await gaps.list_or_none(session, PODS, home, OPERATOR_SELECTOR)
         about = (metadata["namespace"], metadata["name"])
-        found += [_source(pod, about) for pod in operators]
+        found += [
+            _source(pod, about) for pod in operators if await _is_known(session, gaps, cluster, pod)
+        ]
     return found
+
+
+async def _is_known(session: Session, gaps: Gaps, cluster: Json, pod: Json) -> bool:
+    """Whether nobody says that a Pod is not the operator's."""
+    name, place = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    right = f"read the log of Pod {name} in namespace {place}"
+    return await gaps.attempt(right, vouch(session, cluster, place, name), None) is not None
 
 
 def _has_etcd(pod: Json) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,19 +19,23 @@ from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.port_forward import forward
 from etcd_operator.plugin.serving import find_home, find_lease
 from etcd_operator.plugin.session import Session, find_exit
+from etcd_operator.plugin.whose_word import DEFAULT_NAMESPACE, vouch
 
 PORT: Final = 8082
-DEFAULT_NAMESPACE: Final = "etcd-operator-system"
 # Far more than the operator keeps of one cluster.
 MOST_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording as it came, and the passes that are in it, at least one."""
+    """A recording as it came, and the passes that are in it, at least one.
+
+    `word` says whose word it is that it came from the operator; empty if Kubernetes bears it out.
+    """
 
     document: Json
     passes: tuple[RecordedPass, ...]
+    word: str = ""
 
 
 async def fetch(own: Session, cluster: Json) -> Recording:
@@ -52,11 +56,25 @@ async def fetch(own: Session, cluster: Json) -> Recording:
         )
     path = f"/passes/{metadata['namespace']}/{metadata['name']}"
     try:
+        word = await _vouch(own, cluster, place, pod)
         async with forward(own, pod, PORT, namespace=place) as way:
-            return await _read(way.port, path)
+            return replace(await _read(way.port, path), word=word)
     except PluginError as error:
         gone = error.code is Exit.NOT_FOUND
         raise PluginError(str(error), Exit.NO_OPERATOR if gone else error.code) from error
+
+
+async def _vouch(own: Session, cluster: Json, place: str, pod: str) -> str:
+    try:
+        return await vouch(own, cluster, place, pod)
+    except NotFound as error:
+        raise PluginError(
+            f"Pod {pod} in {place}, which holds the operator's Lease, is gone.", Exit.NO_OPERATOR
+        ) from error
+    except KubeError as error:
+        raise PluginError(
+            f"Pod {pod} in {place} cannot be read: {error}", find_exit(error)
+        ) from error
 
 
 async def _read(port: int, path: str) -> Recording:

@@ -44,6 +44,8 @@ async def _record(own: Session, name: str, to: str) -> Exit:
     from etcd_operator.plugin.clusters import find_cluster
 
     recording = await recordings.fetch(own, await find_cluster(own, name))
+    if recording.word:
+        console.complain(recording.word)
     text = json.dumps(recording.document, indent=1) + "\n"
     if to == "-":
         sys.stdout.write(text)
