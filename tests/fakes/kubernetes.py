@@ -210,7 +210,7 @@ class InMemoryApi:
             ]
             yield {
                 "metadata": {"resourceVersion": str(self.server.version)},
-                "items": copy.deepcopy(chosen[first : first + size]),
+                "items": [_as_listed(body) for body in chosen[first : first + size]],
             }
             if first + size >= len(chosen):
                 return
@@ -360,6 +360,11 @@ def _flatten(body: Json, prefix: str = "") -> dict[str, str]:
         elif isinstance(value, str):
             found[prefix + key] = value
     return found
+
+
+def _as_listed(body: Json) -> Json:
+    """An item of a list: of what kind it is, only the list says."""
+    return copy.deepcopy({k: v for k, v in body.items() if k not in ("apiVersion", "kind")})
 
 
 def _matches(fields: dict[str, str], selector: str) -> bool:

@@ -13,7 +13,8 @@ from typing import Final
 
 from etcd_operator import __version__
 from etcd_operator.json_types import Json
-from etcd_operator.plugin.cluster_view import METRICS_PORT, describe
+from etcd_operator.plugin.belongings import EventFilter, is_job_of, is_restore_of
+from etcd_operator.plugin.cluster_view import METRICS_PORT, describe, is_backup_of
 from etcd_operator.plugin.clusters import find_cluster, selector_of
 from etcd_operator.plugin.exits import Exit
 from etcd_operator.plugin.log_lines import Source, parse_line
@@ -34,9 +35,7 @@ _OWNED: Final = (
     kube.CONFIG_MAPS,
     kube.DISRUPTION_BUDGETS,
     kube.NETWORK_POLICIES,
-    kube.JOBS,
 )
-_OF_THE_NAMESPACE: Final = (kube.BACKUPS, kube.RESTORES, kube.EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +60,39 @@ async def collect(session: Session, name: str) -> Bundle:
     }
     own = [s for s in secrets if _belongs(s, name)]
     files["objects/secrets.json"] = _dump(redaction, own)
-    for kind in (*_OWNED, *_OF_THE_NAMESPACE):
-        selector = selector_of(cluster) if kind in _OWNED else ""
-        found = await gaps.list_or_none(session, kind, place, selector)
-        files[f"objects/{kind.plural}.json"] = _dump(redaction, [_name(kind, o) for o in found])
+    for kind, found in (await _find_objects(session, gaps, cluster)).items():
+        files[f"objects/{kind.plural}.json"] = _dump(redaction, found)
     files |= await _read_texts(session, gaps, redaction, cluster)
     recording = await gaps.attempt("read the recorded passes", fetch(session, cluster), None)
     if recording is not None:
         cleaned = redaction.clean(recording.document)
         files["passes.json"] = json.dumps(cleaned, ensure_ascii=False)
     about = {"plugin": __version__, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+    if recording is not None and recording.word:
+        about["passesAreSaidToBeOfTheOperator"] = recording.word
     files["about.json"] = json.dumps({**about, "notRead": gaps.sentences}, indent=2)
     return Bundle(files, gaps, knows_secrets)
+
+
+async def _find_objects(session: Session, gaps: Gaps, cluster: Json) -> dict[Kind, list[Json]]:
+    """Return the objects of the cluster, what backs it up and restores it, and Events of all."""
+    place, selector = cluster["metadata"]["namespace"], selector_of(cluster)
+
+    async def find(kind: Kind, selector: str = "") -> list[Json]:
+        return await gaps.list_or_none(session, kind, place, selector)
+
+    objects = {kind: await find(kind, selector) for kind in _OWNED}
+    backups = [b for b in await find(kube.BACKUPS) if is_backup_of(b, cluster)]
+    restores = [r for r in await find(kube.RESTORES) if is_restore_of(r, cluster, backups)]
+    jobs = [j for j in await find(kube.JOBS) if is_job_of(j, (cluster, *backups, *restores))]
+    objects |= {kube.BACKUPS: backups, kube.RESTORES: restores, kube.JOBS: jobs}
+    events = EventFilter(cluster, (each for found in objects.values() for each in found))
+    return {**objects, kube.EVENTS: [e for e in await find(kube.EVENTS) if events.keeps(e)]}
 
 
 def _belongs(secret: Json, name: str) -> bool:
     labels = secret["metadata"].get("labels") or {}
     return bool(labels.get("etcd.etcd.io/cluster") == name)
-
-
-def _name(kind: Kind, body: Json) -> Json:
-    """An object as a manifest names it: a list leaves out of what kind its items are."""
-    return {"apiVersion": kind.api_version, "kind": kind.name, **body}
 
 
 async def _read_texts(

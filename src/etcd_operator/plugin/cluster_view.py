@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from etcd_operator.core.reasons.condition_types import AVAILABLE
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.clusters import (
     conditions_of,
@@ -21,6 +22,7 @@ from etcd_operator.plugin.clusters import (
     status_of,
 )
 from etcd_operator.plugin.console import parse_time
+from etcd_operator.plugin.next_steps import find_steps
 from etcd_operator.plugin.rights import Gaps
 from etcd_operator.plugin.session import Session
 from etcd_operator.runtime.kubernetes.api import BACKUPS, CLAIMS, EVENTS, PODS
@@ -74,13 +76,23 @@ async def describe(session: Session, name: str, gaps: Gaps) -> Json:
         **summarize(cluster),
         "clusterID": status_of(cluster).get("clusterID", ""),
         "conditions": [_describe_condition(c) for c in conditions_of(cluster).values()],
+        "nextSteps": find_steps(name, _list_reasons(cluster)),
         "members": _describe_members(cluster, pods, claims, metrics),
         "certificates": describe_certificates(cluster),
-        "backups": [describe_backup(b) for b in backups if _is_of(b, cluster)],
+        "backups": [describe_backup(b) for b in backups if is_backup_of(b, cluster)],
         "versionsThatMayFollow": _find_versions(cluster),
         "events": _describe_events(events),
         "missing": gaps.sentences,
     }
+
+
+def _list_reasons(cluster: Json) -> list[str]:
+    """Return the reason of the verdict, then those of conditions of which it may say nothing.
+
+    Before the first members have started, a cluster is not available for lack of a quorum.
+    """
+    others = [c for kind, c in conditions_of(cluster).items() if kind != AVAILABLE]
+    return [judge_verdict(cluster)[0], *(each.get("reason", "") for each in others)]
 
 
 def _describe_condition(condition: Json) -> Json:
@@ -181,7 +193,8 @@ def describe_certificates(cluster: Json) -> list[Json]:
     return sorted(found, key=lambda c: c["notAfter"] or "")
 
 
-def _is_of(backup: Json, cluster: Json) -> bool:
+def is_backup_of(backup: Json, cluster: Json) -> bool:
+    """Whether an EtcdBackup is of this EtcdCluster."""
     spec, metadata = backup["spec"], cluster["metadata"]
     place = spec.get("clusterNamespace") or backup["metadata"]["namespace"]
     return (place, spec.get("clusterName")) == (metadata["namespace"], metadata["name"])

@@ -72,10 +72,13 @@ async def find_object(session: Session, kind: Kind, name: str) -> Json:
 async def list_all(
     session: Session, kind: Kind, namespace: str | None, selector: str = "", fields: str = ""
 ) -> list[Json]:
-    """Return all objects of a kind; raises PluginError if Kubernetes does not know the kind."""
+    """Return all objects of a kind; raises PluginError if Kubernetes does not know the kind.
+
+    A list leaves out of what kind its items are: here they are as if each had been read alone.
+    """
     try:
         return [
-            item
+            {"apiVersion": kind.api_version, "kind": kind.name, **item}
             async for page in session.api.list_pages(
                 kind, namespace, selector, field_selector=fields
             )

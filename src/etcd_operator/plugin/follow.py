@@ -107,7 +107,7 @@ async def follow(session: Session, written: Json, goal: Goal, timeout: float) ->
             return Exit.DONE
         blocked_since = (blocked_since or now) if seen and goal.fails(live) else None
         if blocked_since is not None and now - blocked_since >= BLOCKED_FOR:
-            raise PluginError(f"It does not go on: {line.strip()}", Exit.FAILED)
+            raise PluginError(f"It does not go on: {line.strip()}{_say_steps(live)}", Exit.FAILED)
         if not is_seen(live) and now - begun >= PATIENCE:
             raise PluginError(
                 f"No operator has looked at {goal.kind.name} {metadata['name']} for "
@@ -117,10 +117,18 @@ async def follow(session: Session, written: Json, goal: Goal, timeout: float) ->
         await renewals.check(now)
         if now - begun >= timeout:
             raise PluginError(
-                f"Not reached within {timeout:.0f} s; the operator goes on: {line.strip()}",
+                f"Not reached within {timeout:.0f} s; the operator goes on: {line.strip()}"
+                f"{_say_steps(live)}",
                 Exit.TIMED_OUT,
             )
         await asyncio.sleep(LOOK_AGAIN)
+
+
+def _say_steps(live: Json) -> str:
+    from etcd_operator.plugin.next_steps import find_steps
+
+    steps = find_steps(live["metadata"]["name"], [judge_verdict(live)[0]])
+    return "".join(f" {step}" for step in steps)
 
 
 async def _look(session: Session, kind: Kind, metadata: Json) -> Json:

@@ -27,6 +27,12 @@ _TELLING: Final = {
     reason.name
     for reason in (verdicts.CA_CHANGING, verdicts.APPROVAL_CARRIED_OUT, verdicts.APPROVAL_VOID)
 }
+_NAMES: Final = {
+    "events": "Events",
+    "certificates": "certificates",
+    "backups": "backups",
+    "versionsThatMayFollow": "versions that may follow",
+}
 _MEMBER_COLUMNS: Final = (
     "member",
     "role",
@@ -41,9 +47,11 @@ _MEMBER_COLUMNS: Final = (
 
 
 def render_clusters(rows: list[Json]) -> RenderableType:
-    """Render all clusters, one a line."""
+    """Render all clusters, one a line; a last one that is `more` is how many were left out."""
     if not rows:
         return Text("No EtcdCluster here. -A looks in all namespaces.")
+    if "more" in rows[-1]:
+        return Group(render_clusters(rows[:-1]), _say_more(rows[-1]["more"]))
     return table(
         ("namespace", "name", "phase", "ready", "version", "reason", "message"),
         (
@@ -84,26 +92,42 @@ def _cluster_parts(view: Json) -> Iterator[RenderableType]:
     yield Text.assemble((view["reason"], "bold"), f": {view['message']}")
     if not view["specSeen"]:
         yield Text("The operator has not seen the last change of the spec yet.", style="yellow")
-    yield from (_condition(each) for each in view["conditions"] if not _is_quiet(each))
-    if verdicts.MAJORITY_LOST.name in {each["reason"] for each in view["conditions"]}:
-        yield Text(
-            "If those members do not come back with their disks: "
-            f"`kubectl etcd recover {view['name']}`, or restore a backup.",
-            style="yellow",
-        )
+    yield from (_condition(each) for each in view["conditions"] if not _is_quiet(each, view))
+    yield from (Text(step, style="yellow") for step in view["nextSteps"])
+    more = view.get("more", {})
     yield Text()
     yield render_members(view["members"])
+    yield from _tell_more(view, "members")
     yield from _section("certificates", render_certificates(view["certificates"]))
+    yield from _tell_more(view, "certificates")
     yield from _section("backups", render_backups(view["backups"]))
+    yield from _tell_more(view, "backups")
     if view["versionsThatMayFollow"]:
         yield Text(f"\nVersions that may follow: {', '.join(view['versionsThatMayFollow'])}")
     yield from _section("events", _render_events(view["events"]))
+    yield from _tell_more(view, "events")
     yield from render_missing(view["missing"])
+    yield from _tell_more(view, "missing")
+    hidden = [f"{count} {_NAMES[key]}" for key, count in more.items() if count and not view[key]]
+    if hidden:
+        yield Text(f"Not on this small screen: {', '.join(hidden)}.", style="dim")
 
 
-def _is_quiet(condition: Json) -> bool:
+def _tell_more(view: Json, key: str) -> Iterator[RenderableType]:
+    """Say how many were left out of a list of which some are shown."""
+    left = view.get("more", {}).get(key, 0)
+    if left and view[key]:
+        yield _say_more(left)
+
+
+def _say_more(count: int) -> Text:
+    return Text(f"… and {count} more", style="dim")
+
+
+def _is_quiet(condition: Json, view: Json) -> bool:
     """Whether a condition says nothing that the first lines do not say."""
-    if condition["type"] in (READY, PROGRESSING):
+    same = view["reason"] == condition["reason"] or view["message"] == condition["message"]
+    if condition["type"] in (READY, PROGRESSING) or (same and condition["message"]):
         return True
     return bool(condition["good"]) and condition["reason"] not in _TELLING
 

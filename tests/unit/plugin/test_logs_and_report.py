@@ -16,7 +16,16 @@ from etcd_operator.plugin import bundle
 from etcd_operator.plugin.log_lines import Line, Source, parse_line
 from etcd_operator.plugin.recordings import Recording
 from etcd_operator.plugin.redaction import REDACTED, Redaction
-from etcd_operator.runtime.kubernetes.api import CLUSTERS, CONFIG_MAPS, EVENTS, PODS, SECRETS
+from etcd_operator.runtime.kubernetes.api import (
+    BACKUPS,
+    CLUSTERS,
+    CONFIG_MAPS,
+    EVENTS,
+    JOBS,
+    PODS,
+    RESTORES,
+    SECRETS,
+)
 from tests.builders.plugin import Terminal
 from tests.fakes.user_api import NAMESPACE, put_cluster, put_pods
 
@@ -192,7 +201,7 @@ def test_no_secret_of_the_cluster_is_anywhere_in_a_report(
     terminal.server.put(
         CONFIG_MAPS, "db-config", {"metadata": label, "data": {"a": leaks}}, NAMESPACE
     )
-    terminal.server.put(EVENTS, "e", {"message": leaks}, NAMESPACE)
+    put_event(terminal, "e", "EtcdCluster", "db", leaks)
     log_of(terminal, NAMESPACE, "db-1", leaks)
     files = bundle_of(terminal, tmp_path)
     everything = "".join(files.values())
@@ -208,6 +217,43 @@ def test_no_secret_of_the_cluster_is_anywhere_in_a_report(
     assert REDACTED in files["logs/members/db-1.log"]
     secrets: list[Json] = json.loads(files["objects/secrets.json"])
     assert secrets[0]["data"] == {"tls.crt": REDACTED, "tls.key": REDACTED}
+
+
+def put_event(
+    terminal: Terminal, name: str, kind: str, about: str, message: str = "", uid: str = ""
+) -> None:
+    regarding = {"kind": kind, "name": about, "uid": uid}
+    terminal.server.put(EVENTS, name, {"involvedObject": regarding, "message": message}, NAMESPACE)
+
+
+def test_a_report_has_nothing_of_others_in_the_namespace(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    uids = {}
+    for name, cluster in (("nightly", "db"), ("other", "orders")):
+        spec = {"clusterName": cluster}
+        backup = terminal.server.put(BACKUPS, name, {"spec": spec}, NAMESPACE)
+        owned = {"ownerReferences": [{"uid": backup["metadata"]["uid"]}]}
+        job = terminal.server.put(JOBS, f"{name}-1", {"metadata": owned}, NAMESPACE)
+        uids[name] = job["metadata"]["uid"]
+        spec = {"backupName": name, "clusterName": f"{cluster}-copy"}
+        terminal.server.put(RESTORES, f"of-{name}", {"spec": spec}, NAMESPACE)
+    put_event(terminal, "a", "EtcdCluster", "db")
+    put_event(terminal, "b", "Pod", "db-4")  # which has gone
+    put_event(terminal, "c", "PersistentVolumeClaim", "data-db-4")
+    put_event(terminal, "d", "Job", "nightly-1", uid=uids["nightly"])
+    put_event(terminal, "e", "Pod", "nightly-1-x7z")
+    put_event(terminal, "f", "Pod", "web-0")
+    put_event(terminal, "g", "EtcdCluster", "orders")
+    put_event(terminal, "h", "Secret", "db")
+    files = bundle_of(terminal, tmp_path)
+
+    def names(kind: str) -> list[str]:
+        return [each["metadata"]["name"] for each in json.loads(files[f"objects/{kind}.json"])]
+
+    assert names("events") == ["a", "b", "c", "d", "e"]
+    assert names("jobs") == ["nightly-1"]
+    assert (names("etcdbackups"), names("etcdrestores")) == (["nightly"], ["of-nightly"])
 
 
 def test_a_report_has_what_can_be_read_and_says_what_cannot(

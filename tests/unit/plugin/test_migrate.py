@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -94,13 +95,16 @@ def test_what_a_plan_prints_is_previewed_to_the_end(
 ) -> None:
     file = tmp_path / "db.yaml"
     file.write_text(terminal.type("migrate", "plan", *FROM, *options).out)
-    waits = terminal.type("plan", "-f", str(file), "-o", "json").view
+    ended = terminal.type("plan", "-f", str(file), "-o", "json")
+    waits = ended.view
+    assert ended.code == 1, "a person has to approve it"
     assert (waits["ends"], waits["reason"]) == ("waiting", "TakeOverAwaitsApproval")
+    assert "kubectl etcd migrate approve" in waits["nextSteps"][0]
     file.write_text(file.read_text().replace("takeOver: Manual", "takeOver: Automatic"))
     found = terminal.type("plan", "-f", str(file), "-o", "json").view
     assert (found["ends"], found["reason"]) == ("settled", "Healthy")
     told = [step["step"] for step in found["steps"]]
-    assert "Scaled StatefulSet old to 0: db takes it over." in told
+    assert "Scale StatefulSet old to 0: db takes it over." in told
     assert "StatefulSet old is a member of one etcd cluster" in found["assumptions"][1]
     handed = [each for each in told if "others have its key" in each]
     assert bool(handed) == bool(options), "the CA that was handed over is replaced"
@@ -197,6 +201,7 @@ def test_an_approval_is_of_the_comparison_on_record(terminal: Terminal) -> None:
     found = terminal.type("migrate", "status", "db", "-o", "json").view["takeOver"]
     assert (found["stage"], found["statefulSet"]) == ("approve", "old")
     assert found["comparedAtRevision"] == 100
+    assert found["newVoters"] == ["db-0", "db-1", "db-2"]
     assert terminal.type("migrate", "approve", "db", "-o", "json").code == 2
     assert terminal.type("migrate", "approve", "db", answer="\n").code == 7
     assert written(terminal) == []
@@ -204,6 +209,25 @@ def test_an_approval_is_of_the_comparison_on_record(terminal: Terminal) -> None:
     assert ended.code == 0, ended
     (patch,) = written(terminal)
     assert patch["metadata"]["annotations"] == {ANNOTATION_APPROVED: "c1d/100"}
+
+
+def test_old_members_are_shown_for_as_long_as_they_are_there(terminal: Terminal) -> None:
+    put_record(terminal, "remove old 3 v3.5.35 0=b0,1=b1,2=b2 100")
+
+    def left() -> Any:
+        return terminal.type("migrate", "status", "db", "-o", "json").view["takeOver"][
+            "oldMembersLeft"
+        ]
+
+    put_source(terminal, replicas=2)
+    assert left() == ["old-0", "old-1"]
+    assert "Old members that are still there: old-0, old-1.\n" in (
+        terminal.type("migrate", "status", "db").out
+    )
+    put_source(terminal, replicas=0)
+    assert left() == []
+    terminal.api.denied.add(("get", "statefulsets"))
+    assert left() is None
 
 
 @pytest.mark.parametrize("text", ["join old 3 v3.5.35 0=b0 100", ""])

@@ -88,6 +88,36 @@ def test_a_lost_majority_says_what_may_be_done(terminal: Terminal) -> None:
     assert "`kubectl etcd recover db`" in terminal.type("status", "db").out
 
 
+def test_a_cluster_that_is_created_has_not_lost_its_majority(terminal: Terminal) -> None:
+    said = "Bootstrapping 3 members: 0 running."
+    away = {**condition("Available", "False", said), "reason": "NoQuorum"}
+    ready = {**condition("Ready", "False", said), "reason": "Bootstrapping"}
+    put_cluster(terminal.server, conditions=[away, ready], message=said, phase="Creating")
+    text = terminal.type("status", "db").out
+    assert text.count(said) == 1
+    assert "recover" not in text
+    assert "NoQuorum" not in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "verb"),
+    [
+        ("Stopped", "start db"),
+        ("Paused", "resume db"),
+        ("NoQuorum", "recover db"),
+        ("TakeOverAwaitsApproval", "migrate approve db"),
+        ("QuotaExceeded", "top db"),
+    ],
+)
+def test_the_verb_that_helps_is_named(terminal: Terminal, reason: str, verb: str) -> None:
+    ready = {**condition("Ready", "False", "It waits."), "reason": reason}
+    unknown = {**condition("QuorumHealthy", "Unknown", "It waits."), "reason": reason}
+    put_cluster(terminal.server, conditions=[ready, unknown], message="It waits.")
+    text = terminal.type("status", "db").out
+    assert f"`kubectl etcd {verb}`" in text
+    assert "QuorumHealthy" not in text, "the first line says it"
+
+
 def test_all_clusters_are_listed_with_the_worst_first(terminal: Terminal) -> None:
     put_cluster(terminal.server, "a-well")
     put_cluster(terminal.server, "b-degraded", conditions=[condition("Degraded", "True")])

@@ -25,8 +25,6 @@ from etcd_operator.plugin.options import (
 from etcd_operator.plugin.session import Place, Session
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from etcd_operator.core.takeover.record import TakeOver
 
 DEFAULT_TIMEOUT: Final = 1800
@@ -276,66 +274,20 @@ def _awaits_approval(cluster: Json) -> bool:
     return bool(progress.get("reason") == TAKE_OVER_AWAITS_APPROVAL.name)
 
 
-async def _find_record(own: Session, name: str) -> tuple[Json, TakeOver | None]:
-    """The EtcdCluster, and the record of its take-over, which the operator keeps on the gate."""
-    from etcd_operator.core.model.naming import Naming
-    from etcd_operator.core.takeover.record import find_take_over
-    from etcd_operator.errors import NotFound
-    from etcd_operator.plugin.clusters import find_cluster
-    from etcd_operator.runtime.kubernetes.api import CONFIG_MAPS
-
-    cluster = await find_cluster(own, name)
-    naming = Naming(own.home, name, cluster["metadata"]["uid"])
-    try:
-        gate = await own.api.get(CONFIG_MAPS, naming.namespace, naming.config_map)
-    except NotFound:
-        return cluster, None
-    return cluster, find_take_over(gate["metadata"].get("annotations") or {})
-
-
 async def _insist_on_record(own: Session, name: str) -> tuple[Json, TakeOver]:
-    cluster, record = await _find_record(own, name)
+    from etcd_operator.plugin.take_over import find_record
+
+    cluster, record = await find_record(own, name)
     if record is None:
         raise PluginError(f"EtcdCluster {name} takes over no other cluster now.", Exit.FAILED)
     return cluster, record
 
 
 async def _show(own: Session, name: str, output: Output) -> Exit:
-    from etcd_operator.plugin.clusters import judge_verdict
-    from etcd_operator.plugin.mirror import find_mirror
+    from etcd_operator.plugin import take_over
 
-    cluster, record = await _find_record(own, name)
-    reason, message = judge_verdict(cluster)
-    told = {
-        "stage": record.stage.value,
-        "statefulSet": record.source or None,
-        "members": len(record.members),
-        "comparedAtRevision": record.revision or None,
-    } if record else None  # fmt: skip
-    view = {"name": name, "takeOver": told, "reason": reason, "message": message}
-    if found := find_mirror(cluster):
-        view["mirror"] = found
-    console.show(view, output, _render)
+    console.show(await take_over.describe(own, name), output, take_over.render)
     return Exit.DONE
-
-
-def _render(view: Json) -> RenderableType:
-    from rich.text import Text
-
-    from etcd_operator.core.model.source import title_source
-    from etcd_operator.plugin.mirror import describe_mirror
-
-    if mirror := view.get("mirror"):
-        said = f"{describe_mirror(mirror)}\n{view['message']}"
-        return Text(said, no_wrap=True, overflow="ignore")
-    found = view["takeOver"]
-    stage = (
-        f"Stage {found['stage']}: {found['members']} members of "
-        f"{title_source(found['statefulSet'] or '')}."
-        if found
-        else f"EtcdCluster {view['name']} takes over no other cluster now."
-    )
-    return Text(f"{stage}\n{view['message']}", no_wrap=True, overflow="ignore")
 
 
 async def _approve(own: Session, name: str, *, yes: bool, wait: bool, timeout: float) -> Exit:
