@@ -86,9 +86,12 @@ async def _list(own: Session) -> list[Any]:
 async def _watch_live(view: View, render: Render) -> None:
     from rich.live import Live
 
-    with Live(console=console.open_console(), auto_refresh=False, screen=False) as live:
+    from etcd_operator.plugin.fitting import fit
+
+    screen = console.open_console()
+    with Live(console=screen, auto_refresh=False, screen=False) as live:
         while True:
-            live.update(render(plain_view(await view())), refresh=True)
+            live.update(fit(plain_view(await view()), render, screen), refresh=True)
             await asyncio.sleep(LOOK_AGAIN)
 
 
