@@ -49,7 +49,8 @@ from etcd_operator.plugin.observation import observe_from
 from etcd_operator.plugin.planning import NEW_UID, Wanted, look_further, prepare
 from etcd_operator.plugin.session import Place, Session
 from etcd_operator.simulation.merge_patch import merge
-from etcd_operator.simulation.predict import PredictedStep, Prediction, predict
+from etcd_operator.simulation.predict import predict
+from etcd_operator.simulation.prediction import PredictedStep, Prediction
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.passes import EARLIEST, Passes, read_passes
 from tests.e2e.unforeseen import find_rejoins, leads_back, leaves_late
@@ -236,7 +237,8 @@ def preview(cluster: Cluster, wanted: Wanted) -> tuple[Snapshot, Prediction]:
                 observed = observe_from(parse_cluster(cluster.get()), read_passes(cluster)[-1])
                 snapshot, change, _ = await look_further(own, wanted, observed)
             else:
-                snapshot, change, _ = await prepare(own, wanted)
+                begun = await prepare(own, wanted)
+                snapshot, change = begun.snapshot, begun.change
             return snapshot, predict(snapshot, change)
         finally:
             await own.api.close()

@@ -88,7 +88,7 @@ def test_plan_record_and_replay_as_typed(cluster: Cluster, tmp_path: Path) -> No
     cluster.wait_running(1)
     name = cluster.name
     assert "Nothing would be done." in type_verb(cluster, "plan", name, place)
-    refused = type_verb(cluster, "plan", name, "--set", "spec.size=2", place, code=1)
+    refused = type_verb(cluster, "plan", name, "--set", "spec.size=2", place, code=9)
     assert "spec.size 2 is not possible" in refused
     gone = json.loads(type_verb(cluster, "plan", name, "--delete", "-o", "json", place))
     assert (gone["ends"], gone["disksThatGo"]) == ("gone", [f"data-{name}-0"])

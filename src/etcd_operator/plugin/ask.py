@@ -41,7 +41,6 @@ async def show_steps(own: Session, cluster: Json, spec: Json, asked: Change | No
 
     Raises PluginError for a spec that the operator would refuse: there is nothing to ask then.
     """
-    from etcd_operator.core.reasons.attention import INVALID_SPEC
     from etcd_operator.plugin import console, planning, preview
     from etcd_operator.simulation.change import NO_CHANGE
 
@@ -50,7 +49,7 @@ async def show_steps(own: Session, cluster: Json, spec: Json, asked: Change | No
     except OperatorError as error:
         console.complain(f"The operator's steps cannot be previewed: {error}")
         return
-    if view["reason"] == INVALID_SPEC.name:
+    if preview.find_exit(view) is Exit.INVALID:
         raise PluginError(f"Nothing was changed: {view['message']}", Exit.INVALID)
     console.open_console(to_stderr=True).print(preview.render(plain_view(view)))
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Of what is no terminal, such as a pipe or a file: nothing is cut there, and no command broken.
 WIDTH = 1000
+# Columns that are not cut where the terminal is too narrow, but broken into lines.
+_SENTENCES = ("message", "problem", "the operator would")
 
 
 def open_console(*, to_stderr: bool = False) -> Console:
@@ -93,7 +95,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
 
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        made.add_column(column.upper(), no_wrap=column not in ("message", "problem"))
+        made.add_column(column.upper(), no_wrap=column not in _SENTENCES)
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else str(cell) for cell in row))
     return made

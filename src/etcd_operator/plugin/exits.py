@@ -21,7 +21,7 @@ class Exit(IntEnum):
         return member
 
     DONE = 0, "Done; with `--wait`, the state that was asked for is reached."
-    FAILED = 1, "The operator, or etcd, says that it cannot be done; the last line says why."
+    FAILED = 1, "It cannot be done: so say the operator, etcd, or `plan`; a line says why."
     USAGE = 2, "The command line is not valid."
     NOT_FOUND = 3, "No such EtcdCluster, member, EtcdBackup or file; near names are listed."
     NO_OPERATOR = 4, "No operator serves the cluster, or one of another version does."
@@ -29,7 +29,7 @@ class Exit(IntEnum):
     UNREACHABLE = 6, "The API server does not answer, or the connection broke in the middle."
     DECLINED = 7, "You were asked, and did not say yes; nothing was changed."
     TIMED_OUT = 8, "With `--wait`: not reached in the time of `--timeout`; the operator goes on."
-    INVALID = 9, "The API server refuses the change; the sentence says which field and why."
+    INVALID = 9, "The API server or the operator refuses the change; the sentence says why."
     TOOL_MISSING = 10, "A program that this verb runs is not on PATH: kubectl, or etcdctl."
     DEFECT = 11, "The plugin itself failed; `ETCDOP_TRACEBACK=1` shows where."
 

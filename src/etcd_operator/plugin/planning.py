@@ -17,11 +17,13 @@ from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import list_endpoints, observe_source
 from etcd_operator.core.plan import explain
-from etcd_operator.errors import Forbidden, Invalid, OperatorError
+from etcd_operator.errors import OperatorError
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import preview, recordings
 from etcd_operator.plugin.clusters import find_cluster, find_object
+from etcd_operator.plugin.dry_run import Judgement, ask_server
 from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.next_steps import find_steps
 from etcd_operator.plugin.observation import Observation, observe
 from etcd_operator.plugin.session import Session
 from etcd_operator.plugin.unseen import add_unseen
@@ -56,8 +58,18 @@ class Wanted:
     restored: bool = False
 
 
-async def prepare(own: Session, wanted: Wanted) -> tuple[Snapshot, Change, tuple[str, ...]]:
-    """Return the snapshot to begin with, the change, and what was assumed.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a preview begins with, what was assumed, and what the API server warns of."""
+
+    snapshot: Snapshot
+    change: Change
+    assumptions: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+async def prepare(own: Session, wanted: Wanted) -> Prepared:
+    """Return what the preview of what was typed begins with.
 
     Raises PluginError for what cannot be read or does not fit.
     """
@@ -75,26 +87,16 @@ async def prepare(own: Session, wanted: Wanted) -> tuple[Snapshot, Change, tuple
         return await _begin_new(own, wanted.manifest)
     observed = await observe_now(own, raw)
     snapshot, change, assumed = await look_further(own, wanted, observed)
-    return snapshot, change, (*assumed, *await _ask_server(own, raw, change))
+    said = await _judge_patch(own, raw, change)
+    return Prepared(snapshot, change, (*assumed, *said.assumed), said.warnings)
 
 
-async def _ask_server(own: Session, raw: Json, change: Change) -> tuple[str, ...]:
-    """Let the API server judge the change without making it; return what is assumed of that.
-
-    Only it knows what may follow the spec of now, and what admission says. Raises PluginError with
-    its sentence if it refuses.
-    """
+async def _judge_patch(own: Session, raw: Json, change: Change) -> Judgement:
     if change.cluster is None or find_problems(change.cluster):
-        return ()  # the preview says what is wrong
-    patch = find_patch(raw.get("spec") or {}, dump_spec(change.cluster))
-    metadata = raw["metadata"]
-    try:
-        await own.api.try_patch(CLUSTERS, own.home, metadata["name"], {"spec": patch})
-    except Forbidden:
-        return ("The API server takes the change; without the right to patch it was not asked.",)
-    except Invalid as error:
-        raise PluginError(f"The API server refuses it: {error}", Exit.INVALID) from error
-    return ()
+        return Judgement()  # the preview says what is wrong
+    patch = {"spec": find_patch(raw.get("spec") or {}, dump_spec(change.cluster))}
+    name = raw["metadata"]["name"]
+    return await ask_server("patch", own.api.try_patch(CLUSTERS, own.home, name, patch))
 
 
 async def look_further(
@@ -112,12 +114,15 @@ async def look_further(
 
 async def observe_now(own: Session, raw: Json) -> Observation:
     """Observe a cluster, with the operator's last recorded pass where that can be had."""
-    last, why_not = None, ""
+    last, why_not, word = None, "", ""
     try:
-        last = (await recordings.fetch(own, raw)).passes[-1]
+        recording = await recordings.fetch(own, raw)
+        last, word = recording.passes[-1], recording.word
     except OperatorError as error:
         why_not = str(error).rstrip(".")
-    return await observe(own, raw, last, why_not)
+    observed = await observe(own, raw, last, why_not)
+    said = (word,) if word else ()
+    return replace(observed, assumptions=(*observed.assumptions, *said))
 
 
 async def foresee(own: Session, raw: Json, spec: Json, asked: Change = NO_CHANGE) -> Json:
@@ -126,8 +131,23 @@ async def foresee(own: Session, raw: Json, spec: Json, asked: Change = NO_CHANGE
     cluster = observed.snapshot.cluster
     after = change_spec(cluster, merge(raw.get("spec") or {}, spec)) if spec else None
     snapshot, assumed = await add_unseen(own, observed.snapshot, (after or cluster).spec)
-    found = predict(snapshot, replace(asked, cluster=after))
-    return preview.describe(found, (*observed.assumptions, *assumed))
+    return preview_change(
+        snapshot, replace(asked, cluster=after), (*observed.assumptions, *assumed)
+    )
+
+
+def preview_change(
+    snapshot: Snapshot,
+    change: Change,
+    assumptions: tuple[str, ...],
+    warnings: tuple[str, ...] = (),
+) -> Json:
+    """Return the preview of a change as a document, with what would be done without it."""
+    found = predict(snapshot, change)
+    without = predict(snapshot) if change != NO_CHANGE else None
+    view = preview.describe(found, assumptions, warnings, without)
+    steps = [] if found.reached else find_steps(snapshot.cluster.name, [found.reason])
+    return {**view, "nextSteps": steps}
 
 
 def _go_to(own: Session, namespace: str) -> Session:
@@ -202,14 +222,15 @@ def _read_manifest(path: Path) -> Json:
     return manifest
 
 
-async def _begin_new(own: Session, path: Path) -> tuple[Snapshot, Change, tuple[str, ...]]:
+async def _begin_new(own: Session, path: Path) -> Prepared:
     """The snapshot of a cluster that was just created, and of the members that it joins."""
     snapshot = _create(path, own.home)
-    assumed = "The cluster does not exist yet."
+    said = await _judge_new(own, path, snapshot)
     joins = snapshot.cluster.spec.joins
     snapshot, others = await add_unseen(own, snapshot, snapshot.cluster.spec)
+    assumed = ("The cluster does not exist yet.", *said.assumed, *others)
     if joins is None:
-        return snapshot, NO_CHANGE, (assumed, *others)
+        return Prepared(snapshot, NO_CHANGE, assumed, said.warnings)
     name, source = joins.source.stateful_set, list_endpoints(joins.source.addresses)
     if name is not None:
         live = await find_object(own, STATEFUL_SETS, name)
@@ -219,7 +240,16 @@ async def _begin_new(own: Session, path: Path) -> tuple[Snapshot, Change, tuple[
         f"{each} is a member of one etcd cluster, and serves; it allows to be taken over, and the "
         "Secrets that are handed over can be used."
     )
-    return assume_members(snapshot, source), NO_CHANGE, (assumed, beside, *others)
+    snapshot = assume_members(snapshot, source)
+    return Prepared(snapshot, NO_CHANGE, (*assumed, beside), said.warnings)
+
+
+async def _judge_new(own: Session, path: Path, snapshot: Snapshot) -> Judgement:
+    if find_problems(snapshot.cluster):
+        return Judgement()  # the preview says what is wrong
+    raw = _read_manifest(path)
+    body = {**raw, "metadata": {**raw["metadata"], "namespace": own.home}}
+    return await ask_server("create", own.api.try_create(CLUSTERS, own.home, body))
 
 
 def _create(path: Path, namespace: str) -> Snapshot:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 import traceback
@@ -152,6 +153,8 @@ async def _work(place: Place, work: Callable[[Session], Awaitable[Exit | None]])
         await session.api.close()
 
 
+# As every authorizer of Kubernetes answers: apiserver/pkg/endpoints/handlers/responsewriters.
+_NO_RIGHT: Final = re.compile(r'\bUser "[^"]*" cannot ')
 _EXITS: Sequence[tuple[type[OperatorError], Exit]] = (
     (Forbidden, Exit.FORBIDDEN),
     (NotFound, Exit.NOT_FOUND),
@@ -162,10 +165,17 @@ _EXITS: Sequence[tuple[type[OperatorError], Exit]] = (
 )
 
 
+def is_missing_right(error: Forbidden) -> bool:
+    """Whether a right is missing; a quota and admission forbid as well, with any words."""
+    return error.status == 401 or bool(_NO_RIGHT.search(str(error)))
+
+
 def find_exit(error: OperatorError) -> Exit:
     """Return the exit code for an error."""
     if isinstance(error, PluginError):
         return error.code
+    if isinstance(error, Forbidden) and not is_missing_right(error):
+        return Exit.INVALID
     return next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.FAILED)
 
 
@@ -173,9 +183,9 @@ def explain(error: OperatorError) -> str:
     """Return the sentence for an error: what it means for the user, then the server's words."""
     if isinstance(error, PluginError):
         return str(error)
-    if isinstance(error, Forbidden):
+    if isinstance(error, Forbidden) and is_missing_right(error):
         return f"You do not have this right: {error}"
-    if isinstance(error, Invalid):
+    if isinstance(error, Forbidden | Invalid):
         return f"The API server refuses it: {error}"
     if isinstance(error, Conflict):
         return f"Nothing was changed, because the object was changed meanwhile: {error}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import TYPE_CHECKING, Final, Protocol
 
 import httpx2
 from lightkube.config.client_adapter import AsyncClient, ConnectionParams
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 PLUGIN_MANAGER = "kubectl-etcd"
 
 
+# A code, who warns, and a quoted text: RFC 7234, section 5.5, as Kubernetes writes it.
+_WARNING: Final = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
+
+
 class UserApi(KubeApi, Protocol):
     """KubeApi, and what is no object: logs, and what a Pod answers through the API server."""
 
@@ -35,8 +40,20 @@ class UserApi(KubeApi, Protocol):
         """Yield lines until the server ends them; raises the errors of `errors`."""
         ...
 
-    async def try_patch(self, kind: Kind, namespace: str, name: str, patch: Json) -> None:
-        """Let the API server judge a merge patch without making it; raises KubeError's kinds."""
+    async def try_patch(
+        self, kind: Kind, namespace: str, name: str, patch: Json
+    ) -> tuple[str, ...]:
+        """Let the API server judge a merge patch without making it; returns its warnings.
+
+        Raises KubeError's kinds.
+        """
+        ...
+
+    async def try_create(self, kind: Kind, namespace: str, body: Json) -> tuple[str, ...]:
+        """Let the API server judge an object without creating it; returns its warnings.
+
+        Raises KubeError's kinds.
+        """
         ...
 
     async def close(self) -> None:
@@ -63,10 +80,20 @@ class LightkubeUserApi(LightkubeApi):
             raise translate_error(response.status_code, response.content)
         return response.text
 
-    async def try_patch(self, kind: Kind, namespace: str, name: str, patch: Json) -> None:
-        """Let the API server judge a merge patch without making it; raises KubeError's kinds."""
+    async def try_patch(
+        self, kind: Kind, namespace: str, name: str, patch: Json
+    ) -> tuple[str, ...]:
+        """Let the API server judge a merge patch without making it; returns its warnings."""
+        return await self._try("patch", kind, kind.path(namespace, name), patch)
+
+    async def try_create(self, kind: Kind, namespace: str, body: Json) -> tuple[str, ...]:
+        """Let the API server judge an object without creating it; returns its warnings."""
+        return await self._try("create", kind, kind.path(namespace), body)
+
+    async def _try(self, verb: str, kind: Kind, path: str, body: Json) -> tuple[str, ...]:
         asked = {"fieldManager": PLUGIN_MANAGER, "dryRun": "All"}
-        await self._request("patch", kind, kind.path(namespace, name), params=asked, body=patch)
+        answer = await self._exchange(verb, kind, path, params=asked, body=body)
+        return read_warnings(answer.headers.get_list("Warning"))
 
     async def stream_lines(self, path: str, parameters: Mapping[str, str]) -> AsyncIterator[str]:
         """Yield lines until the server ends them; raises the errors of `errors`."""
@@ -81,3 +108,9 @@ class LightkubeUserApi(LightkubeApi):
                     yield line
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             raise KubeUnavailable(f"get {path}: {error!r}") from error
+
+
+def read_warnings(headers: Iterable[str]) -> tuple[str, ...]:
+    """Return the texts of the API server's Warning headers."""
+    quoted = (text for header in headers for text in _WARNING.findall(header))
+    return tuple(re.sub(r"\\(.)", r"\1", text) for text in quoted)

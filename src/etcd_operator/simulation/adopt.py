@@ -6,6 +6,7 @@ etcd lists for it, and the caches are up to date.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from etcd_operator.api.validation import find_problems
@@ -53,6 +54,8 @@ from etcd_operator.simulation.world import (
 )
 
 FOREIGN_LIFE: Final = 0
+# A StatefulSet makes the claims of a Pod, then the Pod.
+MADE_TOGETHER: Final = timedelta(seconds=5)
 
 
 def adopt(origin: Origin) -> State:
@@ -219,10 +222,12 @@ def _adopt_pod(state: State, snapshot: Snapshot, seat: Seat, pod: live_objects.P
     status = seat.probe.status if seat.probe else None
     answers = status is not None and pod.running
     # A Pod with a problem of its own, and a process that does not answer, stay as they are.
-    stuck = (pod.running and not answers) or (pod.problem is not None and not pod.running)
+    silent = (pod.running and not answers) or (pod.problem is not None and not pod.running)
+    begins = _begins_empty(seat)  # it is about to say so, and to end
+    stuck = silent and not (begins and pod.running)
     version = status.version if status else snapshot.template_version.number
     revision = f"{version} {pod.revision}{FORCED if pod.forced else ''}"
-    stopped = CRASHED if pod.ever_ran else WAITING
+    stopped = CRASHED if pod.ever_ran and not begins else WAITING
     file = etcd.current_file(state, seat.ordinal, revision)
     return Pod(
         uid=FIRST_UID,
@@ -233,13 +238,24 @@ def _adopt_pod(state: State, snapshot: Snapshot, seat: Seat, pod: live_objects.P
         role=pod.role,
         process=RUNNING if answers else stopped,
         restarts=min(pod.restarts, COUNTED_RESTARTS),
-        ever_ran=pod.ever_ran,
+        ever_ran=pod.ever_ran and not begins,
         termination_message=pod.termination_message,
         mounts=(file,),
         lost=bool(pod.node) and _is_lost(snapshot, seat.ordinal),
         stuck=stuck,
         ephemeral=pod.ephemeral,
     )
+
+
+def _begins_empty(seat: Seat) -> bool:
+    """Whether a member that has served before is about to start on a disk as new as its Pod."""
+    pod, claim, member = seat.pod, seat.claim, seat.member
+    if pod is None or claim is None or member is None or not member.started:
+        return False
+    answered = pod.ready or pod.was_ready or bool(seat.probe and seat.probe.status)
+    if answered or pod.restarts or pod.created is None or claim.created is None:
+        return False
+    return claim.created + MADE_TOGETHER >= pod.created
 
 
 def _is_lost(snapshot: Snapshot, ordinal: int) -> bool:
@@ -287,6 +303,6 @@ def _find_disk(state: State, seat: Seat) -> Disk | None:
     said_empty = seat.pod is not None and SAYS_EMPTY in seat.pod.termination_message
     said_empty = said_empty or classify_disk(seat) is DiskProblem.HALF
     serves = seat.probe is not None and seat.probe.status is not None
-    if not line.started or (said_empty and not serves):
+    if not line.started or _begins_empty(seat) or (said_empty and not serves):
         return None
     return Disk(members.cluster, line.id, (), synced=not line.learner)

@@ -288,7 +288,11 @@ def _claim(
     if before is None or not claim.uid.endswith(f"-{FIRST_UID}"):
         kind = storage.wal if claim.wal and storage.wal else storage
         wanted = kind.storage_class_name or ""
-        return replace(named, storage_class=before.storage_class if before else wanted)
+        return replace(
+            named,
+            storage_class=before.storage_class if before else wanted,
+            created=claim.created and _shift(claim.created, beyond),
+        )
     return replace(
         named,
         storage_class=before.storage_class,

@@ -9,6 +9,7 @@ happens in one of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -33,6 +34,7 @@ from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.status.report import report
+from etcd_operator.core.status.spec_warnings import find_spec_warnings
 from etcd_operator.core.takeover.record import PATIENCE_SECONDS
 from etcd_operator.simulation import etcd, kubernetes, replacing
 from etcd_operator.simulation.adopt import adopt
@@ -43,6 +45,7 @@ from etcd_operator.simulation.observation import see
 from etcd_operator.simulation.origin import FIRST_UID, Origin
 from etcd_operator.simulation.overlay import see_real
 from etcd_operator.simulation.passes import JudgedAction, Planned, end_pass, perform
+from etcd_operator.simulation.prediction import Entry, PredictedStep, Prediction, Wait
 from etcd_operator.simulation.second_disks import name_log
 from etcd_operator.simulation.snapshots import name_volume
 from etcd_operator.simulation.take_over import source_steps
@@ -52,89 +55,6 @@ MOST_PASSES: Final = 400
 MOST_EVENTS: Final = 2000
 # The longest that is waited at once for what only time changes: the delay of a replacement.
 PATIENCE: Final = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class PredictedStep:
-    """An action of the operator: in which pass, by which rule, and what a guard says to it.
-
-    `reason` is that of the rule's decision; `pod` and `disk` are the names of a Pod that restarts
-    or ends, and of the claim of a disk that is deleted, set aside or put back, empty if none is.
-    """
-
-    number: int
-    rule: str
-    reason: str
-    action: str
-    sentence: str
-    veto: str = ""
-    pod: str = ""
-    disk: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """What the operator waits for between two steps, in its own words."""
-
-    number: int
-    rule: str
-    reason: str
-    sentence: str
-    seconds: float = 0.0
-
-
-Entry = PredictedStep | Wait
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """Steps and waits in order, and where the cluster comes to rest.
-
-    `ends` is "settled", "waiting", "person", "gone", "vetoed", "cycle", "bound", or "unsafe" where
-    the model finds that what happens next must never happen. `seconds` is an estimate: see
-    `estimate`. `restarts` are the Pods of now that end, in order.
-    """
-
-    entries: tuple[Entry, ...]
-    ends: str
-    reason: str
-    sentence: str
-    seconds: float
-    restarts: tuple[str, ...] = ()
-    assumptions: tuple[str, ...] = ()
-
-    @property
-    def steps(self) -> tuple[PredictedStep, ...]:
-        """The actions, in order."""
-        return tuple(entry for entry in self.entries if isinstance(entry, PredictedStep))
-
-    @property
-    def disks(self) -> tuple[str, ...]:
-        """The claims of the disks whose data goes, in order."""
-        gone, _ = self._follow_disks()
-        return tuple(gone)
-
-    @property
-    def kept_disks(self) -> tuple[str, ...]:
-        """The claims of the disks whose volumes are set aside and stay, in order."""
-        _, aside = self._follow_disks()
-        return tuple(aside)
-
-    def _follow_disks(self) -> tuple[dict[str, None], dict[str, None]]:
-        gone: dict[str, None] = {}
-        aside: dict[str, None] = {}
-        for step in self.steps:
-            match step.action:
-                case "QuarantineDisk":
-                    aside[step.disk] = None
-                case "RebindVolume":
-                    aside.pop(step.disk, None)
-                case "RestoreReclaimPolicy" if step.disk in aside:
-                    del aside[step.disk]
-                    gone[step.disk] = None
-                case "DeleteObject" if step.disk:
-                    gone[step.disk] = None
-        return gone, aside
 
 
 ASSUMED: Final = (
@@ -179,6 +99,7 @@ class Simulation:
     passes: int = 0
     waited: float = 0.0
     ended: dict[str, None] = field(default_factory=dict)
+    _last: Snapshot | None = None
     _visited: list[State] = field(default_factory=list)
 
     def run(self) -> Prediction:
@@ -223,6 +144,7 @@ class Simulation:
         if self.change.cluster is not None:
             flawed = replace(snapshot.cluster, flaws=self.change.cluster.flaws)
             snapshot = replace(snapshot, cluster=flawed)
+        self._last = snapshot
         return Planned(seen, self.origin.specs, snapshot, handle_real)
 
     def _pass(self, state: State, planned: Planned) -> tuple[State | None, str]:
@@ -259,12 +181,14 @@ class Simulation:
     def _describe(self, planned: Planned, judged: JudgedAction) -> PredictedStep:
         name = self.origin.snapshot.naming.name
         action, decision = judged.action, planned.plan.decision
+        said = _name(action, self.origin.snapshot).event(name)
         return PredictedStep(
             self.passes,
             planned.plan.rule,
             decision.reason.name,
             type(action).__name__,
-            _name(action, self.origin.snapshot).event(name).sentence,
+            said.sentence,
+            said.ahead,
             judged.veto or "",
             _find_pod(action, name),
             _find_disk(action, name),
@@ -298,15 +222,25 @@ class Simulation:
             sentence = f"Clients load ca.crt and their certificates anew within {delay}: caOverlap."
         jump = max(PATIENCE, delay)
         if observed.take_over and observed.take_over.away:  # what is longer ago counts for nothing
-            jump = delay = timedelta(seconds=PATIENCE_SECONDS)
-        later = state.beyond.now + jump
-        waited = state._replace(beyond=replace(state.beyond, now=later))
+            jump = timedelta(seconds=PATIENCE_SECONDS)
+        waited = _let_pass(state, jump)
         if not self._plan(waited).judged_actions:
             return None
-        seconds = delay.total_seconds()
+        seconds = self._find_delay(state, jump)
         self.entries.append(Wait(self.passes, planned.plan.rule, reason, sentence, seconds))
         self.waited += seconds
         return waited
+
+    def _find_delay(self, state: State, longest: timedelta) -> float:
+        """Seconds after which the operator does something, to the second: part may have passed."""
+        low, high = 0, math.ceil(longest.total_seconds())
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._plan(_let_pass(state, timedelta(seconds=middle))).judged_actions:
+                high = middle
+            else:
+                low = middle
+        return float(high)
 
     def _end(self, ends: str, decision: Decision | None, cause: str = "") -> Prediction:
         sentence = decision.message if decision else "The EtcdCluster is gone."
@@ -322,6 +256,7 @@ class Simulation:
             self._estimate(),
             tuple(self.ended),
             self._assume(),
+            self._warn(ends),
         )
 
     def _assume(self) -> tuple[str, ...]:
@@ -333,6 +268,12 @@ class Simulation:
         others = {MIXED: mixed, RESTORED: self.change.restored}
         return (*ASSUMED, *(sentence for sentence, said in others.items() if said))
 
+    def _warn(self, ends: str) -> tuple[str, ...]:
+        """What the operator says of the spec then, as the condition SpecWarning."""
+        if self._last is None or ends == "gone" or self._last.cluster.flaws:
+            return ()
+        return tuple(warning.message for warning in find_spec_warnings(self._last))
+
     def _estimate(self) -> float:
         kinds = []
         steps = [each for each in self.entries if isinstance(each, PredictedStep)]
@@ -342,6 +283,11 @@ class Simulation:
         if any("StatefulSet" in step.sentence and "Created" in step.sentence for step in steps):
             kinds.append("Start")
         return estimate(kinds, waits=self.waited, one_learner=self.origin.specs[-1].minor < (3, 6))
+
+
+def _let_pass(state: State, span: timedelta) -> State:
+    """Return the state with nothing but the time changed."""
+    return state._replace(beyond=replace(state.beyond, now=state.beyond.now + span))
 
 
 def _judge(decision: Decision) -> str:

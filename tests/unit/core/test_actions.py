@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
@@ -12,6 +13,7 @@ from etcd_operator.api.quantity import Quantity
 from etcd_operator.api.release import Version
 from etcd_operator.core.actions import (
     Action,
+    ActionEvent,
     AddLearner,
     ApplyObject,
     ChangeAuth,
@@ -163,6 +165,19 @@ ROWS: tuple[tuple[Any, Reason, str], ...] = (
 @pytest.mark.parametrize(("action", "reason", "sentence"), ROWS)
 def test_an_action_knows_its_event(action: Any, reason: Reason, sentence: str) -> None:
     assert action.event("db") == (reason, sentence)
+
+
+# What is said alike before and after it is done.
+TIMELESS = {"Set", "Pod", "The"}
+
+
+@pytest.mark.parametrize("sentence", [sentence for _, _, sentence in ROWS])
+def test_a_preview_says_what_will_be_done_and_not_that_it_was(sentence: str) -> None:
+    ahead = ActionEvent(events.MEMBER_ADDED, sentence).ahead
+    first, _, rest = sentence.partition(" ")
+    assert (ahead.split()[0] == first) is (first in TIMELESS)
+    assert not re.search(r"ed the stage|was undone|; kept|had no", ahead)
+    assert ahead.endswith(rest) or first == "The" or "; " in rest
 
 
 def test_every_action_has_a_row() -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 
+from etcd_operator.core.model.live_objects import NodeState
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.recording.recorded_pass import RecordedPass, write_pass, write_recording
 from etcd_operator.plugin import recordings
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.runtime.kubernetes.api import CLAIMS, CLUSTERS, SECRETS
-from tests.builders.plugin import Terminal
-from tests.builders.snapshots import formed
+from tests.builders.lost_members import homeless
+from tests.builders.plugin import Terminal, written
+from tests.builders.snapshots import formed, silent
 from tests.fakes.user_api import NAMESPACE, put_cluster
 
 LABELS = {"etcd.etcd.io/cluster": "db"}
@@ -80,9 +83,9 @@ def test_each_rule_says_why(recording: Path) -> None:
     assert rules[-1]["says"] == "not asked"
 
 
-def test_a_refused_spec_is_said_and_the_code_is_not_zero(recording: Path) -> None:
+def test_a_refused_spec_ends_as_one_that_the_api_server_refuses(recording: Path) -> None:
     ended = Terminal().type("plan", "--from", str(recording), "--set", "size=2")
-    assert ended.code == Exit.FAILED
+    assert ended.code == Exit.INVALID
     assert "spec.size 2 is not possible" in " ".join(ended.out.split())
     assert "Nothing would be done." in ended.out
 
@@ -147,7 +150,12 @@ def test_a_manifest_of_a_cluster_that_does_not_exist(tmp_path: Path) -> None:
     view = Terminal().type("plan", "-f", str(path), "-o", "json").view
     assert view["ends"] == "settled"
     assert view["assumptions"][0] == "The cluster does not exist yet."
-    assert any(step["step"].startswith("Created StatefulSet fresh") for step in view["steps"])
+    assert any(step["step"].startswith("Create StatefulSet fresh") for step in view["steps"])
+    written = [s["pass"] for s in view["steps"] if s["step"].startswith("Update ConfigMap")]
+    assert len(written) > 2
+    lines = Terminal().type("plan", "-f", str(path)).out.splitlines()
+    shown = [line for line in lines if "Update ConfigMap" in line]
+    assert [line.split()[0] for line in shown] == [str(written[0]), f"{written[1]}-{written[-1]}"]
 
 
 SECURED = """
@@ -187,8 +195,12 @@ def test_without_the_operator_members_are_those_of_the_status() -> None:
 def test_the_api_server_judges_the_change_without_making_it() -> None:
     terminal = Terminal()
     put_cluster(terminal.server)
-    assert terminal.type("plan", "db", "--set", "spec.size=5").code == 0
+    view = terminal.type("plan", "db", "--set", "spec.size=5", "-o", "json").view
     assert terminal.api.tried == [{"spec": {"size": 5}}]
+    assert view["warnings"] == []
+    terminal.api.warns = ("spec.size: that is much",)
+    warned = terminal.type("plan", "db", "--set", "spec.size=5")
+    assert "\nWarning: spec.size: that is much\n" in warned.out
     terminal.api.refuses = "spec.size: disks cannot shrink"
     ended = terminal.type("plan", "db", "--set", "spec.size=5")
     assert (ended.code, ended.out) == (9, "")
@@ -201,6 +213,60 @@ def test_without_the_right_to_patch_it_is_assumed_to_agree() -> None:
     terminal.api.denied = {("patch", "etcdclusters")}
     view = terminal.type("plan", "db", "--set", "spec.size=5", "-o", "json").view
     assert any("without the right to patch" in each for each in view["assumptions"])
+
+
+def lost(recording: Path) -> Path:
+    """The recording, in which two of the three members do not answer."""
+    snapshot = silent(formed(3, version="3.6.10"), 1, 2)
+    pods = tuple(replace(each, ready=each.ordinal == 0) for each in snapshot.pods)
+    snapshot = replace(snapshot, pods=pods)
+    made = write_pass(RecordedPass.of(snapshot, plan(snapshot), 0, ""))
+    recording.write_text(json.dumps(write_recording("0.1.0", [made])))
+    return recording
+
+
+def test_a_lost_majority_is_no_state_that_was_reached(recording: Path) -> None:
+    ended = Terminal().type("plan", "--from", str(lost(recording)))
+    assert ended.code == Exit.FAILED
+    assert "Then it waits, for a person or for what no preview knows. NoQuorum: " in ended.out
+    assert "`kubectl etcd recover db`" in ended.out
+    view = offline(recording, "--set", "spec.size=5")
+    assert (view["reached"], view["ends"]) == (False, "waiting")
+    assert view["withoutTheChange"]["reason"] == "NoQuorum"
+
+
+def test_what_comes_without_the_change_is_told_apart(recording: Path) -> None:
+    snapshot = homeless(formed(3), 1, host=NodeState.GONE)
+    made = write_pass(RecordedPass.of(snapshot, plan(snapshot), 0, ""))
+    recording.write_text(json.dumps(write_recording("0.1.0", [made])))
+    steps = offline(recording, "--set", "spec.size=5")["steps"]
+    added = {step["step"]: step["anyway"] for step in steps if step["action"] == "AddLearner"}
+    assert added == {f"Add member db-{o} as a learner.": o == 1 for o in (1, 3, 4)}
+    text = Terminal().type("plan", "--from", str(recording), "--set", "spec.size=5").out
+    assert "WHY" in text
+    assert "Without the change: Then it rests. Healthy" in text
+    assert not any(step["anyway"] for step in offline(recording)["steps"])
+    assert "WHY" not in Terminal().type("plan", "--from", str(recording)).out
+
+
+def test_the_api_server_judges_a_cluster_that_does_not_exist(tmp_path: Path) -> None:
+    path, terminal = tmp_path / "fresh.yaml", Terminal()
+    path.write_text(MANIFEST)
+    terminal.api.warns = ("unknown label",)
+    view = terminal.type("plan", "-f", str(path), "-o", "json").view
+    (tried,) = terminal.api.tried
+    assert tried["metadata"] == {"name": "fresh", "namespace": NAMESPACE}
+    assert tried["kind"] == "EtcdCluster"
+    assert view["warnings"] == ["unknown label"]
+    assert written(terminal) == []
+    terminal.api.denied = {("create", "etcdclusters")}
+    view = terminal.type("plan", "-f", str(path), "-o", "json").view
+    assert view["reached"]
+    assert "without the right to create EtcdClusters it was not asked" in view["assumptions"][1]
+    terminal.api.denied, terminal.api.refuses = set(), "spec.size: no"
+    ended = terminal.type("plan", "-f", str(path))
+    assert (ended.code, ended.out) == (Exit.INVALID, "")
+    assert ended.err == "The API server refuses it: spec.size: no\n"
 
 
 def test_what_must_never_happen_ends_a_preview_with_a_sentence() -> None:

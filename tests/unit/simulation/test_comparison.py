@@ -11,7 +11,8 @@ from deploy.target import Target
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.recording.recorded_pass import RecordedPass
 from etcd_operator.simulation.change import Change, change_spec
-from etcd_operator.simulation.predict import PredictedStep, Wait, predict
+from etcd_operator.simulation.predict import predict
+from etcd_operator.simulation.prediction import PredictedStep, Wait
 from tests.builders.snapshots import NOW, formed
 from tests.e2e import passes
 from tests.e2e.harness import Cluster

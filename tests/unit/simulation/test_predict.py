@@ -11,23 +11,17 @@ import pytest
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD
 from etcd_operator.core.model.live_objects import NodeState
 from etcd_operator.core.model.members import format_id
-from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.simulation.change import NO_CHANGE, Change, ChangeError, change_spec, set_fields
-from etcd_operator.simulation.predict import Prediction, Wait, predict
+from etcd_operator.simulation.change import NO_CHANGE, Change, ChangeError
+from etcd_operator.simulation.predict import predict
+from etcd_operator.simulation.prediction import Prediction, Wait
 from etcd_operator.simulation.world import SAYS_EMPTY
 from tests.builders import snapshots
 from tests.builders.certificates import secured
+from tests.builders.changes import change
 from tests.builders.ephemeral import emptied, in_pods
 from tests.builders.lost_members import homeless
 from tests.builders.required_backups import protected
 from tests.builders.snapshots import formed, new, pod
-
-
-def change(snapshot: Snapshot, **fields: Any) -> Change:
-    """The change of a user who sets fields of the spec; dots are written as two underscores."""
-    raw = snapshot.cluster.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
-    paths = {name.replace("__", "."): value for name, value in fields.items()}
-    return Change(cluster=change_spec(snapshot.cluster, set_fields(raw, paths)))
 
 
 def count(found: Prediction, action: str) -> int:

@@ -6,7 +6,8 @@ import pytest
 
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.simulation.change import NO_CHANGE, Change, change_spec, set_fields
-from etcd_operator.simulation.predict import Prediction, predict
+from etcd_operator.simulation.predict import predict
+from etcd_operator.simulation.prediction import Prediction
 from tests.builders.lost_members import WIPED, ended
 from tests.builders.snapshots import new, silent, with_spec, without_pods
 from tests.builders.two_disks import NO_DATA, change_disk, two_disks, without_disk

@@ -13,7 +13,8 @@ from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, PATIENCE_SEC
 from etcd_operator.simulation.adopt import adopt
 from etcd_operator.simulation.change import NO_CHANGE, Change
 from etcd_operator.simulation.origin import Origin
-from etcd_operator.simulation.predict import Prediction, Wait, predict
+from etcd_operator.simulation.predict import predict
+from etcd_operator.simulation.prediction import Prediction, Wait
 from etcd_operator.simulation.take_over import assume_members
 from tests.builders.snapshots import CLUSTER_ID, member_id
 from tests.builders.take_over import TakeOverWorld, endpoint, world_at
@@ -66,7 +67,6 @@ def test_a_member_that_a_person_stopped_is_waited_for(listed: bool) -> None:
     assert [wait.seconds for wait in found.entries if isinstance(wait, Wait)] == [PATIENCE_SECONDS]
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("size", [1, 3, 5])
 @pytest.mark.parametrize("stage", [None, *Stage])
 def test_it_is_previewed_from_each_stage_on(size: int, stage: Stage | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,10 +14,7 @@ from etcd_operator.plugin.options import Context, Format, Namespace, Output
 from etcd_operator.plugin.session import Place, Session
 
 if TYPE_CHECKING:
-    from etcd_operator.core.model.snapshot import Snapshot
-    from etcd_operator.simulation.change import Change
-
-GOOD_ENDS: Final = ("settled", "waiting", "gone")
+    from etcd_operator.plugin.planning import Prepared
 
 Name = Annotated[
     str,
@@ -86,8 +83,7 @@ def plan(
 async def _plan(own: Session, wanted: Any, output: Output, *, explain: bool) -> Exit:
     from etcd_operator.plugin import planning
 
-    snapshot, change, assumptions = await planning.prepare(own, wanted)
-    return _show(snapshot, change, assumptions, output, explain=explain)
+    return _show(await planning.prepare(own, wanted), output, explain=explain)
 
 
 def _plan_offline(wanted: Any, source: Path, output: Output, *, explain: bool) -> Exit:
@@ -102,23 +98,14 @@ def _plan_offline(wanted: Any, source: Path, output: Output, *, explain: bool) -
     change = planning.find_change(wanted, snapshot)
     when = snapshot.now.strftime("%Y-%m-%d %H:%M:%SZ")
     assumptions = (f"The cluster is as {source} has it, of {when}.",)
-    return _show(snapshot, change, assumptions, output, explain=explain)
+    return _show(planning.Prepared(snapshot, change, assumptions), output, explain=explain)
 
 
-def _show(
-    snapshot: Snapshot,
-    change: Change,
-    assumptions: tuple[str, ...],
-    output: Output,
-    *,
-    explain: bool,
-) -> Exit:
+def _show(begun: Prepared, output: Output, *, explain: bool) -> Exit:
     from etcd_operator.plugin import planning, preview
-    from etcd_operator.simulation.predict import predict
 
-    found = predict(snapshot, change)
-    view = preview.describe(found, assumptions)
+    view = planning.preview_change(begun.snapshot, begun.change, begun.assumptions, begun.warnings)
     if explain:
-        view["rules"] = planning.explain_rules(snapshot, change)
+        view["rules"] = planning.explain_rules(begun.snapshot, begun.change)
     console.show(view, output, preview.render)
-    return Exit.DONE if found.ends in GOOD_ENDS else Exit.FAILED
+    return preview.find_exit(view)

@@ -243,6 +243,24 @@ class LightkubeApi:
         params: dict[str, str] | None = None,
         body: Json | None = None,
     ) -> Json:
+        response = await self._exchange(verb, kind, path, params=params, body=body)
+        try:
+            result: Json = msgspec.json.decode(response.content)
+        except msgspec.DecodeError as error:
+            code = response.status_code
+            raise KubeUnavailable(f"{verb} {path}: the answer is no JSON", code) from error
+        return result
+
+    async def _exchange(
+        self,
+        verb: str,
+        kind: Kind,
+        path: str,
+        *,
+        params: dict[str, str] | None = None,
+        body: Json | None = None,
+    ) -> httpx2.Response:
+        """Send a request, and return an answer that is no error."""
         method, content_type = _METHODS[verb]
         content = None if body is None else msgspec.json.encode(body, enc_hook=_encode)
         headers = {"Content-Type": content_type} if content is not None else {}
@@ -258,11 +276,7 @@ class LightkubeApi:
             self._count(verb, kind.plural, code)
         if code >= 400:
             raise translate_error(code, response.content, response.headers.get("Retry-After"))
-        try:
-            result: Json = msgspec.json.decode(response.content)
-        except msgspec.DecodeError as error:
-            raise KubeUnavailable(f"{verb} {path}: the answer is no JSON", code) from error
-        return result
+        return response
 
 
 _METHODS: Final = {

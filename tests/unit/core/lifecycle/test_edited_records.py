@@ -82,7 +82,6 @@ def survive(snapshot: Snapshot) -> Reason:
     return made.decision.reason
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("child", "name"),
     [
