@@ -43,7 +43,10 @@ class RbacValues(ChartValues):
     create: bool = becomes(
         default=False,
         field="security.auth.enabled",
-        text="Whether etcd's authentication is on; needs auth.client.secureTransport.",
+        text=(
+            "Whether etcd's authentication is on; without auth.client.secureTransport every user "
+            "needs a passwordSecret."
+        ),
     )
     roles: list[Json] = becomes([], "security.auth.roles", "Roles, as in the EtcdCluster.")
     users: list[Json] = becomes([], "security.auth.users", "Users, as in the EtcdCluster.")
@@ -52,8 +55,16 @@ class RbacValues(ChartValues):
         "security.auth.mode",
         "Additive leaves users and roles alone that others create, Unmanaged all.",
     )
-    root_password: Any = refused("name a Secret in passwordSecret of a user of auth.rbac.users")
-    existing_secret: Any = refused("name it in passwordSecret of a user of auth.rbac.users")
+    root_password_secret: str = becomes(
+        "",
+        "security.auth.rootPasswordSecret",
+        "Secret of the type kubernetes.io/basic-auth with root's password, where clients have no "
+        "TLS.",
+    )
+    root_password: Any = refused("put it into a Secret, and name that in rootPasswordSecret")
+    existing_secret: Any = refused(
+        "copy it to one of the type kubernetes.io/basic-auth, and name that in rootPasswordSecret"
+    )
     allow_none_authentication: Any = refused("set auth.rbac.create to false for access without")
 
 

@@ -70,6 +70,21 @@ CHANGES: Final[list[tuple[Json, Json, str | None]]] = [
         {"tls": {"metricsTLSEnabled": True}},
         "metricsTLSEnabled uses the certificates for clients",
     ),
+    ({}, {"auth": {"users": [{"name": "web", "passwordSecret": "web"}]}}, None),
+    ({}, {"auth": {"users": [{"name": "web"}]}}, "one of them has no passwordSecret"),
+    ({}, {"auth": {"mode": "Additive", "rootPasswordSecret": "root"}}, None),
+    ({}, {"auth": {"mode": "Unmanaged"}}, "leaves the operator no user to log in as"),
+    (
+        {},
+        {"auth": {"rootPasswordSecret": "a", "users": [{"name": "web", "passwordSecret": "a"}]}},
+        "give each a Secret of its own",
+    ),
+    (
+        {"auth": {}, "tls": {"clientTLSMode": "Permissive"}},
+        {"auth": {"rootPasswordSecret": "root"}, "tls": {"clientTLSMode": "Strict"}},
+        "with TLS alone the operator is known by its certificate",
+    ),
+    ({"auth": {}}, {"auth": None}, "auth cannot be removed"),
 ]
 _VOLUME: Final[Json] = {"volumes": [{"name": "a", "emptyDir": {}}]}
 _BESIDE: Final[Json] = {"name": "beside", "image": "a:1"}

@@ -8,7 +8,7 @@ from etcd_operator.core.auth.state import Change, PasswordSecret, Step
 from etcd_operator.core.model.naming import CLIENT_PORT
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
-from etcd_operator.runtime.etcd.session import Login
+from etcd_operator.runtime.etcd.session import Login, UserPassword
 from etcd_operator.runtime.process.clock import SystemClock
 from tests.etcd.processes import Site, formed
 
@@ -28,7 +28,7 @@ def knows(password: str) -> Login:
     async def read() -> str:
         return password
 
-    return Login("root", password, read)
+    return Login((UserPassword("root", read),), password)
 
 
 def log_in(site: Site, ordinal: int, login: Login) -> EtcdMemberClient:

@@ -57,8 +57,6 @@ CERTIFICATES: Final = (
            "refuse_cut_off", "not mode.tls or plain > secure", "False"),
     Mutant("guard: lets plain text alone begin beside TLS alone", "core/certificates/guard.py",
            "refuse_cut_off", "not mode.plain or secure > plain", "False"),
-    Mutant("guard: turns authentication on beside plain text alone", "core/auth/guard.py",
-           "refuse_auth_change", "change.step is Step.ENABLE and plain", "False"),
     Mutant("guard: lets authorities go that Secrets need", "core/certificates/guard.py",
            "_refuse_distrust",
            "in_use = {c.issuer_key_id for c in certificates if c.issuer_key_id != c.key_id}",

@@ -217,10 +217,15 @@ LEFT_OUT: Final[dict[str, str]] = {
         "name kind group",
         "needs cert-manager; shown in unit/core/certificates/test_cert_manager.py",
     ),
-    **_below("spec.security.auth", "enabled roles users", "needs TLS; shown in e2e/test_auth.py"),
-    "spec.security.auth.mode": "needs TLS; shown in unit/core/auth/test_rule.py",
-    "spec.security.auth.rootPasswordSecret": (
-        "counts only after a take-over; shown in unit/api/test_bootstrap.py"
+    **_below(
+        "spec.security.auth",
+        "enabled roles users",
+        "cannot be removed again; shown in e2e/test_auth.py",
+    ),
+    **_below(
+        "spec.security.auth",
+        "mode rootPasswordSecret",
+        "cannot be removed again; shown in unit/core/auth/test_login.py",
     ),
     "spec.service.nodePort": "no two Services have it; shown in e2e/test_expose.py",
     "spec.memberAddresses.service.nodePort": "is always refused; shown in e2e/test_cel.py",

@@ -182,12 +182,6 @@ class EtcdClusterSpec(Model):
         return self.security.auth if self.security else None
 
     @property
-    def root_password_secret(self) -> str:
-        """The Secret with the password that the operator logs in with; empty if it does not."""
-        asks = self.auth if self.client_tls_mode.plain else None
-        return (asks.root_password_secret or "") if asks else ""
-
-    @property
     def source_password_secret(self) -> str:
         """The Secret with the password of root at members that are taken over; empty if none."""
         return (self.auth.root_password_secret or "") if self.auth and self.joins else ""

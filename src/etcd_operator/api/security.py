@@ -160,15 +160,15 @@ class Role(Model):
 
 
 class User(Model):
-    """A user of etcd: by the common name of a client certificate, and by a password if wanted."""
+    """A user of etcd: known by the common name of a client certificate, and by a password."""
 
     name: str = Field(
         min_length=1,
         max_length=32,
         pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         description=(
-            "Name of the user. The operator issues a client certificate with it in the Secret "
-            "CLUSTER-user-NAME."
+            "Name of the user. With TLS for clients, the operator issues a client certificate with "
+            "it in the Secret CLUSTER-user-NAME."
         ),
     )
     roles: tuple[str, ...] = Field(
@@ -183,7 +183,7 @@ class User(Model):
             "Secret of the type kubernetes.io/basic-auth with the password that the user can log "
             "in with, beside its certificate. The operator creates it, with a random password, if "
             "it does not exist; change it to change the password. If unset, the user has no "
-            "password."
+            "password. Required without TLS for clients."
         ),
     )
 
@@ -210,9 +210,12 @@ class Auth(Model):
         max_length=253,
         pattern=f"^{_LABEL}([.]{_LABEL})*$",
         description=(
-            "Secret of the type kubernetes.io/basic-auth with the password of etcd's user root, as "
-            "which the operator logs in where TLS for clients is off, and at old members during a "
-            "take-over. For a cluster that was taken over with its users; mode must be Unmanaged."
+            "Secret of the type kubernetes.io/basic-auth with the password of etcd's user root, "
+            "where members serve plain text. With mode Managed or Additive root gets this "
+            "password: the operator creates the Secret, with a random password, if it does not "
+            "exist; change it to change the password. If unset, it is CLUSTER-root-password. With "
+            "Unmanaged it is the password that root has, and the operator logs in with it, also at "
+            "old members during a take-over."
         ),
     )
     roles: tuple[Role, ...] = Field((), max_length=64, description="Roles, except root.")
@@ -226,8 +229,8 @@ class Security(Model):
     auth: Auth | None = Field(
         None,
         description=(
-            "Users and roles of etcd; needs TLS for clients, or rootPasswordSecret. It cannot be "
-            "removed again: see enabled."
+            "Users and roles of etcd. Without TLS for clients, users are known by passwords, which "
+            "go over the network in plain text. It cannot be removed again: see enabled."
         ),
     )
     network_policy: NetworkRules | None = Field(
@@ -284,18 +287,12 @@ def check_auth(security: Security, *, joins: bool = False) -> Iterator[tuple[str
     has_tls = bool(tls and tls.enabled and tls.client_tls_enabled)
     plain = not has_tls or (tls is not None and tls.client_tls_mode == "Permissive")
     yield from _check_login(auth, path, has_tls=has_tls, asks_by_password=plain or joins)
+    yield from _check_passwords(auth, path, has_tls=has_tls)
     roles = [role.name for role in auth.roles]
     for role in _find_repeated([*roles, "root"]):
         yield f"{path}.roles", f"{path}.roles has {role} twice, or it is root: name each once."
     for name in _find_repeated([*(user.name for user in auth.users), "root"]):
         yield f"{path}.users", f"{path}.users has {name} twice, or it is root: name each once."
-    secrets = [user.password_secret for user in auth.users if user.password_secret]
-    for secret in _find_repeated(secrets):
-        said = f"{path}.users has the passwordSecret {secret} twice"
-        yield f"{path}.users", f"{said}: give each user a Secret of its own."
-    if secrets and auth.mode == "Unmanaged":
-        said = f"{path}.mode Unmanaged lets the operator set no password"
-        yield f"{path}.mode", f"{said}: remove passwordSecret from users, or use Additive."
     for user in auth.users:
         for role in sorted({*user.roles} - {*roles, "root"}):
             said = f"{path}.users {user.name} has the role {role}, which {path}.roles does not have"
@@ -309,18 +306,36 @@ def _check_login(
     secret = f"{path}.rootPasswordSecret"
     if auth.root_password_secret and not asks_by_password:
         yield secret, f"{secret} {NO_LOGIN}."
-    if not has_tls and not auth.root_password_secret:
-        yield path, f"{path} needs to know users by their certificates: add spec.security.tls."
-    if not has_tls and auth.root_password_secret and auth.mode != "Unmanaged":
-        yield f"{path}.mode", f"{path}.mode {auth.mode} {ONLY_UNMANAGED}."
+    if not has_tls and not auth.root_password_secret and auth.mode == "Unmanaged":
+        yield f"{path}.mode", f"{path}.mode Unmanaged {NEEDS_LOGIN}."
+
+
+def _check_passwords(auth: Auth, path: str, *, has_tls: bool) -> Iterator[tuple[str, str]]:
+    secrets = [user.password_secret for user in auth.users if user.password_secret]
+    root = [auth.root_password_secret] if auth.root_password_secret else []
+    for secret in _find_repeated([*secrets, *root]):
+        said = f"{path}.users has the passwordSecret {secret} twice, or it is rootPasswordSecret"
+        yield f"{path}.users", f"{said}: give each user a Secret of its own."
+    if secrets and auth.mode == "Unmanaged":
+        said = f"{path}.mode Unmanaged lets the operator set no password"
+        yield f"{path}.mode", f"{said}: remove passwordSecret from users, or use Additive."
+    needed = not has_tls and auth.mode != "Unmanaged"
+    for user in auth.users if needed else ():
+        if not user.password_secret:
+            yield f"{path}.users", f"{path}.users {user.name} {KNOWN_BY_LOGIN}."
 
 
 NO_LOGIN: Final = (
     "is for members that serve plain text, and with TLS alone the operator is known by its "
     "certificate: remove it"
 )
-ONLY_UNMANAGED: Final = (
-    "is not possible without TLS for clients, where users have no certificates: use Unmanaged"
+NEEDS_LOGIN: Final = (
+    "without TLS for clients leaves the operator no user to log in as: name a Secret with the "
+    "password of root in rootPasswordSecret, or enable tls"
+)
+KNOWN_BY_LOGIN: Final = (
+    "has no passwordSecret, and without TLS for clients a user is known by its password alone: "
+    "name a Secret, or enable tls"
 )
 
 

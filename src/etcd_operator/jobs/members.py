@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from etcd_operator.core.tasks.jobs.paths import IDENTITY, LOGIN
+from etcd_operator.core.tasks.jobs.paths import IDENTITY, LOGIN, LOGIN_VARIABLE
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.client import EtcdMemberClient, stream_snapshot
-from etcd_operator.runtime.etcd.session import Login
+from etcd_operator.runtime.etcd.session import Login, UserPassword
 from etcd_operator.runtime.pki.identity import Identity
 
 
@@ -46,7 +47,7 @@ def _find_login() -> Login | None:
     async def read() -> str:
         return place.read_text()
 
-    return Login("root", LOGIN, read)
+    return Login((UserPassword(os.environ[LOGIN_VARIABLE], read),), LOGIN)
 
 
 def _client_tls(address: str, host: str = "") -> PeerTls | None:

@@ -1,7 +1,8 @@
-"""etcdctl against a cluster: in a member where nothing is encrypted, else through a port-forward.
+"""etcdctl against a cluster: in a member where everything is open, else through a port-forward.
 
 The image of the members has etcdctl and no shell, and members hold no client certificate. So with
-TLS the Secret of a client is read with the user's rights, and a local etcdctl uses it.
+TLS the Secret of a client is read with the user's rights, and a local etcdctl uses it. So is that
+of a user's password: what runs in a member is told by words, which the API server may log.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from etcd_operator.core.auth.state import OPERATOR_USER
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.clusters import find_object, members_of
 from etcd_operator.plugin.exits import Exit, PluginError
@@ -121,6 +123,30 @@ def choose_secret(cluster: Json, user: str) -> str:
     return f"{name}-user-{roots[0]}" if roots else f"{name}-operator-tls"
 
 
+def choose_login(cluster: Json, user: str) -> tuple[str, str] | None:
+    """Return whom to log in as without TLS, and the Secret with the password; None as nobody.
+
+    Raises PluginError for a user that has no password.
+    """
+    name, auth = cluster["metadata"]["name"], (cluster["spec"].get("security") or {}).get("auth")
+    managed = auth is not None and auth.get("mode") != "Unmanaged"
+    if auth is None or (managed and auth.get("enabled") is False):
+        return None
+    own_root = f"{name}-root-password" if managed else ""
+    known = {each["name"]: each.get("passwordSecret") for each in auth.get("users") or ()}
+    known["root"] = auth.get("rootPasswordSecret") or own_root
+    if user:
+        if not known.get(user):
+            raise PluginError(f"spec.security.auth has no password of user {user}.", Exit.NOT_FOUND)
+        return user, str(known[user])
+    for each in auth.get("users") or ():
+        if "root" in (each.get("roles") or ()) and each.get("passwordSecret"):
+            return str(each["name"]), str(each["passwordSecret"])
+    if managed:
+        return OPERATOR_USER, f"{name}-operator-password"
+    return ("root", str(known["root"])) if known["root"] else None
+
+
 def choose_member(cluster: Json, wanted: str = "") -> str:
     """Return the member to ask: the wanted one, or the first that serves."""
     names = [member["name"] for member in members_of(cluster)]
@@ -141,22 +167,36 @@ async def open_etcdctl(
     """Yield etcdctl for a cluster; `local` has it run here, so that it can write files."""
     asked = choose_member(cluster, member)
     secure = has_client_tls(cluster, asked)
-    if not local and not secure:
+    login = None if secure else choose_login(cluster, user)
+    if not local and not secure and not login:
         words = ("exec", "--stdin", asked, "--container=etcd", "--", "etcdctl")
         yield Etcdctl(tuple(session.kubectl(*words)))
         return
     program = shutil.which("etcdctl")
     if program is None:
         why = "the cluster speaks TLS" if secure else "it writes here"
+        why = "users of the cluster have passwords" if login else why
         raise PluginError(f"etcdctl is not on PATH, and is needed: {why}.", Exit.TOOL_MISSING)
     with tempfile.TemporaryDirectory(prefix="kubectl-etcd-") as folder:
-        environment = {}
-        if secure:
-            environment = await write_client_files(session, cluster, user, Path(folder))
+        environment = await find_credentials(session, cluster, user, Path(folder), secure=secure)
         async with forward(session, asked, CLIENT_PORT) as way:
             scheme = "https" if secure else "http"
             endpoint = {"ETCDCTL_ENDPOINTS": f"{scheme}://127.0.0.1:{way.port}"}
             yield Etcdctl((program,), environment | endpoint, lambda: way.lost)
+
+
+async def find_credentials(
+    session: Session, cluster: Json, user: str, folder: Path, *, secure: bool
+) -> dict[str, str]:
+    """Return the environment of etcdctl that lets it in: files in the folder, or a password."""
+    if secure:
+        return await write_client_files(session, cluster, user, folder)
+    login = choose_login(cluster, user)
+    if login is None:
+        return {}
+    name, secret = login
+    data = (await find_object(session, SECRETS, secret)).get("data") or {}
+    return {"ETCDCTL_USER": f"{name}:{base64.b64decode(data.get('password', '')).decode()}"}
 
 
 async def write_client_files(

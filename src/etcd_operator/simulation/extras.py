@@ -151,7 +151,7 @@ def _edit_backups(action: RequestBackup) -> Edit:
 
 def _edit_secrets_of_users(action: CreatePasswordSecret | WriteConnection, owner: str) -> Edit:
     if isinstance(action, CreatePasswordSecret):
-        password = PasswordSecret(action.secret, f"new-{action.secret}", "1")
+        password = PasswordSecret(action.secret, f"new-{action.secret}", "1", owner_uid=owner)
         return lambda beyond: replace(
             beyond, passwords={**beyond.passwords, password.name: password}
         )

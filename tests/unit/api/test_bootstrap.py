@@ -67,6 +67,9 @@ def test_what_is_not_possible_yet_is_said(spec: Json, field: str, words: str) ->
         {**JOINED, "security": {"tls": {"enabled": False}}},
         {"bootstrap": {}},
         {**JOINED, "security": {"auth": LOGIN}},
+        {"security": {"auth": {}}},
+        {"security": {"auth": {"users": [{"name": "web", "passwordSecret": "web"}]}}},
+        {"security": {"auth": {"mode": "Additive", "rootPasswordSecret": "root"}}},
         {**WITH_SECRETS, "security": {"tls": {}}},
         {**WITH_SECRETS, "security": {"tls": {}, "auth": {"mode": "Unmanaged"}}},
         {**WITH_SECRETS, "security": {"tls": {}, "auth": LOGIN}},
@@ -79,9 +82,14 @@ def test_what_is_possible_is_accepted(spec: Json) -> None:
 @pytest.mark.parametrize(
     ("security", "field", "words"),
     [
-        ({"auth": {**LOGIN, "mode": "Additive"}}, "spec.security.auth.mode", "use Unmanaged"),
         ({"auth": LOGIN, "tls": {}}, "spec.security.auth.rootPasswordSecret", "remove it"),
-        ({"auth": {"mode": "Unmanaged"}}, "spec.security.auth", "add spec.security.tls"),
+        ({"auth": {"mode": "Unmanaged"}}, "spec.security.auth.mode", "or enable tls"),
+        ({"auth": {"users": [{"name": "web"}]}}, "spec.security.auth.users", "name a Secret"),
+        (
+            {"auth": {"rootPasswordSecret": "a", "users": [{"name": "w", "passwordSecret": "a"}]}},
+            "spec.security.auth.users",
+            "a Secret of its own",
+        ),
     ],
 )
 def test_a_password_of_root_is_for_plain_text(security: Json, field: str, words: str) -> None:

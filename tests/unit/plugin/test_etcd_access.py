@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from etcd_operator.core.auth.state import OPERATOR_USER
 from etcd_operator.json_types import Json
-from etcd_operator.plugin.etcd_access import choose_secret, has_client_tls
+from etcd_operator.plugin.etcd_access import choose_login, choose_secret, has_client_tls
+from etcd_operator.plugin.exits import PluginError
 from etcd_operator.plugin.key_space import measure, split_prefix
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, SECRETS
 from tests.builders.plugin import Terminal
@@ -58,6 +60,36 @@ def test_while_tls_is_turned_on_each_member_says_how_it_serves(url: str, tls: bo
 def test_whose_certificate_is_used(auth: Json | None, user: str, secret: str) -> None:
     security = {**TLS, **({"auth": auth} if auth else {})}
     assert choose_secret(cluster_with(security), user) == secret
+
+
+SECRET_WEB: Json = {**WEB, "passwordSecret": "web-password"}
+SECRET_ADMIN: Json = {**ADMIN, "passwordSecret": "admin-password"}
+ADOPTED: Json = {"mode": "Unmanaged", "rootPasswordSecret": "old"}
+
+
+@pytest.mark.parametrize(
+    ("auth", "user", "login"),
+    [
+        (None, "", None),
+        ({"enabled": False, "users": [SECRET_ADMIN]}, "", None),
+        ({"users": [SECRET_WEB, SECRET_ADMIN]}, "", ("admin", "admin-password")),
+        ({"users": [SECRET_WEB]}, "", (OPERATOR_USER, "db-operator-password")),
+        ({"users": [SECRET_WEB]}, "web", ("web", "web-password")),
+        ({"users": [SECRET_WEB]}, "root", ("root", "db-root-password")),
+        ({"rootPasswordSecret": "mine"}, "root", ("root", "mine")),
+        (ADOPTED, "", ("root", "old")),
+        (ADOPTED, "root", ("root", "old")),
+    ],
+)
+def test_who_logs_in_without_tls(
+    auth: Json | None, user: str, login: tuple[str, str] | None
+) -> None:
+    assert choose_login(cluster_with({"auth": auth} if auth else {}), user) == login
+
+
+def test_nobody_logs_in_without_a_password() -> None:
+    with pytest.raises(PluginError, match="no password of user web"):
+        choose_login(cluster_with({"auth": {"users": [WEB]}}), "web")
 
 
 def write_tool(folder: Path, name: str, text: str) -> None:
@@ -138,6 +170,40 @@ def test_with_tls_etcdctl_runs_here_with_the_secret_of_a_client(tools: Path) -> 
     put_secured(terminal)
     assert terminal.type("etcdctl", "db", "--", "get", "a").code == 0
     assert said(tools) == "https://127.0.0.1:12345 get a\ntls.key of client600\n"
+
+
+def put_protected(terminal: Terminal) -> None:
+    cluster = put_cluster(terminal.server)
+    cluster["spec"]["security"] = {"auth": {"users": [SECRET_WEB]}}
+    terminal.server.put(CLUSTERS, "db", cluster, NAMESPACE)
+    data = {"password": base64.b64encode(b"sword fish").decode()}
+    terminal.server.put(SECRETS, "web-password", {"data": data}, NAMESPACE)
+
+
+def test_a_password_is_no_word_of_a_command(tools: Path) -> None:
+    """Words of one that runs in a Pod may be in the API server's log."""
+    write_tool(tools, "kubectl", f'echo "$@" > $SAID; {FORWARDS}')
+    write_tool(tools, "etcdctl", 'echo "$ETCDCTL_USER" "$@" >> $SAID')
+    terminal = Terminal()
+    put_protected(terminal)
+    assert terminal.type("etcdctl", "db", "--user=web", "--", "get", "a").code == 0
+    forwarded, ran = said(tools).splitlines()
+    assert "port-forward" in forwarded
+    assert ran == "web:sword fish get a"
+
+
+def test_connect_writes_a_password_for_its_owner_alone(tools: Path, tmp_path: Path) -> None:
+    write_tool(tools, "kubectl", "exit 1")
+    terminal = Terminal()
+    put_protected(terminal)
+    env = tmp_path / "client" / "env"
+    env.parent.mkdir()
+    env.touch(mode=0o644)
+    ended = terminal.type("connect", "db", f"--directory={env.parent}", "--user=web")
+    assert ended.code == 6
+    assert "fish" not in ended.out + ended.err
+    assert "export ETCDCTL_USER='web:sword fish'\n" in env.read_text()
+    assert stat.S_IMODE(env.stat().st_mode) == 0o600
 
 
 def test_a_port_forward_that_is_refused_is_one_sentence(tools: Path) -> None:

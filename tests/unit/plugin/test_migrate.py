@@ -50,7 +50,8 @@ def test_a_plan_is_an_etcdcluster_that_is_valid_and_nothing_is_written(terminal:
     assert find_problems(cluster) == ()
     assert cluster.spec.joins
     assert cluster.spec.joins.source.stateful_set == "old"
-    assert cluster.spec.root_password_secret == "root"
+    assert cluster.spec.auth
+    assert cluster.spec.auth.root_password_secret == "root"
     assert written(terminal) == []
     assert terminal.type("migrate", "plan", *FROM, "-o", "json").view["spec"]["size"] == 3
 

@@ -21,7 +21,7 @@ from etcd_operator.api.image import IMAGE_FORM, IMAGE_REMEDY, TAGGED_VERSION
 from etcd_operator.api.image_catalog import CONFIG_MAP_NAME
 from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.release import SAFE_FOR_36, STEPS_DOWN, TESTED_MINORS, Version
-from etcd_operator.api.security import ONLY_UNMANAGED
+from etcd_operator.api.security import KNOWN_BY_LOGIN, NEEDS_LOGIN
 from etcd_operator.api.validation import (
     NAME_FORM,
     NAME_LENGTH,
@@ -152,13 +152,21 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
     "spec.security.tls": list(tls.FIELD_RULES),
     "spec.security": [
         build_rule(
-            f"!has(self.auth) || ({_CLIENT_TLS}) || has(self.auth.rootPasswordSecret)",
-            "auth authenticates users by their client certificates: enable tls",
+            f"!has(self.auth) || ({_CLIENT_TLS}) || self.auth.mode != 'Unmanaged' || "
+            "has(self.auth.rootPasswordSecret)",
+            f"auth.mode Unmanaged {NEEDS_LOGIN}",
         ),
         build_rule(
             f"!has(self.auth) || ({_CLIENT_TLS}) || self.auth.mode == 'Unmanaged' || "
-            "!has(self.auth.rootPasswordSecret)",
-            f"auth.mode {ONLY_UNMANAGED}",
+            "!has(self.auth.users) || self.auth.users.all(u, has(u.passwordSecret))",
+            f"auth.users: one of them {KNOWN_BY_LOGIN}",
+        ),
+        build_rule(
+            "!has(self.auth) || !has(self.auth.rootPasswordSecret) || !has(self.auth.users) || "
+            "self.auth.users.all(u, !has(u.passwordSecret) || "
+            "u.passwordSecret != self.auth.rootPasswordSecret)",
+            "auth.rootPasswordSecret is the passwordSecret of a user as well: give each a Secret "
+            "of its own",
         ),
         build_rule(
             "!has(self.auth) || self.auth.mode != 'Unmanaged' || !has(self.auth.users) || "

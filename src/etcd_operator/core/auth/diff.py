@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.security import Auth, Permission
 from etcd_operator.core.actions.kubernetes import CreatePasswordSecret
+from etcd_operator.core.auth.login import Account, find_accounts
 from etcd_operator.core.auth.state import (
+    OPERATOR_USER,
     Change,
     EtcdAuth,
     Grant,
@@ -22,16 +23,18 @@ from etcd_operator.core.model.snapshot import Snapshot
 
 # etcd's own name for the role that may do everything; it exists without being made.
 ROOT_ROLE: Final = "root"
+_OWN: Final = (OPERATOR_NAME, OPERATOR_USER)
 
 
-def wanted_auth(auth: Auth) -> EtcdAuth:
-    """Users and roles that the spec asks for, the operator's own user included."""
+def wanted_auth(auth: Auth, accounts: Iterable[Account] = ()) -> EtcdAuth:
+    """Users and roles that the spec asks for, and those that the operator is, with all rights."""
     users = {user.name: frozenset(user.roles) for user in auth.users}
     roles = {
         role.name: frozenset(to_grant(permission) for permission in role.permissions)
         for role in auth.roles
     }
-    return EtcdAuth(auth.enabled, {**users, OPERATOR_NAME: frozenset((ROOT_ROLE,))}, roles)
+    own = {OPERATOR_NAME, *(account.user for account in accounts)}
+    return EtcdAuth(auth.enabled, {**users, **dict.fromkeys(own, frozenset((ROOT_ROLE,)))}, roles)
 
 
 def find_listed(auth: Auth) -> Listed | None:
@@ -39,7 +42,7 @@ def find_listed(auth: Auth) -> Listed | None:
     wanted = wanted_auth(auth)
     if auth.mode == "Managed":
         return None
-    return Listed(frozenset(wanted.users), frozenset(wanted.roles))
+    return Listed(frozenset((*wanted.users, OPERATOR_USER)), frozenset(wanted.roles))
 
 
 def to_grant(permission: Permission) -> Grant:
@@ -61,47 +64,56 @@ def find_changes(snapshot: Snapshot) -> tuple[Change, ...]:
     """Return the steps from what etcd knows to what the spec asks for, in an order that is safe.
 
     Everything is there before anybody is asked for it, and nothing is deleted before that. Who asks
-    must know the operator: authentication waits for members that serve plain text alone.
+    must know the operator: authentication waits until it could log in, where members need that.
     """
     auth, known = snapshot.spec.auth, snapshot.access
     if auth is None or known is None or auth.mode == "Unmanaged":
         return ()
-    wanted = wanted_auth(auth)
-    if not wanted.enabled:
+    if not auth.enabled:
         return (Change(Step.DISABLE),) if known.enabled else ()
-    if not known.enabled and any(pod.client_tls is ClientTls.OFF for pod in snapshot.pods):
+    accounts = find_accounts(snapshot.spec, snapshot.naming, snapshot.pods)
+    secrets = find_passwords(auth, snapshot.passwords, accounts)
+    usable = tuple(account for account in accounts if account.user in secrets)
+    if not known.enabled and usable != accounts:
         return ()
+    wanted = wanted_auth(auth, usable)
     deletions = _find_unlisted(known, wanted) if auth.mode == "Managed" else ()
-    secrets = find_passwords(auth, snapshot.passwords)
+    left = _find_left(known, accounts)
     enable = () if known.enabled else (Change(Step.ENABLE),)
     users = _approach_users(known, wanted, secrets)
-    return (*_approach_roles(known, wanted), *users, *enable, *deletions)
+    return (*_approach_roles(known, wanted), *users, *enable, *deletions, *left)
 
 
 def find_missing_secrets(snapshot: Snapshot) -> tuple[CreatePasswordSecret, ...]:
-    """Return the creations of Secrets that the spec names for passwords and that do not exist."""
+    """Return the creations of Secrets that are wanted for passwords and that do not exist."""
     auth = snapshot.spec.auth
-    if auth is None or not auth.enabled or auth.mode == "Unmanaged":
+    if auth is None or auth.mode == "Unmanaged":
         return ()
+    accounts = find_accounts(snapshot.spec, snapshot.naming, snapshot.pods)
+    wanted = [(account.secret, account.user) for account in accounts]
+    if auth.enabled:
+        wanted += [(u.password_secret, u.name) for u in auth.users if u.password_secret]
     return tuple(
-        CreatePasswordSecret(user.password_secret, user.name)
-        for user in auth.users
-        if user.password_secret and user.password_secret not in snapshot.passwords
+        CreatePasswordSecret(secret, user)
+        for secret, user in wanted
+        if secret not in snapshot.passwords
     )
 
 
 def find_passwords(
-    auth: Auth, found: Mapping[str, PasswordSecret]
+    auth: Auth, found: Mapping[str, PasswordSecret], accounts: Iterable[Account] = ()
 ) -> Mapping[str, PasswordSecret | None]:
-    """The Secret with the password of each listed user, None for one that is to have none.
+    """The Secret with the password of each user, None for a listed one that is to have none.
 
     A user whose Secret is missing or cannot be used is left out: it stays as it is.
     """
+    named = {user.name: user.password_secret for user in auth.users}
+    named |= {account.user: account.secret for account in accounts}
     wanted: dict[str, PasswordSecret | None] = {}
-    for user in auth.users:
-        secret = found.get(user.password_secret) if user.password_secret else None
-        if not user.password_secret or (secret and not secret.problem):
-            wanted[user.name] = secret
+    for user, name in named.items():
+        secret = found.get(name) if name else None
+        if not name or (secret and not secret.problem):
+            wanted[user] = secret
     return wanted
 
 
@@ -126,7 +138,7 @@ def _approach_users(
         anew = step in (Step.ADD_USER, Step.RECREATE_USER)
         have_roles = frozenset() if anew else known.users.get(user, frozenset())
         yield from (Change(Step.GIVE_ROLE, user, role) for role in sorted(roles - have_roles))
-        if user != OPERATOR_NAME:
+        if user not in _OWN:
             yield from (Change(Step.TAKE_ROLE, user, role) for role in sorted(have_roles - roles))
 
 
@@ -139,6 +151,10 @@ def _find_user_step(
     if user not in secrets:
         return None
     secret, has = secrets[user], known.passwords.get(user)
+    if user in _OWN and not known.enabled:
+        return Step.RECREATE_USER  # it may have been created without a password
+    if has is PasswordState.NONE and user == OPERATOR_NAME:
+        return None  # etcd deletes root only while authentication is off
     if has is PasswordState.NONE:
         return Step.RECREATE_USER if secret else None
     if secret is None:
@@ -149,11 +165,16 @@ def _find_user_step(
 
 
 def _find_unlisted(known: EtcdAuth, wanted: EtcdAuth) -> Iterator[Change]:
-    yield from (
-        Change(Step.DELETE_USER, user) for user in sorted(known.users.keys() - wanted.users.keys())
-    )
+    unlisted = known.users.keys() - wanted.users.keys() - {OPERATOR_USER}
+    yield from (Change(Step.DELETE_USER, user) for user in sorted(unlisted))
     gone = known.roles.keys() - wanted.roles.keys() - {ROOT_ROLE}
     yield from (Change(Step.DELETE_ROLE, role) for role in sorted(gone))
+
+
+def _find_left(known: EtcdAuth, accounts: tuple[Account, ...]) -> Iterator[Change]:
+    """The operator's own user is needed no more when every member knows it by its certificate."""
+    if not accounts and OPERATOR_USER in known.users:
+        yield Change(Step.DELETE_USER, OPERATOR_USER)
 
 
 def _in_order(grants: frozenset[Grant]) -> list[Grant]:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
+
+# The user that the operator and its Jobs are where members serve clients plain text. No spec can
+# list it, because the names there have no dots.
+OPERATOR_USER: Final = "operator.etcd.etcd.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +36,15 @@ class PasswordState(Enum):
 class PasswordSecret:
     """A Secret with the password of a user, as far as it is public.
 
-    `problem` is why it cannot be used, in a sentence's part that goes with its name.
+    `problem` is why it cannot be used, in a sentence's part that goes with its name; `owner_uid` is
+    the uid of the object that it goes with, empty if none.
     """
 
     name: str
     uid: str
     resource_version: str
     problem: str = ""
+    owner_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

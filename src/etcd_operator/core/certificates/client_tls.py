@@ -7,6 +7,7 @@ time may one of them serve plain text alone and another one TLS alone: no client
 from __future__ import annotations
 
 from etcd_operator.api.client_tls import ClientTls
+from etcd_operator.core.auth.login import find_login_obstacle
 from etcd_operator.core.certificates.cert_manager import find_credential_problem
 from etcd_operator.core.certificates.wanted import wanted_leaves
 from etcd_operator.core.model.client_tls import find_gate_mode, serves_alone
@@ -16,14 +17,18 @@ from etcd_operator.core.model.snapshot import Snapshot
 def find_next_mode(snapshot: Snapshot) -> ClientTls:
     """Return how members that start now are to serve clients: as the spec has it, or not yet.
 
-    Nothing begins without a quorum, which would have to stay while members restart.
+    TLS does not begin without a quorum, which would have to stay while members restart, and does
+    not end before members would know the operator without it.
     """
     wanted = snapshot.cluster.spec.client_tls_mode
     told = find_gate_mode(snapshot.children, snapshot.naming)
     if wanted is ClientTls.STRICT and serves_alone(snapshot, ClientTls.OFF):
         wanted = ClientTls.PERMISSIVE
-    if not snapshot.pods or told in (None, wanted) or not wanted.tls:
+    if not snapshot.pods or told in (None, wanted):
         return wanted
+    if not wanted.tls:
+        keeps = told is ClientTls.PERMISSIVE and find_login_obstacle(snapshot)
+        return ClientTls.PERMISSIVE if keeps else wanted
     if not snapshot.quorum_confirmed:
         return told or wanted
     if told is ClientTls.OFF and find_missing_certificate(snapshot):

@@ -17,6 +17,7 @@ from etcd_operator.core.actions import (
     IssueCertificate,
     ShareTrust,
 )
+from etcd_operator.core.auth.login import find_foreign_secrets, find_login_obstacle
 from etcd_operator.core.certificates.cert_manager import find_credential_problem
 from etcd_operator.core.certificates.client_tls import find_missing_certificate
 from etcd_operator.core.certificates.machine import MACHINE, Authority, find_phase
@@ -95,8 +96,19 @@ def _refuse(snapshot: Snapshot, reason: Reason, message: str) -> Decision:
 
 
 def wait_for_client_certificates(snapshot: Snapshot) -> Decision | None:
-    """Say why members do not serve TLS yet, although the spec has it."""
-    if snapshot.rendered_spec.client_tls or not snapshot.spec.client_tls:
+    """Say why members do not serve TLS yet although the spec has it, or still although not."""
+    rendered, wanted = snapshot.rendered_spec.client_tls, snapshot.spec.client_tls
+    if rendered and not wanted:
+        return Decision(
+            reason=attention.LOGIN_NOT_READY,
+            message=(
+                "Members go on serving TLS for clients until they would let the operator in "
+                f"without it: {find_login_obstacle(snapshot)}"
+            ),
+            phase=_phase(snapshot, Phase.RUNNING),
+            requeue_after=OUTSIDE_CHANGE,
+        )
+    if rendered or not wanted:
         return None
     return Decision(
         reason=attention.CERTIFICATE_UNUSABLE,
@@ -114,6 +126,7 @@ def refuse_foreign_secrets(snapshot: Snapshot) -> Decision | None:
     foreign = [
         one.name for one in own_credentials(snapshot) if one.owner_uid != snapshot.naming.uid
     ]
+    foreign += find_foreign_secrets(snapshot)
     if not foreign:
         return None
     return Decision(

@@ -56,7 +56,11 @@ from etcd_operator.core.actions import (
     VolumeAction,
     WriteConnection,
 )
-from etcd_operator.core.auth.guard import refuse_auth_change, refuse_password_secret
+from etcd_operator.core.auth.guard import (
+    refuse_auth_change,
+    refuse_password_secret,
+    refuse_plain_members,
+)
 from etcd_operator.core.bootstrap.gate_record import recorded_bootstrap
 from etcd_operator.core.bootstrap.guard import refuse_gate
 from etcd_operator.core.certificates.guard import refuse_certificate, refuse_cut_off
@@ -188,6 +192,7 @@ def _ask_about_object(action: ObjectAction, snapshot: Snapshot) -> Verdicts:
         case ApplyObject(kind="ConfigMap"):
             yield "gate", refuse_gate(action, snapshot)
             yield "client-tls", refuse_cut_off(action, snapshot)
+            yield "authentication", refuse_plain_members(action, snapshot)
             yield "quorum-loss", refuse_recovery(action, snapshot)
         case EvictPod() | DeleteObject(kind="Pod"):
             yield "votes", refuse_stop(action, snapshot)

@@ -12,11 +12,12 @@ from typing import Final
 
 from etcd_operator.api.job_template import JobTemplate
 from etcd_operator.api.mirror import Mirror
+from etcd_operator.core.auth.login import find_account_of_jobs
 from etcd_operator.core.mirror.places import SOURCE_LOGIN, SOURCE_TLS
 from etcd_operator.core.model.naming import CLIENT_PORT, LABEL_TASK
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.tasks.jobs.job import Owner, confine, name_job, refer_to
-from etcd_operator.core.tasks.jobs.paths import IDENTITY, LOGIN, TASK_VARIABLE
+from etcd_operator.core.tasks.jobs.paths import IDENTITY, LOGIN, LOGIN_VARIABLE, TASK_VARIABLE
 from etcd_operator.core.tasks.jobs.pod import (
     own_resources,
     render_annotations,
@@ -69,7 +70,7 @@ def _render_pod(snapshot: Snapshot, text: str, mounts: dict[str, Json]) -> Json:
         "name": PURPOSE,
         "imagePullPolicy": "IfNotPresent",
         "args": ["task", PURPOSE],
-        "env": [{"name": TASK_VARIABLE, "value": text}],
+        "env": [{"name": TASK_VARIABLE, "value": text}, *_name_user(snapshot)],
         "resources": own_resources(spec, template),
         "volumeMounts": [
             {"name": volume["name"], "mountPath": path, "readOnly": True}
@@ -122,9 +123,14 @@ def _mounts_of_cluster(snapshot: Snapshot) -> dict[str, Json]:
     if spec.client_tls:
         secret = snapshot.naming.operator_secret
         found[IDENTITY] = _render_volume("identity", secret, "ca.crt", "tls.crt", "tls.key")
-    if spec.root_password_secret:
-        found[LOGIN] = _render_volume("login", spec.root_password_secret, "password")
+    if account := find_account_of_jobs(spec, snapshot.naming):
+        found[LOGIN] = _render_volume("login", account.secret, "password")
     return found
+
+
+def _name_user(snapshot: Snapshot) -> list[Json]:
+    account = find_account_of_jobs(snapshot.cluster.spec, snapshot.naming)
+    return [{"name": LOGIN_VARIABLE, "value": account.user}] if account else []
 
 
 def _render_volume(name: str, secret: str, *keys: str, optional: bool = False) -> Json:

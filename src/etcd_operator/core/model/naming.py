@@ -217,6 +217,16 @@ class Naming:
         return f"{self.name}-operator-tls"
 
     @property
+    def operator_password(self) -> str:
+        """The Secret with the password of the operator's own user, where members have no TLS."""
+        return f"{self.name}-operator-password"
+
+    @property
+    def root_password(self) -> str:
+        """The Secret with the password of etcd's user root, if the spec names none."""
+        return f"{self.name}-root-password"
+
+    @property
     def server_certificate(self) -> str:
         """The Certificate of cert-manager for what clients see."""
         return f"{self.name}-server"

@@ -78,7 +78,9 @@ CONDITIONS: Final[dict[str, str]] = {
     "change_disk_attributes": (
         "a disk of a member has another VolumeAttributesClass than spec.storage names for it"
     ),
-    "wait_for_client_certificates": "a certificate is missing that members need to serve TLS",
+    "wait_for_client_certificates": (
+        "members need a certificate to serve TLS, or the operator a user to be let in without it"
+    ),
     "back_up_before_take_over": (
         "old members of a take-over are to go, and the spec asks for a backup before that"
     ),

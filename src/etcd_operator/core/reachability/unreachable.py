@@ -67,8 +67,8 @@ def explain_user(words: str) -> str:
     """The sentence for etcd's refusal of whoever is not a user, or one without the right."""
     return (
         f"etcd wants a user of the operator: {words[:300]}. Authentication was enabled by hand, "
-        "the user root lacks the role root, or the Secret of spec.security.auth.rootPasswordSecret "
-        "has another password. Members serve, and their Pods are healed, but none is added, "
-        "removed or upgraded. Correct that Secret, or disable authentication with `etcdctl auth "
-        "disable`; to have users, encrypt client connections and set spec.security.auth."
+        "the user root lacks the role root, or etcd has another password for root than the Secret "
+        "of spec.security.auth.rootPasswordSecret. Members serve, and their Pods are healed, but "
+        "none is added, removed or upgraded. Name a Secret with root's password there, or disable "
+        "authentication with `etcdctl auth disable`; to have users, set spec.security.auth."
     )

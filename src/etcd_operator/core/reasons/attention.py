@@ -290,6 +290,13 @@ TLS_NEEDS_PERMISSIVE: Final = Reason(
     "Set spec.security.tls.clientTLSMode to Permissive first, and wait for status.clientTLS.",
     blocks=True,
 )
+LOGIN_NOT_READY: Final = Reason(
+    "LoginNotReady",
+    "TLS for clients is to be turned off, and members would not let the operator in without it.",
+    "Wait until the operator has set its password in etcd; if SpecWarning says that a Secret "
+    "cannot be used, correct it.",
+    blocks=True,
+)
 CERTIFICATE_UNUSABLE: Final = Reason(
     "CertificateUnusable",
     "The certificate that the spec names cannot be used for the cluster.",

@@ -141,6 +141,7 @@ CLUSTER_CONDITIONS: Final = (
         "The spec is carried out, and may end badly; only there if it is so.",
         true=(
             verdicts.PASSWORD_UNUSABLE,
+            verdicts.PASSWORDS_IN_PLAIN_TEXT,
             verdicts.CONNECTION_NAME_TAKEN,
             verdicts.ALIAS_TAKEN,
             verdicts.QUOTA_EXCEEDS_DISK,

@@ -118,9 +118,16 @@ QUOTA_EXCEEDS_MEMORY: Final = Reason(
 
 PASSWORD_UNUSABLE: Final = Reason(
     "PasswordUnusable",
-    "The Secret with a password cannot be used. A user keeps the password that it had; with the "
-    "one of rootPasswordSecret the operator cannot log in.",
-    "Correct the Secret. One of a user can be deleted: it is created again with a random password.",
+    "The Secret with a password cannot be used. A user keeps the password that it had; without "
+    "TLS for clients the operator may not be able to log in.",
+    "Correct the Secret. One that the operator creates can be deleted: it is created again with a "
+    "random password.",
+)
+PASSWORDS_IN_PLAIN_TEXT: Final = Reason(
+    "PasswordsInPlainText",
+    "Members serve plain text, so whoever sees the network between clients and members reads "
+    "passwords and keys.",
+    "Turn on TLS for clients: by way of spec.security.tls.clientTLSMode Permissive, then Strict.",
 )
 
 CONNECTION_NAME_TAKEN: Final = Reason(

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_config import DEFAULT_QUOTA, LOG_AND_SNAPSHOTS
+from etcd_operator.core.auth.login import Account, find_accounts
+from etcd_operator.core.auth.state import PasswordState
 from etcd_operator.core.model.aliases import find_foreign_aliases, wanted_aliases
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.resources import find_resources
@@ -34,6 +36,7 @@ def find_spec_warnings(snapshot: Snapshot) -> list[SpecWarning]:
         _find_foreign_alias(snapshot),
         _compare_with_disk(snapshot, spec),
         _compare_with_memory(snapshot, spec),
+        _find_plain_passwords(spec),
     )
     return [warning for warning in found if warning]
 
@@ -47,18 +50,52 @@ def _find_unusable_password(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWa
                 f"Secret {secret.name}, the passwordSecret of user {user.name}, cannot be used: "
                 f"{secret.problem}. Correct it, or delete it to have a random password.",
             )
-    return _find_unusable_login(snapshot, spec.root_password_secret)
+    accounts = find_accounts(spec, snapshot.naming, snapshot.pods)
+    return next(filter(None, (_find_unusable_login(snapshot, one) for one in accounts)), None)
 
 
-def _find_unusable_login(snapshot: Snapshot, name: str) -> SpecWarning | None:
-    secret = snapshot.passwords.get(name)
-    if not name or (secret and not secret.problem):
-        return None
+def _find_unusable_login(snapshot: Snapshot, account: Account) -> SpecWarning | None:
+    secret = snapshot.passwords.get(account.secret)
+    if (secret is None and account.made) or (secret and not secret.problem):
+        return _find_root_without_password(snapshot, account)
     why = f"cannot be used: {secret.problem}" if secret else "does not exist"
+    remedy = "correct it, or delete it to have a random password" if account.made else "correct it"
     return SpecWarning(
         verdicts.PASSWORD_UNUSABLE,
-        f"Secret {name} of spec.security.auth.rootPasswordSecret {why}. The operator logs in with "
-        "the password in it: correct it.",
+        f"Secret {account.secret} with the password of etcd's user {account.user} {why}. The "
+        f"operator logs in with the password in it: {remedy}.",
+    )
+
+
+def _find_root_without_password(snapshot: Snapshot, account: Account) -> SpecWarning | None:
+    """A root that was created for a certificate alone, where the spec names a password for it."""
+    auth, known = snapshot.spec.auth, snapshot.access
+    named = auth is not None and auth.root_password_secret == account.secret
+    state = known.passwords.get(account.user) if known else None
+    if not (named and account.made and state is PasswordState.NONE):
+        return None
+    return SpecWarning(
+        verdicts.PASSWORD_UNUSABLE,
+        f"Secret {account.secret} of spec.security.auth.rootPasswordSecret has no effect: etcd's "
+        "user root was created without a password, and etcd cannot give it one while "
+        "authentication is on. Remove rootPasswordSecret, or set spec.security.auth.enabled to "
+        "false and then to true again.",
+    )
+
+
+def _find_plain_passwords(spec: EtcdClusterSpec) -> SpecWarning | None:
+    auth, mode = spec.auth, spec.client_tls_mode
+    if auth is None or not mode.plain or not (auth.enabled or auth.mode == "Unmanaged"):
+        return None
+    remedy = (
+        "set spec.security.tls.clientTLSMode to Strict when all clients use TLS"
+        if mode.tls
+        else "turn on TLS for clients, by way of spec.security.tls.clientTLSMode Permissive"
+    )
+    return SpecWarning(
+        verdicts.PASSWORDS_IN_PLAIN_TEXT,
+        "Clients without TLS send passwords and keys over the network in plain text, and whoever "
+        f"sees it can read them: {remedy}.",
     )
 
 

@@ -15,7 +15,7 @@ from etcd_operator.jobs.mirror.ranges import KeyRange
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.rpc import etcd_pb2 as etcd_pb2
-from etcd_operator.runtime.etcd.session import Login
+from etcd_operator.runtime.etcd.session import Login, UserPassword
 from etcd_operator.runtime.etcd.watch import WatchStream, open_watch
 from etcd_operator.runtime.pki.identity import Identity
 
@@ -112,4 +112,4 @@ def _find_login() -> Login | None:
     async def read() -> str:
         return _read_file(place, "password")
 
-    return Login(user, SOURCE_LOGIN, read)
+    return Login((UserPassword(user, read),), SOURCE_LOGIN)

@@ -44,8 +44,8 @@ def etcdctl(
 ) -> None:
     """Run etcdctl against a cluster, with its endpoint, certificates and user.
 
-    Without TLS it runs in a member. With TLS it runs here, through a port-forward, and needs
-    etcdctl on PATH and the right to read the Secret of the client.
+    Without TLS and users it runs in a member. Otherwise it runs here, through a port-forward, and
+    needs etcdctl on PATH and the right to read the Secret of the client or of its password.
     """
     place = Place(context, namespace)
     session.run(place, lambda own: _etcdctl(own, name, arguments, user, member))
@@ -118,7 +118,7 @@ def connect(
     context: Context = "",
     namespace: Namespace = "",
 ) -> None:
-    """Let a program on this machine be a client: its certificates, its environment, a port.
+    """Let a program on this machine be a client: its credentials, its environment, a port.
 
     Stays until Ctrl-C, for the port is forwarded meanwhile.
     """
@@ -138,19 +138,21 @@ async def _connect(
     from etcd_operator.plugin.etcd_access import (
         CLIENT_PORT,
         choose_member,
+        find_credentials,
         has_client_tls,
-        write_client_files,
     )
     from etcd_operator.plugin.port_forward import forward
 
     cluster = await find_cluster(own, name)
     asked = choose_member(cluster, member)
     secure = has_client_tls(cluster, asked)
-    environment = await write_client_files(own, cluster, user, folder) if secure else {}
+    environment = await find_credentials(own, cluster, user, folder, secure=secure)
     scheme = "https" if secure else "http"
     environment["ETCDCTL_ENDPOINTS"] = f"{scheme}://127.0.0.1:{port}"
     lines = (f"export {key}={shlex.quote(value)}\n" for key, value in environment.items())
     try:
+        (folder / "env").touch(mode=0o600)
+        (folder / "env").chmod(0o600)
         (folder / "env").write_text("".join(lines))
     except OSError as error:
         raise PluginError(

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.auth.diff import find_listed, find_passwords
+from etcd_operator.core.auth.login import Account, find_accounts
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.bootstrap.rule import must_see_claims
 from etcd_operator.core.certificates.machine import is_retirement_due
 from etcd_operator.core.certificates.state import Credential, join_bundle
-from etcd_operator.core.certificates.wanted import port_of, used_secrets, wanted_authorities
+from etcd_operator.core.certificates.wanted import (
+    OPERATOR_NAME,
+    port_of,
+    used_secrets,
+    wanted_authorities,
+)
 from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.connections.wanted import name_connections
 from etcd_operator.core.model.addresses import with_addresses
@@ -53,7 +59,7 @@ from etcd_operator.runtime.etcd.member_answers import (
     add_raft_progress,
 )
 from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
-from etcd_operator.runtime.etcd.session import Login
+from etcd_operator.runtime.etcd.session import Login, UserPassword
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.pki.connections import ConnectionSecrets
@@ -117,8 +123,7 @@ class Gatherer:
         pods, probes = snapshot.pods, dict(snapshot.probes)
         membership = await self._members.list_members(pods, probes, snapshot.recorded_cluster_id)
         snapshot = snapshot.evolve(membership=membership, probes=probes)
-        secret = snapshot.passwords.get(cluster.spec.source_password_secret)
-        login = self._find_login(naming, secret)
+        login = self._find_login(naming, _find_source_accounts(cluster), snapshot.passwords)
         snapshot = await self._source.add_source(snapshot, login)
         snapshot = await self._mirror.add_mirror(snapshot)
         if must_compare(snapshot):
@@ -147,8 +152,9 @@ class Gatherer:
         pods = tuple(pod for pod in everybody if pod.owner_uid == cluster.uid)
         children = self._find_children(cluster, naming)
         naming = with_addresses(naming, cluster.spec, children)
-        passwords = await self._look_at_passwords(cluster, naming)
-        login = self._find_login(naming, passwords.get(cluster.spec.root_password_secret))
+        accounts = find_accounts(cluster.spec, naming, pods)
+        passwords = await self._look_at_passwords(cluster, naming, accounts)
+        login = self._find_login(naming, accounts, passwords)
         for pod in pods:
             self._etcd.set_login(address_of(pod), login)
         credentials = await self._look_at_credentials(cluster, naming, pods, children)
@@ -197,25 +203,37 @@ class Gatherer:
         return found
 
     async def _look_at_passwords(
-        self, cluster: EtcdCluster, naming: Naming
+        self, cluster: EtcdCluster, naming: Naming, accounts: Iterable[Account]
     ) -> Mapping[str, PasswordSecret]:
-        """The Secrets with passwords of users, and at a deletion that of the operator's."""
+        """The Secrets with passwords of users, and at a deletion those of the operator's."""
         users = () if cluster.deleting else cluster.spec.users
         names = {user.password_secret for user in users if user.password_secret}
-        names |= {cluster.spec.root_password_secret, cluster.spec.source_password_secret}
-        names = names - {""} | find_source_passwords(cluster)
+        names |= {account.secret for account in (*accounts, *_find_source_accounts(cluster))}
+        names |= find_source_passwords(cluster)
         return await self._passwords.look(naming, names) if names else {}
 
-    def _find_login(self, naming: Naming, secret: PasswordSecret | None) -> Login | None:
-        """As which user the members are asked, where they do not know the operator otherwise.
+    def _find_login(
+        self,
+        naming: Naming,
+        accounts: Iterable[Account],
+        passwords: Mapping[str, PasswordSecret],
+    ) -> Login | None:
+        """As which users the members are asked, where they do not know the operator otherwise.
 
-        It is the same one in each pass, with its token, as long as the Secret is the same.
+        It is the same one in each pass, with its token, as long as the Secrets are the same. A
+        token outlives them: with it, passwords that were lost are set anew.
         """
-        if secret is None or secret.problem:
-            return None
+        found = [(one.user, passwords.get(one.secret)) for one in accounts]
+        usable = [(user, secret) for user, secret in found if secret and not secret.problem]
         known = self._operator_logins.get(naming.uid)
-        if known is None or known.version != secret:
-            known = Login("root", secret, partial(self._passwords.reveal, naming, secret))
+        if not usable:
+            return known if found else None
+        if known is None or known.version != usable:
+            users = [
+                UserPassword(user, partial(self._passwords.reveal, naming, secret))
+                for user, secret in usable
+            ]
+            known = Login(users, usable, known.token if known else "")
         self._operator_logins[naming.uid] = known
         return known
 
@@ -237,7 +255,8 @@ class Gatherer:
                 with contextlib.suppress(EtcdError):
                     naming, listed = snapshot.naming, find_listed(auth)
                     known = await self._access.look(naming.uid, client, listed)
-                    wanted = find_passwords(auth, snapshot.passwords)
+                    accounts = find_accounts(snapshot.cluster.spec, naming, snapshot.pods)
+                    wanted = find_passwords(auth, snapshot.passwords, accounts)
                     states = await self._logins.look(naming, client, known, wanted)
                     return replace(known, passwords=states)
         return None
@@ -333,6 +352,12 @@ class Gatherer:
                 elif not second or snapshot.cluster.spec.storage.wal:
                     found.append(metadata["name"])
         return tuple(found)
+
+
+def _find_source_accounts(cluster: EtcdCluster) -> tuple[Account, ...]:
+    """As whom the members that are taken over are asked, if the spec says it."""
+    secret = cluster.spec.source_password_secret
+    return (Account(OPERATOR_NAME, secret),) if secret else ()
 
 
 def _revision_key(children: Mapping[tuple[str, str], Child]) -> str:

@@ -12,7 +12,8 @@ etcd's `server/etcdserver/v3_server.go`, and `applierV3backend.Authenticate`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, KubeError, Refusal
@@ -24,30 +25,54 @@ LOGIN_SECONDS: Final = 3.0
 PAUSE_SECONDS: Final = 2.0
 # Longer than any token of etcd; it is sent with every call.
 LONGEST_TOKEN: Final = 4096
+_WRONG_PASSWORD: Final = (Refusal.LOGIN_FAILED, Refusal.LOGIN_IMPOSSIBLE)
+
+
+class EtcdPasswordUnread(EtcdUnreachable):
+    """The Secret with a password cannot be read, or is another one than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserPassword:
+    """A user, and what returns its password when it is used; that raises KubeError."""
+
+    user: str
+    read: Callable[[], Awaitable[str]]
 
 
 class Login:
-    """The user and the password for all members of one cluster, and the newest token.
+    """Users to be at all members of one cluster, the first of whom is let in, and the newest token.
 
-    `version` tells passwords apart; `read` returns the password when it is used, and raises
-    KubeError.
+    `version` tells their passwords apart. A `token` of before counts as long as etcd says so.
     """
 
-    def __init__(self, user: str, version: object, read: Callable[[], Awaitable[str]]) -> None:
-        self.user = user
+    def __init__(self, users: Sequence[UserPassword], version: object, token: str = "") -> None:
         self.version = version
-        self.token = ""
-        self._read = read
+        self.token = token
+        self.names = tuple(each.user for each in users)
+        self._users = users
         self._gave: EtcdChannel | None = None
 
     async def log_in(self, channel: EtcdChannel) -> str:
         """Log in at a member; return the token. Raises EtcdError's kinds."""
+        *others, last = self._users
+        for each in others:
+            try:
+                return await self._log_in_as(each, channel)
+            except EtcdRefused as error:
+                if error.refusal not in _WRONG_PASSWORD:
+                    raise
+            except EtcdPasswordUnread:
+                continue
+        return await self._log_in_as(last, channel)
+
+    async def _log_in_as(self, who: UserPassword, channel: EtcdChannel) -> str:
         try:
-            password = await self._read()
+            password = await who.read()
         except KubeError as error:
-            said = f"{channel.address}: the password of user {self.user} cannot be read: {error}"
-            raise EtcdUnreachable(said) from error
-        request = auth_pb2.AuthenticateRequest(name=self.user, password=password)
+            said = f"{channel.address}: the password of user {who.user} cannot be read: {error}"
+            raise EtcdPasswordUnread(said) from error
+        request = auth_pb2.AuthenticateRequest(name=who.user, password=password)
         kind = auth_pb2.AuthenticateResponse
         answer = await channel.call("Auth/Authenticate", request, kind, LOGIN_SECONDS)
         token = str(answer.token)
@@ -113,7 +138,7 @@ class Session:
             try:
                 self._token = await login.log_in(self._channel)
             except EtcdRefused as error:
-                if error.refusal not in (Refusal.LOGIN_FAILED, Refusal.LOGIN_IMPOSSIBLE):
+                if error.refusal not in _WRONG_PASSWORD:
                     return ""
                 raise EtcdRefused(str(error), Refusal.AUTHENTICATION) from error
             except EtcdError:

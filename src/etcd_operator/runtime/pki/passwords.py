@@ -64,8 +64,9 @@ def read_password(secret: Json) -> tuple[PasswordSecret, str]:
     """Return what is public of a Secret, and its password: empty if it cannot be used."""
     metadata = secret["metadata"]
     password, problem = _read(secret)
-    version = metadata.get("resourceVersion", "")
-    return PasswordSecret(metadata["name"], metadata["uid"], version, problem), password
+    version, owners = metadata.get("resourceVersion", ""), metadata.get("ownerReferences") or ()
+    owner_uid = next((owner["uid"] for owner in owners if owner.get("controller")), "")
+    return PasswordSecret(metadata["name"], metadata["uid"], version, problem, owner_uid), password
 
 
 def _read(secret: Json) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from etcd_operator.core.actions import ChangeAuth, CreatePasswordSecret, IssueCe
 from etcd_operator.core.auth.diff import find_listed, to_grant, wanted_auth
 from etcd_operator.core.auth.rule import sync_auth
 from etcd_operator.core.auth.state import (
+    OPERATOR_USER,
     Change,
     EtcdAuth,
     Grant,
@@ -282,7 +283,7 @@ def test_the_operator_is_not_locked_out() -> None:
     assert guards.refuse(enable, scene) is None
     assert (
         guards.refuse(enable, formed(3))
-        == "etcd knows users by their client certificates, and spec.security.tls is off"
+        == "members with plain text alone would not let the operator in: it has no password"
     )
     other = ChangeAuth(Change(Step.ENABLE), CLUSTER_ID + 1)
     assert guards.refuse(other, scene) is not None
@@ -306,7 +307,7 @@ def test_what_others_made_is_theirs_whatever_a_rule_says(step: Step) -> None:
 def test_of_others_users_nothing_is_asked() -> None:
     assert find_listed(wishes({**AUTH, "mode": "Managed"})) is None
     listed = find_listed(wishes({**AUTH, "mode": "Additive"}))
-    assert listed == Listed(frozenset(("root", "web")), frozenset(("app",)))
+    assert listed == Listed(frozenset(("root", "web", OPERATOR_USER)), frozenset(("app",)))
 
 
 def test_only_users_of_the_spec_get_a_password() -> None:

@@ -11,7 +11,7 @@ from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ApplyObject, ChangeAuth
 from etcd_operator.core.auth.diff import find_changes
-from etcd_operator.core.auth.state import Change, EtcdAuth, Step
+from etcd_operator.core.auth.state import Change, EtcdAuth, PasswordSecret, Step
 from etcd_operator.core.certificates.client_tls import find_next_mode
 from etcd_operator.core.certificates.rule import (
     manage_certificates,
@@ -261,7 +261,9 @@ def test_authentication_waits_for_members_that_do_not_know_the_operator() -> Non
     early = serving(scene, OFF, PERMISSIVE, PERMISSIVE)
     assert find_changes(early) == ()
     enable = ChangeAuth(Change(Step.ENABLE), CLUSTER_ID)
-    assert "db-0 serves plain text alone" in (guards.refuse(enable, early) or "")
-    late = serving(scene, *[PERMISSIVE] * 3)
+    assert "would not let the operator in" in (guards.refuse(enable, early) or "")
+    assert guards.refuse(enable, serving(scene, *[PERMISSIVE] * 3)) is None
+    names = (NAMING.operator_password, NAMING.root_password)
+    late = replace(early, passwords={name: PasswordSecret(name, "u", "1") for name in names})
     assert Change(Step.ENABLE) in find_changes(late)
     assert guards.refuse(enable, late) is None

@@ -13,7 +13,7 @@ from etcd_operator.core.mirror.places import SOURCE_LOGIN, SOURCE_TLS
 from etcd_operator.core.mirror.view import find_mirror
 from etcd_operator.core.model.naming import LABEL_CLUSTER, LABEL_TASK
 from etcd_operator.core.objects.network_policy import render_network_policy
-from etcd_operator.core.tasks.jobs.paths import IDENTITY, LOGIN
+from etcd_operator.core.tasks.jobs.paths import IDENTITY, LOGIN, LOGIN_VARIABLE
 from etcd_operator.json_types import Json
 from tests.builders.mirrors import SOURCE, mirroring, started
 from tests.builders.snapshots import formed, raw_cluster
@@ -91,6 +91,7 @@ def test_it_is_told_what_to_copy_and_no_secret() -> None:
             {"security": {"auth": {"mode": "Unmanaged", "rootPasswordSecret": "root"}}},
             {LOGIN: ("root", ["password"])},
         ),
+        (SOURCE, {"security": {"auth": {}}}, {LOGIN: ("db-operator-password", ["password"])}),
     ],
 )
 def test_it_mounts_the_keys_that_it_needs_and_no_others(
@@ -110,6 +111,8 @@ def test_it_mounts_the_keys_that_it_needs_and_no_others(
         for m in pod["containers"][0]["volumeMounts"]
     }
     assert found == mounted
+    told = {each["name"] for each in pod["containers"][0]["env"]}
+    assert (LOGIN_VARIABLE in told) is (LOGIN in mounted)
 
 
 def test_the_network_policy_admits_it_while_the_spec_asks_for_it() -> None:

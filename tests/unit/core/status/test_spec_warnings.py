@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from etcd_operator.core.auth.state import PasswordSecret
+from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret, PasswordState
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.core.status.report import report
 from etcd_operator.core.status.spec_warnings import find_spec_warnings
+from etcd_operator.json_types import Json
 from tests.builders.snapshots import change_claim, formed, new, with_spec, with_status
 
 GI = 2**30
@@ -111,3 +112,55 @@ def test_a_password_that_cannot_be_used() -> None:
         "Secret web-password, the passwordSecret of user web, cannot be used: it has no password. "
         "Correct it, or delete it to have a random password."
     )
+
+
+PLAIN_AUTH: Json = {"auth": {"rootPasswordSecret": "mine"}}
+LOGINS = {name: PasswordSecret(name, "u", "1") for name in ("db-operator-password", "mine")}
+
+
+@pytest.mark.parametrize(
+    ("security", "words"),
+    [
+        (PLAIN_AUTH, "clientTLSMode Permissive."),
+        ({**PLAIN_AUTH, "tls": {"clientTLSMode": "Permissive"}}, "to Strict when all clients"),
+        ({"auth": {"mode": "Unmanaged", "rootPasswordSecret": "mine"}}, "clientTLSMode Permissive"),
+        ({"auth": {}, "tls": {}}, ""),
+        ({"auth": {"enabled": False}}, ""),
+        ({}, ""),
+    ],
+)
+def test_passwords_in_plain_text(security: Json, words: str) -> None:
+    scene = replace(with_spec(formed(3), security=security), passwords=LOGINS)
+    found = [w.message for w in find_spec_warnings(scene)]
+    assert len(found) == bool(words)
+    if words:
+        assert "passwords and keys over the network in plain text" in found[0]
+        assert words in found[0]
+
+
+def test_a_login_of_the_operator_that_cannot_be_used() -> None:
+    scene = replace(with_spec(formed(3), security=PLAIN_AUTH), passwords=LOGINS)
+    broken = {"mine": replace(LOGINS["mine"], problem="it has no password")}
+    first, _ = find_spec_warnings(replace(scene, passwords={**LOGINS, **broken}))
+    assert first.reason is verdicts.PASSWORD_UNUSABLE
+    assert first.message == (
+        "Secret mine with the password of etcd's user root cannot be used: it has no password. The "
+        "operator logs in with the password in it: correct it, or delete it to have a random "
+        "password."
+    )
+    missing = replace(scene, passwords={})
+    assert len(find_spec_warnings(missing)) == 1, "they are being created"
+    theirs = with_spec(scene, security={"auth": {**PLAIN_AUTH["auth"], "mode": "Unmanaged"}})
+    first, _ = find_spec_warnings(replace(theirs, passwords={}))
+    assert "does not exist" in first.message
+    assert "random" not in first.message
+
+
+@pytest.mark.parametrize("state", PasswordState)
+def test_a_root_that_etcd_gives_no_password(state: PasswordState) -> None:
+    known = EtcdAuth(True, passwords={"root": state})
+    scene = replace(with_spec(formed(3), security=PLAIN_AUTH), passwords=LOGINS, access=known)
+    told = "has no effect" in find_spec_warnings(scene)[0].message
+    assert told is (state is PasswordState.NONE)
+    nobodys = replace(with_spec(scene, security={"auth": {}}), access=known)
+    assert len(find_spec_warnings(nobodys)) == 1, "nobody has asked for one"

@@ -12,10 +12,12 @@ import pytest
 from etcd_operator.api.backup import TaskPhase
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.api.parse import parse_cluster
+from etcd_operator.core.auth.state import OPERATOR_USER
 from etcd_operator.core.reasons import backups
 from etcd_operator.core.tasks.actions import DeleteJob
 from etcd_operator.core.tasks.backup import backup_planner as backup_planner
 from etcd_operator.core.tasks.backup.outcome import BackupView
+from etcd_operator.core.tasks.jobs.paths import LOGIN_VARIABLE
 from etcd_operator.core.tasks.jobs.status import observe_task, observe_task_pod
 from etcd_operator.json_types import Json
 from tests.builders.backups import (
@@ -115,8 +117,16 @@ def test_the_job_of_a_cluster_with_tls_shows_the_operators_certificate() -> None
     assert "create the EtcdBackup in that namespace" in backup_planner.decide(view).status.message
 
 
-def test_the_job_of_a_cluster_with_passwords_reads_that_of_root() -> None:
-    login = {"mode": "Unmanaged", "rootPasswordSecret": "db-root"}
+@pytest.mark.parametrize(
+    ("login", "user", "secret"),
+    [
+        ({"mode": "Unmanaged", "rootPasswordSecret": "db-root"}, "root", "db-root"),
+        ({}, OPERATOR_USER, "db-operator-password"),
+    ],
+)
+def test_the_job_of_a_cluster_with_passwords_logs_in_as_the_operator(
+    login: Json, user: str, secret: str
+) -> None:
     raw = raw_cluster({"size": 1, "version": "v3.6.16", "security": {"auth": login}})
     secure = replace(parse_cluster(raw), status=cluster().status)
     (job,) = created(backup_planner.decide(backup_view(cluster=secure)))
@@ -125,10 +135,17 @@ def test_the_job_of_a_cluster_with_passwords_reads_that_of_root() -> None:
     mounted = {c["name"] for c in steps for m in c["volumeMounts"] if m["name"] == "login"}
     assert mounted == {"snapshot", "store"}
     (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "login")
-    assert volume["secret"]["secretName"] == "db-root"
+    assert volume["secret"]["secretName"] == secret
+    told = {
+        c["name"]: e["value"]
+        for c in steps
+        for e in c.get("env", ())
+        if e["name"] == LOGIN_VARIABLE
+    }
+    assert told == {"snapshot": user, "store": user}
     elsewhere = replace(secure, annotations={"etcd.etcd.io/backup-from": "team"})
     view = backup_view({**S3, "clusterNamespace": "other"}, cluster=elsewhere)
-    assert "and that of root is there" in backup_planner.decide(view).status.message
+    assert "and that of the operator is there" in backup_planner.decide(view).status.message
 
 
 @pytest.mark.parametrize(

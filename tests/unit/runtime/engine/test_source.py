@@ -241,7 +241,7 @@ async def test_members_are_asked_as_the_user_with_the_password_that_the_spec_nam
     assert [pod.tokens for pod in snapshot.source.pods] == ["jwt"]
     first = stage.etcd.logins["10.9.0.1:2379"]
     assert first
-    assert first.user == "root"
+    assert first.names == ("root",)
     await stage.gather()
     assert stage.etcd.logins["10.9.0.1:2379"] is first, "and so is its token"
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.pool import EtcdPool
-from etcd_operator.runtime.etcd.session import Login
+from etcd_operator.runtime.etcd.session import Login, UserPassword
 from etcd_operator.runtime.pki.identity import Identity
 
 ADDRESS: Final = "10.0.0.1:2379"
@@ -19,7 +19,7 @@ async def test_an_address_that_somebody_else_names_changes_nothing() -> None:
     async def read() -> str:
         return "password"
 
-    login = Login("root", "db", read)
+    login = Login((UserPassword("root", read),), "db")
     pool = EtcdPool()
     pool.set_tls(ADDRESS, TLS)
     pool.set_login(ADDRESS, login)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import pytest
@@ -11,7 +12,13 @@ import pytest
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable, KubeUnavailable, Refusal
 from etcd_operator.runtime.etcd.channel import EtcdChannel
 from etcd_operator.runtime.etcd.rpc import auth_pb2 as auth_pb2
-from etcd_operator.runtime.etcd.session import LONGEST_TOKEN, PAUSE_SECONDS, Login, Session
+from etcd_operator.runtime.etcd.session import (
+    LONGEST_TOKEN,
+    PAUSE_SECONDS,
+    Login,
+    Session,
+    UserPassword,
+)
 
 pytestmark = pytest.mark.looptime
 
@@ -53,6 +60,11 @@ async def reads() -> str:
     return "secret"
 
 
+def known() -> Login:
+    """Somebody who knows it."""
+    return Login((UserPassword("root", reads),), 1)
+
+
 async def ask(session: Session) -> Any:
     """Make a call; the answer is the token that counted."""
     return await session.call("Auth/AuthStatus", REQUEST, auth_pb2.AuthStatusResponse, 1.0)
@@ -60,7 +72,7 @@ async def ask(session: Session) -> Any:
 
 async def test_a_token_that_is_forgotten_is_replaced_once_a_while() -> None:
     member = Member("first", "second", "third")
-    session = member.open(Login("root", 1, reads))
+    session = member.open(known())
     assert await ask(session) == "first"
     assert await ask(session) == "first"
     member.known.clear()
@@ -73,12 +85,12 @@ async def test_a_token_that_is_forgotten_is_replaced_once_a_while() -> None:
 
 async def test_calls_at_the_same_time_log_in_once() -> None:
     member = Member("first", "second")
-    session = member.open(Login("root", 1, reads))
+    session = member.open(known())
     assert await asyncio.gather(*(ask(session) for _ in range(3))) == ["first"] * 3
 
 
 async def test_a_learner_is_asked_with_what_another_member_gave() -> None:
-    voter, login = Member("first", "second"), Login("root", 1, reads)
+    voter, login = Member("first", "second"), known()
     learner = Member(refuses=EtcdUnreachable("rpc not supported for learner"))
     at_learner = learner.open(login)
     with pytest.raises(EtcdRefused):
@@ -94,7 +106,7 @@ async def test_a_learner_is_asked_with_what_another_member_gave() -> None:
 async def test_another_password_is_said_to_be_the_cause() -> None:
     member = Member(refuses=EtcdRefused("invalid user ID or password", Refusal.LOGIN_FAILED))
     with pytest.raises(EtcdRefused) as refused:
-        await ask(member.open(Login("root", 1, reads)))
+        await ask(member.open(known()))
     assert refused.value.refusal is Refusal.AUTHENTICATION
     assert "invalid user ID or password" in str(refused.value)
 
@@ -102,22 +114,19 @@ async def test_another_password_is_said_to_be_the_cause() -> None:
 async def test_nothing_is_sent_that_is_no_token() -> None:
     for token in ("x" * (LONGEST_TOKEN + 1), "", "a\nb", "ä"):
         with pytest.raises(EtcdRefused):
-            await ask(Member(token).open(Login("root", 1, reads)))
+            await ask(Member(token).open(known()))
 
 
 async def test_a_secret_that_cannot_be_read_is_no_refusal_of_the_password() -> None:
-    async def fails() -> str:
-        raise KubeUnavailable("no answer", 503)
-
     member = Member("first")
     with pytest.raises(EtcdRefused) as refused:
-        await ask(member.open(Login("root", 1, fails)))
+        await ask(member.open(Login((UserPassword("root", fails),), 1)))
     assert "invalid auth token" in str(refused.value)
     assert member.logins == []
 
 
 async def test_other_refusals_are_passed_on() -> None:
-    login = Login("root", 1, reads)
+    login = known()
 
     class Full(Member):
         async def call(self, method: str, *_: Any) -> Any:
@@ -129,3 +138,46 @@ async def test_other_refusals_are_passed_on() -> None:
     assert member.logins == []
     off = Member(refuses=EtcdRefused("etcdserver: authentication is not enabled"))
     assert await off.open(login).find_token() == ""
+
+
+class Keeper(Member):
+    """A member that lets in who has the password of its user."""
+
+    def __init__(self, **passwords: str) -> None:
+        super().__init__()
+        self.passwords = passwords
+
+    async def call(
+        self, method: str, request: Any, answer: type[Any], timeout: float, token: str = ""
+    ) -> Any:
+        """As a channel."""
+        if method == "Auth/Authenticate":
+            if self.passwords.get(request.name) != request.password:
+                raise EtcdRefused("invalid user ID or password", Refusal.LOGIN_FAILED)
+            self.tokens.append(request.name)
+        return await super().call(method, request, answer, timeout, token)
+
+
+async def fails() -> str:
+    """No password: the Secret has changed."""
+    raise KubeUnavailable("no answer", 503)
+
+
+@pytest.mark.parametrize("read", [reads, fails])
+async def test_the_second_user_is_tried_where_the_first_is_not_let_in(
+    read: Callable[[], Awaitable[str]],
+) -> None:
+    users = (UserPassword("first", read), UserPassword("second", reads))
+    assert await ask(Keeper(second="secret").open(Login(users, 1))) == "second"
+    with pytest.raises(EtcdRefused) as refused:
+        await ask(Keeper(second="another").open(Login(users, 1)))
+    assert refused.value.refusal is Refusal.AUTHENTICATION
+    if read is reads:
+        assert await ask(Keeper(first="secret").open(Login(users, 1))) == "first"
+
+
+async def test_a_token_of_before_counts_although_no_password_does() -> None:
+    member = Keeper()
+    member.known.add("old")
+    assert await ask(member.open(Login((UserPassword("root", reads),), 2, "old"))) == "old"
+    assert member.logins == []

@@ -12,10 +12,11 @@ from typing import Final
 
 from etcd_operator.api.backup import EtcdBackupSpec, EtcdBackupStatus, TaskPhase
 from etcd_operator.api.client_tls import ClientTls
-from etcd_operator.api.cluster import Condition
+from etcd_operator.api.cluster import Condition, EtcdCluster
 from etcd_operator.api.job_template import check_job_template
 from etcd_operator.api.parse import format_time, parse_time
-from etcd_operator.core.model.naming import ANNOTATION_BACKUP_FROM
+from etcd_operator.core.auth.login import find_account_of_jobs
+from etcd_operator.core.model.naming import ANNOTATION_BACKUP_FROM, Naming
 from etcd_operator.core.reasons import backups, condition_types, tasks
 from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.tasks.actions import CreateObject, DeleteJob
@@ -187,10 +188,10 @@ def _find_obstacle(view: BackupView) -> str | None:
             f"EtcdCluster {name} of namespace {namespace} has TLS, and its certificates are there: "
             "create the EtcdBackup in that namespace."
         )
-    if namespace != view.backup.namespace and cluster.spec.root_password_secret:
+    if namespace != view.backup.namespace and _asks_for_password(cluster):
         return (
             f"EtcdCluster {name} of namespace {namespace} has users with passwords, and that of "
-            "root is there: create the EtcdBackup in that namespace."
+            "the operator is there: create the EtcdBackup in that namespace."
         )
     if not any(member.client_url for member in cluster.status.members):
         return f"EtcdCluster {name} has no members that run: {cluster.status.message}"
@@ -203,6 +204,12 @@ def _find_obstacle(view: BackupView) -> str | None:
     if cluster.spec.release == (0, 0, 0):
         return f"EtcdCluster {name} has no version of etcd that is understood."
     return None
+
+
+def _asks_for_password(cluster: EtcdCluster) -> bool:
+    auth, naming = cluster.spec.auth, Naming(cluster.namespace, cluster.name, cluster.uid)
+    off = auth is not None and auth.mode != "Unmanaged" and not auth.enabled
+    return not off and find_account_of_jobs(cluster.spec, naming) is not None
 
 
 def _wait(view: BackupView, status: EtcdBackupStatus, obstacle: str) -> BackupDecision:

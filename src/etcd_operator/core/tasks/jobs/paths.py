@@ -13,8 +13,9 @@ ENCRYPTION: Final = "encryption"
 IDENTITY: Final = "/etcd-tls/identity"
 PRESENTED: Final = "/etcd-tls/server"
 TRUST: Final = "/etcd-tls/trust"
-# Of a cluster whose users have passwords: that of etcd's user root.
+# Of a cluster without TLS whose users have passwords: that of the operator's user, and its name.
 LOGIN: Final = "/etcd-login"
+LOGIN_VARIABLE: Final = "ETCD_OPERATOR_USER"
 TASK_VARIABLE: Final = "ETCD_OPERATOR_TASK"
 
 SNAPSHOT: Final = f"{SPOOL}/snapshot.db"

@@ -12,6 +12,7 @@ from etcd_operator.api.job_template import JobTemplate
 from etcd_operator.api.pod_template import PodTemplate
 from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec
 from etcd_operator.api.wal import WAL_MOUNT
+from etcd_operator.core.auth.login import Account, find_account_of_jobs
 from etcd_operator.core.model.naming import DATA_TEMPLATE, WAL_TEMPLATE, Naming
 from etcd_operator.core.objects.etcd_config import (
     DATA_MOUNT,
@@ -20,7 +21,7 @@ from etcd_operator.core.objects.etcd_config import (
 )
 from etcd_operator.core.tasks.jobs import cluster_tls as cluster_tls
 from etcd_operator.core.tasks.jobs.job import Access, Owner, Work, etcd_step, own_step, render_job
-from etcd_operator.core.tasks.jobs.paths import LOGIN, SNAPSHOT, TRIAL, TRIAL_CLIENT
+from etcd_operator.core.tasks.jobs.paths import LOGIN, LOGIN_VARIABLE, SNAPSHOT, TRIAL, TRIAL_CLIENT
 from etcd_operator.core.tasks.jobs.pod import spread
 from etcd_operator.core.tasks.restore.source import Source
 from etcd_operator.json_types import Json
@@ -66,19 +67,20 @@ def render_backup_job(
     job = render_job(work, steps, own_step(work, "store", store=True))
     if cluster.spec.client_tls:
         cluster_tls.add_volumes(job, cluster)
-    if cluster.spec.root_password_secret:
-        _add_login(job, cluster.spec.root_password_secret)
+    naming = Naming(cluster.namespace, cluster.name, cluster.uid)
+    if account := find_account_of_jobs(cluster.spec, naming):
+        _add_login(job, account)
     return job
 
 
-def _add_login(job: Json, secret: str) -> None:
-    """Mount the password of root for the steps of ours, which log in as the operator does."""
+def _add_login(job: Json, account: Account) -> None:
+    """Mount the password for the steps of ours, which log in as the operator does."""
     pod = job["spec"]["template"]["spec"]
     pod["volumes"].append(
         {
             "name": "login",
             "secret": {
-                "secretName": secret,
+                "secretName": account.secret,
                 "defaultMode": 0o440,
                 "items": [{"key": "password", "path": "password"}],
             },
@@ -88,6 +90,7 @@ def _add_login(job: Json, secret: str) -> None:
         if container["name"] in ("snapshot", "store"):
             mount = {"name": "login", "mountPath": LOGIN, "readOnly": True}
             container["volumeMounts"].append(mount)
+            container["env"].append({"name": LOGIN_VARIABLE, "value": account.user})
 
 
 def _find_endpoints(backup: EtcdBackup, cluster: EtcdCluster) -> tuple[str, ...]:
