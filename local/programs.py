@@ -130,6 +130,11 @@ def network_policies() -> Program:
     return Program("network-policies", module, {"network-policies": "."}, seconds=20)
 
 
+def cert_manager() -> Program:
+    """The controllers of cert-manager, for a test; with libraries that the name server has, too."""
+    return Program("cert-manager", TREE / "cert_manager", {"cert-manager": "."}, seconds=120)
+
+
 def etcd_versions() -> list[str]:
     """Every release that the tree can build, oldest first."""
     found = (path.parent.name for path in TREE.glob("etcd/*/go.mod"))
@@ -147,13 +152,15 @@ def essential_programs() -> list[Program]:
 def all_programs() -> list[Program]:
     """Everything, in the order in which it is built: what tests alone need comes last."""
     others = [etcd(version) for version in etcd_versions() if version != ESSENTIAL_ETCD]
-    return [*essential_programs(), network_policies(), *others, object_store()]
+    return [*essential_programs(), network_policies(), *others, object_store(), cert_manager()]
 
 
 def required_version(module: Path, path: str) -> str:
     """Read the version of another module which go.mod requires."""
     text = (module / "go.mod").read_text()
-    found = re.search(rf"^(?:require)?\s*{re.escape(path)} (v\S+)$", text, re.MULTILINE)
+    found = re.search(
+        rf"^(?:require)?\s*{re.escape(path)} (v\S+)(?: // indirect)?$", text, re.MULTILINE
+    )
     if not found:
         raise LocalError(f"{module / 'go.mod'} requires no {path}")
     return found.group(1)

@@ -1,4 +1,4 @@
-"""The schema of cert-manager's Certificates."""
+"""The schemas of cert-manager's Certificates, their requests and its Issuers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ import yaml
 
 from etcd_operator.json_types import Json
 
-DEFINITION: Final = Path(__file__).parent / "certificates.yaml"
+_FOLDER: Final = Path(__file__).parent
+DEFINITIONS: Final = tuple(
+    _FOLDER / name for name in ("certificates.yaml", "certificate_requests.yaml", "issuers.yaml")
+)
 
 
 def read_definition() -> Json:
     """The CustomResourceDefinition of Certificates."""
-    definition: Json = yaml.safe_load(DEFINITION.read_text())
+    definition: Json = yaml.safe_load(DEFINITIONS[0].read_text())
     return definition
+
+
+def read_names() -> list[str]:
+    """The names of all CustomResourceDefinitions, such as certificates.cert-manager.io."""
+    return [yaml.safe_load(path.read_text())["metadata"]["name"] for path in DEFINITIONS]

@@ -9,6 +9,7 @@ from local.programs import (
     COMPONENTS,
     ESSENTIAL_ETCD,
     all_programs,
+    cert_manager,
     coredns,
     essential_programs,
     etcd_versions,
@@ -45,6 +46,16 @@ def test_what_enforces_policies_shares_what_kubernetes_compiles() -> None:
     for path in ("k8s.io/client-go", "k8s.io/klog/v2"):
         ours = required_version(network_policies().module, path)
         assert ours == required_version(kubernetes().module, path)
+
+
+def test_cert_manager_shares_what_the_name_server_compiles() -> None:
+    built = [program.name for program in all_programs()]
+    assert built.index("cert-manager") > built.index("coredns")
+    ours, theirs = (
+        required_version(program.module, "k8s.io/client-go")
+        for program in (cert_manager(), coredns())
+    )
+    assert ours == theirs
 
 
 def test_a_demonstration_needs_one_etcd_and_nothing_of_the_tests() -> None:

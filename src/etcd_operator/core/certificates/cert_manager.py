@@ -41,7 +41,8 @@ def _find_answer(live: Child) -> str | None:
         return "it has said nothing about it yet; does it run?"
     if ready[0].get("status") == "True":
         return None
-    return str(ready[0].get("message") or "it gives no reason.")
+    said = str(ready[0].get("message") or "it gives no reason").rstrip(".")
+    return f"{said}. Its CertificateRequests say more."
 
 
 def find_credential_problem(snapshot: Snapshot) -> str | None:

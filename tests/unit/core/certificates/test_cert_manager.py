@@ -146,7 +146,7 @@ FIRES = (
         wait_for_issuer,
         asked(to_issue(), unready('Referenced "ClusterIssuer" not found')),
         attention.WAITING_FOR_ISSUER,
-        f'{UNISSUED}Referenced "ClusterIssuer" not found',
+        f'{UNISSUED}Referenced "ClusterIssuer" not found. Its CertificateRequests say more.',
         Phase.CREATING,
         (),
         flags("no corrections"),
@@ -263,7 +263,7 @@ def test_a_cluster_that_runs_says_what_keeps_it_from_renewal() -> None:
     stuck = asked(issued(), unready("the issuer is gone"))
     (told,) = (v for v in judge(stuck, plan(stuck).decision) if v.type == "CertificatesValid")
     assert (told.status, told.reason) == ("False", verdicts.NOT_ISSUED)
-    assert told.message == f"{UNISSUED}the issuer is gone"
+    assert told.message == f"{UNISSUED}the issuer is gone. Its CertificateRequests say more."
     gone = replace(issued(), cert_manager=False, children=secured().children)
     (told,) = (v for v in judge(gone, plan(gone).decision) if v.type == "CertificatesValid")
     assert (told.reason, told.message) == (verdicts.NOT_ISSUED, MISSING)
