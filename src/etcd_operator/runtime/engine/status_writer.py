@@ -6,12 +6,13 @@ it, and a write that lost a race is simply made again from what is there then.
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from etcd_operator.errors import Conflict, NotFound
 from etcd_operator.json_types import Json
+from etcd_operator.printable import make_printable
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
 
@@ -62,11 +63,11 @@ class StatusWriter(Generic[T]):
         """
         if status == looked_at.status:
             return True
+        shown = _make_printable(_render(status))
+        if shown == _render(looked_at.status):
+            return True
         fence = {"uid": looked_at.uid, "resourceVersion": looked_at.resource_version}
-        patch: Json = {
-            "metadata": fence,
-            "status": status.model_dump(mode="json", by_alias=True),
-        }
+        patch: Json = {"metadata": fence, "status": shown}
         kind, namespace, name = self._cache.kind, looked_at.namespace, looked_at.name
         try:
             answer = await self._api.merge_patch(kind, namespace, name, patch, subresource="status")
@@ -74,3 +75,20 @@ class StatusWriter(Generic[T]):
             return False
         self._cache.observe(answer)
         return True
+
+
+def _render(status: BaseModel) -> Json:
+    return status.model_dump(mode="json", by_alias=True)
+
+
+def _make_printable(content: Any) -> Any:
+    """Whatever words of strangers are in it: a status is read in terminals."""
+    match content:
+        case str():
+            return make_printable(content)
+        case list():
+            return [_make_printable(each) for each in content]
+        case dict():
+            return {key: _make_printable(value) for key, value in content.items()}
+        case _:
+            return content

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import structlog
 
 from etcd_operator.errors import Conflict, KubeError, KubeUnavailable
+from etcd_operator.printable import make_printable
 from etcd_operator.runtime.kubernetes.api import CLUSTERS, EVENTS, KubeApi
 from etcd_operator.runtime.process.clock import Clock
 from etcd_operator.runtime.process.latest import Latest
@@ -115,8 +116,8 @@ class EventRecorder:
         *,
         always: bool = False,
     ) -> None:
-        """Write an event, unless it was just said."""
-        message = message[:LONGEST_MESSAGE]
+        """Write an event, unless it was just said; words of strangers in it do nothing there."""
+        message = make_printable(message[:LONGEST_MESSAGE])
         digest = hashlib.blake2b(message.encode(errors="replace"), digest_size=16).digest()
         key = (regarding.uid, reason, digest)
         now = self._clock.monotonic()

@@ -47,6 +47,13 @@ def failing(errors: Sequence[KubeError]) -> ApiServer:
     return ApiServer(pace)
 
 
+async def test_words_of_strangers_do_nothing_where_events_are_read() -> None:
+    server = ApiServer()
+    recorder = EventRecorder(InMemoryApi(server), LoopClock())
+    recorder.record(DB, "Warning", "NoQuorum", "db-0: \x1b[2Jgone\nfor ever\u202e")
+    assert await written(server, recorder) == ["db-0:  [2Jgone for ever "]
+
+
 async def test_an_event_is_about_the_cluster() -> None:
     server = ApiServer()
     recorder = EventRecorder(InMemoryApi(server), LoopClock())
