@@ -227,7 +227,7 @@ def take_over_as_a_person(old: ForeignEtcd, cluster: Cluster, shell: Shell, mani
     endpoints = [f"{old.name}-{n}.{old.name}.{old.namespace}.svc:2379" for n in range(3)]
     named = [*(f"--endpoint=http://{each}" for each in endpoints), f"--version={VERSION}"]
     manifest.write_text(shell.run("migrate", "plan", "c", *named))
-    assert "TakeOverAwaitsApproval" in shell.run("plan", f"--filename={manifest}")
+    assert "TakeOverAwaitsApproval" in shell.run("plan", f"--filename={manifest}", code=1)
     assert "Nothing was changed" in shell.run("migrate", "apply", "c", *named, code=7)
     assert not cluster.exists()
     said = shell.run("migrate", "apply", "c", *named, answer="y\n")

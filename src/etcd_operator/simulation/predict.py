@@ -334,6 +334,8 @@ def _find_pod(action: Action, cluster: str) -> str:
 
 def _find_disk(action: Action, cluster: str) -> str:
     match action:
+        case QuarantineDisk(volume=""):
+            return ""  # there is nothing that stays
         case (
             QuarantineDisk(name=name)
             | RebindVolume(name=name)

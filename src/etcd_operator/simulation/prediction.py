@@ -86,7 +86,7 @@ class Prediction:
         aside: dict[str, None] = {}
         for step in self.steps:
             match step.action:
-                case "QuarantineDisk":
+                case "QuarantineDisk" if step.disk:
                     aside[step.disk] = None
                 case "RebindVolume":
                     aside.pop(step.disk, None)

@@ -209,8 +209,12 @@ def test_a_restore_in_place_sets_disks_aside_until_the_new_cluster_serves() -> N
     assert "the Jobs of the EtcdRestore" in found.assumptions[-1]
 
 
-def test_a_recovery_keeps_the_disks_of_the_others_and_grows_again() -> None:
+@pytest.mark.parametrize("bound", [True, False])
+def test_a_recovery_keeps_the_disks_of_the_others_and_grows_again(bound: bool) -> None:
+    """A claim that was never bound has no volume to keep."""
     snapshot = snapshots.silent(formed(3, version="3.6.16"), 1, 2)
+    claims = tuple(replace(c, bound=bound or c.ordinal == 0) for c in snapshot.claims)
+    snapshot = replace(snapshot, claims=claims)
     long_ago = snapshot.now - timedelta(hours=1)
     since = long_ago.strftime("%Y-%m-%dT%H:%M:%SZ")
     pods = tuple(p if p.ordinal == 0 else replace(p, unready_since=long_ago) for p in snapshot.pods)
@@ -222,7 +226,7 @@ def test_a_recovery_keeps_the_disks_of_the_others_and_grows_again() -> None:
     approval = {"clusterID": format_id(snapshots.CLUSTER_ID), "acceptedRevision": 2}
     found = predict(snapshot, change(snapshot, recovery__quorumLoss=approval))
     assert (found.ends, found.reason) == ("settled", "Healthy")
-    assert found.kept_disks == ("data-db-1", "data-db-2")
+    assert found.kept_disks == (("data-db-1", "data-db-2") if bound else ())
     assert not found.disks
     assert count(found, "AddLearner") == count(found, "PromoteMember") == 2
 
