@@ -8,6 +8,7 @@ from deploy.manifests import NAME, NAMESPACE
 from deploy.target import Target
 from tests.e2e.harness import Cluster, no_pods_in, wait_until
 from tests.e2e.previews import delete_as_previewed
+from tests.e2e.terminal import Shell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -59,12 +60,13 @@ def test_one_without_quorum(target: Target, cluster: Cluster) -> None:
 
 
 @pytest.mark.alone
-def test_while_the_operator_was_away(target: Target, cluster: Cluster) -> None:
+def test_while_the_operator_was_away(target: Target, cluster: Cluster, shell: Shell) -> None:
     cluster.create(size=1)
     cluster.wait_running(1)
     place = f"--namespace={NAMESPACE}"
     target.run("scale", f"deployment/{NAME}", place, "--replicas=0")
     target.run("wait", "pod", f"--selector=app.kubernetes.io/name={NAME}", place, "--for=delete")
+    assert "Lease" in shell.run("record", "c", code=4)
     cluster.delete(wait=False)
     target.run("scale", f"deployment/{NAME}", place, "--replicas=2")
     wait_until("it is gone", lambda: "c" not in cluster.kubectl("get", "etcd", "-o=name"), 60)

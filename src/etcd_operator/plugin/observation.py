@@ -56,8 +56,10 @@ async def observe(own: Session, raw: Json, last: RecordedPass | None, why_not: s
     why_not = why_not or "it has none of this cluster"
     if gaps.sentences:
         raise PluginError(
-            f"A preview begins with the operator's last pass ({why_not}), or with every object of "
-            f"the cluster, and {gaps.sentences[0]}.",
+            "A preview begins with the operator's last pass, or with every object of the cluster. "
+            f"The pass: {why_not}. The objects: {gaps.sentences[0]}. Who may read the pass can "
+            f"`kubectl etcd record {cluster.name} --to FILE`, and you `kubectl etcd plan --from "
+            "FILE` then.",
             gaps.code,
         )
     assumed = [

@@ -229,6 +229,12 @@ def test_old_members_are_shown_for_as_long_as_they_are_there(terminal: Terminal)
     assert left() == []
     terminal.api.denied.add(("get", "statefulsets"))
     assert left() is None
+    terminal.api.denied.add(("get", "configmaps"))
+    ended = terminal.type("migrate", "status", "db")
+    assert ended.code == 0
+    assert (
+        ended.out == "All are healthy.\nNot shown: no right to get configmaps in namespace team\n"
+    )
 
 
 @pytest.mark.parametrize("text", ["join old 3 v3.5.35 0=b0 100", ""])
