@@ -126,8 +126,9 @@ def _say_more(count: int) -> Text:
 
 def _is_quiet(condition: Json, view: Json) -> bool:
     """Whether a condition says nothing that the first lines do not say."""
-    same = view["reason"] == condition["reason"] or view["message"] == condition["message"]
-    if condition["type"] in (READY, PROGRESSING) or (same and condition["message"]):
+    if condition["type"] in (READY, PROGRESSING):
+        return True
+    if condition["message"] and condition["message"] == view["message"]:
         return True
     return bool(condition["good"]) and condition["reason"] not in _TELLING
 

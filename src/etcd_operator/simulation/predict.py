@@ -115,6 +115,7 @@ class Simulation:
             if state.cluster is None:
                 return self._end("gone", None)
             planned = self._plan(state)
+            self._last = planned.snapshot
             following, stopped = self._pass(state, planned)
             if stopped or self.passes >= MOST_PASSES:
                 return self._end(stopped or "bound", planned.plan.decision, stopped)
@@ -144,7 +145,6 @@ class Simulation:
         if self.change.cluster is not None:
             flawed = replace(snapshot.cluster, flaws=self.change.cluster.flaws)
             snapshot = replace(snapshot, cluster=flawed)
-        self._last = snapshot
         return Planned(seen, self.origin.specs, snapshot, handle_real)
 
     def _pass(self, state: State, planned: Planned) -> tuple[State | None, str]:

@@ -112,10 +112,12 @@ def test_a_cluster_that_is_created_has_not_lost_its_majority(terminal: Terminal)
 def test_the_verb_that_helps_is_named(terminal: Terminal, reason: str, verb: str) -> None:
     ready = {**condition("Ready", "False", "It waits."), "reason": reason}
     unknown = {**condition("QuorumHealthy", "Unknown", "It waits."), "reason": reason}
-    put_cluster(terminal.server, conditions=[ready, unknown], message="It waits.")
+    why = {**condition("Degraded", "True", "db-1 is away."), "reason": reason}
+    put_cluster(terminal.server, conditions=[ready, unknown, why], message="It waits.")
     text = terminal.type("status", "db").out
     assert f"`kubectl etcd {verb}`" in text
     assert "QuorumHealthy" not in text, "the first line says it"
+    assert "db-1 is away." in text
 
 
 def test_all_clusters_are_listed_with_the_worst_first(terminal: Terminal) -> None:
