@@ -146,7 +146,7 @@ E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 # run where tests are short: forks run each of them once.
 .PHONY: unit model etcd-test olm krew upgrade e2e e2e-beside e2e-alone e2e-apart states test test-all test-fast
 unit: venv ## Unit tests
-	@$(COMPILED) $(PY) -m pytest -q -p tests.forks tests/unit || $(COMPILED) SECOND_TRY=1 \
+	@$(COMPILED) $(PY) -m pytest -q -p tests.forks $(CHOSEN) tests/unit || $(COMPILED) SECOND_TRY=1 \
 		$(PY) -m pytest -q -rA --last-failed --last-failed-no-failures none tests/unit
 
 model: venv ## Explore the planner's state space
@@ -202,9 +202,11 @@ e2e-apart: venv ## Those that have a local cluster to themselves, which is gone 
 		$(APART) $(PY) -m local down && exit $$result
 endif
 
-# The checks run beside the unit tests; what each of them says is kept together.
+# The checks run beside the unit tests; what each of them says is kept together. Those that try every
+# place of a long story take a third of the time, and are left to `make unit` and `make test`.
 test-fast: venv ## The inner loop: checks and unit tests, no cluster
-	@$(MAKE) --no-print-directory --jobs --output-sync=target lint types imports generated unit
+	@$(MAKE) --no-print-directory --jobs --output-sync=target lint types imports generated unit \
+		CHOSEN='-m "not exhaustive"'
 
 test: venv ## Every level that CI runs
 	@$(PY) -m tests.levels

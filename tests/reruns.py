@@ -1,4 +1,4 @@
-"""Which tests were repeated: noted in the file that RERUN_REPORT names, one a line."""
+"""Which tests were repeated, and why: noted in the file that RERUN_REPORT names, one a line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:  # whoever starts levels does without it
 REPORT: Final = "RERUN_REPORT"
 # Set where only the tests run that have just failed.
 SECOND_TRY: Final = "SECOND_TRY"
+# Of what a failure says, in characters.
+LONGEST: Final = 300
 
 
 def note_rerun(report: pytest.TestReport) -> None:
@@ -20,4 +22,13 @@ def note_rerun(report: pytest.TestReport) -> None:
     again = again or (SECOND_TRY in os.environ and report.when == "call" and report.passed)
     if path and again and "PYTEST_XDIST_WORKER" not in os.environ:
         with Path(path).open("a") as file:
-            file.write(f"{report.nodeid}\n")
+            file.write(f"{report.nodeid}{_describe_failure(report)}\n")
+
+
+def _describe_failure(report: pytest.TestReport) -> str:
+    """Where and how it failed, in one line; nothing where it has passed since, in another run."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:
+        return ""
+    message = " ".join(str(crash.message).split())
+    return f" ({report.when}: {message[:LONGEST]})"

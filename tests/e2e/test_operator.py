@@ -140,9 +140,10 @@ def test_rights_are_no_wider_than_needed(target: Target) -> None:
 
 
 @pytest.mark.last
-def test_the_api_server_restarts(target: Target, cluster: Cluster) -> None:
+def test_the_api_server_restarts(target: Target, cluster: Cluster, removals: Removals) -> None:
     if not target.is_local:
         pytest.skip("only the local cluster's API server may be restarted")
+    removals.finish()  # they need it
     cluster.create(size=3)
     cluster.wait_running(3)
     for kill in ((), ("--kill",)):

@@ -18,6 +18,10 @@ settings.register_profile("unit", max_examples=40, deadline=None)
 settings.load_profile("unit")
 
 
+# Thousands of tests leave little garbage: to look for it at every turn is a tenth of their time.
+gc.set_threshold(100_000, 20, 100)
+
+
 def pytest_collection_finish() -> None:
     """What was collected stays to the end: to look through it for garbage is time lost."""
     gc.freeze()

@@ -183,3 +183,15 @@ def test_what_is_tried_again_is_noted_once(
     monkeypatch.setattr(report, "outcome", outcome)
     note_rerun(report)
     assert path.read_text() == noted
+
+
+def test_one_that_is_repeated_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "reruns"
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.setenv(REPORT, str(path))
+    with pytest.raises(ValueError, match="gone") as error:
+        raise ValueError("not\n  gone")
+    report = pytest.TestReport("a::b", ("a", 1, "b"), {}, "failed", error.getrepr(), "setup")
+    monkeypatch.setattr(report, "outcome", "rerun")
+    note_rerun(report)
+    assert path.read_text() == "a::b (setup: ValueError: not gone)\n"

@@ -47,6 +47,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "judge.py"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("module", sorted({mutant.module for mutant in MUTANTS}))
 def test_those_of_a_module_can_be_made(module: str) -> None:
     """Its syntax is in one place, what becomes of it is Python, and its names stand for something.

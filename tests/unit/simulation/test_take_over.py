@@ -67,6 +67,7 @@ def test_a_member_that_a_person_stopped_is_waited_for(listed: bool) -> None:
     assert [wait.seconds for wait in found.entries if isinstance(wait, Wait)] == [PATIENCE_SECONDS]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("size", [1, 3, 5])
 @pytest.mark.parametrize("stage", [None, *Stage])
 def test_it_is_previewed_from_each_stage_on(size: int, stage: Stage | None) -> None:

@@ -82,6 +82,7 @@ def survive(snapshot: Snapshot) -> Reason:
     return made.decision.reason
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("child", "name"),
     [

@@ -104,6 +104,7 @@ def run_through(world: Snapshot, arrived: dict[str, Snapshot] | None = None) -> 
     raise AssertionError(f"never settles: {plan(world).decision}")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("members", "size", "version"),
     [
@@ -127,6 +128,7 @@ def test_a_resize_may_crash_anywhere(members: int, size: int, version: str) -> N
         assert settled.cluster.status.ready_replicas == size
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("version", ["3.5.21", "3.6.4"])
 def test_a_change_of_mind_converges_from_wherever_it_is(version: str) -> None:
     """3 to 5 is turned round into 1 in every world that the growth goes through."""

@@ -69,6 +69,7 @@ def test_each_member_leaves_when_a_person_has_stopped_it(size: int) -> None:
     assert not [action for action in world.done if isinstance(action, ScaleSource)]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(6))
 def test_it_ends_whatever_is_cut_off_and_whoever_is_stopped(seed: int) -> None:
     """The operator crashes after any action, and does not reach members that run."""

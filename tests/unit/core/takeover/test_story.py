@@ -171,6 +171,7 @@ def pass_by_pass(passes: int) -> TakeOverWorld | None:
 _PASSES = [TakeOverWorld()]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("passes", range(45))
 def test_a_deletion_gives_the_old_cluster_back(passes: int) -> None:
     """Whenever it comes: no Pod of ours goes before its member has left etcd."""
@@ -267,6 +268,7 @@ def test_size_0_stops_nothing_in_the_middle() -> None:
     assert len(world.heard()) == 6
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(40))
 def test_it_ends_whatever_is_cut_off(seed: int) -> None:
     """The operator crashes after any action, and any one member is silent for a while."""

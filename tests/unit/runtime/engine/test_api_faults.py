@@ -56,6 +56,7 @@ def busiest_minute(requests: list[Request], begun: float) -> int:
     return max(minutes.values(), default=0)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("storm", STORMS.values(), ids=STORMS)
 async def test_a_cluster_is_created_in_a_storm_or_after_it(storm: ApiFaults) -> None:
     harness = OperatorInMemory()
@@ -94,6 +95,7 @@ async def test_who_is_told_to_wait_waits() -> None:
             assert min(gaps) > ASKED_SECONDS - 0.01
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("storm", STORMS.values(), ids=STORMS)
 async def test_a_cluster_shrinks_in_a_storm_without_losing_anybody_else(storm: ApiFaults) -> None:
     """etcd answers all the while: members leave it, and their Pods stop when that can be said."""
@@ -122,6 +124,7 @@ async def test_a_cluster_shrinks_in_a_storm_without_losing_anybody_else(storm: A
         assert harness.server.find("EtcdCluster")[0]["status"]["phase"] == "Running"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("storm", [SLOW, THROTTLED, BROKEN], ids=["slow", "429", "500"])
 async def test_at_rest_a_storm_changes_nothing(storm: ApiFaults) -> None:
     harness = OperatorInMemory(members=3)

@@ -319,6 +319,7 @@ async def test_a_record_that_says_nothing_is_written_anew(record: str) -> None:
     await stage.end()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(6))
 async def test_never_two_on_one_shard(seed: int) -> None:
     """Replicas come, go, die and change the number; requests are slow, fail or are half done."""

@@ -230,6 +230,7 @@ def ticks(choice: random.Random, most: int) -> float:
     return choice.randrange(most) / 64
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(10))
 async def test_never_two_at_the_same_time(seed: int) -> None:
     """Three replicas, and every request may be fast, slow, hang, fail or be half done."""

@@ -227,6 +227,7 @@ async def test_resuming_asks_from_where_it_was() -> None:
         assert sum("limit" in r.query for r in server.requests) == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(10))
 async def test_whatever_happens_it_ends_equal_to_the_server(seed: int) -> None:
     """Random changes among random faults, with answers to our own writes in between."""
