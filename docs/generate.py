@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from textwrap import fill
 from typing import Final
@@ -22,6 +23,8 @@ from docs.state_machines import write_state_machines
 from docs.terminal import draw_terminal
 
 HERE = Path(__file__).parent
+# What terminals have shown: pictures are drawn from these.
+RECORDED: Final = {HERE / "pictures" / "demo.txt", HERE / "pictures" / "status.txt"}
 WIDTH: Final = 100
 # Tables, pictures, diagrams and comments stay on one line.
 UNFOLDED: Final = ("|", "!", "    ", "<!--")
@@ -75,6 +78,13 @@ def fold(text: str) -> str:
     return "\n".join(lines)
 
 
+def find_leftovers(generated: Iterable[Path]) -> list[Path]:
+    """Return pages and pictures that are generated no more, without those that were recorded."""
+    folders = (HERE / "reference", HERE / "pictures")
+    found = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    return sorted(found - {*generated} - RECORDED)
+
+
 def main(arguments: list[str]) -> int:
     """Write or check; returns the exit code."""
     texts = generate()
@@ -88,7 +98,10 @@ def main(arguments: list[str]) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(texts[path])
             sys.stdout.write(f"wrote {shown}\n")
-    return 1 if check and stale else 0
+    left = find_leftovers(texts)
+    for path in left:
+        sys.stdout.write(f"{path.relative_to(HERE.parent)} is generated no more: remove it\n")
+    return 1 if left or (check and stale) else 0
 
 
 if __name__ == "__main__":

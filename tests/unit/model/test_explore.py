@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import functools
 
+import pytest
+
 from tests.model.explore import Result, explore
 from tests.model.scenario import Scenario, sizes
 from tests.model.scenarios import CRASH, GATE, POD
+
+pytestmark = pytest.mark.exhaustive
 
 SMALL = Scenario("", sizes(1), ("create", "delete"), faults=(POD, CRASH, GATE))
 

@@ -70,7 +70,7 @@ def test_a_file_that_is_no_kubeconfig_is_one_sentence(
 
 @pytest.mark.parametrize(
     "content",
-    ["{", "- a", "7", "[" * 2_000, "current-context: [a]", "contexts: {a: b}",
+    ["{", "- a", "7", "[" * 500, "current-context: [a]", "contexts: {a: b}",
      "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]"],
 )  # fmt: skip
 def test_what_is_no_kubeconfig_is_one_sentence(

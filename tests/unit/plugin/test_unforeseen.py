@@ -124,7 +124,7 @@ def test_a_log_line_that_is_nested_without_end_is_text() -> None:
 @pytest.mark.parametrize(
     "manifest",
     [
-        "[" * 2_000,
+        "[" * 500,
         "kind: EtcdCluster\nmetadata: [name]",
         "kind: EtcdCluster\nmetadata: {name: 7}",
         "kind: EtcdCluster\nmetadata: {name: db, namespace: {}}",
