@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import obstore
 from obstore.store import S3Store
@@ -17,7 +17,9 @@ from obstore.store import S3Store
 from demo.object_store import ACCESS_KEY, BUCKET, NAME, PORT, SECRET_KEY, ObjectStore
 from deploy.target import Target
 from etcd_operator.json_types import Json
-from tests.e2e.harness import wait_until
+from tests.e2e.harness import Cluster, wait_until
+
+TAKEN_BEFORE: Final = "etcd.etcd.io/taken-before"
 
 
 @dataclass
@@ -134,3 +136,10 @@ def _is_open(port: int) -> bool:
 def list_keys(store: S3Store) -> list[str]:
     """Every key in the bucket."""
     return sorted(str(entry["path"]) for page in obstore.list(store) for entry in page)
+
+
+def find_taken(cluster: Cluster) -> list[Json]:
+    """The EtcdBackups that the operator made before it went on, oldest first."""
+    items = cluster.read("get", "etcdbackup")["items"]
+    found = [item for item in items if TAKEN_BEFORE in (item["metadata"].get("annotations") or {})]
+    return sorted(found, key=lambda item: item["metadata"]["creationTimestamp"])

@@ -6,21 +6,11 @@ import pytest
 
 from demo.object_store import ObjectStore
 from deploy.target import Target
-from etcd_operator.json_types import Json
-from tests.e2e.backup_harness import Task
+from tests.e2e.backup_harness import TAKEN_BEFORE, Task, find_taken
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.previews import as_foreseen, as_previewed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
-
-MARK = "etcd.etcd.io/taken-before"
-
-
-def find_taken(cluster: Cluster) -> list[Json]:
-    """The EtcdBackups that the operator made, oldest first."""
-    items = cluster.read("get", "etcdbackup")["items"]
-    found = [item for item in items if MARK in (item["metadata"].get("annotations") or {})]
-    return sorted(found, key=lambda item: item["metadata"]["creationTimestamp"])
 
 
 @pytest.mark.usefixtures("secrets")
@@ -44,7 +34,9 @@ def test_an_upgrade_and_a_deletion_wait_for_their_backups(
         wait_until("it is upgraded", lambda: cluster.member("db-0").get("version") == "3.6.16", 90)
         cluster.wait_running(1)
     steps = find_taken(cluster)
-    before = {step["metadata"]["annotations"][MARK].split()[1]: step["status"] for step in steps}
+    before = {
+        step["metadata"]["annotations"][TAKEN_BEFORE].split()[1]: step["status"] for step in steps
+    }
     assert {status["phase"] for status in before.values()} == {"Completed"}
     assert {to: status["etcdVersion"] for to, status in before.items()} == {
         "v3.5.35": "3.5.21",

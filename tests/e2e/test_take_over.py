@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.object_store import ObjectStore
 from deploy.target import Target, TargetError
 from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
 from etcd_operator.core.takeover.record import ANNOTATION_APPROVED
@@ -20,6 +21,7 @@ from tests.chaos.history import History, judge, prune
 from tests.chaos.linearizability import check
 from tests.chaos.load import Load
 from tests.e2e import bitnami_etcd, tls_etcd
+from tests.e2e.backup_harness import Task, find_taken
 from tests.e2e.foreign_etcd import CLIENTS, VERSION, ForeignEtcd, SharedDoor
 from tests.e2e.harness import REPORT, Cluster, wait_until
 from tests.e2e.previews import as_foreseen, as_patched, as_previewed, held
@@ -80,7 +82,7 @@ TLS = Shape(
     tls_etcd.TlsEtcd,
     tls_etcd.TlsCluster,
     tls_etcd.TlsDoor,
-    tls_etcd.SPEC,
+    {**tls_etcd.SPEC, "backup": {"beforeTakeOver": "nightly"}},
     {},
     tls_etcd.SOURCE,
     "Automatic",
@@ -101,10 +103,13 @@ BITNAMI = Shape(
     [(BITNAMI, 1, VERSION), (TLS, 3, "v3.6.16")],
     ids=["bitnami-1", "tls-3"],
 )
+@pytest.mark.usefixtures("secrets")
 def test_a_cluster_is_taken_over_under_load(
-    target: Target, namespace: str, shape: Shape, size: int, version: str
+    target: Target, namespace: str, store: ObjectStore, shape: Shape, size: int, version: str
 ) -> None:
     old, cluster = shape.etcd(target, namespace, size, version), shape.cluster(target, namespace)
+    template = Task(target, namespace, "EtcdBackup", "nightly")
+    template.create(clusterName="c", storageType="S3", s3=store.destination(), suspend=True)
     old.create()
     leased = lease(old)
     old.etcdctl("put", "before", "kept")
@@ -135,6 +140,8 @@ def test_a_cluster_is_taken_over_under_load(
     assert len(writes) > 100
     gaps = (after - earlier for earlier, after in itertools.pairwise(writes))
     assert max(gaps) / 1e9 < LONGEST_GAP
+    taken = [backup["status"]["phase"] for backup in find_taken(cluster)]
+    assert taken == ["Completed"] * ("backup" in shape.spec), "before the first old member goes"
     if isinstance(cluster, SecuredCluster):
         cluster.start_client(version)
         assert read_secret(cluster, "c-peer-ca")["tls.key"] != old_key(cluster), "others have that"
