@@ -202,6 +202,5 @@ def _record(view: TakingOver, to: Enum | None) -> ApplyObject:
     manifest = render_config_map(snapshot.rendered_spec, snapshot.naming, layout, files, trust)
     gate = snapshot.config_map
     uid, version = (gate.uid, gate.resource_version) if gate else ("", "")
-    done = "is being taken over" if following else "was taken over"
-    why = f"{view.taken_over.title} {done}"
+    why = f"the take-over of {view.taken_over.title} {'goes on' if following else 'is over'}"
     return ApplyObject("ConfigMap", snapshot.naming.config_map, uid, version, why, manifest)

@@ -252,7 +252,7 @@ def await_approval(view: TakingOver) -> Decision:
             f"{ANNOTATION_APPROVED}={approval}`, {GIVE_BACK}."
         ),
         phase=Phase.RUNNING,
-        requeue_after=POD_START,
+        requeue_after=OUTSIDE_CHANGE,
     )
 
 
