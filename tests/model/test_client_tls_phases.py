@@ -3,6 +3,8 @@
 The user changes the spec at any moment to any mode, as an API server lets it that judged by an
 older status; a pass is cut off after any of its actions; a container starts again, with the file of
 now in a Pod of before. At no time does one member serve plain text alone and another TLS alone.
+With users, members let the operator in by its certificate, and in plain text by a user of its own,
+which etcd has or has not, and tells of or not: it never comes to where none lets it in.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from enum import Enum
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +22,22 @@ import pytest
 
 from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.core import guards
-from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, EvictPod, LabelPod
+from etcd_operator.core.actions import (
+    Action,
+    ApplyObject,
+    ChangeAuth,
+    DeleteObject,
+    EvictPod,
+    LabelPod,
+)
+from etcd_operator.core.auth.state import (
+    OPERATOR_USER,
+    Change,
+    EtcdAuth,
+    PasswordSecret,
+    PasswordState,
+    Step,
+)
 from etcd_operator.core.model.client_tls import find_gate_mode, speaks_tls
 from etcd_operator.core.model.live_objects import CRASH_LOOP, Child, PodProblem, Probe
 from etcd_operator.core.model.members import MemberList
@@ -53,33 +71,50 @@ class Member(NamedTuple):
     stale: bool = False
 
 
+class Own(Enum):
+    """The operator's own user in etcd, whose root has no password."""
+
+    ABSENT = "absent"
+    WITHOUT_ROLE = "created"
+    COMPLETE = "complete"
+    NOT_NEEDED = "etcd asks for no user"
+
+
+_OWN_STATES: Final = {Own.ABSENT, Own.WITHOUT_ROLE, Own.COMPLETE}
+
+
 class World(NamedTuple):
-    """The spec, the objects, the members, and how many containers may yet start again."""
+    """The spec, the objects, the members, users, and how many containers may yet start again."""
 
     wanted: ClientTls
     gate: Child
     statefulset: Child
     members: tuple[Member, ...]
+    own: Own
     restarts: int
 
 
 @cache
-def scene(mode: ClientTls) -> Snapshot:
+def scene(mode: ClientTls, *, users: bool) -> Snapshot:
     """A healthy cluster of this spec at rest, with every certificate that it could need."""
     tls: dict[str, Any] = {"peerTLSEnabled": False, "clientTLSEnabled": mode.tls}
     if mode is PERMISSIVE:
         tls["clientTLSMode"] = "Permissive"
     made = issue_all(with_spec(secured(3, **{**tls, "clientTLSEnabled": True}), **GATEWAY))
     naming = replace(NAMING, client_tls=mode.tls)
-    return replace(with_spec(made, security={"tls": tls}), naming=naming)
+    security = {"tls": tls, **({"auth": {}} if users else {})}
+    names = (naming.operator_password, naming.root_password)
+    passwords = {name: PasswordSecret(name, "u", "1", owner_uid=UID) for name in names}
+    return replace(with_spec(made, security=security), naming=naming, passwords=passwords)
 
 
-def begin(mode: ClientTls) -> World:
+def begin(mode: ClientTls, own: Own = Own.NOT_NEEDED) -> World:
     """A cluster at rest that has always had this spec."""
-    base = replace(scene(mode), children={}, pods=())
+    base = replace(scene(mode, users=own is not Own.NOT_NEEDED), children={}, pods=())
     applied = {a.kind: a for a in plan(base).actions if isinstance(a, ApplyObject)}
     gate, statefulset = (_apply(applied[kind]) for kind in KINDS)
-    world = World(mode, gate, statefulset, (), restarts=1)
+    # With users the worlds are many, and who crashes is not let in by other means.
+    world = World(mode, gate, statefulset, (), own, restarts=int(own is Own.NOT_NEEDED))
     members = tuple(_start(world, ordinal) for ordinal in range(3))
     return settle(world._replace(members=members))
 
@@ -117,9 +152,9 @@ def _read_file(world: World, ordinal: int, made_for: ClientTls) -> frozenset[str
     return schemes if made_for.tls or "https" not in schemes else frozenset()
 
 
-def look(world: World) -> Snapshot:
-    """What a pass sees; a member answers who speaks as it serves."""
-    base = scene(world.wanted)
+def look(world: World, *, tells: bool = True) -> Snapshot:
+    """What a pass sees; a member answers who speaks as it serves, and `tells` of users or not."""
+    base = scene(world.wanted, users=world.own is not Own.NOT_NEEDED)
     children = {key: one for key, one in base.children.items() if key[0] not in KINDS}
     children |= {(one.kind, one.name): one for one in (world.gate, world.statefulset)}
     gate = find_gate_mode(children, base.naming)
@@ -141,7 +176,9 @@ def look(world: World) -> Snapshot:
         pods.append(made)
         scheme = "https" if speaks_tls(made, gate) else "http"
         # Plain text is tried where both may be served.
-        answers = scheme in one.serves or (one.made_for is PERMISSIVE and "http" in one.serves)
+        plain = "http" in one.serves and (scheme == "http" or one.made_for is PERMISSIVE)
+        lets_in = plain and world.own in (Own.COMPLETE, Own.NOT_NEEDED)
+        answers = lets_in or (scheme == "https" and "https" in one.serves)
         probes[ordinal] = answer(ordinal) if answers else Probe(None, "refused")
         urls = [NAMING.client_url(ordinal, tls=s == "https") for s in sorted(one.serves)]
         members.append(member(ordinal, client_urls=tuple(urls) or ("http://unknown:2379",)))
@@ -152,7 +189,17 @@ def look(world: World) -> Snapshot:
         pods=tuple(pods),
         probes=probes,
         membership=MemberList(CLUSTER_ID, tuple(members), confirmed) if confirmed else None,
+        access=_tell_users(world.own) if confirmed and tells else None,
     )
+
+
+def _tell_users(own: Own) -> EtcdAuth | None:
+    root = frozenset(("root",))
+    users, passwords = {"root": root}, {"root": PasswordState.NONE}
+    if own in (Own.WITHOUT_ROLE, Own.COMPLETE):
+        users[OPERATOR_USER] = root if own is Own.COMPLETE else frozenset()
+        passwords[OPERATOR_USER] = PasswordState.WANTED
+    return None if own is Own.NOT_NEEDED else EtcdAuth(True, users, {}, passwords)
 
 
 def act(world: World, action: Action) -> World:
@@ -169,8 +216,17 @@ def act(world: World, action: Action) -> World:
         case LabelPod(name=name, role=role):
             ordinal = int(name[-1])
             return _with(world, ordinal, world.members[ordinal]._replace(role=role))
+        case ChangeAuth(change=Change(subject=subject, step=step)) if subject == OPERATOR_USER:
+            return world._replace(own=_OWN_AFTER[step])
         case _:
             return world
+
+
+_OWN_AFTER: Final = {
+    Step.ADD_USER: Own.WITHOUT_ROLE,
+    Step.GIVE_ROLE: Own.COMPLETE,
+    Step.DELETE_USER: Own.ABSENT,
+}
 
 
 def _with(world: World, ordinal: int, one: Member) -> World:
@@ -178,16 +234,16 @@ def _with(world: World, ordinal: int, one: Member) -> World:
     return world._replace(members=(*members[:ordinal], one, *members[ordinal + 1 :]))
 
 
-_PASSES: dict[World, tuple[Action, ...]] = {}
+_PASSES: dict[tuple[World, bool], tuple[Action, ...]] = {}
 
 
-def passes(world: World) -> Iterator[World]:
+def passes(world: World, *, tells: bool = True) -> Iterator[World]:
     """A pass, cut off after any of its actions."""
-    key = world._replace(restarts=0)
+    key = world._replace(restarts=0), tells
     if key not in _PASSES:
-        _PASSES[key] = plan(look(world)).actions
+        _PASSES[key] = plan(look(world, tells=tells)).actions
     for action in _PASSES[key]:
-        if guards.refuse(action, look(world)) is not None:
+        if guards.refuse(action, look(world, tells=tells)) is not None:
             return
         world = act(world, action)
         yield world
@@ -230,18 +286,23 @@ def judge(world: World) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_no_way_through_cuts_anybody_off() -> None:
-    start = begin(OFF)
-    assert {one.made_for for one in start.members} == {OFF}
+@pytest.mark.parametrize(
+    ("mode", "own"), [(OFF, Own.NOT_NEEDED), (STRICT, Own.ABSENT)], ids=["open", "users"]
+)
+def test_no_way_through_cuts_anybody_off(mode: ClientTls, own: Own) -> None:
+    start = begin(mode, own)
+    assert {one.made_for for one in start.members} == {mode}
     known, ahead = {start}, deque([start])
     while ahead:
         world = ahead.popleft()
         judge(world)
-        for following in (*passes(world), *happenings(world)):
+        silent = passes(world, tells=False) if own is not Own.NOT_NEEDED else ()
+        for following in (*passes(world), *silent, *happenings(world)):
             if following not in known:
                 known.add(following)
                 ahead.append(following)
     assert {one.made_for for world in known for one in world.members} == set(ClientTls)
+    assert {world.own for world in known} == ({own} if own is Own.NOT_NEEDED else _OWN_STATES)
     for world in known:
         end = settle(world)
         judge(end)

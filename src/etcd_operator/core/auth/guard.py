@@ -62,10 +62,14 @@ def refuse_plain_members(action: ApplyObject, snapshot: Snapshot) -> str | None:
     auth, known, live = snapshot.cluster.spec.auth, snapshot.access, snapshot.config_map
     before = live.annotations.get(ANNOTATION_TLS, "") if live else ""
     begins = CLIENT in before.split(",") and CLIENT not in annotations.get(ANNOTATION_TLS, "")
-    if not begins or not snapshot.pods or auth is None or auth.mode == "Unmanaged":
+    if not begins or auth is None or auth.mode == "Unmanaged":
         return None
-    lets_in = known and known.passwords.get(OPERATOR_USER) is PasswordState.WANTED
-    if known and (lets_in or not known.enabled):
+    if snapshot.recorded_cluster_id is None:
+        return None  # and etcd has no users yet
+    if known and not known.enabled:
+        return None
+    roles = known.users.get(OPERATOR_USER, ()) if known else ()
+    if known and "root" in roles and known.passwords.get(OPERATOR_USER) is PasswordState.WANTED:
         return None
     return "members without TLS would not let the operator in: etcd has not told of its password"
 

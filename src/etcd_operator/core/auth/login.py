@@ -77,7 +77,11 @@ def find_login_obstacle(snapshot: Snapshot) -> str:
         return ""
     if known is None:
         return "No member has told yet which users etcd has."
-    if known.enabled and known.passwords.get(OPERATOR_USER) is not PasswordState.WANTED:
-        secret = snapshot.naming.operator_password
+    if not known.enabled:
+        return ""
+    secret = snapshot.naming.operator_password
+    if known.passwords.get(OPERATOR_USER) is not PasswordState.WANTED:
         return f"etcd has no user {OPERATOR_USER} with the password in Secret {secret} yet."
+    if "root" not in known.users.get(OPERATOR_USER, ()):
+        return f"etcd's user {OPERATOR_USER} does not have the role root yet."
     return ""

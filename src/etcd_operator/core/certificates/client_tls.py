@@ -18,17 +18,17 @@ def find_next_mode(snapshot: Snapshot) -> ClientTls:
     """Return how members that start now are to serve clients: as the spec has it, or not yet.
 
     TLS does not begin without a quorum, which would have to stay while members restart, and does
-    not end before members would know the operator without it.
+    not end before members would know the operator without it, not even while none runs.
     """
     wanted = snapshot.cluster.spec.client_tls_mode
     told = find_gate_mode(snapshot.children, snapshot.naming)
     if wanted is ClientTls.STRICT and serves_alone(snapshot, ClientTls.OFF):
         wanted = ClientTls.PERMISSIVE
-    if not snapshot.pods or told in (None, wanted):
-        return wanted
-    if not wanted.tls:
-        keeps = told is ClientTls.PERMISSIVE and find_login_obstacle(snapshot)
+    if told is ClientTls.PERMISSIVE and not wanted.tls:
+        keeps = snapshot.recorded_cluster_id is not None and find_login_obstacle(snapshot)
         return ClientTls.PERMISSIVE if keeps else wanted
+    if not snapshot.pods or told in (None, wanted) or not wanted.tls:
+        return wanted
     if not snapshot.quorum_confirmed:
         return told or wanted
     if told is ClientTls.OFF and find_missing_certificate(snapshot):

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Final
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.auth.diff import find_listed, find_passwords
@@ -17,7 +15,6 @@ from etcd_operator.core.bootstrap.rule import must_see_claims
 from etcd_operator.core.certificates.machine import is_retirement_due
 from etcd_operator.core.certificates.state import Credential, join_bundle
 from etcd_operator.core.certificates.wanted import (
-    OPERATOR_NAME,
     port_of,
     used_secrets,
     wanted_authorities,
@@ -48,6 +45,7 @@ from etcd_operator.runtime.engine.image_catalogs import ImageCatalogs
 from etcd_operator.runtime.engine.member_tls import introduce, read_gate_trust, speak_plainly
 from etcd_operator.runtime.engine.mirror import JobsOf, MirrorReader, find_source_passwords
 from etcd_operator.runtime.engine.nodes import NodeLookup
+from etcd_operator.runtime.engine.operator_logins import OperatorLogins, find_source_accounts
 from etcd_operator.runtime.engine.service_exits import ServiceExits
 from etcd_operator.runtime.engine.source import SourceReader
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
@@ -59,7 +57,6 @@ from etcd_operator.runtime.etcd.member_answers import (
     add_raft_progress,
 )
 from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
-from etcd_operator.runtime.etcd.session import Login, UserPassword
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from etcd_operator.runtime.pki.connections import ConnectionSecrets
@@ -67,10 +64,6 @@ from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.pki.peer_certificate import find_signer
 from etcd_operator.runtime.pki.secrets import CertificateSecrets
 from etcd_operator.runtime.process.clock import Clock
-from etcd_operator.runtime.process.latest import Latest
-
-# Clusters whose members let the operator in by a password.
-MOST_LOGINS: Final = 10_000
 
 
 class Gatherer:
@@ -111,7 +104,7 @@ class Gatherer:
         self._connections = connections
         self._logins = Logins(passwords)
         self._catalogs = ImageCatalogs(api, clock)
-        self._operator_logins: Latest[str, Login] = Latest(MOST_LOGINS)
+        self._operator_logins = OperatorLogins(passwords)
 
     async def gather(self, cluster: EtcdCluster) -> Snapshot:
         """Return everything that is known about a cluster at this moment."""
@@ -123,7 +116,9 @@ class Gatherer:
         pods, probes = snapshot.pods, dict(snapshot.probes)
         membership = await self._members.list_members(pods, probes, snapshot.recorded_cluster_id)
         snapshot = snapshot.evolve(membership=membership, probes=probes)
-        login = self._find_login(naming, _find_source_accounts(cluster), snapshot.passwords)
+        login = self._operator_logins.find(
+            naming, find_source_accounts(cluster), snapshot.passwords
+        )
         snapshot = await self._source.add_source(snapshot, login)
         snapshot = await self._mirror.add_mirror(snapshot)
         if must_compare(snapshot):
@@ -154,7 +149,7 @@ class Gatherer:
         naming = with_addresses(naming, cluster.spec, children)
         accounts = find_accounts(cluster.spec, naming, pods)
         passwords = await self._look_at_passwords(cluster, naming, accounts)
-        login = self._find_login(naming, accounts, passwords)
+        login = self._operator_logins.find(naming, accounts, passwords)
         for pod in pods:
             self._etcd.set_login(address_of(pod), login)
         credentials = await self._look_at_credentials(cluster, naming, pods, children)
@@ -187,6 +182,10 @@ class Gatherer:
     ) -> Mapping[str, Credential]:
         """Read the Secrets of a cluster with TLS, and let the operator be known to its members."""
         names, gate = used_secrets(cluster.spec, naming), find_gate_mode(children, naming)
+        shown = naming.client_tls
+        if cluster.spec.auth and not shown and gate and gate.tls:
+            # Until members have lost TLS they know the operator by it, and perhaps by nothing else.
+            names, shown = (*names, naming.operator_secret), True
         if not names:
             introduce(self._etcd, naming, pods, gate, None)
             return {}
@@ -199,7 +198,8 @@ class Gatherer:
         found = await self._credentials.look(
             naming, names, force_refresh=force_refresh, revision_key=_revision_key(children)
         )
-        introduce(self._etcd, naming, pods, gate, self._credentials.identity(naming))
+        identity = self._credentials.identity(naming) if shown else None
+        introduce(self._etcd, naming, pods, gate, identity)
         return found
 
     async def _look_at_passwords(
@@ -208,34 +208,9 @@ class Gatherer:
         """The Secrets with passwords of users, and at a deletion those of the operator's."""
         users = () if cluster.deleting else cluster.spec.users
         names = {user.password_secret for user in users if user.password_secret}
-        names |= {account.secret for account in (*accounts, *_find_source_accounts(cluster))}
+        names |= {account.secret for account in (*accounts, *find_source_accounts(cluster))}
         names |= find_source_passwords(cluster)
         return await self._passwords.look(naming, names) if names else {}
-
-    def _find_login(
-        self,
-        naming: Naming,
-        accounts: Iterable[Account],
-        passwords: Mapping[str, PasswordSecret],
-    ) -> Login | None:
-        """As which users the members are asked, where they do not know the operator otherwise.
-
-        It is the same one in each pass, with its token, as long as the Secrets are the same. A
-        token outlives them: with it, passwords that were lost are set anew.
-        """
-        found = [(one.user, passwords.get(one.secret)) for one in accounts]
-        usable = [(user, secret) for user, secret in found if secret and not secret.problem]
-        known = self._operator_logins.get(naming.uid)
-        if not usable:
-            return known if found else None
-        if known is None or known.version != usable:
-            users = [
-                UserPassword(user, partial(self._passwords.reveal, naming, secret))
-                for user, secret in usable
-            ]
-            known = Login(users, usable, known.token if known else "")
-        self._operator_logins[naming.uid] = known
-        return known
 
     async def _look_at_connections(
         self, cluster: EtcdCluster, naming: Naming
@@ -352,12 +327,6 @@ class Gatherer:
                 elif not second or snapshot.cluster.spec.storage.wal:
                     found.append(metadata["name"])
         return tuple(found)
-
-
-def _find_source_accounts(cluster: EtcdCluster) -> tuple[Account, ...]:
-    """As whom the members that are taken over are asked, if the spec says it."""
-    secret = cluster.spec.source_password_secret
-    return (Account(OPERATOR_NAME, secret),) if secret else ()
 
 
 def _revision_key(children: Mapping[tuple[str, str], Child]) -> str:

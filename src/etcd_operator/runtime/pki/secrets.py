@@ -91,7 +91,7 @@ class CertificateSecrets:
     def identity(self, naming: Naming) -> Identity | None:
         """The operator's identity towards a cluster; None without one."""
         known = self._known.get(naming.uid)
-        return known.identity if known and naming.client_tls else None
+        return known.identity if known else None
 
     def forget(self, uid: str) -> None:
         """Believe nothing any more that was read of a cluster."""

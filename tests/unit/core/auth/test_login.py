@@ -29,12 +29,21 @@ from etcd_operator.core.certificates.rule import (
     wait_for_client_certificates,
 )
 from etcd_operator.core.model.client_tls import CLIENT
+from etcd_operator.core.model.naming import ANNOTATION_TLS
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine
 from tests.builders.actions import SAID, Fires, Passes
 from tests.builders.certificates import issue_all, secured
-from tests.builders.snapshots import CLUSTER_ID, UID, formed, pod, with_spec
+from tests.builders.snapshots import (
+    CLUSTER_ID,
+    UID,
+    change_child,
+    formed,
+    pod,
+    with_spec,
+    without_status,
+)
 
 OFF, PERMISSIVE, STRICT = ClientTls
 WANTED, OTHER, NONE = PasswordState
@@ -253,11 +262,28 @@ def test_members_keep_tls_until_they_would_let_the_operator_in() -> None:
     assert decision
     assert decision.reason is attention.LOGIN_NOT_READY
     assert OWN in decision.message
+    bare = knows(root=NONE)
+    bare = replace(bare, users={**bare.users, OPERATOR_USER: frozenset()})
+    created = plan(replace(early, access=bare))
+    assert created.snapshot.rendered_spec.client_tls_mode is PERMISSIVE, "it has no role yet"
     unknown = plan(replace(early, access=None))
     assert unknown.snapshot.rendered_spec.client_tls_mode is PERMISSIVE
     for known in (knows(root=NONE), EtcdAuth(enabled=False)):
         late = plan(replace(early, access=known))
         assert late.snapshot.rendered_spec.client_tls_mode is OFF
+
+
+def test_nor_do_they_lose_it_while_they_are_stopped() -> None:
+    """They would start without it, and etcd has kept that it asks for users."""
+    running = with_tls(without(knows(root=NONE), OPERATOR_USER), *[PERMISSIVE] * 3, mode=OFF)
+    stopped = replace(running, pods=(), probes={}, membership=None, access=None)
+    assert plan(stopped).snapshot.rendered_spec.client_tls_mode is PERMISSIVE
+    unformed = without_status(stopped)
+    for kind, name in (("ConfigMap", "db-config"), ("StatefulSet", "db")):
+        body = {"metadata": {"annotations": {ANNOTATION_TLS: "client,permissive"}}}
+        unformed = change_child(unformed, kind, name, body=body)
+    assert unformed.recorded_cluster_id is None
+    assert plan(unformed).snapshot.rendered_spec.client_tls_mode is OFF, "etcd has no users yet"
 
 
 def test_the_guard_takes_tls_from_no_member_that_would_not_let_the_operator_in() -> None:
@@ -268,7 +294,10 @@ def test_the_guard_takes_tls_from_no_member_that_would_not_let_the_operator_in()
     assert CLIENT not in gate.manifest["metadata"]["annotations"].get("etcd.etcd.io/tls", "")
     assert guards.refuse(gate, scene) is None
     assert guards.refuse(gate, replace(scene, access=EtcdAuth())) is None
-    for known in (None, knows(own=OTHER), without(knows(), OPERATOR_USER)):
+    stopped = replace(scene, pods=(), probes={}, membership=None, access=None)
+    assert "would not let the operator in" in (guards.refuse(gate, stopped) or "")
+    bare = replace(knows(), users={**knows().users, OPERATOR_USER: frozenset()})
+    for known in (None, knows(own=OTHER), without(knows(), OPERATOR_USER), bare):
         assert "would not let the operator in" in (
             guards.refuse(gate, replace(scene, access=known)) or ""
         )

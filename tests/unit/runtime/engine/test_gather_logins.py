@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.auth.state import OPERATOR_USER
+from etcd_operator.core.model.naming import (
+    ANNOTATION_CLIENT_TLS,
+    ANNOTATION_TLS,
+    SERVER_VOLUME,
+)
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.session import Login
 from etcd_operator.runtime.kubernetes.api import SECRETS
 from etcd_operator.runtime.pki.passwords import FRESH_SECONDS
+from etcd_operator.runtime.pki.x509 import make_authority
 from tests.builders.snapshots import NAMING, UID, raw_cluster
-from tests.harnesses.gather import GathererHarness
+from tests.harnesses.gather import GathererHarness, labelled, pod
 
 pytestmark = pytest.mark.looptime
 
@@ -75,6 +82,28 @@ async def test_a_token_outlives_the_passwords_that_were_lost() -> None:
     assert second
     assert second is not first
     assert second.token == "counts"
+
+
+@pytest.mark.parametrize("gate", ["client,permissive", "none"])
+async def test_members_that_have_yet_to_lose_tls_know_the_operator_by_it(gate: str) -> None:
+    stage = Stage()
+    pair = make_authority("root", datetime.now(UTC))
+    secret = {"ca.crt": pair.certificate, "tls.crt": pair.certificate, "tls.key": pair.key}
+    data = {name: base64.b64encode(text.encode()).decode() for name, text in secret.items()}
+    about = {"name": NAMING.operator_secret, "uid": "o", "resourceVersion": "1"}
+    body = {"metadata": about, "type": "kubernetes.io/tls", "data": data}
+    stage.server.put(SECRETS, NAMING.operator_secret, body, NAMING.namespace)
+    config = labelled("ConfigMap", NAMING.config_map)
+    config["metadata"]["annotations"] = {ANNOTATION_TLS: gate}
+    config["metadata"]["ownerReferences"] = [{"uid": UID, "controller": True}]
+    stage.show(config)
+    member = pod(0)
+    member["metadata"]["resourceVersion"] = "6"
+    member["spec"] = {"volumes": [{"name": SERVER_VOLUME}]}
+    member["metadata"]["annotations"] = {ANNOTATION_CLIENT_TLS: "Permissive"}
+    stage.show(member)
+    await stage.gather()
+    assert bool(stage.etcd.tls[ADDRESS]) == (gate != "none")
 
 
 async def test_nobody_logs_in_where_there_are_no_users() -> None:
