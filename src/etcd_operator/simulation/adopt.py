@@ -54,8 +54,8 @@ from etcd_operator.simulation.world import (
 )
 
 FOREIGN_LIFE: Final = 0
-# A StatefulSet makes the claims of a Pod, then the Pod.
-MADE_TOGETHER: Final = timedelta(seconds=5)
+# A StatefulSet makes the claims of a Pod, then at once the Pod; times are in whole seconds.
+MADE_TOGETHER: Final = timedelta(seconds=1)
 
 
 def adopt(origin: Origin) -> State:
