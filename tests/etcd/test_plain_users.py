@@ -126,6 +126,11 @@ class Operator:
             assert state is PasswordState.WANTED, user
 
 
+@pytest.mark.situation(
+    "etcd",
+    "without TLS, the operator ends while users are made, and a password is changed just then",
+    "one of its two users is let in, and sets the password of the other one",
+)
 async def test_it_is_let_in_wherever_it_ends_while_users_are_made(site: Site) -> None:
     """And whichever Secret somebody changes just then."""
     await form(site, 1)
@@ -158,6 +163,11 @@ async def test_whichever_way_in_is_left_sets_the_other_right(site: Site) -> None
         assert await log_in(operator.client, user, before) is PasswordState.OTHER
 
 
+@pytest.mark.situation(
+    "data",
+    "without TLS, both Secrets with which the operator logs in are lost",
+    "new passwords are set, as long as the running operator has a token of before",
+)
 async def test_with_both_lost_the_token_of_before_counts(site: Site) -> None:
     await form(site, 1)
     keys = Keys()
