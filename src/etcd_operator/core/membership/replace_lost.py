@@ -46,7 +46,11 @@ def replace_lost_members(snapshot: Snapshot) -> Decision | None:
 
 
 def _choose(snapshot: Snapshot) -> Seat | None:
-    """The member to replace; none while another one is still on its way in."""
+    """The member to replace; none while another one is still on its way in.
+
+    One that was announced and has not started needs no other place in etcd: it only has to be
+    started again, or its lost disk to go.
+    """
     cluster_id = snapshot.live_cluster_id
     silent = [s for s in snapshot.seats() if s.member and not s.serves(cluster_id)]
     joining = [s for s in silent if s.member and s.member.is_learner]
@@ -54,11 +58,18 @@ def _choose(snapshot: Snapshot) -> Seat | None:
         if seat.member is None or seat.ordinal >= snapshot.spec.size:
             continue
         disk = classify_disk(seat)
-        waits = disk is Disk.EMPTY and not seat.member.started  # it only has to be started again
+        waits = not seat.member.started and (disk is Disk.EMPTY or _is_on_its_way_out(seat))
         fits = disk is Disk.EMPTY or can_renew_disk(snapshot, seat)
         if disk and fits and not waits and _can_do_without(snapshot, seat):
             return seat
     return None
+
+
+def _is_on_its_way_out(seat: Seat) -> bool:
+    """Whether a lost disk goes without another step: its claim when its Pod does, and that ends."""
+    lost = [claim for claim in seat.claims if claim.lost]
+    ends = seat.pod is None or seat.pod.deleting
+    return ends and bool(lost) and all(claim.deleting for claim in lost)
 
 
 def _keeps_disk(snapshot: Snapshot, seat: Seat, disk: Disk) -> bool:

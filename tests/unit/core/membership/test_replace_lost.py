@@ -56,6 +56,13 @@ def ended_well(restarts: int, **member: Any) -> Snapshot:
     return settled(change_member(ended_so, 1, **learner))
 
 
+def announced_again(*, deleting: bool) -> Snapshot:
+    """A member whose disk is lost was announced anew, and its old claim is to go with its Pod."""
+    learner = change_member(silent(formed(3), 1), 1, client_urls=(), is_learner=True)
+    ends = change_pod(learner, 1, ready=False, running=False, deleting=deleting)
+    return change_claim(ends, 1, lost=True, deleting=True)
+
+
 FIRES = (
     Fires(
         "a wiped follower leaves and is announced again",
@@ -92,6 +99,21 @@ FIRES = (
         "Member db-1 has data that it cannot use: replacing it.",
         Phase.SCALING,
         RENEWED,
+    ),
+    Fires(
+        "the Pod on a lost disk does not go by itself",
+        replace_lost_members,
+        announced_again(deleting=False),
+        routine.REPLACING_MEMBER,
+        "Member db-1 lost its disk: replacing it.",
+        Phase.SCALING,
+        (
+            "apply ConfigMap db-config",
+            "remove 1",
+            "add 1",
+            "delete Pod db-1",
+            "label db-1 learner",
+        ),
     ),
     Fires(
         "a lost volume likewise",
@@ -183,6 +205,11 @@ PASSES = (
         "it was announced already and only has to start",
         replace_lost_members,
         change_member(ended(formed(3), 1, WIPED), 1, client_urls=(), is_learner=True),
+    ),
+    Passes(
+        "the lost disk of an announced member goes with its Pod",
+        replace_lost_members,
+        announced_again(deleting=True),
     ),
     Passes("it was stopped once", replace_lost_members, ended_well(restarts=1)),
     Passes(
