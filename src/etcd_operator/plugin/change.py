@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from etcd_operator.errors import Conflict, NotFound
@@ -108,10 +109,28 @@ async def end(
     timeout: float,
     is_reached: Callable[[Json], bool] | None = None,
     goal: Goal | None = None,
+    asked: Json | None = None,
 ) -> Exit:
-    """Say what was written, and with `wait` show what comes of it; returns the exit code."""
+    """Say what was written, and with `wait` show what comes of it; returns the exit code.
+
+    `asked` are the fields of the spec that were changed: what somebody else makes of them
+    meanwhile is not what is waited for, and a PluginError is raised.
+    """
     say(done)
     if not wait:
         return Exit.DONE
     goal = goal or (cluster_goal(is_reached) if is_reached else cluster_goal())
-    return await follow(session, written, goal, timeout)
+    return await follow(session, written, _insist(goal, asked) if asked else goal, timeout)
+
+
+def _insist(goal: Goal, asked: Json) -> Goal:
+    def is_reached(live: Json) -> bool:
+        if lost := find_lost(asked, live["spec"]):
+            raise PluginError(
+                f"Somebody else changed spec.{lost} of EtcdCluster {live['metadata']['name']} "
+                "meanwhile: what you asked for is not what the operator works on now.",
+                Exit.FAILED,
+            )
+        return goal.is_reached(live)
+
+    return replace(goal, is_reached=is_reached)

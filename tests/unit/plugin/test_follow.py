@@ -76,6 +76,39 @@ def test_each_change_of_the_verdict_is_one_line_and_the_end_is_reached(
     assert lines == ["Scaling 3/5 ScalingOut: Adding db-3.", "Running 5/5 Healthy: so"]
 
 
+@pytest.mark.parametrize(
+    ("words", "field", "value"),
+    [
+        (("scale", "db", "5"), "size", 3),
+        (("stop", "db", "--yes"), "size", 3),
+        (("upgrade", "db", "--to=v3.6.17", "--yes"), "version", "v3.5.35"),
+        (("restart", "db", "--yes"), "podTemplate", {"annotations": {}}),
+        (("pause", "db"), "paused", False),
+    ],
+)
+def test_what_somebody_else_asks_for_meanwhile_is_not_what_is_waited_for(
+    terminal: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    field: str,
+    value: object,
+) -> None:
+    healthy = says("Healthy", ready=True, phase="Running", readyReplicas=3)
+    get = InMemoryApi.get
+
+    async def look(api: InMemoryApi, kind: Any, namespace: str, name: str) -> Json:
+        found = await get(api, kind, namespace, name)
+        if not terminal.server.sent:
+            return found
+        found["metadata"]["generation"] = 2
+        return {**found, "spec": {**found["spec"], field: value}, "status": healthy}
+
+    monkeypatch.setattr(InMemoryApi, "get", look)
+    ended = terminal.type(*words, "--wait")
+    assert ended.code == 1
+    assert f"Somebody else changed spec.{field}" in ended.err
+
+
 def test_a_status_of_before_the_change_counts_for_nothing(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,9 @@ async def _set(own: Session, name: str, *, paused: bool, wait: bool, timeout: fl
         return is_seen(live) and told == str(paused)
 
     cluster = await find_cluster(own, name)
-    written = await change_spec(own, cluster, paused=paused)
+    change = {"paused": paused}
+    written = await change_spec(own, cluster, **change)
     done = f"spec.paused of EtcdCluster {name} is {str(paused).lower()}."
-    return await end(own, written, done, wait=wait, timeout=timeout, is_reached=is_reached)
+    return await end(
+        own, written, done, wait=wait, timeout=timeout, is_reached=is_reached, asked=change
+    )

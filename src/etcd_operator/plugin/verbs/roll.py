@@ -92,12 +92,12 @@ async def _restart(own: Session, name: str, *, yes: bool, wait: bool, timeout: f
 
     cluster = await find_cluster(own, name)
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    template = {"annotations": {RESTARTED_AT: moment}}
+    change = {"podTemplate": {"annotations": {RESTARTED_AT: moment}}}
     told = ONE_BY_ONE.format(name=name)
-    await confirm_change(own, cluster, told, yes=yes, spec={"podTemplate": template})
-    written = await change_spec(own, cluster, podTemplate=template)
+    await confirm_change(own, cluster, told, yes=yes, spec=change)
+    written = await change_spec(own, cluster, **change)
     done = f"The Pod template of EtcdCluster {name} has the annotation {RESTARTED_AT}={moment}."
-    return await end(own, written, done, wait=wait, timeout=timeout)
+    return await end(own, written, done, wait=wait, timeout=timeout, asked=change)
 
 
 async def _check(own: Session, name: str, output: Output) -> Exit:
@@ -126,7 +126,7 @@ async def _upgrade(
     await confirm_change(own, cluster, told, yes=yes and not view["against"], spec={"version": to})
     written = await change_spec(own, cluster, version=to)
     done = f"spec.version of EtcdCluster {name} is {to}; it was {before}."
-    return await end(own, written, done, wait=wait, timeout=timeout)
+    return await end(own, written, done, wait=wait, timeout=timeout, asked={"version": to})
 
 
 def _say_way(cluster: Json, before: str, to: str) -> str:

@@ -82,7 +82,7 @@ async def _scale(
         await confirm_change(own, cluster, told, yes=yes, spec={"size": size})
     written = await change_spec(own, cluster, size=size)
     done = f"spec.size of EtcdCluster {name} is {size}; it was {before}."
-    return await end(own, written, done, wait=wait, timeout=timeout)
+    return await end(own, written, done, wait=wait, timeout=timeout, asked={"size": size})
 
 
 def _tell_leaving(cluster: Json, name: str, size: int, before: int) -> str:
@@ -111,6 +111,7 @@ async def _stop(own: Session, name: str, *, yes: bool, wait: bool, timeout: floa
         wait=wait,
         timeout=timeout,
         is_reached=lambda live: is_seen(live) and status_of(live).get("phase") == "Stopped",
+        asked={"size": 0},
     )
 
 
@@ -124,7 +125,7 @@ async def _start(own: Session, name: str, size: int, *, wait: bool, timeout: flo
     size = size or await _count_disks(own, cluster)
     written = await change_spec(own, cluster, size=size)
     done = f"spec.size of EtcdCluster {name} is {size}; it was 0."
-    return await end(own, written, done, wait=wait, timeout=timeout)
+    return await end(own, written, done, wait=wait, timeout=timeout, asked={"size": size})
 
 
 async def _count_disks(own: Session, cluster: Json) -> int:

@@ -96,6 +96,8 @@ class Session:
         self._login = login
         self._token = ""
         self._may_log_in_at = 0.0
+        # What the member said of the password, as long as nobody may try again.
+        self._refused = ""
         self._lock = asyncio.Lock()
 
     async def call(self, method: str, request: Request, answer: type[Any], timeout: float) -> Any:
@@ -133,14 +135,17 @@ class Session:
             if self._token not in ("", used):
                 return self._token
             if now < self._may_log_in_at:
+                if self._refused:
+                    raise EtcdRefused(self._refused, Refusal.AUTHENTICATION)
                 return ""
-            self._may_log_in_at = now + PAUSE_SECONDS
+            self._may_log_in_at, self._refused = now + PAUSE_SECONDS, ""
             try:
                 self._token = await login.log_in(self._channel)
             except EtcdRefused as error:
                 if error.refusal not in _WRONG_PASSWORD:
                     return ""
-                raise EtcdRefused(str(error), Refusal.AUTHENTICATION) from error
+                self._refused = str(error)
+                raise EtcdRefused(self._refused, Refusal.AUTHENTICATION) from error
             except EtcdError:
                 self._token = await _borrow(login, used)
             return self._token

@@ -111,6 +111,18 @@ async def test_another_password_is_said_to_be_the_cause() -> None:
     assert "invalid user ID or password" in str(refused.value)
 
 
+async def test_the_cause_stays_the_same_as_long_as_nobody_may_log_in() -> None:
+    """Two sentences in turn would be another status in each pass."""
+    member = Member(refuses=EtcdRefused("invalid user ID or password", Refusal.LOGIN_FAILED))
+    session, said = member.open(known()), set()
+    for _ in range(3):
+        with pytest.raises(EtcdRefused) as refused:
+            await ask(session)
+        said.add(str(refused.value))
+    assert said == {"invalid user ID or password"}
+    assert member.logins == ["secret"]
+
+
 async def test_nothing_is_sent_that_is_no_token() -> None:
     for token in ("x" * (LONGEST_TOKEN + 1), "", "a\nb", "ä"):
         with pytest.raises(EtcdRefused):
