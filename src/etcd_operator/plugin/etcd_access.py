@@ -196,7 +196,11 @@ async def find_credentials(
         return {}
     name, secret = login
     data = (await find_object(session, SECRETS, secret)).get("data") or {}
-    return {"ETCDCTL_USER": f"{name}:{base64.b64decode(data.get('password', '')).decode()}"}
+    password = base64.b64decode(data.get("password") or "").decode(errors="replace")
+    if not password:
+        said = f"Secret {secret} has no password for user {name}: write it into its key password."
+        raise PluginError(said, Exit.FAILED)
+    return {"ETCDCTL_USER": f"{name}:{password}"}
 
 
 async def write_client_files(

@@ -192,6 +192,18 @@ def test_a_password_is_no_word_of_a_command(tools: Path) -> None:
     assert ran == "web:sword fish get a"
 
 
+@pytest.mark.parametrize("data", [{}, {"password": ""}])
+def test_a_secret_without_a_password_is_named(tools: Path, data: dict[str, str]) -> None:
+    write_tool(tools, "kubectl", FORWARDS)
+    write_tool(tools, "etcdctl", "exit 0")
+    terminal = Terminal()
+    put_protected(terminal)
+    terminal.server.put(SECRETS, "web-password", {"data": data}, NAMESPACE)
+    ended = terminal.type("etcdctl", "db", "--user=web", "--", "get", "a")
+    assert ended.code == 1
+    assert "Secret web-password has no password for user web" in ended.err
+
+
 def test_connect_writes_a_password_for_its_owner_alone(tools: Path, tmp_path: Path) -> None:
     write_tool(tools, "kubectl", "exit 1")
     terminal = Terminal()

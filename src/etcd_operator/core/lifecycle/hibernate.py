@@ -33,7 +33,7 @@ def stop(snapshot: Snapshot) -> Decision | None:
     if left or snapshot.replicas != 0:
         return Decision(
             reason=routine.STOPPING,
-            message=f"Stopping the cluster: {left} Pods are left, the disks are kept.",
+            message=f"Stopping the cluster; Pods that are left: {left}. The disks are kept.",
             phase=Phase.SCALING,
         )
     return Decision(
@@ -53,7 +53,7 @@ def start(snapshot: Snapshot) -> Decision | None:
     count = len(recorded_members(snapshot))
     return Decision(
         reason=routine.STARTING,
-        message=f"Starting the {count} members that were stopped.",
+        message=f"Starting the members that were stopped: {count}.",
         phase=Phase.SCALING,
         requeue_after=POD_START,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from etcd_operator.core.auth.login import find_accounts
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -37,7 +38,7 @@ def find_unreachable(snapshot: Snapshot) -> Unreachable | None:
     said = {pod.name: probe for pod in ready if (probe := snapshot.probes.get(pod.ordinal))}
     asking = next((probe for probe in said.values() if probe.asks_for_user), None)
     if asking:
-        return Unreachable(explain_user(asking.error), ready, asks_for_user=True)
+        return Unreachable(_explain_login(snapshot, asking.error), ready, asks_for_user=True)
     silent = [pod for pod in ready if not (said.get(pod.name) and said[pod.name].status)]
     if not silent:
         return None
@@ -60,6 +61,20 @@ def _explain_silence(snapshot: Snapshot, silent: list[Pod], words: str) -> str:
         f"{names} is Ready but does not answer the operator: {words[:300]}. A majority may serve "
         "clients. Let the operator's Pods reach port 2379: look at NetworkPolicies, at a service "
         f"mesh that wants mutual TLS, and at certificates. Nothing is changed until then.{unformed}"
+    )
+
+
+def _explain_login(snapshot: Snapshot, words: str) -> str:
+    """The sentence for members that do not know the operator, whoever was to see to that."""
+    accounts = find_accounts(snapshot.spec, snapshot.naming, snapshot.pods)
+    if not any(account.made for account in accounts):
+        return explain_user(words)
+    secrets = " and ".join(f"Secret {account.secret}" for account in accounts)
+    return (
+        f"etcd does not let the operator in: {words[:300]}. It has other passwords than {secrets}. "
+        "Members serve, and their Pods are healed, but none is added, removed or upgraded. Write "
+        f"the password that {accounts[-1].user} has in etcd into Secret {accounts[-1].secret}, or "
+        "disable authentication with `etcdctl auth disable`: the operator sets the rest right."
     )
 
 

@@ -206,7 +206,7 @@ def _explain(snapshot: Snapshot, seat: Seat) -> str:
     if seat.pod.role not in (ROLE_VOTER, ROLE_LEAVING):
         return "It is joining."
     if seat.probe is not None and seat.probe.asks_for_user:
-        return "It refuses the operator, which is not a user of etcd."
+        return "It refuses the operator: it knows no such user, or another password."
     if seat.probe is not None and seat.probe.status is not None:
         return "It has no leader."
     return "It does not answer."

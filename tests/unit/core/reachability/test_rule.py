@@ -96,6 +96,21 @@ FIRES = (
         ("apply ConfigMap db-config", "apply StatefulSet db"),
     ),
     Fires(
+        "members that know other passwords than the Secrets have",
+        wait_for_answers,
+        with_spec(ASKED, security={"auth": {}}),
+        attention.AUTHENTICATION_REQUIRED,
+        (
+            "etcd does not let the operator in: etcdserver: user name is empty. It has other "
+            "passwords than Secret db-operator-password and Secret db-root-password. Members "
+            "serve, and their Pods are healed, but none is added, removed or upgraded. Write the "
+            "password that root has in etcd into Secret db-root-password, or disable "
+            "authentication with `etcdctl auth disable`: the operator sets the rest right."
+        ),
+        Phase.RUNNING,
+        flags=flags("blocked"),
+    ),
+    Fires(
         "members that ask for a user",
         wait_for_answers,
         with_status(ASKED, phase="Scaling"),
@@ -153,7 +168,7 @@ def test_members_that_ask_for_a_user_serve() -> None:
     status = report(ASKED, plan(ASKED).decision)
     assert (status.ready_replicas, len(status.client_endpoints)) == (3, 3)
     assert {m.message for m in status.members} == {
-        "It refuses the operator, which is not a user of etcd."
+        "It refuses the operator: it knows no such user, or another password."
     }
     assert conditions["Available"] == ("True", "QuorumAvailable")
     assert conditions["QuorumHealthy"] == ("True", "MajorityReady")
