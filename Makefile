@@ -146,7 +146,8 @@ E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 # run where tests are short: forks run each of them once.
 .PHONY: unit model etcd-test olm krew upgrade e2e e2e-beside e2e-alone e2e-apart states test test-all test-fast
 unit: venv ## Unit tests
-	@$(COMPILED) $(PY) -m pytest -q -p tests.forks $(CHOSEN) tests/unit || $(COMPILED) SECOND_TRY=1 \
+	@$(COMPILED) $(PY) -m pytest -q -p tests.forks -p no:xdist -p no:rerunfailures --capture=sys \
+		$(CHOSEN) tests/unit || $(COMPILED) SECOND_TRY=1 \
 		$(PY) -m pytest -q -rA --last-failed --last-failed-no-failures none tests/unit
 
 model: venv ## Explore the planner's state space

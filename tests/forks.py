@@ -28,8 +28,9 @@ Files = list[list[pytest.Item]]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the number of processes be chosen."""
-    processors = len(os.sched_getaffinity(0))
-    parser.addoption(OPTION, type=int, default=processors, help="Processes that run tests.")
+    # One of them waits for a socket or another process most of the time.
+    processes = len(os.sched_getaffinity(0)) + 1
+    parser.addoption(OPTION, type=int, default=processes, help="Processes that run tests.")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,17 +33,17 @@ def fit(view: Any, render: Render, console: Console) -> RenderableType:
 
     What of it cannot be shortened enough is cut by whoever draws it.
     """
+    height = console.size.height
+
+    def fits(one: Any) -> bool:
+        return len(console.render_lines(render(one), pad=False)) <= height
+
+    if fits(view):
+        return render(view)
     shorten = _shorten_clusters if isinstance(view, list) else _shorten_cluster
-    rendered = render(view)
-    for shorter in shorten(view, console.size.height):
-        if _count_lines(rendered, console) <= console.size.height:
-            break
-        rendered = render(shorter)
-    return rendered
-
-
-def _count_lines(rendered: RenderableType, console: Console) -> int:
-    return len(console.render_lines(rendered, pad=False))
+    # To draw one takes time, and each is shorter than the one before.
+    shorter = [*shorten(view, height)] or [view]
+    return render(shorter[min(bisect_left(shorter, True, key=fits), len(shorter) - 1)])
 
 
 def _shorten_clusters(rows: list[Json], height: int) -> Iterable[list[Json]]:

@@ -158,6 +158,7 @@ async def test_reads_are_no_effects(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         await send("apply", CONFIG_MAPS)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("mode", [mode for mode in Mode if mode is not Mode.NOTHING])
 async def test_every_place_that_is_listed_is_met(
     tmp_path: Path, signals: list[int], monkeypatch: pytest.MonkeyPatch, mode: Mode

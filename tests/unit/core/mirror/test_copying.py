@@ -59,6 +59,7 @@ NAMES = st.sampled_from([b"a", b"a\0", b"b", b"b/1", b"c", b"\xff", b"z\xff"])
 SOME = st.dictionaries(NAMES, st.sampled_from([b"1", b"2", b""]))
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=300, deadline=None)
 @given(SOME, SOME, st.tuples(st.integers(1, 4), st.integers(1, 4)), st.frozensets(NAMES))
 def test_whatever_was_there_the_keys_of_the_source_are(
@@ -141,6 +142,7 @@ def test_a_revision_in_fragments_waits_for_the_last() -> None:
     assert split_events((), (), whole=False) == ((), ())
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(NAMES, st.sampled_from([b"1", b"2", None]), st.booleans()), max_size=12),
