@@ -15,6 +15,7 @@ from tests.chaos.linearizability import check
 from tests.chaos.load import Load
 from tests.chaos.rpc import Connection
 from tests.e2e.harness import Cluster
+from tests.e2e.histories import keep_history
 from tests.e2e.previews import as_created, as_patched
 from tests.e2e.secured import read_secret
 from tests.e2e.wire import SERVES, Papers, ask, take_papers
@@ -93,6 +94,7 @@ def test_tls_is_turned_on_and_off_under_load(cluster: Cluster) -> None:
     finally:
         history = load.finish()
     assert read_secret(cluster, "c-connection")["uri"].startswith("http://")
+    keep_history(cluster.namespace, history)
     assert judge(history) == []
     verdict = check(prune(history))
     assert not verdict.illegal

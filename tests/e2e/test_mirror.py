@@ -15,6 +15,7 @@ from tests.chaos.load import Load
 from tests.e2e.bitnami_etcd import BitnamiEtcd, PasswordDoor
 from tests.e2e.foreign_etcd import VERSION
 from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.histories import keep_history
 from tests.e2e.secured import SecuredCluster
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -59,6 +60,7 @@ def test_a_mirror_loses_nothing_and_is_cut_over_when_nobody_writes(
     wait_until("the mirror is cut over", lambda: find_view(new).get("phase") == "CutOver")
     new.wait_running(1)
 
+    keep_history(new.namespace, history)
     assert judge(history) == []
     assert len([o for o in history.operations if o.wrote]) > 50
     new.start_client("v3.6.16")

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,13 +17,14 @@ from deploy.target import Target, TargetError
 from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
 from etcd_operator.core.takeover.record import ANNOTATION_APPROVED
 from etcd_operator.json_types import Json
-from tests.chaos.history import History, judge, prune
+from tests.chaos.history import judge, prune
 from tests.chaos.linearizability import check
 from tests.chaos.load import Load
 from tests.e2e import bitnami_etcd, tls_etcd
 from tests.e2e.backup_harness import Task, find_taken
 from tests.e2e.foreign_etcd import CLIENTS, VERSION, ForeignEtcd, SharedDoor
-from tests.e2e.harness import REPORT, Cluster, wait_until
+from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.histories import keep_history
 from tests.e2e.previews import as_foreseen, as_patched, as_previewed, held
 from tests.e2e.secured import SecuredCluster, read_secret
 from tests.e2e.terminal import Shell
@@ -56,13 +57,6 @@ def join(
         service={"aliases": ["clients"]},
         **(spec or {}),
     )
-
-
-def keep(namespace: str, history: History) -> None:
-    """Keep what clients saw beside the report of the test."""
-    REPORT.mkdir(parents=True, exist_ok=True)
-    told = [asdict(operation) for operation in history.operations]
-    (REPORT / f"{namespace}.history.json").write_text(json.dumps(told))
 
 
 @dataclass(frozen=True)
@@ -131,7 +125,7 @@ def test_a_cluster_is_taken_over_under_load(
     finally:
         history = load.finish()
 
-    keep(namespace, history)
+    keep_history(namespace, history)
     assert judge(history) == []
     verdict = check(prune(history))
     assert not verdict.illegal
