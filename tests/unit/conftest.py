@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 
 import pytest
 import structlog
 from hypothesis import settings
+
+from tests.garbage import collect_rarely, leave_alone_what_stays
 
 pytest.register_assert_rewrite("tests.builders.actions", "tests.fakes.small_world")
 
@@ -17,14 +18,12 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 settings.register_profile("unit", max_examples=40, deadline=None)
 settings.load_profile("unit")
 
-
-# Thousands of tests leave little garbage: to look for it at every turn is a tenth of their time.
-gc.set_threshold(100_000, 20, 100)
+collect_rarely()
 
 
 def pytest_collection_finish() -> None:
-    """What was collected stays to the end: to look through it for garbage is time lost."""
-    gc.freeze()
+    """Begin with the tests."""
+    leave_alone_what_stays()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
