@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
 from etcd_operator.errors import Conflict, NotFound
 from etcd_operator.json_types import Json
+from etcd_operator.plugin.clusters import conditions_of
 from etcd_operator.plugin.console import say
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.follow import Goal, cluster_goal, follow
@@ -17,6 +19,8 @@ from etcd_operator.runtime.kubernetes.api import CLUSTERS, Kind
 DEFAULT_TIMEOUT: Final = 600
 # The operator writes the status often, and each write is a conflict.
 LOOKS: Final = 10
+# Fields of the spec of which nothing comes without a majority: members join, leave or are replaced.
+_REPLACES: Final = {"size", "version", "podTemplate"}
 
 
 async def change_spec(session: Session, cluster: Json, **fields: Any) -> Json:
@@ -118,9 +122,21 @@ async def end(
     """
     say(done)
     if not wait:
+        if asked and _REPLACES & asked.keys():
+            _tell_lost_majority(written)
         return Exit.DONE
     goal = goal or (cluster_goal(is_reached) if is_reached else cluster_goal())
     return await follow(session, written, _insist(goal, asked) if asked else goal, timeout)
+
+
+def _tell_lost_majority(written: Json) -> None:
+    """Say why next to nothing may come of a change of a cluster that has no majority."""
+    name, quorum = written["metadata"]["name"], conditions_of(written).get(QUORUM_HEALTHY) or {}
+    if quorum.get("status") == "False":
+        say(
+            f"EtcdCluster {name} has no majority now, and little is done before it has one: "
+            f"`kubectl etcd status {name}`."
+        )
 
 
 def _insist(goal: Goal, asked: Json) -> Goal:

@@ -204,3 +204,18 @@ def test_what_blocks_is_what_the_registry_says() -> None:
     assert not goal.fails(busy)
     assert conditions_of(busy)["Ready"]["reason"] == "ScalingOut"
     assert NAMESPACE
+
+
+def test_a_rotation_says_that_the_old_authority_is_trusted_yet(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_cluster(terminal.server)
+    body = terminal.server.find("EtcdCluster")[0]
+    body["spec"]["security"] = {"tls": {"caGeneration": 1}}
+    over = {"type": "CertificatesValid", "status": "True", "reason": "CAChanging"}
+    steps = [says("Healthy", ready=True, phase="Running", readyReplicas=3) for _ in range(2)]
+    steps[0]["conditions"].append({**over, "message": "The authority is being replaced."})
+    steps[1]["conditions"].append({**over, "reason": "AllValid", "message": "Valid."})
+    ended = play(terminal, monkeypatch, *steps)("rotate-ca", "db", "--yes", "--wait")
+    assert ended.code == 0
+    assert "Healthy: so The authority is being replaced." in ended.out

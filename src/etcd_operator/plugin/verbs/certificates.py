@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -125,26 +126,33 @@ async def _rotate(own: Session, name: str, *, yes: bool, wait: bool, timeout: fl
     from etcd_operator.core.reasons import condition_types, verdicts
     from etcd_operator.plugin.change import change_spec, end
     from etcd_operator.plugin.clusters import conditions_of, find_cluster
-    from etcd_operator.plugin.follow import is_settled
+    from etcd_operator.plugin.follow import cluster_goal, is_settled, tell_cluster
 
     cluster = await find_cluster(own, name)
     tls = _insist_on_tls(cluster)
     overlap = tls.get("caOverlap", "1h")
     generation = int(tls.get("caGeneration") or 0) + 1
-    security = {"tls": {"caGeneration": generation}}
+    change = {"security": {"tls": {"caGeneration": generation}}}
     told = (
         f"All members of EtcdCluster {name} restart twice, one at a time. Clients have to reload "
-        f"ca.crt and their own certificate within {overlap} (caOverlap), twice."
+        f"ca.crt and their own certificate within {overlap} (caOverlap), twice: it takes a little "
+        "more than twice as long."
     )
-    await confirm_change(own, cluster, told, yes=yes, spec={"security": security})
-    written = await change_spec(own, cluster, security=security)
+    await confirm_change(own, cluster, told, yes=yes, spec=change)
+    written = await change_spec(own, cluster, **change)
     done = f"spec.security.tls.caGeneration of EtcdCluster {name} is {generation}."
 
     def is_reached(live: Json) -> bool:
         valid = conditions_of(live).get(condition_types.CERTIFICATES_VALID) or {}
         return is_settled(live) and valid.get("reason") == verdicts.ALL_VALID.name
 
-    return await end(own, written, done, wait=wait, timeout=timeout, is_reached=is_reached)
+    def tell(live: Json) -> str:
+        valid = conditions_of(live).get(condition_types.CERTIFICATES_VALID) or {}
+        changing = valid.get("reason") == verdicts.CA_CHANGING.name
+        return " ".join([tell_cluster(live), *([valid["message"]] if changing else [])])
+
+    goal = replace(cluster_goal(is_reached), tell=tell)
+    return await end(own, written, done, wait=wait, timeout=timeout, goal=goal, asked=change)
 
 
 def _insist_on_tls(cluster: Json) -> Json:

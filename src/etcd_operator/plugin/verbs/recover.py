@@ -75,7 +75,7 @@ async def _recover(
     approval = {"clusterID": cluster_id, "acceptedRevision": accepted}
     if not approve:
         await show_steps(own, cluster, {"recovery": {"quorumLoss": approval}})
-    confirm_name(_warn(name, accepted), name, answered=approve)
+    confirm_name(_warn(name, accepted, highest), name, answered=approve)
     written = await change_spec(own, cluster, recovery={"quorumLoss": approval})
     done = f"spec.recovery.quorumLoss of EtcdCluster {name} approves revision {accepted} and later."
     return await end(own, written, done, wait=wait, timeout=timeout)
@@ -109,9 +109,11 @@ def _show_revisions(cluster: Json, metrics: dict[str, Json], gaps: Gaps) -> None
         screen.print(part)
 
 
-def _warn(name: str, accepted: int) -> str:
+def _warn(name: str, accepted: int, highest: int) -> str:
+    unknown = f" No member that runs is known to have it: the highest is {highest or 'not known'}."
     return (
         f"EtcdCluster {name} goes on from the most advanced member that runs, if that has revision "
         f"{accepted} or a later one. Writes that only lost members had are lost. If members may "
         "still come back with their disks, bring them back instead: that loses nothing."
+        f"{unknown if accepted > highest else ''}"
     )

@@ -86,7 +86,13 @@ async def _scale(
 
 
 def _tell_leaving(cluster: Json, name: str, size: int, before: int) -> str:
-    leaving = ", ".join(f"{name}-{ordinal}" for ordinal in range(size, before))
+    from etcd_operator.plugin.clusters import members_of
+
+    known = {member["name"] for member in members_of(cluster) if isinstance(member, dict)}
+    ordinals = [f"{name}-{ordinal}" for ordinal in range(size, before)]
+    leaving = ", ".join(one for one in ordinals if one in known or not known)
+    if not leaving:
+        return f"{', '.join(ordinals)} do not come to EtcdCluster {name}: they are no members yet."
     storage = cluster["spec"].get("storage") or {}
     kept = (storage.get("retentionPolicy") or {}).get("whenScaled") == "Retain"
     disks = "their disks are kept" if kept else "their disks are deleted"
