@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 
 from etcd_operator.core.model.naming import CLIENT_PORT
+from etcd_operator.core.tasks.jobs.paths import LOGIN_VARIABLE
 from etcd_operator.errors import TaskError
 from etcd_operator.jobs import download, members, snapshot, upload
 from etcd_operator.jobs.download import fetch_backup
@@ -90,13 +91,14 @@ async def test_a_backup_comes_back_and_etcd_takes_it(site: Site, spool: Path, ke
     run(site, "snapshot", "restore", str(fetched), f"--data-dir={spool / 'disk' / 'restoring'}")
 
 
-async def test_members_with_passwords_are_asked_as_root(
+async def test_members_with_passwords_are_asked_as_the_user_of_the_job(
     site: Site, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await protect(site)
     task = {"endpoints": [f"http://{site.address(0)}:{CLIENT_PORT}"], "clusterId": ""}
     monkeypatch.setattr(snapshot, "ADMISSION_SECONDS", 0.3)
     monkeypatch.setattr(members, "LOGIN", str(spool / "login"))
+    monkeypatch.setenv(LOGIN_VARIABLE, "root")
     with pytest.raises(TaskError, match="user name is empty"):
         await take_snapshot(task)
     (spool / "login").mkdir()
