@@ -63,8 +63,9 @@ class StatusWriter(Generic[T]):
         """
         if status == looked_at.status:
             return True
-        shown = _make_printable(_render(status))
-        if shown == _render(looked_at.status):
+        rendered = _render(status)
+        shown = _make_printable(rendered)
+        if shown != rendered and shown == _render(looked_at.status):
             return True
         fence = {"uid": looked_at.uid, "resourceVersion": looked_at.resource_version}
         patch: Json = {"metadata": fence, "status": shown}
