@@ -10,12 +10,14 @@ from etcd_operator.core.model.naming import ANNOTATION_TLS
 from etcd_operator.core.model.snapshot import Snapshot
 
 _LOGIN_STEPS = (Step.SET_LOGIN, Step.RECREATE_USER)
+# The users that the operator is.
+_OWN = ("root", OPERATOR_USER)
 
 
 def refuse_auth_change(action: ChangeAuth, snapshot: Snapshot) -> str | None:
     """Nobody may lock the operator out: it speaks as etcd's own root."""
     change, auth = action.change, snapshot.cluster.spec.auth
-    if change.subject in ("root", OPERATOR_USER) and _locks_out(change, snapshot):
+    if change.subject in _OWN and _locks_out(change, snapshot):
         return f"the operator would lose its access as etcd's user {change.subject}"
     if auth and (taken := _find_taken(action, auth)) is not None:
         return taken
@@ -32,13 +34,10 @@ def _locks_out(change: Change, snapshot: Snapshot) -> bool:
     Beside members with TLS alone it needs no user of its own, and nowhere is it to have a password
     that is not in its Secret.
     """
-    auth, naming, known = snapshot.cluster.spec.auth, snapshot.naming, snapshot.access
+    known = snapshot.access
     begins_plain = snapshot.cluster.spec.client_tls_mode.plain
     plain = begins_plain or any(pod.client_tls.plain for pod in snapshot.pods)
-    named = {
-        OPERATOR_USER: naming.operator_password,
-        "root": (auth and auth.root_password_secret) or naming.root_password,
-    }
+    named = _own_secrets(snapshot)
     given = change.secret is not None and change.secret.name == named[change.subject]
     match change.step:
         case Step.DELETE_USER:
@@ -54,6 +53,15 @@ def _locks_out(change: Change, snapshot: Snapshot) -> bool:
             return not (plain and given) or (change.subject == "root" and on)
         case _:
             return False
+
+
+def _own_secrets(snapshot: Snapshot) -> dict[str, str]:
+    """The Secrets with the passwords of the users that the operator is, by user."""
+    auth, naming = snapshot.cluster.spec.auth, snapshot.naming
+    return {
+        OPERATOR_USER: naming.operator_password,
+        "root": (auth and auth.root_password_secret) or naming.root_password,
+    }
 
 
 def refuse_plain_members(action: ApplyObject, snapshot: Snapshot) -> str | None:
@@ -76,10 +84,10 @@ def refuse_plain_members(action: ApplyObject, snapshot: Snapshot) -> str | None:
 
 def refuse_password_secret(action: CreatePasswordSecret, snapshot: Snapshot) -> str | None:
     """Only a Secret that the spec names is created, and never one that is there."""
-    auth, naming = snapshot.cluster.spec.auth, snapshot.naming
+    auth = snapshot.cluster.spec.auth
     named = {user.password_secret for user in snapshot.cluster.spec.users}
     if auth and auth.mode != "Unmanaged":
-        named |= {naming.operator_password, auth.root_password_secret or naming.root_password}
+        named |= {*_own_secrets(snapshot).values()}
     if action.secret not in named:
         return "spec.security.auth.users names no such passwordSecret"
     there = action.secret in snapshot.passwords or action.secret in snapshot.credentials
@@ -91,7 +99,7 @@ def _find_taken(action: ChangeAuth, auth: Auth) -> str | None:
     change = action.change
     if auth.mode == "Unmanaged":
         return "spec.security.auth.mode is Unmanaged"
-    if change.subject in ("root", OPERATOR_USER):
+    if change.subject in _OWN:
         return None
     if change.step in _LOGIN_STEPS and change.subject not in {user.name for user in auth.users}:
         return "spec.security.auth.users has no such user"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
 from etcd_operator.core.auth.state import OPERATOR_USER, PasswordState
 from etcd_operator.core.certificates.wanted import OPERATOR_NAME
 from etcd_operator.core.model.live_objects import Pod
@@ -52,9 +52,10 @@ def find_accounts(
     return (own,) if any(pod.client_tls.plain for pod in pods) else ()
 
 
-def find_account_of_jobs(spec: EtcdClusterSpec, naming: Naming) -> Account | None:
+def find_account_of_jobs(cluster: EtcdCluster) -> Account | None:
     """Return the account that Jobs log in with; None where they show a certificate, or nothing."""
-    return next(iter(find_accounts(spec, naming)), None)
+    naming = Naming(cluster.namespace, cluster.name, cluster.uid)
+    return next(iter(find_accounts(cluster.spec, naming)), None)
 
 
 def find_foreign_secrets(snapshot: Snapshot) -> tuple[str, ...]:

@@ -123,13 +123,13 @@ def _mounts_of_cluster(snapshot: Snapshot) -> dict[str, Json]:
     if spec.client_tls:
         secret = snapshot.naming.operator_secret
         found[IDENTITY] = _render_volume("identity", secret, "ca.crt", "tls.crt", "tls.key")
-    if account := find_account_of_jobs(spec, snapshot.naming):
+    if account := find_account_of_jobs(snapshot.cluster):
         found[LOGIN] = _render_volume("login", account.secret, "password")
     return found
 
 
 def _name_user(snapshot: Snapshot) -> list[Json]:
-    account = find_account_of_jobs(snapshot.cluster.spec, snapshot.naming)
+    account = find_account_of_jobs(snapshot.cluster)
     return [{"name": LOGIN_VARIABLE, "value": account.user}] if account else []
 
 

@@ -14,11 +14,7 @@ from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.bootstrap.rule import must_see_claims
 from etcd_operator.core.certificates.machine import is_retirement_due
 from etcd_operator.core.certificates.state import Credential, join_bundle
-from etcd_operator.core.certificates.wanted import (
-    port_of,
-    used_secrets,
-    wanted_authorities,
-)
+from etcd_operator.core.certificates.wanted import port_of, used_secrets, wanted_authorities
 from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.connections.wanted import name_connections
 from etcd_operator.core.model.addresses import with_addresses

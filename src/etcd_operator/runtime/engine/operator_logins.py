@@ -54,4 +54,4 @@ class OperatorLogins:
 def find_source_accounts(cluster: EtcdCluster) -> tuple[Account, ...]:
     """Return as whom the members that are taken over are asked, if the spec says it."""
     secret = cluster.spec.source_password_secret
-    return (Account(OPERATOR_NAME, secret),) if secret else ()
+    return (Account(OPERATOR_NAME, secret, made=False),) if secret else ()

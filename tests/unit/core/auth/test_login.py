@@ -250,7 +250,7 @@ def test_the_operator_logs_in_where_a_member_serves_plain_text(
     found = find_accounts(scene.cluster.spec, scene.naming, [pod(0, client_tls=serve)])
     assert [(account.user, account.secret) for account in found] == accounts
     if serve is OFF:
-        job = find_account_of_jobs(scene.cluster.spec, scene.naming)
+        job = find_account_of_jobs(scene.cluster)
         assert job == (found[0] if found else None), "Jobs are who the operator is first"
 
 

@@ -16,7 +16,7 @@ from etcd_operator.api.cluster import Condition, EtcdCluster
 from etcd_operator.api.job_template import check_job_template
 from etcd_operator.api.parse import format_time, parse_time
 from etcd_operator.core.auth.login import find_account_of_jobs
-from etcd_operator.core.model.naming import ANNOTATION_BACKUP_FROM, Naming
+from etcd_operator.core.model.naming import ANNOTATION_BACKUP_FROM
 from etcd_operator.core.reasons import backups, condition_types, tasks
 from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.tasks.actions import CreateObject, DeleteJob
@@ -207,9 +207,9 @@ def _find_obstacle(view: BackupView) -> str | None:
 
 
 def _asks_for_password(cluster: EtcdCluster) -> bool:
-    auth, naming = cluster.spec.auth, Naming(cluster.namespace, cluster.name, cluster.uid)
+    auth = cluster.spec.auth
     off = auth is not None and auth.mode != "Unmanaged" and not auth.enabled
-    return not off and find_account_of_jobs(cluster.spec, naming) is not None
+    return not off and find_account_of_jobs(cluster) is not None
 
 
 def _wait(view: BackupView, status: EtcdBackupStatus, obstacle: str) -> BackupDecision:

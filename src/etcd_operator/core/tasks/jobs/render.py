@@ -67,8 +67,7 @@ def render_backup_job(
     job = render_job(work, steps, own_step(work, "store", store=True))
     if cluster.spec.client_tls:
         cluster_tls.add_volumes(job, cluster)
-    naming = Naming(cluster.namespace, cluster.name, cluster.uid)
-    if account := find_account_of_jobs(cluster.spec, naming):
+    if account := find_account_of_jobs(cluster):
         _add_login(job, account)
     return job
 
