@@ -10,7 +10,7 @@ from tests.chaos.faults import FAULTS
 from tests.chaos.linearizability import provide_checker
 from tests.chaos.run import choose_faults, run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.apart, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module", autouse=True)

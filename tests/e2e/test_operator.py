@@ -1,10 +1,8 @@
-"""The operator process itself: election, interruption, rest, rights, and a restarted API server."""
+"""The operator process itself: election, interruption, rest, and rights."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -137,26 +135,6 @@ def test_rights_are_no_wider_than_needed(target: Target) -> None:
     ):
         with pytest.raises(TargetError):
             target.run("auth", "can-i", verb, resource, account, "--all-namespaces", "--quiet")
-
-
-@pytest.mark.last
-def test_the_api_server_restarts(target: Target, cluster: Cluster, removals: Removals) -> None:
-    if not target.is_local:
-        pytest.skip("only the local cluster's API server may be restarted")
-    removals.finish()  # they need it
-    cluster.create(size=3)
-    cluster.wait_running(3)
-    for kill in ((), ("--kill",)):
-        words = [sys.executable, "-m", "local", "component", "restart", "apiserver", *kill]
-        subprocess.run(words, check=True, cwd=PROJECT, capture_output=True)
-        wait_until("it answers", lambda: bool(target.run("get", "--raw", "/readyz")))
-        pods = cluster.uids("pods")
-        cluster.kubectl("delete", "configmap", "c-config")
-        wait_until("watches go on", lambda: "c-config" in cluster.uids("configmap"), 30)
-        assert cluster.uids("pods") == pods
-    cluster.scale(1)
-    cluster.wait_running(1)
-    wait_for_operator(target)
 
 
 @pytest.fixture

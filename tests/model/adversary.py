@@ -43,24 +43,34 @@ def tempt(scenario: Scenario) -> Result:
     explorer = Explorer(World(scenario), stop_at=1)
     result = explorer.run()
     result.transitions = 0
+    # What the guard allows depends on what was seen alone, which many states have in common.
+    allowed: dict[Planned, list[JudgedAction]] = {}
     for state in explorer.states():
         planned = explorer.world.operator.plan(state)
         if planned is None or state.remembered:
             continue
-        for action in _conceive(planned.snapshot, scenario.width):
-            violated = _try(explorer.world, state, planned, action)
+        if planned not in allowed:
+            allowed[planned] = list(_allow(planned.snapshot, scenario.width, result))
+        for judged in allowed[planned]:
+            violated = _try(explorer.world, state, planned, judged)
             result.transitions += 1
             if violated is not None:
-                steps = (*explorer.path(state), f"operator: {action!s:.300}")
+                steps = (*explorer.path(state), f"operator: {judged.action!s:.300}")
                 result.counterexamples.append(Counterexample(scenario.name, violated, steps))
                 return result
     return result
 
 
-def _try(world: World, state: State, planned: Planned, action: Action) -> str | None:
-    if guards.refuse(action, planned.snapshot) is not None:
-        return None
-    judged = JudgedAction(action, None, handle(action, planned.snapshot, limit=8), window=False)
+def _allow(snapshot: Snapshot, width: int, result: Result) -> Iterator[JudgedAction]:
+    """Every action that can be conceived, and that the guard does not refuse."""
+    for action in _conceive(snapshot, width):
+        if guards.refuse(action, snapshot) is None:
+            yield JudgedAction(action, None, handle(action, snapshot, limit=8), window=False)
+        else:
+            result.transitions += 1
+
+
+def _try(world: World, state: State, planned: Planned, judged: JudgedAction) -> str | None:
     after, _ = judged.perform(state)
     return judge_effect(state, after, judged, planned, world.scenario.specs)
 

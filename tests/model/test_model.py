@@ -24,7 +24,7 @@ from tests.model.walk import walk
 Record = Callable[[str, object], None]
 
 # Enough to come to the end of every scenario, and to see the smaller ones completely.
-MOST_AHEAD = 300
+MOST_AHEAD = 150
 # Of scenarios that nobody sees all of: rather all the way to the end than all near the start.
 MOST_AHEAD_IN_PART = 50
 
