@@ -35,6 +35,8 @@ CLIENTS: Final = (
     Mutant("addresses: restarts a member that was started for what its file does not say yet",
            "core/model/addresses.py", "advertises_otherwise",
            "read_advertised(snapshot.children, naming, ordinal) != wanted", "False"),
+    Mutant("addresses: leaves members with those of before", "core/rollout/roll.py", "_may_end",
+           "advertises_otherwise(snapshot, pod.ordinal)", "False"),
     Mutant("addresses: takes that of a Service of somebody else", "core/model/addresses.py",
            "_find",
            "service.owner_uid == naming.uid", "True"),

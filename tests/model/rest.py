@@ -106,6 +106,7 @@ def _judge_reason(operator: Operator, planned: Planned, state: State) -> str | N
             return (
                 _judge_healthy(state, spec.size)
                 or _judge_disks(state, "" if spec.storage.ephemeral else str(spec.storage.size))
+                or _judge_advertised(state)
                 or agreement.judge_held(state)
             )
         case routine.STOPPED:
@@ -224,6 +225,16 @@ def _judge_healthy(state: State, size: int) -> str | None:
         return "it says Healthy, but an object is missing"
     if any(p and live and p.revision != live.manifest.revision for p in state.pods):
         return "it says Healthy, but a Pod is of an older template"
+    return None
+
+
+def _judge_advertised(state: State) -> str | None:
+    """Every member has told the others the addresses that the spec says now."""
+    for line in state.etcd.members if state.etcd else ():
+        pod = state.pods[line.ordinal]
+        file = etcd.current_file(state, line.ordinal, pod.revision if pod else "")
+        if file is None or line.advertised != file.advertised:
+            return f"it says Healthy, but member {line.ordinal} advertises {line.advertised!r}"
     return None
 
 

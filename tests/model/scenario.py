@@ -11,6 +11,7 @@ from etcd_operator.api.etcd_config import EtcdConfig
 from etcd_operator.api.maintenance import QuorumLoss, Recovery
 from etcd_operator.api.quantity import Quantity
 from etcd_operator.api.resources import Resources
+from etcd_operator.api.service import MemberAddresses
 from etcd_operator.api.wal import WalVolume
 
 
@@ -102,6 +103,13 @@ def two_disks(specs: tuple[EtcdClusterSpec, ...]) -> tuple[EtcdClusterSpec, ...]
         spec.model_copy(update={"storage": spec.storage.model_copy(update=second)})
         for spec in specs
     )
+
+
+def outside(specs: tuple[EtcdClusterSpec, ...], domain: str) -> tuple[EtcdClusterSpec, ...]:
+    """The same specs, whose members have addresses outside Kubernetes, in this domain."""
+    names = tuple(f"{ordinal}.{domain}" for ordinal in range(max(spec.size for spec in specs)))
+    changes = {"member_addresses": MemberAddresses(names=names)}
+    return tuple(spec.model_copy(update=changes) for spec in specs)
 
 
 def is_broken(spec: EtcdClusterSpec) -> bool:

@@ -16,6 +16,7 @@ from tests.model.scenario import (
     ephemeral,
     following,
     never_ready,
+    outside,
     pausing,
     resizing,
     sizes,
@@ -57,6 +58,7 @@ V35: Final = "3.5.26"
 V37: Final = "3.7.3"
 NEWER: Final = sizes(3, version="3.5.22")
 LARGE: Final = "20Gi"
+A, B = "a.example.com", "b.example.com"
 LARGER: Final = "30Gi"
 ROLLED_BACK: Final = (*sizes(3), approving(sizes(3)[0], 1), approving(sizes(3)[0], 2))
 
@@ -186,6 +188,15 @@ SCENARIOS: Final = (
              (1, 2), RUNNING, (LAG,), calm=True),
     Scenario("3 grow their disks, grow to 5", sizes(3) + sizes(5, disk=LARGE), (1,), RUNNING,
              (SLOW, POD), most_states=5_000, partial=True),
+    Scenario("bootstrap 3 with addresses outside", outside(sizes(3), A), ("create",),
+             faults=(CRASH, GATE)),
+    Scenario("3 get addresses outside", sizes(3) + outside(sizes(3), A), (1,), RUNNING,
+             (POD, CRASH, LAG, SLOW, GATE, LOST_DISK), most_states=12_000, partial=True),
+    Scenario("3 get other addresses outside, then none", outside(sizes(3), A)
+             + outside(sizes(3), B) + sizes(3), (1, 2), RUNNING, (SLOW, CRASH),
+             most_states=12_000, partial=True),
+    Scenario("1 gets an address outside, grows to 3", sizes(1) + outside(sizes(1, 3), A),
+             (1, 2, 1), RUNNING, (LAG, CRASH, LOST_DISK), most_states=5_000, partial=True),
     Scenario("1 of 3.6 goes back, grows to 3", sizes(1, version=V36) + sizes(1, 3, version=V35),
              (1, 2), RUNNING, (LAG, SLOW, CRASH), most_states=4_000, partial=True),
     Scenario("1 to 3 on 3.6 in a downgrade, back", sizes(1, version=V36) + sizes(3, version=V35)

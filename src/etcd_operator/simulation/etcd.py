@@ -150,7 +150,8 @@ def start_process(state: State, ordinal: int, version: int) -> State:
     state = state._replace(claims=put(state.claims, ordinal, claim))
     if survives and disk:
         replacing.check_lives(state, ordinal, disk)
-        started = pod._replace(process=RUNNING, ever_ran=True, mounts=())
+        urls = file.advertised if file else ""
+        started = pod._replace(process=RUNNING, ever_ran=True, mounts=(), advertised=urls)
     else:
         started = _crash(pod, words)._replace(mounts=pod.mounts[version:])
     return settle_leader(state._replace(pods=put(state.pods, ordinal, started)))
@@ -191,6 +192,12 @@ def current_file(state: State, ordinal: int, revision: str) -> File | None:
         return next((file for file in gate.manifest.files if file.forced == ordinal), None)
     files = [file for file in gate.manifest.files if file.forced < 0] if gate else []
     return files[ordinal] if ordinal < len(files) else None
+
+
+def advertises_otherwise(state: State, ordinal: int, pod: Pod) -> bool:
+    """Whether a process was started with other client URLs than its file has now."""
+    file = current_file(state, ordinal, pod.revision)
+    return file is not None and file.advertised != pod.advertised
 
 
 def _open_empty_disk(state: State, ordinal: int, file: File) -> tuple[Disk | None, str]:
@@ -280,7 +287,7 @@ def process_steps(state: State) -> Iterator[tuple[str, State]]:
         claim = state.claims[line.ordinal]
         assert claim is not None
         assert claim.disk is not None
-        if not line.started:
+        if not line.started or line.advertised != _advertises(state, line):
             yield f"etcd: member {line.ordinal} publishes its client URL", _publish(state, line)
         elif not claim.disk.synced:
             yield from _sync(state, line, claim, claim.disk)
@@ -309,10 +316,16 @@ def _sync(state: State, line: Line, claim: Claim, disk: Disk) -> Iterator[tuple[
         yield f"etcd: member {line.ordinal} {way}", state._replace(claims=claims)
 
 
+def _advertises(state: State, line: Line) -> str:
+    pod = state.pods[line.ordinal]
+    return pod.advertised if pod else line.advertised
+
+
 def _publish(state: State, line: Line) -> State:
     etcd = state.etcd
     assert etcd is not None
-    members = tuple(m._replace(started=True) if m is line else m for m in etcd.members)
+    told = line._replace(started=True, advertised=_advertises(state, line))
+    members = tuple(told if m is line else m for m in etcd.members)
     return state._replace(etcd=etcd._replace(members=members))
 
 

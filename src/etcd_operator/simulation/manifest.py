@@ -22,7 +22,8 @@ class File(NamedTuple):
     """What one member's configuration file says: the gate of that member.
 
     `forced` is the member that it makes a cluster of its own, whatever is on its disk; -1: none.
-    `beside` is how many members it lists that are taken over.
+    `beside` is how many members it lists that are taken over. `advertised` are the client URLs that
+    it publishes, where they are more than the one within Kubernetes.
     """
 
     new: bool
@@ -30,6 +31,7 @@ class File(NamedTuple):
     token: str
     forced: int = -1
     beside: int = 0
+    advertised: str = ""
 
 
 # One that somebody has edited: no process begins or joins anything by it.
@@ -159,7 +161,9 @@ def _read_file(settings: Json) -> File:
     listed = tuple(sorted(int(name.rpartition("-")[2]) for name in own))
     forced = int(ordinal) if settings.get("force-new-cluster") else -1
     beside = len(names) - len(listed)
-    return File(new, listed, settings["initial-cluster-token"], forced, beside)
+    urls = str(settings.get("advertise-client-urls", ""))
+    advertised = urls if "," in urls else ""
+    return File(new, listed, settings["initial-cluster-token"], forced, beside, advertised)
 
 
 def _revision_of(template: Json) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from etcd_operator.api.release import STEPS_DOWN, Minor
-from etcd_operator.simulation.etcd import has_majority, is_up, runs
+from etcd_operator.simulation.etcd import advertises_otherwise, has_majority, is_up, runs
 from etcd_operator.simulation.kubernetes import cluster_revision, is_ready, pod_revision, tell
 from etcd_operator.simulation.versions import read_minor
 from etcd_operator.simulation.world import (
@@ -111,10 +111,13 @@ def see(state: State, *, looked_up: bool) -> Seen | None:
 def _show_pod(state: State, ordinal: int, pod: Pod) -> tuple[Any, ...]:
     """What a pass sees of a Pod.
 
-    `stale`: its configuration was written anew since it was made. `soon`: a majority runs, and an
-    election takes less time than anybody waits for a process that runs to be Ready.
+    `stale`: its configuration was written anew since it was made; of one whose process runs this is
+    seen by the URLs that it advertises. `soon`: a majority runs, and an election takes less time
+    than anybody waits for a process that runs to be Ready.
     """
-    stale = len(pod.mounts) > 1
+    stale = len(pod.mounts) > 1 or (
+        pod.process == RUNNING and advertises_otherwise(state, ordinal, pod)
+    )
     soon = pod.process == RUNNING and state.etcd is not None and has_majority(state, state.etcd)
     ready = is_ready(state, ordinal)
     return (*pod[:3], *pod[4:10], ready, stale, soon, pod_revision(pod), pod.has, pod.ephemeral)

@@ -26,6 +26,7 @@ from etcd_operator.core.bootstrap.gate_record import (
     ANNOTATION_RESTORED,
 )
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
+from etcd_operator.core.model.addresses import with_addresses
 from etcd_operator.core.model.compute import Compute, read_compute
 from etcd_operator.core.model.live_objects import Child as CoreChild
 from etcd_operator.core.model.live_objects import Claim as CoreClaim
@@ -83,6 +84,8 @@ def build_snapshot(seen: Seen, specs: Specs) -> Snapshot:
         for slot, child in enumerate(seen.children)
         if child
     }
+    if cluster.spec.member_addresses is not None:
+        naming = with_addresses(naming, cluster.spec, children)
     lines = seen.membership
     snapshot = Snapshot(
         cluster=cluster,
@@ -238,11 +241,12 @@ def _child(slot: int, child: Child, told: Told) -> CoreChild:
 @functools.cache
 def _member(line: Line) -> Member:
     host = f"{NAME}-{line.ordinal}.{NAME}-peer.{NAMESPACE}.svc.cluster.local"
+    urls = line.advertised or f"http://{host}:2379"
     return Member(
         id=line.id,
         name=f"{NAME}-{line.ordinal}" if line.started else "",
         peer_urls=(f"http://{host}:2380",),
-        client_urls=(f"http://{host}:2379",) if line.started else (),
+        client_urls=tuple(urls.split(",")) if line.started else (),
         is_learner=line.learner,
     )
 

@@ -57,12 +57,16 @@ def find_slot(kind: str, name: str, cluster: str) -> int | None:
 
 
 class Line(NamedTuple):
-    """One line of the member list; `started` once the member has published its client URLs."""
+    """One line of the member list; `started` once the member has published its client URLs.
+
+    `advertised` are those, where they are more than the one within Kubernetes.
+    """
 
     ordinal: int
     id: int
     learner: bool
     started: bool
+    advertised: str = ""
 
 
 class Disk(NamedTuple):
@@ -116,7 +120,8 @@ class Pod(NamedTuple):
     mounted ConfigMap lags, but is never older than what was read before. `lost`: its node does
     not answer, so it neither runs nor ends. `stuck`: it does not start, whatever its gate says.
     `has` are its resources as JSON, where they are not those of its revision. `ephemeral`: its data
-    is in an emptyDir.
+    is in an emptyDir. `advertised` are the client URLs that its process was started with, as in
+    `File`.
     """
 
     uid: int
@@ -134,6 +139,7 @@ class Pod(NamedTuple):
     stuck: bool = False
     has: str = ""
     ephemeral: bool = False
+    advertised: str = ""
 
 
 class Child(NamedTuple):
