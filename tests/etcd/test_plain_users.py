@@ -11,7 +11,7 @@ import pytest
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ChangeAuth
 from etcd_operator.core.auth.diff import find_changes, find_passwords
-from etcd_operator.core.auth.login import find_accounts
+from etcd_operator.core.auth.login import NO_PASSWORD, find_accounts
 from etcd_operator.core.auth.state import (
     OPERATOR_USER,
     Change,
@@ -206,3 +206,15 @@ async def test_a_root_without_a_password_keeps_nobody_out(site: Site) -> None:
     operator = Operator(site, keys)
     await operator.settle()
     await operator.assert_let_in()
+
+
+async def test_a_root_without_a_password_alone_lets_nobody_in(site: Site) -> None:
+    """As in a cluster restored from a backup of one with TLS: it is said which user that is."""
+    await form(site, 1)
+    keys = Keys()
+    operator = Operator(site, keys)
+    root = (Change(Step.ADD_USER, "root"), Change(Step.GIVE_ROLE, "root", "root"))
+    await operator.make((*root, Change(Step.ENABLE)))
+    with pytest.raises(EtcdRefused, match=NO_PASSWORD) as refused:
+        await Operator(site, keys).find_changes()
+    assert refused.value.refusal is Refusal.AUTHENTICATION

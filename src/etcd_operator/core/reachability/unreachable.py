@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from etcd_operator.core.auth.login import find_accounts
+from etcd_operator.core.auth.login import NO_PASSWORD, find_accounts
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -69,6 +69,13 @@ def _explain_login(snapshot: Snapshot, words: str) -> str:
     accounts = find_accounts(snapshot.spec, snapshot.naming, snapshot.pods)
     if not any(account.made for account in accounts):
         return explain_user(words)
+    if NO_PASSWORD in words:
+        return (
+            f"etcd does not let the operator in: the user {accounts[-1].user} has no password, as "
+            "in a backup of a cluster with TLS, where certificates let users in. etcd gives it "
+            "none now. Members serve, but none is added, removed or upgraded. Restore the backup "
+            "into a cluster with spec.security.tls: there TLS can be turned off."
+        )
     secrets = " and ".join(f"Secret {account.secret}" for account in accounts)
     return (
         f"etcd does not let the operator in: {words[:300]}. It has other passwords than {secrets}. "

@@ -11,6 +11,7 @@ from typing import Final
 
 import grpc
 
+from etcd_operator.core.auth.login import NO_PASSWORD
 from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, MessageTooLarge, Refusal
 from etcd_operator.printable import make_printable
 
@@ -33,7 +34,7 @@ _REFUSALS: Final = (
     ("request is too large", Refusal.TOO_LARGE),
     ("too many operations in txn request", Refusal.TOO_MANY_OPERATIONS),
     ("no inflight downgrade", Refusal.NO_DOWNGRADE),
-    ("password was given for no password user", Refusal.LOGIN_IMPOSSIBLE),
+    (NO_PASSWORD, Refusal.LOGIN_IMPOSSIBLE),
     ("invalid user ID or password", Refusal.LOGIN_FAILED),
     # Some calls of 3.5 say these with the code of an unknown error.
     ("user name is empty", Refusal.AUTHENTICATION),

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from etcd_operator.api.cluster import Condition, Phase
+from etcd_operator.core.auth.login import NO_PASSWORD
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reachability.rule import wait_for_answers
@@ -106,6 +107,23 @@ FIRES = (
             "serve, and their Pods are healed, but none is added, removed or upgraded. Write the "
             "password that root has in etcd into Secret db-root-password, or disable "
             "authentication with `etcdctl auth disable`: the operator sets the rest right."
+        ),
+        Phase.RUNNING,
+        flags=flags("blocked"),
+    ),
+    Fires(
+        "a root that came without a password, in a backup of a cluster with TLS",
+        wait_for_answers,
+        with_spec(
+            unheard(formed(3), 0, 1, 2, words=f"10.0.0.1:2379: {NO_PASSWORD}", user=True),
+            security={"auth": {}},
+        ),
+        attention.AUTHENTICATION_REQUIRED,
+        (
+            "etcd does not let the operator in: the user root has no password, as in a backup of "
+            "a cluster with TLS, where certificates let users in. etcd gives it none now. Members "
+            "serve, but none is added, removed or upgraded. Restore the backup into a cluster "
+            "with spec.security.tls: there TLS can be turned off."
         ),
         Phase.RUNNING,
         flags=flags("blocked"),
