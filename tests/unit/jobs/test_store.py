@@ -236,6 +236,11 @@ UNREACHABLE = "s3://b cannot be reached at https://s3: "
             "The bucket of s3://b does not exist: create it, or name another.",
         ),
         (
+            exceptions.NotFoundError("<Code>ContainerNotFound</Code>"),
+            AzureAccess(account="a"),
+            "The container of s3://b does not exist: create it, or name another.",
+        ),
+        (
             exceptions.GenericError("<Code>ExpiredToken</Code><Message>It expired.</Message>"),
             S3,
             "The temporary credentials for s3://b have expired: renew the Secret. It expired.",

@@ -233,7 +233,7 @@ def explain(error: Exception, name: str, access: Access, key: str = "") -> str:
     code = next(iter(_CODE.findall(text)), "")
     said = next(iter(_SAID.findall(text)), "")
     if code == "NoSuchBucket" or "ContainerNotFound" in text:
-        return f"The bucket of {name} does not exist: create it, or name another."
+        return _explain_missing(name, access)
     if code in ("ExpiredToken", "TokenRefreshRequired", "RequestExpired"):
         return (
             f"The temporary credentials for {name} have expired: renew the Secret. {said}".strip()
@@ -246,7 +246,7 @@ def explain(error: Exception, name: str, access: Access, key: str = "") -> str:
         return (
             f"{name}/{key} does not exist: name another backup."
             if key
-            else (f"The bucket of {name} does not exist: create it, or name another.")
+            else _explain_missing(name, access)
         )
     if isinstance(access, S3Access | AzureAccess) and (why := _find_connection_fault(text)):
         where = access.endpoint or "its public endpoint"
@@ -254,6 +254,11 @@ def explain(error: Exception, name: str, access: Access, key: str = "") -> str:
     if "os error 28" in text or "No space left" in text:
         return f"The disk of {name} is full: enlarge it, or keep fewer backups."
     return f"Request to {name} failed: {f'{code}: {said}' if code else _first_line(text)}"
+
+
+def _explain_missing(name: str, access: Access) -> str:
+    kind = "container" if isinstance(access, AzureAccess) else "bucket"
+    return f"The {kind} of {name} does not exist: create it, or name another."
 
 
 def _name_secret(access: Access) -> str:
