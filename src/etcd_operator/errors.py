@@ -21,6 +21,11 @@ OperatorError
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
+
+# What etcd says to who logs in as a user that was created without a password. Source:
+# `ErrNoPasswordUser` in etcd's server/auth/store.go.
+NO_PASSWORD: Final = "password was given for no password user"  # noqa: S105 (a sentence)
 
 
 class OperatorError(Exception):

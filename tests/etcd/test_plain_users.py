@@ -11,7 +11,7 @@ import pytest
 from etcd_operator.core import guards
 from etcd_operator.core.actions import ChangeAuth
 from etcd_operator.core.auth.diff import find_changes, find_passwords
-from etcd_operator.core.auth.login import NO_PASSWORD, find_accounts
+from etcd_operator.core.auth.login import find_accounts
 from etcd_operator.core.auth.state import (
     OPERATOR_USER,
     Change,
@@ -20,7 +20,7 @@ from etcd_operator.core.auth.state import (
     Step,
 )
 from etcd_operator.core.model.naming import CLIENT_PORT, Naming
-from etcd_operator.errors import EtcdRefused, Refusal
+from etcd_operator.errors import NO_PASSWORD, EtcdRefused, Refusal
 from etcd_operator.runtime.etcd.auth_cache import AuthCache
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.logins import Logins, log_in

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec
 from etcd_operator.core.auth.state import OPERATOR_USER, PasswordState
@@ -18,10 +17,6 @@ from etcd_operator.core.certificates.wanted import OPERATOR_NAME
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
-
-# What etcd says to who logs in as a user that was created without a password. Source:
-# `ErrNoPasswordUser` in etcd's server/auth/store.go.
-NO_PASSWORD: Final = "password was given for no password user"  # noqa: S105 (a sentence)
 
 
 @dataclass(frozen=True, slots=True)

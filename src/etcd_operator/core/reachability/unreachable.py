@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from etcd_operator.core.auth.login import NO_PASSWORD, find_accounts
+from etcd_operator.core.auth.login import find_accounts
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.errors import NO_PASSWORD
 
 
 @dataclass(frozen=True, slots=True)

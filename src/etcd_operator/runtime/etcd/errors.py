@@ -11,8 +11,14 @@ from typing import Final
 
 import grpc
 
-from etcd_operator.core.auth.login import NO_PASSWORD
-from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, MessageTooLarge, Refusal
+from etcd_operator.errors import (
+    NO_PASSWORD,
+    EtcdError,
+    EtcdRefused,
+    EtcdUnreachable,
+    MessageTooLarge,
+    Refusal,
+)
 from etcd_operator.printable import make_printable
 
 LONGEST_DETAILS: Final = 300

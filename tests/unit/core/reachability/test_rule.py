@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 
 from etcd_operator.api.cluster import Condition, Phase
-from etcd_operator.core.auth.login import NO_PASSWORD
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reachability.rule import wait_for_answers
 from etcd_operator.core.reachability.unreachable import find_unreachable
 from etcd_operator.core.reasons import attention
 from etcd_operator.core.status.report import report
+from etcd_operator.errors import NO_PASSWORD
 from tests.builders.actions import Fires, Passes, flags
 from tests.builders.snapshots import (
     NOW,
