@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 from collections.abc import Sequence
+from typing import Protocol
 
 import structlog
 
@@ -48,12 +49,22 @@ from etcd_operator.settings import Settings, read_settings
 
 log = structlog.get_logger("operator")
 
+# When to look for garbage while everything is listed: of what is made there next to nothing is any,
+# and to look at all of it again and again took as long as the listing itself.
+COLLECT_WHILE_LISTING = (50_000, 50, 50)
 # Backups and restores wait for Jobs, and hold a worker only for a look.
 TASK_WORKERS = 4
 
 
 # What is read of Secrets and of etcd's users, for all clusters.
 Stores = tuple[CertificateSecrets, AuthCache, PasswordSecrets, ConnectionSecrets]
+
+
+class Listed(Protocol):
+    """Caches that are listed together."""
+
+    async def wait_until_synced(self) -> None:
+        """Return when every kind has been listed."""
 
 
 class Operator:
@@ -145,12 +156,8 @@ class Operator:
             await self._lease_api.close()
 
     async def _lead(self) -> None:
-        await self._caches.wait_until_synced()
-        await self._tasks.wait_until_synced()
+        await wait_until_listed(self._caches, self._tasks)
         controllers = [self._controller, *self._build_task_controllers(await self._find_image())]
-        # What was just listed lives for long: the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
         async with asyncio.TaskGroup() as group:
             for controller in controllers:
                 group.create_task(controller.run())
@@ -205,6 +212,19 @@ class Operator:
     def _why_not_ready(self) -> str | None:
         unsynced = [*self._caches.find_unsynced(), *self._tasks.find_unsynced()]
         return f"still listing {', '.join(unsynced)}" if unsynced else None
+
+
+async def wait_until_listed(*groups: Listed) -> None:
+    """Return when every kind has been listed, and keep the collector off what lives for long."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*COLLECT_WHILE_LISTING)
+    try:
+        for group in groups:
+            await group.wait_until_synced()
+    finally:
+        gc.set_threshold(*usual)
+    gc.collect()
+    gc.freeze()
 
 
 async def run_until_signalled(settings: Settings, context: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -10,6 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from etcd_operator import cli
+from etcd_operator.errors import KubeUnavailable
 
 KUBECONFIG = """
 current-context: nowhere
@@ -50,3 +54,32 @@ def test_a_port_that_is_taken_is_named_in_one_sentence(
     )
     assert "Traceback" not in ended.stdout + ended.stderr
     assert ended.returncode == 1
+
+
+async def test_the_collector_is_rarely_at_work_until_all_is_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would go through everything that was listed so far, again and again."""
+    usual, during = gc.get_threshold(), []
+
+    class Listing:
+        async def wait_until_synced(self) -> None:
+            during.append(gc.get_threshold())
+
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.get_threshold()))
+    await cli.wait_until_listed(Listing(), Listing())
+    assert during == [cli.COLLECT_WHILE_LISTING] * 2
+    assert frozen == [usual]
+
+
+async def test_the_collector_is_at_work_again_where_nothing_could_be_listed() -> None:
+    usual = gc.get_threshold()
+
+    class Unreachable:
+        async def wait_until_synced(self) -> None:
+            raise KubeUnavailable("nobody answers", 503)
+
+    with pytest.raises(KubeUnavailable):
+        await cli.wait_until_listed(Unreachable())
+    assert gc.get_threshold() == usual
