@@ -116,7 +116,7 @@ def _write_passes() -> list[str]:
     return [
         (
             f"`make bench-passes`, last on {found['began'][:10]}: a pass over a cluster of three "
-            "at rest, without the four calls to its members, which are most of its processor "
+            "at rest, without the calls to its members, which are most of its processor "
             "time. The floor is reading the JSON of the cluster's objects once.\n"
         ),
         "| Pass | Calls of functions | Times the floor |",

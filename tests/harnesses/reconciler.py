@@ -71,6 +71,8 @@ class ReconcilerHarness:
         self.performed: list[Action] = []
         self.tried: list[Action] = []
         self.seen: list[Snapshot] = []
+        self.looks: list[str] = []
+        self.brief_look: datetime | None = None
         self.errors: dict[type[Action], OperatorError] = {}
         self.answers: dict[str, Json] = {}
         self.told: list[Told] = []
@@ -130,7 +132,13 @@ class ReconcilerHarness:
 
     async def gather(self, _: EtcdCluster) -> Snapshot:
         """As the Gatherer: what the test set up."""
+        self.looks.append("whole")
         return self.snapshot
+
+    async def look_briefly(self, _: EtcdCluster, __: Snapshot) -> datetime | None:
+        """As the Gatherer: when all was found as before, if the test says so."""
+        self.looks.append("brief")
+        return self.brief_look
 
     async def perform(self, action: Action, snapshot: Snapshot) -> None:
         """As the Performer: nothing changes by it, unless the test says so.

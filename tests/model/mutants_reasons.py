@@ -7,13 +7,13 @@ from typing import Final
 from tests.model.mutation import Mutant
 
 REASONS: Final = (
-    Mutant("rest: sees no other leader", "core/plan/unchanged.py", "_without_progress",
-           "revision=old.revision", "leader=old.leader"),
+    Mutant("rest: sees no other leader", "core/plan/unchanged.py", "_is_same_answer",
+           "_lasting_of(old) == _lasting_of(new)", "True"),
     Mutant("rest: overlooks everything but answers", "core/plan/unchanged.py", "is_unchanged",
            "before == replace(snapshot, now=before.now, probes=before.probes, "
            "effective=before.effective)", "True"),
-    Mutant("rest: lasts for ever", "core/plan/unchanged.py", "is_unchanged",
-           "timedelta(0) <= snapshot.now - before.now < UNCHANGED_FOR", "True"),
+    Mutant("rest: lasts for ever", "core/plan/unchanged.py", "answer_as_before",
+           "timedelta(0) <= now - before.now < UNCHANGED_FOR", "True"),
     Mutant("rest: although a Pod ends", "core/plan/unchanged.py", "is_at_rest",
            "all_serve(snapshot)", "True"),
     Mutant("reason: blocks on what passes by itself", "core/model/decision.py", "Decision.blocked",

@@ -2,8 +2,8 @@
 
 In this process, over an API server and members in memory: calls of functions, which no machine
 changes, and processor time against a floor of the same run. The floor is reading the cluster's
-objects from JSON once. Calls to members, four for three members, are not in it: `make bench-fleet`
-has them.
+objects from JSON once. Calls to members are not in it, three for three members and in each third
+pass a fourth: `make bench-fleet` has them.
 """
 
 from __future__ import annotations

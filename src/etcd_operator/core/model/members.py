@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from etcd_operator.api.release import Minor, Release, Version
@@ -20,6 +21,9 @@ _ALARM: Final = re.compile("(?:memberID:([0-9]{1,20}) )?alarm:([A-Z]{1,32})")
 # The host of a URL. Longer than a DNS name none can be.
 _LONGEST_URL: Final = 300
 _HOST: Final = re.compile(r"[a-z]+://(?:[^/@]*@)?([^/:@]{1,253})(?::[0-9]*)?(?:/.*)?")
+
+# There are few at a time, and every answer of a member has three.
+_REMEMBERED_VERSIONS: Final = 256
 
 NO_SPACE: Final = "NOSPACE"
 CORRUPT: Final = "CORRUPT"
@@ -98,10 +102,11 @@ class MemberStatus:
 
     def __post_init__(self) -> None:
         """Parse the versions, once."""
-        object.__setattr__(self, "release", Version(self.version).release)
-        object.__setattr__(self, "minor", Version(self.version).minor)
-        object.__setattr__(self, "storage_minor", Version(self.storage_version).minor)
-        object.__setattr__(self, "downgrade_minor", Version(self.downgrade_target).minor)
+        version = _read_version(self.version)
+        object.__setattr__(self, "release", version.release)
+        object.__setattr__(self, "minor", version.minor)
+        object.__setattr__(self, "storage_minor", _read_version(self.storage_version).minor)
+        object.__setattr__(self, "downgrade_minor", _read_version(self.downgrade_target).minor)
 
     @property
     def alarms(self) -> frozenset[tuple[str, int]]:
@@ -112,6 +117,11 @@ class MemberStatus:
         found = (_ALARM.match(error) for error in self.errors)
         told = ((match[2], int(match[1] or 0)) for match in found if match)
         return frozenset((alarm, member) for alarm, member in told if member < 2**64)
+
+
+@lru_cache(maxsize=_REMEMBERED_VERSIONS)
+def _read_version(text: str) -> Version:
+    return Version(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ the status, and the time, for which `UNCHANGED_FOR` is the limit: whatever falls
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final
 
 from etcd_operator.core.model.live_objects import Probe
@@ -22,6 +23,13 @@ from etcd_operator.core.plan.planner import Plan
 from etcd_operator.core.status.report import SIZE_STEP
 
 UNCHANGED_FOR: Final = timedelta(seconds=60)
+_PROGRESS: Final = {"revision", "raft_index", "raft_applied_index"}
+_SIZES: Final = {"db_size", "db_size_in_use"}
+# What of a status, and of a probe beside it, stays as it is while all is well.
+_lasting_of = attrgetter(
+    *(f.name for f in fields(MemberStatus) if f.compare and f.name not in _PROGRESS | _SIZES)
+)
+_beside_status = attrgetter(*(f.name for f in fields(Probe) if f.compare and f.name != "status"))
 
 
 def is_at_rest(planned: Plan) -> bool:
@@ -33,18 +41,17 @@ def is_at_rest(planned: Plan) -> bool:
 
 def is_unchanged(before: Snapshot, snapshot: Snapshot) -> bool:
     """Whether a plan for `snapshot` is that for `before`, which was at rest."""
-    if not timedelta(0) <= snapshot.now - before.now < UNCHANGED_FOR:
-        return False  # also where the clock was set back
-    if not _are_same_answers(before.probes, snapshot.probes):
-        return False
-    return before == replace(
+    return answer_as_before(before, snapshot.probes, snapshot.now) and before == replace(
         snapshot, now=before.now, probes=before.probes, effective=before.effective
     )
 
 
-def _are_same_answers(before: Mapping[int, Probe], probes: Mapping[int, Probe]) -> bool:
-    return before.keys() == probes.keys() and all(
-        _is_same_answer(before[ordinal], probe) for ordinal, probe in probes.items()
+def answer_as_before(before: Snapshot, probes: Mapping[int, Probe], now: datetime) -> bool:
+    """Whether members answer as in a snapshot that may still count, but for their progress."""
+    if not timedelta(0) <= now - before.now < UNCHANGED_FOR:
+        return False  # also where the clock was set back
+    return before.probes.keys() == probes.keys() and all(
+        _is_same_answer(before.probes[ordinal], probe) for ordinal, probe in probes.items()
     )
 
 
@@ -52,20 +59,13 @@ def _is_same_answer(before: Probe, probe: Probe) -> bool:
     old, new = before.status, probe.status
     if old is None or new is None:
         return before == probe
-    return before == replace(probe, status=_without_progress(old, new))
-
-
-def _without_progress(old: MemberStatus, new: MemberStatus) -> MemberStatus:
-    """The newer answer with the older one's progress, and sizes that are about the same."""
-    return replace(
-        new,
-        revision=old.revision,
-        raft_index=old.raft_index,
-        raft_applied_index=old.raft_applied_index,
-        db_size=_within_step(old.db_size, new.db_size),
-        db_size_in_use=_within_step(old.db_size_in_use, new.db_size_in_use),
+    return bool(
+        _lasting_of(old) == _lasting_of(new)
+        and _is_within_step(old.db_size, new.db_size)
+        and _is_within_step(old.db_size_in_use, new.db_size_in_use)
+        and _beside_status(before) == _beside_status(probe)
     )
 
 
-def _within_step(old: int, new: int) -> int:
-    return old if abs(new - old) <= old * SIZE_STEP else new
+def _is_within_step(old: int, new: int) -> bool:
+    return abs(new - old) <= old * SIZE_STEP

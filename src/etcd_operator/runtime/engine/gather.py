@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from etcd_operator.api.cluster import EtcdCluster
 from etcd_operator.core.auth.diff import find_listed, find_passwords
@@ -31,6 +32,7 @@ from etcd_operator.core.model.naming import (
     ordinal_of_claim,
 )
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.unchanged import answer_as_before
 from etcd_operator.core.quorum_loss.record import must_compare
 from etcd_operator.core.required_backup.state import BackupState
 from etcd_operator.core.storage.maintenance import is_about_to_defragment
@@ -137,10 +139,33 @@ class Gatherer:
             snapshot = snapshot.evolve(probes=await add_defragmenting(pods, probes))
         return snapshot
 
+    async def look_briefly(self, cluster: EtcdCluster, before: Snapshot) -> datetime | None:
+        """Return the moment at which members answered as in a snapshot of before; None if not.
+
+        Beside their answers only what watches keep current is compared. Nobody is asked for the
+        member list: while every voter follows the same leader as before, a quorum goes on.
+        """
+        known = before.cluster, before.pods, before.children, before.claims, before.backups
+        found = (
+            cluster,
+            self._find_pods(cluster),
+            self._find_children(cluster, before.naming),
+            self._find_claims(cluster),
+            self._backups_of(cluster),
+        )
+        if found != known or before.source or before.mirror:
+            return None
+        probes = await self._members.probe(before.pods)
+        now = self._clock.now()
+        return now if answer_as_before(before, probes, now) else None
+
+    def _find_pods(self, cluster: EtcdCluster) -> tuple[Pod, ...]:
+        everybody = self._caches.pods.in_cluster(cluster.namespace, cluster.name)
+        return tuple(pod for pod in everybody if pod.owner_uid == cluster.uid)
+
     async def _look(self, cluster: EtcdCluster, naming: Naming) -> Snapshot:
         """Return what the caches have, the Secrets, and the status that each member tells."""
-        everybody = self._caches.pods.in_cluster(cluster.namespace, cluster.name)
-        pods = tuple(pod for pod in everybody if pod.owner_uid == cluster.uid)
+        pods = self._find_pods(cluster)
         children = self._find_children(cluster, naming)
         naming = with_addresses(naming, cluster.spec, children)
         accounts = find_accounts(cluster.spec, naming, pods)

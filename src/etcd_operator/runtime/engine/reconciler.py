@@ -5,7 +5,7 @@
 
 A pass holds nothing in memory that the next one needs: whatever happens, the next pass looks at
 the world again and goes on from where it stands. What it holds of a cluster at rest only saves
-planning the same again: a pass that sees nothing changed ends when it has gathered.
+planning the same again: a pass that sees nothing changed ends when it has gathered, or before.
 """
 
 from __future__ import annotations
@@ -66,10 +66,21 @@ LONGEST_REFUSED = 5.0
 TOLD_FROM = 10
 # Seconds between looks at a cluster that another operator serves.
 LOOK_AT_CLAIM = 10.0
+# After each whole look at a cluster at rest: what no watch tells is found so many looks later, and
+# the time between two looks is a second, or with many clusters ten.
+BRIEF_LOOKS = 2
 # Kubernetes usually looks at a changed StatefulSet within milliseconds.
 UNOBSERVED_FOR = timedelta(seconds=10)
 # One lost answer, or an API server that restarts, is over before this.
 UNANSWERED_FOR = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What the last plan was made for, where it had nothing to do, and the brief looks since."""
+
+    snapshot: Snapshot
+    brief_looks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +127,7 @@ class Reconciler:
         self._turns = turns
         self._recorder = recorder or PassRecorder()
         self._last: Latest[str, LastPass] = Latest(REMEMBERED)
-        # What the last plan was made for, where it had nothing to do.
-        self._at_rest: Latest[Key, Snapshot] = Latest(REMEMBERED)
+        self._at_rest: Latest[Key, Rest] = Latest(REMEMBERED)
         self._decisions = DecisionLog(REMEMBERED)
 
     async def reconcile(self, namespace: str, name: str) -> Requeue:
@@ -133,6 +143,9 @@ class Reconciler:
         if cluster is None:
             self._metrics.clusters.forget(key)
             return Requeue(LOOK_AT_CLAIM)
+        rest = self._at_rest.pop(key, None)
+        if rest is not None and await self._rests_on(cluster, rest):
+            return Requeue()
         gathered = await self._gatherer.gather(cluster)
         # Who cannot be taken out of the client Service is not waited for.
         refused = self._corrections.find_refused_labels(cluster.uid)
@@ -140,13 +153,26 @@ class Reconciler:
             kept=self._corrections.look(cluster.uid),
             out_of_service=gathered.out_of_service | refused,
         )
-        rested = self._at_rest.pop(key, None)
-        if rested is not None and is_unchanged(rested, known):
-            self._at_rest[key] = rested
-            self._decisions.note_unchanged(known)
-            self._metrics.clusters.note_pass(key, known.now.timestamp())
+        if rest is not None and is_unchanged(rest.snapshot, known):
+            self._note_rest(key, Rest(rest.snapshot), known.now)
             return Requeue()
         return await self._carry_on(cluster, known)
+
+    async def _rests_on(self, cluster: EtcdCluster, rest: Rest) -> bool:
+        """Whether a brief look tells that nothing has changed. Of several looks one is whole."""
+        if rest.brief_looks >= BRIEF_LOOKS:
+            return False
+        moment = await self._gatherer.look_briefly(cluster, rest.snapshot)
+        if moment is None:
+            return False
+        again = replace(rest, brief_looks=rest.brief_looks + 1)
+        self._note_rest((cluster.namespace, cluster.name), again, moment)
+        return True
+
+    def _note_rest(self, key: Key, rest: Rest, moment: datetime) -> None:
+        self._at_rest[key] = rest
+        self._decisions.note_unchanged(rest.snapshot)
+        self._metrics.clusters.note_pass(key, moment.timestamp())
 
     async def _carry_on(self, cluster: EtcdCluster, known: Snapshot) -> Requeue:
         """Plan, act and report for what was gathered."""
@@ -169,7 +195,7 @@ class Reconciler:
         if not requeue.failure:
             self._metrics.clusters.note_pass(key, snapshot.now.timestamp())
         if is_at_rest(planned) and not (late or unobserved or requeue.failure):
-            self._at_rest[key] = snapshot
+            self._at_rest[key] = Rest(snapshot)
         return requeue
 
     def forget_rest(self) -> None:

@@ -42,6 +42,13 @@ def later(snapshot: Snapshot, seconds: float) -> Snapshot:
     return replace(snapshot, now=NOW + UNCHANGED_FOR * seconds / 60, probes=probes)
 
 
+def find_last_pass(harness: ReconcilerHarness) -> float:
+    """When the last pass over the cluster was, as the metrics tell."""
+    text = harness.metrics.clusters.expose()
+    line = next(line for line in text.splitlines() if line.startswith(f"{LAST_PASS}{{"))
+    return float(line.rpartition(" ")[2])
+
+
 async def test_nothing_is_planned_again_while_members_only_write(planned: list[Snapshot]) -> None:
     harness = ReconcilerHarness(at_rest(formed(3)))
     for seconds in (0, 10, 59):
@@ -57,9 +64,34 @@ async def test_a_pass_that_plans_nothing_counts_as_one() -> None:
     for seconds in (0, 10):
         harness.snapshot = later(harness.snapshot, seconds)
         await harness.make_pass()
-    text = harness.metrics.clusters.expose()
-    line = next(line for line in text.splitlines() if line.startswith(f"{LAST_PASS}{{"))
-    assert float(line.rpartition(" ")[2]) == NOW.timestamp() + 10
+    assert find_last_pass(harness) == NOW.timestamp() + 10
+
+
+async def test_of_three_looks_at_a_cluster_at_rest_one_is_whole(planned: list[Snapshot]) -> None:
+    harness = ReconcilerHarness(at_rest(formed(3)))
+    harness.brief_look = NOW
+    for _ in range(7):
+        assert await harness.make_pass() == Requeue()
+    assert harness.looks == ["whole", "brief", "brief", "whole", "brief", "brief", "whole"]
+    assert len(planned) == 1
+
+
+async def test_what_a_brief_look_finds_changed_is_gathered_anew(planned: list[Snapshot]) -> None:
+    """Nothing is planned for what was seen earlier: a guard counts who answers now."""
+    harness = ReconcilerHarness(at_rest(formed(3)))
+    await harness.make_pass()
+    harness.snapshot = led_by(harness.snapshot, 1)
+    await harness.make_pass()
+    assert harness.looks == ["whole", "brief", "whole"]
+    assert planned[-1].probes == harness.snapshot.probes
+
+
+async def test_a_brief_look_counts_as_a_pass() -> None:
+    harness = ReconcilerHarness(at_rest(formed(3)))
+    harness.brief_look = NOW + UNCHANGED_FOR
+    for _ in range(2):
+        await harness.make_pass()
+    assert find_last_pass(harness) == harness.brief_look.timestamp()
 
 
 async def test_from_time_to_time_a_plan_is_made_all_the_same(planned: list[Snapshot]) -> None:
