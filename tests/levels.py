@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from tests.reruns import REPORT
+from tests.reruns import REPORT, read_flaky
 
 LEVELS: Final = ("check", "unit", "e2e-beside", "e2e-alone")
 
@@ -69,11 +69,6 @@ def main(words: Sequence[str] = ()) -> int:
     ended = f"level {failed} failed after" if failed else "every level passed in"
     print(f"=== {ended} {(time.monotonic() - begun) / 60:.1f} min", flush=True)
     return 1 if failed else 0
-
-
-def read_flaky(reruns: str) -> list[str]:
-    """Return the tests that were repeated, each once, in the order in which they were."""
-    return list(dict.fromkeys(reruns.splitlines()))
 
 
 def run_and_clean_up(long: Sequence[str], minutes: dict[str, float], *, named: bool) -> str:

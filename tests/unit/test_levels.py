@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import levels
-from tests.reruns import REPORT, SECOND_TRY, note_rerun
+from tests.reruns import REPORT, SECOND_TRY, note_rerun, read_flaky
 
 BESIDE = [level for row in levels.BESIDE for level in row.levels]
 WITH_MODEL = next(row.begins_with for row in levels.BESIDE if "model" in row.levels)
@@ -30,7 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str, failing: str = "") -> list
         begun.extend(asked)
         minutes.update(dict.fromkeys(asked, 1.0))
         with Path(os.environ[REPORT]).open("a") as file:
-            file.write("tests/e2e/test_a.py::test_b\n" * 2)
+            file.write("again\ttests/e2e/test_a.py::test_b\t\n" * 2)
         return failing
 
     monkeypatch.setenv("CONTEXT", "theirs")
@@ -158,13 +158,14 @@ def wait_for(holds: Callable[[], bool], what: str) -> None:
 @pytest.mark.parametrize(
     ("outcome", "environment", "noted"),
     [
-        ("rerun", {}, "a::b\n"),
-        ("failed", {}, ""),
-        ("passed", {SECOND_TRY: "1"}, "a::b\n"),
-        ("failed", {SECOND_TRY: "1"}, ""),
+        ("rerun", {}, "again\ta::b\t\n"),
+        ("failed", {}, "failed\ta::b\t\n"),
+        ("passed", {}, ""),
+        ("passed", {SECOND_TRY: "1"}, "again\ta::b\t\n"),
+        ("failed", {SECOND_TRY: "1"}, "failed\ta::b\t\n"),
         ("rerun", {"PYTEST_XDIST_WORKER": "gw0"}, ""),
     ],
-    ids=["repeated", "failed", "passes at the second try", "fails again", "in a worker"],
+    ids=["repeated", "failed", "passed", "passes at the second try", "fails again", "in a worker"],
 )
 def test_what_is_tried_again_is_noted_once(
     outcome: str,
@@ -194,4 +195,10 @@ def test_one_that_is_repeated_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path
     report = pytest.TestReport("a::b", ("a", 1, "b"), {}, "failed", error.getrepr(), "setup")
     monkeypatch.setattr(report, "outcome", "rerun")
     note_rerun(report)
-    assert path.read_text() == "a::b (setup: ValueError: not gone)\n"
+    assert path.read_text() == "again\ta::b\t (setup: ValueError: not gone)\n"
+
+
+def test_a_test_that_failed_both_times_is_not_flaky() -> None:
+    by_plugin = "again\ta\t (call: late)\nagain\tb\t\nfailed\tb\t\n"
+    by_second_run = "failed\tc\t\nfailed\td\t\nagain\tc\t\nfailed\td\t\n"
+    assert read_flaky(by_plugin + by_second_run) == ["a (call: late)", "c"]
