@@ -46,5 +46,4 @@ def replacement_on_record(ordinal: int) -> tuple[str, ...]:
         f"add {ordinal}",
         f"delete Pod db-{ordinal}",
         "apply ConfigMap db-config",
-        f"label db-{ordinal} learner",
     )

@@ -235,7 +235,7 @@ async def test_it_begins_in_an_empty_cluster_alone_and_ends_in_an_equal_one(
     old, new = site.client(0), target.client(0)
     await old.put(b"a", b"1")
     await new.put(b"mine", b"1")
-    with pytest.raises(TaskError, match="1 keys that no mirror has written"):
+    with pytest.raises(TaskError, match="1 key that no mirror has written"):
         await mirror_keys(task(site, target))
     assert await read_all(new) == {b"mine": b"1"}
     await new.delete(b"mine")

@@ -146,6 +146,9 @@ RESTORE: Final = Definition(
     rules=RESTORE_RULES,
 )
 DEFINITIONS: Final = (CLUSTER, BACKUP, RESTORE)
+# For `kubectl get etcd-operator`. Not `all`: `kubectl delete all --all` leaves the disks of a
+# StatefulSet as they are, and would delete those of an EtcdCluster with it.
+CATEGORY: Final = "etcd-operator"
 
 _INT_OR_STRING: Final[Json] = {
     "anyOf": [{"type": "integer"}, {"type": "string"}],
@@ -188,7 +191,7 @@ def build_crd(definition: Definition = CLUSTER) -> Json:
                 "plural": definition.plural,
                 "singular": definition.kind.lower(),
                 **({"shortNames": list(definition.short_names)} if definition.short_names else {}),
-                "categories": ["all"],
+                "categories": [CATEGORY],
             },
             "versions": [_build_version(definition)],
         },

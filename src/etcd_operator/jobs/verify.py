@@ -14,6 +14,7 @@ from etcd_operator.errors import BackupDiffers, EtcdError, EtcdRefused, Refusal,
 from etcd_operator.jobs.members import open_member
 from etcd_operator.jobs.verify_result import VerifyResult
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
+from etcd_operator.wording import counted
 
 START_SECONDS: Final = 600.0
 HASH_SECONDS: Final = 600.0
@@ -44,7 +45,9 @@ async def compare(
         await trial.close()
         await source.close()
     seconds = time.monotonic() - begun
-    sentence = f"Restored for trial: revision {revision}, {keys} keys; {how} ({seconds:.1f} s)."
+    sentence = (
+        f"Restored for trial: revision {revision}, {counted(keys, 'key')}; {how} ({seconds:.1f} s)."
+    )
     return VerifyResult(revision, keys, hash_kv, compacted, sentence)
 
 
@@ -76,7 +79,8 @@ async def _compare(
         return "the cluster has compacted that revision meanwhile, so hashes were not compared"
     if there != keys:
         raise BackupDiffers(
-            f"The backup differs: it has {keys} keys at revision {revision}, the cluster {there}."
+            f"The backup differs: it has {counted(keys, 'key')} at revision {revision}, the "
+            f"cluster {there}."
         )
     if there_compacted != compacted:
         return "the cluster has compacted meanwhile, so keys were counted and hashes not compared"

@@ -48,3 +48,13 @@ def test_what_a_caller_makes_of_a_definition_is_its_own(definition: Definition) 
         for each in lists:
             each.append("something else")
     assert build_crd(definition) == read
+
+
+@pytest.mark.situation(
+    "data",
+    "`kubectl delete all --all` in the namespace of a cluster",
+    "no EtcdCluster is in the category `all`, so that its disks stay",
+)
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda each: each.kind)
+def test_what_is_deleted_with_all_that_runs_leaves_data_alone(definition: Definition) -> None:
+    assert build_crd(definition)["spec"]["names"]["categories"] == ["etcd-operator"]

@@ -266,6 +266,13 @@ UNREACHABLE = "s3://b cannot be reached at https://s3: "
             f"{UNREACHABLE}it answers 503, it is overloaded or down: see why.",
         ),
         (
+            exceptions.GenericError(
+                "Unable to extract metadata from headers: ETag Header missing from response"
+            ),
+            S3,
+            f"{UNREACHABLE}what answers there is no such object store: correct the endpoint.",
+        ),
+        (
             exceptions.GenericError("No space left on device (os error 28)"),
             LOCAL,
             "The disk of s3://b is full: enlarge it, or keep fewer backups.",

@@ -176,6 +176,8 @@ def test_a_replacement_deletes_one_disk_and_adds_the_member_again() -> None:
     assert found.restarts == ("db-1",)
     assert found.disks == ("data-db-1",)
     assert count(found, "PromoteMember") == 1
+    labelled = [s.number for s in found.steps if s.sentence == "Labelled Pod db-1 as a learner."]
+    assert len(labelled) == 1, "not the Pod that was deleted, but the one that comes after it"
 
 
 def test_a_member_whose_disk_is_on_a_node_that_is_gone_joins_again_once() -> None:

@@ -105,7 +105,10 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             "string(self.spec.storage.size) == string(oldSelf.spec.storage.size) || "
             "quantity(string(self.spec.storage.size)).compareTo("
             "quantity(self.status.diskSize)) >= 0",
-            "disks cannot shrink: keep the size that they have or use a larger one",
+            Said(
+                "'disks cannot shrink below the ' + self.status.diskSize + ' that they have: keep "
+                "that size, or use a larger one'"
+            ),
             reason="FieldValueForbidden",
             path=".spec.storage.size",
         ),

@@ -81,7 +81,10 @@ OBJECT_RULES: Final[tuple[Json, ...]] = (
         "string(self.spec.storage.wal.size) == string(oldSelf.spec.storage.wal.size) || "
         "quantity(string(self.spec.storage.wal.size)).compareTo("
         "quantity(self.status.walDiskSize)) >= 0",
-        "disks cannot shrink: keep the size that they have or use a larger one",
+        Said(
+            "'disks cannot shrink below the ' + self.status.walDiskSize + ' that they have: keep "
+            "that size, or use a larger one'"
+        ),
         reason="FieldValueForbidden",
         path=".spec.storage.wal.size",
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from etcd_operator.core.actions.event import ActionEvent
 from etcd_operator.core.reasons import events
 from etcd_operator.json_types import Json
+from etcd_operator.wording import agree, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,6 @@ class EndMirror:
 
     def event(self, cluster: str) -> ActionEvent:
         """Return the reason and the sentence of the Event."""
-        sentence = (
-            f"The mirror is over: {self.keys} keys of {cluster} were those of the source. Its "
-            "progress is deleted."
-        )
+        equal = f"{counted(self.keys, 'key')} of {cluster} {agree(self.keys, 'were')}"
+        sentence = f"The mirror is over: {equal} as in the source. Its progress is deleted."
         return ActionEvent(events.MIRROR_ENDED, sentence)

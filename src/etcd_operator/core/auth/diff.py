@@ -9,6 +9,7 @@ from etcd_operator.api.security import Auth, Permission
 from etcd_operator.core.actions.kubernetes import CreatePasswordSecret
 from etcd_operator.core.auth.login import Account, find_accounts
 from etcd_operator.core.auth.state import (
+    NUL,
     OPERATOR_USER,
     Change,
     EtcdAuth,
@@ -17,6 +18,7 @@ from etcd_operator.core.auth.state import (
     PasswordSecret,
     PasswordState,
     Step,
+    end_of_prefix,
 )
 from etcd_operator.core.certificates.wanted import OPERATOR_NAME
 from etcd_operator.core.model.snapshot import Snapshot
@@ -50,14 +52,8 @@ def to_grant(permission: Permission) -> Grant:
     key = permission.key.encode()
     end = (permission.range_end or "").encode()
     if permission.prefix:
-        end = _end_of_prefix(key)
-    return Grant(permission.type.upper(), key or b"\0", end)
-
-
-def _end_of_prefix(key: bytes) -> bytes:
-    """The first key after all that begin with this one; NUL stands for no end at all."""
-    rest = key.rstrip(b"\xff")
-    return rest[:-1] + bytes((rest[-1] + 1,)) if rest else b"\0"
+        end = end_of_prefix(key)
+    return Grant(permission.type.upper(), key or NUL, end)
 
 
 def find_changes(snapshot: Snapshot) -> tuple[Change, ...]:

@@ -10,6 +10,8 @@ from typing import Final
 # The user that the operator and its Jobs are where members serve clients plain text. No spec can
 # list it, because the names there have no dots.
 OPERATOR_USER: Final = "operator.etcd.etcd.io"
+# In etcd's ranges the first key of all, and no end.
+NUL: Final = b"\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,25 @@ class Change:
         )
 
 
+def end_of_prefix(key: bytes) -> bytes:
+    """Return the first key after all that begin with this one; NUL stands for no end at all."""
+    rest = key.rstrip(b"\xff")
+    return rest[:-1] + bytes((rest[-1] + 1,)) if rest else NUL
+
+
 def _describe(grant: Grant | None) -> str:
     if grant is None:
         return ""
     verbs = {"READ": "read", "WRITE": "write", "READWRITE": "read and write"}
-    what = repr(grant.key.decode(errors="replace"))
-    return f"{verbs[grant.kind]} {what}{' and a range from it on' if grant.range_end else ''}"
+    return f"{verbs[grant.kind]} {_describe_keys(grant.key, grant.range_end)}"
+
+
+def _describe_keys(key: bytes, end: bytes) -> str:
+    first, after = (repr(each.decode(errors="replace")) for each in (key, end))
+    if not end:
+        return f"the key {first}"
+    if end == NUL:  # https://etcd.io/docs/v3.6/learning/api/#key-ranges
+        return "all keys" if key == NUL else f"all keys from {first} on"
+    if end == end_of_prefix(key):
+        return f"all keys that begin with {first}"
+    return f"the keys from {first} to the last one before {after}"

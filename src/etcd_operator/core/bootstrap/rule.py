@@ -29,6 +29,7 @@ from etcd_operator.core.objects.drift import find_drift
 from etcd_operator.core.objects.statefulset import render_claim, render_statefulset
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.json_types import Json
+from etcd_operator.wording import counted
 
 
 def wait_uncreated(snapshot: Snapshot) -> Decision | None:
@@ -223,7 +224,9 @@ def bootstrap(snapshot: Snapshot) -> Decision | None:
         return _stop_unformed(snapshot)
     return Decision(
         reason=routine.BOOTSTRAPPING,
-        message=f"Bootstrapping {size} members: {running} running, {answering} answering.",
+        message=(
+            f"Bootstrapping {counted(size, 'member')}: {running} running, {answering} answering."
+        ),
         phase=Phase.RESTORING if find_restore_record(snapshot.cluster) else Phase.CREATING,
         requeue_after=0.15 if answering else POD_START if running else None,
     )

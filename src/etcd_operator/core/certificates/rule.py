@@ -38,6 +38,7 @@ from etcd_operator.core.model.naming import ANNOTATION_TLS
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.reasons.reason import Reason
+from etcd_operator.wording import say_foreign, them
 
 
 def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
@@ -132,8 +133,8 @@ def refuse_foreign_secrets(snapshot: Snapshot) -> Decision | None:
     return Decision(
         reason=attention.SECRET_NAME_TAKEN,
         message=(
-            f"Secret {', '.join(sorted(foreign))} exists and does not belong to this EtcdCluster: "
-            "delete it or choose another name for the cluster."
+            f"{say_foreign(sorted(foreign), 'Secret')}: delete {them(len(foreign))} or choose "
+            "another name for the cluster."
         ),
         phase=_phase(snapshot, Phase.FAILED),
         requeue_after=OUTSIDE_CHANGE,

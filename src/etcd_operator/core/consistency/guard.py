@@ -9,6 +9,7 @@ from etcd_operator.core.consistency.record import read_differed
 from etcd_operator.core.model.members import CORRUPT, Member, format_id
 from etcd_operator.core.model.naming import ANNOTATION_DIFFERED
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.wording import agree, counted
 
 
 def refuse_lost_agreement(member_id: int, snapshot: Snapshot) -> str | None:
@@ -30,10 +31,12 @@ def refuse_lost_agreement(member_id: int, snapshot: Snapshot) -> str | None:
     left = Counter(value for voter, value in known.items() if voter != member_id)
     value, most = left.most_common(1)[0]
     if len(left) > 1 and most * 2 <= len(voters) - 1:
-        return f"only {most} of {len(voters) - 1} voters would be left with the same data"
+        return (
+            f"only {most} of {counted(len(voters) - 1, 'voter')} would be left with the same data"
+        )
     had = most + (known.get(member_id) == value)
     if member_id in known and had * 2 <= len(voters):
-        return f"only {had} of {len(voters)} voters have the same data"
+        return f"only {had} of {counted(len(voters), 'voter')} {agree(had, 'have')} the same data"
     return None
 
 

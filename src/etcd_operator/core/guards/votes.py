@@ -14,6 +14,7 @@ from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.members import CORRUPT, Member
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.quorum_loss.guard import is_alone_by_approval
+from etcd_operator.wording import counted
 
 _GOES_WITH_POD: Final = "the disk of the Pod is being deleted and would go with it"
 _IN_POD: Final = "the data of the Pod is in an emptyDir and would go with it"
@@ -27,7 +28,7 @@ def refuse_vote(by_id: dict[int, Member], member_id: int, snapshot: Snapshot) ->
     voters = {m.id for m in by_id.values() if not m.is_learner} | {member_id}
     alive = answering(snapshot) & voters
     if len(alive) * 2 <= len(voters):
-        return f"only {len(alive)} of {len(voters)} voters would be answering"
+        return f"only {len(alive)} of {counted(len(voters), 'voter')} would be answering"
     return None
 
 
@@ -42,9 +43,9 @@ def refuse_vote_loss(
         return None
     voters = {m.id for m in by_id.values() if not m.is_learner}
     alive = answering(snapshot) & voters - {member_id}
-    counted = voters if still_voting else voters - {member_id}
-    if not counted or len(alive) * 2 <= len(counted):
-        return f"only {len(alive)} of {len(counted)} voters would be left answering"
+    those = voters if still_voting else voters - {member_id}
+    if not those or len(alive) * 2 <= len(those):
+        return f"only {len(alive)} of {counted(len(those), 'voter')} would be left answering"
     return None
 
 

@@ -29,6 +29,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.statefulset import render_statefulset
 from etcd_operator.core.reasons import routine
 from etcd_operator.core.rollout.versions import next_record
+from etcd_operator.wording import counted
 
 WHY: Final = "a backup is restored in place"
 # Each message begins with one of these.
@@ -90,7 +91,7 @@ def set_aside(view: Restoring) -> Decision:
 
 def await_disks(view: Restoring) -> Decision:
     """The EtcdRestore fills fresh disks."""
-    return step(f"waiting for the EtcdRestore to fill {view.restore.size} disks.")
+    return step(f"waiting for the EtcdRestore to fill {counted(view.restore.size, 'disk')}.")
 
 
 def record_cluster_id(_: Restoring) -> Decision:

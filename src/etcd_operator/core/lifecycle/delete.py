@@ -15,6 +15,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, DeleteObject, SetFinalizer
 from etcd_operator.core.lifecycle.orphans import is_orphaning
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
+from etcd_operator.core.model.finalizers import explain_finalizers
 from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.model.parse import read_finalizers
 from etcd_operator.core.model.snapshot import Snapshot
@@ -112,12 +113,7 @@ def _delete(snapshot: Snapshot, left: Left) -> DeleteObject:
 
 
 def _name_holders(held: list[Left]) -> str:
-    said = [
-        f" {each.title} is kept by finalizer {', '.join(each.finalizers)}, which is not the "
-        "operator's: whoever put it there has to take it off."
-        for each in held
-    ]
-    return "".join(said)
+    return "".join(f" {explain_finalizers(each.title, each.finalizers)}" for each in held)
 
 
 def _wait_for_others(snapshot: Snapshot) -> Decision:

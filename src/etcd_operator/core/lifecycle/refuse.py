@@ -20,6 +20,7 @@ from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import FINALIZER, ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import attention, routine
+from etcd_operator.wording import agree, say_foreign, them
 
 
 def _phase_when_stopped(snapshot: Snapshot) -> Phase:
@@ -91,22 +92,21 @@ def refuse_foreign_objects(snapshot: Snapshot) -> Decision | None:
 
 
 def _explain_foreign(foreign: list[Child], snapshot: Snapshot) -> str:
-    names = ", ".join(f"{child.kind} {child.name}" for child in foreign)
+    titles = [f"{child.kind} {child.name}" for child in foreign]
+    names, these = ", ".join(titles), them(len(titles))
     if any(child.owner_uid or not child.labelled for child in foreign):
-        return (
-            f"{names} exists and does not belong to this EtcdCluster: delete it or choose another "
-            "name for the cluster."
-        )
+        return f"{say_foreign(titles)}: delete {these} or choose another name for the cluster."
+    was = agree(len(titles), "were")
     if all(is_made_for(child, snapshot) for child in foreign):
         return (
-            f"{names} was made for this EtcdCluster, and somebody took the ownerReference off. "
-            f"Put it back, with uid {snapshot.naming.uid}, or delete the object with "
-            "--cascade=orphan: it is made anew, and no member restarts."
+            f"{names} {was} made for this EtcdCluster, and somebody took the ownerReference off. "
+            f"Put it back, with uid {snapshot.naming.uid}, or delete {these} with "
+            "--cascade=orphan: what is deleted is made anew, and no member restarts."
         )
     return (
-        f"{names} was left by an EtcdCluster of this name that was deleted with --cascade=orphan. "
-        "It is not taken over: back up what its members hold and delete it, or choose another name "
-        "for the cluster."
+        f"{names} {was} left by an EtcdCluster of this name that was deleted with "
+        "--cascade=orphan. Nothing of it is taken over: back up what its members hold and delete "
+        f"{these}, or choose another name for the cluster."
     )
 
 
@@ -155,8 +155,8 @@ def refuse_foreign_disks(snapshot: Snapshot) -> Decision | None:
     return Decision(
         reason=attention.DATA_FROM_EARLIER_CLUSTER,
         message=(
-            f"PersistentVolumeClaim {', '.join(sorted(foreign))} holds data of an earlier cluster "
-            f"of this name. {remedy}"
+            f"PersistentVolumeClaim {', '.join(sorted(foreign))} {agree(len(foreign), 'hold')} "
+            f"data of an earlier cluster of this name. {remedy}"
         ),
         phase=Phase.CREATING if leaving else Phase.FAILED,
         requeue_after=1.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.model.decision import Decision
+from etcd_operator.core.model.finalizers import name_held
 from etcd_operator.core.model.quorum import voters_not_serving
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import attention, routine
@@ -23,7 +24,7 @@ def report_settled(snapshot: Snapshot) -> Decision:
         names = ", ".join(snapshot.naming.member(o) for o in ordinals)
         return Decision(
             reason=attention.MEMBERS_NOT_READY,
-            message=f"Waiting for {names} to be ready.",
+            message=" ".join([f"Waiting for {names} to be ready.", *name_held(snapshot.pods)]),
             phase=_unsettled_phase(snapshot),
             requeue_after=1.0,
         )

@@ -30,6 +30,7 @@ from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.quorum_loss.approval import lasts
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.storage.deleted_claims import loses_disk
+from etcd_operator.wording import agree, counted
 
 # Why a disk goes, in the Event about it.
 MEMBER_LEFT: Final = "its member left the cluster"
@@ -44,9 +45,13 @@ def wait_for_quorum(snapshot: Snapshot) -> Decision | None:
         return None
     answering = sum(1 for probe in snapshot.probes.values() if probe.status)
     voters = len(voter_ids(snapshot)) or len(snapshot.cluster.status.members)
+    awaited = "waiting for the others" if answering < voters else "none has confirmed a leader yet"
     return Decision(
         reason=attention.NO_QUORUM,
-        message=f"No quorum: {answering} of {voters} members answer; waiting for the others.",
+        message=(
+            f"No quorum: {answering} of {counted(voters, 'member')} {agree(answering, 'answer')}; "
+            f"{awaited}."
+        ),
         phase=Phase.FAILED if lasts(snapshot) else snapshot.cluster.status.phase or Phase.FAILED,
         requeue_after=POD_START,
     )
@@ -91,7 +96,7 @@ def shrink(snapshot: Snapshot) -> Decision | None:
     members = len(snapshot.ownership.own)
     return Decision(
         reason=routine.SCALING_IN,
-        message=f"Scaling in from {members} to {size} members.",
+        message=f"Scaling in from {members} to {counted(size, 'member')}.",
         phase=Phase.SCALING,
         actions=tuple(actions),
         requeue_after=find_pause(snapshot),

@@ -29,6 +29,7 @@ from etcd_operator.core.objects.operator_upgrade import is_upgrade
 from etcd_operator.core.objects.rendered import Same
 from etcd_operator.core.objects.tls import render_trust
 from etcd_operator.json_types import Json
+from etcd_operator.wording import counted
 
 
 def correct_objects(snapshot: Snapshot, layout: Layout) -> list[Action]:
@@ -138,12 +139,14 @@ def apply_if_needed(snapshot: Snapshot, manifest: Json, live: Child | None) -> A
 
 
 def _explain(drift: str, manifest: Json, live: Child) -> str:
+    fingerprint = manifest["metadata"]["annotations"][ANNOTATION_FINGERPRINT]
+    changed = live.annotations.get(ANNOTATION_FINGERPRINT) != fingerprint
     if drift == "spec.replicas":
-        return f"{live.body['spec'].get('replicas')} to {manifest['spec']['replicas']} Pods"
-    wanted = manifest["metadata"]["annotations"][ANNOTATION_FINGERPRINT]
-    if live.annotations.get(ANNOTATION_FINGERPRINT) != wanted:
-        return "the cluster has changed"
-    return f"{drift} was not as it should be"
+        found = live.body["spec"].get("replicas")
+        if not changed:  # `kubectl scale statefulset`
+            return f"spec.replicas was set to {found}, and spec.size of the EtcdCluster decides"
+        return f"{found} to {counted(manifest['spec']['replicas'], 'Pod')}"
+    return "the cluster has changed" if changed else f"{drift} was not as it should be"
 
 
 def _fence(manifest: Json, live: Child) -> str:

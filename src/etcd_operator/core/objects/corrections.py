@@ -17,6 +17,7 @@ from etcd_operator.core.objects import rendered
 from etcd_operator.core.objects.drift import Difference
 from etcd_operator.core.objects.rendered import Same
 from etcd_operator.json_types import Json
+from etcd_operator.wording import join_sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +57,5 @@ def find_objections(snapshot: Snapshot) -> Objections | None:
     said = [kept for _, kept in sorted(snapshot.kept.items()) if kept.message]
     if not said:
         return None
-    return Objections(" ".join(k.message for k in said)[:2000], any(k.contested for k in said))
+    message = join_sentences(k.message for k in said)[:2000]
+    return Objections(message, any(k.contested for k in said))

@@ -186,12 +186,14 @@ def _renew_first(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[Issue
 def _compose(snapshot: Snapshot, decision: Decision, ending: tuple[Pod, ...]) -> tuple[Action, ...]:
     if not decision.corrects_objects:
         return decision.actions
-    corrections = correct_objects(snapshot, choose_layout(snapshot))
-    now = _spare_stopped(corrections, decision.actions, ending)
+    now = _spare_stopped(
+        correct_objects(snapshot, choose_layout(snapshot)), decision.actions, ending
+    )
     after = predict(snapshot, decision.actions)
     if after is snapshot:
         return (*now, *decision.actions)
-    then = [a for a in correct_objects(after, choose_layout(after)) if a not in now]
+    later = _spare_stopped(correct_objects(after, choose_layout(after)), decision.actions, ending)
+    then = [a for a in later if a not in now]
     if {_target(action) for action in now} & {_target(action) for action in then}:
         # One object twice: the second time would be judged by what is old by then.
         return (*now, *decision.actions)
@@ -201,7 +203,9 @@ def _compose(snapshot: Snapshot, decision: Decision, ending: tuple[Pod, ...]) ->
 def _spare_stopped(
     corrections: list[Action], actions: tuple[Action, ...], ending: tuple[Pod, ...]
 ) -> list[Action]:
-    """Without labels for Pods that are deleted next: they would not be as they were looked at.
+    """Without labels for Pods that are deleted in this pass.
+
+    Before that, they would not be as they were looked at; after it, nobody reads them.
 
     For an eviction the label decides: the PodDisruptionBudget counts who has that of a voter, or
     of a voter that is `ending` and leaves the client Service.

@@ -74,6 +74,7 @@ CLUSTER_CONDITIONS: Final = (
         true=(verdicts.QUORUM_AVAILABLE,),
         false=(
             routine.STOPPED,
+            routine.DELETING,
             verdicts.NO_SPACE,
             attention.NO_QUORUM,
             verdicts.NO_READY_MEMBER,
@@ -98,6 +99,7 @@ CLUSTER_CONDITIONS: Final = (
             attention.DATA_DIFFERS,
             attention.FOREIGN_MEMBER,
             verdicts.DISK_BEING_DELETED,
+            attention.HELD_BY_FINALIZER,
             verdicts.POD_MISSING,
             verdicts.NOT_SCHEDULED,
             verdicts.MEMBERS_UNAVAILABLE,
@@ -113,6 +115,7 @@ CLUSTER_CONDITIONS: Final = (
         false=(verdicts.MAJORITY_LOST,),
         unknown=(
             routine.STOPPED,
+            routine.DELETING,
             routine.RESTORING,
             attention.OPERATOR_CANNOT_REACH,
             verdicts.NOT_FORMED,

@@ -12,6 +12,8 @@ from etcd_operator.api.backup import EtcdBackupSpec, TaskPhase
 class BackupState:
     """How an EtcdBackup of the cluster stands: when one is due next, and why the last one failed.
 
+    `message` is about what is under way, `failure` about the last one that ended, if it failed.
+
     `last` is when the last good one ended, None before the first, `last_verified` the same if that
     one was verified, whatever the spec asks for since; `due` only with a schedule.
     `mark` says what the operator made it for, if it did; `verified` that it is complete and
@@ -30,3 +32,4 @@ class BackupState:
     verified: bool = False
     spec: EtcdBackupSpec | None = None
     last_verified: datetime | None = None
+    failure: str = ""

@@ -25,6 +25,7 @@ from etcd_operator.core.rollout.resizing import (
     wanted_compute,
     wanted_resources,
 )
+from etcd_operator.wording import agree, counted
 
 
 def resize_pods(snapshot: Snapshot) -> Decision | None:
@@ -47,7 +48,7 @@ def resize_pods(snapshot: Snapshot) -> Decision | None:
         return _decide(f"Resizing without a restart; waiting for {waits}.", ())
     if not wanted or not _can_do_without(snapshot, wanted[-1]):
         return None
-    left = f"{len(wanted)} of {len(pods)} Pods are left"
+    left = f"{len(wanted)} of {counted(len(pods), 'Pod')} {agree(len(wanted), 'are')} left"
     message = f"Resizing Pod {wanted[-1].name} without a restart; {left}."
     return _decide(message, (_resize(snapshot, wanted[-1]),))
 

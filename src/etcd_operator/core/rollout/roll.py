@@ -14,6 +14,7 @@ from etcd_operator.core.consistency.divergence import suspect_ids
 from etcd_operator.core.membership.steps import re_add_with_new_disk, transfer_leadership
 from etcd_operator.core.model.addresses import advertises_otherwise
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
+from etcd_operator.core.model.finalizers import name_held
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.naming import ROLE_LEAVING
 from etcd_operator.core.model.quorum import (
@@ -29,6 +30,7 @@ from etcd_operator.core.rollout.outdated import is_outdated
 from etcd_operator.core.rollout.stop_pod import stop_pod
 from etcd_operator.core.rollout.upgrade_route import describe_route
 from etcd_operator.core.storage.deleted_claims import loses_disk
+from etcd_operator.wording import agree, counted
 
 
 def _may_end(snapshot: Snapshot, pod: Pod) -> bool:
@@ -50,16 +52,17 @@ def roll(snapshot: Snapshot) -> Decision | None:
     if any(seat.pod and seat.pod.ephemeral for seat in voters) and len(voters) == 1:
         return _refuse_to_lose_data(snapshot, outdated[0])
     done = len(voters) - len(outdated)
-    progress = f"{done} of {len(voters)} members are up to date"
+    progress = f"{done} of {counted(len(voters), 'member')} {agree(done, 'are')} up to date"
     target = _choose(snapshot, voters, outdated)
     actions = _replace(snapshot, target) if target else ()
     if target and not actions and len(voters) != snapshot.spec.size:
         return None  # too few to stop one: what the change of size waits for says more
     if target is None or not actions:
         awaited = _name_awaited(snapshot, voters)
+        waits = f"Rolling update: {progress}; waiting for {awaited}.{describe_route(snapshot)}"
         return Decision(
             reason=routine.ROLLING_UPDATE_WAITING,
-            message=f"Rolling update: {progress}; waiting for {awaited}.{describe_route(snapshot)}",
+            message=" ".join([waits, *name_held(snapshot.pods)]),
             phase=Phase.UPGRADING,
             requeue_after=POD_START,
         )

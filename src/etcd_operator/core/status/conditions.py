@@ -19,6 +19,7 @@ from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.consistency.divergence import explain, find_divergence
 from etcd_operator.core.membership.foreign_members import explain_foreign
 from etcd_operator.core.model.decision import Decision
+from etcd_operator.core.model.finalizers import name_held
 from etcd_operator.core.model.live_objects import UNHEALTHY, PodProblem
 from etcd_operator.core.model.members import NO_SPACE, format_id
 from etcd_operator.core.model.quorum import voters_not_serving
@@ -48,10 +49,11 @@ from etcd_operator.core.reasons.condition_types import (
     UPGRADE_WAITING,
 )
 from etcd_operator.core.reasons.reason import given_by_kubernetes
-from etcd_operator.core.status.quorum import judge_quorum
+from etcd_operator.core.status.quorum import TORN_DOWN, is_torn_down, judge_quorum
 from etcd_operator.core.status.spec_warnings import find_spec_warnings
 from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.storage.deleted_claims import explain_going
+from etcd_operator.wording import agree, counted, join_sentences
 
 # A backup that has not begun so long after its time is not about to.
 OVERDUE: Final = timedelta(minutes=10)
@@ -97,6 +99,8 @@ def _judge_available(snapshot: Snapshot, decision: Decision) -> Verdict:
     """Available: clients can read and write now."""
     if decision.phase is Phase.STOPPED:
         return Verdict(AVAILABLE, "False", routine.STOPPED, decision.message)
+    if is_torn_down(snapshot, decision):
+        return Verdict(AVAILABLE, "False", routine.DELETING, TORN_DOWN)
     ready = [
         seat
         for seat in snapshot.seats()
@@ -112,16 +116,19 @@ def _judge_available(snapshot: Snapshot, decision: Decision) -> Verdict:
         )
     unheard = find_unreachable(snapshot)
     if unheard and unheard.asks_for_user:
-        said = f"{len(unheard.pods)} members serve clients that have a user."
+        said = f"{_say_serving(len(unheard.pods))} that have a user."
         return Verdict(AVAILABLE, "True", verdicts.QUORUM_AVAILABLE, said)
     if unheard:
         return Verdict(AVAILABLE, "Unknown", attention.OPERATOR_CANNOT_REACH, unheard.message)
     if snapshot.quorum_confirmed and ready:
-        return Verdict(
-            AVAILABLE, "True", verdicts.QUORUM_AVAILABLE, f"{len(ready)} members serve clients."
-        )
+        said = f"{_say_serving(len(ready))}."
+        return Verdict(AVAILABLE, "True", verdicts.QUORUM_AVAILABLE, said)
     reason = verdicts.NO_READY_MEMBER if snapshot.quorum_confirmed else attention.NO_QUORUM
     return Verdict(AVAILABLE, "False", reason, decision.message)
+
+
+def _say_serving(count: int) -> str:
+    return f"{counted(count, 'member')} {agree(count, 'serve')} clients"
 
 
 def _judge_ready(_: Snapshot, decision: Decision) -> Verdict:
@@ -153,8 +160,11 @@ def _judge_degraded(snapshot: Snapshot, decision: Decision) -> Verdict:
         return _keep_words(
             snapshot, Verdict(DEGRADED, "True", given_by_kubernetes(first.reason), said)
         )
+    held = name_held(snapshot.pods)
+    if held and not decision.blocked:
+        return Verdict(DEGRADED, "True", attention.HELD_BY_FINALIZER, join_sentences(held)[:2000])
     if decision.blocked or decision.reason in _DEGRADED_BY:
-        said = " ".join([decision.message, *_name_unready(snapshot)])[:2000]
+        said = join_sentences([decision.message, *_name_unready(snapshot)])[:2000]
         return _keep_words(snapshot, Verdict(DEGRADED, "True", decision.reason, said))
     away = voters_not_serving(snapshot) if snapshot.quorum_confirmed else ()
     away = tuple(seat for seat in away if seat.member and seat.member.started)
@@ -174,7 +184,7 @@ def _name_problems(snapshot: Snapshot) -> tuple[PodProblem | None, str]:
     up = [(name, trouble) for name, trouble in up if trouble.reason != UNHEALTHY]
     said = [f"{name}: {trouble.reason}: {trouble.message}"[:400] for name, trouble in up]
     said += _name_unbound_disks(snapshot)
-    return (up[0][1] if up else None), " ".join(said)[:2000]
+    return (up[0][1] if up else None), join_sentences(said)[:2000]
 
 
 def _name_unready(snapshot: Snapshot) -> list[str]:
@@ -276,7 +286,7 @@ def _judge_spec(snapshot: Snapshot, _: Decision) -> Verdict | None:
     warnings = find_spec_warnings(snapshot)
     if not warnings:
         return None
-    said = " ".join(warning.message for warning in warnings)
+    said = join_sentences(warning.message for warning in warnings)
     return Verdict(SPEC_WARNING, "True", warnings[0].reason, said)
 
 
@@ -292,7 +302,7 @@ def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
     if problem:
         return Verdict(kind, "False", verdicts.UNUSABLE, problem)
     known = {name: c.certificate for name, c in sorted(snapshot.credentials.items())}
-    held = " ".join(find_held_renewals(snapshot))
+    held = join_sentences(find_held_renewals(snapshot))
     expired = [name for name, one in known.items() if one and one.not_after <= now]
     if expired:
         said = f"Expired: {', '.join(expired)}. {held}".strip()
@@ -320,7 +330,7 @@ def _judge_backups(snapshot: Snapshot, _: Decision) -> Verdict | None:
         return None
     failing = [backup for backup in snapshot.backups if backup.failures]
     if failing:
-        said = " ".join(f"EtcdBackup {b.name}: {b.message}" for b in failing)
+        said = join_sentences(f"EtcdBackup {b.name}: {b.failure or b.message}" for b in failing)
         return Verdict(BACKUP_HEALTHY, "False", verdicts.BACKUP_FAILING, said[:2000])
     if snapshot.held_version:
         said = f"The upgrade to {snapshot.held_version} waits for a backup."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.bootstrap.gate_record import recorded_members
 from etcd_operator.core.model.decision import Decision
@@ -18,6 +20,15 @@ from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
 from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.takeover.steps import name_source_member
+from etcd_operator.wording import agree, counted
+
+TORN_DOWN: Final = "The members end, because the EtcdCluster is being deleted."
+
+
+def is_torn_down(snapshot: Snapshot, decision: Decision) -> bool:
+    """Whether the members end for good, so that nobody has to bring them back."""
+    live = snapshot.statefulset
+    return decision.phase is Phase.DELETING and (live is None or live.deleting)
 
 
 def judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
@@ -26,10 +37,13 @@ def judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
         return Verdict(QUORUM_HEALTHY, "Unknown", routine.STOPPED, decision.message)
     if decision.phase is Phase.RESTORING and not snapshot.quorum_confirmed:
         return Verdict(QUORUM_HEALTHY, "Unknown", routine.RESTORING, decision.message)
+    if is_torn_down(snapshot, decision):
+        return Verdict(QUORUM_HEALTHY, "Unknown", routine.DELETING, TORN_DOWN)
     voters = voter_ids(snapshot)
     unheard = find_unreachable(snapshot)
     if unheard and unheard.asks_for_user:
-        ready = f"{len(unheard.pods)} members are Ready, which takes a majority."
+        count = len(unheard.pods)
+        ready = f"{counted(count, 'member')} {agree(count, 'are')} Ready, which takes a majority."
         return Verdict(QUORUM_HEALTHY, "True", verdicts.MAJORITY_READY, ready)
     if unheard:
         return Verdict(QUORUM_HEALTHY, "Unknown", attention.OPERATOR_CANNOT_REACH, unheard.message)
@@ -43,10 +57,11 @@ def judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
     if snapshot.quorum_confirmed:
         tail = "".join(f"; {words}" for words in away)
         needed = majority(len(voters))
-        message = f"{count} of {len(voters)} voters answer, {needed} are needed{tail}."
+        answer = f"{count} of {counted(len(voters), 'voter')} {agree(count, 'answer')}"
+        message = f"{answer}, {needed} {agree(needed, 'are')} needed{tail}."
         return Verdict(QUORUM_HEALTHY, "True", verdicts.MAJORITY_ANSWERS, message)
     away += [f"{', '.join(leaderless)} answered without a leader"] if leaderless else []
-    tail = f": {'; '.join(away)}" if away else ""
+    tail = ": " + ("; ".join(away) or "members answer, and none has confirmed a leader")
     return Verdict(
         QUORUM_HEALTHY, "False", verdicts.MAJORITY_LOST, f"The majority does not answer{tail}."
     )

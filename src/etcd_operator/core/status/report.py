@@ -15,6 +15,7 @@ from etcd_operator.core.membership.foreign_members import find_moved
 from etcd_operator.core.mirror.view import view_mirror
 from etcd_operator.core.model.client_tls import find_common_mode, find_gate_mode, speaks_tls
 from etcd_operator.core.model.decision import Decision
+from etcd_operator.core.model.finalizers import explain_finalizers, find_held
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import ROLE_LEAVING, ROLE_VOTER
 from etcd_operator.core.model.numbers import read_identity
@@ -199,6 +200,8 @@ def _explain(snapshot: Snapshot, seat: Seat) -> str:
         return "It has no Pod."
     if seat.pod.problem:
         return f"{seat.pod.problem.reason}: {seat.pod.problem.message}"[:500]
+    if find_held((seat.pod,)):
+        return explain_finalizers("Its Pod", seat.pod.finalizers)[:500]
     if seat.pod.deleting:
         return "Its Pod is terminating."
     if not seat.pod.running:

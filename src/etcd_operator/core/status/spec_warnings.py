@@ -18,6 +18,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.resources import find_resources
 from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.reasons.reason import Reason
+from etcd_operator.wording import say_foreign, them
 
 
 class SpecWarning(NamedTuple):
@@ -106,8 +107,8 @@ def _find_foreign_connection(snapshot: Snapshot) -> SpecWarning | None:
         return None
     return SpecWarning(
         verdicts.CONNECTION_NAME_TAKEN,
-        f"Secret {', '.join(foreign)} exists and does not belong to this EtcdCluster, so no "
-        "connection is written there: delete it, or set spec.connectionSecrets to false.",
+        f"{say_foreign(foreign, 'Secret')}, so no connection is written there: delete "
+        f"{them(len(foreign))}, or set spec.connectionSecrets to false.",
     )
 
 
@@ -117,8 +118,8 @@ def _find_foreign_alias(snapshot: Snapshot) -> SpecWarning | None:
         return None
     return SpecWarning(
         verdicts.ALIAS_TAKEN,
-        f"Service {', '.join(foreign)} of spec.service.aliases exists and does not belong to this "
-        "EtcdCluster: delete it, and one that leads to the members is created at once.",
+        f"{say_foreign(foreign, 'Service')} (spec.service.aliases): delete {them(len(foreign))}, "
+        "and one that leads to the members is created at once.",
     )
 
 

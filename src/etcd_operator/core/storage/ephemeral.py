@@ -17,6 +17,7 @@ from etcd_operator.core.model.quorum import majority
 from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.model.template import find_claim_template, is_ephemeral
 from etcd_operator.core.reasons import attention
+from etcd_operator.wording import counted
 
 _EMPTY_DIR: Final = "an emptyDir"
 _DISKS: Final = "disks"
@@ -85,7 +86,7 @@ def report_lost_data(snapshot: Snapshot) -> Decision | None:
         reason=attention.DATA_LOST,
         message=(
             f"The Pods of {names} were replaced, and their data went with them "
-            f"(spec.storage.ephemeral): no majority of the {len(voters)} members has it. "
+            f"(spec.storage.ephemeral): no majority of {counted(len(voters), 'member')} has it. "
             f"{_explain_remedy(snapshot)}"
         ),
         phase=Phase.FAILED,

@@ -37,6 +37,7 @@ from etcd_operator.core.takeover.record import (
     TakeOver,
     find_take_over,
 )
+from etcd_operator.wording import counted
 
 
 def refuse_beside_source(action: Action, snapshot: Snapshot) -> str | None:
@@ -169,7 +170,7 @@ def _refuse_scaling(
         return "another Pod of the StatefulSet is still going"
     left = len((answering & voters) - {stopped})
     return (
-        f"only {left} of {len(voters)} voters would be left answering"
+        f"only {left} of {counted(len(voters), 'voter')} would be left answering"
         if (left * 2 <= len(voters))
         else None
     )

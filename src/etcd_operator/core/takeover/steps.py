@@ -24,6 +24,7 @@ from etcd_operator.core.takeover.record import (
     Stage,
     TakeOver,
 )
+from etcd_operator.wording import counted
 
 # How a person lets it go on after an obstacle, or ends it.
 GIVE_BACK: Final = "or delete the EtcdCluster to give the old cluster back"
@@ -207,7 +208,7 @@ def refuse(view: TakingOver) -> Decision:
 def begin(view: TakingOver) -> Decision:
     """The cluster ID and the old members are recorded."""
     members = len(view.taken_over.members)
-    return _step(f"Joining {members} members of {view.source.title}.")
+    return _step(f"Joining {counted(members, 'member')} of {view.source.title}.")
 
 
 def go_on(view: TakingOver) -> Decision:

@@ -272,6 +272,7 @@ _DENIED: Final = (
     "AccessDenied",
     "XAdminUserNotFound",  # versitygw's word for a key it does not know, with status 404
 )
+_NO_STORE: Final = "what answers there is no such object store: correct the endpoint."
 _FAULTS: Final = (
     ("dns error", "its name is not known to the cluster's DNS: correct the endpoint."),
     ("Connection refused", "nobody listens there: correct the endpoint, or start the service."),
@@ -282,6 +283,10 @@ _FAULTS: Final = (
     ("operation timed out", "it does not answer in time."),
     ("503", "it answers 503, it is overloaded or down: see why."),
     ("SlowDown", "it asks to slow down: see why."),
+    ("Unable to extract metadata from headers", _NO_STORE),
+    ("Got invalid list response", _NO_STORE),
+    ("Got invalid put response", _NO_STORE),
+    ("Got invalid multipart response", _NO_STORE),
     ("error sending request", "the connection fails: correct the endpoint."),
 )
 

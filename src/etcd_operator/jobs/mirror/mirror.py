@@ -32,6 +32,7 @@ from etcd_operator.jobs.mirror.source import Source, read_events
 from etcd_operator.jobs.mirror.target import Target
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.etcd.watch import WatchStream
+from etcd_operator.wording import counted
 
 # For errors that pass: so long without any success, then the Job says what it is.
 PATIENCE_SECONDS: Final = 60.0
@@ -175,8 +176,8 @@ class Mirror:
         if there:
             under = " under the prefix" if self._target.keys.prefix else ""
             raise TaskError(
-                f"This cluster has {there} keys{under} that no mirror has written, and nothing is "
-                "overwritten: create the EtcdCluster anew, or delete these keys."
+                f"This cluster has {counted(there, 'key')}{under} that no mirror has written, and "
+                "nothing is overwritten: create the EtcdCluster anew, or delete these keys."
             )
         total, _ = await self._source.keys.count(revision)
         return Progress(

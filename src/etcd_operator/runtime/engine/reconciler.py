@@ -117,7 +117,7 @@ class Reconciler:
         recorder: PassRecorder | None = None,
     ) -> None:
         self._caches = caches
-        self._status = StatusWriter(api, caches.clusters)
+        self._status = StatusWriter(api, caches.clusters, events)
         self._gatherer = gatherer
         self._executor = executor
         self._events = events
@@ -352,7 +352,7 @@ def _choose_report(
     if decision.settled and (unanswered or outcome.vetoed):
         return None  # not before its corrections have been made
     if unobserved is None:
-        return explain_refusal(decision, outcome, snapshot.naming.name)
+        return explain_refusal(decision, outcome, snapshot)
     if snapshot.now - unobserved < UNOBSERVED_FOR:
         return None  # that the new spec was observed would look as if it were done
     live = snapshot.statefulset

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from etcd_operator.core.actions import Action, EvictPod
+from etcd_operator.core.actions import Action, ApplyObject, EvictPod
 from etcd_operator.core.model.decision import Decision
+from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reachability.unreachable import explain_user
 from etcd_operator.core.reasons import attention
 from etcd_operator.errors import (
@@ -17,10 +18,12 @@ from etcd_operator.errors import (
     Refusal,
 )
 from etcd_operator.runtime.engine.execute import Outcome
+from etcd_operator.wording import join_sentences
 
 
-def explain_refusal(decision: Decision, outcome: Outcome, cluster: str) -> Decision:
+def explain_refusal(decision: Decision, outcome: Outcome, snapshot: Snapshot) -> Decision:
     """The decision, or what Kubernetes or etcd has against it where only the user can help."""
+    cluster = snapshot.naming.name
     if isinstance(outcome.error, EtcdRefused):
         return _explain_etcd(decision, outcome.error, outcome.stopped_at, cluster)
     refusals: list[tuple[Action | None, OperatorError]] = list(outcome.refused)
@@ -29,26 +32,37 @@ def explain_refusal(decision: Decision, outcome: Outcome, cluster: str) -> Decis
     if not refusals:
         return decision
     action, error = refusals[0]
-    what = action.event(cluster).sentence if action else ""
-    why = str(error)
+    what = action.event(cluster).ahead if action else ""
+    said = [f"Kubernetes refuses the next step ({what.rstrip('.')}): {error}"]
+    said += _find_remedy(action, snapshot)
     if outcome.done and not decision.settled:
-        why += f" Meanwhile: {decision.message}"
+        said.append(f"Meanwhile: {decision.message}")
     return replace(
         decision,
         reason=attention.REFUSED_BY_KUBERNETES,
-        message=f"Kubernetes refuses the next step ({what.rstrip('.')}): {why}",
+        message=join_sentences(said),
         settled=False,
     )
 
 
+def _find_remedy(action: Action | None, snapshot: Snapshot) -> list[str]:
+    """What helps, where the live object alone is why Kubernetes refuses its correction."""
+    if not isinstance(action, ApplyObject):
+        return []
+    live = snapshot.children.get((action.kind, action.name))
+    if live is None or not live.body.get("immutable"):
+        return []
+    return [f"It is immutable: delete {live.kind} {live.name}, and it is made anew at once."]
+
+
 def explain_silence(decision: Decision, outcome: Outcome, cluster: str) -> Decision:
     """The decision, or what has been said for a while in place of a usable answer."""
-    what = outcome.stopped_at.event(cluster).sentence if outcome.stopped_at else ""
+    what = outcome.stopped_at.event(cluster).ahead if outcome.stopped_at else ""
+    said = f"Kubernetes cannot take the next step ({what.rstrip('.')}): {outcome.error}"
     return replace(
         decision,
         reason=attention.KUBERNETES_UNAVAILABLE,
-        message=f"Kubernetes cannot take the next step ({what.rstrip('.')}): {outcome.error} It is "
-        "tried again.",
+        message=join_sentences([said, "It is tried again."]),
         settled=False,
     )
 
@@ -58,11 +72,12 @@ def explain_eviction(decision: Decision, outcome: Outcome) -> Decision:
     pod, error = outcome.stopped_at, outcome.error
     if not isinstance(pod, EvictPod) or not isinstance(error, EvictionRefused):
         return decision
+    remedy = "It is tried again until the PodDisruptionBudget allows it: see `kubectl get pdb`."
+    said = (decision.message, f"Pod {pod.name} cannot be evicted: {error}", remedy)
     return replace(
         decision,
         reason=attention.EVICTION_REFUSED,
-        message=f"{decision.message} Pod {pod.name} cannot be evicted: {error} It is tried again "
-        "until the PodDisruptionBudget allows it: see `kubectl get pdb`.",
+        message=join_sentences(said),
     )
 
 
@@ -70,7 +85,7 @@ def _explain_etcd(
     decision: Decision, error: EtcdRefused, action: Action | None, cluster: str
 ) -> Decision:
     """The decision, or what etcd has against it."""
-    what = action.event(cluster).sentence if action else ""
+    what = action.event(cluster).ahead if action else ""
     if error.refusal is Refusal.AUTHENTICATION:
         return replace(
             decision,

@@ -10,10 +10,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from etcd_operator.errors import Conflict, NotFound
+from etcd_operator.core.reasons import attention
+from etcd_operator.errors import Conflict, Forbidden, Invalid, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.printable import make_printable
 from etcd_operator.runtime.kubernetes.api import KubeApi
+from etcd_operator.runtime.kubernetes.events import EventRecorder, Regarding
 from etcd_operator.runtime.kubernetes.watch_cache import Cache
 
 
@@ -52,14 +54,16 @@ T = TypeVar("T", bound=Reported)
 class StatusWriter(Generic[T]):
     """Writes the status of the objects that one cache holds."""
 
-    def __init__(self, api: KubeApi, cache: Cache[T]) -> None:
+    def __init__(self, api: KubeApi, cache: Cache[T], events: EventRecorder) -> None:
         self._api = api
         self._cache = cache
+        self._events = events
 
     async def write(self, looked_at: T, status: BaseModel) -> bool:
         """Write a status if it changed, onto exactly the object that was looked at.
 
-        Returns False if that has changed or gone meanwhile: its watch is about to tell.
+        Returns False if that has changed or gone meanwhile: its watch is about to tell. What
+        Kubernetes has against the status, only an Event can tell; raises KubeError then as well.
         """
         if status == looked_at.status:
             return True
@@ -74,6 +78,14 @@ class StatusWriter(Generic[T]):
             answer = await self._api.merge_patch(kind, namespace, name, patch, subresource="status")
         except (Conflict, NotFound):
             return False
+        except (Invalid, Forbidden) as error:
+            self._events.record(
+                Regarding(namespace, name, looked_at.uid, kind.name),
+                "Warning",
+                attention.REFUSED_BY_KUBERNETES.name,
+                f"Kubernetes refuses the status of {kind.name} {name}, which is not shown: {error}",
+            )
+            raise
         self._cache.observe(answer)
         return True
 

@@ -120,6 +120,7 @@ class TaskCaches(CacheGroup):
                 due=parse_time(backup.status.next_schedule_time),
                 failures=backup.status.consecutive_failures,
                 message=backup.status.message,
+                failure=_find_failure(backup),
                 namespace=backup.namespace,
                 phase=backup.status.phase,
                 created=backup.created,
@@ -201,6 +202,14 @@ def _observe_mirror_job(task: Task, pod: TaskPod | None) -> MirrorJob:
 def _is_verified_backup(backup: EtcdBackup) -> bool:
     """Whether what it was made for is complete and verified."""
     return backup.status.phase is TaskPhase.COMPLETED and _is_verified(backup)
+
+
+def _find_failure(backup: EtcdBackup) -> str:
+    """Why the last one that ended failed, whether or not another one runs by now."""
+    if not backup.status.consecutive_failures:
+        return ""
+    completed = (c for c in backup.status.conditions if c.type == condition_types.COMPLETED)
+    return next((c.message for c in completed if c.status == "False"), "")
 
 
 def _is_verified(backup: EtcdBackup) -> bool:

@@ -86,7 +86,7 @@ class _Passes:
         regarding = self._regarding(item)
         refused = await self._act(decision.actions, regarding)
         status = self._refuse(item, refused) if refused else decision.status
-        if not await StatusWriter(self._api, cache).write(item, status):
+        if not await StatusWriter(self._api, cache, self._events).write(item, status):
             return Requeue(1.0)
         self._tell(decision.events, regarding)
         self._show(item, status)

@@ -91,7 +91,7 @@ FIRES = (
         Phase.RUNNING,
         (
             "Created the role app",
-            "Granted the role app permission to read and write '/app/' and a range from it on",
+            "Granted the role app permission to read and write all keys that begin with '/app/'",
             "Created the user root",
             "Granted the role root to the user root",
             "Created the user web",
@@ -107,8 +107,8 @@ FIRES = (
         SAID,
         Phase.RUNNING,
         (
-            "Revoked from the role app the permission to read '/other'",
-            "Granted the role app permission to read and write '/app/' and a range from it on",
+            "Revoked from the role app the permission to read the key '/other'",
+            "Granted the role app permission to read and write all keys that begin with '/app/'",
             "Revoked the role old from the user web",
             "Deleted the user old",
             "Deleted the role old",
@@ -131,8 +131,8 @@ FIRES = (
         SAID,
         Phase.RUNNING,
         (
-            "Revoked from the role app the permission to read '/other'",
-            "Granted the role app permission to read and write '/app/' and a range from it on",
+            "Revoked from the role app the permission to read the key '/other'",
+            "Granted the role app permission to read and write all keys that begin with '/app/'",
             "Revoked the role old from the user web",
         ),
     ),

@@ -174,7 +174,7 @@ FIRES = (
         shrink,
         with_spec(differing("aba"), size=1),
         routine.SCALING_IN,
-        "Scaling in from 3 to 1 members.",
+        "Scaling in from 3 to 1 member.",
         Phase.SCALING,
         ("apply ConfigMap db-config", "remove 1", "remove 2"),
     ),
@@ -283,7 +283,7 @@ def test_the_guard_agrees_with_every_step(row: Fires) -> None:
     [
         ("aab", 0, "only 1 of 2 voters would be left with the same data"),
         ("aabbb", 2, "only 2 of 4 voters would be left with the same data"),
-        ("ab", 0, "only 1 of 2 voters have the same data"),
+        ("ab", 0, "only 1 of 2 voters has the same data"),
         ("abc", 1, "only 1 of 2 voters would be left with the same data"),
         ("aabb", 3, "only 2 of 4 voters have the same data"),
         ("aabb", 0, "only 2 of 4 voters have the same data"),

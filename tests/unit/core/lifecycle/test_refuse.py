@@ -181,8 +181,8 @@ FIRES = (
         change_child(formed(3), "Service", "db-peer", owner_uid=""),
         attention.NAME_TAKEN,
         "Service db-peer was made for this EtcdCluster, and somebody took the ownerReference off. "
-        f"Put it back, with uid {UID}, or delete the object with --cascade=orphan: it is made "
-        "anew, and no member restarts.",
+        f"Put it back, with uid {UID}, or delete it with --cascade=orphan: what is deleted is "
+        "made anew, and no member restarts.",
         Phase.RUNNING,
         (),
         flags("no corrections", "blocked"),

@@ -45,7 +45,6 @@ RENEWED = (
     "add 1",
     "delete Pod db-1",
     "apply ConfigMap db-config",
-    "label db-1 learner",
 )
 
 
@@ -112,7 +111,6 @@ FIRES = (
             "remove 1",
             "add 1",
             "delete Pod db-1",
-            "label db-1 learner",
         ),
     ),
     Fires(

@@ -40,13 +40,12 @@ from tests.builders.snapshots import (
 CONFLICT = "0/3 nodes are available: 1 node(s) had volume node affinity conflict."
 CROWDED = "0/3 nodes are available: 3 Insufficient cpu."
 JUST_NOW = NOW - timedelta(minutes=1)
-ANNOUNCED = ("apply ConfigMap db-config", "label db-1 learner")
 REPLACED = (
     "remove 1",
     "delete PersistentVolumeClaim data-db-1",
     "add 1",
     "delete Pod db-1",
-    *ANNOUNCED,
+    "apply ConfigMap db-config",
 )
 
 

@@ -65,7 +65,7 @@ FIRES = (
         scale.wait_for_quorum,
         silent(with_spec(formed(3), size=5), 1, 2),
         attention.NO_QUORUM,
-        "No quorum: 1 of 3 members answer; waiting for the others.",
+        "No quorum: 1 of 3 members answers; waiting for the others.",
         Phase.RUNNING,
     ),
     Fires(

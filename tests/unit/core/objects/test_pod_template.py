@@ -29,6 +29,7 @@ from tests.builders.snapshots import (
     growing,
     new,
     raw_cluster,
+    settled,
     with_cluster,
     with_learner,
     with_spec,
@@ -234,6 +235,20 @@ def test_an_edit_by_hand_is_undone_and_explained(kind: str) -> None:
     assert isinstance(action, ApplyObject)
     assert (action.kind, action.uid) == (kind, f"{kind}-{name}")
     assert action.why == "metadata.labels.app.kubernetes.io/name was not as it should be"
+
+
+@pytest.mark.situation(
+    "coexist",
+    "`kubectl scale statefulset` of a cluster",
+    "the Pods come back, and the Event says that the EtcdCluster decides",
+)
+def test_a_statefulset_that_was_scaled_by_hand_is_told_who_decides() -> None:
+    snapshot = settled(formed(3))
+    body = copy.deepcopy(snapshot.children["StatefulSet", "db"].body)
+    body["spec"]["replicas"] = 1
+    (action,) = plan(change_child(snapshot, "StatefulSet", "db", body=body)).actions
+    assert isinstance(action, ApplyObject)
+    assert action.why == "spec.replicas was set to 1, and spec.size of the EtcdCluster decides"
 
 
 def test_a_removed_field_is_noticed_by_the_fingerprint() -> None:

@@ -108,3 +108,9 @@ def test_no_service_is_left_with_nobody() -> None:
 def test_who_has_just_been_promoted_counts_as_one_that_the_service_leads_to() -> None:
     scene = change_pod(with_clients(with_spec(formed(3), size=1)), 0, role="learner")
     assert briefs(scene) == ("label db-0 voter", "label db-1 leaving", "label db-2 leaving")
+
+
+def test_a_pod_that_a_pass_deletes_is_not_labelled_for_what_its_successor_will_be() -> None:
+    done = briefs(left_by_clients(leaving(ASKED, 2), 2))
+    assert "delete Pod db-2" in done
+    assert not [said for said in done if said.startswith("label")]

@@ -109,7 +109,7 @@ FIRES = (
         roll.roll,
         silent(outdated(formed(3), 0, 1), 2),
         routine.ROLLING_UPDATE_WAITING,
-        "Rolling update: 1 of 3 members are up to date; waiting for db-2 to be ready.",
+        "Rolling update: 1 of 3 members is up to date; waiting for db-2 to be ready.",
         Phase.UPGRADING,
     ),
     Fires(
@@ -117,7 +117,7 @@ FIRES = (
         roll.roll,
         change_pod(outdated(formed(3), 0, 1), 2, ready=False),
         routine.ROLLING_UPDATE_WAITING,
-        "Rolling update: 1 of 3 members are up to date; waiting for db-2 to be ready.",
+        "Rolling update: 1 of 3 members is up to date; waiting for db-2 to be ready.",
         Phase.UPGRADING,
     ),
     Fires(
@@ -193,7 +193,7 @@ FIRES = (
             problem=PodProblem("Unschedulable", "0/1 nodes are available"),
         ),
         routine.ROLLING_UPDATE_WAITING,
-        "Rolling update: 1 of 3 members are up to date; waiting for db-2 (Unschedulable: 0/1 "
+        "Rolling update: 1 of 3 members is up to date; waiting for db-2 (Unschedulable: 0/1 "
         "nodes are available) to be ready.",
         Phase.UPGRADING,
     ),

@@ -114,7 +114,7 @@ FIRES = (
         roll,
         begun(OLD, OLD, MIDDLE),
         routine.ROLLING_UPDATE,
-        f"Rolling update: replacing Pod db-1; 1 of 3 members are up to date.{BOTH}",
+        f"Rolling update: replacing Pod db-1; 1 of 3 members is up to date.{BOTH}",
         Phase.UPGRADING,
         ("evict db-1",),
     ),
@@ -123,7 +123,7 @@ FIRES = (
         roll,
         silent(begun(OLD, OLD, MIDDLE), 2),
         routine.ROLLING_UPDATE_WAITING,
-        f"Rolling update: 1 of 3 members are up to date; waiting for db-2 to be ready.{BOTH}",
+        f"Rolling update: 1 of 3 members is up to date; waiting for db-2 to be ready.{BOTH}",
         Phase.UPGRADING,
     ),
     Fires(

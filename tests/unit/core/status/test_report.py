@@ -10,6 +10,7 @@ import pytest
 from etcd_operator.api.cluster import Condition, EtcdClusterStatus, MemberView, Phase
 from etcd_operator.api.parse import format_time
 from etcd_operator.core.model.live_objects import PodProblem
+from etcd_operator.core.model.naming import FINALIZER
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.status.report import report
@@ -24,6 +25,7 @@ from tests.builders.snapshots import (
     led_by,
     member_id,
     new,
+    outdated,
     settled,
     silent,
     with_cluster,
@@ -31,9 +33,14 @@ from tests.builders.snapshots import (
     with_members,
     with_spec,
     with_status,
+    without_child,
     without_pods,
 )
 
+KEPT = (
+    "kept by finalizer example.com/a, which is not the operator's: whoever put it there has to "
+    "take it off."
+)
 NOW_TEXT = "2026-03-04T05:06:07Z"
 
 
@@ -139,6 +146,10 @@ def test_before_anyone_answers_the_pods_are_shown_with_their_trouble() -> None:
     ("changes", "message"),
     [
         ({"deleting": True}, "Its Pod is terminating."),
+        (
+            {"deleting": True, "running": False, "finalizers": ("example.com/a",)},
+            f"Its Pod is {KEPT}",
+        ),
         ({"running": False}, "Its Pod is starting."),
         ({"role": "learner"}, "It is joining."),
         ({}, "It does not answer."),
@@ -205,6 +216,18 @@ def test_conditions_name_who_is_missing() -> None:
     )
 
 
+def test_members_that_all_answer_lack_a_leader_and_nobody_else() -> None:
+    alone = replace(formed(1), membership=None)
+    said = "No quorum: 1 of 1 member answers; none has confirmed a leader yet."
+    assert condition(alone, "Ready").message == said
+
+
+def test_a_backup_that_is_tried_again_still_says_why_the_last_one_failed() -> None:
+    again = replace(NIGHTLY, failures=2, message="Job a-2 is running.", failure="No bucket.")
+    health = condition(replace(formed(3), backups=(again,)), "BackupHealthy")
+    assert (health.reason, health.message) == ("BackupFailing", "EtcdBackup nightly: No bucket.")
+
+
 def test_nobody_is_missing_whose_disk_was_only_kept() -> None:
     kept = replace(formed(3).claims[2], name="data-db-3", ordinal=3)
     scene = replace(silent(formed(3), 0, 1, 2), membership=None)
@@ -219,6 +242,36 @@ def test_a_pods_trouble_is_the_clusters_trouble_in_the_same_words() -> None:
     degraded = condition(change_pod(begun(3), 2, problem=trouble), "Degraded")
     assert (degraded.status, degraded.reason) == ("True", "Unschedulable")
     assert degraded.message == "db-2: Unschedulable: 0/3 nodes are available."
+
+
+def test_a_pod_that_a_finalizer_of_others_keeps_is_named_with_it() -> None:
+    held = {"deleting": True, "ready": False, "finalizers": ("example.com/a",)}
+    ending = change_pod(silent(formed(3), 2), 2, **held)
+    assert condition(ending, "Degraded").reason == "MembersNotReady", "etcd still ends"
+    for scene in (formed(3), outdated(formed(3), 0)):
+        kept = change_pod(silent(scene, 2), 2, running=False, **held)
+        degraded = condition(kept, "Degraded")
+        assert (degraded.status, degraded.reason) == ("True", "HeldByFinalizer")
+        assert degraded.message == f"Pod db-2 is {KEPT}"
+        assert degraded.message in condition(kept, "Ready").message
+
+
+def test_members_that_end_with_their_cluster_are_not_missed() -> None:
+    there = with_cluster(formed(3), deleting=True, finalizers=(FINALIZER,))
+    assert condition(there, "QuorumHealthy").status == "True"
+    going = silent(without_child(there, "StatefulSet", "db"), 0, 1, 2)
+    for scene in (going, without_pods(going, 0, 1, 2)):
+        found = {name: condition(scene, name) for name in ("Available", "QuorumHealthy")}
+        assert [each.status for each in found.values()] == ["False", "Unknown"]
+        assert {each.reason for each in found.values()} == {"Deleting"}
+
+
+def test_troubles_of_several_pods_are_sentences_of_their_own() -> None:
+    scene = begun(3)
+    for ordinal in (1, 2):
+        scene = change_pod(scene, ordinal, problem=PodProblem("ErrImagePull", "no such tag"))
+    said = "db-1: ErrImagePull: no such tag. db-2: ErrImagePull: no such tag"
+    assert condition(scene, "Degraded").message == said
 
 
 def test_a_stopped_cluster_is_neither_healthy_nor_ill() -> None:

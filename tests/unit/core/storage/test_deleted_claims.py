@@ -59,7 +59,6 @@ def replacement(ordinal: int) -> tuple[str, ...]:
         f"add {ordinal}",
         f"delete Pod db-{ordinal}",
         "apply ConfigMap db-config",
-        f"label db-{ordinal} learner",
     )
 
 

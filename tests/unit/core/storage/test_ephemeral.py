@@ -71,7 +71,6 @@ def replacement(ordinal: int, *first: str) -> tuple[str, ...]:
         f"add {ordinal}",
         f"delete Pod db-{ordinal}",
         "apply ConfigMap db-config",
-        f"label db-{ordinal} learner",
     )
 
 
@@ -176,7 +175,7 @@ FIRES = (
         emptied(in_pods(1), 0),
         attention.DATA_LOST,
         "The Pods of db-0 were replaced, and their data went with them (spec.storage.ephemeral): "
-        "no majority of the 1 members has it. To begin with an empty one, delete the EtcdCluster "
+        "no majority of 1 member has it. To begin with an empty one, delete the EtcdCluster "
         "and create it again.",
         Phase.FAILED,
         (),

@@ -185,7 +185,7 @@ async def test_what_only_the_user_can_help_with_is_told_in_the_servers_words(
     assert not (await harness.make_pass()).failure, "what is refused is not asked for every time"
     status = harness.written[-1]["status"]
     assert sentence in status["message"]
-    assert "Service db-peer" in status["message"]
+    assert "refuses the next step (Create Service db-peer: " in status["message"], "not yet done"
     assert harness.shown()["Progressing"] == harness.shown()["Degraded"] == "RefusedByKubernetes"
     assert harness.told == [("Warning", "RefusedByKubernetes", status["message"])]
 
@@ -298,6 +298,20 @@ async def test_a_status_that_comes_too_late_again_and_again_backs_off() -> None:
     harness.snapshot = with_status(harness.snapshot, phase="Creating")
     harness.server.refusals.append(late)
     assert await harness.make_pass() == Requeue(None), "once is usual"
+
+
+@pytest.mark.situation(
+    "told",
+    "a policy refuses the status of an EtcdCluster",
+    "an Event has the words of the policy, and the members are looked after",
+)
+async def test_a_status_that_is_refused_is_told_by_an_event() -> None:
+    harness = ReconcilerHarness(with_status(formed(3), phase="Creating"))
+    harness.server.refusals.append(Forbidden("nobody writes here", 403))
+    with pytest.raises(Forbidden):
+        await harness.make_pass()
+    said = "Kubernetes refuses the status of EtcdCluster db, which is not shown: nobody writes here"
+    assert harness.told == [("Warning", "RefusedByKubernetes", said)]
 
 
 async def test_a_status_that_could_not_be_written_is_a_failure() -> None:

@@ -67,6 +67,21 @@ def test_a_backup_is_a_verified_one_by_what_became_of_it_not_by_what_is_asked_no
     assert found.last_verified == (found.last if status == "True" else None)
 
 
+@pytest.mark.parametrize(("failures", "failure"), [(2, "No bucket."), (0, "")])
+def test_why_a_backup_failed_outlasts_its_repetition(failures: int, failure: str) -> None:
+    tasks = TaskCaches(cast(KubeApi, None))
+    again = backup(NAMING.namespace, 6)
+    failed = {"type": "Completed", "status": "False", "reason": "R", "message": "No bucket."}
+    again["status"] = {
+        "message": "Job a-2 is running.",
+        "consecutiveFailures": failures,
+        "conditions": [failed],
+    }
+    tasks.backups.observe(again)
+    (found,) = tasks.backups_of(parse_cluster(raw_cluster({"size": 3})))
+    assert (found.message, found.failure) == ("Job a-2 is running.", failure)
+
+
 def test_an_object_of_a_cluster_brings_about_a_pass_over_it() -> None:
     api = cast(KubeApi, None)
     tasks, clusters = TaskCaches(api), Caches(api)

@@ -56,6 +56,7 @@ from etcd_operator.core.tasks.restore.steps import (
     find_running_problem,
     know_result,
     own_tasks,
+    say_filled,
     show,
 )
 
@@ -285,7 +286,7 @@ def _fill(
         ANNOTATION_RESTORED: uid,
         "etcd.etcd.io/restored-from": source.url,
     }
-    why = f"All {size} disks are filled from {source.url}."
+    why = say_filled(record.size, source)
     mark = AnnotateCluster(target.name, target.uid, target.resource_version, marks, why)
     status = show(view, TaskPhase.RUNNING, restores.STARTING, f"{why} The members start.")
     known = {**know_result(view, status), "retry_time": None}

@@ -39,6 +39,7 @@ from etcd_operator.core.tasks.restore.steps import (
     delete_jobs,
     fill_disks,
     know_result,
+    say_filled,
     show,
 )
 from etcd_operator.json_types import Json
@@ -181,7 +182,7 @@ def _release(
     size: int,
 ) -> RestoreDecision:
     """Every disk is filled: let the cluster form from them."""
-    why = f"All {size} disks are filled from {source.url}."
+    why = say_filled(size, source)
     mark = {ANNOTATION_RESTORED: view.restore.uid}
     action = AnnotateCluster(target.name, target.uid, target.resource_version, mark, why)
     shown = show(view, TaskPhase.RUNNING, restores.STARTING, f"{why} The members start.")

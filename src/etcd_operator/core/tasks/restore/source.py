@@ -21,6 +21,7 @@ from etcd_operator.core.tasks.consent import may_copy_spec, may_restore
 from etcd_operator.core.tasks.jobs.job import Access
 from etcd_operator.core.tasks.jobs.status import Task, TaskPod
 from etcd_operator.core.tasks.store_problems import find_store_problem
+from etcd_operator.wording import agree, them
 
 _KINDS: Final = {"s3": "s3", "gs": "gcs", "az": "azure", "file": "local"}
 
@@ -202,8 +203,9 @@ def check_template(
         raise Stop(
             TaskPhase.FAILED,
             restores.NAME_TAKEN,
-            f"PersistentVolumeClaim {names} holds data of an earlier cluster of this name: delete "
-            "it if its data is not needed, or choose another spec.clusterName.",
+            f"PersistentVolumeClaim {names} {agree(len(view.claims), 'hold')} data of an earlier "
+            f"cluster of this name: delete {them(len(view.claims))} if the data is not needed, or "
+            "choose another spec.clusterName.",
         )
 
 

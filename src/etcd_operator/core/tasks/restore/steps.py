@@ -32,6 +32,7 @@ from etcd_operator.core.tasks.jobs.status import (
 )
 from etcd_operator.core.tasks.restore.source import RestoreView, Source, Stop, name_flaws
 from etcd_operator.json_types import Json
+from etcd_operator.wording import agree, counted
 
 WAITING: Final = 5.0
 NEXT_STEP: Final = 1.0  # what was asked of Kubernetes takes no longer
@@ -85,6 +86,12 @@ def know_result(view: RestoreView, status: EtcdRestoreStatus) -> Json:
     }
 
 
+def say_filled(size: int, source: Source) -> str:
+    """Return the sentence of disks that are all filled."""
+    disks = f"All {size} disks are" if size > 1 else "The disk is"
+    return f"{disks} filled from {source.url}."
+
+
 def fill_disks(
     view: RestoreView,
     spec: EtcdRestoreSpec,
@@ -116,7 +123,8 @@ def fill_disks(
             )  # fmt: skip
             why = f"Started to fill the disk of {naming.member(ordinal)}."
             actions.append(CreateObject("Job", job, why))
-    message = f"{len(filled)} of {size} disks are filled from {source.url}."
+    done = f"{len(filled)} of {counted(size, 'disk')} {agree(len(filled), 'are')}"
+    message = f"{done} filled from {source.url}."
     message += find_running_problem(view, own)
     shown = show(view, TaskPhase.RUNNING, restores.RESTORING, message)
     shown = shown.model_copy(update={"failures": status.failures, "retry_time": status.retry_time})

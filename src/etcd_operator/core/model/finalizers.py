@@ -1,0 +1,25 @@
+"""Finalizers of others, which keep what is being deleted until they are taken off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from etcd_operator.core.model.live_objects import Pod
+
+
+def explain_finalizers(title: str, finalizers: Sequence[str]) -> str:
+    """Return the sentence about an object that finalizers of others keep."""
+    return (
+        f"{title} is kept by finalizer {', '.join(finalizers)}, which is not the operator's: "
+        "whoever put it there has to take it off."
+    )
+
+
+def find_held(pods: Iterable[Pod]) -> list[Pod]:
+    """Return the Pods that have ended and stay: nothing can take their place until they go."""
+    return [pod for pod in pods if pod.deleting and pod.finalizers and not pod.running]
+
+
+def name_held(pods: Iterable[Pod]) -> list[str]:
+    """Return a sentence for each of those."""
+    return [explain_finalizers(f"Pod {pod.name}", pod.finalizers) for pod in find_held(pods)]
