@@ -46,7 +46,13 @@ from etcd_operator.core.recording.recorded_pass import RecordedPass
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import session
 from etcd_operator.plugin.observation import observe_from
-from etcd_operator.plugin.planning import NEW_UID, Wanted, look_further, prepare
+from etcd_operator.plugin.planning import (
+    NEW_UID,
+    Wanted,
+    look_further,
+    open_manifest,
+    prepare,
+)
 from etcd_operator.plugin.session import Place, Session
 from etcd_operator.simulation.merge_patch import merge
 from etcd_operator.simulation.predict import predict
@@ -260,7 +266,8 @@ def previewed(
 
     With a manifest, the EtcdCluster may be one that the block creates.
     """
-    wanted = Wanted(cluster.name, manifest, assignments, deleted, replaced, restored)
+    read = open_manifest(str(manifest)) if manifest else None
+    wanted = Wanted(cluster.name, read, assignments, deleted, replaced, restored)
     snapshot, expected = preview(cluster, wanted)
     created = snapshot.cluster.uid == NEW_UID
     passes = Passes(cluster, EARLIEST if created else snapshot.now)

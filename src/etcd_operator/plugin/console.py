@@ -16,12 +16,11 @@ from etcd_operator.plugin.plain_text import escape_json, is_plain, plain, plain_
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.table import Table
+
+    from etcd_operator.plugin.tables import FittingTable
 
 # Of what is no terminal, such as a pipe or a file: nothing is cut there, and no command broken.
 WIDTH = 1000
-# Columns that are not cut where the terminal is too narrow, but broken into lines.
-_SENTENCES = ("message", "problem", "the operator would")
 
 
 def open_console(*, to_stderr: bool = False) -> Console:
@@ -88,17 +87,13 @@ def complain(sentence: str) -> None:
     sys.stderr.flush()
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Return a table without lines, its heads in capitals as those of kubectl."""
-    from rich.table import Table
-    from rich.text import Text
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], spare: Sequence[str] = ()
+) -> FittingTable:
+    """Return a table; `spare` are the columns that a narrow terminal does without, in order."""
+    from etcd_operator.plugin.tables import FittingTable
 
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        made.add_column(column.upper(), no_wrap=column not in _SENTENCES)
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else str(cell) for cell in row))
-    return made
+    return FittingTable(columns, rows, spare)
 
 
 def size(count: float | None) -> str:

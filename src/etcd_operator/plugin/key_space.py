@@ -13,6 +13,7 @@ from rich.text import Text
 
 from etcd_operator.json_types import Json
 from etcd_operator.plugin.console import size, table
+from etcd_operator.wording import counted
 
 MOST_PREFIXES: Final = 30
 # Reads that one member answers from what it has: nobody waits for them.
@@ -66,7 +67,7 @@ def split_prefix(key: bytes, depth: int) -> bytes:
 
 def render(view: Json) -> RenderableType:
     """Render the prefixes, the largest number of keys first."""
-    head = f"{view['keys']} keys"
+    head = counted(view["keys"], "key")
     if view["listed"] < view["keys"]:
         head += f", the first {view['listed']} of them are counted here"
     rows = (

@@ -8,6 +8,7 @@ from etcd_operator.plugin.change import annotate, end
 from etcd_operator.plugin.clusters import status_of
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.session import Session
+from etcd_operator.wording import counted
 
 NOT_KEPT = "revisions, versions of keys, leases, users and the cluster ID"
 
@@ -26,10 +27,10 @@ def is_cut_over(cluster: Json) -> bool:
 
 def describe_mirror(view: Json) -> str:
     """How far it is, in a line."""
-    keys = f"{view.get('keys', 0)} of {view.get('total', 0)} keys compared"
+    keys = f"{view.get('keys', 0)} of {counted(view.get('total', 0), 'key')} compared"
     leased = view.get("leasedKeys", 0)
     left = f", {leased} with a lease left out" if leased else ""
-    return f"Mirror {view['phase']}: {keys}{left}, lag {view.get('lag', 0)} revisions."
+    return f"Mirror {view['phase']}: {keys}{left}, lag {counted(view.get('lag', 0), 'revision')}."
 
 
 async def approve_mirror(

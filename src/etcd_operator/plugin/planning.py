@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from etcd_operator.plugin import preview, recordings
 from etcd_operator.plugin.clusters import find_cluster, find_object
 from etcd_operator.plugin.dry_run import Judgement, ask_server
 from etcd_operator.plugin.exits import Exit, PluginError
+from etcd_operator.plugin.interrupts import interrupt_at_once
 from etcd_operator.plugin.next_steps import find_steps
 from etcd_operator.plugin.observation import Observation, observe
 from etcd_operator.plugin.session import Session
@@ -47,11 +49,35 @@ NEW_UID = "00000000-0000-4000-8000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest as it was read once, and where from."""
+
+    title: str
+    text: str
+
+
+def open_manifest(file: str) -> Manifest:
+    """Read a file, or standard input where it is -, as kubectl has it.
+
+    Raises PluginError for one that cannot be read.
+    """
+    try:
+        if file == "-":
+            with interrupt_at_once():
+                return Manifest("Standard input", sys.stdin.read())
+        return Manifest(file, Path(file).read_text())
+    except OSError as error:
+        raise PluginError(f"{file} cannot be read: {error.strerror}.", Exit.NOT_FOUND) from error
+    except UnicodeDecodeError as error:
+        raise PluginError(f"{file} is no text.", Exit.USAGE) from error
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """What was typed: a name, a manifest's file, fields to set, and what else is asked for."""
+    """What was typed: a name, a manifest, fields to set, and what else is asked for."""
 
     name: str
-    manifest: Path | None
+    manifest: Manifest | None
     assignments: tuple[str, ...]
     deleted: bool
     replaced: tuple[str, ...]
@@ -197,12 +223,11 @@ def _read_assignment(text: str) -> tuple[str, Any]:
         return path, value
 
 
-def _read_manifest(path: Path) -> Json:
-    """Read the one EtcdCluster of a file."""
+def _read_manifest(read: Manifest) -> Json:
+    """Return the one EtcdCluster of a manifest."""
+    path = read.title
     try:
-        documents = list(yaml.safe_load_all(path.read_text()))
-    except OSError as error:
-        raise PluginError(f"{path} cannot be read: {error.strerror}.", Exit.NOT_FOUND) from error
+        documents = list(yaml.safe_load_all(read.text))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PluginError(f"{path} is no YAML: {str(error)[:200]}", Exit.USAGE) from error
     found = [each for each in documents
@@ -222,10 +247,10 @@ def _read_manifest(path: Path) -> Json:
     return manifest
 
 
-async def _begin_new(own: Session, path: Path) -> Prepared:
+async def _begin_new(own: Session, read: Manifest) -> Prepared:
     """The snapshot of a cluster that was just created, and of the members that it joins."""
-    snapshot = _create(path, own.home)
-    said = await _judge_new(own, path, snapshot)
+    snapshot = _create(read, own.home)
+    said = await _judge_new(own, read, snapshot)
     joins = snapshot.cluster.spec.joins
     snapshot, others = await add_unseen(own, snapshot, snapshot.cluster.spec)
     assumed = ("The cluster does not exist yet.", *said.assumed, *others)
@@ -244,16 +269,16 @@ async def _begin_new(own: Session, path: Path) -> Prepared:
     return Prepared(snapshot, NO_CHANGE, (*assumed, beside), said.warnings)
 
 
-async def _judge_new(own: Session, path: Path, snapshot: Snapshot) -> Judgement:
+async def _judge_new(own: Session, read: Manifest, snapshot: Snapshot) -> Judgement:
     if find_problems(snapshot.cluster):
         return Judgement()  # the preview says what is wrong
-    raw = _read_manifest(path)
+    raw = _read_manifest(read)
     body = {**raw, "metadata": {**raw["metadata"], "namespace": own.home}}
     return await ask_server("create", own.api.try_create(CLUSTERS, own.home, body))
 
 
-def _create(path: Path, namespace: str) -> Snapshot:
-    raw = _read_manifest(path)
+def _create(read: Manifest, namespace: str) -> Snapshot:
+    raw = _read_manifest(read)
     _insist_on_fields(raw.get("spec") or {})
     metadata = {"namespace": namespace, **raw["metadata"], "uid": NEW_UID, "generation": 1}
     cluster = parse_cluster({**raw, "metadata": metadata})

@@ -62,8 +62,13 @@ def describe(
             "reason": without.reason,
             "message": without.sentence,
         },
-        "assumptions": [*assumptions, *found.assumptions],
+        "assumptions": [] if _is_refused(found) else [*assumptions, *found.assumptions],
     }  # fmt: skip
+
+
+def _is_refused(found: Prediction) -> bool:
+    """Whether the spec alone says that nothing is done: then nothing was taken to be so."""
+    return found.reason == INVALID_SPEC.name and not found.entries
 
 
 def _describe_entry(entry: Entry, *, anyway: bool) -> dict[str, Any]:

@@ -44,6 +44,8 @@ _MEMBER_COLUMNS: Final = (
     "node",
     "restarts",
 )
+# What a narrow terminal does without, the first of them first.
+_SPARE: Final = ("restarts", "node", "disk", "lag", "in use / file / quota", "version")
 
 
 def render_clusters(rows: list[Json]) -> RenderableType:
@@ -66,6 +68,7 @@ def render_clusters(rows: list[Json]) -> RenderableType:
             )
             for row in rows
         ),
+        ("version", "reason"),
     )
 
 
@@ -151,7 +154,8 @@ def render_members(members: list[Json]) -> RenderableType:
         return Text("No members.")
     troubled = any(each["problem"] for each in members)
     columns = (*_MEMBER_COLUMNS, "problem") if troubled else _MEMBER_COLUMNS
-    return table(columns, (_member(each)[: len(columns)] for each in members))
+    rows = (_member(each)[: len(columns)] for each in members)
+    return table(columns, rows, _SPARE)
 
 
 def _member(each: Json) -> tuple[object, ...]:
@@ -204,6 +208,7 @@ def render_backups(backups: list[Json]) -> RenderableType | None:
             )
             for each in backups
         ),
+        ("size", "verified"),
     )
 
 

@@ -15,6 +15,7 @@ from etcd_operator.plugin.next_steps import find_steps
 from etcd_operator.plugin.rights import Gaps
 from etcd_operator.plugin.session import Session
 from etcd_operator.runtime.kubernetes.api import CONFIG_MAPS, STATEFUL_SETS
+from etcd_operator.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -99,7 +100,7 @@ def _say_take_over(name: str, found: Json | None) -> list[str]:
     if found is None:
         return [f"EtcdCluster {name} takes over no other cluster now."]
     title = title_source(found["statefulSet"] or "")
-    said = [f"Stage {found['stage']}: {found['members']} members of {title}."]
+    said = [f"Stage {found['stage']}: {counted(found['members'], 'member')} of {title}."]
     left = found["oldMembersLeft"]
     if left is not None:
         said.append(f"Old members that are still there: {', '.join(left) or 'none'}.")

@@ -146,7 +146,7 @@ def test_a_statefulset_that_a_person_scales_is_planned(terminal: Terminal) -> No
 
 def test_whom_it_waits_for_is_shown(terminal: Terminal) -> None:
     put_record(terminal, RECORD.replace("old", "-").replace("approve", "remove"))
-    assert "Stage remove: 1 members of the listed endpoints." in (
+    assert "Stage remove: 1 member of the listed endpoints." in (
         terminal.type("migrate", "status", "db").out
     )
 
@@ -196,7 +196,7 @@ def test_a_cluster_that_exists_joins_nothing(terminal: Terminal) -> None:
 def test_an_approval_is_of_the_comparison_on_record(terminal: Terminal) -> None:
     put_record(terminal, RECORD)
     assert (
-        "Stage approve: 1 members of StatefulSet old."
+        "Stage approve: 1 member of StatefulSet old."
         in terminal.type("migrate", "status", "db").out
     )
     found = terminal.type("migrate", "status", "db", "-o", "json").view["takeOver"]

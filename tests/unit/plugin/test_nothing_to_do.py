@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from etcd_operator.plugin.exits import Exit
 from etcd_operator.runtime.kubernetes.api import BACKUPS, CLUSTERS
 from tests.builders.plugin import Terminal, written
 from tests.fakes.user_api import NAMESPACE, put_cluster
@@ -58,3 +59,14 @@ def test_a_cluster_without_members_is_one_that_is_stopped(terminal: Terminal) ->
     ended = terminal.type("scale", "db", "0")
     assert (ended.code, written(terminal)) == (9, [])
     assert "kubectl etcd stop db" in ended.err
+
+
+@pytest.mark.parametrize("words", [("defrag", "db"), ("move-leader", "db", "--to=db-1")])
+def test_without_a_majority_etcd_is_asked_for_nothing(
+    terminal: Terminal, words: Sequence[str]
+) -> None:
+    lost = {"type": "QuorumHealthy", "status": "False", "reason": "MajorityLost"}
+    put_cluster(terminal.server, conditions=[{**lost, "message": "1 of 3 voters answers."}])
+    ended = terminal.type(*words)
+    assert (ended.code, written(terminal)) == (Exit.FAILED, [])
+    assert "has no majority that answers: 1 of 3 voters answers. If those members" in ended.err

@@ -88,6 +88,7 @@ def test_a_refused_spec_ends_as_one_that_the_api_server_refuses(recording: Path)
     assert ended.code == Exit.INVALID
     assert "spec.size 2 is not possible" in " ".join(ended.out.split())
     assert "Nothing would be done." in ended.out
+    assert "Assumed" not in ended.out
 
 
 @pytest.mark.parametrize(
@@ -128,6 +129,19 @@ def test_a_field_that_is_none_is_refused(
         assert f"An EtcdCluster has no field {path}:" in ended.err
     ended = Terminal().type("plan", "--from", str(recording), "--set", "spec.nope=1")
     assert "An EtcdCluster has no field spec.nope:" in ended.err
+
+
+def test_a_manifest_comes_from_standard_input(recording: Path) -> None:
+    here = ("plan", "--from", str(recording), "-f", "-", "-o", "json")
+    wanted = MANIFEST.replace("fresh", "db").replace("size: 3", "size: 5")
+    view = Terminal().type(*here, answer=wanted).view
+    assert [step["action"] for step in view["steps"]].count("AddLearner") == 2
+    terminal = Terminal()
+    view = terminal.type("plan", "-f", "-", "-o", "json", answer=MANIFEST).view
+    assert view["assumptions"][0] == "The cluster does not exist yet."
+    ended = Terminal().type(*here, answer="")
+    assert (ended.code, ended.out) == (Exit.USAGE, "")
+    assert "Standard input has 0 EtcdClusters, and one is needed" in ended.err
 
 
 def test_a_manifest_is_for_the_namespace_that_it_names(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
 from etcd_operator.errors import NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.plugin import console, session
@@ -102,6 +103,7 @@ async def _move_leader(own: Session, name: str, to: str, *, wait: bool, timeout:
     from etcd_operator.plugin.clusters import find_cluster, members_of
 
     cluster = await find_cluster(own, name)
+    _insist_on_majority(cluster)
     roles = {member["name"]: member.get("role") for member in members_of(cluster)}
     if roles.get(to) not in ("leader", "follower"):
         voters = ", ".join(each for each, role in roles.items() if role in ("leader", "follower"))
@@ -117,6 +119,20 @@ async def _move_leader(own: Session, name: str, to: str, *, wait: bool, timeout:
 
     done = f"EtcdCluster {name} has the annotation {ANNOTATION_MOVE_LEADER}={request}."
     return await end(own, written, done, wait=wait, timeout=timeout, is_reached=leads)
+
+
+def _insist_on_majority(cluster: Json) -> None:
+    """Raise PluginError where etcd would carry nothing out, with what the operator says of it."""
+    from etcd_operator.plugin.clusters import conditions_of
+    from etcd_operator.plugin.next_steps import find_steps
+
+    name = cluster["metadata"]["name"]
+    quorum = conditions_of(cluster).get(QUORUM_HEALTHY)
+    if quorum is None or quorum["status"] == "True":
+        return
+    steps = find_steps(name, [quorum.get("reason", "")])
+    said = f"Nothing was changed, because EtcdCluster {name} has no majority that answers"
+    raise PluginError(" ".join([f"{said}: {quorum.get('message', '')}", *steps]), Exit.FAILED)
 
 
 def defrag(
@@ -138,6 +154,7 @@ async def _defrag(own: Session, name: str, *, yes: bool, wait: bool, timeout: fl
     from etcd_operator.plugin.clusters import find_cluster, members_of
 
     cluster = await find_cluster(own, name)
+    _insist_on_majority(cluster)
     wasteful = await _find_wasteful(own, cluster)
     if not wasteful:
         console.say("No member has 1 MiB or more, and a tenth of it unused: nothing to give back.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,9 @@ from etcd_operator.plugin.options import Context, Format, Namespace, Output
 from etcd_operator.plugin.session import Place, Session
 
 if TYPE_CHECKING:
-    from etcd_operator.plugin.planning import Prepared
+    from collections.abc import Callable
+
+    from etcd_operator.plugin.planning import Prepared, Wanted
 
 Name = Annotated[
     str,
@@ -25,7 +27,13 @@ Name = Annotated[
     ),
 ]
 Manifest = Annotated[
-    str, typer.Option("--filename", "-f", metavar="FILE", help="The EtcdCluster as changed.")
+    str,
+    typer.Option(
+        "--filename",
+        "-f",
+        metavar="FILE",
+        help="The EtcdCluster as changed; - reads it from standard input.",
+    ),
 ]
 Assignments = Annotated[
     list[str] | None,
@@ -66,27 +74,30 @@ def plan(
     begins as your cluster is: with what guards refuse, which Pods restart, which disks are deleted,
     and what needs a person. With -f alone, of a cluster that does not exist: how it would come up.
     """
-    from etcd_operator.plugin.planning import Wanted
 
-    wanted = Wanted(
-        name, Path(manifest) if manifest else None, tuple(assignments or ()), delete,
-        tuple(replaced or ()), restored,
-    )  # fmt: skip
+    def read() -> Wanted:
+        from etcd_operator.plugin.planning import Wanted, open_manifest
+
+        return Wanted(
+            name, open_manifest(manifest) if manifest else None, tuple(assignments or ()), delete,
+            tuple(replaced or ()), restored,
+        )  # fmt: skip
+
     if source:
         file = Path(source)
-        session.run_offline(lambda: _plan_offline(wanted, file, output, explain=explain), file)
+        session.run_offline(lambda: _plan_offline(read(), file, output, explain=explain), file)
     else:
         place = Place(context, namespace)
-        session.run(place, lambda own: _plan(own, wanted, output, explain=explain))
+        session.run(place, lambda own: _plan(own, read, output, explain=explain))
 
 
-async def _plan(own: Session, wanted: Any, output: Output, *, explain: bool) -> Exit:
+async def _plan(own: Session, read: Callable[[], Wanted], output: Output, *, explain: bool) -> Exit:
     from etcd_operator.plugin import planning
 
-    return _show(await planning.prepare(own, wanted), output, explain=explain)
+    return _show(await planning.prepare(own, read()), output, explain=explain)
 
 
-def _plan_offline(wanted: Any, source: Path, output: Output, *, explain: bool) -> Exit:
+def _plan_offline(wanted: Wanted, source: Path, output: Output, *, explain: bool) -> Exit:
     from etcd_operator.plugin import planning, recordings
 
     snapshot = recordings.read_file(source).passes[-1].snapshot

@@ -16,6 +16,7 @@ from etcd_operator.plugin import console, session
 from etcd_operator.plugin.exits import Exit, PluginError
 from etcd_operator.plugin.options import Context, Format, Name, Namespace, Output
 from etcd_operator.plugin.session import Place, Session
+from etcd_operator.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -54,7 +55,7 @@ async def _record(own: Session, name: str, to: str) -> Exit:
         Path(to).write_text(text)  # noqa: ASYNC240 (nothing else runs)
     except OSError as error:
         raise PluginError(f"{to} cannot be written: {error.strerror}.", Exit.INVALID) from error
-    console.say(f"{to} has {len(recording.passes)} passes over {name}.")
+    console.say(f"{to} has {counted(len(recording.passes), 'pass', 'passes')} over {name}.")
     return Exit.DONE
 
 
