@@ -48,7 +48,7 @@ ACCESS: Final = (
            "known.passwords.get(OPERATOR_USER) is not PasswordState.WANTED", "False"),
     Mutant("users: enables authentication without a password of the operator",
            "core/auth/diff.py", "find_changes",
-           "usable != accounts", "False"),
+           "find_hindrances(snapshot)", "False"),
     Mutant("users: trusts a root that may have no password", "core/auth/diff.py",
            "_find_user_step",
            "user in _OWN and (not known.enabled)", "False"),

@@ -8,7 +8,7 @@ from tests.model.mutation import Mutant
 
 GUARDS: Final = (
     Mutant("guard: lets voters go without counting", "core/guards/votes.py", "refuse_vote_loss",
-           "not counted or len(alive) * 2 <= len(counted)", "not counted",
+           "not those or len(alive) * 2 <= len(those)", "not those",
            ("guard: shrink in trouble", "guard: rest")),
     Mutant("guard: counts the one that is removed", "core/guards/votes.py", "refuse_vote_loss",
            "answering(snapshot) & voters - {member_id}", "answering(snapshot) & voters",

@@ -67,17 +67,28 @@ def find_changes(snapshot: Snapshot) -> tuple[Change, ...]:
         return ()
     if not auth.enabled:
         return (Change(Step.DISABLE),) if known.enabled else ()
+    if find_hindrances(snapshot):
+        return ()
     accounts = find_accounts(snapshot.spec, snapshot.naming, snapshot.pods)
     secrets = find_passwords(auth, snapshot.passwords, accounts)
-    usable = tuple(account for account in accounts if account.user in secrets)
-    if not known.enabled and usable != accounts:
-        return ()
-    wanted = wanted_auth(auth, usable)
+    wanted = wanted_auth(auth, [each for each in accounts if each.user in secrets])
     deletions = _find_unlisted(known, wanted) if auth.mode == "Managed" else ()
     left = _find_left(known, accounts)
     enable = () if known.enabled else (Change(Step.ENABLE),)
     users = _approach_users(known, wanted, secrets)
     return (*_approach_roles(known, wanted), *users, *enable, *deletions, *left)
+
+
+def find_hindrances(snapshot: Snapshot) -> tuple[Account, ...]:
+    """Return the accounts without a usable password that keep authentication from being enabled."""
+    auth, known = snapshot.spec.auth, snapshot.access
+    if auth is None or known is None or auth.mode == "Unmanaged":
+        return ()
+    if known.enabled or not auth.enabled:
+        return ()
+    accounts = find_accounts(snapshot.spec, snapshot.naming, snapshot.pods)
+    usable = find_passwords(auth, snapshot.passwords, accounts)
+    return tuple(account for account in accounts if account.user not in usable)
 
 
 def find_missing_secrets(snapshot: Snapshot) -> tuple[CreatePasswordSecret, ...]:

@@ -78,6 +78,9 @@ CONDITIONS: Final[dict[str, str]] = {
     "change_disk_attributes": (
         "a disk of a member has another VolumeAttributesClass than spec.storage names for it"
     ),
+    "report_authentication_off": (
+        "authentication is wanted and off, and a password of the operator cannot be used"
+    ),
     "wait_for_client_certificates": (
         "members need a certificate to serve TLS, or the operator a user to be let in without it"
     ),

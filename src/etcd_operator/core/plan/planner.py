@@ -132,6 +132,7 @@ RULES: Final[tuple[Rule, ...]] = (
     roll.roll,
     attributes.change_disk_attributes,  # whatever comes of it delays none of the above
     certificates.wait_for_client_certificates,  # whatever they lack delays none of the above
+    auth.report_authentication_off,
     required_backup.back_up_before_upgrade,  # what it holds back is in nobody's template yet
     catalog.report_missing_image,
     resize_waits.wait_to_shrink,

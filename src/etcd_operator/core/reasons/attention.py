@@ -297,6 +297,12 @@ LOGIN_NOT_READY: Final = Reason(
     "cannot be used, correct it.",
     blocks=True,
 )
+AUTHENTICATION_OFF: Final = Reason(
+    "AuthenticationOff",
+    "The spec asks for authentication, and etcd lets everybody in: the operator could not log in.",
+    "Correct the Secret that the message names, or delete it to have a random password.",
+    blocks=True,
+)
 CERTIFICATE_UNUSABLE: Final = Reason(
     "CertificateUnusable",
     "The certificate that the spec names cannot be used for the cluster.",

@@ -43,6 +43,10 @@ def find_spec_warnings(snapshot: Snapshot) -> list[SpecWarning]:
 
 
 def _find_unusable_password(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:
+    accounts = find_accounts(spec, snapshot.naming, snapshot.pods)
+    own = next(filter(None, (_find_unusable_login(snapshot, one) for one in accounts)), None)
+    if own is not None:
+        return own
     for user in spec.users:
         secret = snapshot.passwords.get(user.password_secret or "")
         if secret and secret.problem:
@@ -51,8 +55,7 @@ def _find_unusable_password(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWa
                 f"Secret {secret.name}, the passwordSecret of user {user.name}, cannot be used: "
                 f"{secret.problem}. Correct it, or delete it to have a random password.",
             )
-    accounts = find_accounts(spec, snapshot.naming, snapshot.pods)
-    return next(filter(None, (_find_unusable_login(snapshot, one) for one in accounts)), None)
+    return None
 
 
 def _find_unusable_login(snapshot: Snapshot, account: Account) -> SpecWarning | None:

@@ -352,7 +352,7 @@ def _choose_report(
     if decision.settled and (unanswered or outcome.vetoed):
         return None  # not before its corrections have been made
     if unobserved is None:
-        return explain_refusal(decision, outcome, snapshot)
+        return explain_refusal(decision, outcome, snapshot.naming.name)
     if snapshot.now - unobserved < UNOBSERVED_FOR:
         return None  # that the new spec was observed would look as if it were done
     live = snapshot.statefulset

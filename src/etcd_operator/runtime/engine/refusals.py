@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from etcd_operator.core.actions import Action, ApplyObject, EvictPod
+from etcd_operator.core.actions import Action, EvictPod
 from etcd_operator.core.model.decision import Decision
-from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reachability.unreachable import explain_user
 from etcd_operator.core.reasons import attention
 from etcd_operator.errors import (
@@ -21,9 +20,8 @@ from etcd_operator.runtime.engine.execute import Outcome
 from etcd_operator.wording import join_sentences
 
 
-def explain_refusal(decision: Decision, outcome: Outcome, snapshot: Snapshot) -> Decision:
+def explain_refusal(decision: Decision, outcome: Outcome, cluster: str) -> Decision:
     """The decision, or what Kubernetes or etcd has against it where only the user can help."""
-    cluster = snapshot.naming.name
     if isinstance(outcome.error, EtcdRefused):
         return _explain_etcd(decision, outcome.error, outcome.stopped_at, cluster)
     refusals: list[tuple[Action | None, OperatorError]] = list(outcome.refused)
@@ -34,7 +32,6 @@ def explain_refusal(decision: Decision, outcome: Outcome, snapshot: Snapshot) ->
     action, error = refusals[0]
     what = action.event(cluster).ahead if action else ""
     said = [f"Kubernetes refuses the next step ({what.rstrip('.')}): {error}"]
-    said += _find_remedy(action, snapshot)
     if outcome.done and not decision.settled:
         said.append(f"Meanwhile: {decision.message}")
     return replace(
@@ -43,16 +40,6 @@ def explain_refusal(decision: Decision, outcome: Outcome, snapshot: Snapshot) ->
         message=join_sentences(said),
         settled=False,
     )
-
-
-def _find_remedy(action: Action | None, snapshot: Snapshot) -> list[str]:
-    """What helps, where the live object alone is why Kubernetes refuses its correction."""
-    if not isinstance(action, ApplyObject):
-        return []
-    live = snapshot.children.get((action.kind, action.name))
-    if live is None or not live.body.get("immutable"):
-        return []
-    return [f"It is immutable: delete {live.kind} {live.name}, and it is made anew at once."]
 
 
 def explain_silence(decision: Decision, outcome: Outcome, cluster: str) -> Decision:

@@ -15,7 +15,7 @@ from etcd_operator.core import guards
 from etcd_operator.core.actions import ApplyObject, ChangeAuth, CreatePasswordSecret
 from etcd_operator.core.auth.diff import find_changes, wanted_auth
 from etcd_operator.core.auth.login import find_account_of_jobs, find_accounts
-from etcd_operator.core.auth.rule import sync_auth
+from etcd_operator.core.auth.rule import report_authentication_off, sync_auth
 from etcd_operator.core.auth.state import (
     OPERATOR_USER,
     Change,
@@ -33,7 +33,7 @@ from etcd_operator.core.model.naming import ANNOTATION_TLS
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine
-from tests.builders.actions import SAID, Fires, Passes
+from tests.builders.actions import SAID, Fires, Passes, flags
 from tests.builders.certificates import issue_all, secured
 from tests.builders.snapshots import (
     CLUSTER_ID,
@@ -92,7 +92,23 @@ def with_tls(known: EtcdAuth, *modes: ClientTls, mode: ClientTls = PERMISSIVE) -
     return replace(scene, pods=tuple(pods), access=known, passwords=dict(SECRETS))
 
 
+BASIC = "its type is not kubernetes.io/basic-auth"
+UNUSABLE = {**SECRETS, ROOT: replace(SECRETS[ROOT], problem=BASIC)}
+UNUSABLE_LATER = plain(knows(), UNUSABLE)
+
 FIRES = (
+    Fires(
+        "etcd lets everybody in for want of a password of the operator's",
+        report_authentication_off,
+        plain(EtcdAuth(), UNUSABLE),
+        attention.AUTHENTICATION_OFF,
+        "Authentication is not enabled, and every client may read and write, because the operator "
+        f"could not log in any more. Secret {ROOT} cannot be used: {BASIC}. Correct it, or delete "
+        "it to have a random password.",
+        Phase.RUNNING,
+        (),
+        flags("blocked"),
+    ),
     Fires(
         "passwords are made before anybody needs them",
         sync_auth,
@@ -200,6 +216,9 @@ FIRES = (
     ),
 )
 PASSES = (
+    Passes("nobody is kept out by it", report_authentication_off, UNUSABLE_LATER),
+    Passes("it is about to be enabled", report_authentication_off, plain(EtcdAuth())),
+    Passes("nobody asks for it", report_authentication_off, plain(EtcdAuth(), {}, enabled=False)),
     Passes("all is as wished", sync_auth, plain(knows())),
     Passes("etcd gives a root without a password none", sync_auth, plain(knows(root=NONE))),
     Passes(

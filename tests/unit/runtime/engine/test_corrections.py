@@ -221,20 +221,6 @@ async def test_an_object_that_is_refused_does_not_stop_healing(
     assert harness.shown()["Degraded"] == "RefusedByKubernetes"
 
 
-async def test_an_object_that_was_made_immutable_can_be_deleted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    scene = spoil(formed(3), "ConfigMap")
-    ((key, live),) = [(k, c) for k, c in scene.children.items() if k[0] == "ConfigMap"]
-    frozen = replace(live, body={**live.body, "immutable": True})
-    harness = ReconcilerHarness(replace(scene, children={**scene.children, key: frozen}))
-    why = "data: Forbidden: field is immutable when `immutable` is set"
-    refuse(harness, monkeypatch, "ConfigMap", Invalid(why, 422))
-    await harness.make_pass()
-    remedy = f"{why}. It is immutable: delete ConfigMap db-config, and it is made anew at once."
-    assert harness.written[-1]["status"]["message"].endswith(remedy)
-
-
 async def test_without_its_gate_no_member_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     """It could not start, and what was removed could not come back."""
     harness = ReconcilerHarness(spoil(ended(formed(3), 2, WIPED), "ConfigMap"))
