@@ -22,6 +22,7 @@ from tests.chaos.changes import (
     want_no_image,
 )
 from tests.chaos.site import (
+    LOST,
     NARROW,
     PEER_PORT,
     SLOW,
@@ -29,11 +30,13 @@ from tests.chaos.site import (
     Site,
     filter_packets,
     find_missing_discipline,
+    find_missing_match,
     find_process,
     mend_nothing,
     refuse_writes,
     send,
     shape_packets,
+    starve,
 )
 from tests.chaos.wrong_clock import act_with_wrong_clock
 
@@ -164,6 +167,16 @@ def narrow_network(site: Site) -> Mend:
     return lambda: shape_packets(process, "")
 
 
+def lossy_network(site: Site) -> Mend:
+    """Of what the leader sends and receives, packets are lost now and then."""
+    return _cut(site, site.leader(), LOST)
+
+
+def starve_leader(site: Site) -> Mend:
+    """The leader is slow in all it does, also in writing its log, as with a disk that is."""
+    return starve(site.process(site.leader()))
+
+
 def fill_disk(site: Site) -> Mend:
     """Any member's disk takes nothing more, whoever writes: its process ends, again and again."""
     uid = site.cluster.pod(site.any_member())["metadata"]["uid"]
@@ -281,6 +294,14 @@ FAULTS: Final = (
         2 * HOLD,
         find_obstacle=lambda: find_missing_discipline(NARROW),
     ),
+    Fault(
+        "lossy-network",
+        "1 in 20 packets from and to the leader is lost",
+        lossy_network,
+        2 * HOLD,
+        find_obstacle=lambda: find_missing_match(LOST),
+    ),
+    Fault("starve-leader", "the leader runs a tenth of the time", starve_leader, 2 * HOLD),
     Fault("cut-node", "a node's network is cut", cut_node, 10.0, nodes=3),
     Fault("lose-node", "a node is lost and comes back", lose_node, 10.0, nodes=3),
 )

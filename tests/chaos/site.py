@@ -25,6 +25,10 @@ PEER_PORT: Final = "2380"
 # Queueing disciplines of the kernel, as tc wants them.
 SLOW: Final = "netem delay 50ms 10ms loss 2%"
 NARROW: Final = "tbf rate 256kbit burst 4kb latency 300ms"
+# A rule of the packet filter that fits a part of all packets, picked at random.
+LOST: Final = "-m statistic --mode random --probability 0.05"
+# How a process is starved: it runs, and stands still, for so many seconds in turns.
+RUNS, STANDS = 0.01, 0.09
 HOLDER_SECONDS: Final = 60.0
 REPEAT_SECONDS: Final = 0.2
 
@@ -213,6 +217,36 @@ def find_missing_discipline(discipline: str) -> str:
     if "kind is unknown" in tried.stderr:
         return f"this kernel has no sch_{discipline.partition(' ')[0]}"
     return f"tc refuses it: {tried.stderr.strip()}"
+
+
+def find_missing_match(rule: str) -> str:
+    """Why packets cannot be picked by this rule here, tried in a namespace of its own; or empty."""
+    words = ["unshare", "--net", "iptables", "--append", "OUTPUT", *rule.split(), "--jump", "DROP"]
+    try:
+        tried = subprocess.run(words, check=False, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        return f"{error.filename} is not on this machine"
+    return f"iptables refuses it: {tried.stderr.strip()}" if tried.returncode else ""
+
+
+def starve(process: int) -> Mend:
+    """Let a process run a small part of the time: whatever it does takes many times as long."""
+    fed = threading.Event()
+
+    def hold() -> None:
+        while not fed.wait(RUNS):
+            send(process, signal.SIGSTOP)
+            fed.wait(STANDS)
+            send(process, signal.SIGCONT)
+
+    holding = threading.Thread(target=hold, daemon=True)
+    holding.start()
+
+    def mend() -> None:
+        fed.set()
+        holding.join()
+
+    return mend
 
 
 def refuse_writes(find: Callable[[], int]) -> Mend:

@@ -77,6 +77,8 @@ def test_every_kind_of_fault_is_there() -> None:
         "a minority is cut off": "split",
         "the network is slow": "slow-network",
         "the network is narrow": "narrow-network",
+        "packets are lost": "lossy-network",
+        "a machine is too slow": "starve-leader",
         "a node is lost": "lose-node",
         "the operator's clock is wrong": "wrong-clock",
         "the API server restarts": "stop-api-server",
