@@ -22,6 +22,8 @@ DELETIONS: Final = (
     Mutant("labels a Pod that it has just deleted", "core/plan/planner.py", "_compose",
            "_spare_stopped(correct_objects(after, choose_layout(after)), decision.actions, ending)",
            "correct_objects(after, choose_layout(after))"),
+    Mutant("leaves a StatefulSet asleep", "core/objects/apply.py", "_name_missing_pods",
+           "not missing", "True"),
     Mutant("leaves a learner's Pod among those that must be there", "core/objects/apply.py",
            "_render_all",
            "count_voters_beside_late_learner(snapshot)", "0"),

@@ -53,6 +53,8 @@ ANNOTATION_ANNOUNCED: Final = "etcd.etcd.io/announced"
 ANNOTATION_BOOTSTRAP: Final = "etcd.etcd.io/bootstrap"
 # Beside `bootstrap`: a Pod was Ready, so a majority served, before the cluster ID was recorded.
 ANNOTATION_SERVED: Final = "etcd.etcd.io/served"
+# On the StatefulSet: Pods that it has not created. Writing it has Kubernetes look again.
+ANNOTATION_MISSING_PODS: Final = "etcd.etcd.io/missing-pods"
 ANNOTATION_RECOVERY: Final = "etcd.etcd.io/recovery"
 ANNOTATION_RECOVERED: Final = "etcd.etcd.io/recovered"
 ANNOTATION_SPENT: Final = "etcd.etcd.io/spent-approvals"

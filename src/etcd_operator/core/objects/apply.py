@@ -16,6 +16,7 @@ from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.naming import (
     ANNOTATION_CLUSTER_ID,
     ANNOTATION_FINGERPRINT,
+    ANNOTATION_MISSING_PODS,
     MOST_MEMBERS,
     ROLE_LEARNER,
     ROLE_VOTER,
@@ -28,6 +29,7 @@ from etcd_operator.core.objects.network_policy import render_network_policy
 from etcd_operator.core.objects.operator_upgrade import is_upgrade
 from etcd_operator.core.objects.rendered import Same
 from etcd_operator.core.objects.tls import render_trust
+from etcd_operator.core.reasons.verdicts import POD_MISSING
 from etcd_operator.json_types import Json
 from etcd_operator.wording import counted
 
@@ -110,12 +112,26 @@ def _render_all(snapshot: Snapshot, layout: Layout) -> list[Json]:
         manifests.append(rendered.kept_config_map(Same(gate.body), spec, naming, files, trust))
     pods = rendered.statefulset(spec, naming, layout, Same(live.body if live else None), trust)
     if not (snapshot.upgrade_waits and live and is_upgrade(pods, live.body)):
-        manifests.append(pods)
+        manifests.append(_name_missing_pods(snapshot, pods))
     if snapshot.quorum_confirmed or snapshot.child("PodDisruptionBudget", naming.name) is None:
         # Before any Pod's role: who counts as a voter is counted by the right budget.
         voters = count_voters_beside_late_learner(snapshot)
         manifests.append(rendered.disruption_budget(naming, voters))
     return manifests
+
+
+def _name_missing_pods(snapshot: Snapshot, manifest: Json) -> Json:
+    """Name the Pods that the StatefulSet has not created, so that it changes, once.
+
+    A Pod of an earlier StatefulSet of the name that ends as the new one is to create it may be
+    refused as existing, and its end wakes nobody. A change of the StatefulSet does.
+    """
+    missing = [w.regarding for w in snapshot.warnings if w.problem.reason == POD_MISSING.name]
+    if not missing:
+        return manifest
+    metadata = manifest["metadata"]
+    annotations = {**metadata["annotations"], ANNOTATION_MISSING_PODS: ", ".join(missing)}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 
 def _must_keep_gate(snapshot: Snapshot, layout: Layout) -> bool:
@@ -146,6 +162,9 @@ def _explain(drift: str, manifest: Json, live: Child) -> str:
         if not changed:  # `kubectl scale statefulset`
             return f"spec.replicas was set to {found}, and spec.size of the EtcdCluster decides"
         return f"{found} to {counted(manifest['spec']['replicas'], 'Pod')}"
+    if drift.endswith(ANNOTATION_MISSING_PODS):
+        missing = manifest["metadata"]["annotations"][ANNOTATION_MISSING_PODS]
+        return f"it has not created {missing}, and is to look again"
     return "the cluster has changed" if changed else f"{drift} was not as it should be"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.actions import ApplyObject
 from etcd_operator.core.bootstrap.gate import Gate
+from etcd_operator.core.model.live_objects import ObjectWarning, PodProblem
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.drift import find_drift
 from etcd_operator.core.objects.etcd_config import DATA_DIRECTORY, render_configs
 from etcd_operator.core.objects.metadata import fingerprint
 from etcd_operator.core.objects.statefulset import render_statefulset
 from etcd_operator.core.plan.planner import choose_layout, plan
+from etcd_operator.core.reasons.verdicts import POD_MISSING
 from etcd_operator.json_types import Json
 from tests.builders.actions import briefs
 from tests.builders.certificates import secured
@@ -33,6 +36,7 @@ from tests.builders.snapshots import (
     with_cluster,
     with_learner,
     with_spec,
+    without_pods,
 )
 
 
@@ -249,6 +253,27 @@ def test_a_statefulset_that_was_scaled_by_hand_is_told_who_decides() -> None:
     (action,) = plan(change_child(snapshot, "StatefulSet", "db", body=body)).actions
     assert isinstance(action, ApplyObject)
     assert action.why == "spec.replicas was set to 1, and spec.size of the EtcdCluster decides"
+
+
+@pytest.mark.situation(
+    "coexist",
+    "the StatefulSet and the Pods are deleted together",
+    "a Pod that Kubernetes forgets to create is created after a change of the StatefulSet",
+)
+def test_a_statefulset_that_creates_no_pod_is_written_once() -> None:
+    """Its controller has met a Pod of the StatefulSet before it, and nobody wakes it again."""
+    why = PodProblem(POD_MISSING.name, "StatefulSet db has not created it")
+    there = without_pods(settled(formed(3)), 2)
+    missing = replace(there, warnings=(ObjectWarning("Pod db-2", 2, why),))
+    (action,) = [a for a in plan(missing).actions if isinstance(a, ApplyObject)]
+    assert action.why == "it has not created Pod db-2, and is to look again"
+    written = settled(missing)
+    assert not [a for a in plan(written).actions if isinstance(a, ApplyObject)], "once"
+    over = replace(written, warnings=(), pods=formed(3).pods)
+    assert plan(over).actions == (), "and not again when it is there"
+    refused = replace(why, reason="FailedCreate")
+    told = replace(there, warnings=(ObjectWarning("Pod db-2", 2, refused),))
+    assert not [a for a in plan(told).actions if isinstance(a, ApplyObject)], "it has looked"
 
 
 def test_a_removed_field_is_noticed_by_the_fingerprint() -> None:
