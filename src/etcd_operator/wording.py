@@ -23,6 +23,11 @@ def agree(count: int, verb: str) -> str:
     return _IRREGULAR.get(verb, f"{verb}s")
 
 
+def part_of(part: int, whole: int, noun: str, verb: str) -> str:
+    """Return how many of all do it: `1 of 3 members answers`, `0 of 1 member answers`."""
+    return f"{part} of {counted(whole, noun)} {agree(1 if whole == 1 else part, verb)}"
+
+
 def them(count: int) -> str:
     """Return the pronoun of so many things as an object: it, or them."""
     return "it" if count == 1 else "them"

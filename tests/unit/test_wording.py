@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_operator.wording import agree, counted, join_sentences, say_foreign, them
+from etcd_operator.wording import agree, counted, join_sentences, part_of, say_foreign, them
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,20 @@ from etcd_operator.wording import agree, counted, join_sentences, say_foreign, t
 )
 def test_noun_and_verb_agree_with_the_number(count: int, said: str) -> None:
     assert f"{counted(count, 'member')} {agree(count, 'serve')}" == said
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "said"),
+    [
+        (0, 1, "0 of 1 voter answers"),
+        (1, 1, "1 of 1 voter answers"),
+        (0, 3, "0 of 3 voters answer"),
+        (1, 3, "1 of 3 voters answers"),
+        (2, 3, "2 of 3 voters answer"),
+    ],
+)
+def test_of_one_it_is_one_that_does(part: int, whole: int, said: str) -> None:
+    assert part_of(part, whole, "voter", "answer") == said
 
 
 def test_what_is_irregular_is_known() -> None:

@@ -41,7 +41,7 @@ def report_authentication_off(snapshot: Snapshot) -> Decision | None:
             f"operator could not log in any more. {why} Correct {them(len(secrets))}, or delete "
             f"{them(len(secrets))} to have a random password."
         ),
-        phase=snapshot.cluster.status.phase or Phase.RUNNING,
+        phase=Phase.RUNNING,
         requeue_after=OUTSIDE_CHANGE,
     )
 

@@ -9,7 +9,7 @@ from etcd_operator.core.consistency.record import read_differed
 from etcd_operator.core.model.members import CORRUPT, Member, format_id
 from etcd_operator.core.model.naming import ANNOTATION_DIFFERED
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.wording import agree, counted
+from etcd_operator.wording import counted, part_of
 
 
 def refuse_lost_agreement(member_id: int, snapshot: Snapshot) -> str | None:
@@ -36,7 +36,7 @@ def refuse_lost_agreement(member_id: int, snapshot: Snapshot) -> str | None:
         )
     had = most + (known.get(member_id) == value)
     if member_id in known and had * 2 <= len(voters):
-        return f"only {had} of {counted(len(voters), 'voter')} {agree(had, 'have')} the same data"
+        return f"only {part_of(had, len(voters), 'voter', 'have')} the same data"
     return None
 
 

@@ -30,7 +30,7 @@ from etcd_operator.core.model.snapshot import Seat, Snapshot
 from etcd_operator.core.quorum_loss.approval import lasts
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.storage.deleted_claims import loses_disk
-from etcd_operator.wording import agree, counted
+from etcd_operator.wording import counted, part_of
 
 # Why a disk goes, in the Event about it.
 MEMBER_LEFT: Final = "its member left the cluster"
@@ -48,10 +48,7 @@ def wait_for_quorum(snapshot: Snapshot) -> Decision | None:
     awaited = "waiting for the others" if answering < voters else "none has confirmed a leader yet"
     return Decision(
         reason=attention.NO_QUORUM,
-        message=(
-            f"No quorum: {answering} of {counted(voters, 'member')} {agree(answering, 'answer')}; "
-            f"{awaited}."
-        ),
+        message=(f"No quorum: {part_of(answering, voters, 'member', 'answer')}; {awaited}."),
         phase=Phase.FAILED if lasts(snapshot) else snapshot.cluster.status.phase or Phase.FAILED,
         requeue_after=POD_START,
     )

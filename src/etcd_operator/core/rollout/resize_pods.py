@@ -25,7 +25,7 @@ from etcd_operator.core.rollout.resizing import (
     wanted_compute,
     wanted_resources,
 )
-from etcd_operator.wording import agree, counted
+from etcd_operator.wording import part_of
 
 
 def resize_pods(snapshot: Snapshot) -> Decision | None:
@@ -48,7 +48,7 @@ def resize_pods(snapshot: Snapshot) -> Decision | None:
         return _decide(f"Resizing without a restart; waiting for {waits}.", ())
     if not wanted or not _can_do_without(snapshot, wanted[-1]):
         return None
-    left = f"{len(wanted)} of {counted(len(pods), 'Pod')} {agree(len(wanted), 'are')} left"
+    left = f"{part_of(len(wanted), len(pods), 'Pod', 'are')} left"
     message = f"Resizing Pod {wanted[-1].name} without a restart; {left}."
     return _decide(message, (_resize(snapshot, wanted[-1]),))
 

@@ -30,7 +30,7 @@ from etcd_operator.core.rollout.outdated import is_outdated
 from etcd_operator.core.rollout.stop_pod import stop_pod
 from etcd_operator.core.rollout.upgrade_route import describe_route
 from etcd_operator.core.storage.deleted_claims import loses_disk
-from etcd_operator.wording import agree, counted
+from etcd_operator.wording import part_of
 
 
 def _may_end(snapshot: Snapshot, pod: Pod) -> bool:
@@ -52,7 +52,7 @@ def roll(snapshot: Snapshot) -> Decision | None:
     if any(seat.pod and seat.pod.ephemeral for seat in voters) and len(voters) == 1:
         return _refuse_to_lose_data(snapshot, outdated[0])
     done = len(voters) - len(outdated)
-    progress = f"{done} of {counted(len(voters), 'member')} {agree(done, 'are')} up to date"
+    progress = f"{part_of(done, len(voters), 'member', 'are')} up to date"
     target = _choose(snapshot, voters, outdated)
     actions = _replace(snapshot, target) if target else ()
     if target and not actions and len(voters) != snapshot.spec.size:

@@ -20,7 +20,7 @@ from etcd_operator.core.reasons import attention, routine, verdicts
 from etcd_operator.core.reasons.condition_types import QUORUM_HEALTHY
 from etcd_operator.core.status.verdict import Verdict
 from etcd_operator.core.takeover.steps import name_source_member
-from etcd_operator.wording import agree, counted
+from etcd_operator.wording import agree, counted, part_of
 
 TORN_DOWN: Final = "The members end, because the EtcdCluster is being deleted."
 
@@ -57,7 +57,7 @@ def judge_quorum(snapshot: Snapshot, decision: Decision) -> Verdict:
     if snapshot.quorum_confirmed:
         tail = "".join(f"; {words}" for words in away)
         needed = majority(len(voters))
-        answer = f"{count} of {counted(len(voters), 'voter')} {agree(count, 'answer')}"
+        answer = part_of(count, len(voters), "voter", "answer")
         message = f"{answer}, {needed} {agree(needed, 'are')} needed{tail}."
         return Verdict(QUORUM_HEALTHY, "True", verdicts.MAJORITY_ANSWERS, message)
     away += [f"{', '.join(leaderless)} answered without a leader"] if leaderless else []

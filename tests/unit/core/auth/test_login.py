@@ -42,6 +42,7 @@ from tests.builders.snapshots import (
     formed,
     pod,
     with_spec,
+    with_status,
     without_status,
 )
 
@@ -100,7 +101,7 @@ FIRES = (
     Fires(
         "etcd lets everybody in for want of a password of the operator's",
         report_authentication_off,
-        plain(EtcdAuth(), UNUSABLE),
+        with_status(plain(EtcdAuth(), UNUSABLE), phase="Creating"),
         attention.AUTHENTICATION_OFF,
         "Authentication is not enabled, and every client may read and write, because the operator "
         f"could not log in any more. Secret {ROOT} cannot be used: {BASIC}. Correct it, or delete "

@@ -32,7 +32,7 @@ from etcd_operator.core.tasks.jobs.status import (
 )
 from etcd_operator.core.tasks.restore.source import RestoreView, Source, Stop, name_flaws
 from etcd_operator.json_types import Json
-from etcd_operator.wording import agree, counted
+from etcd_operator.wording import part_of
 
 WAITING: Final = 5.0
 NEXT_STEP: Final = 1.0  # what was asked of Kubernetes takes no longer
@@ -123,7 +123,7 @@ def fill_disks(
             )  # fmt: skip
             why = f"Started to fill the disk of {naming.member(ordinal)}."
             actions.append(CreateObject("Job", job, why))
-    done = f"{len(filled)} of {counted(size, 'disk')} {agree(len(filled), 'are')}"
+    done = part_of(len(filled), size, "disk", "are")
     message = f"{done} filled from {source.url}."
     message += find_running_problem(view, own)
     shown = show(view, TaskPhase.RUNNING, restores.RESTORING, message)
