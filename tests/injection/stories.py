@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED
 from etcd_operator.json_types import Json
+from tests.e2e.foreign_etcd import ForeignEtcd
 from tests.e2e.harness import SMALL, Cluster, wait_until
 from tests.injection.boundaries import Mode
 
@@ -130,6 +131,32 @@ def _wait_recovered(cluster: Cluster) -> None:
     cluster.wait_running(3, SETTLE_SECONDS)
 
 
+def _take_over(cluster: Cluster) -> None:
+    """A cluster that nobody operates is there, with a key, and an EtcdCluster takes it over."""
+    old = ForeignEtcd(cluster.target, cluster.namespace)
+    old.create()
+    old.etcdctl("put", *BEFORE)
+    joined = {"source": {"statefulSet": old.name}, "takeOver": "Automatic"}
+    cluster.create(size=3, bootstrap={"joinExisting": joined})
+
+
+def _wait_taken_over(cluster: Cluster) -> None:
+    old = ForeignEtcd(cluster.target, cluster.namespace)
+    wait_until("the old members have gone", lambda: not old.get()["spec"]["replicas"], 600)
+    cluster.wait_running(3, SETTLE_SECONDS)
+    key, value = BEFORE
+    assert cluster.read_key(key) == value, "what was written before the take-over"
+
+
+def _delete_both(cluster: Cluster) -> None:
+    """Delete the EtcdCluster, and what the take-over leaves to a person."""
+    cluster.delete(wait=False)
+    old = ForeignEtcd(cluster.target, cluster.namespace)
+    cluster.kubectl("delete", "statefulset,service", old.name, "--wait=false")
+    cluster.kubectl("delete", "service", "clients", "--wait=false")
+    cluster.kubectl("delete", "pvc", "--selector=app=old", "--wait=false")
+
+
 def _wait_forgotten(cluster: Cluster) -> None:
     """As after every story, and the volumes that were set aside go as well."""
     _wait_gone(cluster)
@@ -148,6 +175,8 @@ def _wait_gone(cluster: Cluster) -> None:
     wait_until("nothing of it is left", gone, SETTLE_SECONDS)
 
 
+# A key and its value in the members that are taken over.
+BEFORE: Final = ("before", "the take-over")
 DELETE: Final = Step("delete", lambda c: c.delete(wait=False), _wait_gone, 0)
 STOP: Final = Step(
     "stop",
@@ -175,6 +204,14 @@ def build_stories() -> tuple[Story, ...]:
                 _create(3),
                 Step("recover", _give_up_majority, _wait_recovered, 3),
                 Step("delete", lambda c: c.delete(wait=False), _wait_forgotten, 0),
+            ),
+        ),
+        Story(
+            "takeover",
+            "3.5.35",
+            (
+                Step("take over", _take_over, _wait_taken_over, 3),
+                Step("delete", _delete_both, _wait_gone, 0),
             ),
         ),
     )
