@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from etcd_operator.core.model.live_objects import Pod
+
+# Anybody who may write the object chooses how many there are: so many are named, and so much.
+MOST_NAMED: Final = 3
+MOST_CHARACTERS: Final = 100
 
 
 def explain_finalizers(title: str, finalizers: Sequence[str]) -> str:
     """Return the sentence about an object that finalizers of others keep."""
+    names = ", ".join(name[:MOST_CHARACTERS] for name in finalizers[:MOST_NAMED])
+    more = len(finalizers) - MOST_NAMED
+    names += f" and {more} more" if more > 0 else ""
     return (
-        f"{title} is kept by finalizer {', '.join(finalizers)}, which is not the operator's: "
-        "whoever put it there has to take it off."
+        f"{title} is kept by finalizer {names}, which is not the operator's: whoever put it there "
+        "has to take it off."
     )
 
 
