@@ -16,6 +16,7 @@ from typing import Any, Final
 from etcd_operator.core.certificates import machine as certificates
 from etcd_operator.core.in_place_restore import machine as in_place_restore
 from etcd_operator.core.model.state_machine import Meanwhile, StateMachine, Transition, otherwise
+from etcd_operator.core.peer_tls import machine as peer_tls
 from etcd_operator.core.quorum_loss import machine as quorum_loss
 from etcd_operator.core.takeover import machine as takeover
 
@@ -73,6 +74,15 @@ PAGES: Final = (
         "[Encrypt](../how-to/encrypt.md) and [decision "
         "8](../adr/0008-certificates-in-secrets.md).",
         certificates.MACHINE,
+    ),
+    Page(
+        "TLS between members",
+        "peer_tls",
+        "The mode of the members' files is in the annotation `etcd.etcd.io/peer-tls` of the "
+        "ConfigMap, and the rest follows from the peer URLs that etcd lists. See "
+        "[Encrypt](../how-to/encrypt.md#turn-tls-between-members-on-or-off) and [decision "
+        "25](../adr/0025-tls-between-members-by-way-of-two-urls.md).",
+        peer_tls.MACHINE,
     ),
 )
 

@@ -47,6 +47,7 @@ from etcd_operator.core.actions import (
     StartMirror,
     StopMirror,
     TakeOverAction,
+    UpdateMember,
     VolumeAction,
     WriteConnection,
 )
@@ -135,6 +136,8 @@ def _brief_membership(action: MembershipAction) -> str:
             return f"remove {ordinal}"
         case MoveLeader(from_ordinal=source, to_ordinal=target):
             return f"lead {source}>{target}"
+        case UpdateMember(ordinal=ordinal, peer_urls=urls):
+            return f"list {ordinal} at {' and '.join(url.partition('://')[0] for url in urls)}"
 
 
 def _brief_take_over(action: TakeOverAction) -> str:

@@ -23,11 +23,12 @@ from etcd_operator.core.certificates.state import (
     Trusted,
 )
 from etcd_operator.core.certificates.wanted import all_trust
+from etcd_operator.core.model.peer_stage import PeerStage
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from tests.builders.snapshots import NAMING, NOW, UID, formed, new, settled, with_members, with_spec
 
-SECURE = replace(NAMING, client_tls=True, peer_tls=True)
+SECURE = replace(NAMING, client_tls=True, peer_stage=PeerStage.of(tls=True))
 LIFE = timedelta(hours=2160)
 
 
@@ -35,7 +36,8 @@ def with_tls(snapshot: Snapshot, **tls: Any) -> Snapshot:
     """The same cluster with these wishes for TLS, nothing issued yet."""
     wanted = with_spec(snapshot, security={"tls": tls})
     spec = wanted.cluster.spec
-    naming = replace(NAMING, client_tls=spec.client_tls, peer_tls=spec.peer_tls)
+    stage = PeerStage.of(tls=spec.peer_tls)
+    naming = replace(NAMING, client_tls=spec.client_tls, peer_stage=stage)
     return replace(wanted, naming=naming)
 
 
@@ -54,7 +56,10 @@ def secured(size: int = 3, *others: Credential, **tls: Any) -> Snapshot:
     )
     snapshot = issue_all(with_members(bare, *members))
     trust = all_trust(snapshot)
-    pods = tuple(replace(pod, trust=trust, client_tls=mode) for pod in snapshot.pods)
+    peers = snapshot.cluster.spec.peer_tls
+    pods = tuple(
+        replace(pod, trust=trust, client_tls=mode, peer_tls=peers) for pod in snapshot.pods
+    )
     return settled(replace(snapshot, pods=pods))
 
 

@@ -10,12 +10,10 @@ import pytest
 
 from deploy.target import TargetError
 from tests.chaos.endpoint import Door
-from tests.chaos.history import judge, prune
-from tests.chaos.linearizability import check
 from tests.chaos.load import Load
 from tests.chaos.rpc import Connection
+from tests.e2e import histories
 from tests.e2e.harness import Cluster
-from tests.e2e.histories import keep_history
 from tests.e2e.previews import as_created, as_patched
 from tests.e2e.secured import read_secret
 from tests.e2e.wire import SERVES, Papers, ask, take_papers
@@ -94,14 +92,5 @@ def test_tls_is_turned_on_and_off_under_load(cluster: Cluster) -> None:
     finally:
         history = load.finish()
     assert read_secret(cluster, "c-connection")["uri"].startswith("http://")
-    keep_history(cluster.namespace, history)
-    assert judge(history) == []
-    verdict = check(prune(history))
-    assert not verdict.illegal
-    assert not verdict.undecided
-    writes = sorted(o.returned for o in history.operations if o.wrote)
-    assert len(writes) > 100
-    gaps = [after - earlier for earlier, after in itertools.pairwise(writes)]
-    print(f"{len(writes)} writes, longest gap {max(gaps) / 1e9:.2f} s")
-    assert max(gaps) / 1e9 < LONGEST_GAP
+    histories.assert_served(cluster.namespace, history, longest_gap=LONGEST_GAP)
     cluster.assert_agreement(3)

@@ -14,7 +14,7 @@ import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,11 +23,13 @@ from etcd_operator.api.etcd_config import EtcdConfig
 from etcd_operator.core.bootstrap.gate import Gate, Layout
 from etcd_operator.core.model.members import MemberList, MemberStatus
 from etcd_operator.core.model.naming import CLIENT_PORT, Naming
+from etcd_operator.core.model.peer_stage import NO_PEER_TLS, PeerStage
 from etcd_operator.core.objects.etcd_config import (
     find_data_directory,
     find_wal_directory,
     render_configs,
 )
+from etcd_operator.core.objects.tls import CONFIG_MOUNT, PEER_MOUNT
 from etcd_operator.errors import EtcdError
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 
@@ -49,6 +51,7 @@ class Site:
     root: Path
     processes: dict[int, asyncio.subprocess.Process] = field(default_factory=dict)
     clients: dict[int, EtcdMemberClient] = field(default_factory=dict)
+    stage: PeerStage = NO_PEER_TLS
 
     def __post_init__(self) -> None:
         # Another run on this machine has another process ID, so most likely another network.
@@ -64,17 +67,38 @@ class Site:
 
     def peer_url(self, ordinal: int) -> str:
         """A member's peer URL, as in the list of etcd."""
-        return NAMING.peer_url(ordinal).replace(NAMING.host(ordinal), self.address(ordinal))
+        return self.locate(self.naming.peer_url(ordinal), ordinal)
 
-    def write(self, *gates: Gate, listed: tuple[int, ...] = ()) -> None:
+    def locate(self, url: str, ordinal: int) -> str:
+        """A URL of a member, with its address here."""
+        return url.replace(NAMING.host(ordinal), self.address(ordinal))
+
+    @property
+    def naming(self) -> Naming:
+        """The names of the cluster, at this stage of TLS between members."""
+        return replace(NAMING, peer_stage=self.stage)
+
+    def write(
+        self,
+        *gates: Gate,
+        listed: tuple[int, ...] = (),
+        peer_urls: tuple[tuple[int, tuple[str, ...]], ...] = (),
+    ) -> None:
         """Render the files for a layout; without a list everybody is in it."""
         everyone = listed or tuple(range(len(gates)))
         new = gates[0] is Gate.NEW
         layout = Layout(
-            gates, everyone, len(gates), None if new else FORMED, len(gates) if new else None
+            gates,
+            everyone,
+            len(gates),
+            None if new else FORMED,
+            len(gates) if new else None,
+            peer_urls=peer_urls,
         )
         for ordinal in range(len(gates)):
-            text = render_configs(self.spec, NAMING, layout)[NAMING.config_key(ordinal)]
+            text = render_configs(self.spec, self.naming, layout)[NAMING.config_key(ordinal)]
+            for mount in (PEER_MOUNT, CONFIG_MOUNT):
+                text = text.replace(f"{mount}/", f"{self.root}/")
             for everywhere in ("0.0.0.0", "127.0.0.1"):  # members of other tests have them too
                 text = text.replace(everywhere, self.address(ordinal))
             data = find_data_directory(self.spec, NAMING, ordinal)

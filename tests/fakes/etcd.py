@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from etcd_operator.core.model.members import Member, MemberList, MemberStatus
@@ -85,6 +85,14 @@ class FakeMember:
         assert member_id in {line.id for line in self.etcd.lines}, "it is removed once"
         self.etcd.lines = tuple(line for line in self.etcd.lines if line.id != member_id)
         self.etcd.removed.append(member_id)
+
+    async def update_member(self, member_id: int, peer_urls: tuple[str, ...]) -> None:
+        """List a member at other peer URLs."""
+        self._change("update")
+        self.etcd.lines = tuple(
+            replace(line, peer_urls=peer_urls) if line.id == member_id else line
+            for line in self.etcd.lines
+        )
 
     async def move_leader(self, target_id: int) -> None:
         """Hand leadership over."""

@@ -13,6 +13,7 @@ from tests.model.mutants_ephemeral import EPHEMERAL
 from tests.model.mutants_guards import GUARDS
 from tests.model.mutants_keeping import APPROVAL, DIFFERENCE, RECOVERY, REPLACEMENT
 from tests.model.mutants_mirror import MIRROR
+from tests.model.mutants_peer_tls import PEER_TLS
 from tests.model.mutants_reasons import REASONS
 from tests.model.mutants_resizing import RESIZING
 from tests.model.mutants_strangers import STRANGERS
@@ -252,6 +253,7 @@ MUTANTS: Final = (
     *_STUCK,
     *EPHEMERAL,
     *WAL,
+    *PEER_TLS,
     *CLIENTS,
     *DIFFERENCE,
     *RECOVERY,

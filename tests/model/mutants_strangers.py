@@ -58,7 +58,7 @@ STRANGERS: Final = (
            "None if True else f'member {last} was not added to etcd'"),
     Mutant("guard: lets members that have served join again", "core/bootstrap/guard.py",
            "_refuse_files",
-           "(naming.peer_url(ordinal),) in served", "(naming.peer_url(ordinal),) in ()"),
+           "any((naming.gives_urls(ordinal, urls) for urls in served))", "False"),
     Mutant("guard: opens the gate beside an identity that it cannot read",
            "core/bootstrap/guard.py",
            "_may_be_formed",

@@ -9,7 +9,6 @@ which etcd has or has not, and tells of or not: it never comes to where none let
 
 from __future__ import annotations
 
-import copy
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,20 +41,19 @@ from etcd_operator.core.model.client_tls import find_gate_mode, speaks_tls
 from etcd_operator.core.model.live_objects import CRASH_LOOP, Child, PodProblem, Probe
 from etcd_operator.core.model.members import MemberList
 from etcd_operator.core.model.naming import ROLE_VOTER
-from etcd_operator.core.model.parse import observe_child, observe_pod
+from etcd_operator.core.model.parse import observe_pod
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.objects.metadata import fingerprint
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention
 from etcd_operator.json_types import Json
 from tests.builders.certificates import issue_all, secured
 from tests.builders.snapshots import CLUSTER_ID, NAMING, NOW, UID, answer, member, pod, with_spec
+from tests.model.applied import WRITTEN, apply_object
 
 OFF, PERMISSIVE, STRICT = ClientTls
 # The gateway needs the same certificate in every mode.
 GATEWAY: Final[Json] = {"etcdConfig": {"enableGRPCGateway": True}}
 KINDS: Final = ("ConfigMap", "StatefulSet")
-WRITTEN: Final = NOW + timedelta(seconds=1)
 
 
 class Member(NamedTuple):
@@ -112,26 +110,11 @@ def begin(mode: ClientTls, own: Own = Own.NOT_NEEDED) -> World:
     """A cluster at rest that has always had this spec."""
     base = replace(scene(mode, users=own is not Own.NOT_NEEDED), children={}, pods=())
     applied = {a.kind: a for a in plan(base).actions if isinstance(a, ApplyObject)}
-    gate, statefulset = (_apply(applied[kind]) for kind in KINDS)
+    gate, statefulset = (apply_object(applied[kind]) for kind in KINDS)
     # With users the worlds are many, and who crashes is not let in by other means.
     world = World(mode, gate, statefulset, (), own, restarts=int(own is Own.NOT_NEEDED))
     members = tuple(_start(world, ordinal) for ordinal in range(3))
     return settle(world._replace(members=members))
-
-
-_OBJECTS: dict[tuple[str, str], Child] = {}
-
-
-def _apply(action: ApplyObject) -> Child:
-    """The live object: the same one for the same manifest."""
-    live = copy.deepcopy(action.manifest)
-    version = fingerprint(live)
-    live["metadata"].update(uid=action.kind, resourceVersion=version, generation=1)
-    if action.kind == "StatefulSet":
-        revision = fingerprint(live["spec"]["template"])
-        live["status"] = {"updateRevision": revision, "observedGeneration": 1}
-    made = replace(observe_child(action.kind, live), written=WRITTEN)
-    return _OBJECTS.setdefault((action.kind, version), made)
 
 
 def _start(world: World, ordinal: int) -> Member:
@@ -207,9 +190,9 @@ def act(world: World, action: Action) -> World:
     match action:
         case ApplyObject(kind="ConfigMap"):
             members = tuple(one._replace(stale=True) for one in world.members)
-            return world._replace(gate=_apply(action), members=members)
+            return world._replace(gate=apply_object(action), members=members)
         case ApplyObject(kind="StatefulSet"):
-            return world._replace(statefulset=_apply(action))
+            return world._replace(statefulset=apply_object(action))
         case EvictPod(name=name) | DeleteObject(kind="Pod", name=name):
             ordinal = int(name[-1])
             return _with(world, ordinal, _start(world, ordinal))

@@ -200,9 +200,12 @@ LEFT_OUT: Final[dict[str, str]] = {
     ),
     **_below(
         "spec.security.tls",
-        "clientTLSEnabled peerTLSEnabled metricsTLSEnabled certificateSecret caSecret "
+        "clientTLSEnabled metricsTLSEnabled certificateSecret caSecret "
         "certificateLifetime caGeneration caOverlap",
         "certificates differ from cluster to cluster; shown in e2e/test_tls.py",
+    ),
+    "spec.security.tls.peerTLSEnabled": (
+        "certificates differ from cluster to cluster; shown in e2e/test_peer_tls.py"
     ),
     "spec.security.tls.clientTLSMode": (
         "certificates differ from cluster to cluster; shown in e2e/test_client_tls.py"

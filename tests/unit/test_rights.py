@@ -57,6 +57,7 @@ from etcd_operator.core.actions import (
     SetPodRevision,
     ShareTrust,
     StopMirror,
+    UpdateMember,
     WriteConnection,
 )
 from etcd_operator.core.auth.state import Change, Step
@@ -185,6 +186,7 @@ def every_action() -> list[Action]:
         AddLearner(3, NAMING.peer_url(3), CLUSTER_ID),
         PromoteMember(2, member_id(2), CLUSTER_ID),
         RemoveMember(2, member_id(2), CLUSTER_ID),
+        UpdateMember(2, member_id(2), NAMING.peer_urls(2), CLUSTER_ID),
         MoveLeader(0, member_id(0), 1, member_id(1), CLUSTER_ID),
         PassLeadership("old-0", 0xB0, NAMING.member(0), member_id(0), CLUSTER_ID),
         RemoveSourceMember("old-0", 0, 0xB0, CLUSTER_ID),
@@ -192,8 +194,7 @@ def every_action() -> list[Action]:
         Compact(100, CLUSTER_ID),
         Defragment(1, member_id(1), CLUSTER_ID),
         DisarmAlarm("NOSPACE", member_id(1), CLUSTER_ID),
-        SetDowngrade("3.5", CLUSTER_ID),
-        SetDowngrade("", CLUSTER_ID),
+        *(SetDowngrade(target, CLUSTER_ID) for target in ("3.5", "")),
     ]
     assert {type(action) for action in actions} == set(get_args(Action)), "an action has no sample"
     return actions

@@ -25,6 +25,7 @@ from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.mirror import MirrorView
 from etcd_operator.api.model import Model
 from etcd_operator.api.network import NetworkRules
+from etcd_operator.api.peer_tls import PeerTls
 from etcd_operator.api.pod_template import PodTemplate
 from etcd_operator.api.release import Minor, Release, Version
 from etcd_operator.api.resources import Resources
@@ -335,6 +336,11 @@ class EtcdClusterStatus(Model):
             "What every member serves clients: Off is plain text alone, Strict mutual TLS alone, "
             "Permissive both. While members restart one by one, what all of them have in common."
         ),
+    )
+    peer_tls: PeerTls | None = Field(
+        None,
+        alias="peerTLS",
+        description="TLS between members: Off, On, or Changing, on the way from one to the other.",
     )
     disk_size: str = Field("", max_length=32, description="Requested size of each disk.")
     wal_disk_size: str = Field(

@@ -35,7 +35,7 @@ class IssuerReference(Model):
 
 
 class Tls(Model):
-    """TLS for clients, between members and for metrics; that between members cannot change."""
+    """TLS for clients, between members and for metrics."""
 
     enabled: bool = Field(True, description="Whether TLS is used; false means no encryption.")
     client_tls_enabled: bool = Field(
@@ -58,7 +58,10 @@ class Tls(Model):
     peer_tls_enabled: bool = Field(
         True,
         alias="peerTLSEnabled",
-        description="Mutual TLS between members. Immutable once the cluster is formed.",
+        description=(
+            "Mutual TLS between members. Once the cluster is formed, it is turned on and off one "
+            "member at a time: see status.peerTLS."
+        ),
     )
     metrics_tls_enabled: bool = Field(
         False,

@@ -26,6 +26,7 @@ from etcd_operator.core.actions import (
     ResizeClaim,
     ShareTrust,
     TakeOverAction,
+    UpdateMember,
     WriteConnection,
 )
 from etcd_operator.core.auth.state import Change, EtcdAuth, PasswordSecret, PasswordState, Step
@@ -82,7 +83,7 @@ def _find_edit(action: Action, snapshot: Snapshot) -> Edit | None:
     match action:
         case ApplyObject() | DeleteObject():
             return _edit_child(action, snapshot)
-        case Compact() | ChangeClaimAttributes():
+        case Compact() | ChangeClaimAttributes() | UpdateMember():
             return _edit_values(action)
         case ResizeClaim(name=name, size=size) if is_about_log(action, snapshot.naming):
             return lambda beyond: replace(beyond, wal_sizes={**beyond.wal_sizes, name: size})
@@ -102,9 +103,12 @@ def _find_edit(action: Action, snapshot: Snapshot) -> Edit | None:
             return None
 
 
-def _edit_values(action: Compact | ChangeClaimAttributes) -> Edit:
+def _edit_values(action: Compact | ChangeClaimAttributes | UpdateMember) -> Edit:
     if isinstance(action, Compact):
         return lambda beyond: replace(beyond, compacted=True)
+    if isinstance(action, UpdateMember):
+        urls = {action.member_id: action.peer_urls}
+        return lambda beyond: replace(beyond, peer_urls={**beyond.peer_urls, **urls})
     changed = {action.name: action.attributes_class}
     return lambda beyond: replace(
         beyond, attributes_classes={**beyond.attributes_classes, **changed}

@@ -157,10 +157,11 @@ def _read_file(settings: Json) -> File:
     names = [entry.partition("=")[0] for entry in settings["initial-cluster"].split(",")]
     new = settings["initial-cluster-state"] == "new"
     cluster, _, ordinal = settings["name"].rpartition("-")
-    own = (name for name in names if name.rpartition("-")[0] == cluster)
-    listed = tuple(sorted(int(name.rpartition("-")[2]) for name in own))
+    own = [name for name in names if name.rpartition("-")[0] == cluster]
+    # A member that has two URLs is in the list twice.
+    listed = tuple(sorted({int(name.rpartition("-")[2]) for name in own}))
     forced = int(ordinal) if settings.get("force-new-cluster") else -1
-    beside = len(names) - len(listed)
+    beside = len(names) - len(own)
     urls = str(settings.get("advertise-client-urls", ""))
     advertised = urls if "," in urls else ""
     return File(new, listed, settings["initial-cluster-token"], forced, beside, advertised)

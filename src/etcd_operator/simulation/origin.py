@@ -47,6 +47,7 @@ class Beyond:
     logs that have grown, by claim; `no_space` says whether etcd's alarm about its quota is on.
     `last_statefulset` is that of a StatefulSet that was deleted, to be created anew. `source` is
     the StatefulSet that is taken over, as it was observed apart from what was done to it.
+    `peer_urls` are those of members that were given other ones, by member ID.
     """
 
     now: datetime
@@ -66,3 +67,4 @@ class Beyond:
     last_statefulset: Manifest | None = None
     source: Source | None = None
     mirror: MirrorState | None = None
+    peer_urls: Mapping[int, tuple[str, ...]] = field(default_factory=dict)

@@ -23,6 +23,8 @@ from etcd_operator.core.model.naming import (
     Naming,
 )
 from etcd_operator.core.model.parse import read_client_tls
+from etcd_operator.core.model.peer_stage import has_peer_volume
+from etcd_operator.core.model.peer_tls import with_peer_stage
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.template import find_claim_template
 from etcd_operator.simulation.manifest import FIRST_LIFE, life_of
@@ -51,7 +53,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
     times = _Times.of(real.config_map, children.get(("ConfigMap", naming.config_map)), beyond.now)
     if times.gate:
         children["ConfigMap", naming.config_map] = times.gate
-    naming = with_addresses(naming, cluster.spec, children)
+    naming = with_addresses(with_peer_stage(naming, children), cluster.spec, children)
     template = _read_template(children.get(("StatefulSet", naming.statefulset)))
     pods = tuple(_pod(pod, state, real, naming, template, times) for pod in model.pods)
     found = replace(
@@ -62,7 +64,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
         children=children,
         pods=pods,
         claims=tuple(_claim(claim, beyond, real, naming, template) for claim in model.claims),
-        membership=_membership(seen, model, real, naming, pods),
+        membership=_membership(seen, model, real, _Roster(naming, pods, beyond.peer_urls)),
         probes={o: _probe(o, p, state, real) for o, p in model.probes.items()}
         | _silent(state, real),
         unlabelled_claims=model.unlabelled_claims if not real.unlabelled_claims
@@ -91,10 +93,8 @@ def _is_held(pod: Pod, real: Snapshot) -> bool:
 def _show_others(found: Snapshot, state: State, real: Snapshot) -> Snapshot:
     known = {member.id: member for member in real.members}
     lines = state.etcd.members if state.etcd else ()
-    made = {pod.ordinal: pod for pod in found.pods}
-    listed = tuple(
-        _member(line, known.get(line.id), found.naming, made.get(line.ordinal)) for line in lines
-    )
+    roster = _Roster(found.naming, found.pods, state.beyond.peer_urls)
+    listed = tuple(roster.show(line, known.get(line.id)) for line in lines)
     return show_source(found.evolve(mirror=state.beyond.mirror), state, known, listed)
 
 
@@ -175,13 +175,14 @@ def _shift(moment: datetime, beyond: Beyond) -> datetime:
 
 
 class _Template(NamedTuple):
-    """What is made now has of its template: whom a Pod trusts, how it serves clients.
+    """What is made now has of its template: whom a Pod trusts, how it serves clients and members.
 
     `attributes` are the VolumeAttributesClasses of disks: of those with the data, and of the logs.
     """
 
     trust: tuple[str, ...]
     client_tls: ClientTls
+    peer_tls: bool
     attributes: tuple[str, str]
 
 
@@ -192,7 +193,7 @@ def _read_template(statefulset: Child | None) -> _Template:
     trust = tuple(filter(None, annotations.get(ANNOTATION_TRUST, "").split(",")))
     claims = [(find_claim_template(body, wal=wal) or {}).get("spec", {}) for wal in (False, True)]
     data, log = (str(claim.get("volumeAttributesClassName") or "") for claim in claims)
-    return _Template(trust, read_client_tls(template), (data, log))
+    return _Template(trust, read_client_tls(template), has_peer_volume(template), (data, log))
 
 
 def _find_presented(
@@ -263,6 +264,7 @@ def _new_pod(pod: Pod, beyond: Beyond, naming: Naming, template: _Template, time
         owner_uid=naming.uid,
         trust=template.trust,
         client_tls=template.client_tls,
+        peer_tls=template.peer_tls,
         created=times.find_new(pod.created),
         unready_since=pod.unready_since and _shift(pod.unready_since, beyond),
         ends_by=pod.ends_by and beyond.now + GRACE,
@@ -303,34 +305,43 @@ def _claim(
     )
 
 
-def _membership(
-    seen: Seen, model: Snapshot, real: Snapshot, naming: Naming, pods: tuple[Pod, ...]
-) -> MemberList | None:
+def _membership(seen: Seen, model: Snapshot, real: Snapshot, roster: _Roster) -> MemberList | None:
     told = seen.membership
     if told is None or model.membership is None:
         return None
     known = {member.id: member for member in real.members}
     foreign = tuple(known[each.id] for each in told.foreign if each.id in known)
-    made = {p.ordinal: p for p in pods}
-    lines = tuple(
-        _member(line, known.get(line.id), naming, made.get(line.ordinal)) for line in told.lines
-    )
+    lines = tuple(roster.show(line, known.get(line.id)) for line in told.lines)
     return MemberList(told.cluster, (*lines, *foreign), told.linearizable)
 
 
-def _member(line: Line, known: Member | None, naming: Naming, pod: Pod | None) -> Member:
-    urls = (naming.client_url(line.ordinal),) if line.started else ()
-    if known is not None:
+class _Roster(NamedTuple):
+    """Members by their lines; `changed` are peer URLs by member ID that were changed since."""
+
+    naming: Naming
+    pods: tuple[Pod, ...]
+    changed: Mapping[int, tuple[str, ...]]
+
+    def show(self, line: Line, known: Member | None) -> Member:
+        """Return the member as etcd lists it; `known` is the one that was observed."""
+        naming = self.naming
+        urls = (naming.client_url(line.ordinal),) if line.started else ()
+        name = naming.member(line.ordinal) if line.started else ""
+        if known is None:
+            peer_urls = self.changed.get(line.id, (naming.peer_url(line.ordinal),))
+            return Member(line.id, name, peer_urls, urls, line.learner)
+        pod = next((each for each in self.pods if each.ordinal == line.ordinal), None)
         if pod and known.client_urls and not pod.uid.endswith(f"-{FIRST_UID}"):
             # It has published anew what it serves since its Pod was made.
             told = naming.advertised_urls(line.ordinal, pod.client_tls)
             known = replace(known, client_urls=told)
         return replace(
-            known, is_learner=line.learner, client_urls=known.client_urls or urls,
-            name=known.name or (naming.member(line.ordinal) if line.started else ""),
-        )  # fmt: skip
-    name = naming.member(line.ordinal) if line.started else ""
-    return Member(line.id, name, (naming.peer_url(line.ordinal),), urls, line.learner)
+            known,
+            is_learner=line.learner,
+            peer_urls=self.changed.get(line.id, known.peer_urls),
+            client_urls=known.client_urls or urls,
+            name=known.name or name,
+        )
 
 
 def _silent(state: State, real: Snapshot) -> dict[int, Probe]:

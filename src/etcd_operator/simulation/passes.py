@@ -44,6 +44,7 @@ from etcd_operator.core.actions import (
     SetPodRevision,
     ShareTrust,
     TakeOverAction,
+    UpdateMember,
     VolumeAction,
     WriteConnection,
 )
@@ -64,7 +65,7 @@ from etcd_operator.simulation.versions import set_downgrade
 from etcd_operator.simulation.world import State, Status, find_slot
 
 AskedOfMembers = AddLearner | PromoteMember | RemoveMember | MoveLeader | DisarmAlarm | SetDowngrade
-NotModelled = Compact | Defragment | RequestBackup | TakeOverAction | MirrorAction
+NotModelled = Compact | Defragment | RequestBackup | TakeOverAction | MirrorAction | UpdateMember
 Outcome = tuple[State, str | None]
 
 
@@ -209,7 +210,7 @@ def handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], 
 
 def _handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State], Outcome]:
     if isinstance(action, NotModelled):
-        raise NotImplementedError("no sizes of databases, backups or take-overs are here")
+        raise NotImplementedError("no sizes of databases, backups, take-overs or URLs are here")
     if isinstance(action, AskedOfMembers):
         return _member_handler(action, snapshot, limit)
     match action:

@@ -48,6 +48,7 @@ from etcd_operator.core.actions import (
     ShareTrust,
     StartMirror,
     StopMirror,
+    UpdateMember,
     WriteConnection,
 )
 from etcd_operator.core.auth.state import Change, Grant, PasswordSecret, Step
@@ -129,6 +130,8 @@ ROWS: tuple[tuple[Any, Reason, str], ...] = (
     (PromoteMember(2, 0xA2, CLUSTER), events.MEMBER_PROMOTED,
      "Promoted learner db-2 (a2) to voter."),
     (RemoveMember(2, 0xA2, CLUSTER), events.MEMBER_REMOVED, "Removed member db-2 (a2)."),
+    (UpdateMember(2, 0xA2, ("http://db-2", "https://db-2"), CLUSTER), events.MEMBER_UPDATED,
+     "Listed member db-2 (a2) at http://db-2 and https://db-2."),
     (MoveLeader(2, 0xA2, 0, 0xA0, CLUSTER), events.LEADER_MOVED,
      "Moved leadership from db-2 to db-0."),
     (Compact(100, CLUSTER), events.COMPACTED,

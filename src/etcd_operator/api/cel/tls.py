@@ -1,8 +1,8 @@
 """CEL rules about TLS; see `cel/cluster.py`.
 
-TLS between members is as the cluster was formed. TLS for clients is turned on and off by way of the
-phase in which members serve both, and only when the status says that all of them do: so no client
-is cut off by a change of the spec alone.
+TLS for clients is turned on and off by way of the phase in which members serve both, and only when
+the status says that all of them do: so no client is cut off by a change of the spec alone. TLS
+between members is for the operator to turn on and off: nobody else speaks at that port.
 """
 
 from __future__ import annotations
@@ -46,15 +46,6 @@ OBJECT_RULES: Final[tuple[Json, ...]] = (
         "TLS for clients cannot be turned on or off at once, because clients could no longer "
         "connect: set tls.clientTLSMode to Permissive, and make this change when "
         "status.clientTLS is Permissive",
-        reason="FieldValueForbidden",
-        path=".spec.security",
-    ),
-    build_rule(
-        f"!({_FORMED}) || ({_is_on('self', 'peerTLSEnabled')}) == "
-        f"({_is_on('oldSelf', 'peerTLSEnabled')})",
-        "TLS between members cannot be turned on or off on an existing cluster, because its "
-        "members could no longer connect: set tls.peerTLSEnabled as it was, or create another "
-        "cluster and move the data",
         reason="FieldValueForbidden",
         path=".spec.security",
     ),

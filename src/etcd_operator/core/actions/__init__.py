@@ -18,6 +18,7 @@ from etcd_operator.core.actions.etcd import (
     PromoteMember,
     RemoveMember,
     SetDowngrade,
+    UpdateMember,
 )
 from etcd_operator.core.actions.event import ActionEvent
 from etcd_operator.core.actions.kubernetes import (
@@ -43,7 +44,7 @@ from etcd_operator.core.actions.volumes import (
     RetainVolume,
 )
 
-MembershipAction = AddLearner | PromoteMember | RemoveMember | MoveLeader
+MembershipAction = AddLearner | PromoteMember | RemoveMember | MoveLeader | UpdateMember
 MaintenanceAction = Compact | Defragment | DisarmAlarm | SetDowngrade
 EtcdAction = MembershipAction | MaintenanceAction
 VolumeAction = QuarantineDisk | RetainVolume | RebindVolume | RestoreReclaimPolicy
@@ -120,6 +121,7 @@ __all__ = [
     "StartMirror",
     "StopMirror",
     "TakeOverAction",
+    "UpdateMember",
     "VolumeAction",
     "WriteConnection",
 ]

@@ -55,6 +55,22 @@ class RemoveMember:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateMember:
+    """Change the peer URLs of a member; etcd takes all of them for where others reach it."""
+
+    ordinal: int
+    member_id: int
+    peer_urls: tuple[str, ...]
+    cluster_id: int
+
+    def event(self, cluster: str) -> ActionEvent:
+        """Return the reason and the sentence of the Event."""
+        urls = " and ".join(self.peer_urls)
+        sentence = f"Listed member {cluster}-{self.ordinal} ({self.member_id:x}) at {urls}."
+        return ActionEvent(events.MEMBER_UPDATED, sentence)
+
+
+@dataclass(frozen=True, slots=True)
 class MoveLeader:
     """Transfer leadership from one member to another."""
 

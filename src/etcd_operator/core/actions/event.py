@@ -24,6 +24,7 @@ _AHEAD: Final = {
     "Granted": "Grant",
     "Issued": "Issue",
     "Labelled": "Label",
+    "Listed": "List",
     "Moved": "Move",
     "Promoted": "Promote",
     "Removed": "Remove",

@@ -55,7 +55,8 @@ class Layout:
     approvals that count no more. `version` is the record of what members ran. `served` is recorded
     while the cluster ID is not: there was a majority. Ordinals below `announced` may be announced
     to etcd. `differed` is the record of members whose data differed. `take_over` is under way, and
-    `beside` are the members that it takes over: who joins has to know them.
+    `beside` are the members that it takes over: who joins has to know them. `peer_urls` are
+    those of members, by ordinal, that have others than a member which starts now.
     """
 
     gates: tuple[Gate, ...]
@@ -73,6 +74,7 @@ class Layout:
     differed: str = ""
     take_over: TakeOver | None = None
     beside: tuple[Member, ...] = ()
+    peer_urls: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
 
 def lay_out_bootstrap(snapshot: Snapshot, members: int) -> Layout:
@@ -140,6 +142,18 @@ def _from_members(snapshot: Snapshot, cluster_id: int) -> Layout:
         differed=next_differed(snapshot),
         take_over=snapshot.take_over,
         beside=snapshot.ownership.taken_over,
+        peer_urls=_find_other_urls(snapshot),
+    )
+
+
+def _find_other_urls(snapshot: Snapshot) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """The peer URLs of members that TLS between members is being turned on or off for."""
+    naming = snapshot.naming
+    return tuple(
+        (ordinal, member.peer_urls)
+        for ordinal, member in sorted(snapshot.ownership.own.items())
+        if member.peer_urls != (naming.peer_url(ordinal),)
+        and naming.gives_urls(ordinal, member.peer_urls)
     )
 
 

@@ -94,13 +94,13 @@ def _refuse_files(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
     files = {name for name in data if name.endswith(".yaml")}
     if not files <= names:
         return f"an EtcdCluster has at most {MOST_MEMBERS} members"
-    served = {m.peer_urls for m in snapshot.members if m.started and snapshot.quorum_confirmed}
+    served = [m.peer_urls for m in snapshot.members if m.started and snapshot.quorum_confirmed]
     listed = {url for member in snapshot.members for url in member.peer_urls}
     for ordinal in range(MOST_MEMBERS):
         text = data.get(naming.config_key(ordinal), "")
-        others = {naming.peer_url(o) for o in range(MOST_MEMBERS)} | listed
-        others.discard(naming.peer_url(ordinal))
-        if (naming.peer_url(ordinal),) in served and any(
+        others = {url for o in range(MOST_MEMBERS) for url in naming.peer_urls(o)} | listed
+        others -= set(naming.peer_urls(ordinal))
+        if any(naming.gives_urls(ordinal, urls) for urls in served) and any(
             f"={url}{end}" in text for url in others for end in ',"'
         ):
             return f"member {ordinal} has served, and might join again without its data"

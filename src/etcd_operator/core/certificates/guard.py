@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.core.actions import (
     ApplyObject,
     CertificateAction,
@@ -77,7 +76,8 @@ def _refuse_distrust(name: str, kept: tuple[Trusted, ...], snapshot: Snapshot) -
 def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snapshot) -> str | None:
     """Nobody signs whom a member that runs does not trust, unless it signed what is there now.
 
-    A member that serves clients in plain text alone reads no certificate of theirs, nor its own.
+    A member that serves clients in plain text alone reads no certificate of theirs, nor its own;
+    one without a certificate for other members knows nobody's of theirs.
     Also what has expired is not replaced by what would be refused: then its members could not even
     be restarted one by one.
     """
@@ -91,6 +91,6 @@ def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snap
     oldest = (authority.previous or authority.certificate) if authority else None
     unsaid = (oldest.key_id,) if oldest else ()
     of_clients = action.leaf.authority == snapshot.naming.client_authority
-    asked = [p for p in running if not of_clients or p.client_tls is not ClientTls.OFF]
+    asked = [p for p in running if (p.client_tls.tls if of_clients else p.peer_tls)]
     deaf = [pod.name for pod in asked if signer not in (pod.trust or unsaid)]
     return f"{deaf[0]} does not trust the CA of the certificate yet" if deaf else None

@@ -35,6 +35,7 @@ from etcd_operator.core.certificates.wanted import (
 from etcd_operator.core.model.client_tls import read_gate_mode, serves_alone
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
 from etcd_operator.core.model.naming import ANNOTATION_TLS
+from etcd_operator.core.model.peer_tls import PEER
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.reasons.reason import Reason
@@ -42,17 +43,16 @@ from etcd_operator.wording import say_foreign, them
 
 
 def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
-    """Change nothing if members that run speak otherwise than the spec wants, and must go on so.
+    """Change nothing if members serve clients otherwise than the spec wants, and must go on so.
 
-    Members that were told would not understand those that were not yet. Clients go from plain text
-    to TLS and back by way of members that serve both.
+    Clients go from plain text to TLS and back by way of members that serve both.
     """
     gate, naming = snapshot.config_map, snapshot.naming
     if gate is None or gate.owner_uid != naming.uid:
         return None
     spoken = gate.annotations.get(ANNOTATION_TLS, PLAIN)
-    wanted, mode = describe_tls(snapshot.spec), snapshot.spec.client_tls_mode
-    if spoken == wanted:
+    wanted, mode = describe_tls(snapshot.spec, naming), snapshot.spec.client_tls_mode
+    if _read_words(spoken) == _read_words(wanted):
         return None
     if _is_kept(spoken, wanted, ClientTls.OFF in (read_gate_mode(spoken), mode)):
         return _refuse_at_once(snapshot, read_gate_mode(spoken))
@@ -60,15 +60,19 @@ def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
         snapshot,
         attention.TLS_IMMUTABLE,
         f"spec.security.tls cannot become {wanted} on an existing cluster, whose members use "
-        f"{spoken}: TLS between members, and an issuer while TLS for clients is on, cannot be "
-        "added or removed. Set it back, or create another cluster and move the data.",
+        f"{spoken}: an issuer cannot be added or removed while TLS for clients is on. Set it back, "
+        "or create another cluster and move the data.",
     )
+
+
+def _read_words(record: str) -> set[str]:
+    """What a record of the gate says of clients and the issuer: members are no matter of theirs."""
+    return set(record.split(",")) - {PLAIN, PEER}
 
 
 def _is_kept(spoken: str, wanted: str, clients_begin: bool) -> bool:
     """Whether nothing is asked for that members cannot do one at a time."""
-    changed = set(spoken.split(",")) ^ set(wanted.split(","))
-    return "peer" not in changed and (clients_begin or "issuer" not in changed)
+    return clients_begin or "issuer" not in _read_words(spoken) ^ _read_words(wanted)
 
 
 def _refuse_at_once(snapshot: Snapshot, told: ClientTls) -> Decision | None:

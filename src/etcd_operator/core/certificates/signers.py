@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.core.certificates.settings import tls_of
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, key_ids
 from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, PEER_TRUST_FILE, leaf_lifetime
@@ -56,19 +55,20 @@ def signers_of(authority: Credential | None) -> tuple[Certificate, ...]:
 def find_distrusting(snapshot: Snapshot, authority: Credential, key_id: str) -> tuple[Pod, ...]:
     """The Pods that would not accept what this authority signs.
 
-    One that serves clients in plain text alone accepts nobody's, and needs no authority for them.
+    One that serves clients, or other members, in plain text alone accepts nobody's there, and needs
+    no authority for them.
     A process that does not run now reads the gate when it starts. A Pod that does not say whom it
     trusts is taken to know the oldest authority alone.
     """
     naming = snapshot.naming
     file = PEER_TRUST_FILE if authority.name == naming.peer_authority else CLIENT_TRUST_FILE
     told = key_ids(snapshot.gate_trust.get(file, ()))
-    told_clients = authority.name == naming.client_authority
+    of_peers = authority.name == naming.peer_authority
     oldest = tuple(one.key_id for one in signers_of(authority)[-1:])
     return tuple(
         pod
         for pod in snapshot.pods
-        if not (told_clients and pod.client_tls is ClientTls.OFF)
+        if (pod.peer_tls if of_peers else pod.client_tls.tls)
         if key_id not in ((pod.trust or oldest) if pod.running else (*told, *pod.trust))
     )
 

@@ -18,6 +18,7 @@ from etcd_operator.core.certificates.settings import issuer_of, tls_of
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, Trusted, key_ids
 from etcd_operator.core.model.client_tls import CLIENT, PERMISSIVE
 from etcd_operator.core.model.naming import CLIENT_PORT, PEER_PORT, Naming
+from etcd_operator.core.model.peer_tls import PEER
 from etcd_operator.core.model.snapshot import Snapshot
 
 CLIENT_TRUST_FILE: Final = "client-ca.crt"
@@ -53,7 +54,8 @@ def leaf_lifetime(spec: EtcdClusterSpec) -> timedelta:
 def wanted_authorities(snapshot: Snapshot) -> tuple[str, ...]:
     """The Secrets of the authorities that the cluster needs."""
     spec, naming = snapshot.spec, snapshot.naming
-    wanted = {naming.client_authority: spec.client_tls, naming.peer_authority: spec.peer_tls}
+    peers = _needs_peers(spec, naming)
+    wanted = {naming.client_authority: spec.client_tls, naming.peer_authority: peers}
     return tuple(name for name, needed in wanted.items() if needed)
 
 
@@ -71,7 +73,7 @@ def wanted_leaves(spec: EtcdClusterSpec, naming: Naming) -> tuple[Leaf, ...]:
         for user in spec.users:
             name = _common_name_of(user, spec)
             leaves.append(Leaf(naming.user_secret(user.name), authority, name))
-    if spec.peer_tls:
+    if _needs_peers(spec, naming):
         names = _member_names(naming)
         leaves.append(
             Leaf(
@@ -164,7 +166,8 @@ def _service_names(short: str, naming: Naming) -> tuple[str, ...]:
 def used_secrets(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
     """The Secrets that a pass has to look at: the operator's own and the user's."""
     own = [leaf.secret for leaf in wanted_leaves(spec, naming)]
-    own += [naming.client_authority] * spec.client_tls + [naming.peer_authority] * spec.peer_tls
+    own += [naming.client_authority] * spec.client_tls
+    own += [naming.peer_authority] * _needs_peers(spec, naming)
     return (*own, *users_secrets(spec, naming))
 
 
@@ -312,12 +315,17 @@ def port_of(snapshot: Snapshot, authority: str) -> int | None:
     return None if theirs else CLIENT_PORT
 
 
-def describe_tls(spec: EtcdClusterSpec) -> str:
+def _needs_peers(spec: EtcdClusterSpec, naming: Naming) -> bool:
+    """Whether members need certificates for each other: by the spec, or still by what they do."""
+    return spec.peer_tls or naming.peer_stage.has_certificates
+
+
+def describe_tls(spec: EtcdClusterSpec, naming: Naming) -> str:
     """Connections that are encrypted, and whether cert-manager issues, as the gate records it."""
     facts = {
         CLIENT: spec.client_tls,
         PERMISSIVE: spec.client_tls_mode is ClientTls.PERMISSIVE,
-        "peer": spec.peer_tls,
+        PEER: naming.peer_stage.listens_with_tls,
         "issuer": issuer_of(spec) is not None,
     }
     return ",".join(word for word, on in facts.items() if on) or PLAIN
@@ -325,4 +333,4 @@ def describe_tls(spec: EtcdClusterSpec) -> str:
 
 def is_tls_record(text: str) -> bool:
     """Whether `describe_tls` can have written this."""
-    return text == PLAIN or set(text.split(",")) <= {CLIENT, PERMISSIVE, "peer", "issuer"}
+    return text == PLAIN or set(text.split(",")) <= {CLIENT, PERMISSIVE, PEER, "issuer"}

@@ -9,7 +9,7 @@ It shares no judgement with the rules, only records: a wrong rule still meets th
 * Of members that do not have the same data, those that agree stay the majority.
 * A disk is deleted only when its member is gone from etcd, or everything is being deleted, or no
   quorum of disks ever existed.
-* A gate never opens for forming a cluster once a cluster ID is known, nor cuts clients off by TLS.
+* A gate never opens for forming a cluster once its ID is known, nor cuts anybody off by TLS.
 * Nobody who signed a certificate that is in use stops being trusted, and nobody signs one whom a
   member does not trust.
 * Where a backup is asked for before an upgrade or a deletion, neither begins without it.
@@ -53,6 +53,7 @@ from etcd_operator.core.actions import (
     SetFinalizer,
     SetPodRevision,
     TakeOverAction,
+    UpdateMember,
     VolumeAction,
     WriteConnection,
 )
@@ -93,6 +94,7 @@ from etcd_operator.core.lifecycle.orphans import is_orphaning
 from etcd_operator.core.mirror.guard import refuse_mirror
 from etcd_operator.core.model.members import CORRUPT
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.peer_tls.guard import refuse_peer_urls, refuse_unreachable
 from etcd_operator.core.quorum_loss.guard import is_approved, refuse_quarantine, refuse_recovery
 from etcd_operator.core.required_backup.guard import refuse_request, refuse_without_backup
 from etcd_operator.core.rollout.guard import refuse_downgrade, refuse_version
@@ -192,6 +194,7 @@ def _ask_about_object(action: ObjectAction, snapshot: Snapshot) -> Verdicts:
         case ApplyObject(kind="ConfigMap"):
             yield "gate", refuse_gate(action, snapshot)
             yield "client-tls", refuse_cut_off(action, snapshot)
+            yield "peer-tls", refuse_unreachable(action, snapshot)
             yield "authentication", refuse_plain_members(action, snapshot)
             yield "quorum-loss", refuse_recovery(action, snapshot)
         case EvictPod() | DeleteObject(kind="Pod"):
@@ -292,21 +295,20 @@ def _refuse_maintenance(action: MaintenanceAction, snapshot: Snapshot) -> str | 
 def _refuse_membership(action: MembershipAction, snapshot: Snapshot) -> str | None:
     by_id = {member.id: member for member in snapshot.members}
     match action:
-        case AddLearner(peer_url=peer_url):
-            if any(peer_url in member.peer_urls for member in snapshot.members):
-                return "a member with this peer URL exists"
+        case AddLearner():
             return refuse_unannounced(action, snapshot) or refuse_disks_of_before(action, snapshot)
         case PromoteMember(member_id=member_id):
             return refuse_vote(by_id, member_id, snapshot)
         case MoveLeader(from_id=from_id, to_id=to_id):
-            transferee = by_id.get(to_id)
-            if transferee is None or transferee.is_learner:
+            if to_id not in by_id or by_id[to_id].is_learner:
                 return "the transferee is not a voter"
             return None if snapshot.leader_id in (0, from_id) else "another member leads meanwhile"
         case RemoveMember(member_id=member_id):
             lost = refuse_vote_loss(by_id, member_id, snapshot, still_voting=False)
             lost = lost or refuse_loss_of_disks(member_id, snapshot)
             return lost or refuse_lost_agreement(member_id, snapshot)
+        case UpdateMember():
+            return refuse_peer_urls(action, snapshot)
     assert_never(action)
 
 

@@ -70,7 +70,13 @@ def _refuse_name(
 
 
 def refuse_unannounced(action: AddLearner, snapshot: Snapshot) -> str | None:
-    """Refuse to announce what is not on record: nobody could tell later whose member it is."""
+    """Refuse to announce what is not on record: nobody could tell later whose member it is.
+
+    Nor one beside another at its host, whether that is listed at the URL for TLS or at the other.
+    """
+    own = {action.peer_url, *snapshot.naming.peer_urls(action.ordinal)}
+    if any(own & set(member.peer_urls) for member in snapshot.members):
+        return "a member with this peer URL exists"
     if not 0 <= action.ordinal < min(snapshot.announced, MOST_MEMBERS):
         return "the annotation etcd.etcd.io/announced does not allow this ordinal yet"
     if action.peer_url != snapshot.naming.peer_url(action.ordinal):

@@ -29,6 +29,7 @@ from etcd_operator.core.model.naming import (
     MOST_MEMBERS,
 )
 from etcd_operator.core.model.numbers import read_identity, read_number, read_ordinals, read_size
+from etcd_operator.core.model.peer_stage import ANNOTATION_PEER_TLS, read_stage
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.quorum_loss.approval import is_recovered, is_spent
 from etcd_operator.core.quorum_loss.record import read_recovery
@@ -70,6 +71,7 @@ _ON_GATE: Final[Mapping[str, tuple[Check, str]]] = {
     ANNOTATION_BOOTSTRAP: (read_size, PUT_BACK),
     ANNOTATION_VERSION: (parse_record, DERIVED),
     ANNOTATION_TLS: (is_tls_record, PUT_BACK),
+    ANNOTATION_PEER_TLS: (read_stage, PUT_BACK),
     ANNOTATION_RECOVERY: (read_recovery, PUT_BACK),
     ANNOTATION_RECOVERED: (is_recovered, PUT_BACK),
     ANNOTATION_SPENT: (is_spent, PUT_BACK),

@@ -49,7 +49,7 @@ def find_moved(snapshot: Snapshot, member: Member) -> int | None:
     has served and a disk waits for a member that etcd lists under no other ID.
     """
     for seat in snapshot.seats():
-        if seat.member is not None or member.peer_urls == (snapshot.naming.peer_url(seat.ordinal),):
+        if seat.member is not None or snapshot.naming.gives_urls(seat.ordinal, member.peer_urls):
             continue
         if _answers(snapshot, seat, member):
             return seat.ordinal
@@ -78,7 +78,7 @@ def _find_disk(snapshot: Snapshot, member: Member) -> Claim | None:
     naming = snapshot.naming
     for claim in snapshot.data_claims if member.started else ():
         ours = claim.bound and claim.owner_uid == naming.uid
-        if ours and member.peer_urls == (naming.peer_url(claim.ordinal),):
+        if ours and naming.gives_urls(claim.ordinal, member.peer_urls):
             return claim
     return None
 

@@ -14,6 +14,7 @@ from etcd_operator.api.cluster import SIZES, EtcdCluster
 from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.wal import WAL_VOLUME
 from etcd_operator.core.model.members import Member
+from etcd_operator.core.model.peer_stage import NO_PEER_TLS, PeerStage
 
 # The largest cluster has so many members: no member has a higher ordinal than the last of these.
 MOST_MEMBERS: Final = SIZES[-1]
@@ -69,7 +70,7 @@ ANNOTATION_FINGERPRINT: Final = "etcd.etcd.io/fingerprint"
 
 # On the gate and on the Pod template: which certificate authorities the members trust.
 ANNOTATION_TRUST: Final = "etcd.etcd.io/trust"
-# On the gate: what is encrypted, which cannot change.
+# On the gate: what is encrypted.
 ANNOTATION_TLS: Final = "etcd.etcd.io/tls"
 # On the Pods of members that serve clients plain text and TLS.
 ANNOTATION_CLIENT_TLS: Final = "etcd.etcd.io/client-tls"
@@ -137,9 +138,9 @@ class Address:
 class Naming:
     """The names of one cluster; `domain` is the DNS domain of the Kubernetes cluster.
 
-    Whether clients and peers speak TLS is part of every URL. `inherited_…` are the labels
-    and annotations that the spec gives to every object, each with its value. `service_hosts` and
-    `member_addresses` are known outside Kubernetes: see `addresses`.
+    Whether clients and peers speak TLS is part of every URL; `peer_stage` is the gate's, or the
+    spec's. `inherited_…` are the labels and annotations that the spec gives to every object, each
+    with its value. `service_hosts` and `member_addresses` are known outside: see `addresses`.
     """
 
     namespace: str
@@ -147,7 +148,7 @@ class Naming:
     uid: str
     domain: str = "cluster.local"
     client_tls: bool = False
-    peer_tls: bool = False
+    peer_stage: PeerStage = NO_PEER_TLS
     inherited_labels: tuple[tuple[str, str], ...] = ()
     inherited_annotations: tuple[tuple[str, str], ...] = ()
     service_hosts: tuple[str, ...] = ()
@@ -163,7 +164,7 @@ class Naming:
             cluster.uid,
             domain,
             client_tls=cluster.spec.client_tls,
-            peer_tls=cluster.spec.peer_tls,
+            peer_stage=PeerStage.of(tls=cluster.spec.peer_tls),
             inherited_labels=tuple((inherited.labels or {}).items()),
             inherited_annotations=tuple((inherited.annotations or {}).items()),
         )
@@ -282,20 +283,29 @@ class Naming:
         return f"{self.member(ordinal)}.{self.peer_service}.{self.namespace}.svc.{self.domain}"
 
     def peer_url(self, ordinal: int) -> str:
-        """Where the other members reach a member."""
-        return f"{_scheme(self.peer_tls)}://{self.host(ordinal)}:{PEER_PORT}"
+        """Where the other members reach a member that starts now."""
+        return f"{self.peer_stage.scheme}://{self.host(ordinal)}:{PEER_PORT}"
+
+    def peer_urls(self, ordinal: int) -> tuple[str, str]:
+        """Where others reach a member in plain text, and where with TLS."""
+        place = f"{self.host(ordinal)}:{PEER_PORT}"
+        return f"http://{place}", f"https://{place}"
+
+    def gives_urls(self, ordinal: int, urls: tuple[str, ...]) -> bool:
+        """Whether these are peer URLs that the operator gives a member: one of them, or both."""
+        return bool(urls) and set(urls) <= set(self.peer_urls(ordinal))
 
     def client_url(self, ordinal: int, *, tls: bool | None = None) -> str:
         """Where clients reach a member; `tls` if it is not, or not yet, as the spec has it."""
         secure = self.client_tls if tls is None else tls
-        return f"{_scheme(secure)}://{self.host(ordinal)}:{CLIENT_PORT}"
+        return f"http{'s' * secure}://{self.host(ordinal)}:{CLIENT_PORT}"
 
     def external_url(self, ordinal: int, *, tls: bool | None = None) -> str:
         """The URL of a member for clients outside Kubernetes; empty if there is none."""
         secure = self.client_tls if tls is None else tls
         for address in self.member_addresses:
             if address.ordinal == ordinal:
-                return f"{_scheme(secure)}://{join_port(address.host, address.port)}"
+                return f"http{'s' * secure}://{join_port(address.host, address.port)}"
         return ""
 
     def advertised_urls(self, ordinal: int, mode: ClientTls | None = None) -> tuple[str, ...]:
@@ -388,7 +398,3 @@ def ordinal_of_claim(name: str, cluster: str) -> int | None:
 def is_wal_claim(name: str, cluster: str) -> bool:
     """Whether a claim of this name is the disk of a member's write-ahead log."""
     return ordinal_of_pod(name, f"{WAL_TEMPLATE}-{cluster}") is not None
-
-
-def _scheme(tls: bool) -> str:
-    return "https" if tls else "http"

@@ -1,10 +1,11 @@
 """Which members of etcd are the operator's, and which a client of etcd has added.
 
 A member is known by its peer URL, and etcd takes any URL from any client. The operator's are
-those below the ordinals that it announced, at exactly the URL that it would announce. One at the
-host of a member but spelled otherwise hides nobody: it counts only if it has served, as a member
-of before the cluster's domain was another, and nobody else is there. A record that says less than
-there is was edited, or put back from a backup: who answers from its own Pod is the operator's.
+those below the ordinals that it announced, at exactly the URL that it would announce, or at that
+and the other one while TLS between members changes. One at the host of a member but spelled
+otherwise hides nobody: it counts only if it has served, as a member of before the cluster's domain
+was another, and nobody else is there. A record that says less than there is was edited, or put back
+from a backup: who answers from its own Pod is the operator's.
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ def show_urls(member: Member) -> str:
 
 
 def _choose(ordinal: int, claims: list[Member], naming: Naming) -> Member | None:
-    exact = [member for member in claims if member.peer_urls == (naming.peer_url(ordinal),)]
+    url = naming.peer_url(ordinal)
+    given = (member for member in claims if naming.gives_urls(ordinal, member.peer_urls))
+    exact = [member for member in given if url in member.peer_urls]
     served = [member for member in claims if member.started]
     found = exact or served
     return found[0] if len(found) == 1 else None

@@ -34,6 +34,7 @@ from etcd_operator.core.model.naming import (
     ordinal_of_pod,
     select_members,
 )
+from etcd_operator.core.model.peer_stage import has_peer_volume
 from etcd_operator.core.model.pod_resize import observe_resize
 from etcd_operator.core.model.template import has_wal_disk, is_ephemeral
 from etcd_operator.json_types import Json
@@ -83,6 +84,7 @@ def observe_pod(raw: Json) -> Pod:
         replace_asked=annotations.get(ANNOTATION_REPLACE, "false") != "false",
         trust=_read_trust(annotations.get(ANNOTATION_TRUST, "")),
         client_tls=read_client_tls(raw),
+        peer_tls=has_peer_volume(raw),
         started=parse_time((state.get("running") or {}).get("startedAt")),
         **observe_resize(raw, container),
     )

@@ -31,6 +31,7 @@ from etcd_operator.core.model.naming import (
     ROLE_VOTER,
     Naming,
 )
+from etcd_operator.core.model.peer_stage import ANNOTATION_PEER_TLS
 from etcd_operator.core.objects.etcd_config import (
     name_metrics_ports,
     render_configs,
@@ -173,7 +174,7 @@ def render_config_map(
     `files` say whom members trust, and `trust` the same in short.
     """
     annotations: dict[str, str] = {}
-    annotations |= _say_trust(spec, files, trust)
+    annotations |= _say_trust(spec, naming, files, trust)
     if layout.cluster_id is not None:
         annotations[ANNOTATION_CLUSTER_ID] = format_id(layout.cluster_id)
         annotations[ANNOTATION_MEMBERS] = ",".join(str(o) for o in layout.listed)
@@ -202,10 +203,14 @@ def render_config_map(
 
 
 def _say_trust(
-    spec: EtcdClusterSpec, files: Mapping[str, str] | None, trust: str
+    spec: EtcdClusterSpec, naming: Naming, files: Mapping[str, str] | None, trust: str
 ) -> dict[str, str]:
-    """Annotations about what is encrypted and whom members trust; none where nothing is."""
-    return {ANNOTATION_TLS: describe_tls(spec), ANNOTATION_TRUST: trust} if files else {}
+    """Annotations about what is encrypted and whom members trust; none where nothing ever was."""
+    stage = naming.peer_stage.text
+    changed = {ANNOTATION_PEER_TLS: stage} if stage else {}
+    if not files:
+        return changed
+    return {ANNOTATION_TLS: describe_tls(spec, naming), ANNOTATION_TRUST: trust, **changed}
 
 
 def render_kept_config_map(
@@ -223,7 +228,7 @@ def render_kept_config_map(
         naming.config_map,
         naming,
         {"data": {**render_kept_configs(spec, naming, live.get("data") or {}), **files}},
-        annotations=annotations | _say_trust(spec, files, trust),
+        annotations=annotations | _say_trust(spec, naming, files, trust),
     )
 
 

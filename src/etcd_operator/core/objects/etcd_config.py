@@ -90,6 +90,8 @@ def _render_config(
     state = "new" if gate is Gate.NEW else "existing"
     known = _initial_cluster(naming, listed)
     if gate is Gate.JOIN:
+        # etcd compares the list with that of its members: each has all its URLs in it.
+        known = _initial_cluster(naming, listed, dict(layout.peer_urls))
         known = ",".join((known, *_name_others(layout.beside)))
     return _write(_settings(spec, naming, ordinal, known, state))
 
@@ -108,7 +110,7 @@ def _settings(
         "name": naming.member(ordinal),
         "data-dir": find_data_directory(spec, naming, ordinal),
         "listen-client-urls": ",".join(f"{s}://0.0.0.0:{CLIENT_PORT}" for s in mode.schemes),
-        "listen-peer-urls": f"{_scheme(spec.peer_tls)}://0.0.0.0:{PEER_PORT}",
+        "listen-peer-urls": f"{naming.peer_stage.scheme}://0.0.0.0:{PEER_PORT}",
         "listen-metrics-urls": _metrics_urls(spec),
         "advertise-client-urls": ",".join(naming.advertised_urls(ordinal, mode)),
         "initial-advertise-peer-urls": naming.peer_url(ordinal),
@@ -185,12 +187,12 @@ def _metrics_urls(spec: EtcdClusterSpec) -> str:
     return f"{plain},https://0.0.0.0:{METRICS_TLS_PORT}" if spec.metrics_tls else plain
 
 
-def _scheme(tls: bool) -> str:
-    return "https" if tls else "http"
-
-
-def _initial_cluster(naming: Naming, ordinals: Iterable[int]) -> str:
-    return ",".join(f"{naming.member(o)}={naming.peer_url(o)}" for o in ordinals)
+def _initial_cluster(
+    naming: Naming, ordinals: Iterable[int], known: Mapping[int, tuple[str, ...]] | None = None
+) -> str:
+    """Members by name and peer URL; `known` are the URLs of those that have other ones, or more."""
+    listed = ((o, (known or {}).get(o) or (naming.peer_url(o),)) for o in ordinals)
+    return ",".join(f"{naming.member(o)}={url}" for o, urls in listed for url in urls)
 
 
 def render_tuning(spec: EtcdClusterSpec) -> dict[str, Value]:

@@ -36,7 +36,10 @@ def render_network_policy(snapshot: Snapshot) -> Json | None:
     clients += _mirror(snapshot)
     clients += [_render_peer(peer) for peer in wishes.client_from]
     # The operator looks at the certificates that members show each other.
-    peers = [_members(snapshot), *([_operator(snapshot)] if naming.peer_tls else [])]
+    peers = [
+        _members(snapshot),
+        *([_operator(snapshot)] if naming.peer_stage.has_certificates else []),
+    ]
     spec = {
         "podSelector": {"matchLabels": dict(naming.selector)},
         "policyTypes": ["Ingress"],

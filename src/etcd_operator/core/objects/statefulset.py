@@ -38,6 +38,7 @@ from etcd_operator.core.model.naming import (
     WAL_TEMPLATE,
     Naming,
 )
+from etcd_operator.core.model.peer_stage import ANNOTATION_PEER_TLS
 from etcd_operator.core.model.template import find_claim_template
 from etcd_operator.core.objects.etcd_config import DATA_MOUNT, name_metrics_ports, render_tuning
 from etcd_operator.core.objects.metadata import build_object, fingerprint
@@ -74,7 +75,7 @@ def render_statefulset(
     `trust` names the authorities that members trust: others are another template.
     """
     template = _pod_template(spec, naming, trust, forced=_is_forced(layout))
-    asked = fingerprint([_asked_for(spec), trust, _is_forced(layout)])
+    asked = fingerprint(_asked_for(spec, naming, trust, forced=_is_forced(layout)))
     annotations = _records(spec, layout) | record_template(fingerprint(template), asked, live)
     if spec.storage.ephemeral is None:
         annotations |= _record_claim_metadata(naming, live)
@@ -140,7 +141,13 @@ def _is_forced(layout: Layout) -> bool:
     return layout.recovery is not None and layout.recovery.stage is Stage.FORCE
 
 
-def _asked_for(spec: EtcdClusterSpec) -> Json:
+def _asked_for(spec: EtcdClusterSpec, naming: Naming, trust: str, *, forced: bool) -> list[object]:
+    """What the template is made of; the stage of TLS between members only once there was one."""
+    stage = naming.peer_stage.text
+    return [_fields_for(spec), trust, forced, *([stage] if stage else [])]
+
+
+def _fields_for(spec: EtcdClusterSpec) -> Json:
     """Fields of the spec that the template is made of."""
     written: Json = spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
     asked = {"tls": (written.get("security") or {}).get("tls")}
@@ -229,6 +236,8 @@ def _pod_template(spec: EtcdClusterSpec, naming: Naming, trust: str, *, forced: 
         annotations[ANNOTATION_TRUST] = trust
     if spec.client_tls_mode is ClientTls.PERMISSIVE:
         annotations[ANNOTATION_CLIENT_TLS] = ClientTls.PERMISSIVE.value
+    if stage := naming.peer_stage.text:
+        annotations[ANNOTATION_PEER_TLS] = stage
     metadata: Json = {"labels": labels, **({"annotations": annotations} if annotations else {})}
     pod = _pod_spec(spec, naming, wishes)
     if forced:

@@ -19,6 +19,7 @@ from etcd_operator.core.certificates.wanted import (
     presented_secret,
 )
 from etcd_operator.core.model.naming import SERVER_VOLUME, Naming
+from etcd_operator.core.model.peer_stage import PEER_VOLUME
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.json_types import Json
 
@@ -81,5 +82,5 @@ def _mounted(spec: EtcdClusterSpec, naming: Naming) -> list[tuple[str, str, str]
     if spec.client_tls:
         mounted.append((SERVER_VOLUME, presented_secret(spec, naming), SERVER_MOUNT))
     if spec.peer_tls:
-        mounted.append(("peer-tls", naming.peer_secret, PEER_MOUNT))
+        mounted.append((PEER_VOLUME, naming.peer_secret, PEER_MOUNT))
     return mounted

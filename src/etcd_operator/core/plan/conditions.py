@@ -81,6 +81,11 @@ CONDITIONS: Final[dict[str, str]] = {
     "report_authentication_off": (
         "authentication is wanted and off, and a password of the operator cannot be used"
     ),
+    "restore_peer_urls": "etcd lists a member at no peer URL at which its file has it listen",
+    "change_peer_urls": (
+        "TLS between members is turned on or off and every member runs in a Pod of this stage"
+    ),
+    "wait_to_change_peer_tls": "TLS between members is not as spec.security.tls has it",
     "wait_for_client_certificates": (
         "members need a certificate to serve TLS, or the operator a user to be let in without it"
     ),

@@ -17,10 +17,12 @@ from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import check_settings
 from etcd_operator.api.image import Image
 from etcd_operator.api.release import Version
+from etcd_operator.api.security import Security, Tls
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core.certificates.client_tls import find_next_mode
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.snapshot import EffectiveSpec, Snapshot
+from etcd_operator.core.peer_tls.machine import find_next_stage
 from etcd_operator.core.required_backup.requirement import find_version_to_keep
 from etcd_operator.core.rollout.upgrade_route import find_needed, find_route, list_known
 from etcd_operator.core.rollout.versions import find_range, find_version_before
@@ -28,17 +30,36 @@ from etcd_operator.core.storage.quota import with_quota
 
 
 def with_effective_spec(snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot with its effective spec, found anew from all else that it says."""
+    """Return the snapshot with its effective spec, found anew from all else that it says.
+
+    Its peer URLs are those of the members that start now.
+    """
+    stage = find_next_stage(snapshot)
+    if stage != snapshot.naming.peer_stage:
+        snapshot = snapshot.evolve(naming=replace(snapshot.naming, peer_stage=stage))
     return snapshot.evolve(effective=find_effective_spec(snapshot))
 
 
 def find_effective_spec(snapshot: Snapshot) -> EffectiveSpec:
     """Return the spec that counts for this snapshot; of the user's nothing changes but versions.
 
-    What is rendered may also serve clients otherwise, until members can follow.
+    What is rendered may also serve clients otherwise, until members can follow, and gives members
+    certificates for each other as their peer URLs have it.
     """
     found = _find_versions(snapshot)
-    return replace(found, rendered=found.rendered.serving_clients(find_next_mode(snapshot)))
+    rendered = found.rendered.serving_clients(find_next_mode(snapshot))
+    has = snapshot.naming.peer_stage.has_certificates
+    return replace(found, rendered=_with_certificates(rendered, has=has))
+
+
+def _with_certificates(spec: EtcdClusterSpec, *, has: bool) -> EtcdClusterSpec:
+    """The spec with members that have certificates for each other, or none; clients get no TLS."""
+    if has == spec.peer_tls:
+        return spec
+    security, clients = spec.security or Security(), spec.client_tls
+    wishes = {"enabled": has or clients, "client_tls_enabled": clients, "peer_tls_enabled": has}
+    tls = (security.tls or Tls()).model_copy(update=wishes)
+    return spec.model_copy(update={"security": security.model_copy(update={"tls": tls})})
 
 
 def _find_versions(snapshot: Snapshot) -> EffectiveSpec:

@@ -23,6 +23,7 @@ from etcd_operator.core.actions import (
     RemoveMember,
     RemoveSourceMember,
     ShareTrust,
+    UpdateMember,
 )
 from etcd_operator.core.auth import rule as auth
 from etcd_operator.core.bootstrap import rule as bootstrap
@@ -49,6 +50,7 @@ from etcd_operator.core.model.members import Member, MemberList
 from etcd_operator.core.model.naming import ROLE_LEAVING
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.apply import correct_objects
+from etcd_operator.core.peer_tls import rule as peer_tls
 from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.plan.leave_service import find_ending, leave_service_first
 from etcd_operator.core.quorum_loss.rule import recover_quorum
@@ -104,6 +106,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ephemeral.report_lost_data,
     scale.wait_for_quorum,  # below here a quorum has confirmed the member list
     scale.refuse_foreign_members,
+    peer_tls.restore_peer_urls,  # before anybody joins by them
     version_change.end_downgrade_for_learners,  # before anybody waits for them
     failed_pods.restart_failed_learners,
     in_place_restore.release_old_disks,
@@ -130,6 +133,7 @@ RULES: Final[tuple[Rule, ...]] = (
     version_change.end_downgrade,
     resize_pods.resize_pods,  # what need not be made anew
     roll.roll,
+    peer_tls.change_peer_urls,  # of members that have all been rolled
     attributes.change_disk_attributes,  # whatever comes of it delays none of the above
     certificates.wait_for_client_certificates,  # whatever they lack delays none of the above
     auth.report_authentication_off,
@@ -143,6 +147,7 @@ RULES: Final[tuple[Rule, ...]] = (
     maintenance.report_alarms,
     move_leader,
     maintenance.defragment,
+    peer_tls.wait_to_change_peer_tls,  # whatever it waits for delays none of the above
     mirror_source,  # which may take days, and delays none of the above
     settled.report_settled,
 )
@@ -251,6 +256,8 @@ def predict(snapshot: Snapshot, actions: tuple[Action, ...]) -> Snapshot:
                 members = [
                     replace(m, is_learner=False) if m.id == member_id else m for m in members
                 ]
+            case UpdateMember(member_id=member_id, peer_urls=urls):
+                members = [replace(m, peer_urls=urls) if m.id == member_id else m for m in members]
             case _:
                 pass
     if members == before:

@@ -279,8 +279,7 @@ STORAGE_IMMUTABLE: Final = Reason(
 )
 TLS_IMMUTABLE: Final = Reason(
     "TLSImmutable",
-    "spec.security.tls asks for another use of TLS between members, or of an issuer, than the "
-    "cluster has.",
+    "spec.security.tls adds or removes an issuer while TLS for clients is on.",
     "Set it back, or create another cluster and move the data.",
     blocks=True,
 )
@@ -288,6 +287,13 @@ TLS_NEEDS_PERMISSIVE: Final = Reason(
     "TLSNeedsPermissive",
     "spec.security.tls turns TLS for clients on or off at once, and would cut them off.",
     "Set spec.security.tls.clientTLSMode to Permissive first, and wait for status.clientTLS.",
+    blocks=True,
+)
+PEER_TLS_WAITS: Final = Reason(
+    "PeerTLSWaits",
+    "TLS between members is to be turned on or off, and something keeps the next step from being "
+    "taken; members reach each other meanwhile.",
+    "See status.message for what it waits for.",
     blocks=True,
 )
 LOGIN_NOT_READY: Final = Reason(

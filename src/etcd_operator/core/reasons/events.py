@@ -75,6 +75,7 @@ RESTORE_ENDED: Final = Reason("RestoreEnded", "A restore in place is over, or wa
 
 MEMBER_ADDED: Final = Reason("MemberAdded", "Added a member to etcd as a learner.")
 MEMBER_PROMOTED: Final = Reason("MemberPromoted", "Promoted a learner to a voter.")
+MEMBER_UPDATED: Final = Reason("MemberUpdated", "Changed the peer URLs of a member in etcd.")
 MEMBER_REMOVED: Final = Reason("MemberRemoved", "Removed a member from etcd.")
 SOURCE_SCALED: Final = Reason(
     "SourceScaled", "Scaled in the StatefulSet that the cluster takes over."

@@ -134,6 +134,10 @@ ISSUING_CERTIFICATES: Final = Reason(
     "Certificates are issued or renewed; if it stays, the operator's log says why a Secret cannot "
     "be written.",
 )
+CHANGING_PEER_TLS: Final = Reason(
+    "ChangingPeerTLS",
+    "TLS between members is turned on or off: etcd lists members at other peer URLs.",
+)
 REQUESTING_CERTIFICATES: Final = Reason(
     "RequestingCertificates", "Certificates are requested from cert-manager."
 )

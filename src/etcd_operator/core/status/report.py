@@ -21,6 +21,7 @@ from etcd_operator.core.model.naming import ROLE_LEAVING, ROLE_VOTER
 from etcd_operator.core.model.numbers import read_identity
 from etcd_operator.core.model.ownership import NAMED, show_urls
 from etcd_operator.core.model.snapshot import Seat, Snapshot
+from etcd_operator.core.peer_tls.machine import find_peer_tls
 from etcd_operator.core.quorum_loss.approval import find_recovered, spent_approvals
 from etcd_operator.core.status.conditions import judge
 from etcd_operator.core.status.verdict import date_verdicts
@@ -55,6 +56,7 @@ def report(snapshot: Snapshot, decision: Decision) -> EtcdClusterStatus:
         cluster_id=format_id(cluster_id) if cluster_id is not None else _keep_unreadable(before),
         client_endpoints=tuple(m.client_url for m in members if m.ready and m.role != "learner"),
         client_tls=find_common_mode(snapshot),
+        peer_tls=find_peer_tls(snapshot),
         disk_size=_disk_size(snapshot, wal=False),
         wal_disk_size=_disk_size(snapshot, wal=True),
         certificates=_view_certificates(snapshot),

@@ -31,6 +31,7 @@ from etcd_operator.core.model.naming import (
     is_wal_claim,
     ordinal_of_claim,
 )
+from etcd_operator.core.model.peer_tls import with_peer_stage
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.unchanged import answer_as_before
 from etcd_operator.core.quorum_loss.record import must_compare
@@ -167,7 +168,7 @@ class Gatherer:
         """Return what the caches have, the Secrets, and the status that each member tells."""
         pods = self._find_pods(cluster)
         children = self._find_children(cluster, naming)
-        naming = with_addresses(naming, cluster.spec, children)
+        naming = with_addresses(with_peer_stage(naming, children), cluster.spec, children)
         accounts = find_accounts(cluster.spec, naming, pods)
         passwords = await self._look_at_passwords(cluster, naming, accounts)
         login = self._operator_logins.find(naming, accounts, passwords)

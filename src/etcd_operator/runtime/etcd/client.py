@@ -31,6 +31,7 @@ _ANSWERS: Final[dict[str, Any]] = {
     "Cluster/MemberList": etcd_pb2.MemberListResponse,
     "Cluster/MemberAdd": etcd_pb2.MemberAddResponse,
     "Cluster/MemberRemove": etcd_pb2.MemberRemoveResponse,
+    "Cluster/MemberUpdate": etcd_pb2.MemberUpdateResponse,
     "Cluster/MemberPromote": etcd_pb2.MemberPromoteResponse,
     "Maintenance/Status": etcd_pb2.StatusResponse,
     "Maintenance/MoveLeader": etcd_pb2.MoveLeaderResponse,
@@ -123,6 +124,13 @@ class EtcdMemberClient:
         """Take a member out of the cluster."""
         request = etcd_pb2.MemberRemoveRequest(ID=member_id)
         await self._call("Cluster/MemberRemove", request, timeout)
+
+    async def update_member(
+        self, member_id: int, peer_urls: tuple[str, ...], *, timeout: float = 3.0
+    ) -> None:
+        """Change where others reach a member: all its peer URLs, of which each tries the next."""
+        request = etcd_pb2.MemberUpdateRequest(ID=member_id, peerURLs=peer_urls)
+        await self._call("Cluster/MemberUpdate", request, timeout)
 
     async def move_leader(self, target_id: int, *, timeout: float = 3.0) -> None:
         """Hand leadership over; only the leader can (else NOT_LEADER)."""

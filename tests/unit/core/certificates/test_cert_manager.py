@@ -167,8 +167,8 @@ FIRES = (
         replace(with_spec(secured(), security={"tls": ISSUER}), cert_manager=True),
         attention.TLS_IMMUTABLE,
         "spec.security.tls cannot become client,peer,issuer on an existing cluster, whose members "
-        "use client,peer: TLS between members, and an issuer while TLS for clients is on, cannot "
-        "be added or removed. Set it back, or create another cluster and move the data.",
+        "use client,peer: an issuer cannot be added or removed while TLS for clients is on. Set it "
+        "back, or create another cluster and move the data.",
         Phase.RUNNING,
         (),
         flags("no corrections", "blocked"),

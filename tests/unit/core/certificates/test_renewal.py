@@ -89,7 +89,8 @@ def renewals(snapshot: Snapshot) -> dict[str, str]:
 def with_joiner(snapshot: Snapshot, **changes: Any) -> Snapshot:
     """Another Pod beside the members, older than the new authorities."""
     first = snapshot.pods[0]
-    made = replace(pod(3), trust=first.trust, client_tls=first.client_tls)
+    kept = first.trust, first.client_tls, first.peer_tls
+    made = replace(pod(3), trust=kept[0], client_tls=kept[1], peer_tls=kept[2])
     joiner = replace(made, running=False, ready=False, **changes)
     return replace(snapshot, pods=(*snapshot.pods, joiner))
 

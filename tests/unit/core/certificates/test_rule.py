@@ -103,13 +103,13 @@ FIRES = (
         flags("no corrections"),
     ),
     Fires(
-        "members cannot begin to speak TLS with each other",
+        "clients cannot lose plain text at once, whatever members are to do with each other",
         refuse_tls_switch,
         with_tls(formed(3)),
-        attention.TLS_IMMUTABLE,
-        "spec.security.tls cannot become client,peer on an existing cluster, whose members use "
-        "none: TLS between members, and an issuer while TLS for clients is on, cannot be added or "
-        "removed. Set it back, or create another cluster and move the data.",
+        attention.TLS_NEEDS_PERMISSIVE,
+        "TLS for clients cannot go from Off to Strict at once, because clients could no longer "
+        "connect: set spec.security.tls.clientTLSMode to Permissive, and make this change when "
+        "status.clientTLS is Permissive.",
         Phase.RUNNING,
         (),
         flags("no corrections", "blocked"),

@@ -14,6 +14,7 @@ from etcd_operator.core.actions import (
     RemoveSourceMember,
     ScaleSource,
     SetDowngrade,
+    UpdateMember,
 )
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.takeover.record import Stage
@@ -79,6 +80,14 @@ async def test_the_leader_is_asked_alone_where_it_agrees() -> None:
     members = refusing()
     await change(members, scene, JOIN)
     assert members.changes == ["db-0"]
+
+
+async def test_a_member_is_listed_at_all_the_urls_of_the_action() -> None:
+    urls = NAMING.peer_urls(1)
+    members = refusing(Refusal.UNHEALTHY_CLUSTER)
+    await change(members, formed(3), UpdateMember(1, member_id(1), urls, CLUSTER_ID))
+    assert members.changes == ["db-0", "db-1"]
+    assert members.lines[1].peer_urls == urls
 
 
 async def test_others_are_asked_where_the_leader_has_lost_sight_of_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +15,7 @@ from etcd_operator.api.restore import EtcdRestore, EtcdRestoreSpec
 from etcd_operator.api.wal import WAL_MOUNT
 from etcd_operator.core.auth.login import Account, find_account_of_jobs
 from etcd_operator.core.model.naming import DATA_TEMPLATE, WAL_TEMPLATE, Naming
+from etcd_operator.core.model.peer_tls import list_restored_urls
 from etcd_operator.core.objects.etcd_config import (
     DATA_MOUNT,
     find_data_directory,
@@ -177,9 +179,10 @@ def render_restore_job(
         ordinal=ordinal,
         encryption=source.encryption,
     )
+    urls = {o: list_restored_urls(cluster, naming, o) for o in range(members)}
     steps = [
         own_step(work, "fetch", store=True, disk=DATA_MOUNT),
-        _member_restore(work, spec, naming, ordinal, members),
+        _member_restore(work, spec, naming, ordinal, urls),
     ]
     job = render_job(work, steps, own_step(work, "finish", store=False, disk=DATA_MOUNT))
     _use_disks(job["spec"]["template"], naming, ordinal, work)
@@ -271,15 +274,19 @@ def knows_bump(spec: EtcdClusterSpec) -> bool:
 
 
 def _member_restore(
-    work: Work, spec: EtcdRestoreSpec, naming: Naming, ordinal: int, members: int
+    work: Work,
+    spec: EtcdRestoreSpec,
+    naming: Naming,
+    ordinal: int,
+    urls: Mapping[int, tuple[str, ...]],
 ) -> Json:
-    everyone = ",".join(f"{naming.member(o)}={naming.peer_url(o)}" for o in range(members))
+    everyone = ",".join(f"{naming.member(o)}={url}" for o in urls for url in urls[o])
     command = [_UTILITY, "snapshot", "restore", SNAPSHOT, f"--data-dir={RESTORING}"]
     if work.cluster.storage.wal:
         command.append(f"--wal-dir={RESTORING_WAL}")
     command += [f"--name={naming.member(ordinal)}", f"--initial-cluster={everyone}"]
     command += [f"--initial-cluster-token={naming.token}"]
-    command += [f"--initial-advertise-peer-urls={naming.peer_url(ordinal)}"]
+    command += [f"--initial-advertise-peer-urls={','.join(urls[ordinal])}"]
     if spec.bump_revision and knows_bump(work.cluster):
         command += [f"--bump-revision={spec.bump_revision}", "--mark-compacted"]
     if spec.skip_hash_check:

@@ -18,6 +18,7 @@ from etcd_operator.core.actions import (
     RemoveMember,
     RemoveSourceMember,
     SetDowngrade,
+    UpdateMember,
 )
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable, Refusal
@@ -50,6 +51,7 @@ class EtcdHandlers:
             PromoteMember: self._promote_member,
             RemoveMember: self._remove_member,
             MoveLeader: self._move_leader,
+            UpdateMember: self._update_member,
             Compact: self._compact,
             Defragment: self._defragment,
             DisarmAlarm: self._disarm_alarm,
@@ -69,6 +71,10 @@ class EtcdHandlers:
 
     async def _remove_member(self, action: Removal, snapshot: Snapshot) -> None:
         await self._ask_in_turn(action, snapshot, lambda c: c.remove_member(action.member_id))
+
+    async def _update_member(self, action: UpdateMember, snapshot: Snapshot) -> None:
+        member_id, urls = action.member_id, action.peer_urls
+        await self._ask_in_turn(action, snapshot, lambda c: c.update_member(member_id, urls))
 
     async def _move_leader(self, action: MoveLeader | PassLeadership, snapshot: Snapshot) -> None:
         await self._ask_in_turn(action, snapshot, lambda c: c.move_leader(action.to_id))

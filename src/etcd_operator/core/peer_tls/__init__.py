@@ -1,0 +1,1 @@
+"""TLS between members, turned on and off in place: the stages, the peer URLs, the guard."""
