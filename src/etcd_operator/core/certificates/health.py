@@ -17,6 +17,7 @@ from etcd_operator.core.certificates.signers import (
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf
 from etcd_operator.core.certificates.wanted import issued_leaves, users_secrets, wanted_leaves
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.wording import agree
 
 _RESTART = (
     "What replaces their Pods helps: see what status.message waits for, or stop the cluster with "
@@ -52,16 +53,17 @@ def _why_held(snapshot: Snapshot, leaf: Leaf, certificate: Certificate | None) -
     newest = next(iter(signers_of(authority)), None)
     deaf = find_distrusting(snapshot, authority, newest.key_id) if newest else ()
     names = ", ".join(pod.name for pod in deaf)
+    do, they = agree(len(deaf), "do"), "it trusts" if len(deaf) == 1 else "they trust"
     if not deaf:
         return ""
     if signer:
         return (
-            f"the authority that signs expires on {_format(signer.not_after)}, and {names} do not "
-            f"trust the new one in Secret {authority.name} yet. {_RESTART}"
+            f"the authority that signs expires on {_format(signer.not_after)}, and {names} {do} "
+            f"not trust the new one in Secret {authority.name} yet. {_RESTART}"
         )
     return (
-        f"{names} do not trust the authority in Secret {authority.name}, and the key of the one "
-        f"that they trust is lost or has expired. {_RESTART}"
+        f"{names} {do} not trust the authority in Secret {authority.name}, and the key of the one "
+        f"that {they} is lost or has expired. {_RESTART}"
     )
 
 

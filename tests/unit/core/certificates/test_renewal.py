@@ -252,6 +252,9 @@ def test_a_lost_certificate_is_not_issued_for_members_that_would_refuse_it() -> 
     reason, message = verdict(scene)
     assert reason == verdicts.RENEWAL_HELD
     assert message.startswith("Secret db-peer-tls cannot be issued: db-0, db-1, db-2 do not trust")
+    _, message = verdict(replace(scene, pods=scene.pods[:1]))
+    assert "db-0 does not trust the authority" in message
+    assert "the key of the one that it trusts is lost" in message
 
 
 def test_members_that_do_not_say_whom_they_trust_keep_whoever_signs() -> None:
