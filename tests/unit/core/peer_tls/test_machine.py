@@ -49,6 +49,12 @@ def joining(snapshot: Snapshot, line: Member) -> Snapshot:
     return with_members(announcing(snapshot, 4), *snapshot.members, line)
 
 
+def unheard(snapshot: Snapshot, ordinal: int) -> Snapshot:
+    """The same cluster; nobody has an answer of this member, whose Pod is Ready."""
+    probes = {o: probe for o, probe in snapshot.probes.items() if o != ordinal}
+    return replace(snapshot, probes=probes)
+
+
 ROLLED_OFF = at(OFF, PLAIN, wanted=True, change=2)
 STEPS: list[tuple[str, Snapshot, PeerPhase, Step]] = [
     ("begins", ROLLED_OFF, PeerPhase.OFF, Step(mode=PREPARED)),
@@ -165,11 +171,22 @@ def test_nothing_begins_without_certificates() -> None:
         outdated(at(PREPARED, BOTH, wanted=True), 1),
         change_pod(at(PREPARED, BOTH, wanted=True), 1, ready=False),
         silent(at(PREPARED, BOTH, wanted=True), 1),
+        unheard(at(PREPARED, BOTH, wanted=True), 1),
         without_child(at(PREPARED, BOTH, wanted=True), "StatefulSet", "db"),
+        outdated(at(PREPARED, BOTH, wanted=False), 1),
+        unheard(at(PREPARED, BOTH, wanted=False), 1),
     ],
-    ids=["a Pod of before", "not ready", "silent", "no StatefulSet"],
+    ids=[
+        "a Pod of before",
+        "not ready",
+        "silent",
+        "no answer from a Ready Pod",
+        "no StatefulSet",
+        "on the way back: a Pod of before",
+        "on the way back: no answer",
+    ],
 )
-def test_members_listen_with_tls_only_when_all_have_been_rolled(scene: Snapshot) -> None:
+def test_no_step_follows_before_all_have_been_rolled(scene: Snapshot) -> None:
     assert find_step(scene) is None
 
 
