@@ -26,6 +26,7 @@ STORM_SECONDS = 120.0
 # The longest back-off, half of it once more, and a watch that is made anew.
 RECOVERY_SECONDS = 100.0
 ASKED_SECONDS = 7.0
+STATEFUL_SET = ("StatefulSet", NAMING.statefulset)
 # In a minute, but for the first: a cluster that backs off, and seven kinds that are watched.
 MOST_WRITES = 12
 MOST_READS = 60
@@ -74,7 +75,10 @@ async def test_a_cluster_is_created_in_a_storm_or_after_it(storm: ApiFaults) -> 
     assert cluster["metadata"]["finalizers"] == [FINALIZER]
     assert cluster["status"]["phase"] == "Creating"
     applied = harness.effects("apply")
-    assert applied == Counter(dict.fromkeys(OBJECTS, 1)), "each is created, and once"
+    # Nobody makes Pods here: the StatefulSet is told once which it has not created.
+    assert applied.pop(STATEFUL_SET) in (1, 2)
+    others = [each for each in OBJECTS if each != STATEFUL_SET]
+    assert applied == Counter(dict.fromkeys(others, 1)), "each is created, and once"
     assert not harness.effects("delete")
     first = next(r for r in harness.server.effects if r.kind != "Event")
     assert (first.kind, first.verb) == ("EtcdCluster", "patch"), "who serves, before all"
