@@ -17,7 +17,7 @@ from etcd_operator.core.peer_tls.rule import (
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import attention, routine
 from tests.builders.actions import Fires, Passes, flags
-from tests.builders.certificates import without_secret
+from tests.builders.certificates import issue_all, secured, without_secret
 from tests.builders.peer_tls import BOTH, OFF, ON, PLAIN, PREPARED, SECURE, asked, at, listed_at
 from tests.builders.snapshots import (
     CLUSTER_ID,
@@ -29,6 +29,7 @@ from tests.builders.snapshots import (
     outdated,
     silent,
     with_members,
+    with_spec,
 )
 
 TO_BOTH = at(PREPARED, PLAIN, wanted=True)
@@ -151,6 +152,14 @@ def test_a_member_that_is_not_ready_yet_is_no_reason_to_call_a_person() -> None:
     assert decision is not None
     assert decision.reason is routine.CHANGING_PEER_TLS
     assert decision.message == "Turning TLS between members on: waiting for db-1 to be ready."
+
+
+def test_members_that_know_the_clients_authority_alone_get_certificates_for_each_other() -> None:
+    """They need to trust nobody for that: who has no certificate for members dials none of them."""
+    scene = secured(3, peerTLSEnabled=False)
+    scene = issue_all(with_spec(scene, security={"tls": {"peerTLSEnabled": True}}))
+    assert scene.credentials["db-peer-tls"].certificate
+    assert plan(scene).snapshot.naming.peer_stage == PeerStage(PREPARED, 1)
 
 
 def test_without_a_certificate_the_wait_says_which_secret() -> None:
