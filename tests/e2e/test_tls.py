@@ -106,7 +106,7 @@ def _versions(cluster: Cluster) -> set[str]:
 
 
 def test_one_side_alone(cluster: Cluster, secured: SecuredCluster) -> None:
-    """Encrypted between members only, and towards clients only; neither can be changed later."""
+    """Encrypted between members only, and towards clients only, which is not changed at once."""
     secured.name = "clients"
     with (
         as_created(secured, size=1, security={"tls": {"peerTLSEnabled": False}}),
@@ -125,8 +125,6 @@ def test_one_side_alone(cluster: Cluster, secured: SecuredCluster) -> None:
     assert SERVES in ask(secured, 0, PEERS, None)
     with pytest.raises(TargetError, match="TLS for clients cannot be turned on or off"):
         cluster.patch(security={"tls": {"clientTLSEnabled": True}})
-    with pytest.raises(TargetError, match="TLS between members cannot be turned on or off"):
-        secured.patch(security={"tls": {"peerTLSEnabled": True}})
 
 
 def test_a_certificate_of_the_users_own(secured: SecuredCluster) -> None:

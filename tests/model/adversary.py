@@ -38,9 +38,12 @@ from tests.model.scenario import Scenario
 BETWEEN: Final = Quantity.parse("15Gi")
 
 
-def tempt(scenario: Scenario) -> Result:
-    """Offer the guard everything, in every state of the scenario; stops at the first violation."""
-    explorer = Explorer(World(scenario), stop_at=1)
+def tempt(scenario: Scenario, *, most_ahead: int | None = None) -> Result:
+    """Offer the guard everything, in every state of the scenario; stops at the first violation.
+
+    `most_ahead`: only in those that `explore` looks at then.
+    """
+    explorer = Explorer(World(scenario), 1, most_ahead)
     result = explorer.run()
     result.transitions = 0
     # What the guard allows depends on what was seen alone, which many states have in common.
