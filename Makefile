@@ -134,9 +134,10 @@ sbom: venv $(DOCS_VENV)/complete ## Write the bill of materials of the operator'
 
 # Members wait for the kubelet most of the time: several tests share two cores.
 E2E_AT_A_TIME ?= 3
-# A second local cluster, beside the usual one.
+# A second local cluster, beside the usual one; with both families of IP where this machine has them.
 APART_STATE = /var/lib/etcd-operator-apart
 APART = ETCD_OPERATOR_STATE=$(APART_STATE) \
+	ETCD_OPERATOR_DUAL_STACK=$(if $(wildcard /proc/net/if_inet6),1) \
 	ETCD_OPERATOR_NETWORKS="172.30.1.0/24 10.247.0.0/16 10.99.0.0/16"
 E2E_ENV = CONTEXT="$(CONTEXT)" OPERATOR_IMAGE="$(OPERATOR_IMAGE)"
 E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \

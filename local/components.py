@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from local.addresses import Addresses, node_name
@@ -58,7 +59,7 @@ def proxy_flags(places: Places, addresses: Addresses, node: str) -> list[str]:
     return [
         _kubeconfig(places, "kube-proxy"),
         f"--hostname-override={node}",
-        f"--cluster-cidr={addresses.pods}",
+        f"--cluster-cidr={_join(addresses, addresses.pods)}",
         "--proxy-mode=iptables",
         "--conntrack-max-per-core=0",
         "--conntrack-tcp-timeout-established=0",
@@ -76,6 +77,10 @@ def policies_command(places: Places, addresses: Addresses, node: str) -> list[st
         # One line whenever it has looked at everything anew.
         "--v=1",
     ]
+
+
+def _join(addresses: Addresses, network: IPv4Network) -> str:
+    return ",".join(map(str, addresses.families(network)))
 
 
 def _etcd(places: Places) -> list[str]:
@@ -96,7 +101,7 @@ def _apiserver(places: Places, addresses: Addresses, *, fast_faults: bool) -> li
         f"--etcd-servers={_ETCD_CLIENT}",
         "--secure-port=6443",
         f"--advertise-address={addresses.control_plane}",
-        f"--service-cluster-ip-range={addresses.services}",
+        f"--service-cluster-ip-range={_join(addresses, addresses.services)}",
         f"--client-ca-file={keys / 'ca.crt'}",
         f"--tls-cert-file={keys / 'apiserver.crt'}",
         f"--tls-private-key-file={keys / 'apiserver.key'}",

@@ -11,13 +11,14 @@ import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from local.addresses import Addresses, node_name
 from local.commands import run, succeeds
 from local.errors import LocalError
 
+ANYWHERE = IPv4Network("0.0.0.0/0")
 _BRIDGE = "nodes"
 _NAMESPACES = Path("/run/netns")
 
@@ -43,23 +44,22 @@ class Network:
         self._refuse_overlap()
         self._create_bridge()
         self._plug_in(self.label, "host")
-        length = self.addresses.machines.prefixlen
-        run("ip", "addr", "add", f"{self.addresses.host}/{length}", "dev", self.label)
+        for address in self.addresses.interface(self.addresses.host):
+            run("ip", "addr", "add", address, "dev", self.label, *_quick(address))
         run("ip", "link", "set", self.label, "up")
         numbers = range(1, nodes + 1)
         for number in numbers:
             self._create_node(number)
         self._route(["ip", "-n", self.control_plane], numbers)
         self._route(["ip"], numbers)
-        via = str(self.addresses.control_plane)
-        run("ip", "route", "replace", str(self.addresses.services), "via", via)
+        self._route_to(["ip"], self.addresses.services, self.addresses.control_plane)
         for number in numbers:
             self.route_node(number, nodes)
 
     def route_node(self, number: int, nodes: int) -> None:
         """Put a node's routes in place: the kernel drops them whenever the link goes down."""
         inside = ["ip", "-n", self.namespace_of(node_name(number))]
-        run(*inside, "route", "replace", "default", "via", str(self.addresses.control_plane))
+        self._route_to(inside, ANYWHERE, self.addresses.control_plane)
         self._route(inside, (other for other in range(1, nodes + 1) if other != number))
 
     def set_link(self, number: int, state: str) -> None:
@@ -106,22 +106,23 @@ class Network:
         namespace, addresses = self.control_plane, self.addresses
         _add_namespace(namespace)
         _in(namespace, "link", "add", _BRIDGE, "type", "bridge")
-        address = f"{addresses.control_plane}/{addresses.machines.prefixlen}"
-        _in(namespace, "addr", "add", address, "dev", _BRIDGE)
+        for address in addresses.interface(addresses.control_plane):
+            _in(namespace, "addr", "add", address, "dev", _BRIDGE, *_quick(address))
         _in(namespace, "link", "set", _BRIDGE, "up")
-        _set(namespace, "ipv4/ip_forward", "1")
+        _forward(namespace)
         # Frames between nodes are none of the control plane's packet filter's business.
         _set(namespace, "bridge/bridge-nf-call-iptables", "0")
+        _set(namespace, "bridge/bridge-nf-call-ip6tables", "0")
 
     def _create_node(self, number: int) -> None:
         name = node_name(number)
         namespace = self.namespace_of(name)
         _add_namespace(namespace)
         self._plug_in("eth0", name, namespace)
-        address = f"{self.addresses.node(number)}/{self.addresses.machines.prefixlen}"
-        _in(namespace, "addr", "add", address, "dev", "eth0")
+        for address in self.addresses.interface(self.addresses.node(number)):
+            _in(namespace, "addr", "add", address, "dev", "eth0", *_quick(address))
         _in(namespace, "link", "set", "eth0", "up")
-        _set(namespace, "ipv4/ip_forward", "1")
+        _forward(namespace)
 
     def _plug_in(self, link: str, port: str, namespace: str | None = None) -> None:
         """Make a wire whose far end is a port of the bridge."""
@@ -132,8 +133,13 @@ class Network:
 
     def _route(self, tool: list[str], numbers: Iterable[int]) -> None:
         for number in numbers:
-            pods = str(self.addresses.pods_of(number))
-            run(*tool, "route", "replace", pods, "via", str(self.addresses.node(number)))
+            self._route_to(tool, self.addresses.pods_of(number), self.addresses.node(number))
+
+    def _route_to(self, tool: list[str], network: IPv4Network, machine: IPv4Address) -> None:
+        gateways = (machine, self.addresses.twin(machine))
+        for part, gateway in zip(self.addresses.families(network), gateways, strict=False):
+            target = str(part) if network.prefixlen else "default"
+            run(*tool, f"-{gateway.version}", "route", "replace", target, "via", str(gateway))
 
 
 def parse_routes(text: str) -> list[IPv4Network]:
@@ -148,6 +154,16 @@ def entering(namespace: str) -> list[str]:
     Not `ip netns exec`, which would give the command a /sys of its own, without cgroups.
     """
     return ["nsenter", f"--net={_NAMESPACES / namespace}"]
+
+
+def _quick(address: str) -> tuple[str, ...]:
+    """Nobody else has the addresses here: those of IPv6 need not be asked for."""
+    return ("nodad",) if ":" in address else ()
+
+
+def _forward(namespace: str) -> None:
+    _set(namespace, "ipv4/ip_forward", "1")
+    _set(namespace, "ipv6/conf/all/forwarding", "1")
 
 
 def _add_namespace(name: str) -> None:

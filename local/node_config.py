@@ -57,11 +57,12 @@ def render_network(addresses: Addresses, number: int) -> str:
     Each Pod hangs on a wire of its own (ptp), so that all its traffic is routed: on a bridge, the
     answer of a Service's Pod to its neighbour would bypass the translation of its address.
     """
-    subnet = str(addresses.pods_of(number))
+    networks = addresses.families(addresses.pods_of(number))
+    everywhere = ("0.0.0.0/0", "::/0")[: len(networks)]
     allocation = {
         "type": "host-local",
-        "ranges": [[{"subnet": subnet}]],
-        "routes": [{"dst": "0.0.0.0/0"}],
+        "ranges": [[{"subnet": str(network)}] for network in networks],
+        "routes": [{"dst": destination} for destination in everywhere],
     }
     plugins = [
         {"type": "ptp", "ipMasq": False, "ipam": allocation},
@@ -118,7 +119,7 @@ def services_of(places: Places, addresses: Addresses, number: int) -> list[Servi
         f"--config={etc / 'kubelet.json'}",
         f"--kubeconfig={places.keys / name}.kubeconfig",
         f"--hostname-override={name}",
-        f"--node-ip={addresses.node(number)}",
+        f"--node-ip={_write_node_addresses(addresses, number)}",
         f"--node-labels=topology.kubernetes.io/zone=z{number}",
         "--root-dir=/var/lib/kubelet",
     ]
@@ -128,6 +129,13 @@ def services_of(places: Places, addresses: Addresses, number: int) -> list[Servi
         Service("kubelet", kubelet, True),
         Service("kube-proxy", proxy, True),
     ]
+
+
+def _write_node_addresses(addresses: Addresses, number: int) -> str:
+    both = (
+        str(address).partition("/")[0] for address in addresses.interface(addresses.node(number))
+    )
+    return ",".join(both)
 
 
 def write_all(places: Places, addresses: Addresses, number: int, *, fast_faults: bool) -> None:

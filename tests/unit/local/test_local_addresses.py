@@ -28,6 +28,17 @@ def test_nobody_shares_an_address_or_a_network() -> None:
     assert all(network.subnet_of(addresses.pods) for network in pods)
 
 
+def test_with_both_families_each_address_has_a_twin() -> None:
+    one, both = read_addresses({}), read_addresses({"ETCD_OPERATOR_DUAL_STACK": "1"})
+    assert one.families(one.services) == (IPv4Network("10.97.0.0/16"),)
+    assert one.interface(one.node(1)) == ("172.30.0.1/24",)
+    assert both.interface(both.node(1)) == ("172.30.0.1/24", "fd65:7463:6400::ac1e:1/120")
+    pods = [str(network) for network in both.families(both.pods_of(1))]
+    assert pods == ["10.245.1.0/24", "fd65:7463:6400::af5:100/120"]
+    assert str(both.families(both.pods)[1]) == "fd65:7463:6400::af5:0/112"
+    assert both.families(both.services)[1].prefixlen == 112, "the API server takes /108 and less"
+
+
 @pytest.mark.parametrize(
     "networks",
     [

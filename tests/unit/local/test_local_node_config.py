@@ -4,7 +4,13 @@ from pathlib import Path
 
 from local.addresses import read_addresses
 from local.images import PAUSE_IMAGE
-from local.node_config import render_containerd, render_kubelet, render_network, write_all
+from local.node_config import (
+    render_containerd,
+    render_kubelet,
+    render_network,
+    services_of,
+    write_all,
+)
 from local.places import Places
 
 ADDRESSES = read_addresses({})
@@ -21,6 +27,18 @@ def test_containerd_knows_the_pause_image_and_the_networks() -> None:
 def test_each_node_gives_out_addresses_of_its_own() -> None:
     content = json.loads(render_network(ADDRESSES, 2))
     assert content["plugins"][0]["ipam"]["ranges"] == [[{"subnet": "10.245.2.0/24"}]]
+
+
+def test_pods_have_an_address_of_each_family() -> None:
+    both = read_addresses({"ETCD_OPERATOR_DUAL_STACK": "1"})
+    ipam = json.loads(render_network(both, 2))["plugins"][0]["ipam"]
+    assert ipam["ranges"] == [
+        [{"subnet": "10.245.2.0/24"}],
+        [{"subnet": "fd65:7463:6400::af5:200/120"}],
+    ]
+    assert ipam["routes"] == [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
+    kubelet = next(each for each in services_of(PLACES, both, 2) if each.name == "kubelet")
+    assert "--node-ip=172.30.0.2,fd65:7463:6400::ac1e:2" in kubelet.command
 
 
 def test_kubelet_is_this_node_in_its_own_cgroup() -> None:
