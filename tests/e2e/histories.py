@@ -17,8 +17,11 @@ def keep_history(namespace: str, history: History) -> None:
     (REPORT / f"{namespace}.history.json").write_text(json.dumps(asdict(history)))
 
 
-def assert_served(namespace: str, history: History, *, longest_gap: float) -> None:
-    """Assert that nothing was lost, and that no two writes are further apart, in seconds."""
+def assert_served(namespace: str, history: History, *, longest_gap: float) -> int:
+    """Assert that nothing was lost, and that no two writes are further apart, in seconds.
+
+    Returns how many writes were acknowledged.
+    """
     keep_history(namespace, history)
     assert judge(history) == []
     verdict = check(prune(history))
@@ -29,3 +32,4 @@ def assert_served(namespace: str, history: History, *, longest_gap: float) -> No
     gaps = [after - earlier for earlier, after in itertools.pairwise(writes)]
     print(f"{len(writes)} writes, longest gap {max(gaps) / 1e9:.2f} s")
     assert max(gaps) / 1e9 < longest_gap
+    return len(writes)
