@@ -59,6 +59,13 @@ async def restart(site: Site, ordinal: int) -> None:
     await assert_serving(site)
 
 
+async def roll_to(site: Site, mode: PeerMode) -> None:
+    """Write the files of a mode, and restart one member after the other."""
+    turn_to(site, mode)
+    for ordinal in range(SIZE):
+        await restart(site, ordinal)
+
+
 async def assert_serving(site: Site) -> None:
     """Each member takes writes: its way to the leader is open, and the leader's to a majority."""
     for ordinal in range(SIZE):
@@ -104,9 +111,7 @@ async def replace_disk(site: Site, ordinal: int) -> None:
 async def test_tls_between_members_is_turned_on_and_off_one_member_at_a_time(site: Site) -> None:
     await formed(site, SIZE)
     issue_peers(site)
-    turn_to(site, PeerMode.PREPARED)
-    for ordinal in range(SIZE):
-        await restart(site, ordinal)
+    await roll_to(site, PeerMode.PREPARED)
     assert schemes_of(await list_at(site, BOTH)) == {BOTH}
     turn_to(site, PeerMode.ON)
     await restart(site, 2)
@@ -114,22 +119,16 @@ async def test_tls_between_members_is_turned_on_and_off_one_member_at_a_time(sit
     await restart(site, 0)
     assert schemes_of(await list_at(site, SECURE)) == {SECURE}
     assert schemes_of(await list_at(site, BOTH)) == {BOTH}
-    turn_to(site, PeerMode.PREPARED)
-    for ordinal in range(SIZE):
-        await restart(site, ordinal)
+    await roll_to(site, PeerMode.PREPARED)
     assert schemes_of(await list_at(site, PLAIN)) == {PLAIN}
-    turn_to(site, PeerMode.OFF)
-    for ordinal in range(SIZE):
-        await restart(site, ordinal)
+    await roll_to(site, PeerMode.OFF)
 
 
 async def test_a_member_that_recovers_alone_keeps_both_urls(site: Site) -> None:
     """It is forced to be a cluster of its own in the middle of the change."""
     await formed(site, SIZE)
     issue_peers(site)
-    turn_to(site, PeerMode.PREPARED)
-    for ordinal in range(SIZE):
-        await restart(site, ordinal)
+    await roll_to(site, PeerMode.PREPARED)
     await list_at(site, BOTH)
     turn_to(site, PeerMode.ON)
     for ordinal in range(SIZE):

@@ -48,7 +48,7 @@ def wait_for_quorum(snapshot: Snapshot) -> Decision | None:
     awaited = "waiting for the others" if answering < voters else "none has confirmed a leader yet"
     return Decision(
         reason=attention.NO_QUORUM,
-        message=(f"No quorum: {part_of(answering, voters, 'member', 'answer')}; {awaited}."),
+        message=f"No quorum: {part_of(answering, voters, 'member', 'answer')}; {awaited}.",
         phase=Phase.FAILED if lasts(snapshot) else snapshot.cluster.status.phase or Phase.FAILED,
         requeue_after=POD_START,
     )
