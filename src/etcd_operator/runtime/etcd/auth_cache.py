@@ -15,6 +15,9 @@ from etcd_operator.runtime.process.latest import Latest
 
 FRESH_SECONDS: Final = 60.0
 CALL_SECONDS: Final = 3.0
+# For calls that hash a password, which a member on a busy node does slowly: longer than it tries
+# itself. Source: `ReqTimeout` in etcd's `server/config/config.go`, 7 s with the usual election.
+HASH_SECONDS: Final = 10.0
 REMEMBERED: Final = 10_000
 MOST_NAMES: Final = 2_000
 
@@ -54,8 +57,9 @@ class AuthCache:
         `password` is the one in the Secret of the change.
         """
         self._known.pop(uid, None)
+        seconds = HASH_SECONDS if password else CALL_SECONDS
         for method, request in _build_requests(change, password):
-            await client.call(f"Auth/{method}", request, timeout=CALL_SECONDS)
+            await client.call(f"Auth/{method}", request, timeout=seconds)
 
 
 async def read_auth(client: EtcdMemberClient, listed: Listed | None = None) -> EtcdAuth:

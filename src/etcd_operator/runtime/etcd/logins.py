@@ -13,12 +13,12 @@ from typing import Final
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret, PasswordState
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.errors import EtcdRefused, Refusal
+from etcd_operator.runtime.etcd.auth_cache import HASH_SECONDS
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.rpc import auth_pb2 as auth_pb2
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
 from etcd_operator.runtime.process.latest import Latest
 
-LOGIN_SECONDS: Final = 3.0
 REMEMBERED: Final = 10_000
 _STATES: Final = {
     Refusal.LOGIN_FAILED: PasswordState.OTHER,
@@ -69,7 +69,7 @@ async def log_in(client: EtcdMemberClient, user: str, password: str) -> Password
     """Log in as a user; the token that etcd gives is thrown away."""
     request = auth_pb2.AuthenticateRequest(name=user, password=password)
     try:
-        await client.call("Auth/Authenticate", request, timeout=LOGIN_SECONDS)
+        await client.call("Auth/Authenticate", request, timeout=HASH_SECONDS)
     except EtcdRefused as error:
         if error.refusal not in _STATES:
             raise

@@ -9,6 +9,7 @@ import pytest
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret, PasswordState
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.errors import EtcdRefused, EtcdUnreachable, Refusal
+from etcd_operator.runtime.etcd.auth_cache import HASH_SECONDS
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.logins import Logins
 from etcd_operator.runtime.pki.passwords import PasswordSecrets
@@ -27,7 +28,7 @@ class Member:
 
     async def call(self, method: str, request: Any, *, timeout: float) -> None:
         """One request."""
-        assert (method, timeout) == ("Auth/Authenticate", 3.0)
+        assert (method, timeout) == ("Auth/Authenticate", HASH_SECONDS)
         self.asked.append((request.name, request.password))
         if self.error:
             raise self.error
