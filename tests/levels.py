@@ -41,7 +41,7 @@ class Row:
 BESIDE: Final = (
     Row("e2e-beside", {"model": 19}),
     Row("e2e-alone", {"e2e-apart": 0}),
-    Row("e2e-alone", {"etcd-test": 10}),
+    Row("e2e-alone", {"etcd-test": 5}),
 )
 LONG: Final = (
     *("docs", "sbom", "olm", "krew", "upgrade"),

@@ -30,9 +30,7 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,20 +55,17 @@ from etcd_operator.plugin.session import Place, Session
 from etcd_operator.simulation.merge_patch import merge
 from etcd_operator.simulation.predict import predict
 from etcd_operator.simulation.prediction import PredictedStep, Prediction
+from tests.e2e.effects import count_effects
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.passes import EARLIEST, Passes, read_passes
-from tests.e2e.unforeseen import find_rejoins, leads_back, leaves_late
+from tests.e2e.unforeseen import (
+    find_rejoins,
+    find_unready,
+    leads_back,
+    leaves_late,
+    needs_not_leave,
+)
 
-# Counts voters while a learner starts, if a pass falls into that time.
-_PACED = "Updated PodDisruptionBudget "
-# Written as often as there is something new to write.
-_CORRECTIONS = ("Updated ", "Labelled ", "Took Pod ")
-# That etcd and Kubernetes give, and the end of the name of an EtcdBackup, which goes by them.
-_NAMES = re.compile(r" \([0-9a-f]+\)| of revision .+|-[0-9a-f]{8}(?=: )")
-# Why a Pod that is not Ready makes way for one of the new template, in words of the kubelet.
-_NOT_READY = re.compile(r": it (?:crashes|does not become Ready|never started) and the spec has ")
-# Where the scheduler was before the Pod that kept another from its node had ended.
-_RESCHEDULED = ": the Pod that kept it from a node was replaced."
 _LET_GO = "Removed the finalizer "
 _MOVED = "Moved leadership "
 NOTHING: Final = Prediction((), "", "", "", 0.0)
@@ -88,6 +83,8 @@ class Previewed:
     done: list[str] = field(default_factory=list)
     # Begun, and ended by an error: each may have taken effect.
     unanswered: list[str] = field(default_factory=list)
+    # Pods whose members left before they were Ready.
+    unready: set[str] = field(default_factory=set)
     # Whether each change of the leader was the operator's doing.
     leader_stayed: bool = True
     passes: Passes | None = None
@@ -101,6 +98,7 @@ class Previewed:
         for each in passes:
             self.done += each.actions[: each.done]
             self.unanswered += each.actions[each.done : each.done + 1]
+        self.unready = find_unready(passes)
         moves = sum(a.startswith(_MOVED) for a in (*self.done, *self.unanswered))
         terms = [find_term(each.snapshot) for each in passes]
         begun, ended = find_term(before), next(filter(None, reversed(terms)), 0)
@@ -118,7 +116,11 @@ class Previewed:
         expected = count_effects(self._compared(find_soon(self.expected)))
         done = count_effects(self._compared(self.done))
         possible = count_effects(self._compared(self.unanswered))
-        missing = [f"not done: {each}" for each in (expected - done - possible).elements()]
+        missing = [
+            f"not done: {each}"
+            for each in (expected - done - possible).elements()
+            if not needs_not_leave(each, self.unready)
+        ]
         more = done - expected
         for name in rejoining:
             more -= find_rejoins(name, more)
@@ -152,18 +154,6 @@ def find_term(seen: Snapshot) -> int:
     """The term of etcd's leader, with which every election counts one up; 0 if nobody answers."""
     answers = (*seen.member_statuses, *seen.source_statuses)
     return max((each.raft_term for each in answers), default=0)
-
-
-def count_effects(sentences: Iterable[str]) -> Counter[str]:
-    """Count effects: without member IDs and revisions, and a correction of an object once."""
-    paced = (sentence for sentence in sentences if not sentence.startswith(_PACED))
-    plain = [
-        _NAMES.sub("", _NOT_READY.sub(": it is not Ready and the spec has ", sentence))
-        for sentence in paced
-        if not sentence.endswith(_RESCHEDULED)
-    ]
-    once = {text for text in plain if text.startswith(_CORRECTIONS)}
-    return Counter([*(t for t in plain if not t.startswith(_CORRECTIONS)), *sorted(once)])
 
 
 def loses_disk(name: str, kind: str = "data") -> Callable[[Snapshot], bool]:

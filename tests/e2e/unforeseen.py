@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from etcd_operator.core.membership.disks import Disk
+from etcd_operator.core.recording.recorded_pass import RecordedPass
+
+_OUT: Final = re.compile(r"Took Pod (\S+) out of Service ")
 
 
 def leads_back(sentence: str, done: Counter[str]) -> bool:
@@ -17,8 +21,25 @@ def leads_back(sentence: str, done: Counter[str]) -> bool:
 
 def leaves_late(sentence: str, unanswered: Iterable[str]) -> bool:
     """Whether a Pod became Ready, and has to leave the client Service, while etcd refused."""
-    out = re.match(r"Took Pod (\S+) out of Service ", sentence)
+    out = _OUT.match(sentence)
     return out is not None and any(a.startswith(f"Removed member {out[1]} (") for a in unanswered)
+
+
+def find_unready(passes: Iterable[RecordedPass]) -> set[str]:
+    """The Pods that were not Ready, so in no Service, when their members were removed."""
+    return {
+        pod.name
+        for each in passes
+        for pod in each.snapshot.pods
+        if not pod.ready
+        and any(a.startswith(f"Removed member {pod.name} (") for a in each.actions[: each.done])
+    }
+
+
+def needs_not_leave(sentence: str, unready: Iterable[str]) -> bool:
+    """Whether one of these Pods would have left the client Service, had it become Ready before."""
+    out = _OUT.match(sentence)
+    return out is not None and out[1] in unready
 
 
 def find_rejoins(name: str, more: Counter[str]) -> Counter[str]:

@@ -15,8 +15,9 @@ from etcd_operator.simulation.predict import predict
 from etcd_operator.simulation.prediction import PredictedStep, Wait
 from tests.builders.snapshots import NOW, formed
 from tests.e2e import passes
+from tests.e2e.effects import count_effects
 from tests.e2e.harness import Cluster
-from tests.e2e.previews import Previewed, count_effects
+from tests.e2e.previews import Previewed
 
 REMOVED = "Removed member c-1 (8e9e05c52164694d)."
 ADDED = "Added member c-1 as a learner."
@@ -57,6 +58,20 @@ def test_a_pod_may_become_ready_and_leave_the_service_while_etcd_refuses_its_rem
     assert Previewed(nothing, [out], [REMOVED]).differences() == []
     assert compare(out) == [f"not previewed: {out}"]
     assert Previewed(nothing, [out.replace("c-1", "c-2")], [REMOVED]).differences()
+
+
+def test_a_pod_that_is_not_ready_when_its_member_goes_was_in_no_service() -> None:
+    seen = formed(3)
+    late = replace(seen, pods=tuple(replace(pod, ready=pod.name != "db-1") for pod in seen.pods))
+    removed = REMOVED.replace("c-1", "db-1")
+    out = "Took Pod db-1 out of Service db-client: it is about to end."
+    expected = replace(
+        predict(seen), entries=tuple(PredictedStep(1, "", "", "", e) for e in (out, removed))
+    )
+    for snapshot, missing in ((late, []), (seen, [f"not done: {out}"])):
+        found = Previewed(expected)
+        found.note(seen, [RecordedPass(snapshot, "", "ScalingIn", "", (removed,), 1)])
+        assert found.differences() == missing
 
 
 def test_nobody_waits_for_what_comes_after_an_hour() -> None:
