@@ -171,6 +171,11 @@ _KEPT_LENGTHS: Final[tuple[str, ...]] = (
     "maxItems",
     "maxProperties",
 )
+# Of JSON Schema: what is translated into other words, or is nothing that a CRD has to say.
+_TRANSLATED: Final = frozenset(
+    ("const", "properties", "required", "items", "additionalProperties", "anyOf", "default")
+)
+_NOT_NEEDED: Final = frozenset(("title", "$defs", "x-quantity"))
 
 
 def build_crd(definition: Definition = CLUSTER) -> Json:
@@ -265,12 +270,17 @@ class _Translator:
     def _translate(self, schema: Json, path: str) -> Json:
         """Translate one schema; `path` is where it stands, for rules and error messages."""
         schema = _resolve(schema, self._models)
+        unknown = schema.keys() - {*_KEPT, *_KEPT_LENGTHS} - _TRANSLATED - _NOT_NEEDED
+        if unknown:
+            raise ValueError(f"{path}: {sorted(unknown)} have no translation")
         if schema.get("x-quantity") and schema.get("type") == "string":
             return self._finish({**_INT_OR_STRING}, schema, path)
         if "anyOf" in schema:
             return self._finish({**_INT_OR_STRING}, schema, path)
         kind = schema.get("type")
         made: Json = {key: schema[key] for key in (*_KEPT, *_KEPT_LENGTHS) if key in schema}
+        if "const" in schema:
+            made["enum"] = [schema["const"]]
         if kind == "object":
             made.update(self._translate_object(schema, path))
         elif kind == "array":

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from etcd_operator.api.hosts import is_ip_address
+from etcd_operator.api.mount_paths import PATH_REMEDY, is_plain, overlap
 from etcd_operator.api.pod_template import (
     ETCD_VARIABLES,
     LEAST_PATIENCE_SECONDS,
@@ -34,7 +35,6 @@ VARIABLE_REMEDY: Final = "use letters, digits, dashes, dots and underscores"
 ETCD_REMEDY: Final = "set options of etcd in spec.etcdConfig"
 VOLUME_REMEDY: Final = f"give it one of {', '.join(VOLUME_SOURCES[:-1])} or {VOLUME_SOURCES[-1]}"
 MOUNT_REMEDY: Final = "name one of podTemplate.volumes"
-PATH_REMEDY: Final = "use an absolute path without .. that does not contain a colon"
 
 _PATH: Final = "spec.podTemplate"
 
@@ -48,17 +48,13 @@ def check_pod_template(template: PodTemplate) -> Iterator[Flaw]:
     names = {volume.name for volume in template.volumes or ()}
     yield from _check_mounts(f"{_PATH}.volumeMounts", template.volume_mounts or (), names)
     for mount in template.volume_mounts or ():
-        if any(_overlap(mount.mount_path, own) for own in OWN_PATHS):
+        where = mount.mount_path
+        if is_plain(where) and any(overlap(where, own) for own in OWN_PATHS):
             field = f"{_PATH}.volumeMounts.mountPath"
-            yield field, f"{field} {mount.mount_path} hides files of the member: use another path."
+            yield field, f"{field} {where} hides files of the member: use another path."
     yield from _check_containers(template, names)
     yield from _check_resolver(template)
     yield from _check_liveness(template)
-
-
-def _overlap(path: str, other: str) -> bool:
-    one, two = (f"{text.rstrip('/')}/" for text in (path, other))
-    return one.startswith(two) or two.startswith(one)
 
 
 def _check_env(path: str, env: Iterable[EnvVar], *, of_etcd: bool) -> Iterator[Flaw]:
@@ -102,7 +98,7 @@ def _check_mounts(path: str, mounts: Iterable[VolumeMount], names: set[str]) -> 
         if mount.name not in names:
             yield f"{path}.name", f"{path}.name {mount.name} is no such volume: {MOUNT_REMEDY}."
         where = mount.mount_path
-        if not where.startswith("/") or ":" in where or ".." in where.split("/"):
+        if not is_plain(where):
             field = f"{path}.mountPath"
             yield field, f"{field} {where[:100]} is not possible: {PATH_REMEDY}."
     yield from _check_unique(f"{path}.mountPath", [mount.mount_path for mount in mounts])

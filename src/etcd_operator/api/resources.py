@@ -25,4 +25,5 @@ def check_resources(path: str, resources: Resources | None) -> Iterator[tuple[st
     for resource, amount in (resources.requests or {}).items():
         if resource in limits and amount > limits[resource]:
             field = f"{path}.requests.{resource}"
-            yield field, f"{field} is above its limit: lower it or raise the limit."
+            said = f"{field} {amount} is above its limit {limits[resource]}"
+            yield field, f"{said}: lower it or raise the limit."

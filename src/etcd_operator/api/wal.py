@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from etcd_operator.api.model import Model
+from etcd_operator.api.mount_paths import is_below
 from etcd_operator.api.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -58,10 +59,5 @@ def check_wal(spec: EtcdClusterSpec) -> Iterator[tuple[str, str]]:
         yield path, f"{path} {storage.wal.size} is not a size: use a positive quantity such as 2Gi."
     named = {volume.name for volume in (template and template.volumes) or ()}
     mounted = [mount.mount_path for mount in (template and template.volume_mounts) or ()]
-    if WAL_VOLUME in named or any(is_wal_path(path) for path in mounted):
+    if WAL_VOLUME in named or any(is_below(path, WAL_MOUNT) for path in mounted):
         yield "spec.podTemplate", f"spec.podTemplate {VOLUME_TAKEN}."
-
-
-def is_wal_path(path: str) -> bool:
-    """Whether a path is where the disk is mounted, or below."""
-    return f"{path.rstrip('/')}/".startswith(f"{WAL_MOUNT}/")

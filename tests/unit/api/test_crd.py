@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
+from pydantic import Field
 
-from etcd_operator.api.crd import DEFINITIONS, Definition, build_crd
+from etcd_operator.api.crd import CLUSTER, DEFINITIONS, Definition, build_crd
+from etcd_operator.api.model import Model
 from etcd_operator.json_types import Json
 
 
@@ -29,6 +32,32 @@ def test_rules_about_an_object_of_free_form_see_the_fields_that_they_name(
         assert all("self.spec" in rule["rule"] for rule in schema["x-kubernetes-validations"])
         declared = schema["properties"]["spec"]["properties"]
         assert {"volumeName", "dataSource", "dataSourceRef"} <= declared.keys()
+
+
+@pytest.mark.parametrize(
+    ("definition", "path", "values"),
+    [
+        (CLUSTER, "spec.etcdConfig.quota", ["FollowsDisk"]),
+        (CLUSTER, "spec.podTemplate.initContainers.restartPolicy", ["Always"]),
+        (CLUSTER, "spec.etcdConfig.autoCompactionMode", ["periodic", "revision"]),
+    ],
+    ids=lambda each: str(each) if isinstance(each, str) else "",
+)
+def test_the_api_server_knows_every_value_that_a_field_can_have(
+    definition: Definition, path: str, values: list[str]
+) -> None:
+    schema = build_crd(definition)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for name in path.split("."):
+        schema = schema.get("items", schema)["properties"][name]
+    assert schema["enum"] == values
+
+
+def test_what_has_no_translation_is_an_error() -> None:
+    class Spec(Model):
+        even: int = Field(multiple_of=2)
+
+    with pytest.raises(ValueError, match=r"spec.even: \['multipleOf'\] have no translation"):
+        build_crd(replace(CLUSTER, spec=Spec))
 
 
 def leaves(schema: Json) -> Iterator[list[object]]:

@@ -87,12 +87,22 @@ BAD: list[tuple[Json, str]] = [
         mounted("/scratch", "data"),
         "volumeMounts.name data is no such volume: name one of podTemplate.volumes.",
     ),
-    (
-        mounted("/a/../var/lib/etcd"),
+    *(
         (
-            "volumeMounts.mountPath /a/../var/lib/etcd is not possible: use an absolute path "
-            "without .. that does not contain a colon."
-        ),
+            mounted(path),
+            f"volumeMounts.mountPath {path} is not possible: use an absolute path without //, . "
+            "and .. that does not contain a colon.",
+        )
+        for path in (
+            "/a/../var/lib/etcd",
+            "//var/lib/etcd",
+            "/var//lib/etcd/data",
+            "/./var/lib/etcd",
+            "/var/lib/etcd/.",
+            "/scratch//",
+            "scratch",
+            "/a:b",
+        )
     ),
     (
         {"containers": [{**PROXY, "name": "etcd"}]},
@@ -120,7 +130,7 @@ BAD: list[tuple[Json, str]] = [
     ),
     (
         {"containers": [{**PROXY, "resources": {"requests": {"cpu": 2}, "limits": {"cpu": 1}}}]},
-        "containers.resources.requests.cpu is above its limit: lower it or raise the limit.",
+        "containers.resources.requests.cpu 2 is above its limit 1: lower it or raise the limit.",
     ),
     (
         {"dnsPolicy": "None"},

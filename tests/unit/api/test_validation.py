@@ -272,7 +272,7 @@ BAD: list[tuple[Json, str, str]] = [
     (
         {"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1500m"}}},
         "spec.resources.requests.cpu",
-        "spec.resources.requests.cpu is above its limit: lower it or raise the limit.",
+        "spec.resources.requests.cpu 2 is above its limit 1500m: lower it or raise the limit.",
     ),
     (
         {"maintenance": {"defragmentation": {"minimumSize": "-1Gi"}}},

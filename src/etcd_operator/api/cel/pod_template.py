@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from etcd_operator.api.cel.rule import build_rule
+from etcd_operator.api.mount_paths import PATH_REMEDY, ROUNDABOUT_FORM
 from etcd_operator.api.pod_checks import (
     ETCD_REMEDY,
     LABEL_FORM,
     LABEL_REMEDY,
     MOUNT_REMEDY,
-    PATH_REMEDY,
     VARIABLE_FORM,
     VARIABLE_REMEDY,
     VOLUME_REMEDY,
@@ -186,7 +186,7 @@ def _mount_rules() -> list[Json]:
     return [
         build_rule(
             "self.mountPath.startsWith('/') && !self.mountPath.contains(':') && "
-            "!self.mountPath.matches('(^|/)[.][.](/|$)')",
+            f"!self.mountPath.matches('{ROUNDABOUT_FORM}')",
             f"mountPath is not possible: {PATH_REMEDY}",
         )
     ]

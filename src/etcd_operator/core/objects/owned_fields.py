@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from etcd_operator.api.mount_paths import overlap
 from etcd_operator.json_types import Json
 
 POD: Final = "spec.template.spec"
@@ -110,10 +111,5 @@ def is_foreign_item(place: str, item: Json, ours: list[Json]) -> bool:
         return str(item.get("name", "")).startswith("ETCD_")
     if place == f"{CONTAINER}.volumeMounts":
         path = str(item.get("mountPath", ""))
-        return any(_overlap(path, own) for own in (_BINARIES, *(m["mountPath"] for m in ours)))
+        return any(overlap(path, own) for own in (_BINARIES, *(m["mountPath"] for m in ours)))
     return False
-
-
-def _overlap(path: str, other: str) -> bool:
-    one, two = (f"{text.rstrip('/')}/" for text in (path, other))
-    return one.startswith(two) or two.startswith(one)

@@ -127,6 +127,10 @@ FOREIGN: dict[str, tuple[Callable[[Json], object], str]] = {
         lambda o: etcd(o)["volumeMounts"].append({"name": "x", "mountPath": "/var/lib/etcd/new/"}),
         f"{ETCD}.volumeMounts[/var/lib/etcd/new/]",
     ),
+    "a mount over the data by another spelling": (
+        lambda o: etcd(o)["volumeMounts"].append({"name": "x", "mountPath": "//var/./lib//etcd"}),
+        f"{ETCD}.volumeMounts[//var/./lib//etcd]",
+    ),
     "a mount over the program": (
         lambda o: etcd(o)["volumeMounts"].append({"name": "x", "mountPath": "/usr/local/bin"}),
         f"{ETCD}.volumeMounts[/usr/local/bin]",

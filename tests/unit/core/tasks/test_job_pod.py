@@ -293,7 +293,7 @@ def test_user_ids_can_be_left_to_the_platform() -> None:
         ),
         (
             {"resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "2"}}},
-            "spec.jobTemplate.resources.requests.cpu is above its limit",
+            "spec.jobTemplate.resources.requests.cpu 2 is above its limit 1:",
         ),
     ],
 )
