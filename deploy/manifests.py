@@ -109,6 +109,8 @@ LEASE_RULES: Final[list[Json]] = [
         "verbs": ["get", "patch"],
     },
 ]
+# Of its own Pod, whose image Jobs have: where the operator does not serve the namespace that it is in.
+OWN_POD_RULES: Final[list[Json]] = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
 
 
 def build_installation(image: str = IMAGE) -> list[Json]:

@@ -15,7 +15,14 @@ from deploy.charts.operator_values import OperatorValues
 from deploy.charts.values_file import render_schema, render_values
 from deploy.dashboards import FLEET, ONE_CLUSTER
 from deploy.dashboards.grafana import write
-from deploy.manifests import BINDING_RULES, CLUSTER_WIDE, LEASE_RULES, RULES, build_installation
+from deploy.manifests import (
+    BINDING_RULES,
+    CLUSTER_WIDE,
+    LEASE_RULES,
+    OWN_POD_RULES,
+    RULES,
+    build_installation,
+)
 from deploy.monitoring_files import build_pod_monitors, build_rules, build_service_monitors
 from etcd_operator.api.crd import DEFINITIONS, build_crd
 from etcd_operator.json_types import Json
@@ -56,6 +63,7 @@ def _define_parts(dump: Dump) -> str:
         "namespacedRules": [rule for rule in RULES if rule not in wide],
         "clusterRules": wide,
         "leaseRules": LEASE_RULES,
+        "ownPodRules": OWN_POD_RULES,
         "bindingRules": BINDING_RULES,
         "container": {name: _find_container()[name] for name in _CONTAINER_PARTS},
         "memberSelector": pods["selector"],

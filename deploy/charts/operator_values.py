@@ -90,7 +90,7 @@ class SettingsValues(ChartValues):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severity that is logged."
     )
-    cluster_domain: str = Field(
+    cluster_domain: Name = Field(
         "", description="DNS domain of Kubernetes; read from /etc/resolv.conf if empty."
     )
     workers: int = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from etcd_operator.errors import OperatorError
 RESOLV_CONF = Path("/etc/resolv.conf")
 DEFAULT_DOMAIN = "cluster.local"
 LAST_PORT = 65535
+# Members advertise names in it, so a wrong one would reach the configuration of every cluster.
+_DOMAIN = "[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         identity=environment.get("POD_NAME") or socket.gethostname(),
         own_namespace=environment.get("POD_NAMESPACE", "etcd-operator-system"),
         namespaces=tuple(name.strip() for name in watched.split(",") if name.strip()),
-        domain=environment.get("CLUSTER_DOMAIN") or detect_domain(_read_resolv_conf()),
+        domain=_read_domain(environment) or detect_domain(_read_resolv_conf()),
         log_level=level,
         port=port,
         workers=_read_number(environment, "WORKERS", 64),
@@ -63,6 +66,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         recording_port=recording_port,
         shards=_read_number(environment, "SHARDS", 1, most=MOST_SHARDS),
     )
+
+
+def _read_domain(environment: Mapping[str, str]) -> str:
+    domain = environment.get("CLUSTER_DOMAIN", "")
+    if domain and not re.fullmatch(_DOMAIN, domain):
+        raise OperatorError(f"CLUSTER_DOMAIN {domain} is no DNS domain such as {DEFAULT_DOMAIN}")
+    return domain
 
 
 def _read_switch(environment: Mapping[str, str], name: str, *, default: bool) -> bool:

@@ -39,6 +39,17 @@ def run_helm(*words: str, stdin: str = "") -> str:
     return result.stdout
 
 
+class _Strict(yaml.SafeLoader):
+    """YAML whose mappings have each key once, as kustomize and Flux want what Helm renders."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 (PyYAML's own parameters)
+        """Return the mapping; raises ValueError for a key that is there twice."""
+        made = super().construct_mapping(node, deep=deep)
+        if len(made) != len(node.value):
+            raise ValueError(f"a key is there twice:{node.start_mark}")
+        return made
+
+
 @cache
 def _helm() -> Path:
     return provide_helm()
@@ -48,7 +59,7 @@ def render(chart: str, values: Json | None = None, namespace: str = "test") -> l
     """Return the objects that a release named `r` would have."""
     words = ("template", "r", str(CHARTS / chart), f"--namespace={namespace}", "--values=-")
     text = run_helm(*words, stdin=json.dumps(values or {}))
-    return [each for each in yaml.safe_load_all(text) if each]
+    return [each for each in yaml.load_all(text, _Strict) if each]  # noqa: S506 (a SafeLoader)
 
 
 def name_object(manifest: Json) -> tuple[str, str, str]:

@@ -12,7 +12,9 @@ from deploy.__main__ import MONITORING
 from deploy.manifests import (
     CLUSTER_WIDE,
     LABELS,
+    LEASE_RULES,
     NAMESPACE,
+    OWN_POD_RULES,
     build_installation,
     build_namespaced_installation,
 )
@@ -100,6 +102,14 @@ def test_a_list_of_namespaces_has_a_role_in_each_and_none_of_the_cluster() -> No
     assert environment_of({"watchNamespaces": ["a", "b"]})["WATCH_NAMESPACES"] == "a,b"
 
 
+def test_an_operator_reads_the_image_of_its_own_pod_wherever_it_is() -> None:
+    """Jobs of backups run from it."""
+    for served, added in ((["a"], OWN_POD_RULES), (["a", "ops"], []), ([], [])):
+        rendered = render(CHART, {"watchNamespaces": served}, "ops")
+        role = by_name(rendered)["Role", "ops", f"{CHART}-lease"]
+        assert role["rules"] == [*LEASE_RULES, *added]
+
+
 def test_a_list_of_namespaces_with_nodes_and_volumes() -> None:
     rendered = render(CHART, {"watchNamespaces": ["a"], "rbac": {"clusterResources": True}}, "ops")
     role = pick(rendered, "ClusterRole")
@@ -173,6 +183,20 @@ def test_labels_of_pods_keep_those_that_select_them() -> None:
     assert all(each["metadata"]["labels"]["c"] == "d" for each in rendered)
 
 
+def test_a_label_of_the_chart_counts_before_one_of_the_values() -> None:
+    other = {key: "x" for key in LABELS} | {"servicebinding.io/provisioned-service": "false"}
+    monitors = {"enabled": True, "labels": other}
+    values = {
+        "podLabels": other,
+        "commonLabels": other,
+        "monitoring": {"podMonitor": monitors, "prometheusRule": monitors},
+    }
+    rendered = render(CHART, values)
+    pods = pick(rendered, "Deployment")["spec"]["template"]["metadata"]
+    for labels in (pods["labels"], *(each["metadata"]["labels"] for each in rendered)):
+        assert LABELS.items() <= labels.items()
+
+
 def test_monitors_and_alerts_are_those_of_deploy_monitoring() -> None:
     on = {"enabled": True, "labels": {"release": "prometheus"}}
     monitoring = {"podMonitor": on, "prometheusRule": on, "serviceMonitor": on}
@@ -233,6 +257,7 @@ def test_members_of_the_served_namespaces_are_scraped(kind: str) -> None:
         ({"watchNamespaces": "a,b"}, "at '/watchNamespaces': got string, want array"),
         ({"watchNamespaces": ["A_B"]}, "at '/watchNamespaces/0': 'A_B' does not match pattern"),
         ({"settings": {"logLevel": "loud"}}, "at '/settings/logLevel': value must be one of"),
+        ({"settings": {"clusterDomain": "a b"}}, "at '/settings/clusterDomain': 'a b' does not"),
         ({"settings": {"workers": 0}}, "at '/settings/workers': minimum: got 0, want 1"),
         ({"monitoring": {"podMonitor": {"enabled": "yes"}}}, "got string, want boolean"),
     ],
@@ -247,6 +272,7 @@ def test_notes_say_how_to_go_on() -> None:
     words = ("install", "r", str(CHARTS / CHART), "--dry-run=client", "--namespace=ops")
     notes = run_helm(*words).partition("NOTES:\n")[2]
     assert "kubectl -n ops rollout status deployment/etcd-operator" in notes
+    assert "kubectl -n default wait --for=condition=Ready etcd/db" in notes
     assert "leaves the CustomResourceDefinitions, every EtcdCluster and its data" in notes
     (example,) = yaml.safe_load_all(notes.partition("<<EOF\n")[2].partition("  EOF")[0])
     assert example["spec"] == {"size": 3}

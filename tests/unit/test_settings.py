@@ -66,6 +66,8 @@ def test_everything_set() -> None:
         ("PORT", "65536"),
         ("RECORDING_PORT", "8081"),
         ("LOG_LEVEL", "loud"),
+        ("CLUSTER_DOMAIN", "a b"),
+        ("CLUSTER_DOMAIN", "cluster.local."),
         ("ASSIGN_USER_IDS", "no"),
     ],
 )

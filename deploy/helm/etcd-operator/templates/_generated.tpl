@@ -425,6 +425,15 @@
   - patch
 {{- end }}
 
+{{- define "etcd-operator.ownPodRules" -}}
+- apiGroups:
+  - ''
+  resources:
+  - pods
+  verbs:
+  - get
+{{- end }}
+
 {{- define "etcd-operator.bindingRules" -}}
 - apiGroups:
   - etcd.etcd.io

@@ -11,10 +11,7 @@
 app.kubernetes.io/name: etcd-operator
 {{- end }}
 
-{{- define "etcd-operator.labels" -}}
-{{- with .Values.commonLabels }}
-{{- toYaml . }}
-{{ end -}}
+{{- define "etcd-operator.ownLabels" -}}
 {{ include "etcd-operator.selector" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -22,23 +19,26 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end }}
 
+{{- /* Labels from a list of the root and further labels, each key once: those of the chart count. */}}
+{{- define "etcd-operator.labelsWith" -}}
+{{- $ours := include "etcd-operator.ownLabels" (index . 0) | fromYaml -}}
+{{- merge $ours (index . 1) (index . 0).Values.commonLabels | toYaml }}
+{{- end }}
+
+{{- define "etcd-operator.labels" -}}
+{{- include "etcd-operator.labelsWith" (list . dict) }}
+{{- end }}
+
 {{- /* Metadata of an object of the release's namespace, from a list of the root and the name. */}}
 {{- define "etcd-operator.metadata" -}}
-{{- $root := index . 0 -}}
-name: {{ index . 1 }}
-namespace: {{ $root.Release.Namespace }}
-labels:
-  {{- include "etcd-operator.labels" $root | nindent 2 }}
+{{- include "etcd-operator.monitorMetadata" (list (index . 0) (index . 1) dict) }}
 {{- end }}
 
 {{- define "etcd-operator.crdMetadata" -}}
 {{- $values := .root.Values.crds -}}
 {{- $keep := ternary (dict "helm.sh/resource-policy" "keep") dict $values.keep -}}
 labels:
-  {{- include "etcd-operator.labels" .root | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- include "etcd-operator.labelsWith" (list .root .labels) | nindent 2 }}
 {{- with merge $keep $values.annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
@@ -62,10 +62,10 @@ annotations:
 
 {{- /* The same with further labels: a list of the root, the name and the labels. */}}
 {{- define "etcd-operator.monitorMetadata" -}}
-{{- include "etcd-operator.metadata" (list (index . 0) (index . 1)) }}
-{{- with index . 2 }}
-{{- toYaml . | nindent 2 }}
-{{- end }}
+name: {{ index . 1 }}
+namespace: {{ (index . 0).Release.Namespace }}
+labels:
+  {{- include "etcd-operator.labelsWith" (list (index . 0) (index . 2)) | nindent 2 }}
 {{- end }}
 
 {{- /* Where the Prometheus operator looks for members. */}}
