@@ -109,7 +109,7 @@ LEASE_RULES: Final[list[Json]] = [
         "verbs": ["get", "patch"],
     },
 ]
-# Of its own Pod, whose image Jobs have: where the operator does not serve the namespace that it is in.
+# Of its own Pod, whose image Jobs have, where the operator does not serve its own namespace.
 OWN_POD_RULES: Final[list[Json]] = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
 
 

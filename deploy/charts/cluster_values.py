@@ -119,7 +119,10 @@ class AuthValues(ChartValues):
     client: ClientValues = Field(ClientValues(), description="TLS for clients.")
     peer: PeerValues = Field(PeerValues(), description="TLS between members.")
     metrics: MetricsTlsValues = Field(MetricsTlsValues(), description="TLS for metrics.")
-    token: Any = refused("etcd's simple tokens are used: remove it")
+    token: Any = refused(
+        "etcd's simple tokens are used: remove it, or set etcdConfig.extraArgs.auth-token for JSON "
+        "Web Tokens"
+    )
 
 
 class PolicyValues(ChartValues):

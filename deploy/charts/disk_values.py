@@ -33,8 +33,14 @@ class WalValues(ChartValues):
 class PersistenceValues(ChartValues):
     """The disk of each member."""
 
-    enabled: Literal[True] = becomes(
-        default=True, field="storage", text="Members always have disks: true is the only value."
+    enabled: bool = becomes(
+        default=True,
+        field="storage.ephemeral",
+        text="Whether members have disks; fixed when the cluster is created. Without, for tests "
+        "alone, the other values have no meaning, and who deletes the Pods deletes the data.",
+    )
+    ephemeral: Json = becomes(
+        {}, "storage.ephemeral", "If not enabled: medium and sizeLimit, as in the EtcdCluster."
     )
     storage_class: str = becomes("", "storage.storageClassName", "StorageClass.")
     volume_attributes_class: str = becomes(

@@ -42,7 +42,7 @@ def run_helm(*words: str, stdin: str = "") -> str:
 class _Strict(yaml.SafeLoader):
     """YAML whose mappings have each key once, as kustomize and Flux want what Helm renders."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 (PyYAML's own parameters)
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return the mapping; raises ValueError for a key that is there twice."""
         made = super().construct_mapping(node, deep=deep)
         if len(made) != len(node.value):
@@ -59,7 +59,7 @@ def render(chart: str, values: Json | None = None, namespace: str = "test") -> l
     """Return the objects that a release named `r` would have."""
     words = ("template", "r", str(CHARTS / chart), f"--namespace={namespace}", "--values=-")
     text = run_helm(*words, stdin=json.dumps(values or {}))
-    return [each for each in yaml.load_all(text, _Strict) if each]  # noqa: S506 (a SafeLoader)
+    return [each for each in yaml.load_all(text, _Strict) if each]
 
 
 def name_object(manifest: Json) -> tuple[str, str, str]:

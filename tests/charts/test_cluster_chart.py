@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -100,6 +102,25 @@ def test_the_release_names_a_cluster_of_three_that_keeps_its_disks() -> None:
             },
             "security.auth.mode",
             "Additive",
+        ),
+        (
+            {"auth": {"rbac": {"create": True, "rootPasswordSecret": "root"}}},
+            "security",
+            {
+                "auth": {
+                    "enabled": True,
+                    "mode": "Managed",
+                    "roles": [],
+                    "users": [],
+                    "rootPasswordSecret": "root",
+                }
+            },
+        ),
+        ({"persistence": {"enabled": False}}, "storage", {"ephemeral": {}}),
+        (
+            {"persistence": {"enabled": False, "ephemeral": {"medium": "Memory"}}},
+            "storage.ephemeral.medium",
+            "Memory",
         ),
         ({"connectionSecrets": True}, "connectionSecrets", True),
         (
@@ -209,6 +230,48 @@ def test_values_become_fields(values: Json, field: str, wanted: Any) -> None:
     assert found == wanted
 
 
+def mark(values: Json, path: str = "") -> Json:
+    """The values with a text of its own in every text, list and mapping, and all switches on."""
+    marked: Json = {}
+    for name, value in values.items():
+        match value:
+            case bool():
+                marked[name] = True
+            case str():
+                marked[name] = f"v-{path}{name}"
+            case []:
+                marked[name] = [f"v-{path}{name}"]
+            case {} if not value:
+                marked[name] = {"of": f"v-{path}{name}"}
+            case dict():
+                marked[name] = mark(value, f"{path}{name}-")
+    return marked
+
+
+def texts(values: Json) -> Iterator[str]:
+    """Every text in values."""
+    for value in values.values():
+        match value:
+            case str():
+                yield value
+            case [str(text)]:
+                yield text
+            case dict():
+                yield from texts(value)
+
+
+def test_no_value_is_without_effect() -> None:
+    values = mark(ClusterValues().model_dump(by_alias=True, exclude_none=True))
+    values["image"]["tag"], values["service"]["nodePorts"]["client"] = "v3.6.99", "30999"
+    values["disasterRecovery"]["storage"]["storageType"] = "S3"
+    stdin = json.dumps(values)
+    words = ("template", "r", str(CHARTS / CHART), "--values=-", "--skip-schema-validation")
+    found = run_helm(*words, stdin=stdin)
+    values["persistence"] |= {"enabled": False, "wal": {"enabled": False}}
+    found += run_helm(*words, stdin=json.dumps(values))
+    assert [text for text in texts(json.loads(stdin)) if text not in found] == []
+
+
 def test_an_image_by_digest() -> None:
     digest = "sha256:" + "a" * 64
     spec = spec_of({"image": {"digest": digest}})
@@ -241,10 +304,10 @@ def test_what_has_no_meaning_is_refused_with_a_remedy(path: str) -> None:
     ("values", "said"),
     [
         ({"image": {"tag": "3.6.4-debian-12-r0"}}, "3.6.4-debian-12-r0 is not a version of etcd"),
-        ({"auth": {"rbac": {"create": True}}}, "set auth.client.secureTransport"),
+        ({"auth": {"metrics": {"secureTransport": True}}}, "set auth.client.secureTransport"),
         ({"disasterRecovery": {"enabled": True}}, "disasterRecovery.storage is empty"),
         ({"replicaCount": "3"}, "at '/replicaCount': got string, want integer"),
-        ({"persistence": {"enabled": False}}, "at '/persistence/enabled': value must be true"),
+        ({"persistence": {"enabled": False, "wal": {"enabled": True}}}, "wal is a disk, and"),
         ({"replicas": 3}, "additional properties 'replicas' not allowed"),
     ],
 )

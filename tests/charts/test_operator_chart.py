@@ -184,7 +184,7 @@ def test_labels_of_pods_keep_those_that_select_them() -> None:
 
 
 def test_a_label_of_the_chart_counts_before_one_of_the_values() -> None:
-    other = {key: "x" for key in LABELS} | {"servicebinding.io/provisioned-service": "false"}
+    other = dict.fromkeys(LABELS, "x") | {"servicebinding.io/provisioned-service": "false"}
     monitors = {"enabled": True, "labels": other}
     values = {
         "podLabels": other,

@@ -111,6 +111,7 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
     ({"imageCatalogRef": {"name": "etcd-images"}}, None),
     ({"imageCatalogRef": {"name": "Etcd images"}}, "is not the name of a ConfigMap"),
     ({"etcdConfig": {"quota": "FollowsDisk"}}, None),
+    ({"etcdConfig": {"quota": "50%"}}, "FollowsDisk"),
     (
         {"etcdConfig": {"quota": "FollowsDisk", "quotaBackendBytes": 1}},
         "quota and quotaBackendBytes cannot both be given",
@@ -242,6 +243,8 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
                     ("/etc/etcd/", "paths of the member itself"),
                     ("/usr/local/bin/x", "paths of the member itself"),
                     ("/a/../etc", "use an absolute path"),
+                    ("//var//lib/etcd", "use an absolute path"),
+                    ("/./var/lib/etcd", "use an absolute path"),
                     ("/var/lib/etcd-backup", None),
                 )
             ),

@@ -90,8 +90,10 @@ BAD: list[tuple[Json, str]] = [
     *(
         (
             mounted(path),
-            f"volumeMounts.mountPath {path} is not possible: use an absolute path without //, . "
-            "and .. that does not contain a colon.",
+            (
+                f"volumeMounts.mountPath {path} is not possible: use an absolute path without //, "
+                ". and .. that does not contain a colon."
+            ),
         )
         for path in (
             "/a/../var/lib/etcd",

@@ -25,8 +25,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- fail (printf "image.tag %s is not a version of etcd: use one such as v3.6.16" .) }}
 {{- end }}
 {{- end }}
-{{- if and .Values.auth.rbac.create (not .Values.auth.client.secureTransport) }}
-{{- fail "auth.rbac.create knows users by their certificates: set auth.client.secureTransport" }}
+{{- if and .Values.auth.metrics.secureTransport (not .Values.auth.client.secureTransport) }}
+{{- fail "auth.metrics.secureTransport uses the certificates for clients: set auth.client.secureTransport" }}
+{{- end }}
+{{- if and .Values.persistence.wal.enabled (not .Values.persistence.enabled) }}
+{{- fail "persistence.wal is a disk, and persistence.enabled is false: set it to true" }}
 {{- end }}
 {{- if and .Values.disasterRecovery.enabled (not .Values.disasterRecovery.storage.storageType) }}
 {{- fail "disasterRecovery.storage is empty: set storageType and the store, as in an EtcdBackup" }}

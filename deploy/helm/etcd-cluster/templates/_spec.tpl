@@ -1,4 +1,13 @@
 {{- define "etcd-cluster.storage" -}}
+{{- if .Values.persistence.enabled }}
+{{- include "etcd-cluster.disks" . }}
+{{- else }}
+ephemeral:
+  {{- toYaml .Values.persistence.ephemeral | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "etcd-cluster.disks" -}}
 size: {{ .Values.persistence.size }}
 {{- with .Values.persistence.storageClass }}
 storageClassName: {{ . }}
@@ -48,7 +57,7 @@ volumeClaimTemplate:
 {{- $peer := .Values.auth.peer }}
 {{- $rbac := .Values.auth.rbac }}
 {{- $policy := .Values.networkPolicy }}
-{{- if or $client.secureTransport $peer.secureTransport $policy.enabled }}
+{{- if or $client.secureTransport $peer.secureTransport $rbac.create $policy.enabled }}
 security:
   {{- if or $client.secureTransport $peer.secureTransport }}
   tls:
@@ -68,6 +77,9 @@ security:
   auth:
     enabled: true
     {{- pick $rbac "mode" "roles" "users" | toYaml | nindent 4 }}
+    {{- with $rbac.rootPasswordSecret }}
+    rootPasswordSecret: {{ . }}
+    {{- end }}
   {{- end }}
   {{- if $policy.enabled }}
   networkPolicy:
