@@ -13,7 +13,7 @@ REASONS: Final = (
            "before == replace(snapshot, now=before.now, probes=before.probes, "
            "effective=before.effective)", "True"),
     Mutant("rest: lasts for ever", "core/plan/unchanged.py", "answer_as_before",
-           "timedelta(0) <= now - before.now < UNCHANGED_FOR", "True"),
+           "timedelta(0) <= now - before.now < find_limit(before)", "True"),
     Mutant("rest: although a Pod ends", "core/plan/unchanged.py", "is_at_rest",
            "all_serve(snapshot)", "True"),
     Mutant("reason: blocks on what passes by itself", "core/model/decision.py", "Decision.blocked",

@@ -4,12 +4,13 @@ A plan is a pure function of a snapshot. So for a snapshot that differs from an 
 what no rule acts upon while all is well, the plan is the earlier one: nothing to do. What may
 differ is how far the members' logs have come, the size of their databases within a step of that in
 the status, and the time, for which `UNCHANGED_FOR` is the limit: whatever falls due by time alone
-(a renewal, a defragmentation in its window, a backup that is late) is found that much later.
+(a renewal, a defragmentation in its window, a backup that is late) is found that much later. Of the
+life of a certificate, and of such a window, no more than `PART` passes so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -22,7 +23,8 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import Plan
 from etcd_operator.core.status.report import SIZE_STEP
 
-UNCHANGED_FOR: Final = timedelta(seconds=60)
+UNCHANGED_FOR: Final = timedelta(minutes=3)
+PART: Final = 1 / 60
 _PROGRESS: Final = {"revision", "raft_index", "raft_applied_index"}
 _SIZES: Final = {"db_size", "db_size_in_use"}
 # What of a status, and of a probe beside it, stays as it is while all is well.
@@ -46,9 +48,27 @@ def is_unchanged(before: Snapshot, snapshot: Snapshot) -> bool:
     )
 
 
+def find_limit(snapshot: Snapshot) -> timedelta:
+    """Return how long a plan counts that found nothing to do."""
+    return min((UNCHANGED_FOR, *(length * PART for length in _find_terms(snapshot))))
+
+
+def _find_terms(snapshot: Snapshot) -> Iterator[timedelta]:
+    """How long that lasts which begins and ends by itself."""
+    routine = snapshot.spec.maintenance.defragmentation
+    if routine and routine.window:
+        yield routine.window.duration.length
+    for live in snapshot.credentials.values():
+        if live.certificate:
+            yield live.certificate.not_after - live.certificate.not_before
+        for one in live.trusted:
+            if one.not_before:
+                yield one.not_after - one.not_before
+
+
 def answer_as_before(before: Snapshot, probes: Mapping[int, Probe], now: datetime) -> bool:
     """Whether members answer as in a snapshot that may still count, but for their progress."""
-    if not timedelta(0) <= now - before.now < UNCHANGED_FOR:
+    if not timedelta(0) <= now - before.now < find_limit(before):
         return False  # also where the clock was set back
     return before.probes.keys() == probes.keys() and all(
         _is_same_answer(before.probes[ordinal], probe) for ordinal, probe in probes.items()

@@ -18,6 +18,7 @@ from etcd_operator.runtime.etcd.answers import read_member, read_member_list, re
 from etcd_operator.runtime.etcd.channel import (
     CHANNEL_OPTIONS,
     EtcdChannel,
+    Options,
     PeerTls,
     secure,
     write_metadata,
@@ -73,12 +74,16 @@ class EtcdMemberClient:
     """The client of one member. Timeouts are in seconds; every call raises EtcdError's kinds."""
 
     def __init__(
-        self, address: str, tls: PeerTls | None = None, login: Login | None = None
+        self,
+        address: str,
+        tls: PeerTls | None = None,
+        login: Login | None = None,
+        options: Options = CHANNEL_OPTIONS,
     ) -> None:
         self.address = address
         self.introduction = tls
         self.login = login
-        self._channel = EtcdChannel(address, tls)
+        self._channel = EtcdChannel(address, tls, options)
         self._session = Session(self._channel, login)
 
     @property

@@ -13,7 +13,7 @@ from typing import Final
 
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.naming import CLIENT_PORT, join_port
-from etcd_operator.runtime.etcd.channel import PeerTls
+from etcd_operator.runtime.etcd.channel import SMALL_ANSWERS, PeerTls
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.session import Login
 from etcd_operator.runtime.process.latest import Latest
@@ -77,7 +77,9 @@ class EtcdPool:
             await self.discard(address, of=of)
             entry = None
         if entry is None:
-            entry = self._entries[key] = _Entry(EtcdMemberClient(address, tls, login), now)
+            entry = self._entries[key] = _Entry(
+                EtcdMemberClient(address, tls, login, SMALL_ANSWERS), now
+            )
         entry.used = now
         self._entries.move_to_end(key)
         await self._retire_idle(now)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etcd_operator.core.certificates.state import Certificate, Credential, Trusted
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberStatus
 from etcd_operator.core.model.snapshot import Snapshot
@@ -102,6 +103,44 @@ def test_what_of_an_answer_counts(name: str) -> None:
     )
 
 
+def rest(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with which a plan rests."""
+    status = report(snapshot, plan(snapshot).decision)
+    return plan(with_cluster(snapshot, status=status)).snapshot
+
+
+def find_time_that_counts(rested: Snapshot) -> int:
+    """After how many seconds a plan is made though nothing else has changed."""
+    return next(
+        seconds
+        for seconds in range(1000)
+        if not is_unchanged(rested, again(rested, now=rested.now + timedelta(seconds=seconds)))
+    )
+
+
+@pytest.mark.parametrize(("duration", "seconds"), [("24h", 180), ("1h", 60), ("4m", 4)])
+def test_no_window_for_defragmentations_passes_unseen(duration: str, seconds: int) -> None:
+    window = {"start": "02:00", "duration": duration}
+    rested = rest(with_spec(formed(3), maintenance={"defragmentation": {"window": window}}))
+    assert find_time_that_counts(rested) == seconds
+
+
+@pytest.mark.parametrize(("life", "seconds"), [(timedelta(days=90), 180), (timedelta(hours=1), 60)])
+@pytest.mark.parametrize("of_authority", [False, True])
+def test_no_certificate_ends_unseen(life: timedelta, seconds: int, *, of_authority: bool) -> None:
+    rested = at_rest()
+    begin = rested.now - life / 4
+    certificate = Certificate("a", "b", begin, begin + life)
+    authority = Trusted("b", "", begin + life, begin)
+    shown = Credential("db-server-tls", "u", "", "1")
+    shown = (
+        replace(shown, trusted=(authority,))
+        if of_authority
+        else replace(shown, certificate=certificate)
+    )
+    assert find_time_that_counts(replace(rested, credentials={shown.name: shown})) == seconds
+
+
 @pytest.mark.parametrize("name", sorted(SIZES))
 def test_a_size_counts_from_a_step_of_the_status_on(name: str) -> None:
     rested = at_rest()
@@ -126,10 +165,10 @@ def test_the_same_silence_is_no_change_of_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "unchanged"), [(0, True), (59, True), (60, False), (3600, False), (-1, False)]
+    ("seconds", "unchanged"), [(0, True), (179, True), (180, False), (3600, False), (-1, False)]
 )
 def test_time_alone_counts_after_a_while(seconds: int, unchanged: bool) -> None:
-    """Certificates fall due, windows open; and a clock that was set back proves nothing."""
+    """Certificates fall due; and a clock that was set back proves nothing."""
     later = again(at_rest(), now=NOW + timedelta(seconds=seconds))
     assert is_unchanged(at_rest(), later) is unchanged
 
