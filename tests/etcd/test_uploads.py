@@ -5,6 +5,7 @@ What is left of uploads that fail, are ended, or are whole; what comes through a
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import select
@@ -15,9 +16,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,7 @@ class Service:
 
     root: Path
     endpoint: str
+    checksum: str = "Automatic"
 
     def parts(self) -> list[Path]:
         """Parts of uploads that were neither completed nor aborted."""
@@ -58,7 +61,8 @@ class Service:
 
     def open(self) -> Store:
         """The bucket as a step sees it."""
-        access = S3Access(endpoint=self.endpoint, credentials_secret="keys")  # noqa: S106 (a name)
+        keys = "keys"
+        access = S3Access(endpoint=self.endpoint, credentials_secret=keys, checksum=self.checksum)
         return Store(Location("s3", "bench", ""), access)
 
 
@@ -246,3 +250,62 @@ def test_a_download_that_brings_nothing_ends(service: Service, cutting: Cutting)
     cutting.limit = 2**16
     with pytest.raises(TaskError, match="s3://bench"):
         list(service.open().download("a/b"))
+
+
+class Insisting(BaseHTTPRequestHandler):
+    """Refuses contents without a checksum, as S3 does for a bucket with Object Lock."""
+
+    protocol_version = "HTTP/1.1"
+    target = ""
+
+    def handle_one_request(self) -> None:
+        """Answer whatever the method is."""
+        self.raw_requestline = self.rfile.readline(2**16)
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        names = {name.lower() for name in self.headers}
+        checked = any(name.startswith("x-amz-checksum-") for name in names)
+        if self.command == "PUT" and not checked and "content-md5" not in names:
+            self._answer(400, {}, LOCKED)
+            return
+        service = http.client.HTTPConnection(self.target)
+        service.request(self.command, self.path, content, dict(self.headers))
+        answer = service.getresponse()
+        self._answer(answer.status, dict(answer.headers), answer.read())
+        service.close()
+
+    def _answer(self, code: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.send_response_only(code)
+        kept = {n: v for n, v in headers.items() if n.lower() not in ("connection", "date")}
+        whole = kept if self.command == "HEAD" else {**kept, "Content-Length": str(len(content))}
+        for name, value in whole.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+
+LOCKED = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is required
+for Put Object requests with Object Lock parameters</Message></Error>"""
+
+
+@pytest.mark.situation(
+    "coexist",
+    "the bucket has Object Lock with a default retention, where S3 insists on checksums",
+    "each request of an upload carries one: at AWS always, elsewhere if spec.s3.checksum says so",
+)
+@pytest.mark.parametrize("mebibytes", [1, 20], ids=["in one request", "in parts"])
+def test_a_bucket_with_object_lock_gets_a_checksum(service: Service, mebibytes: int) -> None:
+    content = os.urandom(mebibytes * 2**20)
+    insisting = type("", (Insisting,), {"target": service.endpoint.removeprefix("http://")})
+    with ThreadingHTTPServer(("127.0.0.1", 0), insisting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        service.endpoint = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(TaskError, match="x-amz-checksum- HTTP header is required"):
+            service.open().upload("a/b", [content])
+        service.checksum = "SHA256"
+        service.open().upload("a/b", [content])
+        assert service.open().read("a/b") == content
+        server.shutdown()

@@ -39,6 +39,13 @@ class S3Access(ApiModel):
         pattern="^$|^https?://.+",
         description="URL of the service; that of AWS if unset. http:// is not encrypted.",
     )
+    checksum: Literal["Automatic", "SHA256", "None"] = Field(
+        "Automatic",
+        description=(
+            "Checksum that each request of an upload carries, which a bucket with S3 Object Lock "
+            "requires. Automatic is SHA256 at AWS and None elsewhere: not every service knows it."
+        ),
+    )
     force_path_style: bool = Field(
         True,
         description=(

@@ -28,6 +28,8 @@ AZURE_DOMAINS: Final = (
     ".blob.core.chinacloudapi.cn",
     ".blob.storage.azure.net",
 )
+# The hosts of S3 itself.
+AWS_DOMAINS: Final = (".amazonaws.com", ".amazonaws.com.cn")
 
 IDENTITY_REMEDY: Final = (
     "is not Azure's, and is not shown the identity of the ServiceAccount: name a Secret with an "
@@ -84,6 +86,11 @@ def _is_name(host: str) -> bool:
     label = re.compile("[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
     number = re.compile("[0-9]+|0[xX][0-9A-Fa-f]*")
     return all(label.fullmatch(part) for part in labels) and not number.fullmatch(labels[-1])
+
+
+def is_aws(endpoint: str) -> bool:
+    """Whether this is S3 of AWS; no endpoint means that."""
+    return not endpoint or (urlsplit(endpoint).hostname or "").endswith(AWS_DOMAINS)
 
 
 def is_azure(endpoint: str) -> bool:

@@ -19,6 +19,7 @@ class S3Access(msgspec.Struct, frozen=True, rename="camel"):
     path: str = ""
     region: str = ""
     endpoint: str = ""
+    checksum: str = "Automatic"
     force_path_style: bool = True
     credentials_secret: str = ""
     access_key_secret: str = ""

@@ -40,8 +40,8 @@ def test_a_step_loads_what_it_needs(module: str, needed: set[str]) -> None:
 @pytest.mark.parametrize(
     ("scheme", "model", "least"),
     [
-        ("s3", storage.S3Destination, {"bucket": "b"}),
-        ("s3", storage.S3Access, {}),
+        ("s3", storage.S3Destination, {"bucket": "b", "checksum": "SHA256"}),
+        ("s3", storage.S3Access, {"checksum": "SHA256"}),
         ("gs", storage.GcsDestination, {"bucket": "b"}),
         ("gs", storage.GcsAccess, {}),
         ("az", storage.AzureDestination, {"account": "a", "container": "c"}),

@@ -181,6 +181,24 @@ def test_what_does_not_look_like_a_service(spool: Path, endpoint: str) -> None:
     assert "password" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "checksum", "sent"),
+    [
+        ("", "Automatic", "SHA256"),
+        ("https://s3.eu-central-1.amazonaws.com", "Automatic", "SHA256"),
+        ("https://amazonaws.com.evil.example", "Automatic", None),
+        ("https://minio.team.svc", "Automatic", None),
+        ("https://minio.team.svc", "SHA256", "SHA256"),
+        ("", "None", None),
+    ],
+)
+def test_contents_carry_a_checksum_at_aws(endpoint: str, checksum: str, sent: str | None) -> None:
+    access = read_access("s3", {"endpoint": endpoint, "checksum": checksum})
+    store = open_store("b", access)
+    assert isinstance(store, S3Store)
+    assert store.config.get("checksum_algorithm") == sent
+
+
 def test_a_token_in_a_url_is_not_repeated() -> None:
     said = explain(
         RuntimeError("error for url (https://acc.example/c?sv=1&sig=secret) happened"), "az://c",

@@ -11,6 +11,7 @@ from etcd_operator.api.store_forms import (
     IDENTITY_REMEDY,
     find_endpoint_problem,
     find_field_problem,
+    is_aws,
     is_azure,
 )
 from etcd_operator.core.tasks.jobs.paths import STORE
@@ -69,6 +70,8 @@ def _open_s3(bucket: str, access: S3Access) -> ObjectStore:
     if access.endpoint:
         config["endpoint"] = access.endpoint
         config["virtual_hosted_style_request"] = not access.force_path_style
+    if access.checksum == "SHA256" or (access.checksum == "Automatic" and is_aws(access.endpoint)):
+        config["checksum_algorithm"] = "SHA256"
     both = access.credentials_secret
     if both:
         config["access_key_id"] = read_access_key_id("credentials", both)
