@@ -5,11 +5,13 @@ A fault that mends itself, or that the operator has to mend, returns nothing to 
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from local.places import read_places
 from tests.chaos.changes import (
     are_authorities_replaced,
     change_minor,
@@ -38,9 +40,12 @@ from tests.chaos.site import (
     shape_packets,
     starve,
 )
+from tests.chaos.slow_disk import find_missing_limit, limit_writes
 from tests.chaos.wrong_clock import act_with_wrong_clock
 
 HOLD: Final = 6.0
+# A second: an entry of etcd's log takes more than half a second then.
+SLOW_DISK_WRITES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,12 @@ def starve_leader(site: Site) -> Mend:
     return starve(site.process(site.leader()))
 
 
+def slow_disk(site: Site) -> Mend:
+    """The leader's disk takes few writes a second, and each entry of its log waits for some."""
+    leader = site.leader()
+    return limit_writes(site.process(leader), site.directory(leader), SLOW_DISK_WRITES)
+
+
 def fill_disk(site: Site) -> Mend:
     """Any member's disk takes nothing more, whoever writes: its process ends, again and again."""
     uid = site.cluster.pod(site.any_member())["metadata"]["uid"]
@@ -302,6 +313,13 @@ FAULTS: Final = (
         find_obstacle=lambda: find_missing_match(LOST),
     ),
     Fault("starve-leader", "the leader runs a tenth of the time", starve_leader, 2 * HOLD),
+    Fault(
+        "slow-disk",
+        "the leader's disk takes 5 writes a second",
+        slow_disk,
+        2 * HOLD,
+        find_obstacle=lambda: find_missing_limit(read_places(os.environ).state.parent),
+    ),
     Fault("cut-node", "a node's network is cut", cut_node, 10.0, nodes=3),
     Fault("lose-node", "a node is lost and comes back", lose_node, 10.0, nodes=3),
 )

@@ -79,6 +79,7 @@ def test_every_kind_of_fault_is_there() -> None:
         "the network is narrow": "narrow-network",
         "packets are lost": "lossy-network",
         "a machine is too slow": "starve-leader",
+        "a disk is too slow": "slow-disk",
         "a node is lost": "lose-node",
         "the operator's clock is wrong": "wrong-clock",
         "the API server restarts": "stop-api-server",
