@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import yaml
 from deploy.manifests import IMAGE
 from deploy.release import HERE, MANIFESTS, check_tag, main, write_release
 from etcd_operator import __version__
+from etcd_operator.json_types import Json
 
 DIGEST = "sha256:" + "a" * 64
 RELEASED = f"registry.example.com/etcd-operator@{DIGEST}"
@@ -58,9 +61,26 @@ def test_the_version_stands_in_one_place() -> None:
         assert f"image: etcd-operator:{__version__}\n" in (HERE / name).read_text()
 
 
-def test_the_workflow_calls_what_there_is() -> None:
+def read_workflow() -> tuple[Json, list[Json]]:
+    """The workflow of a release, and the steps of all its jobs."""
     workflow = yaml.safe_load((WORKFLOWS / "release.yaml").read_text())
-    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    return workflow, [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+def test_the_image_has_the_tag_that_manifests_and_charts_name() -> None:
+    _, steps = read_workflow()
+    (image,) = (step for step in steps if step.get("id") == "image")
+    (version,) = (step for step in steps if step.get("id") == "version")
+    assert image["with"]["tags"].endswith(":${{ steps.version.outputs.number }}")
+    script = version["run"].replace('"$GITHUB_OUTPUT"', "/dev/stdout")
+    words = ["bash", "-c", script]
+    environment = {"PATH": os.environ["PATH"], "GITHUB_REF_NAME": f"v{__version__}"}
+    said = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout == f"number={__version__}\n"
+
+
+def test_the_workflow_calls_what_there_is() -> None:
+    workflow, steps = read_workflow()
     commands = "\n".join(step.get("run", "") for step in steps)
     makefile = (HERE.parent / "Makefile").read_text()
     for line in commands.splitlines():
