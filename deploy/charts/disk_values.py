@@ -21,7 +21,9 @@ class WalValues(ChartValues):
         field="storage.wal",
         text="Whether there is one; fixed when the cluster is created.",
     )
-    storage_class: str = becomes("", "storage.wal.storageClassName", "StorageClass.")
+    storage_class: str = becomes(
+        "", "storage.wal.storageClassName", "StorageClass; a dash for the one without a name."
+    )
     volume_attributes_class: str = becomes(
         "",
         "storage.wal.volumeAttributesClassName",
@@ -42,7 +44,9 @@ class PersistenceValues(ChartValues):
     ephemeral: Json = becomes(
         {}, "storage.ephemeral", "If not enabled: medium and sizeLimit, as in the EtcdCluster."
     )
-    storage_class: str = becomes("", "storage.storageClassName", "StorageClass.")
+    storage_class: str = becomes(
+        "", "storage.storageClassName", "StorageClass; a dash for the one without a name."
+    )
     volume_attributes_class: str = becomes(
         "", "storage.volumeAttributesClassName", "VolumeAttributesClass; another one restarts none."
     )

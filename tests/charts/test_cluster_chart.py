@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -62,6 +63,7 @@ def test_the_release_names_a_cluster_of_three_that_keeps_its_disks() -> None:
             "gold",
         ),
         ({"persistence": {"storageClass": "fast"}}, "storage.storageClassName", "fast"),
+        ({"persistence": {"storageClass": "-"}}, "storage.storageClassName", ""),
         ({"persistence": {"wal": {"enabled": True}}}, "storage.wal", {"size": "4Gi"}),
         (
             {"persistence": {"wal": {"enabled": True, "size": "2Gi", "storageClass": "fast"}}},
@@ -230,21 +232,22 @@ def test_values_become_fields(values: Json, field: str, wanted: Any) -> None:
     assert found == wanted
 
 
-def mark(values: Json, path: str = "") -> Json:
-    """The values with a text of its own in every text, list and mapping, and all switches on."""
+def mark(values: Json, choose: Callable[[str], str], path: str = "") -> Json:
+    """The values with the text of its path in every text, list and mapping, and switches on."""
     marked: Json = {}
     for name, value in values.items():
+        text = choose(f"{path}{name}")
         match value:
             case bool():
                 marked[name] = True
             case str():
-                marked[name] = f"v-{path}{name}"
+                marked[name] = text
             case []:
-                marked[name] = [f"v-{path}{name}"]
+                marked[name] = [text]
             case {} if not value:
-                marked[name] = {"of": f"v-{path}{name}"}
+                marked[name] = {"of": text}
             case dict():
-                marked[name] = mark(value, f"{path}{name}-")
+                marked[name] = mark(value, choose, f"{path}{name}-")
     return marked
 
 
@@ -260,16 +263,27 @@ def texts(values: Json) -> Iterator[str]:
                 yield from texts(value)
 
 
-def test_no_value_is_without_effect() -> None:
-    values = mark(ClusterValues().model_dump(by_alias=True, exclude_none=True))
+def render_marked(choose: Callable[[str], str]) -> tuple[Json, str]:
+    """The values with a text for each, and what they become with disks and without."""
+    values = mark(ClusterValues().model_dump(by_alias=True, exclude_none=True), choose)
     values["image"]["tag"], values["service"]["nodePorts"]["client"] = "v3.6.99", "30999"
     values["disasterRecovery"]["storage"]["storageType"] = "S3"
-    stdin = json.dumps(values)
-    words = ("template", "r", str(CHARTS / CHART), "--values=-", "--skip-schema-validation")
-    found = run_helm(*words, stdin=stdin)
+    kept = deepcopy(values)
+    chart = ("template", "123", str(CHARTS / CHART), "--namespace=123")
+    words = (*chart, "--values=-", "--skip-schema-validation")
+    rendered = run_helm(*words, stdin=json.dumps(values))
     values["persistence"] |= {"enabled": False, "wal": {"enabled": False}}
-    found += run_helm(*words, stdin=json.dumps(values))
-    assert [text for text in texts(json.loads(stdin)) if text not in found] == []
+    return kept, rendered + run_helm(*words, stdin=json.dumps(values))
+
+
+def test_no_value_is_without_effect() -> None:
+    values, rendered = render_marked(lambda path: f"v-{path}")
+    assert [text for text in texts(values) if text not in rendered] == []
+
+
+def test_a_text_stays_one_whatever_yaml_takes_it_for() -> None:
+    _, rendered = render_marked(lambda _: "123")
+    assert [line for line in rendered.splitlines() if line.endswith(" 123")] == []
 
 
 def test_an_image_by_digest() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -195,6 +196,19 @@ def test_a_label_of_the_chart_counts_before_one_of_the_values() -> None:
     pods = pick(rendered, "Deployment")["spec"]["template"]["metadata"]
     for labels in (pods["labels"], *(each["metadata"]["labels"] for each in rendered)):
         assert LABELS.items() <= labels.items()
+
+
+def test_a_name_stays_one_whatever_yaml_takes_it_for() -> None:
+    names = {
+        "fullnameOverride": "123",
+        "watchNamespaces": ["123"],
+        "rbac": {"clusterResources": True},
+        "priorityClassName": "123",
+        "commonLabels": {"a": "123"},
+    }
+    words = ("template", "123", str(CHARTS / CHART), "--namespace=123", "--values=-")
+    rendered = run_helm(*words, stdin=json.dumps(names))
+    assert [line for line in rendered.splitlines() if line.endswith(" 123")] == []
 
 
 def test_monitors_and_alerts_are_those_of_deploy_monitoring() -> None:

@@ -7,23 +7,28 @@ ephemeral:
 {{- end }}
 {{- end }}
 
+{{- /* As in Bitnami's chart, a dash stands for the class without a name: volumes that are there. */}}
+{{- define "etcd-cluster.storageClass" -}}
+{{ ternary "" . (eq . "-") | quote }}
+{{- end }}
+
 {{- define "etcd-cluster.disks" -}}
-size: {{ .Values.persistence.size }}
+size: {{ .Values.persistence.size | quote }}
 {{- with .Values.persistence.storageClass }}
-storageClassName: {{ . }}
+storageClassName: {{ include "etcd-cluster.storageClass" . }}
 {{- end }}
 {{- with .Values.persistence.volumeAttributesClass }}
-volumeAttributesClassName: {{ . }}
+volumeAttributesClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.persistence.wal }}
 {{- if .enabled }}
 wal:
-  size: {{ .size }}
+  size: {{ .size | quote }}
   {{- with .storageClass }}
-  storageClassName: {{ . }}
+  storageClassName: {{ include "etcd-cluster.storageClass" . }}
   {{- end }}
   {{- with .volumeAttributesClass }}
-  volumeAttributesClassName: {{ . }}
+  volumeAttributesClassName: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end }}
@@ -68,7 +73,7 @@ security:
     {{- end }}
     {{- if $client.existingSecret }}
     autoTLS: false
-    certificateSecret: {{ $client.existingSecret }}
+    certificateSecret: {{ $client.existingSecret | quote }}
     {{- else }}
     autoTLS: {{ $client.useAutoTLS }}
     {{- end }}
@@ -78,7 +83,7 @@ security:
     enabled: true
     {{- pick $rbac "mode" "roles" "users" | toYaml | nindent 4 }}
     {{- with $rbac.rootPasswordSecret }}
-    rootPasswordSecret: {{ . }}
+    rootPasswordSecret: {{ . | quote }}
     {{- end }}
   {{- end }}
   {{- if $policy.enabled }}
@@ -99,7 +104,7 @@ security:
 {{- define "etcd-cluster.service" -}}
 {{- $service := .Values.service }}
 {{- if ne $service.type "ClusterIP" }}
-type: {{ $service.type }}
+type: {{ $service.type | quote }}
 {{- end }}
 {{- with $service.annotations }}
 annotations:
@@ -112,13 +117,13 @@ port: {{ $service.ports.client }}
 nodePort: {{ int . }}
 {{- end }}
 {{- with $service.loadBalancerClass }}
-loadBalancerClass: {{ . }}
+loadBalancerClass: {{ . | quote }}
 {{- end }}
 {{- if ne $service.externalTrafficPolicy "Cluster" }}
-externalTrafficPolicy: {{ $service.externalTrafficPolicy }}
+externalTrafficPolicy: {{ $service.externalTrafficPolicy | quote }}
 {{- end }}
 {{- if ne $service.ipFamilyPolicy "PreferDualStack" }}
-ipFamilyPolicy: {{ $service.ipFamilyPolicy }}
+ipFamilyPolicy: {{ $service.ipFamilyPolicy | quote }}
 {{- end }}
 {{- with $service.ipFamilies }}
 ipFamilies:
@@ -147,7 +152,7 @@ ipFamilies:
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end }}

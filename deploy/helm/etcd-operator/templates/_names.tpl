@@ -13,7 +13,7 @@ app.kubernetes.io/name: etcd-operator
 
 {{- define "etcd-operator.ownLabels" -}}
 {{ include "etcd-operator.selector" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
@@ -56,14 +56,14 @@ annotations:
 
 {{- define "etcd-operator.subject" -}}
 - kind: ServiceAccount
-  name: {{ include "etcd-operator.serviceAccount" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "etcd-operator.serviceAccount" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end }}
 
 {{- /* The same with further labels: a list of the root, the name and the labels. */}}
 {{- define "etcd-operator.monitorMetadata" -}}
-name: {{ index . 1 }}
-namespace: {{ (index . 0).Release.Namespace }}
+name: {{ index . 1 | quote }}
+namespace: {{ (index . 0).Release.Namespace | quote }}
 labels:
   {{- include "etcd-operator.labelsWith" (list (index . 0) (index . 2)) | nindent 2 }}
 {{- end }}
