@@ -54,6 +54,10 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         ("tests/model/test_certificate_phases.py", "tests/unit/core/certificates/test_rule.py"),
     ),
     (
+        "while an issuer comes or goes nobody is refused, wherever the operator ends",
+        ("tests/model/test_issuer_phases.py", "tests/e2e/test_cert_manager.py"),
+    ),
+    (
         "when members' data diverge, those that agree stay the majority",
         (
             "tests/model/test_model.py",

@@ -13,6 +13,7 @@ from inspect import getdoc
 from textwrap import wrap
 from typing import Any, Final
 
+from etcd_operator.core.certificates import issuer_machine
 from etcd_operator.core.certificates import machine as certificates
 from etcd_operator.core.in_place_restore import machine as in_place_restore
 from etcd_operator.core.model.state_machine import Meanwhile, StateMachine, Transition, otherwise
@@ -40,6 +41,7 @@ class Page:
     folder: str
     text: str
     machine: StateMachine[Any, Any]
+    file: str = "machine"
 
 
 PAGES: Final = (
@@ -76,6 +78,15 @@ PAGES: Final = (
         certificates.MACHINE,
     ),
     Page(
+        "Change to an issuer, and back",
+        "certificates",
+        "The stage is in the annotation `etcd.etcd.io/issuer-stage` of the ConfigMap. See "
+        "[Encrypt](../how-to/encrypt.md#change-to-an-issuer-and-back) and [decision "
+        "26](../adr/0026-an-issuer-comes-and-goes-by-stages.md).",
+        issuer_machine.MACHINE,
+        "issuer_machine",
+    ),
+    Page(
         "TLS between members",
         "peer_tls",
         "The mode of the members' files is in the annotation `etcd.etcd.io/peer-tls` of the "
@@ -93,7 +104,7 @@ def write_state_machines() -> str:
 
 
 def _write_page(page: Page) -> Iterator[str]:
-    path = f"src/etcd_operator/core/{page.folder}/machine.py"
+    path = f"src/etcd_operator/core/{page.folder}/{page.file}.py"
     yield f"\n## {page.title}\n\n{page.text} The table is in [{path}](../../{path}).\n\n"
     yield "```mermaid\nstateDiagram-v2\n"
     yield f"    accTitle: {page.title}\n    accDescr: The stages, and what each one ends with\n"

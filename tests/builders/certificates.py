@@ -23,6 +23,7 @@ from etcd_operator.core.certificates.state import (
     Trusted,
 )
 from etcd_operator.core.certificates.wanted import all_trust
+from etcd_operator.core.model.issuer_record import with_issuer_stage
 from etcd_operator.core.model.peer_stage import PeerStage
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
@@ -38,7 +39,7 @@ def with_tls(snapshot: Snapshot, **tls: Any) -> Snapshot:
     spec = wanted.cluster.spec
     stage = PeerStage.of(tls=spec.peer_tls)
     naming = replace(NAMING, client_tls=spec.client_tls, peer_stage=stage)
-    return replace(wanted, naming=naming)
+    return replace(wanted, naming=with_issuer_stage(naming, wanted.children, spec))
 
 
 def to_secure(size: int = 3, **tls: Any) -> Snapshot:

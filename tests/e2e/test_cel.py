@@ -53,11 +53,17 @@ STEPS: Final[list[tuple[tuple[str, ...], str, str | None, str | None]]] = [
 ]
 # What a formed cluster has, what it is to have, and what is said against it; None: nothing.
 CHANGES: Final[list[tuple[Json, Json, str | None]]] = [
-    ({"tls": {}}, {"tls": {"issuerRef": {"name": "ca"}}}, "issuerRef cannot be added or removed"),
+    ({"tls": {}}, {"tls": {"issuerRef": {"name": "ca"}}}, None),
+    ({"tls": {"issuerRef": {"name": "ca"}}}, {"tls": {"issuerRef": None}}, None),
     (
         {"tls": {"issuerRef": {"name": "ca"}}},
-        {"tls": {"issuerRef": None}},
-        "cannot be added or removed",
+        {"tls": {"issuerRef": None, "certificateSecret": "mine"}},
+        "take each other's place at once",
+    ),
+    (
+        {"tls": {"certificateSecret": "mine"}},
+        {"tls": {"issuerRef": {"name": "ca"}, "certificateSecret": None}},
+        "take each other's place at once",
     ),
     ({"tls": {"issuerRef": {"name": "ca"}}}, {"tls": {"issuerRef": {"name": "other"}}}, None),
     ({}, {"networkPolicy": {"clientFrom": [{}]}}, "name podSelector, namespaceSelector or both"),

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from deploy.target import Target
+from etcd_operator.core.model.issuer_stage import ANNOTATION_ISSUER_STAGE
 from etcd_operator.runtime.pki.x509 import KeyPair, issue_certificate, make_authority
 from local.places import read_places
 from tests.cert_manager.schema import DEFINITIONS, read_names
+from tests.chaos.endpoint import Door
+from tests.chaos.load import Load
+from tests.e2e import histories
 from tests.e2e.cert_manager import CERTIFICATES, add_issuer, issuing, renew, revisions
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.secured import TRUST, SecuredCluster
@@ -21,6 +25,10 @@ from tests.e2e.wire import SERVES, Papers, ask, shown_certificate, take_papers
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 CLIENTS = 2379
+# Clients of the load read their Secret every two seconds, and keep a connection for some.
+OVERLAP = "15s"
+# An election, which may take several seconds on a busy machine.
+LONGEST_GAP = 6.0
 # For peers, for the operator, and the issuer.
 TRUSTED = 3
 
@@ -62,6 +70,61 @@ def test_an_issuer_of_cert_manager(undefined: Target, cluster: Cluster, tmp_path
         )
         assert "by Issuer nowhere" in secured.condition("CertificatesValid")["message"]
         _assert_closed_to_others(secured, other)
+
+
+@pytest.mark.timeout(600)
+def test_an_issuer_comes_and_goes_under_load(
+    undefined: Target, cluster: Cluster, tmp_path: Path
+) -> None:
+    """From the cluster's own CA to an issuer and back: no client is refused, none is in vain."""
+    for path in DEFINITIONS:
+        undefined.run("apply", f"--filename={path}")
+    own = {"peerTLSEnabled": False, "caOverlap": OVERLAP}
+    secured = SecuredCluster(cluster.target, cluster.namespace, spec={"security": {"tls": own}})
+    secured.create(size=3)
+    secured.wait_running(3)
+    before = take_papers(secured, "c-client-tls")
+    door = Door(secured)
+    load = Load(door, seed=23)
+    with issuing(secured, read_places(os.environ), tmp_path):
+        company = add_issuer(secured, "company")
+        load.start()
+        try:
+            secured.patch(**_with_issuer({"name": "company"}))
+            _wait_for_stage(secured, "All-1", company.certificate)
+            assert SERVES in ask(secured, 2, CLIENTS, _sign(company, company.certificate))
+            secured.patch(**_with_issuer(None))
+            _wait_for_stage(secured, "Own-1", before.roots)
+            assert SERVES not in ask(secured, 2, CLIENTS, _sign(company, before.roots))
+        finally:
+            door.leave()
+            history = load.finish()
+    assert not secured.objects(CERTIFICATES)
+    histories.assert_served(secured.namespace, history, longest_gap=LONGEST_GAP)
+    secured.start_client()
+    secured.assert_agreement(3)
+
+
+def _with_issuer(reference: dict[str, str] | None) -> dict[str, object]:
+    return {"security": {"tls": {"issuerRef": reference}}}
+
+
+def _wait_for_stage(cluster: SecuredCluster, stage: str, roots: str) -> None:
+    """Wait until the gate has this stage, clients trust these alone, and nothing is rolled."""
+
+    def is_there() -> bool:
+        # The kubelet looks at mounted Secrets when a Pod changes, else within about a minute.
+        cluster.nudge()
+        gate = cluster.read("get", "configmap", "c-config")["metadata"]["annotations"]
+        papers = take_papers(cluster, "c-client-tls")
+        there = gate.get(ANNOTATION_ISSUER_STAGE) == stage and papers.roots == roots
+        trusts = {pod["metadata"]["annotations"][TRUST] for pod in cluster.objects("pods")}
+        return there and trusts == {gate[TRUST]} and cluster.is_running(3)
+
+    wait_until(f"stage {stage}", is_there, 240)
+    for ordinal in range(3):
+        assert SERVES in ask(cluster, ordinal, CLIENTS, take_papers(cluster, "c-client-tls"))
+        assert SERVES in ask(cluster, ordinal, CLIENTS, take_papers(cluster, "c-operator-tls"))
 
 
 def _issued_by(issuer: str) -> dict[str, object]:

@@ -15,7 +15,8 @@ import pytest
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.bootstrap.gate import Gate
-from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, OPERATOR_NAME, wanted_leaves
+from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE
+from etcd_operator.core.certificates.wanted import OPERATOR_NAME, wanted_leaves
 from etcd_operator.core.model.naming import CLIENT_PORT, METRICS_PORT, METRICS_TLS_PORT
 from etcd_operator.core.objects.statefulset import READINESS_PATH
 from etcd_operator.core.objects.tls import CONFIG_MOUNT, SERVER_MOUNT

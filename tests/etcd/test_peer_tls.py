@@ -10,7 +10,8 @@ import pytest
 
 from etcd_operator.api.parse import parse_cluster
 from etcd_operator.core.bootstrap.gate import Gate
-from etcd_operator.core.certificates.wanted import PEER_TRUST_FILE, wanted_leaves
+from etcd_operator.core.certificates.state import PEER_TRUST_FILE
+from etcd_operator.core.certificates.wanted import wanted_leaves
 from etcd_operator.core.model.members import MemberList
 from etcd_operator.core.model.peer_stage import PeerMode
 from etcd_operator.core.peer_tls.machine import BOTH, PLAIN, SECURE

@@ -17,10 +17,15 @@ from typing import Final, NamedTuple
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject, CertificateAction
 from etcd_operator.core.certificates.machine import is_retirement_due
-from etcd_operator.core.certificates.state import Certificate, Credential, Trusted, key_ids
-from etcd_operator.core.certificates.wanted import (
+from etcd_operator.core.certificates.state import (
     CLIENT_TRUST_FILE,
     PEER_TRUST_FILE,
+    Certificate,
+    Credential,
+    Trusted,
+    key_ids,
+)
+from etcd_operator.core.certificates.wanted import (
     port_of,
     presented_secret,
     used_secrets,

@@ -11,6 +11,7 @@ from tests.model.mutants_correcting import CORRECTION
 from tests.model.mutants_deletions import DELETIONS
 from tests.model.mutants_ephemeral import EPHEMERAL
 from tests.model.mutants_guards import GUARDS
+from tests.model.mutants_issuer import ISSUER
 from tests.model.mutants_keeping import APPROVAL, DIFFERENCE, RECOVERY, REPLACEMENT
 from tests.model.mutants_mirror import MIRROR
 from tests.model.mutants_peer_tls import PEER_TLS
@@ -253,6 +254,7 @@ MUTANTS: Final = (
     *_STUCK,
     *EPHEMERAL,
     *WAL,
+    *ISSUER,
     *PEER_TLS,
     *CLIENTS,
     *DIFFERENCE,

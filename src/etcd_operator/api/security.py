@@ -101,7 +101,8 @@ class Tls(Model):
         None,
         description=(
             "cert-manager issuer of the server certificate for clients and of the client "
-            "certificate. It cannot be added to, or removed from, TLS for clients that is on."
+            "certificate. It can be added to a running cluster and removed again, each within "
+            "twice caOverlap; not in exchange for certificateSecret at once."
         ),
     )
     server_names: tuple[str, ...] = Field(

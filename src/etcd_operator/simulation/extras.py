@@ -32,12 +32,13 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.auth.state import Change, EtcdAuth, PasswordSecret, PasswordState, Step
 from etcd_operator.core.certificates.state import (
     AUTHORITY_LIFETIME,
+    CLIENT_TRUST_FILE,
     CLOCK_SKEW,
+    PEER_TRUST_FILE,
     Certificate,
     Credential,
     Trusted,
 )
-from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, PEER_TRUST_FILE
 from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.members import NO_SPACE

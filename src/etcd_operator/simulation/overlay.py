@@ -13,6 +13,7 @@ from etcd_operator.core.auth.state import EtcdAuth
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
 from etcd_operator.core.model.addresses import with_addresses
+from etcd_operator.core.model.issuer_record import with_stages
 from etcd_operator.core.model.live_objects import Child, Claim, Pod, Probe
 from etcd_operator.core.model.members import NO_SPACE, Member, MemberList, MemberStatus
 from etcd_operator.core.model.naming import (
@@ -24,7 +25,6 @@ from etcd_operator.core.model.naming import (
 )
 from etcd_operator.core.model.parse import read_client_tls
 from etcd_operator.core.model.peer_stage import has_peer_volume
-from etcd_operator.core.model.peer_tls import with_peer_stage
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.template import find_claim_template
 from etcd_operator.simulation.manifest import FIRST_LIFE, life_of
@@ -53,7 +53,7 @@ def see_real(seen: Seen, state: State, origin: Origin) -> Snapshot:
     times = _Times.of(real.config_map, children.get(("ConfigMap", naming.config_map)), beyond.now)
     if times.gate:
         children["ConfigMap", naming.config_map] = times.gate
-    naming = with_addresses(with_peer_stage(naming, children), cluster.spec, children)
+    naming = with_addresses(with_stages(naming, children, cluster.spec), cluster.spec, children)
     template = _read_template(children.get(("StatefulSet", naming.statefulset)))
     pods = tuple(_pod(pod, state, real, naming, template, times) for pod in model.pods)
     found = replace(

@@ -33,9 +33,9 @@ def _mode_of(whose: str) -> str:
     )
 
 
-def _issuer_of(whose: str) -> str:
+def _names(whose: str, field: str) -> str:
     tls = f"{whose}.spec.security.tls"
-    return f"has({whose}.spec.security) && has({tls}) && has({tls}.issuerRef)"
+    return f"has({whose}.spec.security) && has({tls}) && has({tls}.{field})"
 
 
 OBJECT_RULES: Final[tuple[Json, ...]] = (
@@ -50,10 +50,12 @@ OBJECT_RULES: Final[tuple[Json, ...]] = (
         path=".spec.security",
     ),
     build_rule(
-        f"!({_FORMED}) || ({_issuer_of('self')}) == ({_issuer_of('oldSelf')}) || "
-        f"'{ClientTls.OFF}' in [{_mode_of('self')}, {_mode_of('oldSelf')}]",
-        "issuerRef cannot be added or removed while TLS for clients is on, because clients would "
-        "not trust the new certificates: create another cluster and move the data",
+        f"!({_FORMED}) || '{ClientTls.OFF}' in [{_mode_of('self')}, {_mode_of('oldSelf')}] || "
+        f"!(({_names('self', 'issuerRef')}) && ({_names('oldSelf', 'certificateSecret')}) || "
+        f"({_names('self', 'certificateSecret')}) && ({_names('oldSelf', 'issuerRef')}))",
+        "issuerRef and certificateSecret cannot take each other's place at once, because clients "
+        "would not trust the new certificates: remove one of them, and add the other one when the "
+        "condition CertificatesValid has the reason AllValid",
         reason="FieldValueForbidden",
         path=".spec.security",
     ),

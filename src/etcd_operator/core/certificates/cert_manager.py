@@ -22,9 +22,11 @@ def find_issuing_problem(snapshot: Snapshot) -> str | None:
         return None
     if not snapshot.cert_manager:
         return NOT_INSTALLED
-    for name in issued_leaves(spec, snapshot.naming):
+    for name, leaf in issued_leaves(spec, snapshot.naming).items():
         live = snapshot.child("Certificate", name)
         said = _find_answer(live) if live else "it was not asked for yet."
+        if live and said is None and leaf.secret == snapshot.naming.issuer_secret:
+            said = _find_remains(live, leaf.secret)
         if said is not None:
             return (
                 f"cert-manager has not issued Certificate {name} by {issuer.kind} {issuer.name}: "
@@ -43,6 +45,13 @@ def _find_answer(live: Child) -> str | None:
         return None
     said = str(ready[0].get("message") or "it gives no reason").rstrip(".")
     return f"{said}. Its CertificateRequests say more."
+
+
+def _find_remains(live: Child, secret: str) -> str | None:
+    """None if its Secret was issued for this very Certificate, and tells the CA of now."""
+    if (live.body.get("status") or {}).get("revision"):
+        return None
+    return f"Secret {secret} is left of an earlier one, and its CA may have changed: delete it."
 
 
 def find_credential_problem(snapshot: Snapshot) -> str | None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from etcd_operator.api.hosts import is_ip_address
 from etcd_operator.core.certificates.settings import tls_of
 from etcd_operator.core.certificates.state import Leaf
-from etcd_operator.core.certificates.wanted import issued_leaves
+from etcd_operator.core.certificates.wanted import is_signed_by_own, issued_leaves
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.metadata import build_object
 from etcd_operator.json_types import Json
+
+# Of ECDSA, as the operator makes its own keys; and of what takes the place of one of those.
+KEY_SIZE: Final = 256
+OTHER_KEY_SIZE: Final = 384
 
 
 def render_certificates(snapshot: Snapshot) -> list[Json]:
@@ -21,12 +27,27 @@ def render_certificates(snapshot: Snapshot) -> list[Json]:
         return []
     reference = {"name": issuer.name, "kind": issuer.kind, "group": issuer.group}
     return [
-        _render(naming, name, leaf, lifetime, reference)
+        _render(naming, name, leaf, lifetime, reference, _find_key_size(snapshot, name, leaf))
         for name, leaf in issued_leaves(spec, naming).items()
     ]
 
 
-def _render(naming: Naming, name: str, leaf: Leaf, lifetime: str, issuer: Json) -> Json:
+def _find_key_size(snapshot: Snapshot, name: str, leaf: Leaf) -> int:
+    """The size of the key: another one than that of what cert-manager is to replace.
+
+    It takes a certificate of the cluster's own CA for issued, if names and key are as it was asked.
+    Source: `trigger policies` in cert-manager's internal/controller/certificates/policies.
+    """
+    if is_signed_by_own(snapshot, snapshot.credentials.get(leaf.secret)):
+        return OTHER_KEY_SIZE
+    live = snapshot.child("Certificate", name)
+    asked = (live.body.get("spec") or {}).get("privateKey") or {} if live else {}
+    return OTHER_KEY_SIZE if asked.get("size") == OTHER_KEY_SIZE else KEY_SIZE
+
+
+def _render(
+    naming: Naming, name: str, leaf: Leaf, lifetime: str, issuer: Json, key_size: int
+) -> Json:
     addresses = [text for text in leaf.names if is_ip_address(text)]
     usages = ["server auth"] * leaf.server + ["client auth"] * leaf.client
     spec: Json = {
@@ -39,7 +60,7 @@ def _render(naming: Naming, name: str, leaf: Leaf, lifetime: str, issuer: Json) 
         "duration": lifetime,
         "privateKey": {
             "algorithm": "ECDSA",
-            "size": 256,
+            "size": key_size,
             "encoding": "PKCS8",
             "rotationPolicy": "Always",
         },

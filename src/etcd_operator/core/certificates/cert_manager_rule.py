@@ -6,8 +6,10 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject
 from etcd_operator.core.certificates.cert_manager import find_issuing_problem
 from etcd_operator.core.certificates.cert_manager_objects import render_certificates
-from etcd_operator.core.certificates.settings import issuer_of
+from etcd_operator.core.certificates.issuer_machine import may_be_overwritten
+from etcd_operator.core.certificates.wanted import issued_leaves
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
+from etcd_operator.core.model.issuer_record import find_recorded_issuer_stage
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.apply import apply_if_needed
 from etcd_operator.core.reasons import attention, routine
@@ -15,18 +17,23 @@ from etcd_operator.core.reasons.reason import Reason
 
 
 def request_from_cert_manager(snapshot: Snapshot) -> Decision | None:
-    """Ask cert-manager for what is missing or was edited; ask no more for what is not wanted."""
-    if not snapshot.cert_manager:
+    """Ask cert-manager for what is missing or was edited; ask no more for what is not wanted.
+
+    Not before the gate has the stage on record that a change of the issuer is at.
+    """
+    naming = snapshot.naming
+    recorded = find_recorded_issuer_stage(snapshot.children, naming)
+    if not snapshot.cert_manager or recorded not in (None, naming.issuer_stage):
         return None
     actions: list[Action] = []
     for manifest in render_certificates(snapshot):
         live = snapshot.child("Certificate", manifest["metadata"]["name"])
         action = apply_if_needed(snapshot, manifest, live)
-        if action is not None:
+        if action is not None and may_be_overwritten(snapshot, manifest["spec"]["secretName"]):
             actions.append(action)
-    if issuer_of(snapshot.spec) is None:
-        for live in snapshot.certificates:
-            why = "the spec names no issuer"
+    for live in snapshot.certificates:
+        if live.name not in _list_kept(snapshot):
+            why = "the cluster's own CA signs in place of the issuer"
             actions.append(DeleteObject("Certificate", live.name, live.uid, why))
     if not actions:
         return None
@@ -38,6 +45,13 @@ def request_from_cert_manager(snapshot: Snapshot) -> Decision | None:
         actions=tuple(actions),
         corrects_objects=False,
     )
+
+
+def _list_kept(snapshot: Snapshot) -> set[str]:
+    """The Certificates that are wanted, or still issue what members show."""
+    spec, naming = snapshot.spec, snapshot.naming
+    shown = spec.client_tls and naming.issuer_stage.signs_server
+    return {*issued_leaves(spec, naming), *([naming.server_certificate] if shown else ())}
 
 
 def wait_for_issuer(snapshot: Snapshot) -> Decision | None:

@@ -9,6 +9,11 @@ from etcd_operator.core.actions import (
     IssueCertificate,
     ShareTrust,
 )
+from etcd_operator.core.certificates.issuer_guard import (
+    find_deaf,
+    refuse_beside_issuer,
+    refuse_disbelief,
+)
 from etcd_operator.core.certificates.state import Trusted
 from etcd_operator.core.model.client_tls import CLIENT, PERMISSIVE
 from etcd_operator.core.model.naming import ANNOTATION_TLS
@@ -49,7 +54,11 @@ def refuse_certificate(action: CertificateAction, snapshot: Snapshot) -> str | N
         case ShareTrust(trusted=kept):
             return _refuse_distrust(name, kept, snapshot)
         case IssueCertificate(signer=signer):
-            return _refuse_unknown_signer(action, signer, snapshot)
+            return (
+                _refuse_unknown_signer(action, signer, snapshot)
+                or refuse_disbelief(action, snapshot)
+                or refuse_beside_issuer(action, snapshot)
+            )
 
 
 def _refuse_distrust(name: str, kept: tuple[Trusted, ...], snapshot: Snapshot) -> str | None:
@@ -93,4 +102,7 @@ def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snap
     of_clients = action.leaf.authority == snapshot.naming.client_authority
     asked = [p for p in running if (p.client_tls.tls if of_clients else p.peer_tls)]
     deaf = [pod.name for pod in asked if signer not in (pod.trust or unsaid)]
+    if running and not deaf and action.leaf.secret == snapshot.naming.server_secret and signer:
+        clients = [snapshot.naming.client_secret, snapshot.naming.operator_secret]
+        deaf = [f"Secret {one.name}" for one in find_deaf(snapshot, clients, {signer})]
     return f"{deaf[0]} does not trust the CA of the certificate yet" if deaf else None

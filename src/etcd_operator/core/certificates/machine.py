@@ -19,15 +19,15 @@ from etcd_operator.core.certificates.handed_over import find_handed_over, find_s
 from etcd_operator.core.certificates.settings import tls_of
 from etcd_operator.core.certificates.signers import ca_overlap, choose_signer
 from etcd_operator.core.certificates.state import (
+    CLIENT_TRUST_FILE,
     HANDED_OVER,
+    PEER_TRUST_FILE,
     Certificate,
     Credential,
     Leaf,
     Trusted,
 )
 from etcd_operator.core.certificates.wanted import (
-    CLIENT_TRUST_FILE,
-    PEER_TRUST_FILE,
     port_of,
     wanted_leaves,
 )

@@ -12,7 +12,11 @@ from dataclasses import replace
 from etcd_operator.core.actions import IssueCertificate
 from etcd_operator.core.certificates.signers import _lifetime, choose_signer, prolongs
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf
-from etcd_operator.core.certificates.wanted import trust_of, wanted_leaves
+from etcd_operator.core.certificates.wanted import (
+    is_written_by_issuer,
+    trust_of,
+    wanted_leaves,
+)
 from etcd_operator.core.model.requests import find_renewal_time
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -28,6 +32,8 @@ def renew(snapshot: Snapshot) -> tuple[IssueCertificate, ...]:
 
 def _renew(snapshot: Snapshot, leaf: Leaf) -> IssueCertificate | None:
     live = snapshot.credentials.get(leaf.secret)
+    if is_written_by_issuer(snapshot, leaf.secret):
+        return None
     if live is None or live.deleting or live.problem or live.owner_uid != snapshot.naming.uid:
         return None
     certificate = live.certificate

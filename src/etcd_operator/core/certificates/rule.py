@@ -21,11 +21,11 @@ from etcd_operator.core.auth.login import find_foreign_secrets, find_login_obsta
 from etcd_operator.core.certificates.cert_manager import find_credential_problem
 from etcd_operator.core.certificates.client_tls import find_missing_certificate
 from etcd_operator.core.certificates.machine import MACHINE, Authority, find_phase
+from etcd_operator.core.certificates.settings import tls_of
 from etcd_operator.core.certificates.signers import choose_signer
-from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, key_ids
+from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, Trusted, key_ids
 from etcd_operator.core.certificates.wanted import (
-    PLAIN,
-    describe_tls,
+    is_written_by_issuer,
     leaf_lifetime,
     own_credentials,
     trust_of,
@@ -34,9 +34,10 @@ from etcd_operator.core.certificates.wanted import (
 )
 from etcd_operator.core.model.client_tls import read_gate_mode, serves_alone
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
+from etcd_operator.core.model.issuer_stage import IssuerPhase
 from etcd_operator.core.model.naming import ANNOTATION_TLS
-from etcd_operator.core.model.peer_tls import PEER
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.template import read_server_secret
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.wording import say_foreign, them
@@ -50,29 +51,31 @@ def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
     gate, naming = snapshot.config_map, snapshot.naming
     if gate is None or gate.owner_uid != naming.uid:
         return None
-    spoken = gate.annotations.get(ANNOTATION_TLS, PLAIN)
-    wanted, mode = describe_tls(snapshot.spec, naming), snapshot.spec.client_tls_mode
-    if _read_words(spoken) == _read_words(wanted):
+    told = read_gate_mode(gate.annotations.get(ANNOTATION_TLS, ""))
+    if refused := _refuse_other_issuer(snapshot, told):
+        return refused
+    return None if told is snapshot.spec.client_tls_mode else _refuse_at_once(snapshot, told)
+
+
+def _refuse_other_issuer(snapshot: Snapshot, told: ClientTls) -> Decision | None:
+    """Refuse the user's own certificate in the place of an issuer's, and the reverse, at once."""
+    tls, spec = tls_of(snapshot.spec), snapshot.spec
+    if ClientTls.OFF in (told, spec.client_tls_mode):
         return None
-    if _is_kept(spoken, wanted, ClientTls.OFF in (read_gate_mode(spoken), mode)):
-        return _refuse_at_once(snapshot, read_gate_mode(spoken))
+    mounted = read_server_secret(snapshot.statefulset.body) if snapshot.statefulset else ""
+    by_user = mounted not in ("", snapshot.naming.server_secret)
+    at_rest = snapshot.naming.issuer_stage.phase is IssuerPhase.OWN
+    if not (tls.issuer_ref and by_user) and (at_rest or not tls.certificate_secret):
+        return None
+    old, new = "certificateSecret", "issuerRef"
+    if tls.certificate_secret:
+        old, new = new, old
     return _refuse(
         snapshot,
         attention.TLS_IMMUTABLE,
-        f"spec.security.tls cannot become {wanted} on an existing cluster, whose members use "
-        f"{spoken}: an issuer cannot be added or removed while TLS for clients is on. Set it back, "
-        "or create another cluster and move the data.",
+        f"spec.security.tls.{new} cannot take the place of {old} at once: remove {new}, and add it "
+        "again when the condition CertificatesValid has the reason AllValid.",
     )
-
-
-def _read_words(record: str) -> set[str]:
-    """What a record of the gate says of clients and the issuer: members are no matter of theirs."""
-    return set(record.split(",")) - {PLAIN, PEER}
-
-
-def _is_kept(spoken: str, wanted: str, clients_begin: bool) -> bool:
-    """Whether nothing is asked for that members cannot do one at a time."""
-    return clients_begin or "issuer" not in _read_words(spoken) ^ _read_words(wanted)
 
 
 def _refuse_at_once(snapshot: Snapshot, told: ClientTls) -> Decision | None:
@@ -197,16 +200,16 @@ def _act_on_leaves(snapshot: Snapshot) -> Iterator[CertificateAction]:
     for leaf in wanted_leaves(snapshot.spec, snapshot.naming):
         live, authority = (snapshot.credentials.get(name) for name in (leaf.secret, leaf.authority))
         trusted = trust_of(snapshot, leaf.authority)
-        if live and live.deleting:
+        if (live and live.deleting) or is_written_by_issuer(snapshot, leaf.secret):
             continue
         signer = choose_signer(snapshot, leaf)
-        why = _why_issue(leaf, live, signer, lifetime)
+        why = _why_issue(leaf, live, signer, lifetime) or _why_tell(leaf, live, authority, trusted)
         # Nobody who runs can know an authority that is made in this very pass.
         if why and (signer or not (authority or snapshot.pods)):
             uid, version = (live.uid, live.resource_version) if live else ("", "")
             by = signer.key_id if signer else ""
             yield IssueCertificate(leaf, uid, version, by, lifetime, trusted, why)
-        elif live and trusted and key_ids(live.trusted) != key_ids(trusted):
+        elif not why and live and trusted and key_ids(live.trusted) != key_ids(trusted):
             why = "other certificate authorities are trusted now"
             yield ShareTrust(leaf.secret, live.uid, live.resource_version, trusted, why)
 
@@ -233,3 +236,19 @@ def _why_issue(
     if certificate.lifetime != lifetime and certificate.not_after < signer.not_after:
         return "spec.security.tls.certificateLifetime has changed"
     return ""
+
+
+def _why_tell(
+    leaf: Leaf,
+    live: Credential | None,
+    authority: Credential | None,
+    trusted: tuple[Trusted, ...],
+) -> str:
+    """Why a client's certificate has to be issued although it will do; empty if it has not.
+
+    Its age says since when clients can have loaded the CAs of others that are beside it.
+    """
+    if leaf.server or live is None or authority is None:
+        return ""
+    known = {*key_ids(live.trusted), *key_ids(authority.trusted)}
+    return "" if set(key_ids(trusted)) <= known else "clients are to trust another CA from now on"

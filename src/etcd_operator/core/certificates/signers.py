@@ -10,8 +10,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 from etcd_operator.core.certificates.settings import tls_of
-from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, key_ids
-from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, PEER_TRUST_FILE, leaf_lifetime
+from etcd_operator.core.certificates.state import (
+    CLIENT_TRUST_FILE,
+    PEER_TRUST_FILE,
+    Certificate,
+    Credential,
+    Leaf,
+    key_ids,
+)
+from etcd_operator.core.certificates.wanted import leaf_lifetime
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.snapshot import Snapshot
 

@@ -11,6 +11,9 @@ from etcd_operator.core.model.numbers import LARGEST_REVISION
 # Certificates are valid from a little before they are made: clocks differ.
 CLOCK_SKEW: Final = timedelta(minutes=5)
 AUTHORITY_LIFETIME: Final = timedelta(days=3650)
+# The files of the gate that say whom members trust: clients, and other members.
+CLIENT_TRUST_FILE: Final = "client-ca.crt"
+PEER_TRUST_FILE: Final = "peer-ca.crt"
 # Generation of an authority whose key others have: no spec asks for it.
 HANDED_OVER: Final = LARGEST_REVISION
 

@@ -7,6 +7,7 @@ for clients and for what clients see. So no client certificate ever opens the pe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Final
@@ -15,14 +16,22 @@ from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.security import Tls, User
 from etcd_operator.core.certificates.settings import issuer_of, tls_of
-from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, Trusted, key_ids
+from etcd_operator.core.certificates.state import (
+    CLIENT_TRUST_FILE,
+    PEER_TRUST_FILE,
+    Certificate,
+    Credential,
+    Leaf,
+    Trusted,
+    key_ids,
+)
 from etcd_operator.core.model.client_tls import CLIENT, PERMISSIVE
+from etcd_operator.core.model.issuer_record import ISSUER
+from etcd_operator.core.model.issuer_stage import IssuerPhase
 from etcd_operator.core.model.naming import CLIENT_PORT, PEER_PORT, Naming
 from etcd_operator.core.model.peer_tls import PEER
 from etcd_operator.core.model.snapshot import Snapshot
 
-CLIENT_TRUST_FILE: Final = "client-ca.crt"
-PEER_TRUST_FILE: Final = "peer-ca.crt"
 # With etcd's authentication the common name is the user. The operator must be allowed everything.
 OPERATOR_NAME: Final = "root"
 CLIENT_NAME: Final = "client"
@@ -37,13 +46,17 @@ def issued_leaves(spec: EtcdClusterSpec, naming: Naming) -> dict[str, Leaf]:
 
     The operator's own certificate is not among them: it has to reach members whatever becomes of
     the issuer. Nor are those of members among themselves, whom nobody else may make.
+    Before members may show what the issuer signs, it signs for a Secret that nobody mounts.
     """
     if issuer_of(spec) is None:
         return {}
-    return {
-        naming.server_certificate: _server_leaf(spec, naming, ""),
-        naming.client_certificate: Leaf(naming.client_secret, "", CLIENT_NAME),
-    }
+    server, stage = _server_leaf(spec, naming, ""), naming.issuer_stage
+    if not stage.signs_server:
+        return {naming.server_certificate: replace(server, secret=naming.issuer_secret)}
+    leaves = {naming.server_certificate: server}
+    if stage.signs_clients:
+        leaves[naming.client_certificate] = Leaf(naming.client_secret, "", CLIENT_NAME)
+    return leaves
 
 
 def leaf_lifetime(spec: EtcdClusterSpec) -> timedelta:
@@ -64,11 +77,11 @@ def wanted_leaves(spec: EtcdClusterSpec, naming: Naming) -> tuple[Leaf, ...]:
     leaves = []
     if spec.client_tls:
         authority = naming.client_authority
-        issued = issuer_of(spec) is not None
-        if not issued and not tls_of(spec).certificate_secret:
+        stage = naming.issuer_stage
+        if not stage.signs_server and not tls_of(spec).certificate_secret:
             leaves.append(_server_leaf(spec, naming, authority))
         leaves.append(Leaf(naming.operator_secret, authority, OPERATOR_NAME))
-        if not issued:
+        if not stage.signs_clients:
             leaves.append(Leaf(naming.client_secret, authority, CLIENT_NAME))
         for user in spec.users:
             name = _common_name_of(user, spec)
@@ -179,7 +192,11 @@ def users_secrets(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
     tls = tls_of(spec)
     if not spec.client_tls:
         return ()
-    issued = (leaf.secret for leaf in issued_leaves(spec, naming).values())
+    stage = naming.issuer_stage
+    issued = [leaf.secret for leaf in issued_leaves(spec, naming).values()]
+    # While the spec names no issuer any more, what it signed is shown a little longer.
+    issued += [naming.server_secret] * stage.signs_server
+    issued += [naming.client_secret] * stage.signs_clients
     return tuple(dict.fromkeys(filter(None, (tls.certificate_secret, *issued, tls.ca_secret))))
 
 
@@ -193,9 +210,13 @@ def client_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
     own = snapshot.credentials.get(snapshot.naming.client_authority)
     before = snapshot.gate_trust.get(CLIENT_TRUST_FILE, ())
     theirs = _users_trust(snapshot)
-    if own is None or theirs is None:
-        return before or (own.trusted if own else ())
-    return (*own.trusted, *theirs)
+    if own is None:
+        return before
+    if snapshot.naming.issuer_stage.changes:
+        # Members may show, or be shown, what any of these has signed.
+        trusted = (*before, *(theirs or ()), *own.trusted)
+        return tuple({one.key_id: one for one in trusted}.values())
+    return (*own.trusted, *theirs) if theirs is not None else before or own.trusted
 
 
 def peer_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
@@ -221,13 +242,36 @@ def all_trust(snapshot: Snapshot) -> tuple[str, ...]:
 
 def _users_trust(snapshot: Snapshot) -> tuple[Trusted, ...] | None:
     """The authorities of the user, or of cert-manager's issuer; None if no Secret tells them."""
-    names = users_secrets(snapshot.spec, snapshot.naming)
-    if not names:
-        return ()
-    issued = issuer_of(snapshot.spec) and not tls_of(snapshot.spec).ca_secret
-    holders = [snapshot.credentials.get(name) for name in (names if issued else names[-1:])]
-    told = [one for holder in holders if holder and not holder.problem for one in holder.trusted]
+    spec, naming = snapshot.spec, snapshot.naming
+    untrusted = naming.issuer_stage.phase is IssuerPhase.OWN
+    if issuer_of(spec) and untrusted and not tls_of(spec).ca_secret:
+        return ()  # not yet
+    return find_others_trust(snapshot) if users_secrets(spec, naming) else ()
+
+
+def find_others_trust(snapshot: Snapshot) -> tuple[Trusted, ...] | None:
+    """The authorities that the Secrets of others tell, trusted already or not; None for none.
+
+    What the cluster's own CA has signed for the time being tells nothing of the issuer.
+    """
+    names, tls = users_secrets(snapshot.spec, snapshot.naming), tls_of(snapshot.spec)
+    named = tls.ca_secret or tls.certificate_secret
+    holders = [snapshot.credentials.get(name) for name in (names[-1:] if named else names)]
+    told = [
+        one
+        for holder in holders
+        if holder and not holder.problem and (named or not is_signed_by_own(snapshot, holder))
+        for one in holder.trusted
+    ]
     return tuple({one.key_id: one for one in told}.values()) or None
+
+
+def is_signed_by_own(snapshot: Snapshot, holder: Credential | None) -> bool:
+    """Whether a Secret has a certificate that the cluster's own CA of clients has signed."""
+    own = snapshot.credentials.get(snapshot.naming.client_authority)
+    if own is None or holder is None or holder.certificate is None:
+        return False
+    return holder.certificate.issuer_key_id in key_ids(own.trusted)
 
 
 def find_users_problem(snapshot: Snapshot) -> str | None:
@@ -243,7 +287,8 @@ def find_users_problem(snapshot: Snapshot) -> str | None:
             return f"{where} does not exist{remedy}"
         if live.problem:
             return f"{where} cannot be used: {live.problem}."
-    if _users_trust(snapshot) is None:
+    changes = snapshot.naming.issuer_stage.changes
+    if names and not changes and find_others_trust(snapshot) is None:
         return (
             f"Secret {names[-1]} has no ca.crt: put the certificate "
             "of the authority there, or name a Secret that has it in spec.security.tls.caSecret."
@@ -307,11 +352,20 @@ def own_credentials(snapshot: Snapshot) -> Iterator[Credential]:
     return (one for name, one in snapshot.credentials.items() if name not in users)
 
 
+def is_written_by_issuer(snapshot: Snapshot, secret: str) -> bool:
+    """Whether a live Certificate has cert-manager write this Secret."""
+    return any(
+        (one.body.get("spec") or {}).get("secretName") == secret
+        for (kind, _), one in snapshot.children.items()
+        if kind == "Certificate" and one.owner_uid == snapshot.naming.uid
+    )
+
+
 def port_of(snapshot: Snapshot, authority: str) -> int | None:
     """The port at which members show what this authority signed; None if they show it nowhere."""
     if authority == snapshot.naming.peer_authority:
         return PEER_PORT
-    theirs = tls_of(snapshot.spec).certificate_secret or issuer_of(snapshot.spec)
+    theirs = tls_of(snapshot.spec).certificate_secret or snapshot.naming.issuer_stage.signs_server
     return None if theirs else CLIENT_PORT
 
 
@@ -326,11 +380,11 @@ def describe_tls(spec: EtcdClusterSpec, naming: Naming) -> str:
         CLIENT: spec.client_tls,
         PERMISSIVE: spec.client_tls_mode is ClientTls.PERMISSIVE,
         PEER: naming.peer_stage.listens_with_tls,
-        "issuer": issuer_of(spec) is not None,
+        ISSUER: spec.client_tls and naming.issuer_stage.signs_server,
     }
     return ",".join(word for word, on in facts.items() if on) or PLAIN
 
 
 def is_tls_record(text: str) -> bool:
     """Whether `describe_tls` can have written this."""
-    return text == PLAIN or set(text.split(",")) <= {CLIENT, PERMISSIVE, PEER, "issuer"}
+    return text == PLAIN or set(text.split(",")) <= {CLIENT, PERMISSIVE, PEER, ISSUER}

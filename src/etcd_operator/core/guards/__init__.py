@@ -65,12 +65,16 @@ from etcd_operator.core.auth.guard import (
 from etcd_operator.core.bootstrap.gate_record import recorded_bootstrap
 from etcd_operator.core.bootstrap.guard import refuse_gate
 from etcd_operator.core.certificates.guard import refuse_certificate, refuse_cut_off
+from etcd_operator.core.certificates.issuer_guard import (
+    refuse_forgotten_issuer,
+    refuse_untrusted_issuer,
+)
 from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.connections.guard import refuse_connection
 from etcd_operator.core.consistency.guard import refuse_lost_agreement
 from etcd_operator.core.guards.claims import refuse_claim_change, refuse_disks_of_before
 from etcd_operator.core.guards.names import refuse_stranger, refuse_unannounced
-from etcd_operator.core.guards.orphans import refuse_orphan
+from etcd_operator.core.guards.orphans import refuse_orphan, refuse_release
 from etcd_operator.core.guards.pods import count_empty_dirs, refuse_loss_with_pods, refuse_too_few
 from etcd_operator.core.guards.resize import refuse_pod_resize
 from etcd_operator.core.guards.services import may_go, refuse_service_removal
@@ -90,7 +94,6 @@ from etcd_operator.core.in_place_restore.guard import (
     refuse_volume,
 )
 from etcd_operator.core.in_place_restore.record import find_restore_record
-from etcd_operator.core.lifecycle.orphans import is_orphaning
 from etcd_operator.core.mirror.guard import refuse_mirror
 from etcd_operator.core.model.members import CORRUPT
 from etcd_operator.core.model.snapshot import Snapshot
@@ -188,15 +191,8 @@ def _ask_about_disk(
 
 def _ask_about_object(action: ObjectAction, snapshot: Snapshot) -> Verdicts:
     match action:
-        case ApplyObject(kind="StatefulSet"):
-            yield "fewer-pods", _refuse_fewer_pods(action, snapshot)
-            yield "version", refuse_version(action, snapshot)
-        case ApplyObject(kind="ConfigMap"):
-            yield "gate", refuse_gate(action, snapshot)
-            yield "client-tls", refuse_cut_off(action, snapshot)
-            yield "peer-tls", refuse_unreachable(action, snapshot)
-            yield "authentication", refuse_plain_members(action, snapshot)
-            yield "quorum-loss", refuse_recovery(action, snapshot)
+        case ApplyObject():
+            yield from _ask_about_manifest(action, snapshot)
         case EvictPod() | DeleteObject(kind="Pod"):
             yield "votes", refuse_stop(action, snapshot)
         case ResizePod() | SetPodRevision():
@@ -206,13 +202,29 @@ def _ask_about_object(action: ObjectAction, snapshot: Snapshot) -> Verdicts:
         case DeleteObject():
             yield "record", _refuse_deletion(action, snapshot)
         case SetFinalizer():
-            yield "finalizer", None if action.present else _refuse_release(snapshot)
+            yield "finalizer", None if action.present else refuse_release(snapshot)
         case RequestBackup():
             yield "required-backup", refuse_request(action, snapshot)
-        case ApplyObject() | LabelPod():
+        case LabelPod():
             return
         case _:
             assert_never(action)
+
+
+def _ask_about_manifest(action: ApplyObject, snapshot: Snapshot) -> Verdicts:
+    match action.kind:
+        case "StatefulSet":
+            yield "fewer-pods", _refuse_fewer_pods(action, snapshot)
+            yield "version", refuse_version(action, snapshot)
+        case "ConfigMap":
+            yield "gate", refuse_gate(action, snapshot)
+            yield "client-tls", refuse_cut_off(action, snapshot)
+            yield "issuer", refuse_forgotten_issuer(action, snapshot)
+            yield "peer-tls", refuse_unreachable(action, snapshot)
+            yield "authentication", refuse_plain_members(action, snapshot)
+            yield "quorum-loss", refuse_recovery(action, snapshot)
+        case "Certificate":
+            yield "issuer", refuse_untrusted_issuer(action, snapshot)
 
 
 def _refuse_foreign(action: Action, snapshot: Snapshot) -> str | None:
@@ -229,7 +241,10 @@ def _refuse_deletion(action: DeleteObject, snapshot: Snapshot) -> str | None:
             wanted = snapshot.spec.network_rules is not None
             return "spec.security.networkPolicy asks for this NetworkPolicy" if wanted else None
         case "Certificate":
-            wanted = issuer_of(snapshot.spec) is not None
+            naming = snapshot.naming
+            is_clients = action.name == naming.client_certificate
+            issues = naming.issuer_stage.signs_clients or not is_clients
+            wanted = issues and issuer_of(snapshot.spec) is not None
             return "spec.security.tls.issuerRef asks for this Certificate" if wanted else None
         case "Service" if may_go(action.name, snapshot):
             return refuse_service_removal(action, snapshot)
@@ -359,21 +374,6 @@ def _refuse_if_data(snapshot: Snapshot) -> str | None:
     bound = len({c.ordinal for c in snapshot.claims if c.bound}) + count_empty_dirs(snapshot)
     begun = recorded_bootstrap(snapshot) or max(snapshot.replicas or 0, len(snapshot.data_claims))
     return "a majority of the members may have had data" if bound * 2 > begun else None
-
-
-def _refuse_release(snapshot: Snapshot) -> str | None:
-    """Without the finalizer nobody looks after what is left."""
-    if not snapshot.cluster.deleting:
-        return "the EtcdCluster is not being deleted"
-    if is_orphaning(snapshot):
-        return None
-    uid = snapshot.naming.uid
-    live = snapshot.statefulset
-    keeps_disks = snapshot.spec.storage.retention_policy.when_deleted == "Retain"
-    disks = not keeps_disks and any(claim.owner_uid == uid for claim in snapshot.claims)
-    if snapshot.pods or disks or (live and live.owner_uid == uid):
-        return "a Pod, a disk or the StatefulSet of the EtcdCluster still exists"
-    return None
 
 
 def _refuse_fewer_pods(action: ApplyObject, snapshot: Snapshot) -> str | None:

@@ -14,6 +14,7 @@ from typing import Final
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORE_SIZE
 from etcd_operator.core.certificates.wanted import is_tls_record
 from etcd_operator.core.consistency.record import read_differed
+from etcd_operator.core.model.issuer_stage import ANNOTATION_ISSUER_STAGE, read_issuer_stage
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.naming import (
     ANNOTATION_ANNOUNCED,
@@ -72,6 +73,7 @@ _ON_GATE: Final[Mapping[str, tuple[Check, str]]] = {
     ANNOTATION_VERSION: (parse_record, DERIVED),
     ANNOTATION_TLS: (is_tls_record, PUT_BACK),
     ANNOTATION_PEER_TLS: (read_stage, PUT_BACK),
+    ANNOTATION_ISSUER_STAGE: (read_issuer_stage, PUT_BACK),
     ANNOTATION_RECOVERY: (read_recovery, PUT_BACK),
     ANNOTATION_RECOVERED: (is_recovered, PUT_BACK),
     ANNOTATION_SPENT: (is_spent, PUT_BACK),

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.service import MemberAddresses, ServiceTemplate, is_host
+from etcd_operator.core.model.address import Address
 from etcd_operator.core.model.live_objects import Child
-from etcd_operator.core.model.naming import MOST_MEMBERS, Address, Naming
+from etcd_operator.core.model.naming import MOST_MEMBERS, Naming
 from etcd_operator.core.model.snapshot import Snapshot
 
 Children = Mapping[tuple[str, str], Child]

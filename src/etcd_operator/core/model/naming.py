@@ -13,6 +13,9 @@ from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import SIZES, EtcdCluster
 from etcd_operator.api.metadata import InheritedMetadata
 from etcd_operator.api.wal import WAL_VOLUME
+from etcd_operator.core.certificates.settings import issuer_of
+from etcd_operator.core.model.address import Address, join_port
+from etcd_operator.core.model.issuer_stage import NO_ISSUER, IssuerStage
 from etcd_operator.core.model.members import Member
 from etcd_operator.core.model.peer_stage import NO_PEER_TLS, PeerStage
 
@@ -120,27 +123,14 @@ METRICS_PORT: Final = 2381
 METRICS_TLS_PORT: Final = 2382
 
 
-def join_port(host: str, port: int) -> str:
-    """A DNS name or an IP address with a port, as host:port."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where clients outside Kubernetes reach a member: a DNS name or an IP address, and a port."""
-
-    ordinal: int
-    host: str
-    port: int
-
-
 @dataclass(frozen=True, slots=True)
 class Naming:
     """The names of one cluster; `domain` is the DNS domain of the Kubernetes cluster.
 
-    Whether clients and peers speak TLS is part of every URL; `peer_stage` is the gate's, or the
-    spec's. `inherited_…` are the labels and annotations that the spec gives to every object, each
-    with its value. `service_hosts` and `member_addresses` are known outside: see `addresses`.
+    Whether clients and peers speak TLS is part of every URL; `peer_stage` and `issuer_stage` are
+    the gate's, or the spec's. `inherited_…` are the labels and annotations that the spec gives to
+    every object, each with its value. `service_hosts` and `member_addresses` are known outside: see
+    `addresses`.
     """
 
     namespace: str
@@ -149,6 +139,7 @@ class Naming:
     domain: str = "cluster.local"
     client_tls: bool = False
     peer_stage: PeerStage = NO_PEER_TLS
+    issuer_stage: IssuerStage = NO_ISSUER
     inherited_labels: tuple[tuple[str, str], ...] = ()
     inherited_annotations: tuple[tuple[str, str], ...] = ()
     service_hosts: tuple[str, ...] = ()
@@ -165,6 +156,7 @@ class Naming:
             domain,
             client_tls=cluster.spec.client_tls,
             peer_stage=PeerStage.of(tls=cluster.spec.peer_tls),
+            issuer_stage=IssuerStage.of(issued=issuer_of(cluster.spec) is not None),
             inherited_labels=tuple((inherited.labels or {}).items()),
             inherited_annotations=tuple((inherited.annotations or {}).items()),
         )
@@ -208,6 +200,11 @@ class Naming:
     def peer_secret(self) -> str:
         """The Secret with the certificates of the members among themselves."""
         return f"{self.name}-peer-tls"
+
+    @property
+    def issuer_secret(self) -> str:
+        """The Secret with an issuer's first certificate, which no member shows: it tells its CA."""
+        return f"{self.name}-issuer-tls"
 
     @property
     def client_secret(self) -> str:

@@ -10,7 +10,12 @@ from __future__ import annotations
 from etcd_operator.api.image import Image
 from etcd_operator.api.quantity import Quantity, read_quantity
 from etcd_operator.api.release import Version
-from etcd_operator.core.model.naming import ANNOTATION_IMAGE_VERSION, DATA_TEMPLATE, WAL_TEMPLATE
+from etcd_operator.core.model.naming import (
+    ANNOTATION_IMAGE_VERSION,
+    DATA_TEMPLATE,
+    SERVER_VOLUME,
+    WAL_TEMPLATE,
+)
 from etcd_operator.json_types import Json
 
 
@@ -28,6 +33,14 @@ def read_resources(statefulset: Json) -> Json:
     containers = (template.get("spec") or {}).get("containers") or ()
     found = (c.get("resources") or {} for c in containers if c.get("name") == "etcd")
     return dict(next(found, {}))
+
+
+def read_server_secret(statefulset: Json) -> str:
+    """Return the Secret with the certificate that clients see; empty without one."""
+    template = (statefulset.get("spec") or {}).get("template") or {}
+    volumes = (template.get("spec") or {}).get("volumes") or ()
+    found = (v.get("secret") or {} for v in volumes if v.get("name") == SERVER_VOLUME)
+    return str(next(found, {}).get("secretName") or "")
 
 
 def read_disk_size(statefulset: Json, *, wal: bool = False) -> Quantity | None:

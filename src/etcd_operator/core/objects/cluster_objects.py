@@ -10,6 +10,7 @@ from etcd_operator.api.service import WITH_NODE_PORTS, ServiceTemplate
 from etcd_operator.core.bootstrap.gate import Layout
 from etcd_operator.core.certificates.wanted import describe_tls
 from etcd_operator.core.model.aliases import ALIAS
+from etcd_operator.core.model.issuer_stage import ANNOTATION_ISSUER_STAGE
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import (
     ANNOTATION_ANNOUNCED,
@@ -206,8 +207,11 @@ def _say_trust(
     spec: EtcdClusterSpec, naming: Naming, files: Mapping[str, str] | None, trust: str
 ) -> dict[str, str]:
     """Annotations about what is encrypted and whom members trust; none where nothing ever was."""
-    stage = naming.peer_stage.text
-    changed = {ANNOTATION_PEER_TLS: stage} if stage else {}
+    stages = {
+        ANNOTATION_PEER_TLS: naming.peer_stage.text,
+        ANNOTATION_ISSUER_STAGE: naming.issuer_stage.text,
+    }
+    changed = {name: stage for name, stage in stages.items() if stage}
     if not files:
         return changed
     return {ANNOTATION_TLS: describe_tls(spec, naming), ANNOTATION_TRUST: trust, **changed}

@@ -30,7 +30,7 @@ def build_object(
             "namespace": naming.namespace,
             "labels": naming.labels(component),
             "annotations": {**dict(naming.inherited_annotations), **(annotations or {})},
-            "ownerReferences": [_owner_reference(naming)],
+            "ownerReferences": build_owner_references(naming),
         },
         **body,
     }
@@ -38,8 +38,9 @@ def build_object(
     return manifest
 
 
-def _owner_reference(naming: Naming) -> Json:
-    return {
+def build_owner_references(naming: Naming) -> list[Json]:
+    """Build the ownerReferences of an object that belongs to the EtcdCluster."""
+    owner = {
         "apiVersion": "etcd.etcd.io/v1alpha1",
         "kind": "EtcdCluster",
         "name": naming.name,
@@ -47,6 +48,7 @@ def _owner_reference(naming: Naming) -> Json:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+    return [owner]
 
 
 def fingerprint(manifest: Json | list[Any]) -> str:

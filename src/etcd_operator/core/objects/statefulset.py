@@ -18,6 +18,7 @@ from etcd_operator.api.pod_template import (
 )
 from etcd_operator.api.wal import WAL_MOUNT, WalVolume
 from etcd_operator.core.bootstrap.gate import Layout
+from etcd_operator.core.model.issuer_stage import ANNOTATION_ISSUER_CHANGE
 from etcd_operator.core.model.members import format_id
 from etcd_operator.core.model.naming import (
     ANNOTATION_BOOTSTRAP,
@@ -238,6 +239,8 @@ def _pod_template(spec: EtcdClusterSpec, naming: Naming, trust: str, *, forced: 
         annotations[ANNOTATION_CLIENT_TLS] = ClientTls.PERMISSIVE.value
     if stage := naming.peer_stage.text:
         annotations[ANNOTATION_PEER_TLS] = stage
+    if spec.client_tls and (change := naming.issuer_stage.change):
+        annotations[ANNOTATION_ISSUER_CHANGE] = str(change)
     metadata: Json = {"labels": labels, **({"annotations": annotations} if annotations else {})}
     pod = _pod_spec(spec, naming, wishes)
     if forced:

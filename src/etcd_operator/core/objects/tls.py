@@ -10,10 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
-from etcd_operator.core.certificates.state import join_bundle
+from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, PEER_TRUST_FILE, join_bundle
 from etcd_operator.core.certificates.wanted import (
-    CLIENT_TRUST_FILE,
-    PEER_TRUST_FILE,
     client_trust,
     peer_trust,
     presented_secret,

@@ -20,6 +20,7 @@ from etcd_operator.api.release import Version
 from etcd_operator.api.security import Security, Tls
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core.certificates.client_tls import find_next_mode
+from etcd_operator.core.certificates.issuer_machine import find_next_issuer_stage
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.snapshot import EffectiveSpec, Snapshot
 from etcd_operator.core.peer_tls.machine import find_next_stage
@@ -34,9 +35,11 @@ def with_effective_spec(snapshot: Snapshot) -> Snapshot:
 
     Its peer URLs are those of the members that start now.
     """
-    stage = find_next_stage(snapshot)
-    if stage != snapshot.naming.peer_stage:
-        snapshot = snapshot.evolve(naming=replace(snapshot.naming, peer_stage=stage))
+    stages = find_next_stage(snapshot), find_next_issuer_stage(snapshot)
+    if stages != (snapshot.naming.peer_stage, snapshot.naming.issuer_stage):
+        peers, issuer = stages
+        naming = replace(snapshot.naming, peer_stage=peers, issuer_stage=issuer)
+        snapshot = snapshot.evolve(naming=naming)
     return snapshot.evolve(effective=find_effective_spec(snapshot))
 
 

@@ -279,8 +279,8 @@ STORAGE_IMMUTABLE: Final = Reason(
 )
 TLS_IMMUTABLE: Final = Reason(
     "TLSImmutable",
-    "spec.security.tls adds or removes an issuer while TLS for clients is on.",
-    "Set it back, or create another cluster and move the data.",
+    "spec.security.tls has issuerRef and certificateSecret take each other's place at once.",
+    "Remove one, and add the other one when the condition CertificatesValid is AllValid.",
     blocks=True,
 )
 TLS_NEEDS_PERMISSIVE: Final = Reason(

@@ -13,17 +13,25 @@ from etcd_operator.core.auth.diff import find_listed, find_passwords
 from etcd_operator.core.auth.login import Account, find_accounts
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.bootstrap.rule import must_see_claims
+from etcd_operator.core.certificates.issuer_machine import must_see_shown
 from etcd_operator.core.certificates.machine import is_retirement_due
 from etcd_operator.core.certificates.state import Credential, join_bundle
-from etcd_operator.core.certificates.wanted import port_of, used_secrets, wanted_authorities
+from etcd_operator.core.certificates.wanted import (
+    client_trust,
+    port_of,
+    used_secrets,
+    wanted_authorities,
+)
 from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.connections.wanted import name_connections
 from etcd_operator.core.model.addresses import with_addresses
 from etcd_operator.core.model.aliases import is_alias
 from etcd_operator.core.model.client_tls import find_gate_mode
+from etcd_operator.core.model.issuer_record import with_stages
 from etcd_operator.core.model.live_objects import Child, Claim, Pod
 from etcd_operator.core.model.naming import (
     ANNOTATION_TRUST,
+    CLIENT_PORT,
     LABEL_CLUSTER_UID,
     MOST_MEMBERS,
     ORPHAN,
@@ -31,7 +39,6 @@ from etcd_operator.core.model.naming import (
     is_wal_claim,
     ordinal_of_claim,
 )
-from etcd_operator.core.model.peer_tls import with_peer_stage
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.unchanged import answer_as_before
 from etcd_operator.core.quorum_loss.record import must_compare
@@ -168,7 +175,8 @@ class Gatherer:
         """Return what the caches have, the Secrets, and the status that each member tells."""
         pods = self._find_pods(cluster)
         children = self._find_children(cluster, naming)
-        naming = with_addresses(with_peer_stage(naming, children), cluster.spec, children)
+        naming = with_stages(naming, children, cluster.spec)
+        naming = with_addresses(naming, cluster.spec, children)
         accounts = find_accounts(cluster.spec, naming, pods)
         passwords = await self._look_at_passwords(cluster, naming, accounts)
         login = self._operator_logins.find(naming, accounts, passwords)
@@ -266,6 +274,10 @@ class Gatherer:
             if port is not None and is_retirement_due(snapshot, authority):
                 roots = join_bundle(snapshot.credentials[authority].trusted)
                 asked += [(pod, port, roots) for pod in snapshot.pods if pod.running]
+        if must_see_shown(snapshot):
+            roots = join_bundle(client_trust(snapshot))
+            asked = [each for each in asked if each[1] != CLIENT_PORT]
+            asked += [(pod, CLIENT_PORT, roots) for pod in snapshot.pods if pod.running]
         if not asked:
             return {}
         signers = await asyncio.gather(

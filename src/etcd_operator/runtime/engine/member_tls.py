@@ -6,8 +6,7 @@ import contextlib
 from collections.abc import Iterable, Mapping
 
 from etcd_operator.api.client_tls import ClientTls
-from etcd_operator.core.certificates.state import Trusted
-from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, PEER_TRUST_FILE
+from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, PEER_TRUST_FILE, Trusted
 from etcd_operator.core.model.client_tls import speaks_tls
 from etcd_operator.core.model.live_objects import Child, Pod, Probe
 from etcd_operator.core.model.naming import Naming

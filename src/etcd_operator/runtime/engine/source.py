@@ -15,9 +15,10 @@ from typing import Final
 
 from etcd_operator.api.bootstrap import KEY_CONSENT
 from etcd_operator.core.auth.tokens import read_token_kind
+from etcd_operator.core.model.address import join_port
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberList
-from etcd_operator.core.model.naming import Naming, join_port
+from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source, SourcePod, list_endpoints, observe_source
 from etcd_operator.core.takeover.inspection import is_formed_anew, must_see_source

@@ -11,8 +11,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
+from etcd_operator.core.model.address import join_port
 from etcd_operator.core.model.live_objects import Pod
-from etcd_operator.core.model.naming import CLIENT_PORT, join_port
+from etcd_operator.core.model.naming import CLIENT_PORT
 from etcd_operator.runtime.etcd.channel import SMALL_ANSWERS, PeerTls
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.session import Login

@@ -23,9 +23,13 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.actions.certificates import HandedOver
 from etcd_operator.core.certificates.signers import signers_of
 from etcd_operator.core.certificates.state import Certificate, Credential, Trusted, join_bundle
-from etcd_operator.core.model.naming import ANNOTATION_CA_GENERATION, Naming
+from etcd_operator.core.model.naming import (
+    ANNOTATION_CA_GENERATION,
+    LABEL_CLUSTER_UID,
+    Naming,
+)
 from etcd_operator.core.model.numbers import LARGEST_REVISION, read_number
-from etcd_operator.core.objects.metadata import build_object
+from etcd_operator.core.objects.metadata import build_object, build_owner_references
 from etcd_operator.errors import Conflict, Invalid, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes import api as kube
@@ -43,6 +47,11 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS: Final = 300.0
 FORCED_REFRESH_SECONDS: Final = 10.0
+# What cert-manager writes on a Secret, and takes as a sign that it need not issue it again.
+CERT_MANAGERS: Final = tuple(
+    f"cert-manager.io/{name}"
+    for name in ("certificate-name", "issuer-name", "issuer-kind", "issuer-group")
+)
 # Where an authority's Secret keeps the certificate and the key of the one before.
 PREVIOUS: Final = ("previous.crt", "previous.key")
 
@@ -236,7 +245,11 @@ class CertificateSecrets:
             body = {**made, "type": "kubernetes.io/tls", "data": encoded}
             return await self._api.create(kube.SECRETS, naming.namespace, body)
         metadata: Json = {"uid": action.uid, "resourceVersion": action.resource_version}
-        given = {**dict(naming.inherited_annotations), **(annotations or {})}
+        given: dict[str, str | None] = {**dict(naming.inherited_annotations), **(annotations or {})}
+        if isinstance(action, IssueCertificate):
+            # The Secret may be one that cert-manager has written until now, and owns no more.
+            given |= dict.fromkeys(CERT_MANAGERS)
+            metadata["ownerReferences"] = build_owner_references(naming)
         if given:
             metadata["annotations"] = given
         if naming.inherited_labels:
@@ -296,6 +309,7 @@ def read_credential(secret: Json) -> Credential:
     references = metadata.get("ownerReferences") or ()
     # cert-manager may own what it writes: that is not somebody else's cluster.
     owners = [o for o in references if o.get("controller") and o.get("kind") != "Certificate"]
+    made_for = "" if owners else _read_requester(metadata)
     generation = (metadata.get("annotations") or {}).get(ANNOTATION_CA_GENERATION, "0")
     trusted: tuple[Trusted, ...] = ()
     flaw, certificate = "", None
@@ -310,7 +324,7 @@ def read_credential(secret: Json) -> Credential:
     return Credential(
         name=metadata["name"],
         uid=metadata["uid"],
-        owner_uid=owners[0]["uid"] if owners else "",
+        owner_uid=owners[0]["uid"] if owners else made_for,
         resource_version=metadata.get("resourceVersion", ""),
         certificate=certificate,
         trusted=trusted,
@@ -319,6 +333,12 @@ def read_credential(secret: Json) -> Credential:
         problem=flaw,
         previous=_read_previous(data),
     )
+
+
+def _read_requester(metadata: Json) -> str:
+    """The uid of the EtcdCluster that had cert-manager write a Secret; empty if none did."""
+    written = CERT_MANAGERS[0] in (metadata.get("annotations") or {})
+    return str((metadata.get("labels") or {}).get(LABEL_CLUSTER_UID, "")) if written else ""
 
 
 def _read_previous(data: Mapping[str, str]) -> Certificate | None:

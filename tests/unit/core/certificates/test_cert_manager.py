@@ -15,11 +15,12 @@ from etcd_operator.core.certificates.cert_manager_rule import (
     request_from_cert_manager,
     wait_for_issuer,
 )
-from etcd_operator.core.certificates.rule import refuse_tls_switch, refuse_unusable_certificate
+from etcd_operator.core.certificates.rule import refuse_unusable_certificate
 from etcd_operator.core.certificates.state import key_ids
 from etcd_operator.core.certificates.wanted import client_trust, port_of, wanted_leaves
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE
+from etcd_operator.core.model.issuer_stage import IssuerStage
 from etcd_operator.core.model.parse import observe_child
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
@@ -76,7 +77,8 @@ def issued() -> Snapshot:
     body = copy.deepcopy(gate.body)
     body["metadata"]["annotations"]["etcd.etcd.io/tls"] = "client,peer,issuer"
     told = change_child(wanting, "ConfigMap", "db-config", body=body)
-    return filled(asked(replace(told, cert_manager=True), READY))
+    told = replace(told, naming=replace(told.naming, issuer_stage=IssuerStage.of(issued=True)))
+    return asked(filled(replace(told, cert_manager=True)), READY)
 
 
 def unready(message: str) -> dict[str, Any]:
@@ -158,18 +160,6 @@ FIRES = (
         attention.CERTIFICATE_UNUSABLE,
         "Secret db-server-tls, which cert-manager is to write, does not exist yet.",
         Phase.FAILED,
-        (),
-        flags("no corrections", "blocked"),
-    ),
-    Fires(
-        "an issuer cannot come to a cluster that is there",
-        refuse_tls_switch,
-        replace(with_spec(secured(), security={"tls": ISSUER}), cert_manager=True),
-        attention.TLS_IMMUTABLE,
-        "spec.security.tls cannot become client,peer,issuer on an existing cluster, whose members "
-        "use client,peer: an issuer cannot be added or removed while TLS for clients is on. Set it "
-        "back, or create another cluster and move the data.",
-        Phase.RUNNING,
         (),
         flags("no corrections", "blocked"),
     ),
@@ -313,3 +303,15 @@ def test_for_the_gateway_the_servers_is_a_clients_too_and_nobodys() -> None:
     assert "commonName" not in both["spec"]
     assert both["spec"]["usages"] == ["digital signature", "server auth", "client auth"]
     assert client["spec"]["usages"] == ["digital signature", "client auth"]
+
+
+def test_what_takes_the_place_of_an_own_certificate_has_another_key() -> None:
+    """cert-manager would take that one for issued; what it has asked for once, stays."""
+    sizes = {m["spec"]["privateKey"]["size"] for m in render_certificates(issued())}
+    assert sizes == {256}
+    own = secured().credentials["db-client-tls"]
+    scene = without_child(with_secret(issued(), own), *BOTH[1])
+    _, client = render_certificates(scene)
+    assert client["spec"]["privateKey"]["size"] == 384
+    live = change_child(issued(), *BOTH[1], body=client)
+    assert render_certificates(live)[1] == client

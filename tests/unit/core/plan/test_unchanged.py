@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etcd_operator.core.certificates.state import Certificate, Credential, Trusted
+from etcd_operator.core.model.issuer_stage import IssuerPhase
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberStatus
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.plan.unchanged import UNCHANGED_FOR, is_at_rest, is_unchanged
 from etcd_operator.core.status.report import report
+from tests.builders.issuer import COMPANY, OWN, changing, shown_by
 from tests.builders.snapshots import (
     DB_SIZE,
     NOW,
@@ -188,6 +190,12 @@ def test_time_alone_counts_after_a_while(seconds: int, unchanged: bool) -> None:
 )
 def test_no_rest_while_anything_is_due(snapshot: Snapshot) -> None:
     assert not is_at_rest(plan(snapshot))
+
+
+def test_no_rest_while_the_kubelet_may_hand_members_another_certificate() -> None:
+    scene = shown_by(changing(IssuerPhase.SERVER, wanted=True), COMPANY, OWN, COMPANY)
+    assert plan(scene).decision.settled
+    assert not is_at_rest(plan(scene))
 
 
 @given(

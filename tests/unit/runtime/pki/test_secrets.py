@@ -322,3 +322,38 @@ def test_a_secret_that_cannot_be_read_has_a_flaw(key: str) -> None:
         one = read_credential({"metadata": metadata, "data": {key: text}})
         assert one.problem == BROKEN[key]
         assert one.certificate is None
+
+
+async def test_what_cert_manager_has_written_becomes_the_operators_own(
+    api: ApiServer, store: CertificateSecrets
+) -> None:
+    """Without the annotations by which cert-manager would take it for issued, the next time."""
+    scene = to_secure(3)
+    await issue_all(store, scene)
+    held = api.objects[secret("db-client-tls")]
+    held["metadata"]["ownerReferences"] = []
+    held["metadata"]["labels"] = {"etcd.etcd.io/cluster-uid": UID}
+    notes = {f"cert-manager.io/{key}": "db" for key in ("certificate-name", "issuer-name")}
+    held["metadata"]["annotations"] = {**notes, "more": "stays"}
+    found = read_credential(held)
+    assert found.owner_uid == UID
+    leaf = Leaf("db-client-tls", "db-client-ca", "client")
+    life = timedelta(days=1)
+    action = IssueCertificate(leaf, found.uid, found.resource_version, "", life, (), "why")
+    await store.write(action, scene.naming)
+    metadata = api.objects[secret("db-client-tls")]["metadata"]
+    assert metadata["annotations"] == {"more": "stays"}
+    assert [owner["uid"] for owner in metadata["ownerReferences"]] == [UID]
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations"),
+    [({}, {"cert-manager.io/certificate-name": "db"}), ({"etcd.etcd.io/cluster-uid": UID}, {})],
+)
+async def test_any_other_secret_without_an_owner_stays_nobodys(
+    api: ApiServer, store: CertificateSecrets, labels: Any, annotations: Any
+) -> None:
+    await issue_all(store, to_secure(3))
+    held = api.objects[secret("db-client-tls")]
+    held["metadata"] |= {"ownerReferences": [], "labels": labels, "annotations": annotations}
+    assert read_credential(held).owner_uid == ""

@@ -8,7 +8,8 @@ the data, the same certificate opens it.
 from __future__ import annotations
 
 from etcd_operator.api.cluster import EtcdCluster
-from etcd_operator.core.certificates.wanted import CLIENT_TRUST_FILE, presented_secret
+from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE
+from etcd_operator.core.certificates.wanted import presented_secret
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.tasks.jobs.paths import IDENTITY, PRESENTED, TRUST
 from etcd_operator.json_types import Json
