@@ -12,8 +12,10 @@ from etcd_operator.api.quantity import Quantity
 
 # etcd's own, where none is set. Source: DefaultQuotaBytes in etcd's server/storage/quota.go.
 DEFAULT_QUOTA: Final = 2 * 2**30
-# Beside the database: the write-ahead log has segments of 64 MiB, of which etcd keeps five, with
-# one that it writes and one that it has prepared; and snapshots.
+# The write-ahead log has segments of 64 MiB, of which etcd keeps five, with one that it writes and
+# one that it has prepared.
+LEAST_LOG: Final = 7 * 64 * 2**20
+# Beside the database: the log, and snapshots.
 LOG_AND_SNAPSHOTS: Final = 512 * 2**20
 # More is not advised by etcd: https://etcd.io/docs/v3.6/dev-guide/limit/
 LARGEST_QUOTA: Final = 8 * 2**30

@@ -148,6 +148,7 @@ CLUSTER_CONDITIONS: Final = (
             verdicts.CONNECTION_NAME_TAKEN,
             verdicts.ALIAS_TAKEN,
             verdicts.QUOTA_EXCEEDS_DISK,
+            verdicts.LOG_EXCEEDS_DISK,
             verdicts.QUOTA_EXCEEDS_MEMORY,
         ),
     ),

@@ -110,6 +110,11 @@ QUOTA_EXCEEDS_DISK: Final = Reason(
     "etcd's quota does not fit on the disk beside the write-ahead log and snapshots.",
     "Lower spec.etcdConfig.quotaBackendBytes, or raise spec.storage.size.",
 )
+LOG_EXCEEDS_DISK: Final = Reason(
+    "LogExceedsDisk",
+    "etcd's write-ahead log does not fit on the disk that it has to itself.",
+    "Raise spec.storage.wal.size.",
+)
 QUOTA_EXCEEDS_MEMORY: Final = Reason(
     "QuotaExceedsMemory",
     "etcd's quota is more than the memory limit of a member.",

@@ -6,14 +6,16 @@ small.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
 from etcd_operator.api.cluster import EtcdClusterSpec
-from etcd_operator.api.etcd_config import DEFAULT_QUOTA, LOG_AND_SNAPSHOTS
+from etcd_operator.api.etcd_config import DEFAULT_QUOTA, LEAST_LOG, LOG_AND_SNAPSHOTS
 from etcd_operator.core.auth.login import Account, find_accounts
 from etcd_operator.core.auth.state import PasswordState
 from etcd_operator.core.model.aliases import find_foreign_aliases, wanted_aliases
+from etcd_operator.core.model.live_objects import Claim
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.resources import find_resources
 from etcd_operator.core.reasons import verdicts
@@ -36,6 +38,7 @@ def find_spec_warnings(snapshot: Snapshot) -> list[SpecWarning]:
         _find_foreign_connection(snapshot),
         _find_foreign_alias(snapshot),
         _compare_with_disk(snapshot, spec),
+        _compare_log_with_disk(snapshot, spec),
         _compare_with_memory(snapshot, spec),
         _find_plain_passwords(spec),
     )
@@ -147,6 +150,21 @@ def _compare_with_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning
     )
 
 
+def _compare_log_with_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:
+    if spec.storage.wal is None:
+        return None
+    claims = [claim for claim in snapshot.claims if claim.wal]
+    disk = _smallest(snapshot, claims) or spec.storage.wal.size.value
+    if disk >= LEAST_LOG:
+        return None
+    return SpecWarning(
+        verdicts.LOG_EXCEEDS_DISK,
+        f"etcd's write-ahead log takes {_format(LEAST_LOG)} and more, which does not fit on a disk "
+        f"of {_format(disk)}: the disk would be full, and members would crash. Raise "
+        "spec.storage.wal.size.",
+    )
+
+
 def _compare_with_memory(snapshot: Snapshot, spec: EtcdClusterSpec) -> SpecWarning | None:
     """Where nobody has chosen either, it is said when the database has come half way."""
     memory = (find_resources(spec).limits or {}).get("memory")
@@ -178,9 +196,12 @@ def _smallest_disk(snapshot: Snapshot, spec: EtcdClusterSpec) -> Fraction | None
     if spec.storage.ephemeral is not None:
         limit = spec.storage.ephemeral.size_limit
         return limit.value if limit else None
-    ours = [c.capacity for c in snapshot.data_claims if c.owner_uid == snapshot.naming.uid]
-    sizes = [size.value for size in ours if size]
-    return min(sizes, default=None) or spec.storage.requested.value
+    return _smallest(snapshot, snapshot.data_claims) or spec.storage.requested.value
+
+
+def _smallest(snapshot: Snapshot, claims: Iterable[Claim]) -> Fraction | None:
+    ours = [claim.capacity for claim in claims if claim.owner_uid == snapshot.naming.uid]
+    return min((size.value for size in ours if size), default=None)
 
 
 def _name_quota(spec: EtcdClusterSpec) -> str:
@@ -195,7 +216,7 @@ def _name_quota(spec: EtcdClusterSpec) -> str:
 
 def _format(size: Fraction | int) -> str:
     """A size in the unit in which it is shortest to read."""
-    for unit, factor in (("Gi", 2**30), ("Mi", 2**20)):
+    for unit, factor in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
         if size >= factor:
             return f"{float(size) / factor:.4g}{unit}"
     return str(int(size))

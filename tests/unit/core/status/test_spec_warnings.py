@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from etcd_operator.api.quantity import Quantity
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret, PasswordState
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
@@ -16,6 +17,7 @@ from etcd_operator.core.status.report import report
 from etcd_operator.core.status.spec_warnings import find_spec_warnings
 from etcd_operator.json_types import Json
 from tests.builders.snapshots import change_claim, formed, new, with_spec, with_status
+from tests.builders.two_disks import change_disk, two_disks
 
 GI = 2**30
 
@@ -68,6 +70,28 @@ def test_what_a_volume_has_counts_and_not_what_was_asked_for() -> None:
     assert find_spec_warnings(large) == []
     small = change_claim(large, 1, capacity="1Gi")
     assert [w.reason for w in find_spec_warnings(small)] == [verdicts.QUOTA_EXCEEDS_DISK]
+
+
+@pytest.mark.parametrize(
+    ("size", "reasons"), [("1Ki", [verdicts.LOG_EXCEEDS_DISK]), ("448Mi", []), ("1Gi", [])]
+)
+def test_a_disk_that_the_log_of_a_member_does_not_fit_on(size: str, reasons: list[Reason]) -> None:
+    wanted = scene(None, "10Gi", "4Gi", wal={"size": size})
+    assert [w.reason for w in find_spec_warnings(wanted)] == reasons
+
+
+def test_of_the_disks_of_logs_it_is_what_each_has_that_counts() -> None:
+    storage = {"size": "10Gi", "wal": {"size": "1Ki"}}
+    wanted = with_spec(two_disks(), storage=storage, resources={"limits": {"memory": "4Gi"}})
+    for ordinal in range(3):
+        wanted = change_disk(wanted, f"wal-db-{ordinal}", capacity=Quantity.parse("1Gi"))
+    assert find_spec_warnings(wanted) == []
+    small = Quantity.parse("100Ki")
+    (warning,) = find_spec_warnings(change_disk(wanted, "wal-db-1", capacity=small))
+    assert warning.message == (
+        "etcd's write-ahead log takes 448Mi and more, which does not fit on a disk of 100Ki: the "
+        "disk would be full, and members would crash. Raise spec.storage.wal.size."
+    )
 
 
 def test_a_template_of_claims_has_a_size_of_its_own() -> None:
