@@ -27,7 +27,7 @@ def test_a_cluster_by_values(target: Target, namespace: str, tmp_path: Path) -> 
     assert f"http://db-client.{namespace}:2379" in notes
     assert "WARNING" not in notes
     cluster.put("key", "value")
-    larger = ("upgrade", "db", CHART, "--reuse-values", "--set=replicaCount=3")
+    larger = ("upgrade", "db", CHART, "--reset-then-reuse-values", "--set=replicaCount=3")
     with as_previewed(cluster, manifest=render(helm, tmp_path, *larger)):
         helm.run(*larger)
         cluster.wait_running(3)
