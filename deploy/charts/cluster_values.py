@@ -61,6 +61,11 @@ class RbacValues(ChartValues):
         "Secret of the type kubernetes.io/basic-auth with root's password, where clients have no "
         "TLS.",
     )
+    jwt: Json = becomes(
+        {},
+        "security.auth.jwt",
+        "JSON Web Tokens: keySecret, signMethod and lifetime, as in the EtcdCluster.",
+    )
     root_password: Any = refused("put it into a Secret, and name that in rootPasswordSecret")
     existing_secret: Any = refused(
         "copy it to one of the type kubernetes.io/basic-auth, and name that in rootPasswordSecret"
@@ -120,8 +125,8 @@ class AuthValues(ChartValues):
     peer: PeerValues = Field(PeerValues(), description="TLS between members.")
     metrics: MetricsTlsValues = Field(MetricsTlsValues(), description="TLS for metrics.")
     token: Any = refused(
-        "etcd's simple tokens are used: remove it, or set etcdConfig.extraArgs.auth-token for JSON "
-        "Web Tokens"
+        "etcd's simple tokens are used: remove it, or name a Secret with the key in auth.rbac.jwt "
+        "for JSON Web Tokens"
     )
 
 

@@ -30,10 +30,14 @@ _KEY_VOLUME: Final[Json] = {
 }
 # What an EtcdCluster says beside `bootstrap` to take it over.
 SPEC: Final[Json] = {
-    "security": {"auth": {"mode": "Unmanaged", "rootPasswordSecret": "old-root"}},
-    "etcdConfig": {"extraArgs": {"auth-token": _TOKENS}},
+    "security": {
+        "auth": {
+            "mode": "Unmanaged",
+            "rootPasswordSecret": "old-root",
+            "jwt": {"keySecret": "old-jwt-token", "keyFile": "jwt-token.pem"},
+        }
+    },
 }
-POD: Final[Json] = {"volumes": [_KEY_VOLUME], "volumeMounts": [_KEY_MOUNT]}
 
 
 @dataclass

@@ -50,7 +50,8 @@ def test_users_do_what_their_roles_allow_and_the_operator_goes_on(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     web = SecuredCluster(cluster.target, cluster.namespace, mounted="c-user-web")
-    spec = {"security": PLAIN, "connectionSecrets": True, **_sign_tokens(web, tmp_path)}
+    auth = {**PLAIN["auth"], "jwt": _sign_tokens(web, tmp_path)}
+    spec = {"security": {**PLAIN, "auth": auth}, "connectionSecrets": True}
     with as_created(cluster, size=1, version="v3.6.16", **spec):
         cluster.wait_running(1)
         wait_until("authentication is on", lambda: _is_on(cluster), 30)
@@ -135,26 +136,15 @@ def _has_said(cluster: Cluster, how: str) -> bool:
     return said in [event["message"] for event in cluster.events("AuthSynced")]
 
 
-def _sign_tokens(cluster: Cluster, directory: Path) -> dict[str, Any]:
-    """A key pair in a Secret, and the fields by which members sign tokens with it."""
-    key, public = directory / "jwt.key", directory / "jwt.pub"
+def _sign_tokens(cluster: Cluster, directory: Path) -> dict[str, str]:
+    """A key in a Secret, and the field by which members sign tokens with it."""
+    key = directory / "jwt.key"
     made = ec.generate_private_key(ec.SECP256R1())
     plain = serialization.NoEncryption()
     traditional = serialization.PrivateFormat.TraditionalOpenSSL
     key.write_bytes(made.private_bytes(serialization.Encoding.PEM, traditional, plain))
-    info = serialization.PublicFormat.SubjectPublicKeyInfo
-    public.write_bytes(made.public_key().public_bytes(serialization.Encoding.PEM, info))
-    files = (f"--from-file={key}", f"--from-file={public}")
-    cluster.kubectl("create", "secret", "generic", "jwt", *files)
-    there = "/etc/etcd-jwt"
-    token = f"jwt,pub-key={there}/jwt.pub,priv-key={there}/jwt.key,sign-method=ES256,ttl=10m"
-    return {
-        "etcdConfig": {"extraArgs": {"auth-token": token}},
-        "podTemplate": {
-            "volumes": [{"name": "jwt", "secret": {"secretName": "jwt"}}],
-            "volumeMounts": [{"name": "jwt", "mountPath": there, "readOnly": True}],
-        },
-    }
+    cluster.kubectl("create", "secret", "generic", "jwt", f"--from-file={key}")
+    return {"keySecret": "jwt", "signMethod": "ES256"}
 
 
 def _check_password(cluster: SecuredCluster) -> None:

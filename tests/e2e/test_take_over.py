@@ -39,7 +39,6 @@ def join(
     take_over: str = "Automatic",
     version: str = VERSION,
     spec: Json | None = None,
-    pod: Json | None = None,
     source: Json | None = None,
     scale_in: str = "Automatic",
 ) -> None:
@@ -50,7 +49,7 @@ def join(
         size=3,
         version=version,
         bootstrap={"joinExisting": joined},
-        podTemplate={"labels": CLIENTS, **(pod or {})},
+        podTemplate={"labels": CLIENTS},
         service={"aliases": ["clients"]},
         **(spec or {}),
     )
@@ -64,7 +63,6 @@ class Shape:
     cluster: type[Cluster]
     door: type[SharedDoor]
     spec: Json
-    pod: Json
     source: Json
     scale_in: str
 
@@ -74,7 +72,6 @@ TLS = Shape(
     tls_etcd.TlsCluster,
     tls_etcd.TlsDoor,
     {**tls_etcd.SPEC, "backup": {"beforeTakeOver": "nightly"}},
-    {},
     tls_etcd.SOURCE,
     "Automatic",
 )
@@ -83,7 +80,6 @@ BITNAMI = Shape(
     bitnami_etcd.PasswordCluster,
     bitnami_etcd.PasswordDoor,
     bitnami_etcd.SPEC,
-    bitnami_etcd.POD,
     {},
     "Manual",
 )
@@ -108,7 +104,7 @@ def test_a_cluster_is_taken_over_under_load(
     load = Load(shape.door(cluster), seed=size)
     load.start()
     try:
-        wanted: Json = {"spec": shape.spec, "pod": shape.pod, "source": shape.source}
+        wanted: Json = {"spec": shape.spec, "source": shape.source}
         by_hand = shape.scale_in == "Manual"
         with as_foreseen(cluster, lambda seen: bool(seen.source_statuses)) as told:
             join(cluster, version=version, scale_in=shape.scale_in, **wanted)

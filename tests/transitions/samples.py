@@ -230,6 +230,11 @@ LEFT_OUT: Final[dict[str, str]] = {
         "mode rootPasswordSecret",
         "cannot be removed again; shown in unit/core/auth/test_login.py",
     ),
+    **_below(
+        "spec.security.auth.jwt",
+        "keySecret keyFile signMethod lifetime",
+        "cannot be removed again; shown in unit/core/auth/test_signed_tokens.py",
+    ),
     "spec.service.nodePort": "no two Services have it; shown in e2e/test_expose.py",
     "spec.memberAddresses.service.nodePort": "is always refused; shown in e2e/test_cel.py",
     "spec.podTemplate.runtimeClassName": (

@@ -20,7 +20,7 @@ from etcd_operator.json_types import Json
 
 # What the operator itself puts into a member's Pod.
 OWN_CONTAINER: Final = "etcd"
-OWN_VOLUMES: Final = ("data", "config", "server-tls", "peer-tls")
+OWN_VOLUMES: Final = ("data", "config", "server-tls", "peer-tls", "token-key")
 OWN_PORTS: Final = (2379, 2380, 2381, 2382, 2383)
 OWN_PORT_NAMES: Final = ("client", "peer", "metrics", "health", "metrics-tls")
 OWN_PATHS: Final = ("/var/lib/etcd", "/etc/etcd", "/etc/etcd-tls", "/usr/local/bin")

@@ -13,6 +13,7 @@ from etcd_operator.api.duration import Duration
 from etcd_operator.api.hosts import LONGEST_NAME, is_ip_address
 from etcd_operator.api.model import Model
 from etcd_operator.api.network import NetworkRules
+from etcd_operator.api.signed_tokens import SignedTokens
 
 SHORTEST_LIFE: Final = timedelta(minutes=10)
 SHORTEST_ISSUED_LIFE: Final = timedelta(hours=1)
@@ -220,6 +221,13 @@ class Auth(Model):
             "exist; change it to change the password. If unset, it is CLUSTER-root-password. With "
             "Unmanaged it is the password that root has, and the operator logs in with it, also at "
             "old members during a take-over."
+        ),
+    )
+    jwt: SignedTokens | None = Field(
+        None,
+        description=(
+            "Tokens that members sign (JSON Web Tokens): one outlives the restart of the member "
+            "that gave it. If unset, members keep tokens in memory."
         ),
     )
     roles: tuple[Role, ...] = Field((), max_length=64, description="Roles, except root.")

@@ -28,6 +28,7 @@ from etcd_operator.api.release import Version
 from etcd_operator.api.resources import check_resources
 from etcd_operator.api.security import check_auth, check_tls
 from etcd_operator.api.service import check_aliases, check_member_addresses, check_service
+from etcd_operator.api.signed_tokens import check_tokens
 from etcd_operator.api.wal import check_wal
 
 # <name>-client must be a DNS label, and so must <name>-<hash of ten characters> for the Pods.
@@ -111,6 +112,7 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
         yield from (
             Problem(*flaw) for flaw in check_auth(spec.security, joins=spec.joins is not None)
         )
+    yield from (Problem(*flaw) for flaw in check_tokens(spec))
     yield from (Problem(*flaw) for flaw in check_service("spec.service", spec.service))
     if spec.member_addresses:
         yield from (Problem(*flaw) for flaw in check_member_addresses(spec.member_addresses))

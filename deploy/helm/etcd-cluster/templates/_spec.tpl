@@ -82,6 +82,10 @@ security:
   auth:
     enabled: true
     {{- pick $rbac "mode" "roles" "users" | toYaml | nindent 4 }}
+    {{- with $rbac.jwt }}
+    jwt:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
     {{- with $rbac.rootPasswordSecret }}
     rootPasswordSecret: {{ . | quote }}
     {{- end }}

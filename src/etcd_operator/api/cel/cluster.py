@@ -22,6 +22,7 @@ from etcd_operator.api.image_catalog import CONFIG_MAP_NAME
 from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.release import SAFE_FOR_36, STEPS_DOWN, TESTED_MINORS, Version
 from etcd_operator.api.security import KNOWN_BY_LOGIN, NEEDS_LOGIN
+from etcd_operator.api.signed_tokens import LIFE_REMEDY, TOKEN_SETTING, TWICE
 from etcd_operator.api.validation import (
     NAME_FORM,
     NAME_LENGTH,
@@ -146,6 +147,14 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
             ),
             reason="FieldValueForbidden",
             path=".spec.version",
+        ),
+        build_rule(
+            "!has(self.spec.security) || !has(self.spec.security.auth) || "
+            "!has(self.spec.security.auth.jwt) || !has(self.spec.etcdConfig) || "
+            "!has(self.spec.etcdConfig.extraArgs) || "
+            f"!('{TOKEN_SETTING}' in self.spec.etcdConfig.extraArgs)",
+            f"etcdConfig.extraArgs.{TOKEN_SETTING} {TWICE}",
+            path=".spec.etcdConfig",
         ),
         *tls.OBJECT_RULES,
         *bootstrap.OBJECT_RULES,
@@ -283,6 +292,13 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
         build_rule(
             f"self.matches('^{TIME_OF_DAY.pattern}$')",
             _say("'start ' + self", "not a time of day: use one such as 02:00"),
+        )
+    ],
+    "spec.security.auth.jwt.lifetime": [
+        build_rule(
+            f"self.matches('{_DURATION}') && duration(self) >= duration('1s') && "
+            f"duration(self) <= duration('168h')",
+            _say("'lifetime ' + self", f"not possible: {LIFE_REMEDY}"),
         )
     ],
     "spec.maintenance.defragmentation.window.duration": [

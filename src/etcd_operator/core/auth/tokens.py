@@ -9,10 +9,27 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.api.signed_tokens import TOKEN_SETTING
+
 TokenKind = Literal["simple", "jwt"]
 
-# The setting of etcd that says which kind, and for signed ones the key.
-TOKEN_SETTING: Final = "auth-token"  # noqa: S105 (the name of a setting)
+# Where members have the key.
+KEY_MOUNT: Final = "/etc/etcd-tls/token"
+KEY_VOLUME: Final = "token-key"
+
+
+def find_token_setting(spec: EtcdClusterSpec) -> str:
+    """Return the setting of etcd that says which kind members give, and for signed ones the key.
+
+    Empty for etcd's default.
+    """
+    jwt = spec.auth.jwt if spec.auth else None
+    if jwt is not None:
+        key = f"{KEY_MOUNT}/{jwt.key_file}"
+        return f"jwt,priv-key={key},sign-method={jwt.sign_method},ttl={jwt.lifetime}"
+    config = spec.etcd_config
+    return ((config.extra_args if config else None) or {}).get(TOKEN_SETTING, "")
 
 
 def read_token_kind(token: str) -> TokenKind:

@@ -13,7 +13,9 @@ from typing import Any
 from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.etcd_settings import Value, convert
+from etcd_operator.api.signed_tokens import TOKEN_SETTING
 from etcd_operator.api.wal import WAL_MOUNT
+from etcd_operator.core.auth.tokens import find_token_setting
 from etcd_operator.core.bootstrap.gate import Gate, Layout
 from etcd_operator.core.membership.disks import SNAPSHOTS
 from etcd_operator.core.model.members import Member, format_id
@@ -200,9 +202,11 @@ def render_tuning(spec: EtcdClusterSpec) -> dict[str, Value]:
 
     Raises ValueError for extra settings that `check_settings` would refuse.
     """
+    signed = spec.auth is not None and spec.auth.jwt is not None
+    tokens: dict[str, Value] = {TOKEN_SETTING: find_token_setting(spec)} if signed else {}
     config = spec.etcd_config
     if config is None:
-        return {}
+        return tokens
     mode = config.auto_compaction_mode
     if config.auto_compaction_retention is not None:
         mode = mode or "periodic"  # etcd 3.5 takes its own default only from its command line
@@ -218,4 +222,4 @@ def render_tuning(spec: EtcdClusterSpec) -> dict[str, Value]:
         "enable-grpc-gateway": config.enable_grpc_gateway,
     }
     extra = {name: convert(name, text) for name, text in (config.extra_args or {}).items()}
-    return {key: value for key, value in wanted.items() if value is not None} | extra
+    return {key: value for key, value in wanted.items() if value is not None} | extra | tokens

@@ -151,7 +151,10 @@ def _asked_for(spec: EtcdClusterSpec, naming: Naming, trust: str, *, forced: boo
 def _fields_for(spec: EtcdClusterSpec) -> Json:
     """Fields of the spec that the template is made of."""
     written: Json = spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    asked = {"tls": (written.get("security") or {}).get("tls")}
+    security = written.get("security") or {}
+    asked = {"tls": security.get("tls")}
+    if jwt := (security.get("auth") or {}).get("jwt"):
+        asked["jwt"] = jwt
     if spec.storage.ephemeral is not None:
         asked["ephemeral"] = written["storage"]["ephemeral"]
     return {**asked, **{key: written[key] for key in _IN_TEMPLATE & written.keys()}}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
+from etcd_operator.core.auth.tokens import KEY_MOUNT, KEY_VOLUME
 from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, PEER_TRUST_FILE, join_bundle
 from etcd_operator.core.certificates.wanted import (
     client_trust,
@@ -81,4 +82,6 @@ def _mounted(spec: EtcdClusterSpec, naming: Naming) -> list[tuple[str, str, str]
         mounted.append((SERVER_VOLUME, presented_secret(spec, naming), SERVER_MOUNT))
     if spec.peer_tls:
         mounted.append((PEER_VOLUME, naming.peer_secret, PEER_MOUNT))
+    if spec.auth and spec.auth.jwt:
+        mounted.append((KEY_VOLUME, spec.auth.jwt.key_secret, KEY_MOUNT))
     return mounted

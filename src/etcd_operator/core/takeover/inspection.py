@@ -13,7 +13,7 @@ from typing import Final
 from etcd_operator.api.bootstrap import ANNOTATION_CONSENT, JOIN, KEY_CONSENT, MOST_SOURCES
 from etcd_operator.api.etcd_config import DEFAULT_QUOTA
 from etcd_operator.api.release import Release, Version
-from etcd_operator.core.auth.tokens import TOKEN_SETTING, TokenKind, read_setting_kind
+from etcd_operator.core.auth.tokens import TokenKind, find_token_setting, read_setting_kind
 from etcd_operator.core.model.members import Member, MemberStatus, format_id, read_host
 from etcd_operator.core.model.naming import cluster_of_host
 from etcd_operator.core.model.ownership import NAMED, show_urls
@@ -189,8 +189,7 @@ def _wants_user(snapshot: Snapshot, label: str, said: str) -> str:
 
 def _must_give_the_same_tokens(snapshot: Snapshot, source: Source) -> Iterator[str]:
     """A client that reconnects shows the token that another member gave."""
-    config = snapshot.cluster.spec.etcd_config
-    ours = read_setting_kind(((config.extra_args if config else None) or {}).get(TOKEN_SETTING, ""))
+    ours = read_setting_kind(find_token_setting(snapshot.cluster.spec))
     theirs = {pod.tokens for pod in source.pods} - {None}
     if len(theirs) > 1:
         yield f"members of {source.title} give tokens of two kinds: make them alike"
@@ -200,12 +199,12 @@ def _must_give_the_same_tokens(snapshot: Snapshot, source: Source) -> Iterator[s
 
 _REMEDIES: Final[dict[TokenKind, str]] = {
     "simple": (
-        "signed tokens, which new members would refuse: mount the same key by spec.podTemplate, "
-        "and set spec.etcdConfig.extraArgs.auth-token as there"
+        "signed tokens, which new members would refuse: name a Secret with the same key in "
+        "spec.security.auth.jwt"
     ),
     "jwt": (
-        "tokens without a signature, which new members would refuse: remove auth-token from "
-        "spec.etcdConfig.extraArgs until the take-over is over"
+        "tokens without a signature, which new members would refuse: remove auth.jwt from "
+        "spec.security, or auth-token from spec.etcdConfig.extraArgs, until the take-over is over"
     ),
 }
 

@@ -22,7 +22,7 @@ from etcd_operator.core.objects.statefulset import render_statefulset
 from etcd_operator.core.plan.planner import choose_layout
 from etcd_operator.json_types import Json
 from tests.builders.certificates import secured
-from tests.builders.snapshots import NAMING, new
+from tests.builders.snapshots import NAMING, new, with_spec
 
 ADDITIONS: Json = {
     "schedulerName": "batch",
@@ -103,7 +103,9 @@ def test_without_additions_the_template_has_none_of_the_fields() -> None:
 
 
 def test_names_that_users_cannot_take_are_those_that_are_rendered() -> None:
-    found = rendered(secured(3, metricsTLSEnabled=True))["spec"]
+    tls = {"metricsTLSEnabled": True, "peerTLSEnabled": True}
+    signing = {"tls": tls, "auth": {"jwt": {"keySecret": "key"}}}
+    found = rendered(with_spec(secured(3, **tls), security=signing))["spec"]
     made = found["template"]["spec"]
     (etcd,) = made["containers"]
     plain = pod()["containers"][0]["ports"]
