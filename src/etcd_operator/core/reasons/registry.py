@@ -147,6 +147,7 @@ CLUSTER_CONDITIONS: Final = (
             verdicts.PASSWORDS_IN_PLAIN_TEXT,
             verdicts.CONNECTION_NAME_TAKEN,
             verdicts.ALIAS_TAKEN,
+            verdicts.NO_MEMBER_ADDRESS,
             verdicts.QUOTA_EXCEEDS_DISK,
             verdicts.LOG_EXCEEDS_DISK,
             verdicts.QUOTA_EXCEEDS_MEMORY,

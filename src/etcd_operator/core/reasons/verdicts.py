@@ -147,6 +147,13 @@ ALIAS_TAKEN: Final = Reason(
     "Delete that Service when nobody needs it, or take its name off spec.service.aliases.",
 )
 
+NO_MEMBER_ADDRESS: Final = Reason(
+    "NoMemberAddress",
+    "spec.memberAddresses says of no member at which address clients outside reach it.",
+    "Name an address for each member in spec.memberAddresses.names, or set service.type there to "
+    "LoadBalancer.",
+)
+
 # CertificatesValid
 
 ALL_VALID: Final = Reason("AllValid", "Every certificate is valid.")

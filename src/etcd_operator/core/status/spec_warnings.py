@@ -40,6 +40,7 @@ def find_spec_warnings(snapshot: Snapshot) -> list[SpecWarning]:
         _compare_with_disk(snapshot, spec),
         _compare_log_with_disk(snapshot, spec),
         _compare_with_memory(snapshot, spec),
+        _find_no_address(spec),
         _find_plain_passwords(spec),
     )
     return [warning for warning in found if warning]
@@ -126,6 +127,22 @@ def _find_foreign_alias(snapshot: Snapshot) -> SpecWarning | None:
         verdicts.ALIAS_TAKEN,
         f"{say_foreign(foreign, 'Service')} (spec.service.aliases): delete {them(len(foreign))}, "
         "and one that leads to the members is created at once.",
+    )
+
+
+def _find_no_address(spec: EtcdClusterSpec) -> SpecWarning | None:
+    """Only a load balancer says by itself at which address it is."""
+    wanted = spec.member_addresses
+    if wanted is None or wanted.names:
+        return None
+    if wanted.service and wanted.service.type == "LoadBalancer":
+        return None
+    kind = f"service.type is {wanted.service.type}" if wanted.service else "they have no Service"
+    return SpecWarning(
+        verdicts.NO_MEMBER_ADDRESS,
+        f"spec.memberAddresses gives members no address: {kind}, and names is empty. Name an "
+        "address for each member in spec.memberAddresses.names, or set service.type to "
+        "LoadBalancer.",
     )
 
 

@@ -94,6 +94,29 @@ def test_of_the_disks_of_logs_it_is_what_each_has_that_counts() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        ({}, "they have no Service, and names is empty"),
+        ({"service": {}}, "service.type is ClusterIP, and names is empty"),
+        ({"service": {"type": "NodePort"}}, "service.type is NodePort, and names is empty"),
+        ({"service": {"type": "LoadBalancer"}}, None),
+        ({"names": ["etcd-0.example.com"]}, None),
+        ({"names": ["etcd-0.example.com"], "service": {"type": "NodePort"}}, None),
+    ],
+    ids=str,
+)
+def test_addresses_of_members_that_there_will_never_be(addresses: Json, said: str | None) -> None:
+    wanted = new(3, memberAddresses=addresses, resources={"limits": {"memory": "4Gi"}})
+    found = find_spec_warnings(wanted)
+    assert [w.reason for w in found] == ([verdicts.NO_MEMBER_ADDRESS] if said else [])
+    for warning in found:
+        assert warning.message == (
+            f"spec.memberAddresses gives members no address: {said}. Name an address for each "
+            "member in spec.memberAddresses.names, or set service.type to LoadBalancer."
+        )
+
+
 def test_a_template_of_claims_has_a_size_of_its_own() -> None:
     request = {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}
     own = scene(None, "10Gi", "4Gi", volumeClaimTemplate=request)
