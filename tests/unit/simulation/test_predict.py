@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD
+from etcd_operator.core.model.issuer_stage import IssuerPhase
 from etcd_operator.core.model.live_objects import NodeState
 from etcd_operator.core.model.members import format_id
 from etcd_operator.simulation.change import NO_CHANGE, Change, ChangeError
@@ -19,6 +20,7 @@ from tests.builders import snapshots
 from tests.builders.certificates import secured
 from tests.builders.changes import change
 from tests.builders.ephemeral import emptied, in_pods
+from tests.builders.issuer import ISSUER, changing
 from tests.builders.lost_members import homeless
 from tests.builders.required_backups import protected
 from tests.builders.snapshots import formed, new, pod
@@ -378,3 +380,12 @@ def test_a_member_whose_pod_was_replaced_joins_again() -> None:
     found = predict(emptied(in_pods(), 1))
     assert (found.ends, found.reason) == ("settled", "Healthy")
     assert count(found, "RemoveMember") == count(found, "PromoteMember") == 1
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_change_of_the_issuer_is_said_not_to_be_shown_to_its_end(wanted: bool) -> None:
+    before = changing(IssuerPhase.OWN if wanted else IssuerPhase.ALL, wanted=not wanted)
+    tls = {"peerTLSEnabled": False, **(ISSUER if wanted else {"issuerRef": None})}
+    found = predict(replace(before, presented={}), change(before, security={"tls": tls}))
+    assert "A change of the issuer goes on" in found.assumptions[-1]
+    assert "issuer" not in " ".join(predict(replace(before, presented={})).assumptions)
