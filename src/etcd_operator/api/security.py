@@ -134,7 +134,7 @@ class Tls(Model):
         alias="caOverlap",
         description=(
             "Time for clients to reload their Secret, before the new CAs sign and before the old "
-            "CAs are no longer trusted."
+            "CAs are no longer trusted; half of certificateLifetime if that is less."
         ),
     )
 

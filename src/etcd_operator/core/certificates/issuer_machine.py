@@ -22,7 +22,6 @@ from etcd_operator.core.certificates.wanted import (
     find_users_problem,
     is_signed_by_own,
     is_written_by_issuer,
-    leaf_lifetime,
     wanted_leaves,
 )
 from etcd_operator.core.model.issuer_record import find_present_issuer_stage
@@ -135,14 +134,10 @@ def _list_clients(snapshot: Snapshot) -> Iterator[Credential | None]:
 
 
 def _had_time(snapshot: Snapshot, live: Credential | None, trusted: set[str]) -> bool:
-    """Whether a Secret has these in its ca.crt, and was issued with them an overlap ago.
-
-    Half of the lifetime is enough: a client has to load its Secret anew as often.
-    """
+    """Whether a Secret has these in its ca.crt, and was issued with them an overlap ago."""
     if live is None or live.certificate is None or not trusted <= set(key_ids(live.trusted)):
         return False
-    overlap = min(ca_overlap(snapshot), leaf_lifetime(snapshot.spec) / 2)
-    return snapshot.now >= live.certificate.made + overlap
+    return snapshot.now >= live.certificate.made + ca_overlap(snapshot)
 
 
 def _is_issuers_shown(snapshot: Snapshot) -> bool:

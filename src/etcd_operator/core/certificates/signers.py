@@ -24,8 +24,12 @@ from etcd_operator.core.model.snapshot import Snapshot
 
 
 def ca_overlap(snapshot: Snapshot) -> timedelta:
-    """How long clients have to load a new authority before it is used."""
-    return tls_of(snapshot.spec).ca_overlap.length
+    """How long clients have to load a new authority before it is used.
+
+    Half of the life of a certificate is enough: a client has to load its Secret anew as often. And
+    each renewal begins the time anew, which would never be over.
+    """
+    return min(tls_of(snapshot.spec).ca_overlap.length, leaf_lifetime(snapshot.spec) / 2)
 
 
 def choose_signer(snapshot: Snapshot, leaf: Leaf) -> Certificate | None:

@@ -213,6 +213,19 @@ def test_within_the_overlap_the_one_of_before_goes_on() -> None:
     assert set(renewals(later(scene, 241)).values()) == {"client-ca2", "peer-ca2"}
 
 
+@pytest.mark.situation(
+    "spec",
+    "certificates last less than the overlap of two authorities",
+    "half of their life is enough: the authority of before goes all the same",
+)
+def test_an_overlap_is_over_before_a_certificate_is_renewed_again() -> None:
+    """Each renewal begins it anew: one as long as a life would never end."""
+    short: dict[str, Any] = {"certificateLifetime": "30m", "caOverlap": "1h"}
+    scene = issue_all(later(restarted(changing(secured(**short), **short)), 0.3))
+    assert not is_retirement_due(later(scene, 0.2), "db-peer-ca")
+    assert is_retirement_due(later(scene, 0.3), "db-peer-ca")
+
+
 def test_a_renewal_that_is_refused_stops_nothing_else() -> None:
     renewed = [a for a in plan(due(secured())).actions if isinstance(a, IssueCertificate)]
     assert len(renewed) == 4
