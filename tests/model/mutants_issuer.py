@@ -23,7 +23,7 @@ ISSUER: Final = (
         "issuer: serves before clients had time",
         _MACHINE,
         "_had_time",
-        "snapshot.now >= live.certificate.made + overlap",
+        "snapshot.now >= live.certificate.made + ca_overlap(snapshot)",
         "True",
         _EXPLORED,
     ),
