@@ -54,8 +54,8 @@ from etcd_operator.plugin.planning import (
 from etcd_operator.plugin.session import Place, Session
 from etcd_operator.simulation.merge_patch import merge
 from etcd_operator.simulation.predict import predict
-from etcd_operator.simulation.prediction import PredictedStep, Prediction
-from tests.e2e.effects import count_effects
+from etcd_operator.simulation.prediction import Prediction
+from tests.e2e.effects import count_effects, find_soon
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.passes import EARLIEST, Passes, read_passes
 from tests.e2e.unforeseen import (
@@ -69,8 +69,6 @@ from tests.e2e.unforeseen import (
 _LET_GO = "Removed the finalizer "
 _MOVED = "Moved leadership "
 NOTHING: Final = Prediction((), "", "", "", 0.0)
-# In seconds: of an hour is the overlap of certificate authorities.
-LONGEST_WAIT: Final = 300.0
 # Keeps a deleted EtcdCluster, and with it its recorded passes, until they were read.
 HELD: Final = "tests.etcd.io/held"
 
@@ -113,14 +111,9 @@ class Previewed:
         on the kubelet whether that one starts once more before it ends: then it joins on the old
         disk, the new Pod finds that the member has joined, and it is added again.
         """
+        missing = [f"not done: {each}" for each in self.find_missing()]
         expected = count_effects(self._compared(find_soon(self.expected)))
         done = count_effects(self._compared(self.done))
-        possible = count_effects(self._compared(self.unanswered))
-        missing = [
-            f"not done: {each}"
-            for each in (expected - done - possible).elements()
-            if not needs_not_leave(each, self.unready)
-        ]
         more = done - expected
         for name in rejoining:
             more -= find_rejoins(name, more)
@@ -134,20 +127,17 @@ class Previewed:
             print(f"{self.passes.keep()} has the passes")
         return found
 
+    def find_missing(self) -> list[str]:
+        """What was previewed and not done."""
+        expected = count_effects(self._compared(find_soon(self.expected)))
+        done = count_effects(self._compared((*self.done, *self.unanswered)))
+        return [e for e in (expected - done).elements() if not needs_not_leave(e, self.unready)]
+
     def _compared(self, sentences: Iterable[str]) -> Iterator[str]:
         """Leave out where leadership moves, if etcd has elected another leader by itself."""
         for sentence in sentences:
             if self.leader_stayed or not sentence.startswith(_MOVED):
                 yield sentence
-
-
-def find_soon(expected: Prediction) -> Iterator[str]:
-    """The actions before the first wait that no test waits for."""
-    for entry in expected.entries:
-        if isinstance(entry, PredictedStep):
-            yield entry.sentence
-        elif entry.seconds > LONGEST_WAIT:
-            return
 
 
 def find_term(seen: Snapshot) -> int:
@@ -270,7 +260,7 @@ def previewed(
             return any(each.startswith(_LET_GO) for each in found.done)
         return rests
 
-    wait_until("it rests as previewed", rested, 60)
+    _wait_for_rest(found, rested)
 
 
 @contextlib.contextmanager
@@ -295,7 +285,14 @@ def foreseen(
             begun, found.expected = first.snapshot.now, predict(first.snapshot)
         return found.note(first.snapshot, every[every.index(first) :])
 
+    _wait_for_rest(found, rested)
+
+
+def _wait_for_rest(found: Previewed, rested: Callable[[], bool]) -> None:
+    """Wait until nothing is left to do; what waits for Pods to end comes after all is well."""
     wait_until("it rests as previewed", rested, 60)
+    with contextlib.suppress(AssertionError):
+        wait_until("nothing is missing", lambda: rested() and not found.find_missing(), 10)
 
 
 @contextlib.contextmanager

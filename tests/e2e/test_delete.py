@@ -7,7 +7,7 @@ import pytest
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import Target
 from tests.e2e.harness import Cluster, no_pods_in, wait_until
-from tests.e2e.previews import delete_as_previewed
+from tests.e2e.previews import delete_as_previewed, wait_for_pass
 from tests.e2e.terminal import Shell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -44,7 +44,7 @@ def test_disks_stay_if_the_user_says_so(cluster: Cluster) -> None:
 
 def test_one_that_never_came_up(cluster: Cluster) -> None:
     cluster.create(size=3, version="v3.6.99")
-    wait_until("Pods are there", lambda: len(cluster.objects("pods")) == 3)
+    wait_for_pass(cluster, "the Pods", lambda seen: len(seen.pods) == 3)
     delete_as_previewed(cluster)
     assert_nothing_left(cluster)
 
