@@ -17,7 +17,7 @@ from tests.chaos.endpoint import Door
 from tests.chaos.faults import FAULTS, Fault, find_left_out
 from tests.chaos.history import History, find_lost, judge, prune
 from tests.chaos.linearizability import Verdict, check
-from tests.chaos.load import Load
+from tests.chaos.load import PAUSE_SECONDS, Load
 from tests.chaos.rpc import NoAnswer, NothingSent
 from tests.chaos.site import Site
 from tests.e2e.harness import Cluster, wait_until
@@ -102,7 +102,7 @@ def run(
     nodes = len(target.read("get", "nodes")["items"])
     cluster = form(target, namespace, version, secured=secured)
     site = Site(target, cluster, random.Random(seed), nodes, version)
-    load = Load(Door(cluster), seed, serializable=serializable)
+    load = Load(Door(cluster), seed, serializable=serializable, pause=PAUSE_SECONDS)
     result = Result(seed, version, nodes, minutes, secured)
     begun = time.monotonic()
     load.start()

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,32 +27,9 @@ from tests.injection.session import create_namespace, own_namespace
 REMOVED_AT_A_TIME = 4
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that disturb Kubernetes itself come last: a failure of theirs spoils no other."""
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if workers > 1:
-        items[:] = order_for(items, workers)
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
-
-
-def order_for(items: Iterable[pytest.Item], workers: int) -> list[pytest.Item]:
-    """Let each worker begin with the files that may take longest: none of them is left at the end.
-
-    Each gets a piece of the list, and takes from the others' when its own is done.
-    """
-    files: dict[Path, list[pytest.Item]] = {}
-    for item in items:
-        files.setdefault(item.path, []).append(item)
-    by_time = sorted(files.values(), key=lambda tests: max(map(read_timeout, tests)), reverse=True)
-    dealt = [file for worker in range(workers) for file in by_time[worker::workers]]
-    return [item for file in dealt for item in file]
-
-
-def read_timeout(item: pytest.Item) -> float:
-    """The seconds that a test may take."""
-    mark = item.get_closest_marker("timeout")
-    return float(mark.args[0]) if mark else 0.0
 
 
 @pytest.fixture(scope="session")
