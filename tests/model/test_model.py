@@ -45,7 +45,7 @@ def _finish(result: Result, begun: float, record: Record, kind: str = "") -> Non
 
 
 @pytest.mark.model
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=_name)
 def test_everything_within_the_bounds(scenario: Scenario, record_property: Record) -> None:
     begun = time.monotonic()
@@ -56,7 +56,7 @@ def test_everything_within_the_bounds(scenario: Scenario, record_property: Recor
 
 
 @pytest.mark.model
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("scenario", WALKS, ids=_name)
 def test_random_walks(scenario: Scenario, record_property: Record) -> None:
     begun = time.monotonic()
@@ -65,7 +65,7 @@ def test_random_walks(scenario: Scenario, record_property: Record) -> None:
 
 
 @pytest.mark.model
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("scenario", TEMPTED, ids=_name)
 def test_the_guard_alone_is_enough(scenario: Scenario, record_property: Record) -> None:
     begun = time.monotonic()
