@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 # etcd's own setting, in `etcdConfig.extraArgs`.
 TOKEN_SETTING: Final = "auth-token"  # noqa: S105 (the name of a setting)
 TWICE: Final = "and security.auth.jwt both say how tokens are made: remove one of them"
-LONGEST_LIFE: Final = timedelta(days=7)
-LIFE_REMEDY: Final = "use a length of time such as 10m, at least 1s and at most 168h"
+LONGEST_HOURS: Final = 168
+LIFE_REMEDY: Final = f"use a length of time such as 10m, at least 1s and at most {LONGEST_HOURS}h"
 _NAME = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
 Signing = Literal["RS256", "ES256"]
@@ -57,7 +57,7 @@ def check_tokens(spec: EtcdClusterSpec) -> Iterator[tuple[str, str]]:
     if jwt is None:
         return
     path = "spec.security.auth.jwt"
-    if not timedelta(seconds=1) <= jwt.lifetime.length <= LONGEST_LIFE:
+    if not timedelta(seconds=1) <= jwt.lifetime.length <= timedelta(hours=LONGEST_HOURS):
         said = f"{path}.lifetime {jwt.lifetime} is not possible: {LIFE_REMEDY}."
         yield f"{path}.lifetime", said
     extra = (spec.etcd_config and spec.etcd_config.extra_args) or {}

@@ -22,7 +22,7 @@ from etcd_operator.api.image_catalog import CONFIG_MAP_NAME
 from etcd_operator.api.metadata import metadata_rules
 from etcd_operator.api.release import SAFE_FOR_36, STEPS_DOWN, TESTED_MINORS, Version
 from etcd_operator.api.security import KNOWN_BY_LOGIN, NEEDS_LOGIN
-from etcd_operator.api.signed_tokens import LIFE_REMEDY, TOKEN_SETTING, TWICE
+from etcd_operator.api.signed_tokens import LIFE_REMEDY, LONGEST_HOURS, TOKEN_SETTING, TWICE
 from etcd_operator.api.validation import (
     NAME_FORM,
     NAME_LENGTH,
@@ -297,7 +297,7 @@ CEL_RULES: Final[dict[str, list[Json]]] = {
     "spec.security.auth.jwt.lifetime": [
         build_rule(
             f"self.matches('{_DURATION}') && duration(self) >= duration('1s') && "
-            f"duration(self) <= duration('168h')",
+            f"duration(self) <= duration('{LONGEST_HOURS}h')",
             _say("'lifetime ' + self", f"not possible: {LIFE_REMEDY}"),
         )
     ],

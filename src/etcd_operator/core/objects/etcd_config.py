@@ -202,8 +202,8 @@ def render_tuning(spec: EtcdClusterSpec) -> dict[str, Value]:
 
     Raises ValueError for extra settings that `check_settings` would refuse.
     """
-    signed = spec.auth is not None and spec.auth.jwt is not None
-    tokens: dict[str, Value] = {TOKEN_SETTING: find_token_setting(spec)} if signed else {}
+    setting = find_token_setting(spec)
+    tokens: dict[str, Value] = {TOKEN_SETTING: setting} if setting else {}
     config = spec.etcd_config
     if config is None:
         return tokens
