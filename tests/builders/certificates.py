@@ -22,8 +22,8 @@ from etcd_operator.core.certificates.state import (
     Leaf,
     Trusted,
 )
-from etcd_operator.core.certificates.wanted import all_trust
-from etcd_operator.core.model.issuer_record import with_issuer_stage
+from etcd_operator.core.certificates.wanted import all_trust, presented_secret
+from etcd_operator.core.model.issuer_record import with_issuer_stage, with_mounted_server
 from etcd_operator.core.model.peer_stage import PeerStage
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
@@ -39,6 +39,7 @@ def with_tls(snapshot: Snapshot, **tls: Any) -> Snapshot:
     spec = wanted.cluster.spec
     stage = PeerStage.of(tls=spec.peer_tls)
     naming = replace(NAMING, client_tls=spec.client_tls, peer_stage=stage)
+    naming = with_mounted_server(naming, wanted.children)
     return replace(wanted, naming=with_issuer_stage(naming, wanted.children, spec))
 
 
@@ -58,8 +59,10 @@ def secured(size: int = 3, *others: Credential, **tls: Any) -> Snapshot:
     snapshot = issue_all(with_members(bare, *members))
     trust = all_trust(snapshot)
     peers = snapshot.cluster.spec.peer_tls
+    shown = presented_secret(snapshot.cluster.spec, naming) if mode.tls else ""
     pods = tuple(
-        replace(pod, trust=trust, client_tls=mode, peer_tls=peers) for pod in snapshot.pods
+        replace(pod, trust=trust, client_tls=mode, server_certificate=shown, peer_tls=peers)
+        for pod in snapshot.pods
     )
     return settled(replace(snapshot, pods=pods))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from etcd_operator.json_types import Json
+from etcd_operator.runtime.pki.x509 import KeyPair, issue_certificate
 from tests.e2e.harness import SMALL, Cluster, wait_until
 
 CLIENT = "client"
@@ -72,6 +74,24 @@ def read_secret(cluster: Cluster, name: str) -> dict[str, str]:
     """The decoded data of a Secret."""
     data = cluster.read("get", "secret", name)["data"]
     return {key: base64.b64decode(text).decode() for key, text in data.items()}
+
+
+def put_secret(cluster: Cluster, name: str, data: dict[str, str]) -> None:
+    """Write a Secret as a user would."""
+    encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+    metadata = {"name": name, "namespace": cluster.namespace}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded}
+    cluster.target.apply(secret)
+
+
+def sign_server(cluster: Cluster, authority: KeyPair, *names: str) -> dict[str, str]:
+    """The data of a Secret with a certificate for these names, or for all that clients use."""
+    name, where = cluster.name, f"{cluster.namespace}.svc"
+    every = f"*.{name}-peer.{where}"
+    wanted = names or (every, f"{every}.cluster.local", f"{name}-client.{where}")
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    pair = issue_certificate(authority, "c", now, hour, names=wanted, server=True)
+    return {"tls.crt": pair.certificate, "tls.key": pair.key}
 
 
 def _client_pod(namespace: str, secret: str, version: str) -> Json:

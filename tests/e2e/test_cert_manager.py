@@ -19,7 +19,7 @@ from tests.chaos.load import Load
 from tests.e2e import histories
 from tests.e2e.cert_manager import CERTIFICATES, add_issuer, issuing, renew, revisions
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.secured import TRUST, SecuredCluster
+from tests.e2e.secured import TRUST, SecuredCluster, put_secret, sign_server
 from tests.e2e.wire import SERVES, Papers, ask, shown_certificate, take_papers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -76,12 +76,17 @@ def test_an_issuer_of_cert_manager(undefined: Target, cluster: Cluster, tmp_path
 def test_an_issuer_comes_and_goes_under_load(
     undefined: Target, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """From the cluster's own CA to an issuer and back: no client is refused, none is in vain."""
+    """From a certificate of the user's own to an issuer and back, by way of the cluster's own CA.
+
+    No client is refused, and none is in vain.
+    """
     for path in DEFINITIONS:
         undefined.run("apply", f"--filename={path}")
     own = {"peerTLSEnabled": False, "caOverlap": OVERLAP}
     secured = SecuredCluster(cluster.target, cluster.namespace, spec={"security": {"tls": own}})
-    secured.create(size=3)
+    users = make_authority("users", datetime.now(UTC))
+    put_secret(secured, "mine", {**sign_server(secured, users), "ca.crt": users.certificate})
+    secured.create(size=3, security={"tls": {**own, "certificateSecret": "mine"}})
     secured.wait_running(3)
     before = take_papers(secured, "c-client-tls")
     door = Door(secured)
@@ -90,12 +95,13 @@ def test_an_issuer_comes_and_goes_under_load(
         company = add_issuer(secured, "company")
         load.start()
         try:
-            secured.patch(**_with_issuer({"name": "company"}))
+            secured.patch(**_shown_by(issuerRef={"name": "company"}))
             _wait_for_stage(secured, "All-1", company.certificate)
             assert SERVES in ask(secured, 2, CLIENTS, _sign(company, company.certificate))
-            secured.patch(**_with_issuer(None))
+            secured.patch(**_shown_by(certificateSecret="mine"))
             _wait_for_stage(secured, "Own-1", before.roots)
             assert SERVES not in ask(secured, 2, CLIENTS, _sign(company, before.roots))
+            assert SERVES in ask(secured, 2, CLIENTS, _sign(users, users.certificate))
         finally:
             door.leave()
             history = load.finish()
@@ -105,8 +111,9 @@ def test_an_issuer_comes_and_goes_under_load(
     secured.assert_agreement(3)
 
 
-def _with_issuer(reference: dict[str, str] | None) -> dict[str, object]:
-    return {"security": {"tls": {"issuerRef": reference}}}
+def _shown_by(**whose: object) -> dict[str, object]:
+    tls = {"issuerRef": None, "certificateSecret": None, **whose}
+    return {"security": {"tls": tls}}
 
 
 def _wait_for_stage(cluster: SecuredCluster, stage: str, roots: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import threading
 import time
@@ -12,10 +11,10 @@ from typing import Any
 import pytest
 
 from deploy.target import TargetError
-from etcd_operator.runtime.pki.x509 import KeyPair, issue_certificate, make_authority
+from etcd_operator.runtime.pki.x509 import issue_certificate, make_authority
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.previews import as_created, as_foreseen, as_patched, as_previewed, loses_disk
-from tests.e2e.secured import SecuredCluster, read_secret
+from tests.e2e.secured import SecuredCluster, put_secret, read_secret, sign_server
 from tests.e2e.wire import SERVES, Papers, ask, shown_certificate, take_papers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
@@ -136,16 +135,15 @@ def test_a_certificate_of_the_users_own(secured: SecuredCluster) -> None:
         said = secured.wait_reason("Ready", "CertificateUnusable")
     assert "Secret mine" in said
     assert "does not exist" in said
-    _put_secret(secured, "company", {"ca.crt": authority.certificate})
-    _put_secret(secured, "mine", _server_pair(secured, authority, names=("elsewhere",)))
+    put_secret(secured, "company", {"ca.crt": authority.certificate})
+    put_secret(secured, "mine", sign_server(secured, authority, "elsewhere"))
     wait_until(
         "the wrong name is named",
         lambda: "is not for c-0.c-peer" in secured.condition("Ready")["message"],
         30,
     )
-    names = (f"*.c-peer.{secured.namespace}.svc.cluster.local", f"c-client.{secured.namespace}.svc")
     with as_foreseen(secured, lambda seen: not seen.starts_nothing):
-        _put_secret(secured, "mine", _server_pair(secured, authority, names=names))
+        put_secret(secured, "mine", sign_server(secured, authority))
         secured.wait_running(1)
     mine = issue_certificate(authority, "me", now, timedelta(hours=1), server=False)
     me = Papers(authority.certificate, mine.certificate, mine.key)
@@ -153,7 +151,7 @@ def test_a_certificate_of_the_users_own(secured: SecuredCluster) -> None:
     assert SERVES not in ask(secured, 0, CLIENTS, Papers(authority.certificate))
     assert SERVES in ask(secured, 0, CLIENTS, take_papers(secured, "c-client-tls"))
     pods, before = secured.uids("pods"), shown_certificate(secured, 0, CLIENTS).serial_number
-    _put_secret(secured, "mine", _server_pair(secured, authority, names=names))
+    put_secret(secured, "mine", sign_server(secured, authority))
     secured.nudge()
     wait_until(
         "the new certificate is shown",
@@ -161,19 +159,6 @@ def test_a_certificate_of_the_users_own(secured: SecuredCluster) -> None:
         120,
     )
     assert secured.uids("pods") == pods
-
-
-def _server_pair(cluster: Cluster, authority: KeyPair, names: tuple[str, ...]) -> dict[str, str]:
-    now = datetime.now(UTC)
-    pair = issue_certificate(authority, "c", now, timedelta(hours=1), names=names, server=True)
-    return {"tls.crt": pair.certificate, "tls.key": pair.key}
-
-
-def _put_secret(cluster: Cluster, name: str, data: dict[str, str]) -> None:
-    encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
-    metadata = {"name": name, "namespace": cluster.namespace}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded}
-    cluster.target.apply(secret)
 
 
 class Writer(threading.Thread):

@@ -24,10 +24,11 @@ from etcd_operator.core.certificates.state import (
     key_ids,
 )
 from etcd_operator.core.certificates.wanted import used_secrets
-from etcd_operator.core.model.issuer_record import with_issuer_stage
-from etcd_operator.core.model.live_objects import Child
+from etcd_operator.core.model.issuer_record import with_issuer_stage, with_mounted_server
+from etcd_operator.core.model.live_objects import Child, Pod
 from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, ANNOTATION_TRUST, CLIENT_PORT
 from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.template import read_server_secret
 from etcd_operator.core.plan.planner import plan
 from tests.builders.certificates import after_certificate, secured, users_secret, with_tls
 from tests.builders.snapshots import NOW
@@ -92,15 +93,19 @@ class IssuerStageWorld:
     """How a world goes on."""
 
     def __init__(self, *, issued: bool, tempted: bool = False) -> None:
-        self.bases = {False: _build(), True: _build(**ISSUED)}
+        self.own = build()
+        self.bases = {False: self.own, True: build(**ISSUED)}
         self.objects: dict[str, Child] = {}
         self._plans: dict[World, tuple[Action, ...]] = {}
+        # The Secret that Pods of a revision mount, to show what it holds to clients.
+        self._mounted: dict[str, str] = {}
+        self.users: dict[str, Credential] = {}
         self.issued = issued
         self.tempted = tempted
 
     def begin(self, turns: int) -> World:
-        """A cluster at rest with its own CA, or after it has come to have an issuer."""
-        base = self.bases[False]
+        """A cluster at rest: one with its own CA, after it has come to be as its spec has it."""
+        base = self.own
         gate, template = (self._keep(c) for c in (base.config_map, base.statefulset))
         own = base.credentials[CLIENT]
         assert own.certificate
@@ -109,8 +114,8 @@ class IssuerStageWorld:
         members = tuple(Member(revision, pod.trust, pod.trust, signer) for pod in base.pods)
         client = Client(signer, key_ids(own.trusted))
         world = World((), gate, template, (), members, client, False, turns)
-        world = world.holding(_grow_old(base.credentials))
-        return self._come_to_rest(world._replace(wanted=True)) if self.issued else world
+        world = world.holding(_grow_old({**base.credentials, **self.users}))
+        return self._come_to_rest(world._replace(wanted=self.issued))
 
     def _come_to_rest(self, world: World) -> World:
         """The world after everything has happened that will."""
@@ -126,6 +131,8 @@ class IssuerStageWorld:
         assert child is not None
         key = child.annotations[ANNOTATION_FINGERPRINT]
         self.objects.setdefault(key, replace(child, resource_version="1"))
+        if child.kind == "StatefulSet":
+            self._mounted[child.update_revision] = read_server_secret(child.body)
         return key
 
     # What an operator sees and does
@@ -140,7 +147,8 @@ class IssuerStageWorld:
         for name, secret, size in world.certificates:
             children["Certificate", name] = self._certificate(world, name, secret, size)
         pods = zip(base.pods, world.members, strict=True)
-        naming = with_issuer_stage(base.naming, children, base.cluster.spec)
+        naming = with_mounted_server(base.naming, children)
+        naming = with_issuer_stage(naming, children, base.cluster.spec)
         used = used_secrets(base.cluster.spec, naming)
         seen = replace(
             base,
@@ -148,12 +156,18 @@ class IssuerStageWorld:
             credentials={name: one for name, one in world.by_name.items() if name in used},
             children=children,
             gate_trust={CLIENT_TRUST_FILE: self._told(world)},
-            pods=tuple(replace(p, trust=m.announced, revision=m.revision) for p, m in pods),
+            pods=tuple(self._observe(pod, member) for pod, member in pods),
         )
         if not must_see_shown(seen):
             return seen
         shown = {(place, CLIENT_PORT): one.shown for place, one in enumerate(world.members)}
         return replace(seen, presented=shown)
+
+    def _observe(self, pod: Pod, member: Member) -> Pod:
+        mounted = self._mounted[member.revision]
+        return replace(
+            pod, trust=member.announced, revision=member.revision, server_certificate=mounted
+        )
 
     def _told(self, world: World) -> tuple[Trusted, ...]:
         text = self.objects[world.gate].body["data"][CLIENT_TRUST_FILE]
@@ -212,6 +226,17 @@ class IssuerStageWorld:
         assert isinstance(action, CertificateAction)
         return world.holding({**world.by_name, **after_certificate(seen, action).credentials})
 
+    def is_settled(self, world: World) -> bool:
+        """Whether all is as the spec has it, and nobody is trusted beyond that."""
+        signer = COMPANY if world.wanted else "client-ca1"
+        trusted = {"client-ca1", COMPANY} if world.wanted else {"client-ca1"}
+        names = {"db-server", "db-client"} if world.wanted else set()
+        return (
+            {signed_by(world, SERVER), signed_by(world, CLIENT), world.client.signer} == {signer}
+            and {name for name, _, _ in world.certificates} == names
+            and shows_alone(world, signer, trusted)
+        )
+
     # What happens
 
     def follow(self, world: World) -> Iterator[World]:
@@ -242,20 +267,23 @@ class IssuerStageWorld:
         told = key_ids(self._told(world))
         body = self.objects[world.template].body["spec"]["template"]["metadata"]
         announced = tuple(body["annotations"][ANNOTATION_TRUST].split(","))
-        shown = _signer(world, SERVER)
+        revision = self.objects[world.template].update_revision
+        to_come = signed_by(world, self._mounted[revision])
         for place, member in enumerate(world.members):
             if place and world.members[place - 1] == member:
                 continue
+            shown = signed_by(world, self._mounted[member.revision])
             for following in (
                 member._replace(shown=shown),
                 member._replace(shown=shown, loaded=told),
-                Member(self.objects[world.template].update_revision, announced, told, shown),
+                Member(revision, announced, told, to_come),
             ):
                 rest = (*world.members[:place], *world.members[place + 1 :])
                 yield world._replace(members=tuple(sorted((*rest, following))))
 
 
-def _build(**tls: Any) -> Snapshot:
+def build(**tls: Any) -> Snapshot:
+    """What a cluster with its own CA is, and what its spec asks for."""
     # Two Pods tell each other as much as three.
     scene = secured(3, **PEERS_PLAIN)
     wanted = with_tls(scene, **PEERS_PLAIN, **tls)
@@ -278,19 +306,20 @@ def _age(one: Credential) -> Credential:
     return replace(one, certificate=older)
 
 
-def _signer(world: World, secret: str) -> str:
+def signed_by(world: World, secret: str) -> str:
+    """Who signed what a Secret holds; empty for nothing."""
     live = world.by_name.get(secret)
     return live.certificate.issuer_key_id if live and live.certificate else ""
 
 
 def _is_due(world: World, secret: str, size: int) -> bool:
     """Whether cert-manager issues: what is there and has a key of this size will do."""
-    signer = _signer(world, secret)
+    signer = signed_by(world, secret)
     return not signer or (signer != COMPANY and size != KEY_SIZE)
 
 
 def _load(world: World) -> Client:
-    return Client(_signer(world, CLIENT), key_ids(world.by_name[CLIENT].trusted))
+    return Client(signed_by(world, CLIENT), key_ids(world.by_name[CLIENT].trusted))
 
 
 def judge(world: World, *, patient: bool) -> str:
@@ -298,7 +327,7 @@ def judge(world: World, *, patient: bool) -> str:
 
     Where nobody is `patient`, a client that has yet to load its Secret is left out.
     """
-    operator = Client(_signer(world, OPERATOR), key_ids(world.by_name[OPERATOR].trusted))
+    operator = Client(signed_by(world, OPERATOR), key_ids(world.by_name[OPERATOR].trusted))
     callers = {"a new client": _load(world), "the operator": operator}
     if patient:
         callers["the client"] = world.client
@@ -311,14 +340,9 @@ def judge(world: World, *, patient: bool) -> str:
     return ""
 
 
-def is_settled(world: World) -> bool:
-    """Whether all is as the spec has it, and nobody is trusted beyond that."""
-    signer = COMPANY if world.wanted else "client-ca1"
-    trusted = {"client-ca1", COMPANY} if world.wanted else {"client-ca1"}
-    names = {"db-server", "db-client"} if world.wanted else set()
-    return (
-        {_signer(world, SERVER), _signer(world, CLIENT), world.client.signer} == {signer}
-        and {name for name, _, _ in world.certificates} == names
-        and all(set(m.loaded) == set(m.announced) == trusted for m in world.members)
-        and all(member.shown == signer for member in world.members)
+def shows_alone(world: World, signer: str, trusted: set[str]) -> bool:
+    """Whether members show what this one has signed, and trust, and will, no others than these."""
+    return all(
+        member.shown == signer and set(member.loaded) == set(member.announced) == trusted
+        for member in world.members
     )

@@ -10,6 +10,7 @@ from tests.model.mutants_clients import CLIENTS
 from tests.model.mutants_correcting import CORRECTION
 from tests.model.mutants_deletions import DELETIONS
 from tests.model.mutants_ephemeral import EPHEMERAL
+from tests.model.mutants_exchange import EXCHANGE
 from tests.model.mutants_guards import GUARDS
 from tests.model.mutants_issuer import ISSUER
 from tests.model.mutants_keeping import APPROVAL, DIFFERENCE, RECOVERY, REPLACEMENT
@@ -177,14 +178,14 @@ _STUCK: Final = (
     Mutant("begins a defragmentation beside another", "core/storage/maintenance.py",
            "_wait_for_others",
            "not busy or not _defragments(decision)", "True"),
-    Mutant("guard: begins a defragmentation beside another", "core/guards/__init__.py",
-           "_refuse_maintenance",
+    Mutant("guard: begins a defragmentation beside another", "core/guards/maintenance.py",
+           "refuse_maintenance",
            "any((probe.defragmenting for probe in snapshot.probes.values()))", "False"),
     Mutant("defragments the leader first", "core/storage/maintenance.py", "_order",
            "_status(seat).member_id == snapshot.leader_id",
            "_status(seat).member_id != snapshot.leader_id"),
-    Mutant("guard: defragments while a voter is away", "core/guards/__init__.py",
-           "_refuse_maintenance",
+    Mutant("guard: defragments while a voter is away", "core/guards/maintenance.py",
+           "refuse_maintenance",
            "voters - answering(snapshot)", "False"),
 )  # fmt: skip
 
@@ -255,6 +256,7 @@ MUTANTS: Final = (
     *EPHEMERAL,
     *WAL,
     *ISSUER,
+    *EXCHANGE,
     *PEER_TLS,
     *CLIENTS,
     *DIFFERENCE,

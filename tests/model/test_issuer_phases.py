@@ -6,7 +6,6 @@ there is at any time. Nobody is ever refused, and from every state the change co
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -20,49 +19,11 @@ from etcd_operator.core.model.issuer_stage import IssuerStage
 from etcd_operator.core.objects.apply import correct_objects
 from etcd_operator.core.plan.planner import choose_layout
 from tests.builders.certificates import LIFE
-from tests.model.issuer_world import IssuerStageWorld, World, is_settled, judge
+from tests.model.issuer_walk import explore
+from tests.model.issuer_world import IssuerStageWorld, World
 
 # Whole worlds are explored: seconds each, more on a machine that does other things.
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
-
-
-def explore(stage: IssuerStageWorld, start: World, *, tempted: bool = False) -> tuple[int, str]:
-    """Look at everything that can be reached: how many states, and what is wrong with one."""
-    known, ahead = {start: ""}, deque([start])
-    following: dict[World, list[World]] = {}
-    while ahead:
-        world = ahead.popleft()
-        following[world] = [one for one in stage.follow(world) if one != world]
-        more = list(give_in(stage, world)) if tempted and world.turns else []
-        for one in (*following[world], *more):
-            if one not in known:
-                if wrong := judge(one, patient=not tempted):
-                    return len(known), wrong
-                known[one] = ""
-                ahead.append(one)
-    return len(known), "" if tempted else find_stuck(following)
-
-
-def find_stuck(following: dict[World, list[World]]) -> str:
-    """Say if the change would come to no good end, or never end, once the spec stays."""
-    quiet = {
-        world: [one for one in after if one.turns == world.turns]
-        for world, after in following.items()
-    }
-    ends = {world for world, after in quiet.items() if not after}
-    if not ends or not all(is_settled(end) for end in ends):
-        return "the change comes to no good end"
-    sources: dict[World, list[World]] = {}
-    for world, after in quiet.items():
-        for one in after:
-            sources.setdefault(one, []).append(world)
-    reached, ahead = set(ends), deque(ends)
-    while ahead:
-        for source in sources.get(ahead.popleft(), ()):
-            if source not in reached:
-                reached.add(source)
-                ahead.append(source)
-    return "" if len(reached) == len(quiet) else "the change may never end"
 
 
 def give_in(stage: IssuerStageWorld, world: World) -> Iterator[World]:
@@ -108,7 +69,7 @@ def test_nobody_is_ever_refused_and_the_change_comes_to_its_end(issued: bool) ->
 def test_the_guards_alone_keep_everybody_understood(issued: bool) -> None:
     stage = IssuerStageWorld(issued=issued, tempted=True)
     start = stage.begin(turns=1)._replace(wanted=not issued)
-    count, wrong = explore(stage, start, tempted=True)
+    count, wrong = explore(stage, start, give_in)
     print(f"{count} states")
     assert not wrong
     assert count > 100

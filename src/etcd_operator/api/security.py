@@ -103,7 +103,7 @@ class Tls(Model):
         description=(
             "cert-manager issuer of the server certificate for clients and of the client "
             "certificate. It can be added to a running cluster and removed again, each within "
-            "twice caOverlap; not in exchange for certificateSecret at once."
+            "twice caOverlap, also in exchange for certificateSecret."
         ),
     )
     server_names: tuple[str, ...] = Field(

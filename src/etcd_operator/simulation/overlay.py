@@ -26,7 +26,7 @@ from etcd_operator.core.model.naming import (
 from etcd_operator.core.model.parse import read_client_tls
 from etcd_operator.core.model.peer_stage import has_peer_volume
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.model.template import find_claim_template
+from etcd_operator.core.model.template import find_claim_template, read_server_certificate
 from etcd_operator.simulation.manifest import FIRST_LIFE, life_of
 from etcd_operator.simulation.observation import Seen
 from etcd_operator.simulation.origin import FIRST_UID, Beyond, Origin
@@ -182,6 +182,7 @@ class _Template(NamedTuple):
 
     trust: tuple[str, ...]
     client_tls: ClientTls
+    server_certificate: str
     peer_tls: bool
     attributes: tuple[str, str]
 
@@ -193,7 +194,13 @@ def _read_template(statefulset: Child | None) -> _Template:
     trust = tuple(filter(None, annotations.get(ANNOTATION_TRUST, "").split(",")))
     claims = [(find_claim_template(body, wal=wal) or {}).get("spec", {}) for wal in (False, True)]
     data, log = (str(claim.get("volumeAttributesClassName") or "") for claim in claims)
-    return _Template(trust, read_client_tls(template), has_peer_volume(template), (data, log))
+    return _Template(
+        trust,
+        read_client_tls(template),
+        read_server_certificate(template),
+        has_peer_volume(template),
+        (data, log),
+    )
 
 
 def _find_presented(
@@ -264,6 +271,7 @@ def _new_pod(pod: Pod, beyond: Beyond, naming: Naming, template: _Template, time
         owner_uid=naming.uid,
         trust=template.trust,
         client_tls=template.client_tls,
+        server_certificate=template.server_certificate,
         peer_tls=template.peer_tls,
         created=times.find_new(pod.created),
         unready_since=pod.unready_since and _shift(pod.unready_since, beyond),

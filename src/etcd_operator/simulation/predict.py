@@ -26,6 +26,7 @@ from etcd_operator.core.actions import (
     SetPodRevision,
     VolumeAction,
 )
+from etcd_operator.core.certificates.exchange import find_exchange
 from etcd_operator.core.certificates.issuer_machine import find_change
 from etcd_operator.core.certificates.machine import find_replaced
 from etcd_operator.core.certificates.signers import ca_overlap
@@ -67,8 +68,8 @@ MIXED: Final = (
     "made from, only Kubernetes knows."
 )
 ISSUER: Final = (
-    "A change of the issuer goes on when cert-manager has issued, and when clients had time to "
-    "load their Secret: what comes then, such as the restart of each member, is not shown."
+    "A change of who signs certificates goes on when cert-manager has issued, and when clients had "
+    "time to load their Secret: what comes then, such as the restart of each member, is not shown."
 )
 RESTORED: Final = (
     "The backup is usable, and the Jobs of the EtcdRestore fill a new disk for each member: their "
@@ -270,7 +271,7 @@ class Simulation:
         live = observed.statefulset
         newest = (live.body.get("status") or {}).get("updateRevision") if live else None
         mixed = changed and any(pod.revision != newest for pod in observed.pods)
-        on_the_way = bool(self._last and find_change(self._last))
+        on_the_way = bool(self._last and (find_change(self._last) or find_exchange(self._last)))
         others = {MIXED: mixed, RESTORED: self.change.restored, ISSUER: on_the_way}
         return (*ASSUMED, *(sentence for sentence, said in others.items() if said))
 

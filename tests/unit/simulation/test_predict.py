@@ -17,10 +17,10 @@ from etcd_operator.simulation.predict import predict
 from etcd_operator.simulation.prediction import Prediction, Wait
 from etcd_operator.simulation.world import SAYS_EMPTY
 from tests.builders import snapshots
-from tests.builders.certificates import secured
+from tests.builders.certificates import secured, users_secret, with_secret
 from tests.builders.changes import change
 from tests.builders.ephemeral import emptied, in_pods
-from tests.builders.issuer import ISSUER, changing
+from tests.builders.issuer import HOSTS, ISSUER, changing
 from tests.builders.lost_members import homeless
 from tests.builders.required_backups import protected
 from tests.builders.snapshots import formed, new, pod
@@ -387,5 +387,13 @@ def test_a_change_of_the_issuer_is_said_not_to_be_shown_to_its_end(wanted: bool)
     before = changing(IssuerPhase.OWN if wanted else IssuerPhase.ALL, wanted=not wanted)
     tls = {"peerTLSEnabled": False, **(ISSUER if wanted else {"issuerRef": None})}
     found = predict(replace(before, presented={}), change(before, security={"tls": tls}))
-    assert "A change of the issuer goes on" in found.assumptions[-1]
-    assert "issuer" not in " ".join(predict(replace(before, presented={})).assumptions)
+    assert "A change of who signs certificates goes on" in found.assumptions[-1]
+    assert "signs" not in " ".join(predict(replace(before, presented={})).assumptions)
+
+
+def test_a_certificate_that_waits_for_clients_is_said_not_to_be_shown() -> None:
+    tls = {"peerTLSEnabled": False}
+    before = with_secret(secured(3, **tls), users_secret("mine", *HOSTS))
+    found = predict(before, change(before, security={"tls": {**tls, "certificateSecret": "mine"}}))
+    assert found.ends == "settled"
+    assert "A change of who signs certificates goes on" in found.assumptions[-1]

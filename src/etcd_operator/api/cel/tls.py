@@ -33,11 +33,6 @@ def _mode_of(whose: str) -> str:
     )
 
 
-def _names(whose: str, field: str) -> str:
-    tls = f"{whose}.spec.security.tls"
-    return f"has({whose}.spec.security) && has({tls}) && has({tls}.{field})"
-
-
 OBJECT_RULES: Final[tuple[Json, ...]] = (
     build_rule(
         f"!({_FORMED}) || {_mode_of('self')} == {_mode_of('oldSelf')} || "
@@ -46,16 +41,6 @@ OBJECT_RULES: Final[tuple[Json, ...]] = (
         "TLS for clients cannot be turned on or off at once, because clients could no longer "
         "connect: set tls.clientTLSMode to Permissive, and make this change when "
         "status.clientTLS is Permissive",
-        reason="FieldValueForbidden",
-        path=".spec.security",
-    ),
-    build_rule(
-        f"!({_FORMED}) || '{ClientTls.OFF}' in [{_mode_of('self')}, {_mode_of('oldSelf')}] || "
-        f"!(({_names('self', 'issuerRef')}) && ({_names('oldSelf', 'certificateSecret')}) || "
-        f"({_names('self', 'certificateSecret')}) && ({_names('oldSelf', 'issuerRef')}))",
-        "issuerRef and certificateSecret cannot take each other's place at once, because clients "
-        "would not trust the new certificates: remove one of them, and add the other one when the "
-        "condition CertificatesValid has the reason AllValid",
         reason="FieldValueForbidden",
         path=".spec.security",
     ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from etcd_operator.core.certificates.handed_over import find_source_problem
 from etcd_operator.core.certificates.settings import issuer_of
-from etcd_operator.core.certificates.wanted import find_users_problem, issued_leaves
+from etcd_operator.core.certificates.users_certificate import find_users_problem
+from etcd_operator.core.certificates.wanted import issued_leaves
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.snapshot import Snapshot
 

@@ -15,7 +15,12 @@ from etcd_operator.core.certificates.signers import (
     signers_of,
 )
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf
-from etcd_operator.core.certificates.wanted import issued_leaves, users_secrets, wanted_leaves
+from etcd_operator.core.certificates.wanted import (
+    issued_leaves,
+    others_secrets,
+    users_secrets,
+    wanted_leaves,
+)
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.wording import agree
 
@@ -99,7 +104,7 @@ def _say_remedy(snapshot: Snapshot, name: str) -> str:
     issued = {leaf.secret: one for one, leaf in issued_leaves(spec, naming).items()}
     if name in issued:
         return f"cert-manager has not renewed it: `kubectl describe certificate {issued[name]}`."
-    if name in users_secrets(spec, naming):
+    if name in others_secrets(snapshot):
         return "Put a new certificate there."
     return "The operator has not renewed it: see the Events of the EtcdCluster."
 

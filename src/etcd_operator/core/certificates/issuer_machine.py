@@ -8,21 +8,19 @@ stage is on record in the gate before it is acted on. See decision 26.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from etcd_operator.core.certificates.cert_manager import find_issuing_problem
-from etcd_operator.core.certificates.settings import issuer_of, tls_of
-from etcd_operator.core.certificates.signers import ca_overlap
+from etcd_operator.core.certificates.settings import issuer_of
+from etcd_operator.core.certificates.signers import had_time, list_clients
 from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, Credential, key_ids
+from etcd_operator.core.certificates.users_certificate import find_users_problem
 from etcd_operator.core.certificates.wanted import (
     client_trust,
     find_others_trust,
-    find_users_problem,
     is_signed_by_own,
     is_written_by_issuer,
-    wanted_leaves,
 )
 from etcd_operator.core.model.issuer_record import find_present_issuer_stage
 from etcd_operator.core.model.issuer_stage import IssuerPhase, IssuerStage, read_issuer_change
@@ -67,7 +65,7 @@ def is_trusted(change: Change) -> bool:
     snapshot, signers = change.snapshot, set(change.signers)
     if not is_known(change) or not _do_members_trust(snapshot, signers):
         return False
-    return all(_had_time(snapshot, one, signers) for one in _list_clients(snapshot))
+    return all(had_time(snapshot, one, signers) for one in list_clients(snapshot))
 
 
 def is_shown(change: Change) -> bool:
@@ -87,22 +85,27 @@ def are_clients_own(change: Change) -> bool:
     if change.wanted:
         return False
     trusted = set(key_ids(client_trust(snapshot)))
-    clients = list(_list_clients(snapshot))
+    clients = list(list_clients(snapshot))
     own = all(is_signed_by_own(snapshot, one) for one in clients)
     if is_written_by_issuer(snapshot, snapshot.naming.client_secret):
         return False
-    return own and all(_had_time(snapshot, one, trusted) for one in clients)
+    return own and all(had_time(snapshot, one, trusted) for one in clients)
 
 
 def is_gone(change: Change) -> bool:
-    """Whether the spec names no issuer, and for an overlap nobody shows what one has signed."""
+    """Whether the spec names no issuer, and for an overlap nobody shows what one has signed.
+
+    Nobody can while all members have a certificate of the user's own.
+    """
     server, snapshot = change.server, change.snapshot
+    if not change.wanted and _show_users(snapshot):
+        return True
     if change.wanted or server is None or not is_signed_by_own(snapshot, server):
         return False
     if is_written_by_issuer(snapshot, server.name):
         return False
     own = snapshot.credentials[snapshot.naming.client_authority]
-    return _had_time(snapshot, server, set()) and _list_shown(snapshot) <= {*key_ids(own.trusted)}
+    return had_time(snapshot, server, set()) and _list_shown(snapshot) <= {*key_ids(own.trusted)}
 
 
 def _find_problem(snapshot: Snapshot) -> str | None:
@@ -125,27 +128,19 @@ def _do_members_trust(snapshot: Snapshot, signers: set[str]) -> bool:
     )
 
 
-def _list_clients(snapshot: Snapshot) -> Iterator[Credential | None]:
-    """The Secrets of clients, and the operator's, of which the cluster's own CA is the signer."""
-    spec, naming = snapshot.spec, snapshot.naming
-    for leaf in wanted_leaves(spec, naming):
-        if leaf.authority == naming.client_authority and not leaf.server:
-            yield snapshot.credentials.get(leaf.secret)
-
-
-def _had_time(snapshot: Snapshot, live: Credential | None, trusted: set[str]) -> bool:
-    """Whether a Secret has these in its ca.crt, and was issued with them an overlap ago."""
-    if live is None or live.certificate is None or not trusted <= set(key_ids(live.trusted)):
-        return False
-    return snapshot.now >= live.certificate.made + ca_overlap(snapshot)
-
-
 def _is_issuers_shown(snapshot: Snapshot) -> bool:
     """Whether every running member shows what the issuer has signed, as its Secret has it."""
     server = snapshot.credentials.get(snapshot.naming.server_secret)
     if server is None or server.certificate is None or is_signed_by_own(snapshot, server):
         return False
     return _list_shown(snapshot) <= {server.certificate.issuer_key_id}
+
+
+def _show_users(snapshot: Snapshot) -> bool:
+    """Whether members have, and will have, nothing but certificates of the user's own."""
+    naming = snapshot.naming
+    mounted = {naming.mounted_server, *(pod.server_certificate for pod in snapshot.pods)}
+    return mounted.isdisjoint(("", naming.server_secret))
 
 
 def _list_shown(snapshot: Snapshot) -> set[str]:
@@ -209,7 +204,7 @@ def may_be_overwritten(snapshot: Snapshot, secret: str) -> bool:
     own = snapshot.credentials[naming.client_authority]
     told = key_ids(snapshot.gate_trust.get(CLIENT_TRUST_FILE, ()))
     signers = {*told} - {*key_ids(own.trusted)}
-    clients = [one for one in _list_clients(snapshot) if one]
+    clients = [one for one in list_clients(snapshot) if one]
     trusted = all(signers <= set(key_ids(one.trusted)) for one in clients)
     return bool(signers) and trusted and _do_members_trust(snapshot, signers)
 
@@ -239,7 +234,7 @@ def find_next_issuer_stage(snapshot: Snapshot) -> IssuerStage:
     """Return the stage from now on: that of the gate, or the one that is due."""
     spec, naming = snapshot.cluster.spec, snapshot.naming
     stage = find_present_issuer_stage(snapshot.children, naming, spec)
-    if not spec.client_tls or tls_of(spec).certificate_secret:
+    if not spec.client_tls:
         return stage
     change = Change(replace(snapshot, naming=replace(naming, issuer_stage=stage)))
     row = MACHINE.find_row(stage.phase, change)

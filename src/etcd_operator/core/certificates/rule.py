@@ -21,7 +21,6 @@ from etcd_operator.core.auth.login import find_foreign_secrets, find_login_obsta
 from etcd_operator.core.certificates.cert_manager import find_credential_problem
 from etcd_operator.core.certificates.client_tls import find_missing_certificate
 from etcd_operator.core.certificates.machine import MACHINE, Authority, find_phase
-from etcd_operator.core.certificates.settings import tls_of
 from etcd_operator.core.certificates.signers import choose_signer
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, Trusted, key_ids
 from etcd_operator.core.certificates.wanted import (
@@ -34,10 +33,8 @@ from etcd_operator.core.certificates.wanted import (
 )
 from etcd_operator.core.model.client_tls import read_gate_mode, serves_alone
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
-from etcd_operator.core.model.issuer_stage import IssuerPhase
 from etcd_operator.core.model.naming import ANNOTATION_TLS
 from etcd_operator.core.model.snapshot import Snapshot
-from etcd_operator.core.model.template import read_server_secret
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.reasons.reason import Reason
 from etcd_operator.wording import say_foreign, them
@@ -52,30 +49,7 @@ def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
     if gate is None or gate.owner_uid != naming.uid:
         return None
     told = read_gate_mode(gate.annotations.get(ANNOTATION_TLS, ""))
-    if refused := _refuse_other_issuer(snapshot, told):
-        return refused
     return None if told is snapshot.spec.client_tls_mode else _refuse_at_once(snapshot, told)
-
-
-def _refuse_other_issuer(snapshot: Snapshot, told: ClientTls) -> Decision | None:
-    """Refuse the user's own certificate in the place of an issuer's, and the reverse, at once."""
-    tls, spec = tls_of(snapshot.spec), snapshot.spec
-    if ClientTls.OFF in (told, spec.client_tls_mode):
-        return None
-    mounted = read_server_secret(snapshot.statefulset.body) if snapshot.statefulset else ""
-    by_user = mounted not in ("", snapshot.naming.server_secret)
-    at_rest = snapshot.naming.issuer_stage.phase is IssuerPhase.OWN
-    if not (tls.issuer_ref and by_user) and (at_rest or not tls.certificate_secret):
-        return None
-    old, new = "certificateSecret", "issuerRef"
-    if tls.certificate_secret:
-        old, new = new, old
-    return _refuse(
-        snapshot,
-        attention.TLS_IMMUTABLE,
-        f"spec.security.tls.{new} cannot take the place of {old} at once: remove {new}, and add it "
-        "again when the condition CertificatesValid has the reason AllValid.",
-    )
 
 
 def _refuse_at_once(snapshot: Snapshot, told: ClientTls) -> Decision | None:

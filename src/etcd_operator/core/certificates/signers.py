@@ -7,6 +7,7 @@ runs out meanwhile. Its key is kept beside the new one's until nothing needs it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from etcd_operator.core.certificates.settings import tls_of
@@ -18,7 +19,7 @@ from etcd_operator.core.certificates.state import (
     Leaf,
     key_ids,
 )
-from etcd_operator.core.certificates.wanted import leaf_lifetime
+from etcd_operator.core.certificates.wanted import leaf_lifetime, wanted_leaves
 from etcd_operator.core.model.live_objects import Pod
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -30,6 +31,21 @@ def ca_overlap(snapshot: Snapshot) -> timedelta:
     each renewal begins the time anew, which would never be over.
     """
     return min(tls_of(snapshot.spec).ca_overlap.length, leaf_lifetime(snapshot.spec) / 2)
+
+
+def list_clients(snapshot: Snapshot) -> Iterator[Credential | None]:
+    """The Secrets of clients, and the operator's, of which the cluster's own CA is the signer."""
+    spec, naming = snapshot.spec, snapshot.naming
+    for leaf in wanted_leaves(spec, naming):
+        if leaf.authority == naming.client_authority and not leaf.server:
+            yield snapshot.credentials.get(leaf.secret)
+
+
+def had_time(snapshot: Snapshot, live: Credential | None, trusted: set[str]) -> bool:
+    """Whether a Secret has these in its ca.crt, and was issued with them an overlap ago."""
+    if live is None or live.certificate is None or not trusted <= set(key_ids(live.trusted)):
+        return False
+    return snapshot.now >= live.certificate.made + ca_overlap(snapshot)
 
 
 def choose_signer(snapshot: Snapshot, leaf: Leaf) -> Certificate | None:

@@ -14,12 +14,11 @@ from typing import Final
 
 from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import EtcdClusterSpec
-from etcd_operator.api.security import Tls, User
+from etcd_operator.api.security import User
 from etcd_operator.core.certificates.settings import issuer_of, tls_of
 from etcd_operator.core.certificates.state import (
     CLIENT_TRUST_FILE,
     PEER_TRUST_FILE,
-    Certificate,
     Credential,
     Leaf,
     Trusted,
@@ -177,11 +176,14 @@ def _service_names(short: str, naming: Naming) -> tuple[str, ...]:
 
 
 def used_secrets(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
-    """The Secrets that a pass has to look at: the operator's own and the user's."""
+    """The Secrets that a pass has to look at: the operator's own and the user's.
+
+    What members show now is among them, also where the spec names another one.
+    """
     own = [leaf.secret for leaf in wanted_leaves(spec, naming)]
-    own += [naming.client_authority] * spec.client_tls
+    own += [naming.client_authority, naming.mounted_server] * spec.client_tls
     own += [naming.peer_authority] * _needs_peers(spec, naming)
-    return (*own, *users_secrets(spec, naming))
+    return tuple(dict.fromkeys(filter(None, (*own, *users_secrets(spec, naming)))))
 
 
 def users_secrets(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
@@ -212,11 +214,18 @@ def client_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
     theirs = _users_trust(snapshot)
     if own is None:
         return before
-    if snapshot.naming.issuer_stage.changes:
+    if snapshot.naming.issuer_stage.changes or _is_exchanged(snapshot):
         # Members may show, or be shown, what any of these has signed.
         trusted = (*before, *(theirs or ()), *own.trusted)
         return tuple({one.key_id: one for one in trusted}.values())
     return (*own.trusted, *theirs) if theirs is not None else before or own.trusted
+
+
+def _is_exchanged(snapshot: Snapshot) -> bool:
+    """Whether a member has, or may come to have, another certificate than the user wants."""
+    naming = snapshot.naming
+    mounted = {naming.mounted_server, *(pod.server_certificate for pod in snapshot.pods)}
+    return bool(mounted - {"", presented_secret(snapshot.cluster.spec, naming)})
 
 
 def peer_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
@@ -274,82 +283,19 @@ def is_signed_by_own(snapshot: Snapshot, holder: Credential | None) -> bool:
     return holder.certificate.issuer_key_id in key_ids(own.trusted)
 
 
-def find_users_problem(snapshot: Snapshot) -> str | None:
-    """Return what is wrong with the Secrets that others write, in one sentence."""
-    tls = tls_of(snapshot.spec)
-    names = users_secrets(snapshot.spec, snapshot.naming)
-    for name in names:
-        where = f"Secret {name}, {_say_whose(name, tls)},"
-        live = snapshot.credentials.get(name)
-        if live is None:
-            others = name in (tls.certificate_secret, tls.ca_secret)
-            remedy = ": create it in this namespace." if others else " yet."
-            return f"{where} does not exist{remedy}"
-        if live.problem:
-            return f"{where} cannot be used: {live.problem}."
-    changes = snapshot.naming.issuer_stage.changes
-    if names and not changes and find_others_trust(snapshot) is None:
-        return (
-            f"Secret {names[-1]} has no ca.crt: put the certificate "
-            "of the authority there, or name a Secret that has it in spec.security.tls.caSecret."
-        )
-    return _find_server_problem(snapshot, names[0] if names else None)
-
-
-def _say_whose(name: str, tls: Tls) -> str:
-    if name == tls.ca_secret:
-        return "named by spec.security.tls.caSecret"
-    if name == tls.certificate_secret:
-        return "named by spec.security.tls.certificateSecret"
-    return "which cert-manager is to write"
-
-
-def _find_server_problem(snapshot: Snapshot, name: str | None) -> str | None:
-    live = snapshot.credentials.get(name or "")
-    if name is None or live is None or not snapshot.spec.client_tls:
-        return None
-    certificate = live.certificate
-    if certificate is None:
-        return f"Secret {name} has no tls.crt: put the certificate that clients are to see there."
-    if certificate.not_after <= snapshot.now:
-        return f"The certificate in Secret {name} has expired: put a new one there."
-    if not certificate.server:
-        return f"The certificate in Secret {name} is not for servers: it needs that extended usage."
-    if dials_itself(snapshot.spec) and (why := _why_no_gateway(snapshot, certificate)):
-        return f"The certificate in Secret {name} {why}"
-    naming = snapshot.naming
-    for ordinal in range(snapshot.spec.size):
-        if not covers(certificate, naming.host(ordinal)):
-            return (
-                f"The certificate in Secret {name} is not for {naming.host(ordinal)}: it needs "
-                f"*.{naming.peer_service}.{naming.namespace}.svc.{naming.domain} among its names."
-            )
-    return None
-
-
-def _why_no_gateway(snapshot: Snapshot, certificate: Certificate) -> str:
-    """Why etcd's JSON gateway cannot, or must not, show the certificate of the server."""
-    field = "spec.etcdConfig.enableGRPCGateway"
-    auth = snapshot.spec.auth
-    if not certificate.client:
-        return f"is not for clients, which {field} needs: it needs that extended usage as well."
-    if auth and auth.enabled and certificate.common_name:
-        return (
-            f"has the common name {certificate.common_name}, and by {field} clients could act as "
-            "that user: use one without a common name."
-        )
-    return ""
-
-
-def covers(certificate: Certificate, host: str) -> bool:
-    """Whether a certificate is for this DNS name (RFC 6125: a wildcard stands for one label)."""
-    return host in certificate.names or f"*.{host.partition('.')[2]}" in certificate.names
-
-
 def own_credentials(snapshot: Snapshot) -> Iterator[Credential]:
     """Secrets that the operator writes, as far as they exist."""
-    users = users_secrets(snapshot.spec, snapshot.naming)
-    return (one for name, one in snapshot.credentials.items() if name not in users)
+    others = others_secrets(snapshot)
+    return (one for name, one in snapshot.credentials.items() if name not in others)
+
+
+def others_secrets(snapshot: Snapshot) -> tuple[str, ...]:
+    """The Secrets that others write: those of the spec, and the one that members still show."""
+    naming = snapshot.naming
+    named = users_secrets(snapshot.spec, naming)
+    return (
+        named if naming.mounted_server == naming.server_secret else (*named, naming.mounted_server)
+    )
 
 
 def is_written_by_issuer(snapshot: Snapshot, secret: str) -> bool:

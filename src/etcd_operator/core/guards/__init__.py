@@ -30,11 +30,8 @@ from etcd_operator.core.actions import (
     CertificateAction,
     ChangeAuth,
     ClaimAction,
-    Compact,
     CreatePasswordSecret,
-    Defragment,
     DeleteObject,
-    DisarmAlarm,
     EtcdAction,
     EvictPod,
     LabelPod,
@@ -49,7 +46,6 @@ from etcd_operator.core.actions import (
     RemoveSourceMember,
     RequestBackup,
     ResizePod,
-    SetDowngrade,
     SetFinalizer,
     SetPodRevision,
     TakeOverAction,
@@ -64,6 +60,7 @@ from etcd_operator.core.auth.guard import (
 )
 from etcd_operator.core.bootstrap.gate_record import recorded_bootstrap
 from etcd_operator.core.bootstrap.guard import refuse_gate
+from etcd_operator.core.certificates.exchange_guard import refuse_unknown_certificate
 from etcd_operator.core.certificates.guard import refuse_certificate, refuse_cut_off
 from etcd_operator.core.certificates.issuer_guard import (
     refuse_forgotten_issuer,
@@ -73,6 +70,7 @@ from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.connections.guard import refuse_connection
 from etcd_operator.core.consistency.guard import refuse_lost_agreement
 from etcd_operator.core.guards.claims import refuse_claim_change, refuse_disks_of_before
+from etcd_operator.core.guards.maintenance import refuse_maintenance
 from etcd_operator.core.guards.names import refuse_stranger, refuse_unannounced
 from etcd_operator.core.guards.orphans import refuse_orphan, refuse_release
 from etcd_operator.core.guards.pods import count_empty_dirs, refuse_loss_with_pods, refuse_too_few
@@ -95,12 +93,11 @@ from etcd_operator.core.in_place_restore.guard import (
 )
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.mirror.guard import refuse_mirror
-from etcd_operator.core.model.members import CORRUPT
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.peer_tls.guard import refuse_peer_urls, refuse_unreachable
 from etcd_operator.core.quorum_loss.guard import is_approved, refuse_quarantine, refuse_recovery
 from etcd_operator.core.required_backup.guard import refuse_request, refuse_without_backup
-from etcd_operator.core.rollout.guard import refuse_downgrade, refuse_version
+from etcd_operator.core.rollout.guard import refuse_version
 from etcd_operator.core.takeover.guard import refuse_beside_source, refuse_take_over
 
 # What is neither asked of etcd nor done to a volume.
@@ -171,7 +168,7 @@ def _ask_within_etcd(action: EtcdAction | ChangeAuth, snapshot: Snapshot) -> Ver
     if isinstance(action, ChangeAuth):
         yield "authentication", refuse_auth_change(action, snapshot)
     elif isinstance(action, MaintenanceAction):
-        yield "maintenance", _refuse_maintenance(action, snapshot)
+        yield "maintenance", refuse_maintenance(action, snapshot)
     else:
         yield "membership", _refuse_membership(action, snapshot)
 
@@ -216,6 +213,7 @@ def _ask_about_manifest(action: ApplyObject, snapshot: Snapshot) -> Verdicts:
         case "StatefulSet":
             yield "fewer-pods", _refuse_fewer_pods(action, snapshot)
             yield "version", refuse_version(action, snapshot)
+            yield "certificate", refuse_unknown_certificate(action, snapshot)
         case "ConfigMap":
             yield "gate", refuse_gate(action, snapshot)
             yield "client-tls", refuse_cut_off(action, snapshot)
@@ -272,39 +270,6 @@ def _refuse_identity(
     if action.cluster_id != live.cluster_id or recorded not in (None, live.cluster_id):
         return "the members answer with another cluster ID than the one of the plan"
     return None
-
-
-def _refuse_maintenance(action: MaintenanceAction, snapshot: Snapshot) -> str | None:
-    """Whatever stops a member for a while, only while every voter answers; alarms by their own."""
-    by_id = {member.id: member for member in snapshot.members}
-    match action:
-        case Compact(revision=revision):
-            answers = [p.status for p in snapshot.probes.values() if p.status]
-            newest = max((status.revision for status in answers), default=0)
-            return (
-                "the revision is above the newest one of the members" if revision > newest else None
-            )
-        case Defragment(member_id=member_id):
-            voters = {m.id for m in by_id.values() if not m.is_learner}
-            if voters - answering(snapshot):
-                return "a voter does not answer"
-            if any(probe.defragmenting for probe in snapshot.probes.values()):
-                return "another member may still be defragmenting"
-            if len(voters) == 1:
-                return (
-                    None
-                    if member_id in by_id
-                    else "etcd's member list does not have this member ID"
-                )
-            return refuse_vote_loss(by_id, member_id, snapshot, still_voting=True)
-        case DisarmAlarm(alarm=alarm, member_id=member_id):
-            corrupt = alarm == CORRUPT and (member_id in by_id or member_id == 0)
-            return (
-                "the member with the alarm CORRUPT is still in the member list" if corrupt else None
-            )
-        case SetDowngrade():
-            return refuse_downgrade(action, snapshot)
-    assert_never(action)
 
 
 def _refuse_membership(action: MembershipAction, snapshot: Snapshot) -> str | None:

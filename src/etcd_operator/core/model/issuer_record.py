@@ -17,6 +17,7 @@ from etcd_operator.core.model.issuer_stage import (
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.naming import ANNOTATION_TLS, Naming
 from etcd_operator.core.model.peer_tls import with_peer_stage
+from etcd_operator.core.model.template import read_server_secret
 
 # Word of the gate's annotation about TLS: an issuer signs the certificate that clients see.
 ISSUER: Final = "issuer"
@@ -58,7 +59,15 @@ def with_stages(
     naming: Naming, children: Mapping[tuple[str, str], Child], spec: EtcdClusterSpec
 ) -> Naming:
     """Return the names of a cluster with all stages of TLS as the live objects record them."""
-    return with_issuer_stage(with_peer_stage(naming, children), children, spec)
+    naming = with_mounted_server(with_peer_stage(naming, children), children)
+    return with_issuer_stage(naming, children, spec)
+
+
+def with_mounted_server(naming: Naming, children: Mapping[tuple[str, str], Child]) -> Naming:
+    """Return the names of a cluster with the server certificate that its template mounts."""
+    live = children.get(("StatefulSet", naming.statefulset))
+    mounted = read_server_secret(live.body) if live and live.owner_uid == naming.uid else ""
+    return naming if mounted == naming.mounted_server else replace(naming, mounted_server=mounted)
 
 
 def with_issuer_stage(

@@ -80,8 +80,8 @@ class Pod:
     gives to etcd, and `compute_in_effect` those that the kubelet says etcd has, None where it does
     not say; `resize_waits` is why it does not have them yet, in the kubelet's words. `ephemeral`:
     its data is in an emptyDir, and goes with the Pod. `wal`: its write-ahead log has a disk of its
-    own. `client_tls` is what it was made to serve clients. `peer_tls`: it has a certificate for
-    other members.
+    own. `client_tls` is what it was made to serve clients, and `server_certificate` the Secret with
+    the certificate that it shows them. `peer_tls`: it has a certificate for other members.
     """
 
     name: str
@@ -117,6 +117,7 @@ class Pod:
     ephemeral: bool = False
     wal: bool = False
     client_tls: ClientTls = ClientTls.OFF
+    server_certificate: str = ""
     peer_tls: bool = False
     exit_code: int | None = None
 

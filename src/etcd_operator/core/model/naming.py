@@ -128,9 +128,10 @@ class Naming:
     """The names of one cluster; `domain` is the DNS domain of the Kubernetes cluster.
 
     Whether clients and peers speak TLS is part of every URL; `peer_stage` and `issuer_stage` are
-    the gate's, or the spec's. `inherited_…` are the labels and annotations that the spec gives to
-    every object, each with its value. `service_hosts` and `member_addresses` are known outside: see
-    `addresses`.
+    the gate's, or the spec's. `mounted_server` is the Secret with the certificate that clients see,
+    as the live template mounts it; empty without one. `inherited_…` are the labels and annotations
+    that the spec gives to every object, each with its value. `service_hosts` and `member_addresses`
+    are known outside: see `addresses`.
     """
 
     namespace: str
@@ -140,6 +141,7 @@ class Naming:
     client_tls: bool = False
     peer_stage: PeerStage = NO_PEER_TLS
     issuer_stage: IssuerStage = NO_ISSUER
+    mounted_server: str = ""
     inherited_labels: tuple[tuple[str, str], ...] = ()
     inherited_annotations: tuple[tuple[str, str], ...] = ()
     service_hosts: tuple[str, ...] = ()

@@ -36,7 +36,7 @@ from etcd_operator.core.model.naming import (
 )
 from etcd_operator.core.model.peer_stage import has_peer_volume
 from etcd_operator.core.model.pod_resize import observe_resize
-from etcd_operator.core.model.template import has_wal_disk, is_ephemeral
+from etcd_operator.core.model.template import has_wal_disk, is_ephemeral, read_server_certificate
 from etcd_operator.json_types import Json
 from etcd_operator.printable import make_printable
 
@@ -112,6 +112,7 @@ def _observe_spec(raw: Json) -> Json:
         "forced": _is_forced(spec),
         "ephemeral": is_ephemeral(raw),
         "wal": has_wal_disk(raw),
+        "server_certificate": read_server_certificate(raw),
     }
 
 

@@ -37,8 +37,12 @@ def read_resources(statefulset: Json) -> Json:
 
 def read_server_secret(statefulset: Json) -> str:
     """Return the Secret with the certificate that clients see; empty without one."""
-    template = (statefulset.get("spec") or {}).get("template") or {}
-    volumes = (template.get("spec") or {}).get("volumes") or ()
+    return read_server_certificate((statefulset.get("spec") or {}).get("template") or {})
+
+
+def read_server_certificate(pod: Json) -> str:
+    """Return the Secret with the certificate that a Pod, or what it is made from, shows clients."""
+    volumes = (pod.get("spec") or {}).get("volumes") or ()
     found = (v.get("secret") or {} for v in volumes if v.get("name") == SERVER_VOLUME)
     return str(next(found, {}).get("secretName") or "")
 

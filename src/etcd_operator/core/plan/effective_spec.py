@@ -20,6 +20,7 @@ from etcd_operator.api.release import Version
 from etcd_operator.api.security import Security, Tls
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core.certificates.client_tls import find_next_mode
+from etcd_operator.core.certificates.exchange import hold_certificate
 from etcd_operator.core.certificates.issuer_machine import find_next_issuer_stage
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.snapshot import EffectiveSpec, Snapshot
@@ -71,6 +72,7 @@ def _find_versions(snapshot: Snapshot) -> EffectiveSpec:
     A spec that cannot be carried out is held by nothing: it is refused in its own words.
     """
     asked = with_quota(snapshot, _find_image(snapshot, snapshot.cluster.spec))
+    asked = hold_certificate(snapshot, asked)
     if begun := snapshot.take_over:
         # The size, too: nobody joins or leaves but by the take-over.
         held = _at_version(snapshot, asked, begun.version).model_copy(update={"size": begun.size})

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final
 
+from etcd_operator.core.certificates.exchange import find_waiting
 from etcd_operator.core.certificates.issuer_machine import must_see_shown
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberStatus
@@ -39,8 +40,9 @@ def is_at_rest(planned: Plan) -> bool:
     """Whether there is nothing to do until something changes: all is as specified, and well."""
     decision, snapshot = planned.decision, planned.snapshot
     nothing_due = not planned.actions and decision.requeue_after is None
-    if must_see_shown(snapshot):
-        return False  # the kubelet tells nobody when members show another certificate
+    if must_see_shown(snapshot) or find_waiting(snapshot):
+        # The kubelet tells nobody when members show another certificate, nor do clients.
+        return False
     return decision.settled and nothing_due and not snapshot.upgrade_waits and all_serve(snapshot)
 
 

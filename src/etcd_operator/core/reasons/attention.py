@@ -277,12 +277,6 @@ STORAGE_IMMUTABLE: Final = Reason(
     "Set it back, or create another cluster and move the data.",
     blocks=True,
 )
-TLS_IMMUTABLE: Final = Reason(
-    "TLSImmutable",
-    "spec.security.tls has issuerRef and certificateSecret take each other's place at once.",
-    "Remove one, and add the other one when the condition CertificatesValid is AllValid.",
-    blocks=True,
-)
 TLS_NEEDS_PERMISSIVE: Final = Reason(
     "TLSNeedsPermissive",
     "spec.security.tls turns TLS for clients on or off at once, and would cut them off.",

@@ -13,6 +13,7 @@ from etcd_operator.core.certificates.cert_manager import (
     find_credential_problem,
     find_issuing_problem,
 )
+from etcd_operator.core.certificates.exchange import find_exchange
 from etcd_operator.core.certificates.health import find_expiring, find_held_renewals
 from etcd_operator.core.certificates.issuer_machine import find_change
 from etcd_operator.core.certificates.machine import find_replaced
@@ -322,7 +323,7 @@ def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
             "replaced: clients have to trust all that their ca.crt has."
         )
         return Verdict(kind, "True", verdicts.CA_CHANGING, said)
-    if changing := find_change(snapshot):
+    if changing := find_change(snapshot) or find_exchange(snapshot):
         return Verdict(kind, "True", verdicts.CA_CHANGING, changing)
     return Verdict(kind, "True", verdicts.ALL_VALID, "Every certificate is valid.")
 

@@ -18,7 +18,7 @@ from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.reasons import verdicts
 from etcd_operator.core.status.conditions import judge
 from tests.builders.certificates import later, with_tls, without_secret
-from tests.builders.issuer import COMPANY, ISSUER, OWN, READY, answered, changing, shown_by
+from tests.builders.issuer import COMPANY, OWN, READY, answered, changing, shown_by
 from tests.builders.snapshots import change_child, change_pod
 
 P = IssuerPhase
@@ -126,21 +126,3 @@ def test_an_issuer_is_asked_only_at_the_stage_on_record() -> None:
     recorded = changing(P.SERVER, wanted=True)
     asked = change_child(recorded, "Certificate", "db-server", body={"spec": {}})
     assert plan(shown_by(asked, OWN)).rule == "request_from_cert_manager"
-
-
-def test_nothing_changes_with_a_certificate_of_the_users_own() -> None:
-    mine = with_tls(FROM_ALL, certificateSecret="mine")
-    assert find_next_issuer_stage(mine).phase is P.ALL
-    assert plan(mine).decision.message == (
-        "spec.security.tls.certificateSecret cannot take the place of issuerRef at once: remove "
-        "certificateSecret, and add it again when the condition CertificatesValid has the reason "
-        "AllValid."
-    )
-    back = with_tls(changing(P.OWN, wanted=False), **ISSUER)
-    body = {"spec": {"template": {"spec": {"volumes": [_mounting("mine")]}}}}
-    back = change_child(back, "StatefulSet", "db", body=body)
-    assert "tls.issuerRef cannot take the place of certificateSecret" in plan(back).decision.message
-
-
-def _mounting(secret: str) -> dict[str, object]:
-    return {"name": "server-tls", "secret": {"secretName": secret}}

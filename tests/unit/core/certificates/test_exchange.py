@@ -1,0 +1,173 @@
+"""The user's certificate in the place of another: what waits for clients, and what is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from etcd_operator.core.certificates.exchange import find_waiting
+from etcd_operator.core.certificates.settings import tls_of
+from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, Trusted, key_ids
+from etcd_operator.core.certificates.wanted import client_trust, used_secrets
+from etcd_operator.core.model.issuer_stage import IssuerPhase
+from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.plan.effective_spec import with_effective_spec
+from etcd_operator.core.plan.planner import plan
+from etcd_operator.core.plan.unchanged import is_at_rest
+from etcd_operator.core.reasons import verdicts
+from etcd_operator.core.status.conditions import judge
+from tests.builders.certificates import (
+    issue_all,
+    later,
+    secured,
+    users_secret,
+    with_secret,
+    with_tls,
+    without_secret,
+)
+from tests.builders.issuer import HOSTS, ISSUER, changing
+from tests.builders.snapshots import NOW, change_pod
+
+PLAIN_PEERS: dict[str, Any] = {"peerTLSEnabled": False, "caOverlap": "1h"}
+MINE = users_secret("mine", *HOSTS)
+OTHER = (Trusted("other", "pem of other", MINE.trusted[0].not_after),)
+THEIRS = users_secret("theirs", *HOSTS, trusted=OTHER)
+
+
+def asking(scene: Snapshot, secret: str | None, **tls: Any) -> Snapshot:
+    """The same with another server certificate in its spec, what that needs issued."""
+    names = {"certificateSecret": secret} if secret else {}
+    wanted = with_tls(with_secret(scene, MINE, THEIRS), **PLAIN_PEERS, **names, **tls)
+    used = used_secrets(wanted.cluster.spec, wanted.naming)
+    seen = {name: one for name, one in wanted.credentials.items() if name in used}
+    return issue_all(replace(wanted, credentials=seen))
+
+
+def told(scene: Snapshot) -> Snapshot:
+    """The gate has caught up with whom members are to trust."""
+    trusted = client_trust(with_effective_spec(scene))
+    return replace(scene, gate_trust={CLIENT_TRUST_FILE: trusted})
+
+
+def shown(scene: Snapshot) -> str:
+    """The Secret that members made now show; empty for that of the cluster's own CA."""
+    return tls_of(with_effective_spec(scene).spec).certificate_secret or ""
+
+
+assert MINE.certificate
+EXPIRED = replace(MINE.certificate, not_after=NOW)
+OWN = secured(3, **PLAIN_PEERS)
+USERS = secured(3, MINE, **PLAIN_PEERS, certificateSecret="mine")
+
+
+@pytest.mark.parametrize(("scene", "before"), [(OWN, ""), (USERS, "mine")], ids=["own", "user's"])
+def test_another_certificate_waits_until_clients_could_load_its_ca(
+    scene: Snapshot, before: str
+) -> None:
+    asked = told(asking(scene, "theirs"))
+    assert shown(asked) == before
+    assert find_waiting(with_effective_spec(asked)) == "theirs"
+    assert "other" in key_ids(asked.credentials["db-client-tls"].trusted)
+    assert shown(later(asked, 0.9)) == before
+    assert shown(later(asked, 1.1)) == "theirs"
+    assert find_waiting(with_effective_spec(later(asked, 1.1))) == ""
+
+
+def test_what_is_mounted_once_stays_mounted() -> None:
+    """Whatever clients were told: going back and forth would cut more of them off."""
+    assert shown(USERS) == "mine"
+    assert shown(later(USERS, -1)) == "mine"
+    assert shown(without_secret(USERS, "db-client-tls")) == "mine"
+
+
+WAITS: list[tuple[str, Snapshot]] = [
+    ("members are told of its CA first", replace(asking(OWN, "theirs"), gate_trust={})),
+    ("it does not exist", without_secret(told(asking(OWN, "theirs")), "theirs")),
+    (
+        "it is for other names",
+        with_secret(
+            told(asking(OWN, "theirs")), users_secret("theirs", "elsewhere", trusted=OTHER)
+        ),
+    ),
+    ("clients were told nothing", without_secret(told(asking(OWN, "theirs")), "db-client-tls")),
+    (
+        "an issuer's certificates go before",
+        told(asking(changing(IssuerPhase.SERVER, wanted=False), "theirs")),
+    ),
+]
+
+
+@pytest.mark.parametrize("scene", [row[1] for row in WAITS], ids=[row[0] for row in WAITS])
+def test_it_waits(scene: Snapshot) -> None:
+    assert shown(later(scene, 1.1)) == ""
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        lambda scene: without_secret(scene, "mine"),
+        lambda scene: with_secret(scene, users_secret("mine", *HOSTS, flaw="tls.key is missing")),
+        lambda scene: with_secret(scene, replace(MINE, certificate=EXPIRED)),
+    ],
+    ids=["deleted", "unusable", "expired"],
+)
+def test_it_does_not_wait_beside_one_that_is_of_no_use(gone: Any) -> None:
+    scene = gone(told(asking(USERS, "theirs")))
+    assert shown(scene) == "theirs"
+
+
+def test_a_new_cluster_shows_it_at_once() -> None:
+    new = with_secret(with_tls(replace(OWN, children={}), certificateSecret="theirs"), THEIRS)
+    assert shown(new) == "theirs"
+
+
+def test_members_that_show_it_are_believed_until_the_last_is_gone() -> None:
+    """Also where the spec names it no more: what clients load meanwhile has its CA."""
+    back = asking(USERS, None)
+    back = replace(back, gate_trust={CLIENT_TRUST_FILE: (*MINE.trusted, *client_trust(OWN))})
+    assert shown(back) == ""
+    assert set(key_ids(client_trust(with_effective_spec(back)))) == {"company", "client-ca1"}
+    for ordinal in range(3):
+        back = change_pod(back, ordinal, server_certificate="db-server-tls")
+    assert "company" in key_ids(client_trust(with_effective_spec(back))), "one may come to be made"
+    back = replace(back, naming=replace(back.naming, mounted_server="db-server-tls"))
+    assert key_ids(client_trust(with_effective_spec(back))) == ("client-ca1",)
+
+
+def test_an_issuer_may_take_its_place_at_once_and_the_reverse() -> None:
+    to_issuer = asking(USERS, None, **ISSUER)
+    assert plan(replace(to_issuer, cert_manager=True)).decision.reason.blocks is False
+    issued = told(asking(changing(IssuerPhase.ALL, wanted=False), "theirs"))
+    stage = plan(issued).snapshot.naming.issuer_stage
+    assert stage.phase is IssuerPhase.SERVER, "the issuer's certificates are taken back first"
+    assert shown(issued) == ""
+
+
+def test_what_members_show_is_read_while_the_spec_names_another_one() -> None:
+    asked = asking(OWN, "mine")
+    assert {"db-server-tls", "mine"} <= {*used_secrets(asked.cluster.spec, asked.naming)}
+    assert "db-server-tls" not in used_secrets(USERS.cluster.spec, USERS.naming)
+
+
+def test_the_status_says_what_it_waits_for() -> None:
+    waits = told(asking(OWN, "theirs"))
+    planned = plan(waits)
+    verdict = {one.type: one for one in judge(planned.snapshot, planned.decision)}
+    said = verdict["CertificatesValid"]
+    assert (said.status, said.reason) == ("True", verdicts.CA_CHANGING)
+    assert said.message == (
+        "Every certificate is valid. Members will show the one in Secret theirs when clients had "
+        "caOverlap to load its CA from their Secret."
+    )
+    assert not is_at_rest(planned)
+
+
+def test_a_ca_alone_is_of_clients() -> None:
+    authority = users_secret("clients", trusted=OTHER)
+    scene = with_tls(with_secret(OWN, authority), **PLAIN_PEERS, caSecret="clients")
+    planned = plan(scene)
+    verdict = {one.type: one for one in judge(planned.snapshot, planned.decision)}
+    assert verdict["CertificatesValid"].status == "True"
+    assert "other" in key_ids(client_trust(planned.snapshot))
