@@ -21,6 +21,7 @@ from etcd_operator.runtime.process.series import (
     ObjectSeries,
     Sample,
     write_family,
+    write_labels,
     write_sample,
 )
 
@@ -229,5 +230,7 @@ class ClusterSeries(ObjectSeries):
     def expose(self) -> str:
         """Return everything in Prometheus' text format."""
         passes = list(self._passes.items())  # in one step: a pass may write at any time
-        lines = (write_sample(CLUSTER, key, Sample(LAST_PASS, now)) for key, now in passes)
+        lines = (
+            write_sample(write_labels(CLUSTER, key), Sample(LAST_PASS, now)) for key, now in passes
+        )
         return super().expose() + write_family(LAST_PASS, lines)
