@@ -41,8 +41,13 @@ CHANNEL_OPTIONS: Final = (
 )
 # gRPC measures how much fits on its way: by a ping and its answer beside nearly every call, which
 # is a seventh of a call's processor time. An answer below HTTP/2's first window of 64 KiB needs
-# none of that.
-SMALL_ANSWERS: Final = (*CHANNEL_OPTIONS, ("grpc.http2.bdp_probe", 0))
+# none of that. And for what is sent with TLS it keeps 16 KiB, a twelfth of what such a channel
+# takes: the least that it can do with is enough for a request, and a longer one goes in parts.
+SMALL_ANSWERS: Final = (
+    *CHANNEL_OPTIONS,
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.tsi.max_frame_size", 1024),
+)
 
 Options = tuple[tuple[str, Any], ...]
 
