@@ -62,6 +62,11 @@ class _Record:
     refusals: int = 0
     retry_at: float = 0.0
 
+    @property
+    def stays(self) -> bool:
+        """Whether there may be anything that was not corrected, or not for long."""
+        return bool(self.accepted or self.repeats)
+
 
 class Corrections:
     """Records of the corrections of each cluster's objects."""
@@ -74,7 +79,8 @@ class Corrections:
         """Return what of a cluster's objects stays different."""
         now = self._clock.monotonic()
         known = self._clusters.get(cluster, {})
-        return {key: _keep(key, record, now) for key, record in known.items()}
+        kept = ((key, _keep(key, record, now)) for key, record in known.items() if record.stays)
+        return {key: each for key, each in kept if each != UncorrectedDrift(each.fingerprint)}
 
     def find_refusal(self, cluster: str, action: Action) -> KubeError | None:
         """Return why an action was refused, until it is time to try again."""

@@ -16,6 +16,7 @@ from etcd_operator.core.objects.field_managers import find_manager
 from etcd_operator.errors import Forbidden, Invalid, KubeError
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import KINDS
+from etcd_operator.runtime.engine.corrections import Corrections
 from tests.builders.actions import brief
 from tests.builders.lost_members import WIPED, ended
 from tests.builders.refusals import refuse
@@ -329,3 +330,14 @@ def records(harness: Server) -> dict[tuple[str, str], Any]:
     """What is remembered of the cluster's objects."""
     (found,) = harness.reconciler._corrections._clusters.values()
     return dict(found)
+
+
+async def test_of_what_was_written_as_it_was_rendered_nothing_is_kept() -> None:
+    """A cluster at rest has records of all its objects, and nothing to say of them."""
+    server = Server(with_spec(formed(3), service={"annotations": {"a": "b"}}))
+    await server.make_pass()
+    (action,) = (each for each in server.performed if isinstance(each, ApplyObject))
+    answer = server.caches.children[action.kind].get(NAMING.namespace, action.name)
+    corrections = Corrections(server.clock)
+    corrections.note_done(NAMING.uid, action, None, answer)
+    assert not corrections.look(NAMING.uid)
