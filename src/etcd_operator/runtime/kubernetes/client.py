@@ -7,7 +7,7 @@ watch ends on the first refused connection and it has no delete preconditions.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final, Protocol
 
 import httpx2
@@ -28,6 +28,7 @@ from etcd_operator.errors import (
 )
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import PODS, Kind, WatchEvent
+from etcd_operator.runtime.kubernetes.pages import read_page
 
 PAGE_SIZE: Final = 500
 # Each watch of each namespace holds a connection: with httpx's own limit of 100, requests would
@@ -245,7 +246,7 @@ class LightkubeApi:
     ) -> Json:
         response = await self._exchange(verb, kind, path, params=params, body=body)
         try:
-            result: Json = msgspec.json.decode(response.content)
+            result: Json = _READ.get(verb, msgspec.json.decode)(response.content)
         except msgspec.DecodeError as error:
             code = response.status_code
             raise KubeUnavailable(f"{verb} {path}: the answer is no JSON", code) from error
@@ -289,6 +290,9 @@ _METHODS: Final = {
     "resize": ("PATCH", "application/strategic-merge-patch+json"),
     "delete": ("DELETE", "application/json"),
 }
+
+# All else is one object.
+_READ: Final[dict[str, Callable[[bytes], Json]]] = {"list": read_page}
 
 
 async def _split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
