@@ -23,6 +23,7 @@ from etcd_operator.core.model.naming import (
 from etcd_operator.core.model.parse import observe_child, observe_claim, observe_pod
 from etcd_operator.core.model.user_ids import leave_out_user_ids
 from etcd_operator.json_types import Json
+from etcd_operator.runtime.engine.shared_parts import SharedParts
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import Kind, KubeApi
 from etcd_operator.runtime.kubernetes.watch_cache import Cache, CacheGroup, own_name
@@ -42,17 +43,14 @@ KINDS: Final = {kind.name: kind for kind in (*CHILD_KINDS, kube.PODS, kube.CLAIM
 OPTIONAL_KINDS: Final = (kube.CERTIFICATES,)
 
 
-def _parse_without_user_ids(raw: Json) -> EtcdCluster:
-    return leave_out_user_ids(parse_cluster(raw))
-
-
 class Caches(CacheGroup):
     """All caches; each write of ours is stored at once, so that the next pass sees it."""
 
     def __init__(
         self, api: KubeApi, namespaces: tuple[str, ...] = (), *, assign_user_ids: bool = True
     ) -> None:
-        parse = parse_cluster if assign_user_ids else _parse_without_user_ids
+        parts = SharedParts()
+        parse = _project_cluster(parts, assign_user_ids=assign_user_ids)
         self.clusters: Cache[EtcdCluster] = Cache(
             api, kube.CLUSTERS, parse, own_name, namespaces=namespaces
         )
@@ -76,7 +74,7 @@ class Caches(CacheGroup):
             kind.name: Cache(
                 api,
                 kind,
-                _project_child(kind),
+                _project_child(kind, parts),
                 _cluster_name,
                 namespaces=namespaces,
                 label_selector=LABEL_CLUSTER_UID,
@@ -126,5 +124,21 @@ def _cluster_of_claim(item: Json) -> str:
     return cluster if ordinal_of_claim(item["metadata"]["name"], cluster) is not None else ""
 
 
-def _project_child(kind: Kind) -> Callable[[Json], Child]:
-    return lambda item: observe_child(kind.name, item)
+def _project_cluster(parts: SharedParts, *, assign_user_ids: bool) -> Callable[[Json], EtcdCluster]:
+    def project(item: Json) -> EtcdCluster:
+        parts.share_texts(item)
+        cluster = parse_cluster(item)
+        return cluster if assign_user_ids else leave_out_user_ids(cluster)
+
+    return project
+
+
+def _project_child(kind: Kind, parts: SharedParts) -> Callable[[Json], Child]:
+    def project(item: Json) -> Child:
+        child = observe_child(kind.name, item)
+        # Who wrote what is as large as all else, and has been read.
+        item["metadata"].pop("managedFields", None)
+        parts.share_within(item)
+        return child
+
+    return project
