@@ -190,7 +190,7 @@ e2e: venv ## Tests on the real cluster, or TEST=test_scale.py::test_one_nine_one
 e2e-beside: venv ## Those that run beside each other
 	@$(if $(CONTEXT),,$(PY) -m local up --nodes $(NODES))
 	@$(PY) -m deploy.installer --context "$(CONTEXT)" --image "$(OPERATOR_IMAGE)"
-	@$(E2E) -n $(E2E_AT_A_TIME) --dist worksteal \
+	@$(E2E) -n $(E2E_AT_A_TIME) --dist load --maxschedchunk 1 \
 		-m "e2e and not alone and not apart and not long" tests/e2e
 
 # Only after those, so that every right of the operator has been used: E2E_COMPLETE says so.

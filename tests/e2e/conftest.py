@@ -20,16 +20,29 @@ from deploy.manifests import NAMESPACE
 from deploy.target import PROJECT, Target, TargetError, find_target
 from tests.e2e import terminal
 from tests.e2e.harness import REPORT, Cluster
+from tests.e2e.order import spread
 from tests.e2e.removals import Removals
 from tests.e2e.terminal import Shell
 from tests.injection.session import create_namespace, own_namespace
 
 REMOVED_AT_A_TIME = 4
+# Of a test that takes minutes, most of them under load.
+LENGTHY_SECONDS = 500.0
 
 
+# After those are left out that are not asked for.
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that disturb Kubernetes itself come last: a failure of theirs spoils no other."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items[:] = spread(items, lambda item: find_timeout(item) >= LENGTHY_SECONDS)
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+def find_timeout(item: pytest.Item) -> float:
+    """The seconds that a test may take, as it says."""
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark else 0.0
 
 
 @pytest.fixture(scope="session")

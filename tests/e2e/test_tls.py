@@ -59,6 +59,7 @@ def assert_closed_to_strangers(cluster: Cluster, ordinal: int) -> None:
         assert SERVES not in ask(cluster, ordinal, port, papers), who
 
 
+@pytest.mark.timeout(500)
 def test_everything_is_encrypted_through_a_whole_life(secured: SecuredCluster) -> None:
     """Created, upgraded, grown, shrunk, stopped and started, a member replaced: always with TLS."""
     with as_created(secured, size=3, version="v3.5.35"):
@@ -191,6 +192,7 @@ class Writer(threading.Thread):
         self.join()
 
 
+@pytest.mark.timeout(500)
 def test_certificates_and_authorities_change_under_load(secured: SecuredCluster) -> None:
     """Leaves are renewed without a restart, authorities in three phases; no write is lost."""
     tls = {"caOverlap": "5s"}
