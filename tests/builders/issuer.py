@@ -22,8 +22,12 @@ from tests.builders.snapshots import UID, change_child
 ISSUER: Final[dict[str, Any]] = {"issuerRef": {"name": "company", "kind": "ClusterIssuer"}}
 HOSTS: Final = ("*.db-peer.team.svc.cluster.local",)
 COMPANY, OWN = "company", "client-ca1"
+# A certificate of the user's own, and another one that another CA has signed.
+MINE: Final = users_secret("mine", *HOSTS)
+OTHER: Final = (Trusted("other", "pem of other", MINE.trusted[0].not_after),)
+THEIRS: Final = users_secret("theirs", *HOSTS, trusted=OTHER)
 READY: Final = {"conditions": [{"type": "Ready", "status": "True"}], "revision": 1}
-_TLS: Final[dict[str, Any]] = {"peerTLSEnabled": False, "caOverlap": "1h"}
+PLAIN_PEERS: Final[dict[str, Any]] = {"peerTLSEnabled": False, "caOverlap": "1h"}
 
 
 def changing(phase: IssuerPhase, *, wanted: bool, **tls: Any) -> Snapshot:
@@ -33,7 +37,9 @@ def changing(phase: IssuerPhase, *, wanted: bool, **tls: Any) -> Snapshot:
     clients and members trust. cert-manager has issued what it was asked for.
     """
     stage = IssuerStage(phase, 0)
-    scene = with_tls(secured(3, **_TLS, **tls), **_TLS, **tls, **(ISSUER if wanted else {}))
+    scene = with_tls(
+        secured(3, **PLAIN_PEERS, **tls), **PLAIN_PEERS, **tls, **(ISSUER if wanted else {})
+    )
     body = copy.deepcopy(scene.children["ConfigMap", "db-config"].body)
     notes = body["metadata"]["annotations"]
     notes["etcd.etcd.io/tls"] = "client,issuer" if stage.signs_server else "client"

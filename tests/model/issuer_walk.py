@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from tests.model.ends import all_lead_to
 from tests.model.issuer_world import IssuerStageWorld, World, judge
 
 # What somebody without judgement might do in a world.
@@ -39,14 +40,4 @@ def find_stuck(stage: IssuerStageWorld, following: Mapping[World, Sequence[World
     ends = {world for world, after in quiet.items() if not after}
     if not ends or not all(stage.is_settled(end) for end in ends):
         return "the change comes to no good end"
-    sources: dict[World, list[World]] = {}
-    for world, after in quiet.items():
-        for one in after:
-            sources.setdefault(one, []).append(world)
-    reached, ahead = set(ends), deque(ends)
-    while ahead:
-        for source in sources.get(ahead.popleft(), ()):
-            if source not in reached:
-                reached.add(source)
-                ahead.append(source)
-    return "" if len(reached) == len(quiet) else "the change may never end"
+    return "" if all_lead_to(ends, quiet) else "the change may never end"

@@ -42,6 +42,7 @@ from tests.fakes.certificates.api_server import Lapse
 from tests.model.certificate_judgements import find_loss, is_settled, judge
 from tests.model.certificate_late import go_on
 from tests.model.certificate_world import KINDS, Stage, World, trust_of, without_late
+from tests.model.ends import all_lead_to
 
 # Whole worlds are explored: seconds each, more on a machine that does other things.
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
@@ -159,20 +160,10 @@ def explore(
 
 def find_stuck(stage: Stage, found: Explored) -> str:
     """Say if one operator alone would not come to the end from everywhere, or to a bad one."""
-    sources: dict[World, list[World]] = {}
-    for world, following in found.following.items():
-        for one in following:
-            sources.setdefault(one, []).append(world)
     ends = [world for world, following in found.following.items() if not following]
     if not ends or not all(is_settled(stage, end) for end in ends):
         return "the change comes to no good end"
-    reached, ahead = set(ends), deque(ends)
-    while ahead:
-        for source in sources.get(ahead.popleft(), ()):
-            if source not in reached:
-                reached.add(source)
-                ahead.append(source)
-    return "the change may never end" if len(reached) < len(found.following) else ""
+    return "" if all_lead_to(ends, found.following) else "the change may never end"
 
 
 def run(

@@ -9,7 +9,7 @@ import pytest
 
 from etcd_operator.core.certificates.exchange import find_waiting
 from etcd_operator.core.certificates.settings import tls_of
-from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, Trusted, key_ids
+from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, key_ids
 from etcd_operator.core.certificates.wanted import client_trust, used_secrets
 from etcd_operator.core.model.issuer_stage import IssuerPhase
 from etcd_operator.core.model.snapshot import Snapshot
@@ -27,13 +27,8 @@ from tests.builders.certificates import (
     with_tls,
     without_secret,
 )
-from tests.builders.issuer import HOSTS, ISSUER, changing
+from tests.builders.issuer import HOSTS, ISSUER, MINE, OTHER, PLAIN_PEERS, THEIRS, changing
 from tests.builders.snapshots import NOW, change_pod
-
-PLAIN_PEERS: dict[str, Any] = {"peerTLSEnabled": False, "caOverlap": "1h"}
-MINE = users_secret("mine", *HOSTS)
-OTHER = (Trusted("other", "pem of other", MINE.trusted[0].not_after),)
-THEIRS = users_secret("theirs", *HOSTS, trusted=OTHER)
 
 
 def asking(scene: Snapshot, secret: str | None, **tls: Any) -> Snapshot:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from etcd_operator.core.actions import ApplyObject
-from etcd_operator.core.certificates.state import Trusted
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.apply import correct_objects
@@ -22,12 +21,8 @@ from tests.builders.certificates import (
     with_tls,
     without_secret,
 )
-from tests.builders.issuer import HOSTS
+from tests.builders.issuer import MINE, OTHER, PLAIN_PEERS, THEIRS
 
-PLAIN_PEERS: dict[str, Any] = {"peerTLSEnabled": False, "caOverlap": "1h"}
-MINE = users_secret("mine", *HOSTS)
-OTHER = (Trusted("other", "pem of other", MINE.trusted[0].not_after),)
-THEIRS = users_secret("theirs", *HOSTS, trusted=OTHER)
 OWN = secured(3, **PLAIN_PEERS)
 ASKED = with_tls(with_secret(OWN, MINE), **PLAIN_PEERS, certificateSecret="mine")
 
