@@ -10,6 +10,7 @@ person waits for has its turn after each of theirs.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ log = structlog.get_logger("controller")
 # never takes more than a small part of one processor.
 STEADY_SECONDS = 1.0
 STEADY_SECONDS_PER_CLUSTER = 0.008
+# Routine looks begin together: answers of members that were asked at the same moment wake the
+# process together. With a hundred clusters that is a tenth of a look's processor time.
+TICK_SECONDS = 0.05
 PASS_SECONDS = 60.0
 # One in so many workers makes only passes that a person waits for.
 RESERVED_PART = 8
@@ -277,11 +281,12 @@ class Controller:
         self._queue.add_after(key, after)
 
     def _find_pace(self) -> float:
-        """Return the seconds until a routine look, spread by a tenth."""
+        """Return the seconds until a routine look, spread by a tenth, which ends at a tick."""
         ours = len(self._caches.roots) * len(self._held) / self._sharding.count
-        return max(STEADY_SECONDS, STEADY_SECONDS_PER_CLUSTER * ours) * (
-            1 + self._random.random() / 10
-        )
+        pace = max(STEADY_SECONDS, STEADY_SECONDS_PER_CLUSTER * ours)
+        now, spread = asyncio.get_running_loop().time(), pace / 10 - TICK_SECONDS
+        when = now + pace + spread * self._random.random()
+        return math.ceil(when / TICK_SECONDS) * TICK_SECONDS - now
 
 
 def _request_of(root: Any) -> object:

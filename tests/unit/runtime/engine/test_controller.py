@@ -14,6 +14,7 @@ from etcd_operator.runtime.engine.controller import (
     PASS_SECONDS,
     STEADY_SECONDS,
     STEADY_SECONDS_PER_CLUSTER,
+    TICK_SECONDS,
     YOUNG_SECONDS,
     Requeue,
 )
@@ -285,6 +286,19 @@ async def test_the_pace_at_rest(clusters: int) -> None:
         gaps = [later - sooner for sooner, later in pairwise(times)]
         assert len(gaps) >= 4
         assert all(pace <= gap + 1e-6 and gap <= pace * JITTER + 1e-6 for gap in gaps)
+
+
+async def test_routine_looks_begin_together() -> None:
+    """Each time the process wakes up costs as much as a look itself."""
+
+    async def settled(_: str) -> Requeue:
+        return Requeue()
+
+    harness = ControllerHarness(*(f"c{number}" for number in range(100)), make_pass=settled)
+    await harness.run(10)
+    moments = {round(at, 6) for at, _ in harness.passes}
+    assert all(abs(at / TICK_SECONDS - round(at / TICK_SECONDS)) < 1e-3 for at in moments)
+    assert len(harness.passes) > 4 * len(moments)
 
 
 def test_connections_outlast_the_pause_between_two_looks() -> None:
