@@ -32,6 +32,8 @@ API: Final = "https://127.0.0.1:16443"
 STORE: Final = "http://127.0.0.1:12379"
 STORE_PEERS: Final = "http://127.0.0.1:12380"
 WORLD: Final = "127.0.0.1:12378"
+# Modules that are here and not in the image.
+ABSENT: Final = Path(__file__).parent / "absent"
 WORLD_MODULE: Final = Path(__file__).parent / "world"
 # Recorded passes are served at the port of the metrics and this.
 RECORDINGS_ABOVE: Final = 100
@@ -134,7 +136,7 @@ class ControlPlane:
         environment = {
             **{passed: os.environ[passed] for passed in PASSED_ON if passed in os.environ},
             **read_allocation(),
-            "PYTHONPATH": str(PROJECT / "src"),
+            "PYTHONPATH": os.pathsep.join(map(str, (PROJECT / "src", ABSENT))),
             "KUBECONFIG": str(self.keys / f"{name}.kubeconfig"),
             "POD_NAME": name,
             "POD_NAMESPACE": NAMESPACE,
