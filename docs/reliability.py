@@ -58,6 +58,10 @@ INVARIANTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         ("tests/model/test_issuer_phases.py", "tests/e2e/test_cert_manager.py"),
     ),
     (
+        "members know each other while an issuer between them comes, goes or changes its CA",
+        ("tests/model/test_peer_issuer_phases.py", "tests/e2e/test_cert_manager.py"),
+    ),
+    (
         "when members' data diverge, those that agree stay the majority",
         (
             "tests/model/test_model.py",

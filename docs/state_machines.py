@@ -13,7 +13,7 @@ from inspect import getdoc
 from textwrap import wrap
 from typing import Any, Final
 
-from etcd_operator.core.certificates import issuer_machine
+from etcd_operator.core.certificates import issuer_machine, peer_issuer_machine
 from etcd_operator.core.certificates import machine as certificates
 from etcd_operator.core.in_place_restore import machine as in_place_restore
 from etcd_operator.core.model.state_machine import Meanwhile, StateMachine, Transition, otherwise
@@ -85,6 +85,15 @@ PAGES: Final = (
         "26](../adr/0026-an-issuer-comes-and-goes-by-stages.md).",
         issuer_machine.MACHINE,
         "issuer_machine",
+    ),
+    Page(
+        "Change to an issuer between members, and back",
+        "certificates",
+        "The stage is a word in the annotation `etcd.etcd.io/tls` of the ConfigMap. See "
+        "[Encrypt](../how-to/encrypt.md#an-issuer-between-members) and [decision "
+        "26](../adr/0026-an-issuer-comes-and-goes-by-stages.md).",
+        peer_issuer_machine.MACHINE,
+        "peer_issuer_machine",
     ),
     Page(
         "TLS between members",

@@ -14,6 +14,7 @@ from etcd_operator.core.actions import (
     ChangeAuth,
     ChangeClaimAttributes,
     Compact,
+    CopyCertificate,
     CreatePasswordSecret,
     Defragment,
     DeleteObject,
@@ -170,6 +171,8 @@ def _brief_others(action: TakeOverAction | CertificateAction | MirrorAction) -> 
 
 def _brief_certificate(action: CertificateAction) -> str:
     match action:
+        case CopyCertificate(secret=secret):
+            return f"copy {secret}"
         case IssueAuthority(secret=secret):
             return f"authority {secret}"
         case IssueCertificate(leaf=leaf):

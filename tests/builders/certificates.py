@@ -8,6 +8,7 @@ from typing import Any
 
 from etcd_operator.core.actions import (
     CertificateAction,
+    CopyCertificate,
     IssueAuthority,
     IssueCertificate,
     ShareTrust,
@@ -24,6 +25,7 @@ from etcd_operator.core.certificates.state import (
 )
 from etcd_operator.core.certificates.wanted import all_trust, presented_secret
 from etcd_operator.core.model.issuer_record import with_issuer_stage, with_mounted_server
+from etcd_operator.core.model.peer_issuer_record import with_peer_issuer
 from etcd_operator.core.model.peer_stage import PeerStage
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
@@ -40,7 +42,8 @@ def with_tls(snapshot: Snapshot, **tls: Any) -> Snapshot:
     stage = PeerStage.of(tls=spec.peer_tls)
     naming = replace(NAMING, client_tls=spec.client_tls, peer_stage=stage)
     naming = with_mounted_server(naming, wanted.children)
-    return replace(wanted, naming=with_issuer_stage(naming, wanted.children, spec))
+    naming = with_issuer_stage(naming, wanted.children, spec)
+    return replace(wanted, naming=with_peer_issuer(naming, wanted.children, spec))
 
 
 def to_secure(size: int = 3, **tls: Any) -> Snapshot:
@@ -104,6 +107,9 @@ def after_certificate(snapshot: Snapshot, action: CertificateAction) -> Snapshot
             made = make_leaf(leaf, signer, snapshot.now, lifetime)
             known = {t.key_id: t for t in (*trusted, *issuer.trusted)}
             one = replace(made, trusted=tuple(known.values()))
+        case CopyCertificate(secret=name, sources=sources, trusted=trusted):
+            server, client = (snapshot.credentials[source] for source in sources)
+            one = replace(server, name=name, trusted=trusted, client=client.certificate)
         case ShareTrust(secret=name, trusted=trusted):
             one = replace(snapshot.credentials[name], trusted=trusted, previous=None)
     before = snapshot.credentials.get(one.name)

@@ -1,4 +1,4 @@
-"""An issuer of cert-manager for the client port, with the controllers of cert-manager."""
+"""Issuers of cert-manager for clients and between members, with cert-manager's controllers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ from tests.e2e.wire import SERVES, Papers, ask, shown_certificate, take_papers
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 CLIENTS = 2379
+PEERS = 2380
+# By which members know each other.
+MEMBER = "c-peer.{}.svc"
 # Clients of the load read their Secret every two seconds, and keep a connection for some.
 OVERLAP = "15s"
 # An election, which may take several seconds on a busy machine.
 LONGEST_GAP = 6.0
-# For peers, for the operator, and the issuer.
+# For the operator, and the issuer: for clients, and between members.
 TRUSTED = 3
 
 
@@ -58,11 +61,13 @@ def test_an_issuer_of_cert_manager(undefined: Target, cluster: Cluster, tmp_path
         company = add_issuer(secured, "company")
         secured.wait_running(1)
         _assert_closed_to_others(secured, company)
+        _assert_members_alone(secured, company)
         _follow_renewal(secured)
         other = add_issuer(secured, "other")
         secured.patch(**_issued_by("other"))
         wait_until("the other one is trusted", lambda: _serves_by(secured, other), 60)
         _assert_closed_to_others(secured, other)
+        _assert_members_alone(secured, other)
         assert SERVES not in ask(secured, 0, CLIENTS, _sign(company, other.certificate))
         secured.patch(**_issued_by("nowhere"))
         wait_until(
@@ -135,7 +140,8 @@ def _wait_for_stage(cluster: SecuredCluster, stage: str, roots: str) -> None:
 
 
 def _issued_by(issuer: str) -> dict[str, object]:
-    return {"security": {"tls": {"issuerRef": {"name": issuer}}}}
+    tls = {"issuerRef": {"name": issuer}, "peerIssuerRef": {"name": issuer}}
+    return {"security": {"tls": tls}}
 
 
 def _told(cluster: Cluster, words: str) -> bool:
@@ -192,9 +198,17 @@ def _assert_closed_to_others(cluster: SecuredCluster, authority: KeyPair) -> Non
     assert SERVES not in ask(cluster, 0, CLIENTS, _sign(stranger, client.roots))
 
 
-def _sign(authority: KeyPair, roots: str) -> Papers:
-    """What a client shows that another authority vouches for."""
+def _assert_members_alone(cluster: SecuredCluster, authority: KeyPair) -> None:
+    """Members let in who has a certificate of this authority with their common name, only."""
+    member = MEMBER.format(cluster.namespace)
+    assert SERVES in ask(cluster, 0, PEERS, _sign(authority, authority.certificate, member))
+    assert SERVES not in ask(cluster, 0, PEERS, _sign(authority, authority.certificate))
+    assert SERVES not in ask(cluster, 0, PEERS, take_papers(cluster, "c-client-tls"))
+
+
+def _sign(authority: KeyPair, roots: str, common_name: str = "client") -> Papers:
+    """What somebody shows that another authority vouches for."""
     pair = issue_certificate(
-        authority, "client", datetime.now(UTC), timedelta(hours=1), server=False
+        authority, common_name, datetime.now(UTC), timedelta(hours=1), server=False
     )
     return Papers(roots, pair.certificate, pair.key)

@@ -23,6 +23,7 @@ from etcd_operator.api.etcd_config import EtcdConfig
 from etcd_operator.core.bootstrap.gate import Gate, Layout
 from etcd_operator.core.model.members import MemberList, MemberStatus
 from etcd_operator.core.model.naming import CLIENT_PORT, Naming
+from etcd_operator.core.model.peer_issuer import PeerIssuer
 from etcd_operator.core.model.peer_stage import NO_PEER_TLS, PeerStage
 from etcd_operator.core.objects.etcd_config import (
     find_data_directory,
@@ -52,6 +53,7 @@ class Site:
     processes: dict[int, asyncio.subprocess.Process] = field(default_factory=dict)
     clients: dict[int, EtcdMemberClient] = field(default_factory=dict)
     stage: PeerStage = NO_PEER_TLS
+    peer_issuer: PeerIssuer = PeerIssuer.OWN
 
     def __post_init__(self) -> None:
         # Another run on this machine has another process ID, so most likely another network.
@@ -75,8 +77,8 @@ class Site:
 
     @property
     def naming(self) -> Naming:
-        """The names of the cluster, at this stage of TLS between members."""
-        return replace(NAMING, peer_stage=self.stage)
+        """The names of the cluster, at this stage of TLS and of an issuer between members."""
+        return replace(NAMING, peer_stage=self.stage, peer_issuer=self.peer_issuer)
 
     def write(
         self,

@@ -15,6 +15,7 @@ from tests.model.mutants_guards import GUARDS
 from tests.model.mutants_issuer import ISSUER
 from tests.model.mutants_keeping import APPROVAL, DIFFERENCE, RECOVERY, REPLACEMENT
 from tests.model.mutants_mirror import MIRROR
+from tests.model.mutants_peer_issuer import PEER_ISSUER
 from tests.model.mutants_peer_tls import PEER_TLS
 from tests.model.mutants_reasons import REASONS
 from tests.model.mutants_resizing import RESIZING
@@ -257,6 +258,7 @@ MUTANTS: Final = (
     *WAL,
     *ISSUER,
     *EXCHANGE,
+    *PEER_ISSUER,
     *PEER_TLS,
     *CLIENTS,
     *DIFFERENCE,

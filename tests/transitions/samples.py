@@ -221,6 +221,11 @@ LEFT_OUT: Final[dict[str, str]] = {
         "needs cert-manager; shown in unit/core/certificates/test_cert_manager.py",
     ),
     **_below(
+        "spec.security.tls.peerIssuerRef",
+        "name kind group",
+        "needs cert-manager; shown in unit/core/certificates/test_peer_issuer.py",
+    ),
+    **_below(
         "spec.security.auth",
         "enabled roles users",
         "cannot be removed again; shown in e2e/test_auth.py",

@@ -29,6 +29,10 @@ TESTED_MINORS: Final[tuple[Minor, ...]] = tuple(release[:2] for release in TESTE
 # from the other of two stores. Source: etcd's blog "Upgrade to v3.5.26 or later before v3.6".
 SAFE_FOR_36: Final[Release] = (3, 5, 26)
 
+# From this one on etcd reads from its file the common names that members may have: a list. Source:
+# `allowed-cn` in etcd's CHANGELOG-3.5, v3.5.14 (as one name) and v3.5.15.
+READS_ALLOWED_NAMES: Final[Release] = (3, 5, 15)
+
 # From which minor version etcd goes back, and to which: its downgrade came with 3.6.
 STEPS_DOWN: Final[Mapping[Minor, Minor]] = {(3, 6): (3, 5), (3, 7): (3, 6)}
 

@@ -77,8 +77,8 @@ class Tls(Model):
         True,
         alias="autoTLS",
         description=(
-            "Whether the operator issues the server certificate for clients. It always issues the "
-            "peer certificates, from a separate CA."
+            "Whether the operator issues the server certificate for clients. It issues the peer "
+            "certificates from a separate CA, unless peerIssuerRef names an issuer."
         ),
     )
     certificate_secret: str | None = Field(
@@ -104,6 +104,15 @@ class Tls(Model):
             "cert-manager issuer of the server certificate for clients and of the client "
             "certificate. It can be added to a running cluster and removed again, each within "
             "twice caOverlap, also in exchange for certificateSecret."
+        ),
+    )
+    peer_issuer_ref: IssuerReference | None = Field(
+        None,
+        description=(
+            "cert-manager issuer of the peer certificates; if unset, they come from a CA of the "
+            "cluster. Members accept only certificates of this issuer with a common name of this "
+            "cluster. It can be added to a running cluster and removed again: members restart "
+            "twice, one at a time. Requires etcd 3.5.15 or later."
         ),
     )
     server_names: tuple[str, ...] = Field(
@@ -264,6 +273,7 @@ def check_tls(tls: Tls) -> Iterator[tuple[str, str]]:
         said = f"{path}.metricsTLSEnabled uses the certificates for clients: set clientTLSEnabled."
         yield f"{path}.metricsTLSEnabled", said
     yield from _check_issuer(tls, f"{path}.issuerRef")
+    yield from _check_peer_issuer(tls, f"{path}.peerIssuerRef")
     for name in tls.server_names:
         if not _is_server_name(name):
             said = f"{path}.serverNames {name} is no DNS name in lower case and no IP address: "
@@ -281,6 +291,18 @@ def _check_issuer(tls: Tls, path: str) -> Iterator[tuple[str, str]]:
         yield path, f"{path} and certificateSecret cannot both be given: remove one of them."
     if not tls.client_tls_enabled:
         yield path, f"{path} is for the client port, which has no TLS: remove it."
+    yield from _check_issued_life(tls, path)
+
+
+def _check_peer_issuer(tls: Tls, path: str) -> Iterator[tuple[str, str]]:
+    if tls.peer_issuer_ref is None:
+        return
+    if not tls.peer_tls_enabled:
+        yield path, f"{path} is for TLS between members, which is off: remove it."
+    yield from _check_issued_life(tls, path)
+
+
+def _check_issued_life(tls: Tls, path: str) -> Iterator[tuple[str, str]]:
     least = SHORTEST_ISSUED_LIFE
     if tls.certificate_lifetime.length < least:
         said = f"{path} needs a certificateLifetime of {_hours(least)} or more, says cert-manager"

@@ -24,9 +24,9 @@ from etcd_operator.api.mirror import check_mirror
 from etcd_operator.api.network import check_network
 from etcd_operator.api.pod_checks import check_host_aliases, check_pod_template
 from etcd_operator.api.quantity import Quantity, read_quantity
-from etcd_operator.api.release import Version
+from etcd_operator.api.release import READS_ALLOWED_NAMES, Version
 from etcd_operator.api.resources import check_resources
-from etcd_operator.api.security import check_auth, check_tls
+from etcd_operator.api.security import Tls, check_auth, check_tls
 from etcd_operator.api.service import check_aliases, check_member_addresses, check_service
 from etcd_operator.api.signed_tokens import check_tokens
 from etcd_operator.api.wal import check_wal
@@ -108,6 +108,7 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
     yield from _check_quota(spec)
     if spec.security and spec.security.tls and spec.security.tls.enabled:
         yield from (Problem(*flaw) for flaw in check_tls(spec.security.tls))
+        yield from _check_peer_issuer(spec, spec.security.tls)
     if spec.security:
         yield from (
             Problem(*flaw) for flaw in check_auth(spec.security, joins=spec.joins is not None)
@@ -118,6 +119,16 @@ def _check_spec(spec: EtcdClusterSpec) -> Iterator[Problem]:
         yield from (Problem(*flaw) for flaw in check_member_addresses(spec.member_addresses))
     if spec.network_rules:
         yield from (Problem(*flaw) for flaw in check_network(spec.network_rules))
+
+
+def _check_peer_issuer(spec: EtcdClusterSpec, tls: Tls) -> Iterator[Problem]:
+    if tls.peer_issuer_ref and spec.version.is_plain and spec.release < READS_ALLOWED_NAMES:
+        least = ".".join(map(str, READS_ALLOWED_NAMES))
+        yield Problem(
+            "spec.security.tls.peerIssuerRef",
+            f"spec.security.tls.peerIssuerRef needs etcd {least} or later, which lets members in "
+            f"by their common name alone, and spec.version is {spec.version}: upgrade first.",
+        )
 
 
 def _check_image(image: Image, version: Version) -> Iterator[Problem]:

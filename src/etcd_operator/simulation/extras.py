@@ -12,9 +12,11 @@ from typing import Final
 from etcd_operator.core.actions import (
     Action,
     ApplyObject,
+    CertificateAction,
     ChangeAuth,
     ChangeClaimAttributes,
     Compact,
+    CopyCertificate,
     CreatePasswordSecret,
     Defragment,
     DeleteObject,
@@ -98,7 +100,7 @@ def _find_edit(action: Action, snapshot: Snapshot) -> Edit | None:
             return _edit_secrets_of_users(action, snapshot.naming.uid)
         case RequestBackup():
             return _edit_backups(action)
-        case IssueAuthority() | IssueCertificate() | ShareTrust():
+        case CopyCertificate() | IssueAuthority() | IssueCertificate() | ShareTrust():
             return _edit_credentials(action, snapshot.naming.uid)
         case _:
             return None
@@ -166,7 +168,7 @@ def _edit_secrets_of_users(action: CreatePasswordSecret | WriteConnection, owner
     return lambda beyond: replace(beyond, connections={**beyond.connections, made.name: made})
 
 
-def _edit_credentials(action: IssueAuthority | IssueCertificate | ShareTrust, owner: str) -> Edit:
+def _edit_credentials(action: CertificateAction, owner: str) -> Edit:
     def edit(beyond: Beyond) -> Beyond:
         made = replace(_issue(action, beyond), owner_uid=owner)
         return replace(beyond, credentials={**beyond.credentials, made.name: made})
@@ -174,9 +176,11 @@ def _edit_credentials(action: IssueAuthority | IssueCertificate | ShareTrust, ow
     return edit
 
 
-def _issue(action: IssueAuthority | IssueCertificate | ShareTrust, beyond: Beyond) -> Credential:
+def _issue(action: CertificateAction, beyond: Beyond) -> Credential:
     if isinstance(action, IssueCertificate):
         return _issue_leaf(action, beyond)
+    if isinstance(action, CopyCertificate):
+        return _copy(action, beyond)
     name = action.secret
     before = beyond.credentials.get(name)
     count = _next_version(before)
@@ -197,6 +201,19 @@ def _issue(action: IssueAuthority | IssueCertificate | ShareTrust, beyond: Beyon
         (*action.keep, trusted),
         generation=action.generation,
         previous=before.certificate if before and action.keep else None,
+    )
+
+
+def _copy(action: CopyCertificate, beyond: Beyond) -> Credential:
+    before = beyond.credentials.get(action.secret)
+    server, client = (beyond.credentials[name] for name in action.sources)
+    return replace(
+        server,
+        name=action.secret,
+        uid=before.uid if before else f"new-{action.secret}",
+        resource_version=f"{_next_version(before)}",
+        trusted=action.trusted,
+        client=client.certificate,
     )
 
 

@@ -19,6 +19,7 @@ from etcd_operator.core.actions import (
     ChangeAuth,
     ChangeClaimAttributes,
     Compact,
+    CopyCertificate,
     CreatePasswordSecret,
     Defragment,
     DeleteObject,
@@ -236,7 +237,8 @@ def _handle(action: Action, snapshot: Snapshot, limit: int) -> Callable[[State],
             return lambda state: kubernetes.resize_claim(state, place, number, str(size))
         # Changes of authority have a world of their own: model/test_certificate_phases.py.
         case (
-            IssueAuthority()
+            CopyCertificate()
+            | IssueAuthority()
             | IssueCertificate()
             | ShareTrust()
             | ChangeAuth()

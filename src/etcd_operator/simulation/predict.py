@@ -29,6 +29,7 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.certificates.exchange import find_exchange
 from etcd_operator.core.certificates.issuer_machine import find_change
 from etcd_operator.core.certificates.machine import find_replaced
+from etcd_operator.core.certificates.peer_issuer_machine import find_peer_change
 from etcd_operator.core.certificates.signers import ca_overlap
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD
 from etcd_operator.core.model.decision import Decision
@@ -271,7 +272,8 @@ class Simulation:
         live = observed.statefulset
         newest = (live.body.get("status") or {}).get("updateRevision") if live else None
         mixed = changed and any(pod.revision != newest for pod in observed.pods)
-        on_the_way = bool(self._last and (find_change(self._last) or find_exchange(self._last)))
+        finds = (find_change, find_exchange, find_peer_change)
+        on_the_way = bool(self._last and any(find(self._last) for find in finds))
         others = {MIXED: mixed, RESTORED: self.change.restored, ISSUER: on_the_way}
         return (*ASSUMED, *(sentence for sentence, said in others.items() if said))
 

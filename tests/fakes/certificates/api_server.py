@@ -14,6 +14,7 @@ from enum import Enum
 from etcd_operator.core.actions import (
     ApplyObject,
     CertificateAction,
+    CopyCertificate,
     IssueAuthority,
     IssueCertificate,
     ShareTrust,
@@ -98,6 +99,12 @@ def _make(
     lapse: Lapse | None,
 ) -> Credential:
     match action:
+        case CopyCertificate(secret=name, sources=sources, trusted=trusted):
+            server, client = (known[source] for source in sources)
+            found = (one.certificate for one in (server, client))
+            if tuple(one.key_id for one in found if one) != action.key_ids:
+                raise Conflict(name)
+            return replace(server, name=name, trusted=trusted, client=client.certificate)
         case IssueAuthority(secret=name, keep=keep, generation=generation):
             made = make_authority(key_id, name, snapshot, generation)
             before = known[name].certificate if name in known else None

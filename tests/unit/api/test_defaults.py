@@ -49,6 +49,7 @@ def test_defaults_of_tls() -> None:
         "certificateSecret": None,
         "caSecret": None,
         "issuerRef": None,
+        "peerIssuerRef": None,
         "autoTLS": True,
         "serverNames": (),
         "certificateLifetime": "2160h",

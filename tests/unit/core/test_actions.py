@@ -19,6 +19,7 @@ from etcd_operator.core.actions import (
     ChangeAuth,
     ChangeClaimAttributes,
     Compact,
+    CopyCertificate,
     CreatePasswordSecret,
     Defragment,
     DeleteObject,
@@ -160,6 +161,9 @@ ROWS: tuple[tuple[Any, Reason, str], ...] = (
      "Issued the certificate authority in Secret db-client-ca: the spec changed."),
     (IssueCertificate(LEAF, "", "", "", timedelta(days=90), (), WHY), events.CERTIFICATE_ISSUED,
      "Issued the certificate in Secret db-client-tls: the spec changed."),
+    (CopyCertificate("db-peer-tls", "", "", ("db-a", "db-b"), (), (), WHY),
+     events.CERTIFICATE_ISSUED,
+     "Copied the certificates of cert-manager into Secret db-peer-tls: the spec changed."),
     (ShareTrust("db-client-tls", UID, VERSION, (), WHY), events.CA_BUNDLE_UPDATED,
      "Updated ca.crt in Secret db-client-tls: the spec changed."),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Final
 
 from etcd_operator.api.cel.rule import build_rule
 from etcd_operator.api.client_tls import ClientTls
+from etcd_operator.api.release import READS_ALLOWED_NAMES
 from etcd_operator.json_types import Json
 
 _FORMED: Final = "has(self.status) && has(self.status.clusterID) && self.status.clusterID != ''"
@@ -33,6 +34,13 @@ def _mode_of(whose: str) -> str:
     )
 
 
+def _names(whose: str, field: str) -> str:
+    tls = f"{whose}.spec.security.tls"
+    return f"has({whose}.spec.security) && has({tls}) && has({tls}.{field})"
+
+
+_LEAST: Final = ".".join(map(str, READS_ALLOWED_NAMES))
+
 OBJECT_RULES: Final[tuple[Json, ...]] = (
     build_rule(
         f"!({_FORMED}) || {_mode_of('self')} == {_mode_of('oldSelf')} || "
@@ -41,6 +49,14 @@ OBJECT_RULES: Final[tuple[Json, ...]] = (
         "TLS for clients cannot be turned on or off at once, because clients could no longer "
         "connect: set tls.clientTLSMode to Permissive, and make this change when "
         "status.clientTLS is Permissive",
+        reason="FieldValueForbidden",
+        path=".spec.security",
+    ),
+    build_rule(
+        f"!({_names('self', 'peerIssuerRef')}) || !self.spec.version.matches('^v?3[.]5[.][0-9]+$') "
+        f"|| int(self.spec.version.split('.')[2]) >= {READS_ALLOWED_NAMES[2]}",
+        f"peerIssuerRef needs etcd {_LEAST} or later, which lets members in by their common name "
+        "alone: upgrade first",
         reason="FieldValueForbidden",
         path=".spec.security",
     ),
@@ -55,6 +71,11 @@ FIELD_RULES: Final[tuple[Json, ...]] = (
     build_rule(
         "!has(self.issuerRef) || !has(self.certificateSecret) || self.certificateSecret == ''",
         "issuerRef and certificateSecret cannot both be given: remove one of them",
+    ),
+    build_rule(
+        "!has(self.peerIssuerRef) || !self.enabled || self.peerTLSEnabled",
+        "peerIssuerRef is for TLS between members, which is off: remove it, or set peerTLSEnabled "
+        "to true",
     ),
     build_rule(
         "!self.enabled || !self.metricsTLSEnabled || self.clientTLSEnabled",

@@ -6,7 +6,12 @@ cluster ID), so that acting on an old view fails instead of doing harm, and know
 
 from __future__ import annotations
 
-from etcd_operator.core.actions.certificates import IssueAuthority, IssueCertificate, ShareTrust
+from etcd_operator.core.actions.certificates import (
+    CopyCertificate,
+    IssueAuthority,
+    IssueCertificate,
+    ShareTrust,
+)
 from etcd_operator.core.actions.connections import WriteConnection
 from etcd_operator.core.actions.etcd import (
     AddLearner,
@@ -51,7 +56,7 @@ VolumeAction = QuarantineDisk | RetainVolume | RebindVolume | RestoreReclaimPoli
 ClaimAction = ResizeClaim | ChangeClaimAttributes
 TakeOverAction = PassLeadership | RemoveSourceMember | ScaleSource
 MirrorAction = StartMirror | StopMirror | EndMirror
-CertificateAction = IssueAuthority | IssueCertificate | ShareTrust
+CertificateAction = CopyCertificate | IssueAuthority | IssueCertificate | ShareTrust
 KubeAction = (
     SetFinalizer
     | RecordRestore
@@ -86,6 +91,7 @@ __all__ = [
     "ChangeClaimAttributes",
     "ClaimAction",
     "Compact",
+    "CopyCertificate",
     "CreatePasswordSecret",
     "Defragment",
     "DeleteObject",

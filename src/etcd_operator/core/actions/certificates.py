@@ -82,3 +82,25 @@ class ShareTrust:
         """Return the reason and the sentence of the Event."""
         sentence = f"Updated ca.crt in Secret {self.secret}: {self.why}."
         return ActionEvent(events.CA_BUNDLE_UPDATED, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyCertificate:
+    """Copy what cert-manager has issued for members into the Secret that they mount.
+
+    `sources` are the Secrets with what members show and with what they dial with, and `key_ids`
+    those of the certificates that were looked at there.
+    """
+
+    secret: str
+    uid: str
+    resource_version: str
+    sources: tuple[str, str]
+    key_ids: tuple[str, ...]
+    trusted: tuple[Trusted, ...]
+    why: str
+
+    def event(self, cluster: str) -> ActionEvent:
+        """Return the reason and the sentence of the Event."""
+        said = f"Copied the certificates of cert-manager into Secret {self.secret}: {self.why}."
+        return ActionEvent(events.CERTIFICATE_ISSUED, said)

@@ -12,6 +12,7 @@ _AHEAD: Final = {
     "Added": "Add",
     "Asked": "Ask",
     "Compacted": "Compact",
+    "Copied": "Copy",
     "Created": "Create",
     "Defragmented": "Defragment",
     "Deleted": "Delete",

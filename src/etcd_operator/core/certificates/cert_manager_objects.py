@@ -1,13 +1,18 @@
-"""The Certificates that ask cert-manager for what clients and members show at the client port."""
+"""The Certificates that ask cert-manager for what clients and members show."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from etcd_operator.api.hosts import is_ip_address
+from etcd_operator.api.security import IssuerReference
 from etcd_operator.core.certificates.settings import tls_of
 from etcd_operator.core.certificates.state import Leaf
-from etcd_operator.core.certificates.wanted import is_signed_by_own, issued_leaves
+from etcd_operator.core.certificates.wanted import (
+    is_signed_by_own,
+    issued_leaves,
+    issued_peer_leaves,
+)
 from etcd_operator.core.model.naming import Naming
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.metadata import build_object
@@ -22,13 +27,15 @@ def render_certificates(snapshot: Snapshot) -> list[Json]:
     """Render them; none where the operator or the user sees to certificates."""
     spec, naming = snapshot.spec, snapshot.naming
     lifetime = tls_of(spec).certificate_lifetime
-    issuer = tls_of(spec).issuer_ref
-    if issuer is None:
-        return []
-    reference = {"name": issuer.name, "kind": issuer.kind, "group": issuer.group}
+    asked = (
+        (tls_of(spec).issuer_ref, issued_leaves(spec, naming)),
+        (tls_of(spec).peer_issuer_ref, issued_peer_leaves(spec, naming)),
+    )
     return [
-        _render(naming, name, leaf, lifetime, reference, _find_key_size(snapshot, name, leaf))
-        for name, leaf in issued_leaves(spec, naming).items()
+        _render(naming, name, leaf, lifetime, issuer, _find_key_size(snapshot, name, leaf))
+        for issuer, leaves in asked
+        if issuer
+        for name, leaf in leaves.items()
     ]
 
 
@@ -46,7 +53,7 @@ def _find_key_size(snapshot: Snapshot, name: str, leaf: Leaf) -> int:
 
 
 def _render(
-    naming: Naming, name: str, leaf: Leaf, lifetime: str, issuer: Json, key_size: int
+    naming: Naming, name: str, leaf: Leaf, lifetime: str, issuer: IssuerReference, key_size: int
 ) -> Json:
     addresses = [text for text in leaf.names if is_ip_address(text)]
     usages = ["server auth"] * leaf.server + ["client auth"] * leaf.client
@@ -64,7 +71,7 @@ def _render(
             "encoding": "PKCS8",
             "rotationPolicy": "Always",
         },
-        "issuerRef": issuer,
+        "issuerRef": {"name": issuer.name, "kind": issuer.kind, "group": issuer.group},
     }
     spec = {key: value for key, value in spec.items() if value not in ([], "")}
     return build_object("cert-manager.io/v1", "Certificate", name, naming, {"spec": spec})

@@ -1,15 +1,23 @@
-"""Have cert-manager issue the certificates of the client port, and wait for the first ones."""
+"""Have cert-manager issue certificates, and wait for the first ones."""
 
 from __future__ import annotations
 
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject
-from etcd_operator.core.certificates.cert_manager import find_issuing_problem
+from etcd_operator.core.certificates.cert_manager import (
+    find_issuing_problem,
+    find_peer_issuing_problem,
+)
 from etcd_operator.core.certificates.cert_manager_objects import render_certificates
 from etcd_operator.core.certificates.issuer_machine import may_be_overwritten
-from etcd_operator.core.certificates.wanted import issued_leaves
+from etcd_operator.core.certificates.wanted import issued_leaves, issued_peer_leaves
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
 from etcd_operator.core.model.issuer_record import find_recorded_issuer_stage
+from etcd_operator.core.model.peer_issuer import (
+    PeerIssuer,
+    client_certificate_of_peers,
+    server_certificate_of_peers,
+)
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.apply import apply_if_needed
 from etcd_operator.core.reasons import attention, routine
@@ -51,13 +59,20 @@ def _list_kept(snapshot: Snapshot) -> set[str]:
     """The Certificates that are wanted, or still issue what members show."""
     spec, naming = snapshot.spec, snapshot.naming
     shown = spec.client_tls and naming.issuer_stage.signs_server
-    return {*issued_leaves(spec, naming), *([naming.server_certificate] if shown else ())}
+    kept = {*issued_leaves(spec, naming), *issued_peer_leaves(spec, naming)}
+    if naming.peer_issuer.signs:
+        kept |= {server_certificate_of_peers(naming), client_certificate_of_peers(naming)}
+    return kept | ({naming.server_certificate} if shown else set())
 
 
 def wait_for_issuer(snapshot: Snapshot) -> Decision | None:
     """Start no member before cert-manager has issued its certificate."""
+    if snapshot.recorded_cluster_id is not None:
+        return None
     problem = find_issuing_problem(snapshot)
-    if problem is None or snapshot.recorded_cluster_id is not None:
+    if snapshot.naming.peer_issuer is PeerIssuer.ALONE:
+        problem = problem or find_peer_issuing_problem(snapshot)
+    if problem is None:
         return None
     if snapshot.cert_manager:
         return _wait(attention.WAITING_FOR_ISSUER, problem, Phase.CREATING)

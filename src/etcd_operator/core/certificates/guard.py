@@ -5,6 +5,7 @@ from __future__ import annotations
 from etcd_operator.core.actions import (
     ApplyObject,
     CertificateAction,
+    CopyCertificate,
     IssueAuthority,
     IssueCertificate,
     ShareTrust,
@@ -14,9 +15,15 @@ from etcd_operator.core.certificates.issuer_guard import (
     refuse_beside_issuer,
     refuse_disbelief,
 )
+from etcd_operator.core.certificates.peer_issuer_guard import refuse_copy, refuse_own_signer
 from etcd_operator.core.certificates.state import Trusted
 from etcd_operator.core.model.client_tls import CLIENT, PERMISSIVE
-from etcd_operator.core.model.naming import ANNOTATION_TLS
+from etcd_operator.core.model.naming import ANNOTATION_TLS, PEER_PORT
+from etcd_operator.core.model.peer_issuer import (
+    client_secret_of_peers,
+    read_peer_trust,
+    server_secret_of_peers,
+)
 from etcd_operator.core.model.snapshot import Snapshot
 
 
@@ -53,28 +60,41 @@ def refuse_certificate(action: CertificateAction, snapshot: Snapshot) -> str | N
             return _refuse_distrust(name, kept, snapshot)
         case ShareTrust(trusted=kept):
             return _refuse_distrust(name, kept, snapshot)
+        case CopyCertificate():
+            return refuse_copy(action, snapshot)
         case IssueCertificate(signer=signer):
             return (
                 _refuse_unknown_signer(action, signer, snapshot)
                 or refuse_disbelief(action, snapshot)
                 or refuse_beside_issuer(action, snapshot)
+                or refuse_own_signer(action, snapshot)
             )
 
 
 def _refuse_distrust(name: str, kept: tuple[Trusted, ...], snapshot: Snapshot) -> str | None:
-    """Authorities in the Secret may be dropped only if no certificate in use is theirs."""
+    """Authorities in the Secret may be dropped only if no certificate in use is theirs.
+
+    An issuer may sign for clients and between members: each has those of its own kind in use.
+    """
     live = snapshot.credentials.get(name)
     dropped = {one.key_id for one in live.trusted} if live else set()
     dropped -= {one.key_id for one in kept}
+    naming = snapshot.naming
+    mounted_by_none = (server_secret_of_peers(naming), client_secret_of_peers(naming))
+    peers = (naming.peer_secret, naming.peer_authority)
+    of_peers = name in peers
     certificates = [
         one.certificate
         for one in snapshot.credentials.values()
         if one.certificate
-        and one.owner_uid == snapshot.naming.uid
+        and one.owner_uid == naming.uid
         and one.certificate.not_after > snapshot.now
+        and (one.name in peers) == of_peers
+        and one.name not in mounted_by_none
     ]
     in_use = {c.issuer_key_id for c in certificates if c.issuer_key_id != c.key_id}
-    in_use |= {signer for signer in snapshot.presented.values() if signer}
+    shown = snapshot.presented.items()
+    in_use |= {s for (_, port), s in shown if s and (port == PEER_PORT) == of_peers}
     return (
         "a certificate in use is signed by a CA that would not be trusted any more"
         if dropped & in_use
@@ -101,7 +121,8 @@ def _refuse_unknown_signer(action: IssueCertificate, signer: str, snapshot: Snap
     unsaid = (oldest.key_id,) if oldest else ()
     of_clients = action.leaf.authority == snapshot.naming.client_authority
     asked = [p for p in running if (p.client_tls.tls if of_clients else p.peer_tls)]
-    deaf = [pod.name for pod in asked if signer not in (pod.trust or unsaid)]
+    trusted = {p.name: p.trust if of_clients else read_peer_trust(p.trust) for p in asked}
+    deaf = [pod.name for pod in asked if signer not in (trusted[pod.name] or unsaid)]
     if running and not deaf and action.leaf.secret == snapshot.naming.server_secret and signer:
         clients = [snapshot.naming.client_secret, snapshot.naming.operator_secret]
         deaf = [f"Secret {one.name}" for one in find_deaf(snapshot, clients, {signer})]

@@ -17,7 +17,9 @@ from etcd_operator.core.certificates.signers import (
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf
 from etcd_operator.core.certificates.wanted import (
     issued_leaves,
+    issued_peer_leaves,
     others_secrets,
+    peer_issuer_secrets,
     users_secrets,
     wanted_leaves,
 )
@@ -101,7 +103,10 @@ def _find_expiring_trust(snapshot: Snapshot, live: Credential) -> Iterator[str]:
 
 def _say_remedy(snapshot: Snapshot, name: str) -> str:
     spec, naming = snapshot.spec, snapshot.naming
-    issued = {leaf.secret: one for one, leaf in issued_leaves(spec, naming).items()}
+    leaves = {**issued_leaves(spec, naming), **issued_peer_leaves(spec, naming)}
+    issued = {leaf.secret: one for one, leaf in leaves.items()}
+    if name == naming.peer_secret and naming.peer_issuer.signs:
+        name = next(iter(peer_issuer_secrets(spec, naming)))
     if name in issued:
         return f"cert-manager has not renewed it: `kubectl describe certificate {issued[name]}`."
     if name in others_secrets(snapshot):

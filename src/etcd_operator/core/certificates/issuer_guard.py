@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from etcd_operator.core.actions import ApplyObject, IssueCertificate
+from etcd_operator.core.certificates.peer_issuer_guard import needs_peer_certificate
+from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, Credential, Trusted
 from etcd_operator.core.model.issuer_stage import ANNOTATION_ISSUER_STAGE, read_issuer_change
 from etcd_operator.core.model.naming import CLIENT_PORT
+from etcd_operator.core.model.peer_issuer import (
+    client_certificate_of_peers,
+    server_certificate_of_peers,
+)
 from etcd_operator.core.model.snapshot import Snapshot
 
 
@@ -90,6 +96,18 @@ def refuse_beside_issuer(action: IssueCertificate, snapshot: Snapshot) -> str | 
     if secret == naming.server_secret and naming.client_secret in written:
         return "clients get a certificate that trusts the CA of an issuer alone"
     return None
+
+
+def refuse_certificate_removal(name: str, snapshot: Snapshot) -> str | None:
+    """A Certificate goes only if the spec, and what members show, does not need it any more."""
+    naming = snapshot.naming
+    if needs_peer_certificate(name, snapshot):
+        return "spec.security.tls.peerIssuerRef asks for this Certificate"
+    if name in (server_certificate_of_peers(naming), client_certificate_of_peers(naming)):
+        return None
+    issues = naming.issuer_stage.signs_clients or name != naming.client_certificate
+    wanted = issues and issuer_of(snapshot.spec) is not None
+    return "spec.security.tls.issuerRef asks for this Certificate" if wanted else None
 
 
 def _read_stage(snapshot: Snapshot) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from etcd_operator.core.certificates.wanted import (
     port_of,
     wanted_leaves,
 )
+from etcd_operator.core.model.peer_issuer import PeerIssuer
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.state_machine import StateMachine, Transition
 
@@ -173,8 +174,14 @@ def _nobody_shows_old(snapshot: Snapshot, authority: str) -> bool:
 
 
 def _remember(snapshot: Snapshot, name: str) -> tuple[Trusted, ...]:
-    """Authorities that members trust, by the gate and the leaves, where their Secret was lost."""
-    file = PEER_TRUST_FILE if name == snapshot.naming.peer_authority else CLIENT_TRUST_FILE
+    """Authorities that members trust, by the gate and the leaves, where their Secret was lost.
+
+    With an issuer for members, whom the gate has trusted stays so by its phase.
+    """
+    of_peers = name == snapshot.naming.peer_authority
+    if of_peers and snapshot.naming.peer_issuer is not PeerIssuer.OWN:
+        return ()
+    file = PEER_TRUST_FILE if of_peers else CLIENT_TRUST_FILE
     known = {one.key_id: one for one in snapshot.gate_trust.get(file, ())}
     for leaf in wanted_leaves(snapshot.spec, snapshot.naming):
         live = snapshot.credentials.get(leaf.secret)

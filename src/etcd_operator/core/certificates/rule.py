@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import Phase
+from etcd_operator.api.release import READS_ALLOWED_NAMES
 from etcd_operator.core.actions import (
     CertificateAction,
     IssueAuthority,
@@ -34,6 +35,7 @@ from etcd_operator.core.certificates.wanted import (
 from etcd_operator.core.model.client_tls import read_gate_mode, serves_alone
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, Decision
 from etcd_operator.core.model.naming import ANNOTATION_TLS
+from etcd_operator.core.model.peer_issuer import PeerIssuer
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.reasons.reason import Reason
@@ -49,7 +51,23 @@ def refuse_tls_switch(snapshot: Snapshot) -> Decision | None:
     if gate is None or gate.owner_uid != naming.uid:
         return None
     told = read_gate_mode(gate.annotations.get(ANNOTATION_TLS, ""))
+    if refused := _refuse_version(snapshot):
+        return refused
     return None if told is snapshot.spec.client_tls_mode else _refuse_at_once(snapshot, told)
+
+
+def _refuse_version(snapshot: Snapshot) -> Decision | None:
+    """Refuse a version that would let everybody in who has a certificate of the issuer."""
+    issued = snapshot.naming.peer_issuer is not PeerIssuer.OWN
+    if not issued or snapshot.spec.release >= READS_ALLOWED_NAMES:
+        return None
+    return _refuse(
+        snapshot,
+        attention.VERSION_REFUSED,
+        f"spec.version {snapshot.spec.version} cannot be carried out while members trust an issuer "
+        "of certificates between members: keep the version until the condition CertificatesValid "
+        "has the reason AllValid.",
+    )
 
 
 def _refuse_at_once(snapshot: Snapshot, told: ClientTls) -> Decision | None:

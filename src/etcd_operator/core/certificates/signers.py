@@ -21,6 +21,7 @@ from etcd_operator.core.certificates.state import (
 )
 from etcd_operator.core.certificates.wanted import leaf_lifetime, wanted_leaves
 from etcd_operator.core.model.live_objects import Pod
+from etcd_operator.core.model.peer_issuer import read_peer_trust
 from etcd_operator.core.model.snapshot import Snapshot
 
 
@@ -96,8 +97,14 @@ def find_distrusting(snapshot: Snapshot, authority: Credential, key_id: str) -> 
         pod
         for pod in snapshot.pods
         if (pod.peer_tls if of_peers else pod.client_tls.tls)
-        if key_id not in ((pod.trust or oldest) if pod.running else (*told, *pod.trust))
+        if key_id not in _list_trusted(pod, oldest if pod.running else told, of_peers=of_peers)
     )
+
+
+def _list_trusted(pod: Pod, otherwise: tuple[str, ...], *, of_peers: bool) -> tuple[str, ...]:
+    """Whom a Pod trusts: as it says, if it runs; with whom the gate has, if it does not."""
+    said = read_peer_trust(pod.trust) if of_peers else pod.trust
+    return (said or otherwise) if pod.running else (*otherwise, *said)
 
 
 def prolongs(snapshot: Snapshot, certificate: Certificate, signer: Certificate) -> bool:

@@ -64,9 +64,10 @@ class Trusted:
 class Credential:
     """A Secret with a certificate, as far as it is public.
 
-    `trusted` is its ca.crt; `generation` is the spec's caGeneration that an authority was made
-    for, and `previous` the authority of before while its key is kept beside the new one. `problem`
-    is why it cannot be used, in a sentence's part that goes with its name.
+    `trusted` is its ca.crt; `generation` is the spec's caGeneration that an authority was made for,
+    and `previous` the authority of before while its key is kept beside the new one. `client` is
+    the second certificate of members, with which they dial each other. `problem` is why it cannot
+    be used, in a sentence's part that goes with its name.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Credential:
     deleting: bool = False
     problem: str = ""
     previous: Certificate | None = None
+    client: Certificate | None = None
 
 
 @dataclass(frozen=True, slots=True)

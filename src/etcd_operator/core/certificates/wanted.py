@@ -12,30 +12,34 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Final
 
-from etcd_operator.api.client_tls import ClientTls
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.security import User
+from etcd_operator.core.certificates.peer_trust import peer_trust, say_trust
 from etcd_operator.core.certificates.settings import issuer_of, tls_of
 from etcd_operator.core.certificates.state import (
     CLIENT_TRUST_FILE,
-    PEER_TRUST_FILE,
     Credential,
     Leaf,
     Trusted,
     key_ids,
 )
-from etcd_operator.core.model.client_tls import CLIENT, PERMISSIVE
-from etcd_operator.core.model.issuer_record import ISSUER
 from etcd_operator.core.model.issuer_stage import IssuerPhase
 from etcd_operator.core.model.naming import CLIENT_PORT, PEER_PORT, Naming
-from etcd_operator.core.model.peer_tls import PEER
+from etcd_operator.core.model.peer_issuer import (
+    OWN_COMMON_NAME,
+    PeerIssuer,
+    client_certificate_of_peers,
+    client_secret_of_peers,
+    issued_common_name,
+    server_certificate_of_peers,
+    server_secret_of_peers,
+    wants_peer_issuer,
+)
 from etcd_operator.core.model.snapshot import Snapshot
 
 # With etcd's authentication the common name is the user. The operator must be allowed everything.
 OPERATOR_NAME: Final = "root"
 CLIENT_NAME: Final = "client"
-# What the gate says of a cluster in which nothing is encrypted, if it says anything.
-PLAIN: Final = "none"
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -44,7 +48,7 @@ def issued_leaves(spec: EtcdClusterSpec, naming: Naming) -> dict[str, Leaf]:
     """Leaf certificates that cert-manager is to issue, by the name of the Certificate.
 
     The operator's own certificate is not among them: it has to reach members whatever becomes of
-    the issuer. Nor are those of members among themselves, whom nobody else may make.
+    the issuer. Those between members are in `issued_peer_leaves`.
     Before members may show what the issuer signs, it signs for a Secret that nobody mounts.
     """
     if issuer_of(spec) is None:
@@ -58,6 +62,21 @@ def issued_leaves(spec: EtcdClusterSpec, naming: Naming) -> dict[str, Leaf]:
     return leaves
 
 
+def issued_peer_leaves(spec: EtcdClusterSpec, naming: Naming) -> dict[str, Leaf]:
+    """Leaf certificates between members that cert-manager is to issue, by Certificate.
+
+    One is for what members show, and one without names for what they dial each other with.
+    """
+    if not wants_peer_issuer(spec):
+        return {}
+    common_name, names = issued_common_name(naming), _member_names(naming)
+    shown = Leaf(server_secret_of_peers(naming), "", common_name, names, server=True)
+    return {
+        server_certificate_of_peers(naming): shown,
+        client_certificate_of_peers(naming): Leaf(client_secret_of_peers(naming), "", common_name),
+    }
+
+
 def leaf_lifetime(spec: EtcdClusterSpec) -> timedelta:
     """How long certificates are to last; they count whole seconds."""
     return tls_of(spec).certificate_lifetime.length // _SECOND * _SECOND
@@ -66,7 +85,8 @@ def leaf_lifetime(spec: EtcdClusterSpec) -> timedelta:
 def wanted_authorities(snapshot: Snapshot) -> tuple[str, ...]:
     """The Secrets of the authorities that the cluster needs."""
     spec, naming = snapshot.spec, snapshot.naming
-    peers = _needs_peers(spec, naming)
+    signs = not naming.peer_issuer.signs or not wants_peer_issuer(spec)
+    peers = _needs_peers(spec, naming) and signs
     wanted = {naming.client_authority: spec.client_tls, naming.peer_authority: peers}
     return tuple(name for name, needed in wanted.items() if needed)
 
@@ -85,13 +105,13 @@ def wanted_leaves(spec: EtcdClusterSpec, naming: Naming) -> tuple[Leaf, ...]:
         for user in spec.users:
             name = _common_name_of(user, spec)
             leaves.append(Leaf(naming.user_secret(user.name), authority, name))
-    if _needs_peers(spec, naming):
+    if _needs_peers(spec, naming) and not naming.peer_issuer.signs:
         names = _member_names(naming)
         leaves.append(
             Leaf(
                 naming.peer_secret,
                 naming.peer_authority,
-                "etcd",
+                OWN_COMMON_NAME,
                 names,
                 server=True,
                 client_certificate=True,
@@ -182,8 +202,19 @@ def used_secrets(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
     """
     own = [leaf.secret for leaf in wanted_leaves(spec, naming)]
     own += [naming.client_authority, naming.mounted_server] * spec.client_tls
-    own += [naming.peer_authority] * _needs_peers(spec, naming)
-    return tuple(dict.fromkeys(filter(None, (*own, *users_secrets(spec, naming)))))
+    if _needs_peers(spec, naming):
+        own += [naming.peer_authority, naming.peer_secret]
+    others = (*users_secrets(spec, naming), *peer_issuer_secrets(spec, naming))
+    return tuple(dict.fromkeys(filter(None, (*own, *others))))
+
+
+def peer_issuer_secrets(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
+    """The Secrets that cert-manager writes for members, which nobody mounts."""
+    if not _needs_peers(spec, naming):
+        return ()
+    if not wants_peer_issuer(spec) and naming.peer_issuer is PeerIssuer.OWN:
+        return ()
+    return server_secret_of_peers(naming), client_secret_of_peers(naming)
 
 
 def users_secrets(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
@@ -228,12 +259,6 @@ def _is_exchanged(snapshot: Snapshot) -> bool:
     return bool(mounted - {"", presented_secret(snapshot.cluster.spec, naming)})
 
 
-def peer_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
-    """Authorities that members trust for members."""
-    own = snapshot.credentials.get(snapshot.naming.peer_authority)
-    return own.trusted if own else snapshot.gate_trust.get(PEER_TRUST_FILE, ())
-
-
 def trust_of(snapshot: Snapshot, authority: str) -> tuple[Trusted, ...]:
     """Authorities that verify what an authority of the cluster signs."""
     peers = authority == snapshot.naming.peer_authority
@@ -241,12 +266,8 @@ def trust_of(snapshot: Snapshot, authority: str) -> tuple[Trusted, ...]:
 
 
 def all_trust(snapshot: Snapshot) -> tuple[str, ...]:
-    """The key IDs of every authority that a member started now would trust."""
-    spec = snapshot.rendered_spec
-    return key_ids(
-        (client_trust(snapshot) if spec.client_tls else ())
-        + (peer_trust(snapshot) if spec.peer_tls else ())
-    )
+    """The key IDs of every authority that a member started now would trust, as Pods say them."""
+    return say_trust(snapshot, client_trust(snapshot) if snapshot.rendered_spec.client_tls else ())
 
 
 def _users_trust(snapshot: Snapshot) -> tuple[Trusted, ...] | None:
@@ -285,7 +306,7 @@ def is_signed_by_own(snapshot: Snapshot, holder: Credential | None) -> bool:
 
 def own_credentials(snapshot: Snapshot) -> Iterator[Credential]:
     """Secrets that the operator writes, as far as they exist."""
-    others = others_secrets(snapshot)
+    others = (*others_secrets(snapshot), *peer_issuer_secrets(snapshot.spec, snapshot.naming))
     return (one for name, one in snapshot.credentials.items() if name not in others)
 
 
@@ -318,19 +339,3 @@ def port_of(snapshot: Snapshot, authority: str) -> int | None:
 def _needs_peers(spec: EtcdClusterSpec, naming: Naming) -> bool:
     """Whether members need certificates for each other: by the spec, or still by what they do."""
     return spec.peer_tls or naming.peer_stage.has_certificates
-
-
-def describe_tls(spec: EtcdClusterSpec, naming: Naming) -> str:
-    """Connections that are encrypted, and whether cert-manager issues, as the gate records it."""
-    facts = {
-        CLIENT: spec.client_tls,
-        PERMISSIVE: spec.client_tls_mode is ClientTls.PERMISSIVE,
-        PEER: naming.peer_stage.listens_with_tls,
-        ISSUER: spec.client_tls and naming.issuer_stage.signs_server,
-    }
-    return ",".join(word for word, on in facts.items() if on) or PLAIN
-
-
-def is_tls_record(text: str) -> bool:
-    """Whether `describe_tls` can have written this."""
-    return text == PLAIN or set(text.split(",")) <= {CLIENT, PERMISSIVE, PEER, ISSUER}

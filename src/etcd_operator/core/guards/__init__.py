@@ -63,10 +63,11 @@ from etcd_operator.core.bootstrap.guard import refuse_gate
 from etcd_operator.core.certificates.exchange_guard import refuse_unknown_certificate
 from etcd_operator.core.certificates.guard import refuse_certificate, refuse_cut_off
 from etcd_operator.core.certificates.issuer_guard import (
+    refuse_certificate_removal,
     refuse_forgotten_issuer,
     refuse_untrusted_issuer,
 )
-from etcd_operator.core.certificates.settings import issuer_of
+from etcd_operator.core.certificates.peer_issuer_guard import refuse_forgotten_peer_ca
 from etcd_operator.core.connections.guard import refuse_connection
 from etcd_operator.core.consistency.guard import refuse_lost_agreement
 from etcd_operator.core.guards.claims import refuse_claim_change, refuse_disks_of_before
@@ -218,6 +219,7 @@ def _ask_about_manifest(action: ApplyObject, snapshot: Snapshot) -> Verdicts:
             yield "gate", refuse_gate(action, snapshot)
             yield "client-tls", refuse_cut_off(action, snapshot)
             yield "issuer", refuse_forgotten_issuer(action, snapshot)
+            yield "peer-issuer", refuse_forgotten_peer_ca(action, snapshot)
             yield "peer-tls", refuse_unreachable(action, snapshot)
             yield "authentication", refuse_plain_members(action, snapshot)
             yield "quorum-loss", refuse_recovery(action, snapshot)
@@ -239,11 +241,7 @@ def _refuse_deletion(action: DeleteObject, snapshot: Snapshot) -> str | None:
             wanted = snapshot.spec.network_rules is not None
             return "spec.security.networkPolicy asks for this NetworkPolicy" if wanted else None
         case "Certificate":
-            naming = snapshot.naming
-            is_clients = action.name == naming.client_certificate
-            issues = naming.issuer_stage.signs_clients or not is_clients
-            wanted = issues and issuer_of(snapshot.spec) is not None
-            return "spec.security.tls.issuerRef asks for this Certificate" if wanted else None
+            return refuse_certificate_removal(action.name, snapshot)
         case "Service" if may_go(action.name, snapshot):
             return refuse_service_removal(action, snapshot)
         case "StatefulSet" if action.orphan:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORE_SIZE
-from etcd_operator.core.certificates.wanted import is_tls_record
+from etcd_operator.core.certificates.tls_record import is_tls_record
 from etcd_operator.core.consistency.record import read_differed
 from etcd_operator.core.model.issuer_stage import ANNOTATION_ISSUER_STAGE, read_issuer_stage
 from etcd_operator.core.model.live_objects import Child

@@ -16,6 +16,7 @@ from etcd_operator.core.model.issuer_stage import (
 )
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.naming import ANNOTATION_TLS, Naming
+from etcd_operator.core.model.peer_issuer_record import with_peer_issuer
 from etcd_operator.core.model.peer_tls import with_peer_stage
 from etcd_operator.core.model.template import read_server_secret
 
@@ -60,7 +61,8 @@ def with_stages(
 ) -> Naming:
     """Return the names of a cluster with all stages of TLS as the live objects record them."""
     naming = with_mounted_server(with_peer_stage(naming, children), children)
-    return with_issuer_stage(naming, children, spec)
+    naming = with_issuer_stage(naming, children, spec)
+    return with_peer_issuer(naming, children, spec)
 
 
 def with_mounted_server(naming: Naming, children: Mapping[tuple[str, str], Child]) -> Naming:

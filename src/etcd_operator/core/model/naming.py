@@ -17,6 +17,7 @@ from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.model.address import Address, join_port
 from etcd_operator.core.model.issuer_stage import NO_ISSUER, IssuerStage
 from etcd_operator.core.model.members import Member
+from etcd_operator.core.model.peer_issuer import PeerIssuer
 from etcd_operator.core.model.peer_stage import NO_PEER_TLS, PeerStage
 
 # The largest cluster has so many members: no member has a higher ordinal than the last of these.
@@ -127,11 +128,10 @@ METRICS_TLS_PORT: Final = 2382
 class Naming:
     """The names of one cluster; `domain` is the DNS domain of the Kubernetes cluster.
 
-    Whether clients and peers speak TLS is part of every URL; `peer_stage` and `issuer_stage` are
-    the gate's, or the spec's. `mounted_server` is the Secret with the certificate that clients see,
-    as the live template mounts it; empty without one. `inherited_…` are the labels and annotations
-    that the spec gives to every object, each with its value. `service_hosts` and `member_addresses`
-    are known outside: see `addresses`.
+    Whether clients and peers speak TLS is part of every URL; `peer_stage`, `issuer_stage` and
+    `peer_issuer` are the gate's, or the spec's. `mounted_server` is the Secret that the live
+    template mounts for clients to see, if any. `inherited_…` are labels and annotations that the
+    spec gives to every object. `service_hosts` and `member_addresses`: see `addresses`.
     """
 
     namespace: str
@@ -141,6 +141,7 @@ class Naming:
     client_tls: bool = False
     peer_stage: PeerStage = NO_PEER_TLS
     issuer_stage: IssuerStage = NO_ISSUER
+    peer_issuer: PeerIssuer = PeerIssuer.OWN
     mounted_server: str = ""
     inherited_labels: tuple[tuple[str, str], ...] = ()
     inherited_annotations: tuple[tuple[str, str], ...] = ()

@@ -8,7 +8,7 @@ from typing import Final
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.service import WITH_NODE_PORTS, ServiceTemplate
 from etcd_operator.core.bootstrap.gate import Layout
-from etcd_operator.core.certificates.wanted import describe_tls
+from etcd_operator.core.certificates.tls_record import describe_tls
 from etcd_operator.core.model.aliases import ALIAS
 from etcd_operator.core.model.issuer_stage import ANNOTATION_ISSUER_STAGE
 from etcd_operator.core.model.members import format_id

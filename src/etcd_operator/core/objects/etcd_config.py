@@ -128,7 +128,7 @@ def _settings(
         settings.update(_use_two_disks(naming, ordinal, closed=alone and state == "existing"))
     if spec.minor >= (3, 6):
         settings["max-learners"] = MAX_LEARNERS
-    settings.update(render_transport(spec))
+    settings.update(render_transport(spec, naming))
     settings.update(render_tuning(spec))
     return settings
 

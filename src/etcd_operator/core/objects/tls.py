@@ -11,13 +11,11 @@ from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.core.auth.tokens import KEY_MOUNT, KEY_VOLUME
+from etcd_operator.core.certificates.peer_trust import peer_trust
 from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, PEER_TRUST_FILE, join_bundle
-from etcd_operator.core.certificates.wanted import (
-    client_trust,
-    peer_trust,
-    presented_secret,
-)
+from etcd_operator.core.certificates.wanted import client_trust, presented_secret
 from etcd_operator.core.model.naming import SERVER_VOLUME, Naming
+from etcd_operator.core.model.peer_issuer import allowed_common_names
 from etcd_operator.core.model.peer_stage import PEER_VOLUME
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.json_types import Json
@@ -27,7 +25,7 @@ SERVER_MOUNT: Final = "/etc/etcd-tls/server"
 PEER_MOUNT: Final = "/etc/etcd-tls/peer"
 
 
-def render_transport(spec: EtcdClusterSpec) -> Json:
+def render_transport(spec: EtcdClusterSpec, naming: Naming) -> Json:
     """Render the settings of etcd: who has to show a certificate, and which is shown."""
     settings: Json = {}
     if spec.client_tls:
@@ -47,6 +45,9 @@ def render_transport(spec: EtcdClusterSpec) -> Json:
             "client-cert-auth": True,
             "trusted-ca-file": f"{CONFIG_MOUNT}/{PEER_TRUST_FILE}",
         }
+        if names := allowed_common_names(naming):
+            # Others may get certificates of an issuer, too. Checked by who dials as well.
+            settings["peer-transport-security"]["allowed-cn"] = list(names)
     return settings
 
 

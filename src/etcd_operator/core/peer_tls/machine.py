@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Final
 
 from etcd_operator.api.peer_tls import PeerTls
+from etcd_operator.core.certificates.peer_trust import is_copied
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.peer_stage import PeerMode, PeerStage, read_template_stage
 from etcd_operator.core.model.peer_tls import find_recorded_stage
@@ -106,7 +107,9 @@ def lists_more(peers: Peers) -> bool:
 
 
 def has_certificate(snapshot: Snapshot) -> bool:
-    """Whether the Secret that members are to mount holds a certificate."""
+    """Whether the Secret that members are to mount holds the certificate that they are to have."""
+    if snapshot.naming.peer_issuer.signs:
+        return is_copied(snapshot)
     live = snapshot.credentials.get(snapshot.naming.peer_secret)
     return live is not None and live.certificate is not None
 

@@ -22,6 +22,7 @@ from etcd_operator.api.validation import find_problems
 from etcd_operator.core.certificates.client_tls import find_next_mode
 from etcd_operator.core.certificates.exchange import hold_certificate
 from etcd_operator.core.certificates.issuer_machine import find_next_issuer_stage
+from etcd_operator.core.certificates.peer_issuer_machine import find_next_peer_issuer
 from etcd_operator.core.in_place_restore.record import find_restore_record
 from etcd_operator.core.model.snapshot import EffectiveSpec, Snapshot
 from etcd_operator.core.peer_tls.machine import find_next_stage
@@ -36,10 +37,13 @@ def with_effective_spec(snapshot: Snapshot) -> Snapshot:
 
     Its peer URLs are those of the members that start now.
     """
-    stages = find_next_stage(snapshot), find_next_issuer_stage(snapshot)
-    if stages != (snapshot.naming.peer_stage, snapshot.naming.issuer_stage):
-        peers, issuer = stages
-        naming = replace(snapshot.naming, peer_stage=peers, issuer_stage=issuer)
+    naming = replace(
+        snapshot.naming,
+        peer_stage=find_next_stage(snapshot),
+        issuer_stage=find_next_issuer_stage(snapshot),
+        peer_issuer=find_next_peer_issuer(snapshot),
+    )
+    if naming != snapshot.naming:
         snapshot = snapshot.evolve(naming=naming)
     return snapshot.evolve(effective=find_effective_spec(snapshot))
 

@@ -31,6 +31,7 @@ from etcd_operator.core.bootstrap.gate import Layout, lay_out, lay_out_bootstrap
 from etcd_operator.core.bootstrap.gate_record import recorded_bootstrap
 from etcd_operator.core.certificates import cert_manager_rule as cert_manager
 from etcd_operator.core.certificates import rule as certificates
+from etcd_operator.core.certificates.peer_issuer_machine import find_copy
 from etcd_operator.core.certificates.renewal import renew
 from etcd_operator.core.connections.wanted import refresh_connections
 from etcd_operator.core.in_place_restore import rule as in_place_restore
@@ -182,11 +183,13 @@ def plan(snapshot: Snapshot) -> Plan:
     raise AssertionError("the last rule always decides")
 
 
-def _renew_first(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[IssueCertificate, ...]:
+def _renew_first(snapshot: Snapshot, actions: tuple[Action, ...]) -> tuple[Action, ...]:
     """Renewals that are due and not issued by the rule: a Secret is written once in a pass."""
+    copy = find_copy(snapshot)
     issued = {a.leaf.secret for a in actions if isinstance(a, IssueCertificate)}
     issued |= {a.secret for a in actions if isinstance(a, ShareTrust)}
-    return tuple(each for each in renew(snapshot) if each.leaf.secret not in issued)
+    renewed = tuple(each for each in renew(snapshot) if each.leaf.secret not in issued)
+    return (*renewed, *((copy,) if copy else ()))
 
 
 def _compose(snapshot: Snapshot, decision: Decision, ending: tuple[Pod, ...]) -> tuple[Action, ...]:

@@ -12,6 +12,7 @@ from etcd_operator.core.actions import (
     Action,
     AddLearner,
     ApplyObject,
+    CopyCertificate,
     DeleteObject,
     IssueCertificate,
     LabelPod,
@@ -25,7 +26,7 @@ def is_correction(action: Action) -> bool:
     """Whether a refusal of this action stops nothing but what depends on it."""
     if isinstance(action, DeleteObject):
         return action.kind == "NetworkPolicy"
-    if isinstance(action, IssueCertificate):
+    if isinstance(action, CopyCertificate | IssueCertificate):
         return bool(action.uid)  # there is one, and it goes on being used
     return isinstance(action, ApplyObject | LabelPod | WriteConnection)
 

@@ -18,6 +18,7 @@ from typing import Final
 
 from etcd_operator.core.certificates.exchange import find_waiting
 from etcd_operator.core.certificates.issuer_machine import must_see_shown
+from etcd_operator.core.certificates.peer_trust import must_see_peers
 from etcd_operator.core.model.live_objects import Probe
 from etcd_operator.core.model.members import MemberStatus
 from etcd_operator.core.model.quorum import all_serve
@@ -40,7 +41,7 @@ def is_at_rest(planned: Plan) -> bool:
     """Whether there is nothing to do until something changes: all is as specified, and well."""
     decision, snapshot = planned.decision, planned.snapshot
     nothing_due = not planned.actions and decision.requeue_after is None
-    if must_see_shown(snapshot) or find_waiting(snapshot):
+    if must_see_shown(snapshot) or must_see_peers(snapshot) or find_waiting(snapshot):
         # The kubelet tells nobody when members show another certificate, nor do clients.
         return False
     return decision.settled and nothing_due and not snapshot.upgrade_waits and all_serve(snapshot)

@@ -12,11 +12,13 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.certificates.cert_manager import (
     find_credential_problem,
     find_issuing_problem,
+    find_peer_issuing_problem,
 )
 from etcd_operator.core.certificates.exchange import find_exchange
 from etcd_operator.core.certificates.health import find_expiring, find_held_renewals
 from etcd_operator.core.certificates.issuer_machine import find_change
 from etcd_operator.core.certificates.machine import find_replaced
+from etcd_operator.core.certificates.peer_issuer_machine import find_peer_change
 from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.consistency.divergence import explain, find_divergence
 from etcd_operator.core.membership.foreign_members import explain_foreign
@@ -297,7 +299,7 @@ def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
     if not snapshot.credentials and not issuer_of(snapshot.spec):
         return None
     kind, now = CERTIFICATES_VALID, snapshot.now
-    unissued = find_issuing_problem(snapshot)
+    unissued = find_issuing_problem(snapshot) or find_peer_issuing_problem(snapshot)
     if unissued:
         return Verdict(kind, "False", verdicts.NOT_ISSUED, unissued)
     problem = find_credential_problem(snapshot)
@@ -323,7 +325,8 @@ def _judge_certificates(snapshot: Snapshot, _: Decision) -> Verdict | None:
             "replaced: clients have to trust all that their ca.crt has."
         )
         return Verdict(kind, "True", verdicts.CA_CHANGING, said)
-    if changing := find_change(snapshot) or find_exchange(snapshot):
+    changing = find_change(snapshot) or find_exchange(snapshot) or find_peer_change(snapshot)
+    if changing:
         return Verdict(kind, "True", verdicts.CA_CHANGING, changing)
     return Verdict(kind, "True", verdicts.ALL_VALID, "Every certificate is valid.")
 

@@ -106,6 +106,8 @@ def _secrets_of_others(cluster: Json) -> set[str]:
     """Return the Secrets that the user, or cert-manager, writes: no request reaches them."""
     name, tls = cluster["metadata"]["name"], cluster["spec"]["security"]["tls"]
     issued = {f"{name}-server-tls", f"{name}-client-tls"} if tls.get("issuerRef") else set()
+    if tls.get("peerIssuerRef"):
+        issued |= {f"{name}-{kind}-tls" for kind in ("peer", "peer-issued", "peer-dial")}
     return issued | {tls.get("certificateSecret") or ""}
 
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, IssueCertificate, LabelPod
+from etcd_operator.core.actions import (
+    Action,
+    ApplyObject,
+    CopyCertificate,
+    DeleteObject,
+    IssueCertificate,
+    LabelPod,
+)
 from etcd_operator.core.model.live_objects import Child
 from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT
 from etcd_operator.core.model.uncorrected import UncorrectedDrift
@@ -170,6 +177,8 @@ def _key(action: Action) -> Key:
             return "Pod", name
         case IssueCertificate(leaf=leaf):
             return "Secret", leaf.secret
+        case CopyCertificate(secret=secret):
+            return "Secret", secret
         case _:
             return type(action).__name__, ""
 
@@ -184,6 +193,8 @@ def _fingerprint(action: Action) -> str:
             return uid
         case IssueCertificate(uid=uid, signer=signer):
             return f"{uid} {signer}"
+        case CopyCertificate(uid=uid, key_ids=key_ids):
+            return f"{uid} {key_ids}"
         case _:
             return ""
 

@@ -13,15 +13,9 @@ from etcd_operator.core.auth.diff import find_listed, find_passwords
 from etcd_operator.core.auth.login import Account, find_accounts
 from etcd_operator.core.auth.state import EtcdAuth, PasswordSecret
 from etcd_operator.core.bootstrap.rule import must_see_claims
-from etcd_operator.core.certificates.issuer_machine import must_see_shown
-from etcd_operator.core.certificates.machine import is_retirement_due
+from etcd_operator.core.certificates.shown import list_ports_to_see
 from etcd_operator.core.certificates.state import Credential, join_bundle
-from etcd_operator.core.certificates.wanted import (
-    client_trust,
-    port_of,
-    used_secrets,
-    wanted_authorities,
-)
+from etcd_operator.core.certificates.wanted import used_secrets
 from etcd_operator.core.connections.state import ConnectionSecret
 from etcd_operator.core.connections.wanted import name_connections
 from etcd_operator.core.model.addresses import with_addresses
@@ -31,13 +25,16 @@ from etcd_operator.core.model.issuer_record import with_stages
 from etcd_operator.core.model.live_objects import Child, Claim, Pod
 from etcd_operator.core.model.naming import (
     ANNOTATION_TRUST,
-    CLIENT_PORT,
     LABEL_CLUSTER_UID,
     MOST_MEMBERS,
     ORPHAN,
     Naming,
     is_wal_claim,
     ordinal_of_claim,
+)
+from etcd_operator.core.model.peer_issuer import (
+    client_certificate_of_peers,
+    server_certificate_of_peers,
 )
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.unchanged import answer_as_before
@@ -268,16 +265,12 @@ class Gatherer:
 
     async def _see_presented(self, snapshot: Snapshot) -> Mapping[tuple[int, int], str]:
         """See who signed what members show, if that is all that keeps an old authority trusted."""
-        asked = []
-        for authority in wanted_authorities(snapshot):
-            port = port_of(snapshot, authority)
-            if port is not None and is_retirement_due(snapshot, authority):
-                roots = join_bundle(snapshot.credentials[authority].trusted)
-                asked += [(pod, port, roots) for pod in snapshot.pods if pod.running]
-        if must_see_shown(snapshot):
-            roots = join_bundle(client_trust(snapshot))
-            asked = [each for each in asked if each[1] != CLIENT_PORT]
-            asked += [(pod, CLIENT_PORT, roots) for pod in snapshot.pods if pod.running]
+        asked = [
+            (pod, port, join_bundle(trusted))
+            for port, trusted in list_ports_to_see(snapshot).items()
+            for pod in snapshot.pods
+            if pod.running
+        ]
         if not asked:
             return {}
         signers = await asyncio.gather(
@@ -396,4 +389,6 @@ def child_names(naming: Naming, aliases: tuple[str, ...] = ()) -> tuple[tuple[st
         ("NetworkPolicy", naming.network_policy),
         ("Certificate", naming.server_certificate),
         ("Certificate", naming.client_certificate),
+        ("Certificate", server_certificate_of_peers(naming)),
+        ("Certificate", client_certificate_of_peers(naming)),
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from etcd_operator.core.actions import (
     CertificateAction,
+    CopyCertificate,
     IssueAuthority,
     IssueCertificate,
     ShareTrust,
@@ -54,6 +55,8 @@ CERT_MANAGERS: Final = tuple(
 )
 # Where an authority's Secret keeps the certificate and the key of the one before.
 PREVIOUS: Final = ("previous.crt", "previous.key")
+# Names in a member's Secret of what it shows to others, and of what it dials them with.
+PEER_FILES: Final = ("tls", "client")
 
 
 @dataclass(slots=True)
@@ -159,6 +162,8 @@ class CertificateSecrets:
                 return await self._put(
                     naming, leaf.secret, action, await self._issue(action, naming)
                 )
+            case CopyCertificate(secret=name):
+                return await self._put(naming, name, action, await self._copy(action, naming))
             case ShareTrust(secret=name, trusted=trusted):
                 data: dict[str, str | None] = {"ca.crt": join_bundle(trusted)}
                 if name in (naming.client_authority, naming.peer_authority):
@@ -190,6 +195,17 @@ class CertificateSecrets:
         if live.problem or found is None or (live.uid, found.key_id) != (handed.uid, handed.key_id):
             raise Conflict(f"Secret {handed.secret} has changed", 409)
         return KeyPair(data["tls.crt"], data["tls.key"])
+
+    async def _copy(self, action: CopyCertificate, naming: Naming) -> dict[str, str | None]:
+        """What cert-manager has issued; raises Conflict if it is not what was looked at."""
+        copied: dict[str, str | None] = {"ca.crt": join_bundle(action.trusted)}
+        for source, key_id, name in zip(action.sources, action.key_ids, PEER_FILES, strict=True):
+            secret = await self._api.get(kube.SECRETS, naming.namespace, source)
+            live, data = read_credential(secret), _decode(secret)
+            if live.problem or live.certificate is None or live.certificate.key_id != key_id:
+                raise Conflict(f"Secret {source} has changed", 409)
+            copied |= {f"{name}.crt": data["tls.crt"], f"{name}.key": data["tls.key"]}
+        return copied
 
     async def _keep_key(self, action: IssueAuthority, naming: Naming) -> dict[str, str]:
         """The key that has signed so far goes on until all trust the new one.
@@ -331,7 +347,8 @@ def read_credential(secret: Json) -> Credential:
         generation=read_number(generation, LARGEST_REVISION) or 0,
         deleting="deletionTimestamp" in metadata,
         problem=flaw,
-        previous=_read_previous(data),
+        previous=_read_pair(data, PREVIOUS),
+        client=_read_pair(data, ("client.crt", "client.key")),
     )
 
 
@@ -341,9 +358,9 @@ def _read_requester(metadata: Json) -> str:
     return str((metadata.get("labels") or {}).get(LABEL_CLUSTER_UID, "")) if written else ""
 
 
-def _read_previous(data: Mapping[str, str]) -> Certificate | None:
-    """The authority of before, if its key is there and can be used."""
+def _read_pair(data: Mapping[str, str], files: tuple[str, str]) -> Certificate | None:
+    """A certificate beside that of the Secret, if its key is there and can be used."""
     from etcd_operator.runtime.pki.x509 import KeyPair, find_certificate_problem, read_certificate
 
-    pair = KeyPair(*(data.get(key, "") for key in PREVIOUS))
+    pair = KeyPair(*(data.get(key, "") for key in files))
     return None if find_certificate_problem(pair) else read_certificate(pair.certificate)
