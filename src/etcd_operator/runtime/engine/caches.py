@@ -126,6 +126,7 @@ def _cluster_of_claim(item: Json) -> str:
 
 def _project_cluster(parts: SharedParts, *, assign_user_ids: bool) -> Callable[[Json], EtcdCluster]:
     def project(item: Json) -> EtcdCluster:
+        _leave_out_managers(item)
         parts.share_texts(item)
         cluster = parse_cluster(item)
         return cluster if assign_user_ids else leave_out_user_ids(cluster)
@@ -136,9 +137,13 @@ def _project_cluster(parts: SharedParts, *, assign_user_ids: bool) -> Callable[[
 def _project_child(kind: Kind, parts: SharedParts) -> Callable[[Json], Child]:
     def project(item: Json) -> Child:
         child = observe_child(kind.name, item)
-        # Who wrote what is as large as all else, and has been read.
-        item["metadata"].pop("managedFields", None)
+        _leave_out_managers(item)
         parts.share_within(item)
         return child
 
     return project
+
+
+def _leave_out_managers(item: Json) -> None:
+    """Leave out who wrote what, which is as large as all else, once it has been read."""
+    item["metadata"].pop("managedFields", None)

@@ -16,6 +16,8 @@ from etcd_operator.json_types import Json
 # Characters and items of what is known at a time, of some hundred clusters: half of it are names of
 # one alone, and users write what they like. It is forgotten together, and what follows shares anew.
 MOST_KNOWN: Final = 1_000_000
+# Python has integers up to this one once.
+ALWAYS_SHARED: Final = 256
 
 
 class SharedParts:
@@ -55,15 +57,15 @@ class SharedParts:
             elif kind is list:
                 self._share(part, enumerate(part))
                 holder[place] = share(tuple(map(id, part)), part)
-            elif kind is int:
+            elif kind is int and part > ALWAYS_SHARED:
                 holder[place] = share((kind, part), part)
         self._size += size
 
     def _share_texts(self, value: Any) -> None:
-        parts = value.items() if isinstance(value, dict) else enumerate(value)
-        for place, part in parts:
-            if isinstance(part, str):
+        for place, part in value.items() if type(value) is dict else enumerate(value):
+            kind = type(part)
+            if kind is str:
                 self._size += len(part)
                 value[place] = self._known.setdefault(part, part)
-            elif isinstance(part, dict | list):
+            elif kind is dict or kind is list:
                 self._share_texts(part)
