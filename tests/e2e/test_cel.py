@@ -66,6 +66,13 @@ CHANGES: Final[list[tuple[Json, Json, str | None]]] = [
         None,
     ),
     ({"tls": {"issuerRef": {"name": "ca"}}}, {"tls": {"issuerRef": {"name": "other"}}}, None),
+    ({"tls": {}}, {"tls": {"peerIssuerRef": {"name": "ca"}}}, None),
+    ({"tls": {"peerIssuerRef": {"name": "ca"}}}, {"tls": {"peerIssuerRef": None}}, None),
+    (
+        {"tls": {"peerTLSEnabled": False}},
+        {"tls": {"peerIssuerRef": {"name": "ca"}}},
+        "peerIssuerRef is for TLS between members, which is off",
+    ),
     ({}, {"networkPolicy": {"clientFrom": [{}]}}, "name podSelector, namespaceSelector or both"),
     ({}, {"networkPolicy": {"clientFrom": [{"podSelector": {}}]}}, None),
     ({}, {"networkPolicy": {"metricsFrom": [{}]}}, "name podSelector, namespaceSelector or both"),
@@ -127,6 +134,12 @@ SPECS: Final[list[tuple[Json, str | None]]] = [
         "quota FollowsDisk needs disks of 1Gi or more",
     ),
     ({"version": "3.6.4", "image": "registry.k8s.io/etcd:3.5.21-0"}, "change both together"),
+    (
+        {"version": "3.5.14", "security": {"tls": {"peerIssuerRef": {"name": "ca"}}}},
+        "peerIssuerRef needs etcd 3.5.15 or later",
+    ),
+    ({"version": "3.5.15", "security": {"tls": {"peerIssuerRef": {"name": "ca"}}}}, None),
+    ({"version": "3.6.4", "security": {"tls": {"peerIssuerRef": {"name": "ca"}}}}, None),
     ({"version": "3.6.1", "image": "etcd:v3.6.16"}, "change both together"),
     *(
         ({"image": image}, "not the whole name of an image")

@@ -97,6 +97,22 @@ PEERS: list[tuple[Json, str, str]] = [
     ),
 ]
 
+PEER_ISSUERS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"peerTLSEnabled": False}, {}, "is for TLS between members, which is off: remove it."),
+    (
+        {"certificateLifetime": "30m"},
+        {},
+        "needs a certificateLifetime of 1h or more, says cert-manager: raise it.",
+    ),
+    (
+        {},
+        {"version": "v3.5.14"},
+        (
+            "needs etcd 3.5.15 or later, which lets members in by their common name alone, and "
+            "spec.version is v3.5.14: upgrade first."
+        ),
+    ),
+]
 ISSUERS: list[tuple[Json, str]] = [
     (
         {"certificateSecret": "mine"},
@@ -230,6 +246,14 @@ BAD: list[tuple[Json, str, str]] = [
             f"spec.security.tls.issuerRef {said}",
         )
         for tls, said in ISSUERS
+    ),
+    *(
+        (
+            {"security": {"tls": {"peerIssuerRef": {"name": "ca"}, **tls}}, **spec},
+            "spec.security.tls.peerIssuerRef",
+            f"spec.security.tls.peerIssuerRef {said}",
+        )
+        for tls, spec, said in PEER_ISSUERS
     ),
     *SERVICES,
     (
