@@ -17,6 +17,8 @@ from etcd_operator.core.quorum_loss.guard import is_alone_by_approval
 from etcd_operator.wording import counted
 
 _GOES_WITH_POD: Final = "the disk of the Pod is being deleted and would go with it"
+# What etcd says when it is to join, and has no data to join with (server/etcdserver/bootstrap.go).
+_NO_DATA: Final = "cannot fetch cluster info from peer urls"
 _IN_POD: Final = "the data of the Pod is in an emptyDir and would go with it"
 
 
@@ -128,12 +130,19 @@ def refuse_loss_of_disks(member_id: int, snapshot: Snapshot) -> str | None:
         return None
     if len(voters) + 1 < len(snapshot.members):
         return "disks are being deleted, and a learner has yet to be promoted"
-    sound = snapshot.naming.ordinal_of_member(leaving) not in going
+    ordinal = snapshot.naming.ordinal_of_member(leaving)
+    sound = ordinal not in going and not _has_ended_without_data(ordinal, snapshot)
     return (
         "only voters would be left whose disks are being deleted"
         if sound and ordinals <= going
         else None
     )
+
+
+def _has_ended_without_data(ordinal: int | None, snapshot: Snapshot) -> bool:
+    """Whether a member's process has ended as etcd does on an empty disk: it holds nothing."""
+    pods = (pod for pod in snapshot.pods if pod.ordinal == ordinal)
+    return any(not pod.running and _NO_DATA in pod.termination_message for pod in pods)
 
 
 def _refuse_thin_copy(leaving: Member, voters: dict[int, Member], snapshot: Snapshot) -> str | None:

@@ -230,6 +230,18 @@ def test_the_guard_keeps_a_member_with_a_disk_that_stays() -> None:
     assert refuse(remove, snapshot) == "only voters would be left whose disks are being deleted"
 
 
+def test_the_guard_keeps_no_member_whose_new_disk_is_empty() -> None:
+    """The disks that go hold all that there is: a new member has to copy it in time."""
+    remove = RemoveMember(2, member_id(2), CLUSTER_ID)
+    said = "cannot fetch cluster info from peer urls: could not retrieve cluster information"
+    ended = change_pod(
+        going(silent(formed(3), 2), 0, 1), 2, ready=False, running=False, termination_message=said
+    )
+    assert refuse(remove, ended) is None
+    again = change_pod(ended, 2, running=True)
+    assert refuse(remove, again) == "only voters would be left whose disks are being deleted"
+
+
 def test_the_guard_stops_no_cluster_whose_data_would_go() -> None:
     snapshot = with_spec(formed(1), size=0)
     stop = next(
