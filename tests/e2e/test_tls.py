@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 TLS: dict[str, Any] = {"security": {"tls": {}}}
 CLIENTS, PEERS, METRICS_TLS = 2379, 2380, 2382
+PAUSE_SECONDS = 0.3
 
 
 @pytest.fixture
@@ -175,7 +176,8 @@ class Writer(threading.Thread):
     def run(self) -> None:
         """Write until told to end; a failed write is tried once more."""
         number = 0
-        while not self._ending.is_set():
+        # Each write is two processes, which others beside this test would miss.
+        while not self._ending.wait(PAUSE_SECONDS):
             number += 1
             key = f"load-{number}"
             for _ in range(2):

@@ -24,9 +24,9 @@ from tests.model.walk import walk
 Record = Callable[[str, object], None]
 
 # Enough to come to the end of every scenario, and to see the smaller ones completely.
-MOST_AHEAD = 100
+MOST_AHEAD = 50
 # Of scenarios that nobody sees all of: rather all the way to the end than all near the start.
-MOST_AHEAD_IN_PART = 50
+MOST_AHEAD_IN_PART = 25
 
 
 def _name(scenario: Scenario) -> str:
