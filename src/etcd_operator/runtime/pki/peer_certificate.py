@@ -17,7 +17,7 @@ async def find_signer(host: str, port: int, server_name: str, roots: str) -> str
     from etcd_operator.runtime.pki.x509 import read_der_certificate
 
     try:
-        context = ssl.create_default_context(cadata=roots)
+        context = _trusting(roots)
         async with asyncio.timeout(HANDSHAKE_SECONDS):
             _, writer = await asyncio.open_connection(
                 host, port, ssl=context, server_hostname=server_name
@@ -32,3 +32,14 @@ async def find_signer(host: str, port: int, server_name: str, roots: str) -> str
         return read_der_certificate(shown).issuer_key_id if shown else ""
     except (OSError, TimeoutError, ValueError):
         return ""
+
+
+def _trusting(roots: str) -> ssl.SSLContext:
+    """As etcd does: any of these CAs is enough, whoever signed it, and whatever it lacks.
+
+    The defaults of Python are stricter from 3.13 on, and before that want the CA above as well.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=roots)
+    return context

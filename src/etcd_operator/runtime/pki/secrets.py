@@ -335,8 +335,8 @@ def read_credential(secret: Json) -> Credential:
     if "ca.crt" in data:
         try:
             trusted = read_bundle(data["ca.crt"])
-        except ValueError:
-            flaw = flaw or "its ca.crt holds no certificate in PEM"
+        except ValueError as error:
+            flaw = flaw or f"its ca.crt {error}"
     return Credential(
         name=metadata["name"],
         uid=metadata["uid"],

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from etcd_operator.core.certificates.state import (
@@ -31,6 +32,20 @@ _SERVER: Final = ExtendedKeyUsageOID.SERVER_AUTH
 _CLIENT: Final = ExtendedKeyUsageOID.CLIENT_AUTH
 # Keys of authorities; those that others made may be of the second kind.
 _SIGNERS: Final = (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)
+# What reading a certificate of others raises, where its parts are read as well.
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+# Curves whose keys Go shows, and those that it reads.
+_CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+_READ: Final = (ec.SECP224R1, *_CURVES)
+_SMALLEST_RSA: Final = 1024
+_KEYS: Final = "use RSA, ECDSA on P-256, P-384 or P-521, or Ed25519"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +170,22 @@ def _general_name(name: str) -> x509.GeneralName:
 
 def read_certificate(pem: str) -> Certificate:
     """Read the first certificate of a PEM text; raises ValueError if there is none."""
-    return describe_certificate(x509.load_pem_x509_certificate(pem.encode()))
+    try:
+        return describe_certificate(x509.load_pem_x509_certificate(pem.encode()))
+    except _UNREADABLE as error:
+        raise ValueError(str(error)) from error
 
 
 def read_der_certificate(der: bytes) -> Certificate:
     """Read a certificate as it travels; raises ValueError if it is none."""
-    return describe_certificate(x509.load_der_x509_certificate(der))
+    try:
+        return describe_certificate(x509.load_der_x509_certificate(der))
+    except _UNREADABLE as error:
+        raise ValueError(str(error)) from error
 
 
 def describe_certificate(certificate: x509.Certificate) -> Certificate:
-    """Return what decisions need to know of a certificate."""
+    """Return what decisions need to know of a certificate; raises what reading its parts does."""
     usages = _extension(certificate, x509.ExtendedKeyUsage)
     issuer = _extension(certificate, x509.AuthorityKeyIdentifier)
     constraints = _extension(certificate, x509.BasicConstraints)
@@ -210,27 +231,60 @@ def _key_id(certificate: x509.Certificate) -> str:
 
 
 def read_bundle(pem: str) -> tuple[Trusted, ...]:
-    """Read all certificates of a PEM text; raises ValueError for text that has none."""
-    return tuple(
-        Trusted(
-            _key_id(one),
-            one.public_bytes(serialization.Encoding.PEM).decode(),
-            one.not_valid_after_utc,
-            one.not_valid_before_utc,
-        )
-        for one in x509.load_pem_x509_certificates(pem.encode())
+    """Read all certificates of a PEM text; raises ValueError, which says what is wrong with it."""
+    try:
+        found = x509.load_pem_x509_certificates(pem.encode())
+    except _UNREADABLE as error:
+        raise ValueError("holds no certificate in PEM") from error
+    try:
+        return tuple(_read_trusted(one) for one in found)
+    except _UNREADABLE as error:
+        raise ValueError("has a certificate that etcd cannot read: take it out") from error
+
+
+def _read_trusted(certificate: x509.Certificate) -> Trusted:
+    """Read an authority; raises ValueError for one that would keep etcd from starting."""
+    describe_certificate(certificate)
+    if not is_known_key(certificate, only_curves=True) or certificate.serial_number < 0:
+        raise ValueError("Go refuses its curve or number")
+    return Trusted(
+        _key_id(certificate),
+        certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        certificate.not_valid_after_utc,
+        certificate.not_valid_before_utc,
     )
+
+
+def is_known_key(certificate: x509.Certificate, *, only_curves: bool = False) -> bool:
+    """Whether etcd can show a certificate with this key, or at least read it (`only_curves`).
+
+    Source: `parsePublicKey` of Go's crypto/x509, `checkKeySize` and `X509KeyPair` of crypto/tls.
+    """
+    key = certificate.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return isinstance(key.curve, _READ if only_curves else _CURVES)
+    if only_curves:
+        return True
+    small = isinstance(key, rsa.RSAPublicKey) and key.key_size < _SMALLEST_RSA
+    return isinstance(key, rsa.RSAPublicKey | ed25519.Ed25519PublicKey) and not small
 
 
 def find_certificate_problem(pair: KeyPair) -> str:
     """Return why a certificate and a key cannot be used together; empty if they can."""
     try:
         certificate = x509.load_pem_x509_certificate(pair.certificate.encode())
-    except ValueError:
+    except _UNREADABLE:
         return "its tls.crt is not a certificate in PEM"
     try:
+        describe_certificate(certificate)
+        known, kind = is_known_key(certificate), type(certificate.public_key()).__name__
+    except _UNREADABLE:
+        return "its tls.crt has a certificate that etcd cannot read: make a new one"
+    if not known:
+        return f"its tls.crt has a key that etcd cannot use ({kind}): {_KEYS}"
+    try:
         key = serialization.load_pem_private_key(pair.key.encode(), password=None)
-    except (ValueError, TypeError):
+    except _UNREADABLE:
         return "its tls.key is not a key in PEM without a password"
     form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):

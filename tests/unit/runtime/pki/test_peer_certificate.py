@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 from etcd_operator.runtime.pki.peer_certificate import find_signer
-from etcd_operator.runtime.pki.x509 import KeyPair, issue_certificate, make_authority
+from etcd_operator.runtime.pki.x509 import (
+    KeyPair,
+    issue_certificate,
+    make_authority,
+    read_certificate,
+)
+from tests.builders.authorities import sign_authority
 
 HOST = "127.0.0.1"
 NAME = "db-0.db-peer"
@@ -107,3 +113,19 @@ async def test_no_other_connection_fails_with_what_the_server_said_last(
                 assert await reader.read(100) == b"word"
     finally:
         writer.transport.abort()
+
+
+async def test_a_ca_that_another_one_signed_is_enough(tmp_path: Path) -> None:
+    """As for etcd: issuers of cert-manager may tell the CA that signs, and not the one above it."""
+    root = make_authority("root", NOW)
+    middle = sign_authority(root, "middle")
+    with serving(build_context(middle, tmp_path, strict=True)) as port:
+        seen = await find_signer(HOST, port, NAME, middle.certificate)
+    assert seen == read_certificate(middle.certificate).key_id
+
+
+async def test_a_ca_without_a_usage_is_one(tmp_path: Path) -> None:
+    """Python from 3.13 on would refuse it, and etcd does not."""
+    plain = sign_authority(None, "plain", usage=False)
+    with serving(build_context(plain, tmp_path, strict=True)) as port:
+        assert await find_signer(HOST, port, NAME, plain.certificate)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.x509 import verification
+from cryptography.x509.oid import NameOID
 
 from etcd_operator.core.certificates.state import join_bundle
 from etcd_operator.runtime.pki.x509 import (
@@ -105,6 +111,73 @@ FLAWS = {
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_a_pair_that_cannot_be_used(flaw: str) -> None:
     assert find_certificate_problem(FLAWS[flaw]) == flaw
+
+
+def sign_anew(key: object, serial: int = 7, *, twice: bool = False) -> str:
+    """A certificate that signed itself, with this key; `twice` damages it as no library would."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "odd")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())  # type: ignore[attr-defined]  # of any kind
+        .serial_number(serial)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(*[True] * 7, False, False), critical=True)
+    )
+    algorithm = None if isinstance(key, ed448.Ed448PrivateKey) else hashes.SHA256()
+    made = builder.sign(key, algorithm)  # type: ignore[arg-type]  # as above
+    der = made.public_bytes(serialization.Encoding.DER)
+    if twice:  # the number of the second extension becomes that of the first
+        der = der.replace(b"\x06\x03\x55\x1d\x0f", b"\x06\x03\x55\x1d\x13")
+    return ssl.DER_cert_to_PEM_cert(der)
+
+
+def write_key(key: object) -> str:
+    """A key in PEM."""
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+    text = key.private_bytes(*form, serialization.NoEncryption())  # type: ignore[attr-defined]
+    return str(text.decode())
+
+
+CURVE = ec.generate_private_key(ec.SECP256K1())
+STRONG = ec.generate_private_key(ec.SECP384R1())
+EDWARDS = ed448.Ed448PrivateKey.generate()
+SMALL = rsa.generate_private_key(65537, 1024)
+
+
+def test_a_key_that_etcd_does_not_know_is_told() -> None:
+    """etcd would not start with it: Go knows the curves of NIST."""
+    for key in (CURVE, EDWARDS):
+        said = find_certificate_problem(KeyPair(sign_anew(key), write_key(key)))
+        assert said.startswith("its tls.crt has a key that etcd cannot use (")
+        assert said.endswith("): use RSA, ECDSA on P-256, P-384 or P-521, or Ed25519")
+    for key in (STRONG, SMALL):
+        assert find_certificate_problem(KeyPair(sign_anew(key), write_key(key))) == ""
+
+
+def test_a_ca_that_etcd_cannot_read_is_none() -> None:
+    """One of them in a bundle would keep every member from starting."""
+    assert read_bundle(AUTHORITY.certificate + sign_anew(EDWARDS)), "etcd passes over it"
+    for text in (sign_anew(CURVE), sign_anew(STRONG, twice=True)):
+        with pytest.raises(ValueError, match="etcd cannot read"):
+            read_bundle(AUTHORITY.certificate + text)
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+def test_whatever_is_damaged_is_a_problem_and_no_error() -> None:
+    chance, pair = random.Random(7), issue()
+    der = ssl.PEM_cert_to_DER_cert(pair.certificate)
+    for _ in range(3000):
+        damaged = bytearray(der)
+        damaged[chance.randrange(len(der))] = chance.randrange(256)
+        text = ssl.DER_cert_to_PEM_cert(bytes(damaged))
+        if not find_certificate_problem(KeyPair(text, pair.key)):
+            read_certificate(text)
+        with contextlib.suppress(ValueError):
+            read_bundle(text)
 
 
 def test_an_operator_without_certificates_does_not_load_their_library() -> None:
