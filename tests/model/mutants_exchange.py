@@ -76,6 +76,20 @@ EXCHANGE: Final = (
         _EXPLORED,
     ),
     Mutant(
+        "exchange: shows what no CA that clients have verifies",
+        "core/certificates/users_certificate.py",
+        "_find_signing_problem",
+        "live.is_verified_by((*theirs, *(own.trusted if own else ())))",
+        "True",
+    ),
+    Mutant(
+        "guard: lets members show what no CA that clients have verifies",
+        "core/certificates/exchange_guard.py",
+        "refuse_unknown_certificate",
+        "asked and (not asked.is_verified_by((*authority.trusted, *(own.trusted if own else ()))))",
+        "False",
+    ),
+    Mutant(
         "guard: lets members show what clients do not trust",
         "core/certificates/exchange_guard.py",
         "refuse_unknown_certificate",

@@ -104,6 +104,20 @@ PEER_ISSUER: Final = (
         "True",
     ),
     Mutant(
+        "peer issuer: takes what its CA has not signed",
+        _TRUST,
+        "_judge",
+        "not live.is_verified_by(live.trusted)",
+        "False",
+    ),
+    Mutant(
+        "guard: lets be mounted what its CA has not signed",
+        _GUARD,
+        "refuse_copy",
+        "one and (not one.is_verified_by(one.trusted))",
+        "False",
+    ),
+    Mutant(
         "guard: lets be mounted what a member does not trust",
         _GUARD,
         "refuse_copy",

@@ -25,6 +25,9 @@ def refuse_unknown_certificate(action: ApplyObject, snapshot: Snapshot) -> str |
     authority = snapshot.credentials.get(tls_of(snapshot.cluster.spec).ca_secret or to)
     if authority is None or not authority.trusted:
         return "nothing tells the CA of the certificate"
+    asked, own = snapshot.credentials.get(to), snapshot.credentials.get(naming.client_authority)
+    if asked and not asked.is_verified_by((*authority.trusted, *(own.trusted if own else ()))):
+        return "no CA that clients have verifies the certificate"
     users = (naming.user_secret(user.name) for user in snapshot.spec.users)
     clients = (naming.client_secret, naming.operator_secret, *users)
     deaf = find_deaf(snapshot, clients, {one.key_id for one in authority.trusted})

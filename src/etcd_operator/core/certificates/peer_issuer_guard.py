@@ -1,6 +1,7 @@
 """The guard of certificates between members that an issuer signs; see `guards`.
 
-* Nothing is mounted whose CA a member that runs does not trust, unless that CA signed before.
+* Nothing is mounted whose CA a member that runs does not trust, unless that CA signed before; nor
+  what the CA that comes with it does not verify.
 * No CA goes from whom members trust, whose certificates a member shows or may show.
 """
 
@@ -30,6 +31,8 @@ def refuse_copy(action: CopyCertificate, snapshot: Snapshot) -> str | None:
     live = snapshot.credentials.get(snapshot.naming.peer_secret)
     if action.secret != snapshot.naming.peer_secret:
         return "no member shows what is in this Secret to others"
+    if strange := [one.name for one in found if one and not one.is_verified_by(one.trusted)]:
+        return f"no CA in Secret {strange[0]} verifies its certificate"
     mounted = live.certificate.issuer_key_id if live and live.certificate else ""
     if {one.issuer_key_id for one in seen} == {mounted}:
         return None

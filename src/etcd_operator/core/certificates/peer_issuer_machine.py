@@ -23,7 +23,7 @@ from etcd_operator.core.certificates.peer_trust import (
     is_rolled,
     peer_trust,
 )
-from etcd_operator.core.certificates.state import Credential
+from etcd_operator.core.certificates.state import PEER_TRUST_FILE, Credential, key_ids
 from etcd_operator.core.model.peer_issuer import (
     PeerIssuer,
     client_secret_of_peers,
@@ -176,10 +176,16 @@ def _is_same_signer(issued: IssuedPeers, live: Credential | None) -> bool:
 def find_peer_change(snapshot: Snapshot) -> str:
     """Return what the status says of a change of the peers' issuer; empty if none is under way."""
     phase, wanted = snapshot.naming.peer_issuer, wants_peer_issuer(snapshot.spec)
-    rest = PeerIssuer.ALONE if wanted else PeerIssuer.OWN
-    if phase is rest or not snapshot.spec.peer_tls or is_taking_over(snapshot):
+    if not snapshot.spec.peer_tls or is_taking_over(snapshot):
         return ""
     to = "an issuer's" if wanted else "those of the cluster's own CA"
+    if wanted and phase is PeerIssuer.ALONE:
+        issued, told = find_issued_peers(snapshot), snapshot.gate_trust.get(PEER_TRUST_FILE)
+        if issued is None or not told or key_ids(told) == key_ids(issued.trusted):
+            return ""
+        to = "those of another CA of the issuer"
+    elif phase is PeerIssuer.OWN and not wanted:
+        return ""
     return (
         f"Every certificate is valid. The certificates between members are being replaced by {to}: "
         "members restart one at a time, to trust both CAs and then one."

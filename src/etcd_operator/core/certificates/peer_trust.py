@@ -79,6 +79,11 @@ def _judge(snapshot: Snapshot, live: Credential | None, *, server: bool) -> str:
         return "has no tls.crt or no ca.crt: use an issuer that writes both."
     if certificate.not_after <= snapshot.now:
         return "has a certificate that has expired: see why cert-manager does not renew it."
+    if not live.is_verified_by(live.trusted):
+        return (
+            "has a certificate that no CA in its ca.crt has signed, so other members would refuse "
+            "it: use an issuer that tells the CA by which it signs."
+        )
     if certificate.common_name != issued_common_name(naming):
         return (
             f"has a certificate without the common name {issued_common_name(naming)}, by which "

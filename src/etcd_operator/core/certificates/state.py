@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -67,7 +68,9 @@ class Credential:
     `trusted` is its ca.crt; `generation` is the spec's caGeneration that an authority was made for,
     and `previous` the authority of before while its key is kept beside the new one. `client` is
     the second certificate of members, with which they dial each other. `problem` is why it cannot
-    be used, in a sentence's part that goes with its name.
+    be used, in a sentence's part that goes with its name. `verified_by` are the key IDs of those
+    CAs, of all in the Secrets of the cluster, that verify the certificate; None for what the
+    operator has signed, and where nobody could look.
     """
 
     name: str
@@ -81,6 +84,12 @@ class Credential:
     problem: str = ""
     previous: Certificate | None = None
     client: Certificate | None = None
+    verified_by: tuple[str, ...] | None = None
+
+    def is_verified_by(self, trusted: Iterable[Trusted]) -> bool:
+        """Whether one of these CAs verifies the certificate, as far as anybody could look."""
+        ids = {one.key_id for one in trusted}
+        return self.verified_by is None or bool(ids.intersection(self.verified_by))
 
 
 @dataclass(frozen=True, slots=True)

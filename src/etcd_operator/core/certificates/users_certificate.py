@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from etcd_operator.api.security import Tls
 from etcd_operator.core.certificates.settings import tls_of
-from etcd_operator.core.certificates.state import Certificate
+from etcd_operator.core.certificates.state import Certificate, Credential
 from etcd_operator.core.certificates.wanted import dials_itself, find_others_trust, users_secrets
 from etcd_operator.core.model.snapshot import Snapshot
 
@@ -53,6 +53,8 @@ def _find_server_problem(snapshot: Snapshot, name: str | None) -> str | None:
         return f"Secret {name} has no tls.crt: put the certificate that clients are to see there."
     if certificate.not_after <= snapshot.now:
         return f"The certificate in Secret {name} has expired: put a new one there."
+    if why := _find_signing_problem(snapshot, live):
+        return why
     if not certificate.server:
         return f"The certificate in Secret {name} is not for servers: it needs that extended usage."
     if dials_itself(snapshot.spec) and (why := _why_no_gateway(snapshot, certificate)):
@@ -65,6 +67,20 @@ def _find_server_problem(snapshot: Snapshot, name: str | None) -> str | None:
                 f"*.{naming.peer_service}.{naming.namespace}.svc.{naming.domain} among its names."
             )
     return None
+
+
+def _find_signing_problem(snapshot: Snapshot, live: Credential) -> str:
+    """Why clients with the ca.crt that they get would refuse the certificate."""
+    own = snapshot.credentials.get(snapshot.naming.client_authority)
+    theirs = find_others_trust(snapshot) or ()
+    if live.is_verified_by((*theirs, *(own.trusted if own else ()))):
+        return ""
+    place = tls_of(snapshot.cluster.spec).ca_secret or live.name
+    return (
+        f"The certificate in Secret {live.name} was signed by no CA in ca.crt of Secret {place}, "
+        "so clients would refuse it: put the CA there that signed it, and certificates between "
+        f"them into tls.crt of Secret {live.name}."
+    )
 
 
 def _why_no_gateway(snapshot: Snapshot, certificate: Certificate) -> str:

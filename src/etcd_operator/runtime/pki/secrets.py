@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from etcd_operator.core.actions import (
@@ -129,13 +129,19 @@ class CertificateSecrets:
             secrets = await asyncio.gather(
                 *(get_secret(self._api, naming.namespace, name) for name in some)
             )
-            for secret in filter(None, secrets):
-                self._store(known, naming, secret)
+            found = [secret for secret in secrets if secret]
+            bundles = [_decode(secret).get("ca.crt", "") for secret in found]
+            for secret in found:
+                self._store(known, naming, secret, bundles)
         self._known[naming.uid] = known
         return known
 
-    def _store(self, known: _Known, naming: Naming, secret: Json) -> None:
+    def _store(
+        self, known: _Known, naming: Naming, secret: Json, bundles: Sequence[str] = ()
+    ) -> None:
         credential = read_credential(secret)
+        if _is_of_others(secret, naming):
+            credential = with_verifying(credential, secret, bundles)
         known.credentials[credential.name] = credential
         if credential.name == naming.operator_secret:
             known.identity = read_identity(secret, credential) or known.identity
@@ -350,6 +356,24 @@ def read_credential(secret: Json) -> Credential:
         previous=_read_pair(data, PREVIOUS),
         client=_read_pair(data, ("client.crt", "client.key")),
     )
+
+
+def _is_of_others(secret: Json, naming: Naming) -> bool:
+    """Whether somebody else has signed what is in a Secret, as far as that says so."""
+    metadata = secret["metadata"]
+    owners = [one.get("uid") for one in metadata.get("ownerReferences") or ()]
+    issued = CERT_MANAGERS[0] in (metadata.get("annotations") or {})
+    return issued or naming.uid not in owners
+
+
+def with_verifying(credential: Credential, secret: Json, bundles: Sequence[str]) -> Credential:
+    """Return it with those CAs in these bundles that verify its certificate."""
+    from etcd_operator.runtime.pki.chain import list_verifying
+
+    if credential.certificate is None:
+        return credential
+    found = list_verifying(_decode(secret).get("tls.crt", ""), bundles)
+    return replace(credential, verified_by=found)
 
 
 def _read_requester(metadata: Json) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from etcd_operator.core.certificates.exchange import find_waiting
 from etcd_operator.core.certificates.settings import tls_of
-from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, key_ids
+from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, Credential, key_ids
+from etcd_operator.core.certificates.users_certificate import find_users_problem
 from etcd_operator.core.certificates.wanted import client_trust, used_secrets
 from etcd_operator.core.model.issuer_stage import IssuerPhase
 from etcd_operator.core.model.snapshot import Snapshot
@@ -52,6 +53,7 @@ def shown(scene: Snapshot) -> str:
 
 
 assert MINE.certificate
+UNSIGNED = replace(THEIRS, verified_by=("company",))
 EXPIRED = replace(MINE.certificate, not_after=NOW)
 OWN = secured(3, **PLAIN_PEERS)
 USERS = secured(3, MINE, **PLAIN_PEERS, certificateSecret="mine")
@@ -86,6 +88,7 @@ WAITS: list[tuple[str, Snapshot]] = [
             told(asking(OWN, "theirs")), users_secret("theirs", "elsewhere", trusted=OTHER)
         ),
     ),
+    ("no CA verifies it", with_secret(told(asking(OWN, "theirs")), UNSIGNED)),
     ("clients were told nothing", without_secret(told(asking(OWN, "theirs")), "db-client-tls")),
     (
         "an issuer's certificates go before",
@@ -157,6 +160,22 @@ def test_the_status_says_what_it_waits_for() -> None:
         "caOverlap to load its CA from their Secret."
     )
     assert not is_at_rest(planned)
+
+
+def test_a_certificate_that_clients_would_refuse_is_told() -> None:
+    def find_problem(scene: Snapshot, secret: Credential) -> str:
+        return find_users_problem(plan(with_secret(scene, secret)).snapshot) or ""
+
+    scene = told(asking(OWN, "theirs"))
+    said = find_problem(scene, UNSIGNED)
+    assert said.startswith(
+        "The certificate in Secret theirs was signed by no CA in ca.crt of Secret theirs, so"
+    )
+    for verified_by in (None, ("other",), ("client-ca1", "more")):
+        assert find_problem(scene, replace(THEIRS, verified_by=verified_by)) == ""
+    named = told(asking(with_secret(OWN, users_secret("clients")), "theirs", caSecret="clients"))
+    assert "ca.crt of Secret clients" in find_problem(named, replace(THEIRS, verified_by=()))
+    assert find_problem(named, replace(THEIRS, verified_by=("company",))) == ""
 
 
 def test_a_ca_alone_is_of_clients() -> None:

@@ -59,6 +59,17 @@ def test_the_ca_may_be_in_a_secret_of_its_own() -> None:
     assert judge(known) == "Secret db-client-tls does not have the CA of the certificate"
 
 
+def test_the_ca_verifies_it() -> None:
+    for verified_by, why in (
+        ((), "no CA that clients have verifies the certificate"),
+        (("stranger",), "no CA that clients have verifies the certificate"),
+        (("company",), ""),
+        (("client-ca1",), ""),
+    ):
+        signed = with_secret(issue_all(ASKED), replace(MINE, verified_by=verified_by))
+        assert judge(signed) == why
+
+
 @pytest.mark.parametrize("tls", [{}, {"caSecret": "mine"}])
 def test_the_clusters_own_may_be_shown_at_any_time(tls: dict[str, Any]) -> None:
     users = secured(3, MINE, **PLAIN_PEERS, certificateSecret="mine")

@@ -281,12 +281,22 @@ def test_what_members_cannot_use(secret: str, changes: dict[str, Any], said: str
 def test_secrets_that_members_cannot_use(secret: Credential, said: str) -> None:
     assert said in find_peer_secret_problem(with_secret(WANTED, secret))
     assert find_issued_peers(without_secret(WANTED, SERVER)) is None
+    for name in (SERVER, CLIENT):
+        unsigned = replace(WANTED.credentials[name], verified_by=("stranger",))
+        said_of = find_peer_secret_problem(with_secret(WANTED, unsigned))
+        assert f"Secret {name}, which cert-manager is to write, has a cert" in said_of
+        assert "no CA in its ca.crt has signed" in said_of
+        signed = replace(unsigned, verified_by=("stranger", COMPANY))
+        assert not find_peer_secret_problem(with_secret(WANTED, signed))
     assert "different CAs" in find_peer_secret_problem(issued(WANTED, "other", SERVER))
 
 
 def test_the_status_says_how_far_it_is() -> None:
     assert not find_peer_change(ALONE)
     assert "replaced by an issuer's" in find_peer_change(TRUSTED)
+    assert "those of another CA of the issuer" in find_peer_change(issued(ALONE, "other"))
+    assert "those of another CA of the issuer" in find_peer_change(FOLLOWED)
+    assert not find_peer_change(without_secret(ALONE, SERVER))
     assert "those of the cluster's own CA" in find_peer_change(BACK)
     (valid,) = (v for v in judge(SIGNS, plan(SIGNS).decision) if v.type == "CertificatesValid")
     assert (valid.status, valid.reason.name) == ("True", "CAChanging")

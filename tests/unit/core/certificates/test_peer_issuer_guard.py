@@ -15,10 +15,12 @@ from etcd_operator.core.model.peer_issuer import PeerIssuer
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.apply import correct_objects
 from etcd_operator.core.plan.planner import choose_layout
-from tests.builders.certificates import LIFE
+from tests.builders.certificates import LIFE, with_secret
 from tests.builders.peer_issuer import (
+    CLIENT,
     COMPANY,
     OWN,
+    SERVER,
     ca_of,
     changing,
     issued,
@@ -44,6 +46,16 @@ def test_the_guard_of_a_copy() -> None:
     other = replace(action, secret="db-server-tls", uid="")  # noqa: S106
     assert "no member shows" in str(refuse_certificate(other, scene))
     assert "not those that were read" in str(refuse_certificate(action, issued(scene)))
+
+
+def test_the_guard_of_a_copy_whose_ca_verifies_it_not() -> None:
+    scene = told(issued(ALONE, "other"), ca_of(COMPANY), ca_of("other"))
+    action = find_copy(scene)
+    assert action
+    for name in (SERVER, CLIENT):
+        for verified_by, why in (((), f"no CA in Secret {name} verifies"), (("other",), "None")):
+            one = replace(scene.credentials[name], verified_by=verified_by)
+            assert why in str(refuse_certificate(action, with_secret(scene, one)))
 
 
 def gate_of(snapshot: Snapshot, phase: PeerIssuer, trusting: str) -> ApplyObject:

@@ -24,6 +24,7 @@ from etcd_operator.runtime.etcd.channel import PeerTls
 from etcd_operator.runtime.etcd.pool import EtcdPool
 from etcd_operator.runtime.kubernetes.api import SECRETS
 from etcd_operator.runtime.pki.secrets import CertificateSecrets, read_credential
+from etcd_operator.runtime.pki.x509 import issue_certificate, make_authority
 from tests.builders.certificates import SECURE, to_secure
 from tests.builders.snapshots import UID
 from tests.fakes.clock import LoopClock
@@ -290,6 +291,26 @@ async def test_the_operator_shows_its_own_certificate_and_hides_its_key(
     assert base64.b64decode(data["tls.key"]).decode() == identity.key
     assert "PRIVATE" not in repr(identity)
     assert "PRIVATE" not in repr(PeerTls(identity, "db-0"))
+
+
+async def test_who_verifies_what_others_have_signed(
+    api: ApiServer, store: CertificateSecrets
+) -> None:
+    """By the ca.crt of any Secret; what the operator has signed itself is not looked at."""
+    company = make_authority("company", LoopClock().now())
+    life = timedelta(days=1)
+    pair = issue_certificate(company, "db", LoopClock().now(), life, names=("db",), server=True)
+    mine = {"tls.crt": pair.certificate, "tls.key": pair.key}
+    scene = to_secure(3)
+    for name, data in (("mine", mine), ("theirs", {"ca.crt": company.certificate})):
+        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+        api.put(SECRETS, name, {"data": encoded}, scene.naming.namespace)
+    await issue_all(store, scene)
+    found = await store.look(scene.naming, (*names(scene), "mine", "theirs"))
+    assert found["mine"].is_verified_by(found["theirs"].trusted)
+    assert found["mine"].verified_by == (found["theirs"].trusted[0].key_id,)
+    assert not found["mine"].is_verified_by(found["db-client-ca"].trusted)
+    assert found["db-client-tls"].verified_by is None
 
 
 async def test_another_identity_is_another_connection(store: CertificateSecrets) -> None:
