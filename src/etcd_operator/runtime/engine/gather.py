@@ -39,6 +39,7 @@ from etcd_operator.core.model.peer_issuer import (
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.unchanged import answer_as_before
 from etcd_operator.core.quorum_loss.record import must_compare
+from etcd_operator.core.reasons.condition_types import CERTIFICATES_VALID
 from etcd_operator.core.required_backup.state import BackupState
 from etcd_operator.core.storage.maintenance import is_about_to_defragment
 from etcd_operator.errors import EtcdError
@@ -221,7 +222,8 @@ class Gatherer:
         asks = cluster.spec.backup.before_deletion or cluster.spec.joins
         if cluster.deleting and not asks:
             return {}
-        force_refresh = not pods or any(not pod.ready for pod in pods)
+        told = {one.type for one in cluster.status.conditions if one.status == "False"}
+        force_refresh = not pods or CERTIFICATES_VALID in told or not all(p.ready for p in pods)
         found = await self._credentials.look(
             naming, names, force_refresh=force_refresh, revision_key=_revision_key(children)
         )

@@ -85,7 +85,7 @@ class CertificateSecrets:
         force_refresh: bool = False,
         revision_key: str = "",
     ) -> dict[str, Credential]:
-        """Return those of these Secrets that exist.
+        """Return those of these Secrets that exist, and no other that was read before.
 
         `force_refresh` reads them anew soon: something is wrong with members.
         Another `revision_key` than before tells that somebody has written one of them.
@@ -98,7 +98,7 @@ class CertificateSecrets:
         ):
             known = await self._read(naming, names)
             known.revision_key = revision_key
-        return dict(known.credentials)
+        return {name: known.credentials[name] for name in names if name in known.credentials}
 
     def identity(self, naming: Naming) -> Identity | None:
         """The operator's identity towards a cluster; None without one."""

@@ -293,6 +293,17 @@ async def test_the_operator_shows_its_own_certificate_and_hides_its_key(
     assert "PRIVATE" not in repr(PeerTls(identity, "db-0"))
 
 
+async def test_a_secret_that_nobody_asks_for_any_more_is_not_told(
+    api: ApiServer, store: CertificateSecrets
+) -> None:
+    """That of a user, which the spec named before, would be one of a stranger."""
+    scene = to_secure(3)
+    await issue_all(store, scene)
+    api.put(SECRETS, "mine", {"data": {}}, scene.naming.namespace)
+    assert "mine" in await store.look(scene.naming, (*names(scene), "mine"))
+    assert "mine" not in await store.look(scene.naming, names(scene))
+
+
 async def test_who_verifies_what_others_have_signed(
     api: ApiServer, store: CertificateSecrets
 ) -> None:
