@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import os
-import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import formatdate
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +17,11 @@ from etcd_operator.jobs.io.store import WHOLE, Location, Store
 from etcd_operator.jobs.store_access import AzureAccess
 from local.azurite import provide_azurite
 from local.errors import LocalError
+from tests.harnesses.azurite import ACCOUNT, KEY, serving
 
 # The first of them may have to fetch the service.
 pytestmark = [pytest.mark.etcd, pytest.mark.timeout(300)]
 
-ACCOUNT: Final = "backups"
-KEY: Final = base64.b64encode(b"only for this test").decode()
 CONTAINER: Final = "bench"
 
 
@@ -48,27 +40,13 @@ class Service:
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service on a free port."""
+    """The service on a free port, with a container."""
     try:
         words = provide_azurite()
     except LocalError as error:
         pytest.skip(str(error))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    place = tmp_path_factory.mktemp("azurite")
-    words += [f"--blobPort={port}", f"--location={place}", "--silent", "--skipApiVersionCheck"]
-    words.append("--disableTelemetry")  # traffic goes to loopback alone
-    accounts = {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"}
-    process = subprocess.Popen(words, env={**os.environ, **accounts}, stdout=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}/{ACCOUNT}"
-        _wait_for_port(port)
-        _make_container(url)
+    with serving(words, "127.0.0.1", tmp_path_factory.mktemp("azurite"), CONTAINER) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture
@@ -79,35 +57,6 @@ def service(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     key.write_text(KEY)
     monkeypatch.setattr(secrets, "SECRETS", str(tmp_path))
     return Service(endpoint, key)
-
-
-def _wait_for_port(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as tried:
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError("the service does not listen")
-
-
-def _make_container(endpoint: str) -> None:
-    """Make the container with a signed request: steps find theirs, and make none.
-
-    Source: "Authorize with Shared Key" of Azure's documentation.
-    """
-    date = formatdate(usegmt=True)
-    headers = {"x-ms-date": date, "x-ms-version": "2021-10-04"}
-    resource = f"/{ACCOUNT}/{ACCOUNT}/{CONTAINER}\nrestype:container"
-    canonical = "".join(f"{name}:{value}\n" for name, value in headers.items())
-    text = "PUT" + "\n" * 12 + canonical + resource
-    signed = hmac.digest(base64.b64decode(KEY), text.encode(), hashlib.sha256)
-    headers["Authorization"] = f"SharedKey {ACCOUNT}:{base64.b64encode(signed).decode()}"
-    headers["Content-Length"] = "0"
-    request = urllib.request.Request(  # noqa: S310 (on loopback)
-        f"{endpoint}/{CONTAINER}?restype=container", method="PUT", headers=headers
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 (on loopback)
-        assert answer.status == 201
 
 
 def pieces(content: bytes) -> Iterator[bytes]:

@@ -71,8 +71,8 @@ PEER_ISSUER: Final = (
         "peer issuer: takes its certificates while they are of two CAs",
         _TRUST,
         "find_peer_secret_problem",
-        "len(told) > 1",
-        "False",
+        "len(told) <= 1",
+        "True",
     ),
     Mutant(
         "peer issuer: lets in whoever has a certificate of it",

@@ -61,8 +61,13 @@ def find_peer_secret_problem(snapshot: Snapshot) -> str:
         if said := _judge(snapshot, live, server=name == server_secret_of_peers(snapshot.naming)):
             return f"Secret {name}, which cert-manager is to write, {said}"
     told = {key_ids(live.trusted) for _, live in held if live}
-    names = " and ".join(name for name, _ in held)
-    return f"Secrets {names} are of different CAs: wait for cert-manager." if len(told) > 1 else ""
+    if len(told) <= 1:
+        return ""
+    return (
+        f"Secrets {' and '.join(name for name, _ in held)} are of different CAs: wait until "
+        "cert-manager has issued both, and name an issuer with a CA of its own, which one of the "
+        "type selfSigned has not."
+    )
 
 
 def _issued_secrets(snapshot: Snapshot) -> tuple[str, str]:
