@@ -4,8 +4,11 @@ SHELL := /bin/bash -o pipefail
 
 # Caches live outside the tree, keyed by content; deleting them costs time and nothing else.
 export ETCD_OPERATOR_CACHE ?= $(HOME)/.cache/etcd-operator
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+# The system's is built with profiles of what it runs: the same tests take a sixth less processor time
+# than with one that pyenv has built without.
+PYTHON ?= $(shell for python in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
+	echo $$python && break; done)
 VENV_KEY := $(shell { cat requirements/dev.txt; $(PYTHON) --version; } 2>&1 | sha256sum | cut -c1-16)
 VENV := $(ETCD_OPERATOR_CACHE)/venv-$(VENV_KEY)
 PY := PYTHONPATH=src:. $(VENV)/bin/python
