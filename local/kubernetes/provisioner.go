@@ -12,8 +12,11 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	listers "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/sig-storage-lib-external-provisioner/v13/controller"
@@ -73,28 +76,37 @@ const boundAnnotation = "local.etcd-operator.dev/bound"
 
 // tend gives claims of this provisioner the size they ask for, as a directory has room for any,
 // and tells the scheduler once more that they are bound.
+//
+// It reads from caches: to ask for each claim every second took a third of what the API server of nine
+// volumes does at rest.
 func tend(ctx context.Context, client kubernetes.Interface) {
+	informed := informers.NewSharedInformerFactory(client, 0)
+	volumes := informed.Core().V1().PersistentVolumes().Lister()
+	claims := informed.Core().V1().PersistentVolumeClaims().Lister()
+	informed.Start(ctx.Done())
+	informed.WaitForCacheSync(ctx.Done())
 	for ; ctx.Err() == nil; time.Sleep(time.Second) {
-		volumes, err := client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
+		known, err := volumes.List(labels.Everything())
 		if err != nil {
 			klog.ErrorS(err, "volumes not listed")
 			continue
 		}
-		for i := range volumes.Items {
-			if err := tendVolume(ctx, client, &volumes.Items[i]); err != nil && !errors.IsNotFound(err) {
-				klog.ErrorS(err, "volume not looked after", "volume", volumes.Items[i].Name)
+		for _, volume := range known {
+			// A cache may be late: what has changed or gone meanwhile is seen in a second.
+			err := tendVolume(ctx, client, claims, volume)
+			if err != nil && !errors.IsNotFound(err) && !errors.IsConflict(err) {
+				klog.ErrorS(err, "volume not looked after", "volume", volume.Name)
 			}
 		}
 	}
 }
 
-func tendVolume(ctx context.Context, client kubernetes.Interface, volume *v1.PersistentVolume) error {
+func tendVolume(ctx context.Context, client kubernetes.Interface, claims listers.PersistentVolumeClaimLister, volume *v1.PersistentVolume) error {
 	bound := volume.Spec.ClaimRef
 	if bound == nil || volume.Spec.Local == nil || volume.Status.Phase != v1.VolumeBound {
 		return nil
 	}
-	claims := client.CoreV1().PersistentVolumeClaims(bound.Namespace)
-	claim, err := claims.Get(ctx, bound.Name, metav1.GetOptions{})
+	claim, err := claims.PersistentVolumeClaims(bound.Namespace).Get(bound.Name)
 	if err != nil || claim.UID != bound.UID {
 		return err
 	}
@@ -108,12 +120,13 @@ func tendVolume(ctx context.Context, client kubernetes.Interface, volume *v1.Per
 	if !known || wanted.Cmp(has) <= 0 {
 		return nil
 	}
+	volume, claim = volume.DeepCopy(), claim.DeepCopy()
 	volume.Spec.Capacity[v1.ResourceStorage] = wanted
 	if _, err := client.CoreV1().PersistentVolumes().Update(ctx, volume, metav1.UpdateOptions{}); err != nil {
 		return err
 	}
 	claim.Status.Capacity[v1.ResourceStorage] = wanted
-	_, err = claims.UpdateStatus(ctx, claim, metav1.UpdateOptions{})
+	_, err = client.CoreV1().PersistentVolumeClaims(bound.Namespace).UpdateStatus(ctx, claim, metav1.UpdateOptions{})
 	return err
 }
 
