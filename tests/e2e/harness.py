@@ -65,11 +65,11 @@ def no_room(target: Target) -> Iterator[None]:
 
 
 @contextmanager
-def no_pods_in(target: Target, namespace: str) -> Iterator[None]:
-    """Let a quota refuse new Pods of one namespace; the others go on."""
+def no_pods_in(target: Target, namespace: str, *, beyond: int = 0) -> Iterator[None]:
+    """Let a quota refuse new Pods of one namespace `beyond` so many; the others go on."""
     metadata, place = {"name": "no-pods", "namespace": namespace}, f"--namespace={namespace}"
     kind = {"apiVersion": "v1", "kind": "ResourceQuota"}
-    target.apply({**kind, "metadata": metadata, "spec": {"hard": {"count/pods": "0"}}})
+    target.apply({**kind, "metadata": metadata, "spec": {"hard": {"count/pods": str(beyond)}}})
     quota = ("resourcequota", metadata["name"], place)
     try:
         wait_until("it counts", lambda: "hard" in target.read("get", *quota)["status"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deploy.target import Target
-from tests.e2e.harness import Cluster, wait_until
+from tests.e2e.harness import Cluster, no_pods_in, wait_until
 from tests.e2e.previews import as_created, as_foreseen
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -61,6 +61,19 @@ def test_a_size_changed_before_the_cluster_formed_is_reached(cluster: Cluster) -
     cluster.wait_running(1)
     cluster.put("key", "value")
     cluster.assert_agreement(1)
+
+
+def test_members_that_come_late_join_as_learners(cluster: Cluster) -> None:
+    """A voter that nobody has heard of may have voted, and have lost its disk: none comes back."""
+    with no_pods_in(cluster.target, cluster.namespace, beyond=3):
+        cluster.create(size=5)
+        wait_until("three serve", lambda: cluster.condition("Available")["status"] == "True", 60)
+        cluster.put("key", "value")
+        formed = {member["ID"] for member in cluster.member_list()}
+    cluster.wait_running(5, seconds=150)
+    assert len(formed - {member["ID"] for member in cluster.member_list()}) == 2
+    assert cluster.read_key("key") == "value"
+    cluster.assert_agreement(5)
 
 
 def test_disks_of_an_unknown_earlier_life_are_never_used(cluster: Cluster) -> None:

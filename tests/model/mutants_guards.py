@@ -66,6 +66,8 @@ GUARDS: Final = (
            "_has_data(snapshot)", "True"),
     Mutant("guard: does not read the files of the gate", "core/bootstrap/guard.py", "refuse_gate",
            "_refuse_files(data, snapshot)", "None"),
+    Mutant("guard: lets a voter join that never published", "core/bootstrap/guard.py",
+           "_refuse_files", "m.started or not m.is_learner", "m.started"),
     Mutant("guard: lets files be written for nobody", "core/bootstrap/guard.py", "_refuse_files",
            "not files <= names", "False"),
     Mutant("guard: lets the gate be opened of what comes from a backup", "core/bootstrap/guard.py",

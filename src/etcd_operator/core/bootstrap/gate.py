@@ -5,10 +5,13 @@ do when it starts on an empty disk (with a write-ahead log on its disk, etcd ign
 
     NEW     form the cluster with the others of the first generation. Exists only until the
             cluster ID is recorded, and only where no earlier life may have been.
-    JOIN    join the members listed, all announced to etcd. Only for a member that etcd knows and
-            that never served.
+    JOIN    join the members listed, all announced to etcd. Only for a learner that never served.
     CLOSED  fail to start. Everyone else: a member whose disk was wiped cannot form a cluster of
             its own nor come back empty under its old identity.
+
+A voter of the first generation that etcd has never heard of serving may have voted all the same:
+it publishes that it serves a moment later, and where its disk was lost since nobody can tell. So
+one that was too late to form the cluster is replaced by a learner.
 
 Without a member list confirmed by a quorum nothing is ever lowered, opened or taken away.
 """
@@ -172,6 +175,6 @@ def _next_announced(snapshot: Snapshot, members: int) -> int:
 
 
 def _gate(member: Member | None) -> Gate:
-    if member is not None and not member.started:
+    if member is not None and member.is_learner and not member.started:
         return Gate.JOIN
     return Gate.CLOSED

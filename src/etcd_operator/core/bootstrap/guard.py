@@ -3,8 +3,8 @@
 * It is never opened for forming a cluster once a cluster ID is known, or somebody has served.
 * A member is forced to be a cluster of its own only when nothing of the others can start.
 * A member with two disks is given no file with which it starts from its write-ahead log alone.
-* A member that has served is never given a file with which it could join: on an empty disk it
-  would come back under an identity whose votes and writes it has forgotten.
+* A member that has served, or may have voted, is never given a file with which it could join: on an
+  empty disk it would come back under an identity whose votes and writes it has forgotten.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def _refuse_files(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
     files = {name for name in data if name.endswith(".yaml")}
     if not files <= names:
         return f"an EtcdCluster has at most {MOST_MEMBERS} members"
-    served = [m.peer_urls for m in snapshot.members if m.started and snapshot.quorum_confirmed]
+    known = snapshot.members if snapshot.quorum_confirmed else ()
+    # A voter that never published that it serves may have voted before it lost its disk.
+    served = [m.peer_urls for m in known if m.started or not m.is_learner]
     listed = {url for member in snapshot.members for url in member.peer_urls}
     for ordinal in range(MOST_MEMBERS):
         text = data.get(naming.config_key(ordinal), "")
@@ -103,5 +105,5 @@ def _refuse_files(data: Mapping[str, str], snapshot: Snapshot) -> str | None:
         if any(naming.gives_urls(ordinal, urls) for urls in served) and any(
             f"={url}{end}" in text for url in others for end in ',"'
         ):
-            return f"member {ordinal} has served, and might join again without its data"
+            return f"member {ordinal} may have served, and might join again without its data"
     return None

@@ -36,7 +36,7 @@ def replace_lost_members(snapshot: Snapshot) -> Decision | None:
     name = snapshot.naming.member(seat.ordinal)
     return Decision(
         reason=routine.REPLACING_MEMBER,
-        message=f"Member {name} {disk.value}: replacing it.",
+        message=f"Member {name} {_explain(seat, disk)}: replacing it.",
         phase=Phase.SCALING,
         actions=re_add_as_learner(snapshot, seat)
         if _keeps_disk(snapshot, seat, disk)
@@ -45,11 +45,16 @@ def replace_lost_members(snapshot: Snapshot) -> Decision | None:
     )
 
 
+def _explain(seat: Seat, disk: Disk) -> str:
+    never = seat.member is not None and not seat.member.started and not seat.member.is_learner
+    return "was too late to form the cluster" if never and disk is Disk.EMPTY else disk.value
+
+
 def _choose(snapshot: Snapshot) -> Seat | None:
     """The member to replace; none while another one is still on its way in.
 
-    One that was announced and has not started needs no other place in etcd: it only has to be
-    started again, or its lost disk to go.
+    A learner that was announced and has not started needs no other place in etcd: it only has to
+    be started again, or its lost disk to go.
     """
     cluster_id = snapshot.live_cluster_id
     silent = [s for s in snapshot.seats() if s.member and not s.serves(cluster_id)]
@@ -58,7 +63,8 @@ def _choose(snapshot: Snapshot) -> Seat | None:
         if seat.member is None or seat.ordinal >= snapshot.spec.size:
             continue
         disk = classify_disk(seat)
-        waits = not seat.member.started and (disk is Disk.EMPTY or _is_on_its_way_out(seat))
+        announced = seat.member.is_learner and not seat.member.started
+        waits = announced and (disk is Disk.EMPTY or _is_on_its_way_out(seat))
         fits = disk is Disk.EMPTY or can_renew_disk(snapshot, seat)
         if disk and fits and not waits and _can_do_without(snapshot, seat):
             return seat

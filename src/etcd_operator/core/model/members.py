@@ -52,7 +52,7 @@ class Member:
 
     @property
     def started(self) -> bool:
-        """Whether the member has ever served in this cluster."""
+        """Whether the member has ever published that it serves; it may have voted before that."""
         return bool(self.client_urls)
 
 

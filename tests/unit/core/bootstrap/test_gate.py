@@ -23,6 +23,7 @@ from tests.builders.snapshots import (
     CLUSTER_ID,
     begun,
     change_child,
+    change_member,
     change_pod,
     formed,
     new,
@@ -80,6 +81,12 @@ def test_only_an_announced_member_that_never_served_may_join() -> None:
     assert gates(announced) == ["closed", "closed", "closed", "join"]
     served = with_learner(with_spec(formed(3), size=5), 3, serves=True)
     assert gates(served) == ["closed"] * 4
+
+
+def test_a_voter_never_joins_also_if_it_never_said_that_it_serves() -> None:
+    """It may have voted before it published that, and have lost its disk since."""
+    silent_voter = change_member(formed(3), 1, client_urls=())
+    assert gates(silent_voter) == ["closed"] * 3
 
 
 def test_a_joiner_lists_exactly_the_members_that_etcd_knows() -> None:

@@ -73,6 +73,15 @@ FIRES = (
         ("remove 1", "add 1", "apply ConfigMap db-config", "label db-1 learner"),
     ),
     Fires(
+        "a voter that was too late to form the cluster becomes a learner",
+        replace_lost_members,
+        change_member(ended(formed(3), 1, WIPED), 1, client_urls=()),
+        routine.REPLACING_MEMBER,
+        "Member db-1 was too late to form the cluster: replacing it.",
+        Phase.SCALING,
+        ("remove 1", "add 1", "apply ConfigMap db-config", "label db-1 learner"),
+    ),
+    Fires(
         "ordinal 0 is no exception",
         replace_lost_members,
         ended(led_by(formed(3), 2), 0, WIPED),
