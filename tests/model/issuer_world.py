@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject, CertificateAction, DeleteObject
 from etcd_operator.core.certificates.cert_manager_objects import KEY_SIZE
 from etcd_operator.core.certificates.issuer_machine import must_see_shown
@@ -26,13 +25,13 @@ from etcd_operator.core.certificates.state import (
 from etcd_operator.core.certificates.wanted import used_secrets
 from etcd_operator.core.model.issuer_record import with_issuer_stage, with_mounted_server
 from etcd_operator.core.model.live_objects import Child, Pod
-from etcd_operator.core.model.naming import ANNOTATION_FINGERPRINT, ANNOTATION_TRUST, CLIENT_PORT
+from etcd_operator.core.model.naming import ANNOTATION_TRUST, CLIENT_PORT
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.template import read_server_secret
-from etcd_operator.core.plan.planner import plan
 from tests.builders.certificates import after_certificate, secured, users_secret, with_tls
 from tests.builders.snapshots import NOW
 from tests.model.applied import apply_object
+from tests.model.certificate_passes import CertificatePasses
 
 KINDS: Final = ("ConfigMap", "StatefulSet")
 ISSUED: Final[dict[str, Any]] = {"issuerRef": {"name": "company", "kind": "ClusterIssuer"}}
@@ -89,24 +88,21 @@ class World(NamedTuple):
         return self._replace(secrets=tuple(found))
 
 
-class IssuerStageWorld:
+class IssuerStageWorld(CertificatePasses[World]):
     """How a world goes on."""
 
     def __init__(self, *, issued: bool, tempted: bool = False) -> None:
+        super().__init__(issued=issued, tempted=tempted)
         self.own = build()
         self.bases = {False: self.own, True: build(**ISSUED)}
-        self.objects: dict[str, Child] = {}
-        self._plans: dict[World, tuple[Action, ...]] = {}
         # The Secret that Pods of a revision mount, to show what it holds to clients.
         self._mounted: dict[str, str] = {}
         self.users: dict[str, Credential] = {}
-        self.issued = issued
-        self.tempted = tempted
 
     def begin(self, turns: int) -> World:
         """A cluster at rest: one with its own CA, after it has come to be as its spec has it."""
         base = self.own
-        gate, template = (self._keep(c) for c in (base.config_map, base.statefulset))
+        gate, template = (self.keep(c) for c in (base.config_map, base.statefulset))
         own = base.credentials[CLIENT]
         assert own.certificate
         signer = own.certificate.issuer_key_id
@@ -115,23 +111,12 @@ class IssuerStageWorld:
         client = Client(signer, key_ids(own.trusted))
         world = World((), gate, template, (), members, client, False, turns)
         world = world.holding(_grow_old({**base.credentials, **self.users}))
-        return self._come_to_rest(world._replace(wanted=self.issued))
+        return self.come_to_rest(world._replace(wanted=self.issued))
 
-    def _come_to_rest(self, world: World) -> World:
-        """The world after everything has happened that will."""
-        quiet = world._replace(turns=0)
-        for _ in range(200):
-            following = next((one for one in self.follow(quiet) if one != quiet), None)
-            if following is None:
-                return quiet._replace(turns=world.turns)
-            quiet = following
-        raise AssertionError("it never comes to rest")
-
-    def _keep(self, child: Child | None) -> str:
-        assert child is not None
-        key = child.annotations[ANNOTATION_FINGERPRINT]
-        self.objects.setdefault(key, replace(child, resource_version="1"))
-        if child.kind == "StatefulSet":
+    def keep(self, child: Child | None) -> str:
+        """The fingerprint of an object; of a template also what its Pods mount."""
+        key = super().keep(child)
+        if child is not None and child.kind == "StatefulSet":
             self._mounted[child.update_revision] = read_server_secret(child.body)
         return key
 
@@ -181,27 +166,6 @@ class IssuerStageWorld:
         status = {"conditions": [{"type": "Ready", "status": str(done)}], "revision": int(done)}
         return replace(live, body={**live.body, "status": status})
 
-    def plan(self, world: World) -> tuple[Action, ...]:
-        """The actions of a pass about certificates; guards have nothing against any of them.
-
-        Only where somebody else has acted before, a pass may end at a guard.
-        """
-        world = world._replace(turns=0)
-        if world not in self._plans:
-            found = []
-            made = plan(self.look(world))
-            for action in made.actions:
-                deletes = isinstance(action, DeleteObject) and action.kind == "Certificate"
-                if not (deletes or isinstance(action, CertificateAction | ApplyObject)):
-                    break
-                refused = guards.refuse(action, made.snapshot)
-                assert self.tempted or refused is None, f"{made.rule}: {action}: {refused}"
-                if refused is not None:
-                    break
-                found.append(action)
-            self._plans[world] = tuple(found)
-        return self._plans[world]
-
     def act(self, world: World, action: Action) -> World:
         """The world after an action."""
         seen = self.look(world)
@@ -219,7 +183,7 @@ class IssuerStageWorld:
                 others = (one for one in world.certificates if one[0] != name)
                 return world._replace(certificates=tuple(others))
             case ApplyObject(kind=kind):
-                key = self._keep(apply_object(action))
+                key = self.keep(apply_object(action))
                 if kind == "ConfigMap":
                     return world._replace(gate=key)
                 return world._replace(template=key)

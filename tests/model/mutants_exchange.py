@@ -12,7 +12,9 @@ _EXPLORED: Final = ("explored: exchange_phases",)
 _HOLDS: Final = (
     "shown == tls.certificate_secret or not _is_usable(snapshot, shown) or _is_known(snapshot)"
 )
-_MOUNTED: Final = "{naming.mounted_server, *(pod.server_certificate for pod in snapshot.pods)}"
+_MOUNTED: Final = (
+    "{snapshot.naming.mounted_server, *(pod.server_certificate for pod in snapshot.pods)}"
+)
 _TOLD: Final = "snapshot.naming.issuer_stage.phase is not IssuerPhase.OWN or not signers <= told"
 
 EXCHANGE: Final = (
@@ -54,15 +56,15 @@ EXCHANGE: Final = (
     Mutant(
         "exchange: forgets who signed what the last members show",
         _TRUST,
-        "_is_exchanged",
+        "list_mounted",
         _MOUNTED,
-        "{naming.mounted_server}",
+        "{snapshot.naming.mounted_server}",
         _EXPLORED,
     ),
     Mutant(
         "exchange: forgets who signed what members may come to show",
         _TRUST,
-        "_is_exchanged",
+        "list_mounted",
         _MOUNTED,
         "{pod.server_certificate for pod in snapshot.pods}",
         _EXPLORED,

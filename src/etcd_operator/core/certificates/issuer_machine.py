@@ -21,6 +21,7 @@ from etcd_operator.core.certificates.wanted import (
     find_others_trust,
     is_signed_by_own,
     is_written_by_issuer,
+    list_mounted,
 )
 from etcd_operator.core.model.issuer_record import find_present_issuer_stage
 from etcd_operator.core.model.issuer_stage import IssuerPhase, IssuerStage, read_issuer_change
@@ -138,9 +139,7 @@ def _is_issuers_shown(snapshot: Snapshot) -> bool:
 
 def _show_users(snapshot: Snapshot) -> bool:
     """Whether members have, and will have, nothing but certificates of the user's own."""
-    naming = snapshot.naming
-    mounted = {naming.mounted_server, *(pod.server_certificate for pod in snapshot.pods)}
-    return mounted.isdisjoint(("", naming.server_secret))
+    return list_mounted(snapshot).isdisjoint(("", snapshot.naming.server_secret))
 
 
 def _list_shown(snapshot: Snapshot) -> set[str]:
@@ -237,6 +236,5 @@ def find_next_issuer_stage(snapshot: Snapshot) -> IssuerStage:
     if not spec.client_tls:
         return stage
     change = Change(replace(snapshot, naming=replace(naming, issuer_stage=stage)))
-    row = MACHINE.find_row(stage.phase, change)
-    to = row.to if isinstance(row, Transition) else None
-    return stage.to(to) if isinstance(to, IssuerPhase) else stage
+    phase = MACHINE.find_next(stage.phase, change)
+    return stage if phase is stage.phase else stage.to(phase)

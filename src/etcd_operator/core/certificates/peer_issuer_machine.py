@@ -137,9 +137,7 @@ def find_next_peer_issuer(snapshot: Snapshot) -> PeerIssuer:
     if snapshot.config_map is None:
         return phase
     change = PeerChange(replace(snapshot, naming=replace(naming, peer_issuer=phase)))
-    row = MACHINE.find_row(phase, change)
-    to = row.to if isinstance(row, Transition) else None
-    return to if isinstance(to, PeerIssuer) else phase
+    return MACHINE.find_next(phase, change)
 
 
 def find_copy(snapshot: Snapshot) -> CopyCertificate | None:

@@ -254,9 +254,13 @@ def client_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
 
 def _is_exchanged(snapshot: Snapshot) -> bool:
     """Whether a member has, or may come to have, another certificate than the user wants."""
-    naming = snapshot.naming
-    mounted = {naming.mounted_server, *(pod.server_certificate for pod in snapshot.pods)}
-    return bool(mounted - {"", presented_secret(snapshot.cluster.spec, naming)})
+    wanted = presented_secret(snapshot.cluster.spec, snapshot.naming)
+    return bool(list_mounted(snapshot) - {"", wanted})
+
+
+def list_mounted(snapshot: Snapshot) -> set[str]:
+    """The Secrets with certificates for clients that members have, or are to have; "" is none."""
+    return {snapshot.naming.mounted_server, *(pod.server_certificate for pod in snapshot.pods)}
 
 
 def trust_of(snapshot: Snapshot, authority: str) -> tuple[Trusted, ...]:

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 View = TypeVar("View")
 Done = TypeVar("Done")
+Stage = TypeVar("Stage", bound=Enum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ class StateMachine(Generic[View, Done]):
     ) -> Meanwhile[View, Done] | Transition[View, Done] | None:
         """The row that decides; None if the stage has nothing to do."""
         return next((row for row in self.rows if row.stage is stage and row.when(view)), None)
+
+    def find_next(self, stage: Stage, view: View) -> Stage:
+        """The stage that is due; the present one while nothing ends it."""
+        row = self.find_row(stage, view)
+        to = row.to if isinstance(row, Transition) else None
+        return to if isinstance(to, type(stage)) else stage
 
     @property
     def transitions(self) -> Iterator[Transition[View, Done]]:
