@@ -7,8 +7,9 @@ import time
 import pytest
 
 from deploy.target import TargetError
+from etcd_operator.core.model.snapshot import Snapshot
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.previews import as_foreseen, as_patched
+from tests.e2e.previews import as_foreseen, as_patched, wait_for_pass
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -38,6 +39,11 @@ def is_stuck(cluster: Cluster) -> bool:
 def writes(cluster: Cluster) -> bool:
     write(cluster, "key", "value")
     return True
+
+
+def have_free_pages(seen: Snapshot) -> bool:
+    statuses = [probe.status for probe in seen.probes.values()]
+    return all(s is not None and s.db_size_in_use < s.db_size / 2 for s in statuses)
 
 
 @pytest.mark.parametrize("version", ["3.5.35", "3.6.16"])
@@ -85,6 +91,8 @@ def test_routine_defragmentation(cluster: Cluster) -> None:
     for _ in range(3):  # pages are free, and counted, with the transactions after the compaction
         cluster.put("key", "value")
         time.sleep(0.3)
+    # Each member compacts in its own time.
+    wait_for_pass(cluster, "all members have free pages", have_free_pages)
     names = {"c-0", "c-1", "c-2"}
     with as_patched(cluster, maintenance={"defragmentation": routine}):
         wait_until(
