@@ -99,6 +99,7 @@ def test_a_cluster_is_taken_over_under_load(
     template.create(clusterName="c", storageType="S3", s3=store.destination(), suspend=True)
     old.create()
     leased = lease(old)
+    users = add_user(old)
     old.etcdctl("put", "before", "kept")
     before = old.look()
     load = Load(shape.door(cluster), seed=size)
@@ -132,6 +133,7 @@ def test_a_cluster_is_taken_over_under_load(
     left = json.loads(cluster.etcdctl("lease", "timetolive", leased, "--keys", "--write-out=json"))
     assert (left["granted-ttl"], len(left["keys"])) == (LEASED, 1)
     assert 0 < left["ttl"] <= LEASED
+    assert list_users(cluster) == users
     assert old.get()["spec"]["replicas"] == 0
     # The name that clients know is another's until that goes.
     assert "delete it" in cluster.wait_reason("SpecWarning", "AliasTaken")
@@ -150,6 +152,23 @@ def lease(old: ForeignEtcd) -> str:
     identity = f"{json.loads(granted)['ID']:x}"
     old.etcdctl("put", "leased", "kept", f"--lease={identity}")
     return identity
+
+
+def add_user(old: ForeignEtcd) -> str:
+    """Add a user with a role; what etcd says of all of them then."""
+    for words in (
+        "role add reader",
+        "role grant-permission reader read before",
+        "user add app:word",
+        "user grant-role app reader",
+    ):
+        old.etcdctl(*words.split())
+    return list_users(old)
+
+
+def list_users(etcd: ForeignEtcd | Cluster) -> str:
+    """The users, and what the one that was added may do."""
+    return etcd.etcdctl("user", "list") + etcd.etcdctl("user", "get", "app", "--detail")
 
 
 def scale_as_asked(old: ForeignEtcd, cluster: Cluster) -> None:
