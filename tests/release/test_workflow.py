@@ -112,8 +112,7 @@ def test_each_chart_is_signed_by_the_digest_that_it_was_pushed_with(
     environment = {
         **os.environ,
         "PATH": f"{programs}:{os.environ['PATH']}",
-        "REGISTRY": address,
-        "GITHUB_REPOSITORY": "owner/project",
+        "IMAGE": f"{address}/owner/project",
         "HOME": str(tmp_path),
     }
     shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]

@@ -79,6 +79,16 @@ def test_the_image_has_the_tag_that_manifests_and_charts_name() -> None:
     assert said.stdout == f"number={__version__}\n"
 
 
+def test_no_name_in_the_registry_has_capitals() -> None:
+    """An owner may be called otherwise; registries refuse it."""
+    workflow, steps = read_workflow()
+    (place,) = (step for step in steps if step.get("name", "").startswith("Place in the registry"))
+    script = place["run"].replace('"$GITHUB_ENV"', "/dev/stdout")
+    environment = {**workflow["env"], "GITHUB_REPOSITORY": "Owner/etcd-Operator"}
+    said = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, check=True)
+    assert said.stdout == b"IMAGE=ghcr.io/owner/etcd-operator\n"
+
+
 def test_the_workflow_calls_what_there_is() -> None:
     workflow, steps = read_workflow()
     commands = "\n".join(step.get("run", "") for step in steps)
