@@ -9,6 +9,8 @@ from tests.model.mutation import Mutant
 _MACHINE: Final = "core/certificates/peer_issuer_machine.py"
 _TRUST: Final = "core/certificates/peer_trust.py"
 _GUARD: Final = "core/certificates/peer_issuer_guard.py"
+_TRUSTED: Final = "_is_same_signer(issued, live) or do_members_trust(snapshot, issued.trusted)"
+_SHOWN: Final = "running_peers(snapshot) or snapshot.gate_trust.get(PEER_TRUST_FILE)"
 _EXPLORED: Final = ("explored: peer_issuer_phases",)
 
 PEER_ISSUER: Final = (
@@ -16,9 +18,30 @@ PEER_ISSUER: Final = (
         "peer issuer: signs before members trust it",
         _MACHINE,
         "find_copy",
-        "not _is_same_signer(issued, live) and not do_members_trust(snapshot, issued.trusted)",
+        f"shown and (not ({_TRUSTED}))",
         "False",
         _EXPLORED,
+    ),
+    Mutant(
+        "peer issuer: waits for members that have no certificates to trust it",
+        _MACHINE,
+        "find_copy",
+        _SHOWN,
+        "True",
+    ),
+    Mutant(
+        "peer issuer: forgets members that still have a certificate",
+        _MACHINE,
+        "find_copy",
+        _SHOWN,
+        "snapshot.gate_trust.get(PEER_TRUST_FILE)",
+    ),
+    Mutant(
+        "peer issuer: forgets whom members are told to trust",
+        _MACHINE,
+        "find_copy",
+        _SHOWN,
+        "running_peers(snapshot)",
     ),
     Mutant(
         "peer issuer: believes Pods of an earlier time",

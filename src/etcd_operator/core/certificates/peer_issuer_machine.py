@@ -22,6 +22,7 @@ from etcd_operator.core.certificates.peer_trust import (
     is_own_shown,
     is_rolled,
     peer_trust,
+    running_peers,
 )
 from etcd_operator.core.certificates.state import PEER_TRUST_FILE, Credential, key_ids
 from etcd_operator.core.model.peer_issuer import (
@@ -144,7 +145,8 @@ def find_copy(snapshot: Snapshot) -> CopyCertificate | None:
     """Return the copy that is due: whatever the rules wait for, what is renewed is mounted.
 
     Of a CA that signed what is mounted now every member knows what is needed; of another one, when
-    all trust it.
+    all trust it. Members that have no certificates for each other need not know of any: they get
+    them together with whom they trust.
     """
     naming, issued = snapshot.naming, find_issued_peers(snapshot)
     if not naming.peer_issuer.signs or issued is None or snapshot.spec.paused:
@@ -152,7 +154,8 @@ def find_copy(snapshot: Snapshot) -> CopyCertificate | None:
     live = snapshot.credentials.get(naming.peer_secret)
     if is_copied(snapshot) or (live and (live.deleting or live.owner_uid != naming.uid)):
         return None
-    if not _is_same_signer(issued, live) and not do_members_trust(snapshot, issued.trusted):
+    shown = running_peers(snapshot) or snapshot.gate_trust.get(PEER_TRUST_FILE)
+    if shown and not (_is_same_signer(issued, live) or do_members_trust(snapshot, issued.trusted)):
         return None
     uid, version = (live.uid, live.resource_version) if live else ("", "")
     return CopyCertificate(
