@@ -70,6 +70,13 @@ EXCHANGE: Final = (
         _EXPLORED,
     ),
     Mutant(
+        "exchange: takes the user's Secret for a stranger's",
+        _TRUST,
+        "own_credentials",
+        "name in used",
+        "name not in others",
+    ),
+    Mutant(
         "issuer: is never forgotten beside a certificate of the user's",
         "core/certificates/issuer_machine.py",
         "is_gone",

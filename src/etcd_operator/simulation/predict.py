@@ -30,7 +30,9 @@ from etcd_operator.core.certificates.exchange import find_exchange
 from etcd_operator.core.certificates.issuer_machine import find_change
 from etcd_operator.core.certificates.machine import find_replaced
 from etcd_operator.core.certificates.peer_issuer_machine import find_peer_change
+from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.certificates.signers import ca_overlap
+from etcd_operator.core.certificates.users_certificate import find_users_problem
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
@@ -278,10 +280,15 @@ class Simulation:
         return (*ASSUMED, *(sentence for sentence, said in others.items() if said))
 
     def _warn(self, ends: str) -> tuple[str, ...]:
-        """What the operator says of the spec then, as the condition SpecWarning."""
+        """What the operator says of the spec then, as the condition SpecWarning.
+
+        And of a user's own certificate, as CertificatesValid: it is waited for, and nothing else.
+        """
         if self._last is None or ends == "gone" or self._last.cluster.flaws:
             return ()
-        return tuple(warning.message for warning in find_spec_warnings(self._last))
+        problem = None if issuer_of(self._last.cluster.spec) else find_users_problem(self._last)
+        warnings = [warning.message for warning in find_spec_warnings(self._last)]
+        return (*([problem] if problem else []), *warnings)
 
     def _estimate(self) -> float:
         kinds = []

@@ -11,7 +11,9 @@ from etcd_operator.core.model.live_objects import NodeState
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.simulation.predict import predict
 from etcd_operator.simulation.prediction import Wait, mark_common
+from tests.builders.certificates import secured, with_secret
 from tests.builders.changes import change
+from tests.builders.issuer import ISSUER, MINE
 from tests.builders.lost_members import homeless
 from tests.builders.snapshots import change_pod, formed, silent
 
@@ -63,6 +65,16 @@ def test_what_the_operator_would_say_of_the_spec_is_foreseen() -> None:
     assert predict(snapshot).warnings == ()
     said, *_ = predict(snapshot, change(snapshot, etcdConfig__quotaBackendBytes=2**40)).warnings
     assert said.startswith("spec.etcdConfig.quotaBackendBytes of 1024Gi does not fit")
+
+
+def test_a_certificate_that_would_be_waited_for_is_foreseen() -> None:
+    snapshot = secured(3)
+    asked = change(snapshot, security={"tls": {"certificateSecret": "mine"}})
+    found = predict(snapshot, asked)
+    said = "Secret mine, named by spec.security.tls.certificateSecret, does not exist"
+    assert [warning.startswith(said) for warning in found.warnings] == [True]
+    assert not predict(with_secret(snapshot, MINE), asked).warnings
+    assert not predict(snapshot, change(snapshot, security={"tls": ISSUER})).warnings
 
 
 def test_what_goes_on_anyway_is_told_from_what_the_change_brings() -> None:

@@ -309,9 +309,14 @@ def is_signed_by_own(snapshot: Snapshot, holder: Credential | None) -> bool:
 
 
 def own_credentials(snapshot: Snapshot) -> Iterator[Credential]:
-    """Secrets that the operator writes, as far as they exist."""
+    """Secrets that the operator writes, as far as they exist.
+
+    Others may be known as well, such as one that the spec names no more, or not yet.
+    """
     others = (*others_secrets(snapshot), *peer_issuer_secrets(snapshot.spec, snapshot.naming))
-    return (one for name, one in snapshot.credentials.items() if name not in others)
+    naming = snapshot.naming
+    used = {*used_secrets(snapshot.spec, naming), naming.operator_secret}.difference(others)
+    return (one for name, one in snapshot.credentials.items() if name in used)
 
 
 def others_secrets(snapshot: Snapshot) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.plan.unchanged import is_at_rest
-from etcd_operator.core.reasons import verdicts
+from etcd_operator.core.reasons import attention, verdicts
 from etcd_operator.core.status.conditions import judge
 from tests.builders.certificates import (
     issue_all,
@@ -147,6 +147,16 @@ def test_what_members_show_is_read_while_the_spec_names_another_one() -> None:
     asked = asking(OWN, "mine")
     assert {"db-server-tls", "mine"} <= {*used_secrets(asked.cluster.spec, asked.naming)}
     assert "db-server-tls" not in used_secrets(USERS.cluster.spec, USERS.naming)
+
+
+@pytest.mark.parametrize("asked", ["theirs", None], ids=["not yet", "no more"])
+def test_a_secret_that_the_spec_names_is_no_strangers(asked: str | None) -> None:
+    """One that is not shown yet, beside a CA of its own; or one that was read for the last time."""
+    authority = users_secret("clients", trusted=OTHER)
+    scene = asking(with_secret(OWN, authority, THEIRS), asked, caSecret="clients")
+    scene = with_secret(scene, THEIRS)
+    assert shown(scene) == ""
+    assert plan(scene).decision.reason is not attention.SECRET_NAME_TAKEN
 
 
 def test_the_status_says_what_it_waits_for() -> None:
