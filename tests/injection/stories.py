@@ -6,6 +6,7 @@ everything written before is read, and etcd, Kubernetes and the status agree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,6 +32,9 @@ VOLATILE: Final = (
     "nodePort",
     "healthCheckNodePort",
 )
+# Each cluster has CAs of its own.
+_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----")
+_KEY_ID: Final = re.compile(r"\b[0-9a-f]{40}\b")
 # The nightly level has every mode at every boundary of every story: `make injection`.
 SAMPLE: Final = (
     ("resize", Mode.KILL, 1.0),
@@ -131,6 +135,20 @@ def _wait_recovered(cluster: Cluster) -> None:
     cluster.wait_running(3, SETTLE_SECONDS)
 
 
+def _set_peer_tls(*, enabled: bool) -> Step:
+    tls = {"clientTLSEnabled": False, "peerTLSEnabled": enabled}
+    becomes = "On" if enabled else "Off"
+
+    def wait(cluster: Cluster) -> None:
+        def is_set() -> bool:
+            return bool(cluster.status()["peerTLS"] == becomes)
+
+        wait_until(f"TLS between members is {becomes}", is_set, SETTLE_SECONDS)
+        cluster.wait_running(3, SETTLE_SECONDS)
+
+    return Step(f"peers {becomes}", lambda c: c.patch(security={"tls": tls}), wait, 3)
+
+
 def _take_over(cluster: Cluster) -> None:
     """A cluster that nobody operates is there, with a key, and an EtcdCluster takes it over."""
     old = ForeignEtcd(cluster.target, cluster.namespace)
@@ -207,6 +225,11 @@ def build_stories() -> tuple[Story, ...]:
             ),
         ),
         Story(
+            "peertls",
+            "3.6.16",
+            (_create(3), _set_peer_tls(enabled=True), _set_peer_tls(enabled=False), DELETE),
+        ),
+        Story(
             "takeover",
             "3.5.35",
             (
@@ -264,6 +287,7 @@ def _clean(value: Any, names: tuple[str, str]) -> Any:
     if isinstance(value, list):
         return [_clean(v, names) for v in value]
     if isinstance(value, str):
+        value = _KEY_ID.sub("KEY ID", _CERTIFICATE.sub("CERTIFICATE", value))
         for name, stands_for in zip(names, ("UID", "NAMESPACE"), strict=True):
             value = value.replace(name, stands_for)
     return value
