@@ -99,7 +99,7 @@ lint: venv
 	@$(VENV)/bin/ruff format --quiet --check .
 
 types: venv
-	@$(COMPILED) $(PY) -m mypy
+	@$(COMPILED) $(PY) -m mypy --cache-dir=$(ETCD_OPERATOR_CACHE)/mypy
 
 imports: venv
 	@$(COMPILED) PYTHONPATH=src $(VENV)/bin/lint-imports --no-logo 2>/dev/null
