@@ -17,9 +17,10 @@ import pytest
 
 from deploy.plugin.__main__ import build_for
 from deploy.plugin.archive import build, find_packages, is_compiled, link_completion
-from deploy.plugin.krew import Packed, build_manifest
+from deploy.plugin.krew import Packed, build_manifest, pack
 from deploy.plugin.unpack import find_abi
 from deploy.plugin.wheels import PLATFORMS, PYTHONS, Platform, choose_wheels
+from deploy.target import PROJECT
 from etcd_operator import __version__
 from local import build as build_local
 from local.places import read_places
@@ -39,9 +40,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> Packed:
-    """The archive of a release for this platform, with every Python's compiled packages."""
-    return build_for(HERE, tmp_path_factory.mktemp("release"))
+def packed(program: Path) -> Packed:
+    """The archive of that program: one of a release has more in it, and is packed as this is."""
+    return pack(program, PROJECT / "LICENSE", HERE)
 
 
 def run(program: Path, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -112,7 +113,8 @@ def test_the_same_content_is_the_same_file(program: Path, tmp_path: Path) -> Non
     assert build(tmp_path / "again", SOURCE).read_bytes() == program.read_bytes()
 
 
-def test_a_release_runs_here_and_has_every_pythons_modules(packed: Packed, tmp_path: Path) -> None:
+def test_a_release_runs_here_and_has_every_pythons_modules(tmp_path: Path) -> None:
+    packed = build_for(HERE, tmp_path / "release")
     words = ["tar", "--extract", f"--file={packed.path}", f"--directory={tmp_path}"]
     subprocess.run(words, check=True)
     program = tmp_path / "kubectl-etcd"
