@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,8 @@ from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.secured import TRUST, SecuredCluster, put_secret, sign_server
 from tests.e2e.wire import SERVES, Papers, ask, shown_certificate, take_papers
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+# One waits for the other.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480)]
 
 CLIENTS = 2379
 PEERS = 2380
@@ -37,13 +39,18 @@ TRUSTED = 3
 
 
 @pytest.fixture
-def undefined(target: Target) -> Iterator[Target]:
-    """Kubernetes without cert-manager's definitions, which are taken away again at the end."""
+def undefined(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """Kubernetes without cert-manager's definitions, which are taken away again at the end.
+
+    It is one test's at a time, also of those in other processes.
+    """
     if not target.is_local:
         pytest.skip("who has Certificates there would lose them with their definition")
-    target.run("delete", "crd", *read_names(), "--ignore-not-found")
-    yield target
-    target.run("delete", "crd", *read_names(), "--ignore-not-found")
+    with (tmp_path_factory.getbasetemp().parent / "cert-manager.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        target.run("delete", "crd", *read_names(), "--ignore-not-found")
+        yield target
+        target.run("delete", "crd", *read_names(), "--ignore-not-found")
 
 
 def test_an_issuer_of_cert_manager(undefined: Target, cluster: Cluster, tmp_path: Path) -> None:
