@@ -59,6 +59,8 @@ from tests.e2e.effects import count_effects, find_soon
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.passes import EARLIEST, Passes, read_passes
 from tests.e2e.unforeseen import (
+    find_late,
+    find_late_coming,
     find_rejoins,
     find_unready,
     leads_back,
@@ -83,6 +85,8 @@ class Previewed:
     unanswered: list[str] = field(default_factory=list)
     # Pods whose members left before they were Ready.
     unready: set[str] = field(default_factory=set)
+    # Members that came when the others had formed the cluster.
+    late: set[str] = field(default_factory=set)
     # Whether each change of the leader was the operator's doing.
     leader_stayed: bool = True
     passes: Passes | None = None
@@ -97,6 +101,7 @@ class Previewed:
             self.done += each.actions[: each.done]
             self.unanswered += each.actions[each.done : each.done + 1]
         self.unready = find_unready(passes)
+        self.late = find_late(passes)
         moves = sum(a.startswith(_MOVED) for a in (*self.done, *self.unanswered))
         terms = [find_term(each.snapshot) for each in passes]
         begun, ended = find_term(before), next(filter(None, reversed(terms)), 0)
@@ -117,6 +122,8 @@ class Previewed:
         more = done - expected
         for name in rejoining:
             more -= find_rejoins(name, more)
+        for name in self.late:
+            more -= find_late_coming(name, more)
         unforeseen = [
             each
             for each in more.elements()

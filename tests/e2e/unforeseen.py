@@ -10,6 +10,7 @@ from typing import Final
 from etcd_operator.core.membership.disks import Disk
 from etcd_operator.core.recording.recorded_pass import RecordedPass
 
+_LATE: Final = re.compile(r"Member (\S+) was too late to form the cluster: ")
 _OUT: Final = re.compile(r"Took Pod (\S+) out of Service ")
 
 
@@ -34,6 +35,21 @@ def find_unready(passes: Iterable[RecordedPass]) -> set[str]:
         if not pod.ready
         and any(a.startswith(f"Removed member {pod.name} (") for a in each.actions[: each.done])
     }
+
+
+def find_late(passes: Iterable[RecordedPass]) -> set[str]:
+    """The members whose Pods came when the others had formed the cluster, as nobody can foresee."""
+    told = (_LATE.match(each.message) for each in passes)
+    return {late[1] for late in told if late}
+
+
+def find_late_coming(name: str, more: Counter[str]) -> Counter[str]:
+    """What is done for one of these, and nothing but that: it becomes a learner."""
+    labels = (f"Labelled Pod {name} as a {role}." for role in ("learner", "voter"))
+    joins = (f"Removed member {name}.", f"Added member {name} as a learner.")
+    come = {*joins, *labels, f"Promoted learner {name} to voter."}
+    restarts = f"Deleted Pod {name}: it crashed before it could join"
+    return Counter({t: more[t] for t in more if t in come or t.startswith(restarts)})
 
 
 def needs_not_leave(sentence: str, unready: Iterable[str]) -> bool:

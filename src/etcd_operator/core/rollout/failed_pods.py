@@ -109,6 +109,7 @@ def restart_failed_learners(snapshot: Snapshot) -> Decision | None:
 
     That of now may be right, and the kubelet's back-off is long. It has no data. A Pod that is as
     new as its gate crashes for another reason: only the kubelet restarts it, more and more slowly.
+    So does that of a voter which never started: no configuration lets it join.
     """
     if not snapshot.quorum_confirmed:
         return None
@@ -116,6 +117,7 @@ def restart_failed_learners(snapshot: Snapshot) -> Decision | None:
         seat.pod
         for seat in snapshot.seats()
         if seat.member
+        and seat.member.is_learner
         and not seat.member.started
         and seat.pod
         and _crashed(seat.pod)
