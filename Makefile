@@ -136,7 +136,7 @@ sbom: venv $(DOCS_VENV)/complete ## Write the bill of materials of the operator'
 	@$(PY) -m deploy.sbom build/sbom.json
 
 # Members wait for the kubelet most of the time: several tests share two cores.
-E2E_AT_A_TIME ?= 3
+E2E_AT_A_TIME ?= 4
 # A second local cluster, beside the usual one; with both families of IP where this machine has them.
 APART_STATE = /var/lib/etcd-operator-apart
 APART = ETCD_OPERATOR_STATE=$(APART_STATE) \
