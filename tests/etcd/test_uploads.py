@@ -160,13 +160,17 @@ def test_a_step_that_is_ended_takes_its_upload_back(service: Service) -> None:
     }
     environment = {**os.environ, "ETCD_OPERATOR_TASK": json.dumps(task)}
     step = subprocess.Popen([sys.executable, "-c", STEP, str(work)], env=environment)
-    with (work / "snapshot.db").open("wb") as snapshot:
-        for piece in pieces(20):
-            snapshot.write(piece)
-        snapshot.flush()
-        _wait_for_parts(service)
-        step.send_signal(signal.SIGTERM)
-        assert step.wait(timeout=20) == 1
+    try:
+        with (work / "snapshot.db").open("wb") as snapshot:
+            for piece in pieces(20):
+                snapshot.write(piece)
+            snapshot.flush()
+            _wait_for_parts(service)
+            step.send_signal(signal.SIGTERM)
+            assert step.wait(timeout=20) == 1
+    finally:
+        step.kill()
+        step.wait()
     said = json.loads((work / "last-words").read_text())
     assert said["error"].startswith("The step was ended from outside")
     assert service.parts() == []
