@@ -192,12 +192,14 @@ class Cluster:
 
     def wait_reason(self, kind: str, reason: str, seconds: float = 30.0) -> str:
         """Wait until a condition has a reason; returns its message."""
-        wait_until(
-            f"{kind} with reason {reason}",
-            lambda: self.condition(kind)["reason"] == reason,
-            seconds,
-        )
-        return str(self.condition(kind)["message"])
+        seen: Json = {}
+
+        def has_reason() -> bool:
+            seen.update(self.condition(kind))
+            return bool(seen["reason"] == reason)
+
+        wait_until(f"{kind} with reason {reason}", has_reason, seconds)
+        return str(seen["message"])
 
     def wait_degraded_with(self, words: str, seconds: float = 30.0) -> str:
         """Wait until the condition Degraded speaks of something; returns its message."""
