@@ -12,7 +12,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-from etcd_operator.runtime.pki.x509 import describe_certificate, read_bundle
+from etcd_operator.runtime.pki.x509 import describe_certificate, load_bundle
 
 # Signatures that are looked at for one certificate: a Secret has room for thousands of CAs.
 MOST_SIGNATURES: Final = 50
@@ -67,7 +67,6 @@ class _Search:
 
 def _load(pem: str) -> list[x509.Certificate]:
     try:
-        read_bundle(pem)
+        return load_bundle(pem)
     except ValueError:
         return []
-    return x509.load_pem_x509_certificates(pem.encode())

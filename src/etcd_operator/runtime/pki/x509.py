@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -170,16 +170,17 @@ def _general_name(name: str) -> x509.GeneralName:
 
 def read_certificate(pem: str) -> Certificate:
     """Read the first certificate of a PEM text; raises ValueError if there is none."""
-    try:
-        return describe_certificate(x509.load_pem_x509_certificate(pem.encode()))
-    except _UNREADABLE as error:
-        raise ValueError(str(error)) from error
+    return _read(x509.load_pem_x509_certificate, pem.encode())
 
 
 def read_der_certificate(der: bytes) -> Certificate:
     """Read a certificate as it travels; raises ValueError if it is none."""
+    return _read(x509.load_der_x509_certificate, der)
+
+
+def _read(load: Callable[[bytes], x509.Certificate], content: bytes) -> Certificate:
     try:
-        return describe_certificate(x509.load_der_x509_certificate(der))
+        return describe_certificate(load(content))
     except _UNREADABLE as error:
         raise ValueError(str(error)) from error
 
@@ -232,41 +233,54 @@ def _key_id(certificate: x509.Certificate) -> str:
 
 def read_bundle(pem: str) -> tuple[Trusted, ...]:
     """Read all certificates of a PEM text; raises ValueError, which says what is wrong with it."""
+    return tuple(
+        Trusted(
+            _key_id(one),
+            one.public_bytes(serialization.Encoding.PEM).decode(),
+            one.not_valid_after_utc,
+            one.not_valid_before_utc,
+        )
+        for one in load_bundle(pem)
+    )
+
+
+def load_bundle(pem: str) -> list[x509.Certificate]:
+    """Load what `read_bundle` reads, for who verifies by it; raises the same."""
     try:
         found = x509.load_pem_x509_certificates(pem.encode())
     except _UNREADABLE as error:
         raise ValueError("holds no certificate in PEM") from error
     try:
-        return tuple(_read_trusted(one) for one in found)
+        for one in found:
+            _check_readable(one)
     except _UNREADABLE as error:
         raise ValueError("has a certificate that etcd cannot read: take it out") from error
+    return found
 
 
-def _read_trusted(certificate: x509.Certificate) -> Trusted:
-    """Read an authority; raises ValueError for one that would keep etcd from starting."""
+def _check_readable(certificate: x509.Certificate) -> None:
+    """Raise ValueError for an authority that would keep etcd from starting.
+
+    Source: `parsePublicKey` of Go's crypto/x509.
+    """
     describe_certificate(certificate)
-    if not is_known_key(certificate, only_curves=True) or certificate.serial_number < 0:
+    key = certificate.public_key()
+    known = not isinstance(key, ec.EllipticCurvePublicKey) or isinstance(key.curve, _READ)
+    if not known or certificate.serial_number < 0:
         raise ValueError("Go refuses its curve or number")
-    return Trusted(
-        _key_id(certificate),
-        certificate.public_bytes(serialization.Encoding.PEM).decode(),
-        certificate.not_valid_after_utc,
-        certificate.not_valid_before_utc,
-    )
 
 
-def is_known_key(certificate: x509.Certificate, *, only_curves: bool = False) -> bool:
-    """Whether etcd can show a certificate with this key, or at least read it (`only_curves`).
+def _can_show(certificate: x509.Certificate) -> bool:
+    """Whether etcd can show a certificate with this key.
 
-    Source: `parsePublicKey` of Go's crypto/x509, `checkKeySize` and `X509KeyPair` of crypto/tls.
+    Source: `checkKeySize` and `X509KeyPair` of Go's crypto/tls.
     """
     key = certificate.public_key()
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return isinstance(key.curve, _READ if only_curves else _CURVES)
-    if only_curves:
-        return True
-    small = isinstance(key, rsa.RSAPublicKey) and key.key_size < _SMALLEST_RSA
-    return isinstance(key, rsa.RSAPublicKey | ed25519.Ed25519PublicKey) and not small
+        return isinstance(key.curve, _CURVES)
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size >= _SMALLEST_RSA
+    return isinstance(key, ed25519.Ed25519PublicKey)
 
 
 def find_certificate_problem(pair: KeyPair) -> str:
@@ -277,7 +291,7 @@ def find_certificate_problem(pair: KeyPair) -> str:
         return "its tls.crt is not a certificate in PEM"
     try:
         describe_certificate(certificate)
-        known, kind = is_known_key(certificate), type(certificate.public_key()).__name__
+        known, kind = _can_show(certificate), type(certificate.public_key()).__name__
     except _UNREADABLE:
         return "its tls.crt has a certificate that etcd cannot read: make a new one"
     if not known:
