@@ -192,23 +192,28 @@ class Cluster:
 
     def wait_reason(self, kind: str, reason: str, seconds: float = 30.0) -> str:
         """Wait until a condition has a reason; returns its message."""
-        seen: Json = {}
-
-        def has_reason() -> bool:
-            seen.update(self.condition(kind))
-            return bool(seen["reason"] == reason)
-
-        wait_until(f"{kind} with reason {reason}", has_reason, seconds)
-        return str(seen["message"])
+        what = f"{kind} with reason {reason}"
+        return self._wait_condition(kind, what, lambda seen: seen["reason"] == reason, seconds)
 
     def wait_degraded_with(self, words: str, seconds: float = 30.0) -> str:
         """Wait until the condition Degraded speaks of something; returns its message."""
-        wait_until(
-            f"Degraded speaks of {words}",
-            lambda: words in self.condition("Degraded")["message"],
-            seconds,
+        what = f"Degraded speaks of {words}"
+        return self._wait_condition(
+            "Degraded", what, lambda seen: words in seen["message"], seconds
         )
-        return str(self.condition("Degraded")["message"])
+
+    def _wait_condition(
+        self, kind: str, what: str, holds: Callable[[Json], bool], seconds: float
+    ) -> str:
+        """The message that a condition had when it held: it may be another one right after."""
+        seen: Json = {}
+
+        def holds_now() -> bool:
+            seen.update(self.condition(kind))
+            return holds(seen)
+
+        wait_until(what, holds_now, seconds)
+        return str(seen["message"])
 
     def wait_phase(self, phase: str, seconds: float = 60.0) -> float:
         """Wait for a phase."""
