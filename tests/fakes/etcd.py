@@ -37,6 +37,7 @@ class FakeMember:
     token: str = ""
     consent: str = ""
     hash_error: Exception | None = None
+    login: Login | None = None
     asked: list[str] = field(default_factory=list)
     closed: int = 0
 
@@ -47,6 +48,14 @@ class FakeMember:
             raise self.refuses
         self._insist_that_it_runs()
         return self.says or await self._hang(timeout)
+
+    def begin_status(self, *, timeout: float = 1.0) -> asyncio.Future[MemberStatus]:
+        """Begin to say how it is."""
+        return asyncio.ensure_future(self.status(timeout=timeout))
+
+    async def finish_status(self, begun: asyncio.Future[MemberStatus]) -> MemberStatus:
+        """What it says."""
+        return await begun
 
     async def get(
         self, key: bytes, *, serializable: bool = False, timeout: float = 3.0

@@ -2,7 +2,7 @@
 
 In this process, over an API server and members in memory: calls of functions, which no machine
 changes, and processor time against a floor of the same run. The floor is reading the cluster's
-objects from JSON once. Calls to members are not in it, three for three members and in each third
+objects from JSON once. Calls to members are not in it, three for three members and in each fifth
 pass a fourth: `make bench-fleet` has them.
 """
 

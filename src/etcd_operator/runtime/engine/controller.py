@@ -32,10 +32,10 @@ log = structlog.get_logger("controller")
 # or a member that hangs is told by no watch. With many clusters the pace is slower, so that asking
 # never takes more than a small part of one processor.
 STEADY_SECONDS = 1.0
-STEADY_SECONDS_PER_CLUSTER = 0.008
+STEADY_SECONDS_PER_CLUSTER = 0.0088
 # Routine looks begin together: answers of members that were asked at the same moment wake the
 # process together. With a hundred clusters that is a tenth of a look's processor time.
-TICK_SECONDS = 0.05
+TICK_SECONDS = 0.2
 PASS_SECONDS = 60.0
 # One in so many workers makes only passes that a person waits for.
 RESERVED_PART = 8
@@ -281,12 +281,13 @@ class Controller:
         self._queue.add_after(key, after)
 
     def _find_pace(self) -> float:
-        """Return the seconds until a routine look, spread by a tenth, which ends at a tick."""
+        """Return the seconds until a routine look, spread by a twentieth, which ends at a tick."""
         ours = len(self._caches.roots) * len(self._held) / self._sharding.count
         pace = max(STEADY_SECONDS, STEADY_SECONDS_PER_CLUSTER * ours)
-        now, spread = asyncio.get_running_loop().time(), pace / 10 - TICK_SECONDS
+        now, spread = asyncio.get_running_loop().time(), pace / 20
         when = now + pace + spread * self._random.random()
-        return math.ceil(when / TICK_SECONDS) * TICK_SECONDS - now
+        # The tick before or after it, and on average neither: so clusters leave a crowded tick.
+        return math.floor(when / TICK_SECONDS + self._random.random()) * TICK_SECONDS - now
 
 
 def _request_of(root: Any) -> object:

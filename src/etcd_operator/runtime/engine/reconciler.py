@@ -67,8 +67,8 @@ TOLD_FROM = 10
 # Seconds between looks at a cluster that another operator serves.
 LOOK_AT_CLAIM = 10.0
 # After each whole look at a cluster at rest: what no watch tells is found so many looks later, and
-# the time between two looks is a second, or with many clusters ten.
-BRIEF_LOOKS = 2
+# the time between two looks is a second, or with a thousand clusters nine.
+BRIEF_LOOKS = 4
 # Kubernetes usually looks at a changed StatefulSet within milliseconds.
 UNOBSERVED_FOR = timedelta(seconds=10)
 # One lost answer, or an API server that restarts, is over before this.

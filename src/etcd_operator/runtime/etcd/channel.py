@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import grpc
 import grpc.aio
@@ -50,6 +50,8 @@ SMALL_ANSWERS: Final = (
 )
 
 Options = tuple[tuple[str, Any], ...]
+# A call under way, grpc.aio's UnaryUnaryCall. Whoever began it finishes it, or cancels it.
+Begun: TypeAlias = Any
 
 
 class Request(Protocol):
@@ -113,6 +115,7 @@ class EtcdChannel:
         self._channel: grpc.aio.Channel | None = None
         self._calls = 0
         self._retired = False
+        self._closing: asyncio.Future[None] | None = None  # held, or it might not end
 
     @property
     def is_open(self) -> bool:
@@ -123,13 +126,21 @@ class EtcdChannel:
         self, method: str, request: Request, answer: type[Any], timeout: float, token: str = ""
     ) -> Any:
         """Make one call, as the user whose token it is; raises EtcdError's kinds."""
-        channel = self._open()
+        return await self.finish(self.begin(method, request, timeout, token), answer)
+
+    def begin(self, method: str, request: Request, timeout: float, token: str = "") -> Begun:
+        """Begin a call and do not wait for it."""
+        ask = self._open().unary_unary(f"/etcdserverpb.{method}")
+        sent = request.SerializeToString()
+        begun: Begun = ask(sent, timeout=timeout, metadata=write_metadata(token))
         self._calls += 1
+        begun.add_done_callback(self._note_end)
+        return begun
+
+    async def finish(self, begun: Begun, answer: type[Any]) -> Any:
+        """Wait for the answer of a call that was begun; raises EtcdError's kinds."""
         try:
-            ask = channel.unary_unary(f"/etcdserverpb.{method}")
-            sent = request.SerializeToString()
-            said = await ask(sent, timeout=timeout, metadata=write_metadata(token))
-            return _parse(said, answer, self.address)
+            return _parse(await begun, answer, self.address)
         except grpc.aio.AioRpcError as error:
             raise translate_error(error.code(), error.details() or "", self.address) from error
         except (asyncio.CancelledError, grpc.aio.UsageError) as error:
@@ -138,10 +149,11 @@ class EtcdChannel:
                 raise
             # Nobody cancelled us: the process ends, and its channels are closed.
             raise EtcdUnreachable(f"{self.address}: the connection was closed") from error
-        finally:
-            self._calls -= 1
-            if self._retired and not self._calls:
-                await self.close()
+
+    def _note_end(self, _: Begun) -> None:
+        self._calls -= 1
+        if self._retired and not self._calls:
+            self._closing = asyncio.ensure_future(self.close())
 
     async def retire(self) -> None:
         """Close it as soon as no call is under way."""

@@ -26,7 +26,7 @@ from etcd_operator.runtime.etcd.channel import (
 from etcd_operator.runtime.etcd.errors import translate_error
 from etcd_operator.runtime.etcd.rpc import auth_pb2 as auth_pb2
 from etcd_operator.runtime.etcd.rpc import etcd_pb2 as etcd_pb2
-from etcd_operator.runtime.etcd.session import Login, Session
+from etcd_operator.runtime.etcd.session import BegunCall, Login, Session
 
 _ANSWERS: Final[dict[str, Any]] = {
     "Cluster/MemberList": etcd_pb2.MemberListResponse,
@@ -105,8 +105,18 @@ class EtcdMemberClient:
 
     async def status(self, *, timeout: float = 1.0) -> MemberStatus:
         """Ask the member about itself; it answers without a quorum."""
-        answer = await self._call("Maintenance/Status", etcd_pb2.StatusRequest(), timeout)
-        return read_status(answer)
+        return await self.finish_status(self.begin_status(timeout=timeout))
+
+    def begin_status(self, *, timeout: float = 1.0) -> BegunCall:
+        """Ask the member about itself and do not wait for it: so many are asked in one moment.
+
+        A task for each of them would cost a quarter of a call's processor time.
+        """
+        return self._session.begin("Maintenance/Status", etcd_pb2.StatusRequest(), timeout)
+
+    async def finish_status(self, begun: BegunCall) -> MemberStatus:
+        """Wait for what the member says about itself."""
+        return read_status(await self._session.finish(begun, etcd_pb2.StatusResponse))
 
     async def member_list(self, *, linearizable: bool, timeout: float = 1.0) -> MemberList:
         """Ask for the member list, confirmed by a quorum or as this member has it."""

@@ -14,8 +14,10 @@ from etcd_operator.core.model.live_objects import Pod, Probe
 from etcd_operator.core.model.members import NO_SPACE, MemberList, MemberStatus
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.errors import EtcdError, EtcdRefused, Refusal
+from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.etcd.pool import EtcdPool, address_of
 from etcd_operator.runtime.etcd.raft_progress import is_defragmenting, read_raft_progress
+from etcd_operator.runtime.etcd.session import BegunCall
 
 PROBE_SECONDS = 1.0
 # Members asked for a list, confirmed by a quorum or their own, before there is none.
@@ -31,13 +33,23 @@ class MemberAnswers:
     async def probe(self, pods: Iterable[Pod]) -> dict[int, Probe]:
         """Ask every Pod that runs for the status of its member, all at the same time."""
         asked = [pod for pod in pods if pod.running and pod.address]
-        answers = await asyncio.gather(*(self._ask(pod) for pod in asked))
+        clients = [await self._etcd.client(address_of(pod)) for pod in asked]
+        begun = [client.begin_status(timeout=PROBE_SECONDS) for client in clients]
+        heard = (self._hear(*pair) for pair in zip(clients, begun, strict=True))
+        try:
+            if any(client.login for client in clients):
+                # Each may have to log in again, which without a quorum takes seconds.
+                answers = await asyncio.gather(*heard)
+            else:
+                answers = [await each for each in heard]
+        finally:
+            for call in begun:
+                call.cancel()
         return {pod.ordinal: answer for pod, answer in zip(asked, answers, strict=True)}
 
-    async def _ask(self, pod: Pod) -> Probe:
-        client = await self._etcd.client(address_of(pod))
+    async def _hear(self, client: EtcdMemberClient, begun: BegunCall) -> Probe:
         try:
-            return Probe(await client.status(timeout=PROBE_SECONDS))
+            return Probe(await client.finish_status(begun))
         except EtcdRefused as error:
             return Probe(None, str(error), asks_for_user=_asks_for_user(error))
         except EtcdError as error:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from etcd_operator.errors import EtcdError, EtcdRefused, EtcdUnreachable, KubeError, Refusal
-from etcd_operator.runtime.etcd.channel import EtcdChannel, Request
+from etcd_operator.runtime.etcd.channel import Begun, EtcdChannel, Request
 from etcd_operator.runtime.etcd.rpc import auth_pb2 as auth_pb2
 
 LOGIN_SECONDS: Final = 3.0
@@ -88,6 +88,21 @@ class Login:
         return await self.log_in(self._gave)
 
 
+@dataclass(frozen=True, slots=True)
+class BegunCall:
+    """A call under way to one member, and what it takes to make it once more."""
+
+    method: str
+    request: Request
+    timeout: float
+    token: str
+    begun: Begun
+
+    def cancel(self) -> None:
+        """End it; one that has ended stays as it is."""
+        self.begun.cancel()
+
+
 class Session:
     """The calls to one member; `login` is None where members know the operator without one."""
 
@@ -102,19 +117,25 @@ class Session:
 
     async def call(self, method: str, request: Request, answer: type[Any], timeout: float) -> Any:
         """Make one call, with a new token if the member knows that of before no more."""
-        login = self._login
-        if login is None:
-            return await self._channel.call(method, request, answer, timeout)
-        token = self._token or login.token
+        return await self.finish(self.begin(method, request, timeout), answer)
+
+    def begin(self, method: str, request: Request, timeout: float) -> BegunCall:
+        """Begin a call and do not wait for it."""
+        token = self._token or (self._login.token if self._login else "")
+        begun = self._channel.begin(method, request, timeout, token)
+        return BegunCall(method, request, timeout, token, begun)
+
+    async def finish(self, one: BegunCall, answer: type[Any]) -> Any:
+        """Wait for the answer of a call, made once more if the member knows its token no more."""
         try:
-            return await self._channel.call(method, request, answer, timeout, token)
+            return await self._channel.finish(one.begun, answer)
         except EtcdRefused as error:
-            if error.refusal is not Refusal.AUTHENTICATION:
+            if self._login is None or error.refusal is not Refusal.AUTHENTICATION:
                 raise
-            renewed = await self._renew(login, token)
+            renewed = await self._renew(self._login, one.token)
             if not renewed:
                 raise
-        return await self._channel.call(method, request, answer, timeout, renewed)
+        return await self._channel.call(one.method, one.request, answer, one.timeout, renewed)
 
     async def find_token(self) -> str:
         """Return a token of this member, for a call that is not made here; empty if it gives none.

@@ -67,12 +67,12 @@ async def test_a_pass_that_plans_nothing_counts_as_one() -> None:
     assert find_last_pass(harness) == harness.snapshot.now.timestamp()
 
 
-async def test_of_three_looks_at_a_cluster_at_rest_one_is_whole(planned: list[Snapshot]) -> None:
+async def test_of_five_looks_at_a_cluster_at_rest_one_is_whole(planned: list[Snapshot]) -> None:
     harness = ReconcilerHarness(at_rest(formed(3)))
     harness.brief_look = NOW
-    for _ in range(7):
+    for _ in range(11):
         assert await harness.make_pass() == Requeue()
-    assert harness.looks == ["whole", "brief", "brief", "whole", "brief", "brief", "whole"]
+    assert harness.looks == ["whole", *["brief"] * 4, "whole", *["brief"] * 4, "whole"]
     assert len(planned) == 1
 
 

@@ -144,3 +144,18 @@ async def test_whoever_is_cancelled_does_not_go_on(silent_address: str) -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await pool.close()
+
+
+async def test_calls_that_were_begun_keep_a_channel_open_until_they_end(
+    silent_address: str,
+) -> None:
+    client = await EtcdPool().client(silent_address)
+    first, second = client.begin_status(timeout=30), client.begin_status(timeout=30)
+    await client.retire()
+    first.cancel()
+    with pytest.raises(EtcdUnreachable, match="the connection was closed"):
+        await client.finish_status(first)
+    assert client.is_open, "the other waits for its answer"
+    second.cancel()
+    await asyncio.sleep(0.05)
+    assert not client.is_open, "nobody has to wait for the end of a call"

@@ -50,6 +50,16 @@ class Member:
             raise EtcdRefused("etcdserver: invalid auth token", Refusal.AUTHENTICATION)
         return token
 
+    def begin(
+        self, method: str, request: Any, timeout: float, token: str = ""
+    ) -> Callable[[type[Any]], Awaitable[Any]]:
+        """As a channel."""
+        return lambda answer: self.call(method, request, answer, timeout, token)
+
+    async def finish(self, begun: Callable[[type[Any]], Awaitable[Any]], answer: type[Any]) -> Any:
+        """As a channel."""
+        return await begun(answer)
+
     def open(self, login: Login) -> Session:
         """A session at it."""
         return Session(cast(EtcdChannel, self), login)
