@@ -13,6 +13,7 @@ from etcd_operator.core.actions import (
     IssueCertificate,
     ShareTrust,
 )
+from etcd_operator.core.certificates.client_trust import all_trust
 from etcd_operator.core.certificates.settings import tls_of
 from etcd_operator.core.certificates.signers import signers_of
 from etcd_operator.core.certificates.state import (
@@ -23,7 +24,7 @@ from etcd_operator.core.certificates.state import (
     Leaf,
     Trusted,
 )
-from etcd_operator.core.certificates.wanted import all_trust, presented_secret
+from etcd_operator.core.certificates.wanted import presented_secret
 from etcd_operator.core.model.issuer_record import with_issuer_stage, with_mounted_server
 from etcd_operator.core.model.peer_issuer_record import with_peer_issuer
 from etcd_operator.core.model.peer_stage import PeerStage

@@ -7,7 +7,7 @@ from typing import Final
 from tests.model.mutation import Mutant
 
 _RULE: Final = "core/certificates/exchange.py"
-_TRUST: Final = "core/certificates/wanted.py"
+_TRUST: Final = "core/certificates/client_trust.py"
 _EXPLORED: Final = ("explored: exchange_phases",)
 _HOLDS: Final = (
     "shown == tls.certificate_secret or not _is_usable(snapshot, shown) or _is_known(snapshot)"
@@ -71,7 +71,7 @@ EXCHANGE: Final = (
     ),
     Mutant(
         "exchange: takes the user's Secret for a stranger's",
-        _TRUST,
+        "core/certificates/wanted.py",
         "own_credentials",
         "name in used",
         "name not in others",

@@ -93,7 +93,7 @@ ISSUER: Final = (
     ),
     Mutant(
         "issuer: forgets on the way what members were told",
-        "core/certificates/wanted.py",
+        "core/certificates/client_trust.py",
         "client_trust",
         "(*before, *(theirs or ()), *own.trusted)",
         "(*(theirs or ()), *own.trusted)",

@@ -24,8 +24,9 @@ from etcd_operator.core.actions import (
     IssueCertificate,
     ShareTrust,
 )
+from etcd_operator.core.certificates.client_trust import all_trust
 from etcd_operator.core.certificates.state import Credential
-from etcd_operator.core.certificates.wanted import all_trust, wanted_authorities, wanted_leaves
+from etcd_operator.core.certificates.wanted import wanted_authorities, wanted_leaves
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.planner import plan
 from tests.builders.certificates import (

@@ -14,7 +14,8 @@ import pytest
 from etcd_operator.core import guards
 from etcd_operator.core.actions import Action, ApplyObject, IssueCertificate
 from etcd_operator.core.certificates.cert_manager_objects import render_certificates
-from etcd_operator.core.certificates.wanted import client_trust, wanted_leaves
+from etcd_operator.core.certificates.client_trust import client_trust
+from etcd_operator.core.certificates.wanted import wanted_leaves
 from etcd_operator.core.model.issuer_stage import IssuerStage
 from etcd_operator.core.objects.apply import correct_objects
 from etcd_operator.core.plan.planner import choose_layout

@@ -11,7 +11,7 @@ from typing import Final
 
 from etcd_operator.api.validation import find_problems
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORED
-from etcd_operator.core.certificates.wanted import all_trust
+from etcd_operator.core.certificates.client_trust import all_trust
 from etcd_operator.core.in_place_restore.record import ANNOTATION_RECORD, ANNOTATION_WISH
 from etcd_operator.core.membership.disks import Disk as DiskProblem
 from etcd_operator.core.membership.disks import classify_disk

@@ -12,16 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from etcd_operator.core.certificates.cert_manager import find_issuing_problem
+from etcd_operator.core.certificates.client_trust import client_trust, list_mounted
 from etcd_operator.core.certificates.settings import issuer_of
 from etcd_operator.core.certificates.signers import had_time, list_clients
 from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, Credential, key_ids
 from etcd_operator.core.certificates.users_certificate import find_users_problem
 from etcd_operator.core.certificates.wanted import (
-    client_trust,
     find_others_trust,
     is_signed_by_own,
     is_written_by_issuer,
-    list_mounted,
 )
 from etcd_operator.core.model.issuer_record import find_present_issuer_stage
 from etcd_operator.core.model.issuer_stage import IssuerPhase, IssuerStage, read_issuer_change

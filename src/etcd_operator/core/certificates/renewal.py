@@ -10,13 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from etcd_operator.core.actions import IssueCertificate
+from etcd_operator.core.certificates.client_trust import trust_of
 from etcd_operator.core.certificates.signers import _lifetime, choose_signer, prolongs
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf
-from etcd_operator.core.certificates.wanted import (
-    is_written_by_issuer,
-    trust_of,
-    wanted_leaves,
-)
+from etcd_operator.core.certificates.wanted import is_written_by_issuer, wanted_leaves
 from etcd_operator.core.model.requests import find_renewal_time
 from etcd_operator.core.model.snapshot import Snapshot
 

@@ -21,6 +21,7 @@ from etcd_operator.core.actions import (
 from etcd_operator.core.auth.login import find_foreign_secrets, find_login_obstacle
 from etcd_operator.core.certificates.cert_manager import find_credential_problem
 from etcd_operator.core.certificates.client_tls import find_missing_certificate
+from etcd_operator.core.certificates.client_trust import trust_of
 from etcd_operator.core.certificates.machine import MACHINE, Authority, find_phase
 from etcd_operator.core.certificates.signers import choose_signer
 from etcd_operator.core.certificates.state import Certificate, Credential, Leaf, Trusted, key_ids
@@ -28,7 +29,6 @@ from etcd_operator.core.certificates.wanted import (
     is_written_by_issuer,
     leaf_lifetime,
     own_credentials,
-    trust_of,
     wanted_authorities,
     wanted_leaves,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from etcd_operator.core.certificates.client_trust import client_trust
 from etcd_operator.core.certificates.issuer_machine import must_see_shown
 from etcd_operator.core.certificates.machine import is_retirement_due
 from etcd_operator.core.certificates.peer_trust import must_see_peers, peer_trust
 from etcd_operator.core.certificates.state import PEER_TRUST_FILE, Trusted
-from etcd_operator.core.certificates.wanted import client_trust, port_of, wanted_authorities
+from etcd_operator.core.certificates.wanted import port_of, wanted_authorities
 from etcd_operator.core.model.naming import CLIENT_PORT, PEER_PORT
 from etcd_operator.core.model.snapshot import Snapshot
 

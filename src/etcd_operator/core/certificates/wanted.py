@@ -14,16 +14,13 @@ from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.api.security import User
-from etcd_operator.core.certificates.peer_trust import peer_trust, say_trust
 from etcd_operator.core.certificates.settings import issuer_of, tls_of
 from etcd_operator.core.certificates.state import (
-    CLIENT_TRUST_FILE,
     Credential,
     Leaf,
     Trusted,
     key_ids,
 )
-from etcd_operator.core.model.issuer_stage import IssuerPhase
 from etcd_operator.core.model.naming import CLIENT_PORT, PEER_PORT, Naming
 from etcd_operator.core.model.peer_issuer import (
     OWN_COMMON_NAME,
@@ -236,51 +233,6 @@ def users_secrets(spec: EtcdClusterSpec, naming: Naming) -> tuple[str, ...]:
 def presented_secret(spec: EtcdClusterSpec, naming: Naming) -> str:
     """The Secret with the certificate that clients see."""
     return tls_of(spec).certificate_secret or naming.server_secret
-
-
-def client_trust(snapshot: Snapshot) -> tuple[Trusted, ...]:
-    """Authorities that members trust for clients, and clients for members."""
-    own = snapshot.credentials.get(snapshot.naming.client_authority)
-    before = snapshot.gate_trust.get(CLIENT_TRUST_FILE, ())
-    theirs = _users_trust(snapshot)
-    if own is None:
-        return before
-    if snapshot.naming.issuer_stage.changes or _is_exchanged(snapshot):
-        # Members may show, or be shown, what any of these has signed.
-        trusted = (*before, *(theirs or ()), *own.trusted)
-        return tuple({one.key_id: one for one in trusted}.values())
-    return (*own.trusted, *theirs) if theirs is not None else before or own.trusted
-
-
-def _is_exchanged(snapshot: Snapshot) -> bool:
-    """Whether a member has, or may come to have, another certificate than the user wants."""
-    wanted = presented_secret(snapshot.cluster.spec, snapshot.naming)
-    return bool(list_mounted(snapshot) - {"", wanted})
-
-
-def list_mounted(snapshot: Snapshot) -> set[str]:
-    """The Secrets with certificates for clients that members have, or are to have; "" is none."""
-    return {snapshot.naming.mounted_server, *(pod.server_certificate for pod in snapshot.pods)}
-
-
-def trust_of(snapshot: Snapshot, authority: str) -> tuple[Trusted, ...]:
-    """Authorities that verify what an authority of the cluster signs."""
-    peers = authority == snapshot.naming.peer_authority
-    return peer_trust(snapshot) if peers else client_trust(snapshot)
-
-
-def all_trust(snapshot: Snapshot) -> tuple[str, ...]:
-    """The key IDs of every authority that a member started now would trust, as Pods say them."""
-    return say_trust(snapshot, client_trust(snapshot) if snapshot.rendered_spec.client_tls else ())
-
-
-def _users_trust(snapshot: Snapshot) -> tuple[Trusted, ...] | None:
-    """The authorities of the user, or of cert-manager's issuer; None if no Secret tells them."""
-    spec, naming = snapshot.spec, snapshot.naming
-    untrusted = naming.issuer_stage.phase is IssuerPhase.OWN
-    if issuer_of(spec) and untrusted and not tls_of(spec).ca_secret:
-        return ()  # not yet
-    return find_others_trust(snapshot) if users_secrets(spec, naming) else ()
 
 
 def find_others_trust(snapshot: Snapshot) -> tuple[Trusted, ...] | None:

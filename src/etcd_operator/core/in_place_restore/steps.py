@@ -16,7 +16,7 @@ from etcd_operator.core.actions import (
     RetainVolume,
 )
 from etcd_operator.core.bootstrap.gate import Gate, Layout
-from etcd_operator.core.certificates.wanted import all_trust
+from etcd_operator.core.certificates.client_trust import all_trust
 from etcd_operator.core.in_place_restore.record import (
     OldDisk,
     RestoreRecord,

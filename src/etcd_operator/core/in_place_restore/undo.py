@@ -9,7 +9,7 @@ from etcd_operator.core.actions import (
     RebindVolume,
     RestoreReclaimPolicy,
 )
-from etcd_operator.core.certificates.wanted import all_trust
+from etcd_operator.core.certificates.client_trust import all_trust
 from etcd_operator.core.in_place_restore.record import OldDisk
 from etcd_operator.core.in_place_restore.steps import (
     UNDOING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etcd_operator.core.actions import Action, ApplyObject, DeleteObject, LabelPod
 from etcd_operator.core.bootstrap.gate import Layout
-from etcd_operator.core.certificates.wanted import all_trust
+from etcd_operator.core.certificates.client_trust import all_trust
 from etcd_operator.core.membership.learners import count_voters_beside_late_learner
 from etcd_operator.core.model.addresses import wanted_services
 from etcd_operator.core.model.aliases import (

@@ -11,9 +11,10 @@ from typing import Final
 
 from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.core.auth.tokens import KEY_MOUNT, KEY_VOLUME
+from etcd_operator.core.certificates.client_trust import client_trust
 from etcd_operator.core.certificates.peer_trust import peer_trust
 from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, PEER_TRUST_FILE, join_bundle
-from etcd_operator.core.certificates.wanted import client_trust, presented_secret
+from etcd_operator.core.certificates.wanted import presented_secret
 from etcd_operator.core.model.naming import SERVER_VOLUME, Naming
 from etcd_operator.core.model.peer_issuer import allowed_common_names
 from etcd_operator.core.model.peer_stage import PEER_VOLUME

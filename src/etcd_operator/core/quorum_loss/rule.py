@@ -10,7 +10,7 @@ from dataclasses import replace
 from enum import Enum
 
 from etcd_operator.core.actions import ApplyObject
-from etcd_operator.core.certificates.wanted import all_trust
+from etcd_operator.core.certificates.client_trust import all_trust
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.state_machine import Transition

@@ -8,7 +8,7 @@ from typing import Final
 from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, ApplyObject, QuarantineDisk
 from etcd_operator.core.bootstrap.gate import Gate, Layout
-from etcd_operator.core.certificates.wanted import all_trust
+from etcd_operator.core.certificates.client_trust import all_trust
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.live_objects import Claim, Pod
 from etcd_operator.core.model.snapshot import Snapshot

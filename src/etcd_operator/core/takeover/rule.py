@@ -15,7 +15,7 @@ from etcd_operator.api.cluster import Phase
 from etcd_operator.core.actions import Action, ApplyObject, PassLeadership, RemoveMember
 from etcd_operator.core.bootstrap.gate import lay_out
 from etcd_operator.core.bootstrap.gate_record import ANNOTATION_RESTORE
-from etcd_operator.core.certificates.wanted import all_trust
+from etcd_operator.core.certificates.client_trust import all_trust
 from etcd_operator.core.model.decision import ADD_WINDOW, OUTSIDE_CHANGE, POD_START, Decision
 from etcd_operator.core.model.members import Member, format_id
 from etcd_operator.core.model.naming import FINALIZER

@@ -15,9 +15,10 @@ from etcd_operator.core.certificates.cert_manager_rule import (
     request_from_cert_manager,
     wait_for_issuer,
 )
+from etcd_operator.core.certificates.client_trust import client_trust
 from etcd_operator.core.certificates.rule import refuse_unusable_certificate
 from etcd_operator.core.certificates.state import key_ids
-from etcd_operator.core.certificates.wanted import client_trust, port_of, wanted_leaves
+from etcd_operator.core.certificates.wanted import port_of, wanted_leaves
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.model.decision import OUTSIDE_CHANGE
 from etcd_operator.core.model.issuer_stage import IssuerStage

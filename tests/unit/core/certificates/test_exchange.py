@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from etcd_operator.core.certificates.client_trust import client_trust
 from etcd_operator.core.certificates.exchange import find_waiting
 from etcd_operator.core.certificates.settings import tls_of
 from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, Credential, key_ids
 from etcd_operator.core.certificates.users_certificate import find_users_problem
-from etcd_operator.core.certificates.wanted import client_trust, used_secrets
+from etcd_operator.core.certificates.wanted import used_secrets
 from etcd_operator.core.model.issuer_stage import IssuerPhase
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.plan.effective_spec import with_effective_spec

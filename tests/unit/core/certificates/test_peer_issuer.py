@@ -15,6 +15,7 @@ from etcd_operator.core.certificates.cert_manager_rule import (
     request_from_cert_manager,
     wait_for_issuer,
 )
+from etcd_operator.core.certificates.client_trust import all_trust
 from etcd_operator.core.certificates.health import find_expiring
 from etcd_operator.core.certificates.peer_issuer_machine import (
     find_copy,
@@ -29,7 +30,7 @@ from etcd_operator.core.certificates.peer_trust import (
 )
 from etcd_operator.core.certificates.rule import refuse_tls_switch
 from etcd_operator.core.certificates.state import Credential, key_ids
-from etcd_operator.core.certificates.wanted import all_trust, wanted_authorities, wanted_leaves
+from etcd_operator.core.certificates.wanted import wanted_authorities, wanted_leaves
 from etcd_operator.core.guards import refuse
 from etcd_operator.core.model.peer_issuer import (
     PeerIssuer,
