@@ -22,6 +22,8 @@ def explore(
             yield from give_in(stage, world)
 
     patient = give_in is None
-    following, wrong = reachable.explore(start, follow, lambda one: judge(one, patient=patient))
+    following, wrong = reachable.explore(
+        start, follow, lambda one: judge(one, patient=patient) or stage.find_waste(one)
+    )
     stuck = "" if wrong or give_in else reachable.find_stuck(following, stage.is_settled)
     return len(following), wrong or stuck

@@ -70,6 +70,14 @@ EXCHANGE: Final = (
         _EXPLORED,
     ),
     Mutant(
+        "exchange: restarts members for a certificate that cannot be used",
+        _TRUST,
+        "_users_trust",
+        "_is_exchanged(snapshot) and find_users_problem(snapshot)",
+        "False",
+        _EXPLORED,
+    ),
+    Mutant(
         "exchange: takes the user's Secret for a stranger's",
         "core/certificates/wanted.py",
         "own_credentials",

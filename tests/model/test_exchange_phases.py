@@ -50,6 +50,15 @@ def test_nobody_is_ever_refused_and_the_change_comes_to_its_end(
 
 
 @BEFORE
+def test_no_member_restarts_for_a_certificate_that_cannot_be_used(before: dict[str, Any]) -> None:
+    stage = ExchangeWorld(before, wrong=True)
+    count, wrong = explore(stage, stage.begin(turns=1))
+    print(f"{count} states")
+    assert not wrong
+    assert count > 50
+
+
+@BEFORE
 def test_the_guards_alone_keep_members_believed(before: dict[str, Any]) -> None:
     stage = ExchangeWorld(before, tempted=True)
     start = stage.begin(turns=1)._replace(wanted=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from etcd_operator.core.certificates.peer_trust import peer_trust, say_trust
 from etcd_operator.core.certificates.settings import issuer_of, tls_of
 from etcd_operator.core.certificates.state import CLIENT_TRUST_FILE, Trusted
+from etcd_operator.core.certificates.users_certificate import find_users_problem
 from etcd_operator.core.certificates.wanted import (
     find_others_trust,
     presented_secret,
@@ -51,8 +52,14 @@ def all_trust(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _users_trust(snapshot: Snapshot) -> tuple[Trusted, ...] | None:
-    """The authorities of the user, or of cert-manager's issuer; None if no Secret tells them."""
+    """The authorities of the user, or of cert-manager's issuer; None if no Secret tells them.
+
+    A Secret tells nothing for as long as no member may show the certificate that the user wants in
+    the place of another one: it would restart every member for nothing.
+    """
     spec, naming = snapshot.spec, snapshot.naming
+    if _is_exchanged(snapshot) and find_users_problem(snapshot):
+        return None
     untrusted = naming.issuer_stage.phase is IssuerPhase.OWN
     if issuer_of(spec) and untrusted and not tls_of(spec).ca_secret:
         return ()  # not yet

@@ -189,6 +189,37 @@ def test_a_certificate_that_clients_would_refuse_is_told() -> None:
     assert find_problem(named, replace(THEIRS, verified_by=("company",))) == ""
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (replace(THEIRS, problem="its tls.key does not belong to its tls.crt"), "tls.key"),
+        (replace(THEIRS, certificate=EXPIRED), "has expired"),
+        (UNSIGNED, "was signed by no CA"),
+        (users_secret("theirs", "elsewhere", trusted=OTHER), "is not for db-0"),
+    ],
+    ids=["another key", "expired", "unsigned", "other names"],
+)
+@pytest.mark.parametrize("before", [OWN, USERS], ids=["own", "user's"])
+@pytest.mark.parametrize("beside", [False, True], ids=["with its CA", "with a CA beside"])
+def test_no_member_restarts_for_a_certificate_that_cannot_be_used(
+    before: Snapshot, wrong: Credential, said: str, *, beside: bool
+) -> None:
+    scene = with_secret(before, users_secret("clients", trusted=OTHER))
+    scene = with_tls(
+        with_secret(scene, wrong, MINE),
+        **PLAIN_PEERS,
+        certificateSecret="theirs",
+        **({"caSecret": "clients"} if beside else {}),
+    )
+    trusted = client_trust(before)
+    planned = plan(later(replace(scene, gate_trust={CLIENT_TRUST_FILE: trusted}), 1.1))
+    assert key_ids(client_trust(planned.snapshot)) == key_ids(trusted)
+    assert not planned.actions
+    verdict = {one.type: one for one in judge(planned.snapshot, planned.decision)}
+    assert verdict["CertificatesValid"].reason is verdicts.UNUSABLE
+    assert said in verdict["CertificatesValid"].message
+
+
 def test_a_ca_alone_is_of_clients() -> None:
     authority = users_secret("clients", trusted=OTHER)
     scene = with_tls(with_secret(OWN, authority), **PLAIN_PEERS, caSecret="clients")
