@@ -53,7 +53,7 @@ from etcd_operator.simulation.passes import JudgedAction, Planned, end_pass, per
 from etcd_operator.simulation.prediction import Entry, PredictedStep, Prediction, Wait
 from etcd_operator.simulation.second_disks import name_log
 from etcd_operator.simulation.snapshots import name_volume
-from etcd_operator.simulation.take_over import source_steps
+from etcd_operator.simulation.take_over import say_resolver, source_steps
 from etcd_operator.simulation.world import State
 
 MOST_PASSES: Final = 400
@@ -277,7 +277,9 @@ class Simulation:
         finds = (find_change, find_exchange, find_peer_change)
         on_the_way = bool(self._last and any(find(self._last) for find in finds))
         others = {MIXED: mixed, RESTORED: self.change.restored, ISSUER: on_the_way}
-        return (*ASSUMED, *(sentence for sentence, said in others.items() if said))
+        said = [sentence for sentence, is_so in others.items() if is_so]
+        resolver = say_resolver(observed, self.origin.specs[-1])
+        return (*ASSUMED, *said, *([resolver] if resolver else []))
 
     def _warn(self, ends: str) -> tuple[str, ...]:
         """What the operator says of the spec then, as the condition SpecWarning.

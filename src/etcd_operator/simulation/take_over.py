@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from etcd_operator.api.bootstrap import MOST_SOURCES
+from etcd_operator.api.cluster import EtcdClusterSpec
 from etcd_operator.core.actions import (
     PassLeadership,
     RemoveSourceMember,
@@ -26,7 +27,13 @@ from etcd_operator.core.certificates.state import (
     Trusted,
 )
 from etcd_operator.core.model.live_objects import Probe
-from etcd_operator.core.model.members import Comparison, Member, MemberList, MemberStatus
+from etcd_operator.core.model.members import (
+    Comparison,
+    Member,
+    MemberList,
+    MemberStatus,
+    read_host,
+)
 from etcd_operator.core.model.naming import PEER_PORT
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.model.source import Source, SourcePod
@@ -51,6 +58,27 @@ _SERVES: Final = MemberStatus(
     raft_applied_index=1,
     is_learner=False,
 )
+
+
+def say_resolver(observed: Snapshot, spec: EtcdClusterSpec) -> str:
+    """What members at endpoints outside the DNS of Kubernetes have to find; empty without any.
+
+    The leader dials a new member at its name, if only to send it a snapshot.
+    """
+    if spec.joins is None or not must_see_source(observed):
+        return ""
+    naming = observed.naming
+    inside = (".svc", f".svc.{naming.domain}")
+    hosts = (read_host(url) for url in spec.joins.source.endpoints or ())
+    far = sorted({host for host in hosts if not host.endswith(inside)})
+    return (
+        f"The members at {', '.join(far)} resolve *.{naming.peer_service}.{naming.namespace}.svc."
+        f"{naming.domain} and reach port {PEER_PORT} of Pods, as processes outside Kubernetes do "
+        "only by its DNS server and a route. If they cannot, mirror their keys by "
+        "spec.bootstrap.mirror, or restore a snapshot."
+        if far
+        else ""
+    )
 
 
 def adopt_old(snapshot: Snapshot) -> tuple[OldMember, ...]:

@@ -16,7 +16,7 @@ from etcd_operator.simulation.origin import Origin
 from etcd_operator.simulation.predict import predict
 from etcd_operator.simulation.prediction import Prediction, Wait
 from etcd_operator.simulation.take_over import assume_members
-from tests.builders.snapshots import CLUSTER_ID, member_id
+from tests.builders.snapshots import CLUSTER_ID, member_id, with_spec
 from tests.builders.take_over import TakeOverWorld, endpoint, world_at
 
 STAGED = ("Added", "Promoted", "Moved", "Scaled", "Removed")
@@ -138,3 +138,29 @@ def test_once_it_is_over_the_cluster_is_one_like_all_others() -> None:
     snapshot = world.look()
     later = replace(snapshot, now=snapshot.now + timedelta(hours=1))
     assert predict(later, NO_CHANGE).ends == "settled"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "far"),
+    [
+        (("old-0.old.team.svc:2379", "old-1.old.team.svc.cluster.local:2379"), ""),
+        (("10.0.0.12:2379", "old-1.old.team.svc:2379"), "10.0.0.12"),
+        (("etcd.example.org:2379", "10.0.0.11:2379"), "10.0.0.11, etcd.example.org"),
+    ],
+    ids=["Pods", "one of them", "all"],
+)
+def test_processes_outside_kubernetes_have_to_resolve_its_names(
+    hosts: tuple[str, ...], far: str
+) -> None:
+    seen = TakeOverWorld(listed=True).look()
+    endpoints = [f"http://{host}" for host in hosts]
+    joins = {"source": {"endpoints": endpoints}, "takeOver": "Automatic"}
+    asked = with_spec(seen, bootstrap={"joinExisting": joins}).cluster
+    found = predict(replace(seen, cluster=asked), NO_CHANGE)
+    told = [said for said in found.assumptions if "resolve" in said]
+    if not far:
+        assert not told
+        return
+    (said,) = told
+    assert said.startswith(f"The members at {far} resolve *.db-peer.team.svc.cluster.local and ")
+    assert said.endswith("mirror their keys by spec.bootstrap.mirror, or restore a snapshot.")
