@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from etcd_operator.json_types import Json
+from etcd_operator.runtime.engine.controller import STEADY_SECONDS_PER_CLUSTER
 
 RESULTS: Final = Path(__file__).parent / "results" / "fleet.json"
 SHARED: Final = RESULTS.with_name("fleet-shared.json")
@@ -52,8 +53,7 @@ SHARED_ROWS: Final = (
     ("writes of each replica", "share.writes", ""),
     ("writes without the Lease of the shard", "share.writes_without_the_lease", ""),
 )
-# At the steady pace of 8 ms for each cluster.
-MOST_PASSES: Final = 125
+MOST_PASSES: Final = round(1 / STEADY_SECONDS_PER_CLUSTER)
 ON_PAPER: Final = 10_000
 
 
