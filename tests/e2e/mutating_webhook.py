@@ -1,4 +1,4 @@
-"""A mutating webhook in a namespace: what meshes and policies do to its StatefulSets.
+"""A mutating webhook in a namespace: what meshes, policies and clouds do to its objects.
 
 It runs in the test's own process, where only an API server on the same machine reaches it: at the
 address by which this machine reaches the nodes.
@@ -11,7 +11,7 @@ import http.server
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,12 +33,19 @@ CONFINED: Final = {
 }
 
 
+# Changes an object that is about to be stored.
+Change = Callable[[Json], None]
+
+
 @contextmanager
-def running(target: Target, namespace: str) -> Iterator[None]:
-    """Let every StatefulSet of this namespace be changed whenever it is written."""
+def running(target: Target, namespace: str, resource: str, change: Change) -> Iterator[None]:
+    """Change every object of a resource, such as statefulsets.apps, whenever it is written.
+
+    Only what is in its spec may be changed.
+    """
     address = own_address(target)
     keys = issue("localhost", address)
-    server = http.server.ThreadingHTTPServer((address, 0), _handler(_sidecar(target)))
+    server = http.server.ThreadingHTTPServer((address, 0), _handler(change))
     with TemporaryDirectory() as work:
         for name in ("tls.crt", "tls.key"):
             (Path(work) / name).write_text(keys[name])
@@ -47,7 +54,7 @@ def running(target: Target, namespace: str) -> Iterator[None]:
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"https://{address}:{server.server_address[1]}/"
-    made = _configuration(namespace, url, keys["ca.crt"])
+    made = _configuration(namespace, resource, url, keys["ca.crt"])
     try:
         target.apply(made)
         yield
@@ -57,11 +64,30 @@ def running(target: Target, namespace: str) -> Iterator[None]:
         server.server_close()
 
 
-def _handler(sidecar: Json) -> type[http.server.BaseHTTPRequestHandler]:
+def add_to_mesh(target: Target) -> Change:
+    """What a mesh adds to a StatefulSet: a label, a sidecar, and variables."""
+    sidecar = _sidecar(target)
+
+    def change(statefulset: Json) -> None:
+        template = statefulset["spec"]["template"]
+        template.setdefault("metadata", {}).setdefault("labels", {})["mesh"] = "on"
+        containers = template["spec"]["containers"]
+        if not any(container["name"] == sidecar["name"] for container in containers):
+            containers.append(sidecar)
+        for container in containers:
+            known = container.setdefault("env", [])
+            for name in ("MESH_SERVICE", "ETCD_QUOTA_BACKEND_BYTES"):
+                if not any(variable["name"] == name for variable in known):
+                    known.append({"name": name, "value": "1"})
+
+    return change
+
+
+def _handler(change: Change) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
-            content = json.dumps(_review(json.loads(self.rfile.read(length)), sidecar)).encode()
+            content = json.dumps(_review(json.loads(self.rfile.read(length)), change)).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
@@ -74,11 +100,11 @@ def _handler(sidecar: Json) -> type[http.server.BaseHTTPRequestHandler]:
     return Handler
 
 
-def _review(review: Json, sidecar: Json) -> Json:
-    """Answer with a patch that replaces the Pod template."""
-    template = review["request"]["object"]["spec"]["template"]
-    _change(template, sidecar)
-    patch = [{"op": "replace", "path": "/spec/template", "value": template}]
+def _review(review: Json, change: Change) -> Json:
+    """Answer with a patch that replaces the spec."""
+    found = review["request"]["object"]
+    change(found)
+    patch = [{"op": "replace", "path": "/spec", "value": found["spec"]}]
     response = {
         "uid": review["request"]["uid"],
         "allowed": True,
@@ -86,18 +112,6 @@ def _review(review: Json, sidecar: Json) -> Json:
         "patch": base64.b64encode(json.dumps(patch).encode()).decode(),
     }
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
-
-
-def _change(template: Json, sidecar: Json) -> None:
-    template.setdefault("metadata", {}).setdefault("labels", {})["mesh"] = "on"
-    containers = template["spec"]["containers"]
-    if not any(container["name"] == sidecar["name"] for container in containers):
-        containers.append(sidecar)
-    for container in containers:
-        known = container.setdefault("env", [])
-        for name in ("MESH_SERVICE", "ETCD_QUOTA_BACKEND_BYTES"):
-            if not any(variable["name"] == name for variable in known):
-                known.append({"name": name, "value": "1"})
 
 
 def _sidecar(target: Target) -> Json:
@@ -117,15 +131,16 @@ def _sidecar(target: Target) -> Json:
     }
 
 
-def _configuration(namespace: str, url: str, authority: str) -> Json:
+def _configuration(namespace: str, resource: str, url: str, authority: str) -> Json:
+    plural, _, group = resource.partition(".")
     rule = {
-        "apiGroups": ["apps"],
+        "apiGroups": [group],
         "apiVersions": ["v1"],
         "operations": ["CREATE", "UPDATE"],
-        "resources": ["statefulsets"],
+        "resources": [plural],
     }
     webhook = {
-        "name": "mesh.example.com",
+        "name": f"{plural}.example.com",
         "admissionReviewVersions": ["v1"],
         "sideEffects": "None",
         "timeoutSeconds": 5,
@@ -139,6 +154,6 @@ def _configuration(namespace: str, url: str, authority: str) -> Json:
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": f"mesh-{namespace}"},
+        "metadata": {"name": f"{plural}-{namespace}"},
         "webhooks": [webhook],
     }

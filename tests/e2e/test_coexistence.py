@@ -38,7 +38,8 @@ def webhook(target: Target, namespace: str, strict: None) -> Iterator[None]:
     """Every StatefulSet of the namespace is changed in admission."""
     if not target.is_local:
         pytest.skip("only an API server on this machine reaches a webhook in a test")
-    with mutating_webhook.running(target, namespace):
+    change = mutating_webhook.add_to_mesh(target)
+    with mutating_webhook.running(target, namespace, "statefulsets.apps", change):
         yield
 
 
