@@ -12,6 +12,8 @@ import pytest
 
 from deploy.target import Target
 from etcd_operator.core.model.issuer_stage import ANNOTATION_ISSUER_STAGE
+from etcd_operator.core.model.naming import ANNOTATION_TLS
+from etcd_operator.core.model.peer_issuer import PeerIssuer, read_peer_issuer
 from etcd_operator.runtime.pki.x509 import KeyPair, issue_certificate, make_authority
 from local.places import read_places
 from tests.cert_manager.schema import DEFINITIONS, read_names
@@ -20,7 +22,7 @@ from tests.chaos.load import Load
 from tests.e2e import histories
 from tests.e2e.cert_manager import CERTIFICATES, add_issuer, issuing, renew, revisions
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.secured import TRUST, SecuredCluster, put_secret, sign_server
+from tests.e2e.secured import TRUST, SecuredCluster, put_secret, read_secret, sign_server
 from tests.e2e.wire import SERVES, Papers, ask, shown_certificate, take_papers
 
 # One waits for the other.
@@ -88,35 +90,40 @@ def test_an_issuer_of_cert_manager(undefined: Target, cluster: Cluster, tmp_path
 def test_an_issuer_comes_and_goes_under_load(
     undefined: Target, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """From a certificate of the user's own to an issuer and back, by way of the cluster's own CA.
+    """For clients, from a certificate of the user's own and back; between members likewise.
 
-    No client is refused, and none is in vain.
+    No client is refused, and none is in vain; the members keep their quorum.
     """
     for path in DEFINITIONS:
         undefined.run("apply", f"--filename={path}")
-    own = {"peerTLSEnabled": False, "caOverlap": OVERLAP}
+    own = {"caOverlap": OVERLAP}
     secured = SecuredCluster(cluster.target, cluster.namespace, spec={"security": {"tls": own}})
     users = make_authority("users", datetime.now(UTC))
     put_secret(secured, "mine", {**sign_server(secured, users), "ca.crt": users.certificate})
     secured.create(size=3, security={"tls": {**own, "certificateSecret": "mine"}})
     secured.wait_running(3)
-    before = take_papers(secured, "c-client-tls")
+    before, peers = take_papers(secured, "c-client-tls"), read_secret(secured, "c-peer-tls")
     door = Door(secured)
     load = Load(door, seed=23)
     with issuing(secured, read_places(os.environ), tmp_path):
         company = add_issuer(secured, "company")
         load.start()
         try:
-            secured.patch(**_shown_by(issuerRef={"name": "company"}))
-            _wait_for_stage(secured, "All-1", company.certificate)
+            by_issuer = {"issuerRef": {"name": "company"}, "peerIssuerRef": {"name": "company"}}
+            secured.patch(**_shown_by(**by_issuer))
+            _wait_for_stage(secured, "All-1", PeerIssuer.ALONE, company.certificate)
             assert SERVES in ask(secured, 2, CLIENTS, _sign(company, company.certificate))
+            _assert_members_alone(secured, company)
             secured.patch(**_shown_by(certificateSecret="mine"))
-            _wait_for_stage(secured, "Own-1", before.roots)
+            _wait_for_stage(secured, "Own-1", PeerIssuer.OWN, before.roots)
             assert SERVES not in ask(secured, 2, CLIENTS, _sign(company, before.roots))
             assert SERVES in ask(secured, 2, CLIENTS, _sign(users, users.certificate))
+            member = _sign(company, peers["ca.crt"], MEMBER.format(secured.namespace))
+            assert SERVES not in ask(secured, 2, PEERS, member)
         finally:
             door.leave()
             history = load.finish()
+    assert read_secret(secured, "c-peer-tls")["ca.crt"] == peers["ca.crt"]
     assert not secured.objects(CERTIFICATES)
     histories.assert_served(secured.namespace, history, longest_gap=LONGEST_GAP)
     secured.start_client()
@@ -124,12 +131,12 @@ def test_an_issuer_comes_and_goes_under_load(
 
 
 def _shown_by(**whose: object) -> dict[str, object]:
-    tls = {"issuerRef": None, "certificateSecret": None, **whose}
+    tls = {"issuerRef": None, "peerIssuerRef": None, "certificateSecret": None, **whose}
     return {"security": {"tls": tls}}
 
 
-def _wait_for_stage(cluster: SecuredCluster, stage: str, roots: str) -> None:
-    """Wait until the gate has this stage, clients trust these alone, and nothing is rolled."""
+def _wait_for_stage(cluster: SecuredCluster, stage: str, peers: PeerIssuer, roots: str) -> None:
+    """Wait until the gate has these stages, clients trust these alone, and nothing is rolled."""
 
     def is_there() -> bool:
         # The kubelet looks at mounted Secrets when a Pod changes, else within about a minute.
@@ -137,6 +144,7 @@ def _wait_for_stage(cluster: SecuredCluster, stage: str, roots: str) -> None:
         gate = cluster.read("get", "configmap", "c-config")["metadata"]["annotations"]
         papers = take_papers(cluster, "c-client-tls")
         there = gate.get(ANNOTATION_ISSUER_STAGE) == stage and papers.roots == roots
+        there = there and read_peer_issuer(gate[ANNOTATION_TLS].split(",")) is peers
         trusts = {pod["metadata"]["annotations"][TRUST] for pod in cluster.objects("pods")}
         return there and trusts == {gate[TRUST]} and cluster.is_running(3)
 
