@@ -259,7 +259,7 @@ performance: bench bench-backup ## Measure both and write docs/performance.md fr
 # Several nodes only where asked for, so that a cluster that is up stays as it is.
 MINUTES ?= 10
 SEED ?= 1
-.PHONY: chaos injection transitions alerts alert-faults alert-record monitoring reliability
+.PHONY: chaos injection transitions take-overs alerts alert-faults alert-record monitoring reliability
 chaos: venv ## Faults under a recorded load, checked (MINUTES=10, SEED=1, NODES=3 for lost nodes)
 	@$(PY) -m local up --nodes $(NODES)
 	@$(PY) -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
@@ -271,6 +271,10 @@ injection: venv ## Kill, delay and mislead the operator at every effect it has
 transitions: venv ## Every change of a spec that the CRD allows, beside new clusters
 	@$(PY) -m local up --nodes $(NODES)
 	@ALL_TRANSITIONS=1 $(PY) -m pytest -v -s tests/e2e/test_transitions.py
+
+take-overs: venv ## Take over every shape of cluster that people run today, under load
+	@$(PY) -m local up --nodes $(NODES)
+	@ALL_SHAPES=1 $(PY) -m pytest -v -s -k under_load tests/e2e/test_take_over.py
 
 REST_MINUTES ?= 120
 alerts: venv ## Each fault of an alert, two hours that fire none (REST_MINUTES=120), the dashboards

@@ -1,8 +1,8 @@
 """Run every test level, say where it is, and leave no process behind.
 
 Tests on the real cluster wait for it: what does not need that cluster runs beside those, on what
-time they leave. `--all` adds the long forms: every state of the model, every mutant,
-transition and injection, ten minutes of chaos, and every fault that an alert tells of, with two
+time they leave. `--all` adds the long forms: every state of the model, every mutant, transition,
+take-over and injection, ten minutes of chaos, and every fault that an alert tells of, with two
 hours in which none fires.
 """
 
@@ -44,7 +44,7 @@ BESIDE: Final = (
 )
 LONG: Final = (
     *("docs", "sbom", "olm", "krew", "upgrade"),
-    *("states", "mutants", "transitions", "injection", "chaos", "alerts"),
+    *("states", "mutants", "transitions", "take-overs", "injection", "chaos", "alerts"),
 )
 MAKE: Final = ("make", "--no-print-directory")
 # Processes of different sessions share the processors between the sessions, and a session has a

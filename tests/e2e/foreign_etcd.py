@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, ClassVar, Final
 
 from deploy.target import Target
 from etcd_operator.api.bootstrap import ANNOTATION_CONSENT
@@ -35,6 +36,14 @@ class ForeignEtcd:
     consent: str = "c"
     name: str = "old"
 
+    # How a person is asked, who stops the old members.
+    asks: ClassVar[str] = "`kubectl scale"
+
+    @property
+    def source(self) -> Json:
+        """What an EtcdCluster says of where it is."""
+        return {"statefulSet": self.name}
+
     def kubectl(self, *words: str) -> str:
         """Run kubectl in the namespace."""
         return self.target.run(f"--namespace={self.namespace}", *words)
@@ -46,9 +55,16 @@ class ForeignEtcd:
         self._apply("v1", "Service", {**peers, "selector": {"app": self.name}, "ports": ports})
         both = {"selector": CLIENTS, "ports": ports[:1]}
         self._apply("v1", "Service", both, name="clients")
+        self._apply_members()
+        wait_until("the old cluster is Ready", lambda: self.ready == self.size, 90)
+
+    def member(self, ordinal: int) -> str:
+        """The name of a member, and of its Pod."""
+        return f"{self.name}-{ordinal}"
+
+    def _apply_members(self) -> None:
         notes = {ANNOTATION_CONSENT: self.consent} if self.consent else {}
         self._apply("apps/v1", "StatefulSet", self._render(), annotations=notes)
-        wait_until("the old cluster is Ready", lambda: self.ready == self.size, 90)
 
     def _apply(self, version: str, kind: str, spec: Json, name: str = "", **metadata: Any) -> None:
         about = {"name": name or self.name, "namespace": self.namespace, **metadata}
@@ -77,11 +93,6 @@ class ForeignEtcd:
 
     def _render_container(self) -> Json:
         host = f"$(POD_NAME).{self.name}.{self.namespace}.svc.cluster.local"
-        first = ",".join(
-            f"{self.name}-{n}=http://{self.name}-{n}.{self.name}.{self.namespace}"
-            ".svc.cluster.local:2380"
-            for n in range(self.size)
-        )
         options = {
             "name": "$(POD_NAME)",
             "data-dir": "/data/default.etcd",
@@ -89,7 +100,7 @@ class ForeignEtcd:
             "listen-peer-urls": "http://0.0.0.0:2380",
             "advertise-client-urls": f"http://{host}:2379",
             "initial-advertise-peer-urls": f"http://{host}:2380",
-            "initial-cluster": first,
+            "initial-cluster": self._list_first(),
             "initial-cluster-state": "new",
             "initial-cluster-token": "by-hand",
         }
@@ -108,6 +119,12 @@ class ForeignEtcd:
             },
         }
 
+    def _list_first(self) -> str:
+        """The members of the first generation, as etcd is told them."""
+        where = f"{self.name}.{self.namespace}.svc.cluster.local:2380"
+        names = [self.member(n) for n in range(self.size)]
+        return ",".join(f"{name}=http://{name}.{where}" for name in names)
+
     def get(self) -> Json:
         """The StatefulSet as it is."""
         return self.target.read("get", "statefulset", self.name, f"--namespace={self.namespace}")
@@ -117,6 +134,24 @@ class ForeignEtcd:
         """How many of its Pods are Ready."""
         return int((self.get().get("status") or {}).get("readyReplicas") or 0)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether no member is to run any more."""
+        return int(self.get()["spec"]["replicas"]) == 0
+
+    def consent_to(self, cluster: Cluster) -> None:
+        """Nothing: the annotation does."""
+
+    def stop_as_asked(self, cluster: Cluster) -> None:
+        """A person types the command of each message."""
+        for left in reversed(range(self.size)):
+            wait_until("it asks for the next", partial(self._is_asked, cluster, left), 90)
+            self.scale(left)
+
+    def _is_asked(self, cluster: Cluster, left: int) -> bool:
+        said = str(cluster.condition("Progressing").get("message", ""))
+        return f"`kubectl scale statefulset {self.name} --replicas={left}`" in said
+
     def scale(self, replicas: int) -> None:
         """Scale it as somebody else does."""
         self.kubectl("scale", "statefulset", self.name, f"--replicas={replicas}")
@@ -124,7 +159,7 @@ class ForeignEtcd:
     def etcdctl(self, *words: str, pod: int = 0) -> str:
         """Run etcdctl in one of its Pods."""
         endpoint = "--endpoints=http://127.0.0.1:2379"
-        return self.kubectl("exec", f"{self.name}-{pod}", "--", "etcdctl", endpoint, *words)
+        return self.kubectl("exec", self.member(pod), "--", "etcdctl", endpoint, *words)
 
     def look(self) -> Json:
         """The header of an answer: cluster ID and revision."""

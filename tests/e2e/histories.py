@@ -30,6 +30,7 @@ def assert_served(namespace: str, history: History, *, longest_gap: float) -> in
     writes = sorted(o.returned for o in history.operations if o.wrote)
     assert len(writes) > 100
     gaps = [after - earlier for earlier, after in itertools.pairwise(writes)]
-    print(f"{len(writes)} writes, longest gap {max(gaps) / 1e9:.2f} s")
+    seconds = (writes[-1] - writes[0]) / 1e9
+    print(f"{len(writes)} writes in {seconds:.0f} s, longest gap {max(gaps) / 1e9:.2f} s")
     assert max(gaps) / 1e9 < longest_gap
     return len(writes)

@@ -21,11 +21,10 @@ from tests.e2e.wire import take_papers
 CLIENT: Final = "old-client"
 _PLACE: Final = "/certs"
 _LIFE: Final = timedelta(days=30)
-# What an EtcdCluster says beside `bootstrap`, and in its `source`, to take it over.
+# What an EtcdCluster says beside `bootstrap` to take it over.
 SPEC: Final[Json] = {
     "security": {"tls": {"certificateSecret": "new-server", "caSecret": "company"}}
 }
-SOURCE: Final[Json] = {"clientCertificateSecret": CLIENT, "peerCASecret": "old-ca"}
 
 
 @dataclass
@@ -33,6 +32,12 @@ class TlsEtcd(ForeignEtcd):
     """The StatefulSet `old` with TLS, and the Secrets that the how-to page describes."""
 
     authority: KeyPair = field(default_factory=lambda: make_authority("old", datetime.now(UTC)))
+
+    @property
+    def source(self) -> Json:
+        """With what was handed over."""
+        handed = {"clientCertificateSecret": CLIENT, "peerCASecret": "old-ca"}
+        return {**super().source, **handed}
 
     def create(self) -> None:
         """Create it and its Secrets."""

@@ -56,6 +56,7 @@ def test_every_level_is_a_target_of_the_makefile(monkeypatch: pytest.MonkeyPatch
         "states",
         "mutants",
         "transitions",
+        "take-overs",
         "injection",
         "chaos",
         "alerts",
