@@ -1,14 +1,14 @@
 """Commands of kubectl that this process carries out by itself: what tests do again and again.
 
-They are `get`, of what is printed as JSON, `get --raw`, `delete`, `patch` and `apply`. Whatever has
-a flag that is not known here is left to kubectl.
+They are `get`, of what is printed as JSON, `get --raw`, `delete`, `patch`, `scale`, `annotate`,
+`label` and `apply`. Whatever has a flag that is not known here is left to kubectl.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -31,6 +31,8 @@ _PATCHES: Final = {
     "json": "application/json-patch+json",
     "strategic": "application/strategic-merge-patch+json",
 }
+# Where what a command adds lies in the metadata of objects.
+_MARKS: Final = {"annotate": "annotations", "label": "labels"}
 _CASCADES: Final = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
 
 
@@ -89,15 +91,10 @@ def run(server: ApiServer, command: Command, seconds: float) -> str | None:
     if command.verb == "get" and "--raw" in command.flags and len(command.words) <= 1:
         path = command.flags["--raw"] or command.words[0]
         return str(server.ask("GET", path, accept="*/*").text)
-    known = {"patch": _PATCH_FLAGS, "delete": _DELETE_FLAGS}.get(command.verb)
-    if known is None or not set(command.flags) <= known:
+    verb = _VERBS.get(command.verb)
+    if verb is None or not set(command.flags) <= verb.flags:
         return None
-    found = _find_objects(server, command)
-    if found is None:
-        return None
-    if command.verb == "patch":
-        return _patch(server, found, command.flags)
-    return _delete(server, found, command.flags, seconds)
+    return verb.carry_out(server, command, seconds)
 
 
 def post(server: ApiServer, path: str, body: Json) -> Json:
@@ -106,10 +103,13 @@ def post(server: ApiServer, path: str, body: Json) -> Json:
     return answer
 
 
-def apply(server: ApiServer, manifest: Json, namespace: str | None) -> bool:
+def apply(
+    server: ApiServer, manifest: Json, namespace: str | None, *, dry_run: bool = False
+) -> bool:
     """Apply a manifest as `kubectl apply` does; False if kubectl has to.
 
-    What the last manifest had and this one has not is taken away. Raises ApiError.
+    What the last manifest had and this one has not is taken away. A dry run has no effect, as with
+    `--dry-run=server`. Raises ApiError.
     """
     group = manifest["apiVersion"]
     kind = server.find_kind(manifest["kind"], f"apis/{group}" if "/" in group else f"api/{group}")
@@ -120,16 +120,17 @@ def apply(server: ApiServer, manifest: Json, namespace: str | None) -> bool:
     annotations = {**metadata.get("annotations", {}), LAST_APPLIED: json.dumps(manifest)}
     wanted = {**manifest, "metadata": {**metadata, "annotations": annotations}}
     path = kind.path(place, metadata["name"])
+    parameters = STRICT | ({"dryRun": "All"} if dry_run else {})
     try:
         live: Json = server.ask("GET", path).json()
     except ApiError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
-        server.ask("POST", kind.path(place), body=wanted, parameters=STRICT)
+        server.ask("POST", kind.path(place), body=wanted, parameters=parameters)
         return True
     text = live["metadata"].get("annotations", {}).get(LAST_APPLIED, "{}")
     patch = find_applied(json.loads(text), wanted)
-    server.ask("PATCH", path, body=patch, content=_PATCHES["merge"], parameters=STRICT)
+    server.ask("PATCH", path, body=patch, content=_PATCHES["merge"], parameters=parameters)
     return True
 
 
@@ -147,9 +148,10 @@ def _find_objects(server: ApiServer, command: Command) -> Objects | None:
     return Objects(kind, command.namespace, names)
 
 
-def _patch(server: ApiServer, found: Objects, flags: dict[str, str]) -> str | None:
+def _patch(server: ApiServer, command: Command, _: float) -> str | None:
+    flags, found = command.flags, _find_objects(server, command)
     content = _PATCHES.get(flags.get("--type", "strategic"))
-    if content is None or len(found.names) != 1 or "--patch" not in flags:
+    if found is None or content is None or len(found.names) != 1 or "--patch" not in flags:
         return None
     path = found.path(found.names[0])
     if "--subresource" in flags:
@@ -160,8 +162,67 @@ def _patch(server: ApiServer, found: Objects, flags: dict[str, str]) -> str | No
     return f"{found.kind.plural}/{found.names[0]} patched\n"
 
 
-def _delete(server: ApiServer, found: Objects, flags: dict[str, str], seconds: float) -> str | None:
+def _scale(server: ApiServer, command: Command, _: float) -> str | None:
+    """Change the size by the subresource for it, whatever kind it is."""
+    found = _find_objects(server, command)
+    if found is None or len(found.names) != 1 or "--replicas" not in command.flags:
+        return None
+    body: Json = {"spec": {"replicas": int(command.flags["--replicas"])}}
+    path, parameters = f"{found.path(found.names[0])}/scale", {"fieldManager": "kubectl"}
+    server.ask("PATCH", path, body=body, content=_PATCHES["merge"], parameters=parameters)
+    return f"{found.kind.plural}/{found.names[0]} scaled\n"
+
+
+def _mark(server: ApiServer, command: Command, _: float) -> str | None:
+    """Set annotations or labels, `key=value`, or remove them, `key-`.
+
+    What has another value already is left to kubectl, which refuses that without `--overwrite`.
+    """
+    wanted = [word for word in command.words if "=" in word or word.endswith("-")]
+    plain = tuple(word for word in command.words if word not in wanted)
+    found = _find_objects(server, command._replace(words=plain))
+    if found is None or bool(found.names) == ("--all" in command.flags):
+        return None
+    changes = dict(_read_mark(word) for word in wanted)
+    field = _MARKS[command.verb]
+    names = []
+    for live in _read_all(server, found):
+        marks = live["metadata"].get(field) or {}
+        differ = [
+            key
+            for key, value in changes.items()
+            if value is not None and marks.get(key, value) != value
+        ]
+        if differ and "--overwrite" not in command.flags:
+            return None
+        names.append(live["metadata"]["name"])
+    parameters = {"fieldManager": f"kubectl-{command.verb}", "fieldValidation": "Strict"}
+    body: Json = {"metadata": {field: changes}}
+    for name in names:
+        path = found.path(name)
+        server.ask("PATCH", path, body=body, content=_PATCHES["merge"], parameters=parameters)
+    return "".join(f"{found.kind.plural}/{name} changed\n" for name in names)
+
+
+def _read_mark(word: str) -> tuple[str, str | None]:
+    """The key and the value of an annotation or label; a merge patch removes what is null."""
+    key, equals, value = word.partition("=")
+    return (key, value) if equals else (word.removesuffix("-"), None)
+
+
+def _read_all(server: ApiServer, found: Objects) -> list[Json]:
+    """The objects as they are."""
+    if found.names:
+        return [server.ask("GET", found.path(name)).json() for name in found.names]
+    listed: Json = server.ask("GET", found.path()).json()
+    return list(listed["items"])
+
+
+def _delete(server: ApiServer, command: Command, seconds: float) -> str | None:
     """Delete objects, and wait until they have gone, unless that is not wanted."""
+    flags, found = command.flags, _find_objects(server, command)
+    if found is None:
+        return None
     selectors = {_SELECTORS[flag]: flags[flag] for flag in _SELECTORS if flag in flags}
     names = found.names
     if "--all" in flags or selectors:
@@ -211,3 +272,20 @@ def _wait_until_gone(server: ApiServer, begun: list[tuple[str, str]], seconds: f
             if time.monotonic() > limit:
                 raise ApiError(f"timed out waiting for the end of {path}")
             time.sleep(POLL)
+
+
+class _Verb(NamedTuple):
+    """The flags of a command that are known here, and who carries it out."""
+
+    flags: frozenset[str]
+    carry_out: Callable[[ApiServer, Command, float], str | None]
+
+
+_MARK_FLAGS: Final = frozenset(("--all", "--overwrite"))
+_VERBS: Final = {
+    "annotate": _Verb(_MARK_FLAGS, _mark),
+    "delete": _Verb(_DELETE_FLAGS, _delete),
+    "label": _Verb(_MARK_FLAGS, _mark),
+    "patch": _Verb(_PATCH_FLAGS, _patch),
+    "scale": _Verb(frozenset(("--replicas",)), _scale),
+}

@@ -73,12 +73,16 @@ class Target:
         answer: Json = json.loads(said)
         return answer
 
-    def apply(self, *manifests: Json, namespace: str | None = None) -> None:
-        """Apply objects as a user would; raises TargetError."""
+    def apply(self, *manifests: Json, namespace: str | None = None, dry_run: bool = False) -> None:
+        """Apply objects as a user would; raises TargetError.
+
+        A dry run has the API server judge them, and changes nothing.
+        """
+        flags = [f"--namespace={namespace}"] if namespace else []
+        flags += ["--dry-run=server"] if dry_run else []
         for manifest in manifests:
-            if not self._apply(manifest, namespace):
-                place = (f"--namespace={namespace}",) if namespace else ()
-                self.run("apply", *place, "--filename=-", stdin=json.dumps(manifest))
+            if not self._apply(manifest, namespace, dry_run=dry_run):
+                self.run("apply", *flags, "--filename=-", stdin=json.dumps(manifest))
 
     def post(self, path: str, body: Json) -> Json:
         """Return what a path of the API server answers to this body; raises TargetError."""
@@ -89,11 +93,12 @@ class Target:
         answer: Json = json.loads(self.run(*words, stdin=json.dumps(body)))
         return answer
 
-    def _apply(self, manifest: Json, namespace: str | None) -> bool:
+    def _apply(self, manifest: Json, namespace: str | None, *, dry_run: bool) -> bool:
         if not self.kubeconfig:
             return False
         with _as_of_kubectl(("apply", manifest["kind"], manifest["metadata"]["name"])):
-            return api_calls.apply(api_server.connect(self.kubeconfig), manifest, namespace)
+            server = api_server.connect(self.kubeconfig)
+            return api_calls.apply(server, manifest, namespace, dry_run=dry_run)
 
     def _run_kubectl(self, *words: str, stdin: str | None = None, seconds: float = 120.0) -> str:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from deploy.target import TargetError
@@ -57,7 +56,7 @@ def is_refused(cluster: Cluster, change: Transition) -> str:
     """Ask the API server without effect; return what it says against the change, empty if not."""
     manifest = {**cluster.manifest(), "spec": change.apply(BASE, cluster.name)}
     try:
-        cluster.target.run("apply", "--dry-run=server", "--filename=-", stdin=json.dumps(manifest))
+        cluster.target.apply(manifest, dry_run=True)
     except TargetError as error:
         return str(error)
     return ""

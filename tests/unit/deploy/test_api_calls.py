@@ -146,6 +146,11 @@ def test_other_reads_are_left_to_kubectl(
         ("delete", "pods", "a"),
         ("patch", "pod", "a", TEAM, "--type=unheard-of", "--patch={}"),
         ("patch", "pod", "a", TEAM, "--patch-file=a"),
+        ("scale", "etcd", "a", TEAM),
+        ("scale", "etcd", "a", TEAM, "--replicas=3", "--current-replicas=1"),
+        ("annotate", "pods", "a=b", TEAM),
+        ("annotate", "pods", "a", "--all", "a=b", TEAM),
+        ("label", "pod", "a", "a=b", TEAM, "--dry-run=server"),
         ("--help",),
     ],
 )
@@ -181,6 +186,45 @@ def test_a_patch_is_of_the_type_that_was_asked_for(
     words = ("patch", "pod", "a", TEAM, "--subresource=status", "--type=merge")
     assert run(*words, '--patch={"status": {}}')
     assert server.asked[0][2] == {"status": {}}
+
+
+def test_the_size_is_changed_by_the_subresource_for_it(
+    server: Server, run: Callable[..., str | None]
+) -> None:
+    path = "/apis/etcd.etcd.io/v1alpha1/namespaces/team/etcdclusters/db/scale"
+    server.says(f"PATCH {path}", named("db"))
+    assert run("scale", "etcd/db", TEAM, "--replicas=3")
+    assert server.asked == [(f"PATCH {path}", "fieldManager=kubectl", {"spec": {"replicas": 3}})]
+
+
+@pytest.mark.parametrize(
+    ("verb", "field"), [("annotate", "annotations"), ("label", "labels")], ids=["one", "other"]
+)
+def test_what_is_marked_keeps_its_other_marks(
+    server: Server, run: Callable[..., str | None], verb: str, field: str
+) -> None:
+    path = "/api/v1/namespaces/team/pods/a"
+    server.says(f"GET {path}", {"metadata": {"name": "a", field: {"x/y": "1", "old": "1"}}})
+    server.says(f"PATCH {path}", named("a"))
+    assert run(verb, "pod", "a", TEAM, "x/y=1", "z=a=b", "old-")
+    words, parameters, body = server.asked[1]
+    assert words == f"PATCH {path}"
+    assert f"fieldManager=kubectl-{verb}" in parameters
+    assert body == {"metadata": {field: {"x/y": "1", "z": "a=b", "old": None}}}
+
+
+def test_another_value_is_put_in_its_place_only_where_that_is_asked_for(
+    server: Server, run: Callable[..., str | None]
+) -> None:
+    path = "/api/v1/namespaces/team/pods"
+    pods = [named("a"), {"metadata": {"name": "b", "annotations": {"x": "1"}}}]
+    server.says(f"GET {path}", *[{"items": pods}] * 2)
+    server.says(f"PATCH {path}/a", named("a"))
+    server.says(f"PATCH {path}/b", named("b"))
+    assert run("annotate", "pods", "--all", TEAM, "x=2") is None, "kubectl refuses it"
+    assert len(server.asked) == 1, "nothing was changed"
+    assert run("annotate", "pods", "--all", TEAM, "x=2", "--overwrite")
+    assert [words for words, *_ in server.asked[2:]] == [f"PATCH {path}/a", f"PATCH {path}/b"]
 
 
 def test_a_deletion_waits_for_the_end_of_that_very_object(
@@ -243,6 +287,17 @@ def test_a_manifest_is_applied_where_it_belongs(
     assert words == path
     assert json.loads(body["metadata"]["annotations"][LAST_APPLIED]) == POD
     assert "fieldValidation=Strict" in parameters
+    assert "dryRun" not in parameters
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["one that is there", "a new one"])
+def test_a_dry_run_has_no_effect(server: Server, api: ApiServer, there: bool) -> None:
+    path = "/api/v1/namespaces/default/pods"
+    server.says(f"GET {path}/a", *[named("a")] * there)
+    server.says(f"PATCH {path}/a", named("a"))
+    server.says(f"POST {path}", named("a"))
+    assert api_calls.apply(api, POD, None, dry_run=True)
+    assert ["dryRun=All" in parameters for _, parameters, _ in server.asked] == [False, True]
 
 
 def test_a_manifest_that_says_less_takes_away_what_only_it_said(
