@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
+from urllib.parse import urlencode
 
 import httpx2
 
@@ -25,7 +26,6 @@ from etcd_operator.core.recording.recorded_pass import (
     write_recording,
 )
 from etcd_operator.core.sharding.shards import LEASE_NAME, find_shard, name_lease, read_recorded
-from etcd_operator.json_types import Json
 from etcd_operator.plugin.port_forward import FORWARDING
 from etcd_operator.plugin.recordings import PORT
 from tests.e2e.harness import REPORT, Cluster, wait_until
@@ -33,8 +33,9 @@ from tests.e2e.harness import REPORT, Cluster, wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Before any pass.
+# Before any pass, and after all of them.
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+LATEST: Final = datetime.max.replace(tzinfo=UTC)
 SECONDS: Final = 30.0
 # A port-forward may have ended with its Pod, and its Pod may have lost its Lease.
 ATTEMPTS: Final = 3
@@ -82,23 +83,25 @@ _forwards: dict[tuple[str, str], PortForward] = {}
 _lock: Final = threading.Lock()
 
 
-def read_passes(cluster: Cluster, after: datetime = EARLIEST) -> tuple[RecordedPass, ...]:
-    """Return the recorded passes over a cluster after a moment, and the first of all that are kept.
+def read_passes(cluster: Cluster, since: datetime = EARLIEST) -> tuple[RecordedPass, ...]:
+    """Return the recorded passes over a cluster after a moment, and the last one before it.
 
-    None before the first one.
+    Without that one, some that came before the first of these are forgotten. None of them are there
+    before the first pass.
     """
-    answer = _ask(cluster.target, cluster)
-    if answer.status_code != httpx2.codes.OK:
-        return ()
-    document: Json = answer.json()
-    oldest, *others = document["passes"]
-    new = [each for each in others if datetime.fromisoformat(each["snapshot"]["now"]) > after]
-    return read_recording({**document, "passes": [oldest, *new]})
+    answer = _ask(cluster.target, cluster, since)
+    return read_recording(answer.json()) if answer.status_code == httpx2.codes.OK else ()
 
 
-def _ask(target: Target, cluster: Cluster) -> httpx2.Response:
+def read_last_pass(cluster: Cluster) -> RecordedPass:
+    """Return the last recorded pass over a cluster; raises IndexError before the first one."""
+    return read_passes(cluster, LATEST)[-1]
+
+
+def _ask(target: Target, cluster: Cluster, since: datetime) -> httpx2.Response:
     """Ask the replica that makes the passes over a cluster."""
-    path = f"/passes/{cluster.namespace}/{cluster.name}"
+    when = urlencode({"since": since.isoformat()})
+    path = f"/passes/{cluster.namespace}/{cluster.name}?{when}"
     for attempt in range(ATTEMPTS):
         pod = _find_leader(target, cluster)
         key = (target.name, pod)

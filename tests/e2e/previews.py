@@ -57,7 +57,7 @@ from etcd_operator.simulation.predict import predict
 from etcd_operator.simulation.prediction import Prediction
 from tests.e2e.effects import count_effects, find_soon
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.passes import EARLIEST, Passes, read_passes
+from tests.e2e.passes import EARLIEST, Passes, read_last_pass
 from tests.e2e.unforeseen import (
     find_late,
     find_late_coming,
@@ -166,7 +166,7 @@ def loses_disk(name: str, kind: str = "data") -> Callable[[Snapshot], bool]:
 
 def wait_for_pass(cluster: Cluster, what: str, sees: Callable[[Snapshot], bool]) -> None:
     """Wait until the last pass saw this: a preview begins with what that one saw."""
-    wait_until(f"a pass saw it: {what}", lambda: sees(read_passes(cluster)[-1].snapshot), 30)
+    wait_until(f"a pass saw it: {what}", lambda: sees(read_last_pass(cluster).snapshot), 30)
 
 
 def is_of_template(name: str) -> Callable[[Snapshot], bool]:
@@ -227,7 +227,7 @@ def preview(cluster: Cluster, wanted: Wanted) -> tuple[Snapshot, Prediction]:
         own = connect()
         try:
             if cluster.exists():
-                observed = observe_from(parse_cluster(cluster.get()), read_passes(cluster)[-1])
+                observed = observe_from(parse_cluster(cluster.get()), read_last_pass(cluster))
                 snapshot, change, _ = await look_further(own, wanted, observed)
             else:
                 begun = await prepare(own, wanted)
@@ -278,9 +278,7 @@ def foreseen(
 
     That is from the first pass that `sees` all of it; if none does, from the first.
     """
-    passes = Passes(
-        cluster, read_passes(cluster)[-1].snapshot.now if cluster.exists() else EARLIEST
-    )
+    passes = Passes(cluster, read_last_pass(cluster).snapshot.now if cluster.exists() else EARLIEST)
     found, begun = Previewed(passes=passes), EARLIEST
     yield found
 

@@ -17,7 +17,7 @@ import pytest
 
 from deploy.target import Target
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.passes import read_passes
+from tests.e2e.passes import read_last_pass
 from tests.e2e.previews import as_a_user, previewed
 from tests.transitions.chain import BASE, bring, differ, is_refused
 from tests.transitions.generator import Transition, invalid, valid
@@ -76,7 +76,7 @@ def wait_at_rest(cluster: Cluster) -> None:
     generation = cluster.get()["metadata"]["generation"]
 
     def rests() -> bool:
-        last = read_passes(cluster)[-1]
+        last = read_last_pass(cluster)
         return not last.actions and last.snapshot.cluster.generation == generation
 
     wait_until("the last pass had nothing to do", rests, 60)

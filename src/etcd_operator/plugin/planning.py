@@ -142,7 +142,7 @@ async def observe_now(own: Session, raw: Json) -> Observation:
     """Observe a cluster, with the operator's last recorded pass where that can be had."""
     last, why_not, word = None, "", ""
     try:
-        recording = await recordings.fetch(own, raw)
+        recording = await recordings.fetch(own, raw, newest=True)
         last, word = recording.passes[-1], recording.word
     except OperatorError as error:
         why_not = str(error).rstrip(".")

@@ -24,6 +24,8 @@ from etcd_operator.plugin.whose_word import DEFAULT_NAMESPACE, vouch
 PORT: Final = 8082
 # Far more than the operator keeps of one cluster.
 MOST_BYTES: Final = 64 * 1024 * 1024
+# No pass is later, whatever the clocks say: of those up to then, the last one is the newest.
+NEWEST: Final = "?since=9999-12-31T23:59:59Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,11 @@ class Recording:
     word: str = ""
 
 
-async def fetch(own: Session, cluster: Json) -> Recording:
-    """Return the recording of a cluster; raises PluginError with a sentence if there is none."""
+async def fetch(own: Session, cluster: Json, *, newest: bool = False) -> Recording:
+    """Return the recording of a cluster; raises PluginError with a sentence if there is none.
+
+    If the `newest` pass is enough, that may be all that is in it.
+    """
     metadata = cluster["metadata"]
     place = find_home(cluster) or DEFAULT_NAMESPACE
     try:
@@ -54,7 +59,7 @@ async def fetch(own: Session, cluster: Json) -> Recording:
         raise PluginError(
             f"No operator holds the Lease {lease['metadata']['name']} in {place}.", Exit.NO_OPERATOR
         )
-    path = f"/passes/{metadata['namespace']}/{metadata['name']}"
+    path = f"/passes/{metadata['namespace']}/{metadata['name']}{NEWEST if newest else ''}"
     try:
         word = await _vouch(own, cluster, place, pod)
         async with forward(own, pod, PORT, namespace=place) as way:

@@ -148,6 +148,8 @@ def test_the_operators_steps_are_shown_before_the_question(
     ended = terminal.type(*words, answer="n\n")
     assert steps in ended.err, ended.err
     assert ended.out == ""
+    assert fetch.await_args is not None
+    assert fetch.await_args.kwargs == {"newest": True}, "earlier passes are not asked for"
 
 
 def test_a_preview_that_fails_is_no_reason_not_to_ask(terminal: Terminal) -> None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import threading
 import zlib
+from array import array
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -43,6 +45,7 @@ class _Track:
     """What is kept of one cluster: compressed passes, oldest first, and the last pass."""
 
     written: deque[bytes] = field(default_factory=deque)
+    times: array[float] = field(default_factory=lambda: array("d"))  # of those, 8 bytes each
     size: int = 0  # of what is written, in bytes: asked of every cluster whenever one is recorded
     last: RecordedPass | None = None
     last_is_written: bool = False
@@ -58,15 +61,22 @@ class _Track:
         """The newest of what is kept, decompressed; nothing if there is none."""
         return next(iter(deque(self.read(), maxlen=1)), b"")
 
-    def append(self, packed: bytes) -> None:
+    def read_since(self, when: datetime) -> Iterator[bytes]:
+        """What is kept, decompressed, from the last pass up to that time on, if there is one."""
+        known = sum(each <= when.timestamp() for each in self.times)
+        return islice(self.read(), max(0, known - 1), None)
+
+    def append(self, packed: bytes, when: datetime) -> None:
         """Keep one more pass, compressed with the newest of those that are kept."""
         self.written.append(packed)
+        self.times.append(when.timestamp())
         self.size += len(packed)
 
     def forget_oldest(self) -> None:
         """Keep the oldest pass no longer: the next stands without it."""
         kept = list(islice(self.read(), 2))[1:]
         self.size -= len(self.written.popleft())
+        self.times.pop(0)
         if kept:
             self.size -= len(self.written.popleft())
             packed = _compress(kept[0])
@@ -104,7 +114,7 @@ class PassRecorder:
             self._tracks[key] = track
             track.last, track.last_is_written = made, packed is not None
             if packed is not None:
-                track.append(packed)
+                track.append(packed, made.snapshot.now)
                 self._forget_oldest(track)
 
     def _forget_oldest(self, track: _Track) -> None:
@@ -118,14 +128,21 @@ class PassRecorder:
         with self._lock:
             self._tracks.pop(key, None)
 
-    def read(self, namespace: str, name: str) -> Json | None:
-        """Return the recording of a cluster, its last pass at the end; None if there is none."""
+    def read(self, namespace: str, name: str, since: datetime | None = None) -> Json | None:
+        """Return the recording of a cluster, its last pass at the end; None if there is none.
+
+        With a time, only from the last pass up to it on: whoever knows that one, and finds it,
+        has missed none.
+        """
         with self._lock:
             track = self._tracks.get((namespace, name))
             if track is None or track.last is None:
                 return None
-            written = list(track.read())
-            last = None if track.last_is_written and written else track.last
+            last = None if track.last_is_written and track.written else track.last
+            if since and last and last.snapshot.now <= since:
+                written = []
+            else:
+                written = list(track.read_since(since) if since else track.read())
         passes = [json.loads(each) for each in written]
         if last is not None:
             passes.append(write_pass(last))

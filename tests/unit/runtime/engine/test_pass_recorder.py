@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,7 +15,7 @@ from etcd_operator.core.plan.planner import plan
 from etcd_operator.core.recording.recorded_pass import read_recording, replay
 from etcd_operator.runtime.engine.execute import Outcome
 from etcd_operator.runtime.engine.pass_recorder import MOST_PASSES, PassRecorder
-from tests.builders.snapshots import NAMING, formed, new, raw_cluster, with_spec
+from tests.builders.snapshots import NAMING, NOW, formed, new, raw_cluster, with_spec
 from tests.harnesses.operator_in_memory import OperatorInMemory
 
 KEY = (NAMING.namespace, NAMING.name)
@@ -75,9 +76,25 @@ def record_growth(recorder: PassRecorder, passes: int) -> None:
         record(recorder, with_cluster_version(growing, str(revision)))
 
 
-def versions(recorder: PassRecorder) -> list[str]:
+@pytest.mark.parametrize(
+    ("since", "found"),
+    [(-1, "0123"), (0, "0123"), (1, "123"), (1.5, "123"), (2, "23"), (3, "3"), (60, "3")],
+    ids=["before all", "first", "second", "between", "third", "last", "after all"],
+)
+def test_what_a_reader_knows_is_left_out_but_for_the_last_of_it(since: float, found: str) -> None:
+    """Whether or not the last pass did something."""
+    for last in (with_spec(formed(3), size=5), formed(3)):
+        recorder = PassRecorder()
+        for second in range(4):
+            seen = last if second == 3 else with_spec(formed(3), size=5)
+            seen = with_cluster_version(seen, str(second))
+            record(recorder, seen.evolve(now=NOW + timedelta(seconds=second)))
+        assert versions(recorder, NOW + timedelta(seconds=since)) == list(found)
+
+
+def versions(recorder: PassRecorder, since: datetime | None = None) -> list[str]:
     """The resourceVersion of the cluster in each pass that is kept."""
-    recording = recorder.read(*KEY)
+    recording = recorder.read(*KEY, since)
     assert recording is not None
     return [each.snapshot.cluster.resource_version for each in read_recording(recording)]
 
