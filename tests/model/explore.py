@@ -19,6 +19,7 @@ from etcd_operator.simulation.passes import (
     Operator,
     Paused,
     Planned,
+    Plans,
     end_pass,
     perform,
 )
@@ -74,13 +75,12 @@ class Result:
 
 
 class World:
-    """All transitions of one scenario."""
+    """All transitions of one scenario; `plans` are those of others with the same specs."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, plans: Plans | None = None) -> None:
         self.scenario = scenario
-        self.operator = Operator(
-            scenario.specs, gate_can_go=disturbances.GATE_DELETED in scenario.faults
-        )
+        gate_can_go = disturbances.GATE_DELETED in scenario.faults
+        self.operator = Operator(scenario.specs, gate_can_go=gate_can_go, plans=plans)
         self._slow = disturbances.SLOW_PASS in scenario.faults
         self._compares = bool({differing.DIFFERS, differing.MISLED} & {*scenario.faults})
 
@@ -188,13 +188,21 @@ class World:
         yield Edge(name, ended, free=True, violated=violated)
 
 
-def explore(scenario: Scenario, *, stop_at: int = 1, most_ahead: int | None = None) -> Result:
+def explore(
+    scenario: Scenario,
+    *,
+    stop_at: int = 1,
+    most_ahead: int | None = None,
+    plans: Plans | None = None,
+) -> Result:
     """Explore a scenario; stops after `stop_at` different violations.
+
+    `plans` are those of scenarios with the same specs that were explored before.
 
     Where more than `most_ahead` states are as many steps from the start, so many of them go on,
     picked at random from a fixed seed. All of them are judged.
     """
-    return Explorer(World(scenario), stop_at, most_ahead).run()
+    return Explorer(World(scenario, plans), stop_at, most_ahead).run()
 
 
 class Explorer:

@@ -133,42 +133,40 @@ class Paused(NamedTuple):
         return self.planned.remembered_ids
 
 
+# What a pass does by what it sees; None: it looks at the claims before it plans.
+Plans = dict[Seen, Planned | None]
+
+
 class Operator:
     """Plans passes for one scenario, remembering what it planned.
 
-    `gate_can_go`: somebody may delete the ConfigMap, which is the record of a bootstrap.
+    `gate_can_go`: somebody may delete the ConfigMap, which is the record of a bootstrap. `plans`
+    are those of other scenarios with the same specs.
     """
 
-    def __init__(self, specs: Specs, *, gate_can_go: bool) -> None:
+    def __init__(self, specs: Specs, *, gate_can_go: bool, plans: Plans | None = None) -> None:
         self.specs: Final = specs
         self.gate_can_go: Final = gate_can_go
-        self._planned: dict[Seen, Planned] = {}
-        self._looks: set[Seen] = set()
+        self._plans: Final[Plans] = {} if plans is None else plans
 
     def plan(self, state: State) -> Planned | None:
         """Return what a pass would do now; None if the caches show no EtcdCluster."""
         seen = see(state, looked_up=False)
         if seen is None:
             return None
-        found = self._planned.get(seen)
-        if found is not None:
-            return found
-        if seen not in self._looks:
+        if seen not in self._plans:
             snapshot = build_snapshot(seen, self.specs)
-            if not must_see_claims(snapshot):
-                found = self._planned[seen] = Planned(seen, self.specs, snapshot)
-                return found
-            self._looks.add(seen)
-        return self._look_up(state)
+            looks = must_see_claims(snapshot)
+            self._plans[seen] = None if looks else Planned(seen, self.specs, snapshot)
+        return self._plans[seen] or self._look_up(state)
 
     def _look_up(self, state: State) -> Planned:
         """The pass asks for the claims before it plans."""
         seen = see(state, looked_up=True)
         assert seen is not None
-        found = self._planned.get(seen)
+        found = self._plans.get(seen)
         if found is None:
-            snapshot = build_snapshot(seen, self.specs)
-            found = self._planned[seen] = Planned(seen, self.specs, snapshot)
+            found = self._plans[seen] = Planned(seen, self.specs, build_snapshot(seen, self.specs))
         return found
 
 
