@@ -28,8 +28,8 @@ KEYS: Final = 3
 CLIENTS: Final = 6
 WATCHERS: Final = 2
 PAUSE_SECONDS: Final = 0.025
-# Of clients beside which other tests run: forty requests in a second notice a gap as well.
-CALM_SECONDS: Final = 0.12
+# Of clients beside which other tests run: thirty requests in a second notice a gap as well.
+CALM_SECONDS: Final = 0.2
 # A new connection now and then follows what the Service says.
 REQUESTS_PER_CONNECTION: Final = 40
 SILENCE_SECONDS: Final = 4.0
