@@ -15,8 +15,17 @@ from deploy.installer import install
 from deploy.target import TargetError, find_target, provide_image
 from tests.injection.boundaries import Mode
 from tests.injection.record import Record
-from tests.injection.session import OUTPUT, Outcome, compare, installed_operator_away, missed, tell
-from tests.injection.stories import Story, build_stories
+from tests.injection.session import (
+    OUTPUT,
+    Outcome,
+    compare,
+    defined_cert_manager,
+    installed_operator_away,
+    missed,
+    tell,
+)
+from tests.injection.stories import build_stories
+from tests.injection.story import Story
 
 
 def read_options(words: list[str]) -> argparse.Namespace:
@@ -52,7 +61,11 @@ def main(words: list[str]) -> int:
     try:
         target = find_target("")
         install(target, provide_image(target, ""))
-        with installed_operator_away(target), ThreadPoolExecutor(options.parallel) as pool:
+        with (
+            installed_operator_away(target),
+            defined_cert_manager(target),
+            ThreadPoolExecutor(options.parallel) as pool,
+        ):
             work = [pool.submit(tell, target, s, m, options.share, options.seed) for s, m in runs]
             outcomes = []
             for each in work:

@@ -10,7 +10,7 @@ from pathlib import Path
 from etcd_operator.json_types import Json
 from tests.injection.boundaries import Mode
 from tests.injection.session import Outcome
-from tests.injection.stories import Story
+from tests.injection.story import Story
 
 
 class Record:

@@ -18,9 +18,11 @@ from typing import Final
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import PROJECT, Target, TargetError
 from etcd_operator.json_types import Json
+from tests.cert_manager.schema import DEFINITIONS, read_names
 from tests.e2e.harness import Cluster
 from tests.injection.boundaries import Boundary, Journal, Mode
-from tests.injection.stories import Story, portray, verify
+from tests.injection.stories import portray, verify
+from tests.injection.story import Story
 
 OUTPUT: Final = PROJECT / "build" / "injection"
 
@@ -60,6 +62,17 @@ def installed_operator_away(target: Target) -> Iterator[None]:
     finally:
         target.run("scale", f"deployment/{NAME}", place, "--replicas=2")
         target.run("rollout", "status", f"deployment/{NAME}", place, "--timeout=90s")
+
+
+@contextlib.contextmanager
+def defined_cert_manager(target: Target) -> Iterator[None]:
+    """cert-manager's definitions, for stories with an issuer."""
+    for path in DEFINITIONS:
+        target.run("apply", f"--filename={path}")
+    try:
+        yield
+    finally:
+        target.run("delete", "crd", *read_names(), "--ignore-not-found")
 
 
 def create_namespace(target: Target, name: str) -> None:
@@ -114,7 +127,9 @@ def tell(target: Target, story: Story, mode: Mode, share: float = 1.0, seed: int
             own_namespace(target, f"inject-{story.name}-{mode}-{token_hex(3)}") as namespace,
             disturbed_operator(target, namespace, place, mode, share, seed),
         ):
-            _play(Cluster(target, namespace, spec={"version": story.version}), story, outcome)
+            cluster = story.cluster(target, namespace, spec={"version": story.version})
+            with story.beside(cluster, place):
+                _play(cluster, story, outcome)
     except Exception as error:  # noqa: BLE001 (whatever it is belongs to this story)
         place_of = traceback.extract_tb(error.__traceback__)[-1]
         outcome.failure = f"{journal.step()}: {error!r} at {place_of.name}:{place_of.lineno}"[:500]

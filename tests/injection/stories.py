@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from etcd_operator.core.model.naming import ANNOTATION_QUARANTINED
@@ -16,8 +15,18 @@ from etcd_operator.json_types import Json
 from tests.e2e.foreign_etcd import ForeignEtcd
 from tests.e2e.harness import SMALL, Cluster, wait_until
 from tests.injection.boundaries import Mode
+from tests.injection.story import (
+    DELETE,
+    SETTLE_SECONDS,
+    Step,
+    Story,
+    create,
+    ignore,
+    settle,
+    wait_gone,
+)
+from tests.injection.tls_stories import TLS_STORIES
 
-SETTLE_SECONDS: Final = 300.0
 AGREE_SECONDS: Final = 20.0
 # What differs between two clusters that are alike.
 VOLATILE: Final = (
@@ -46,39 +55,8 @@ SAMPLE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """`act` begins it, `wait` returns when it is over; `size` members serve then, 0 none."""
-
-    name: str
-    act: Callable[[Cluster], None]
-    wait: Callable[[Cluster], None]
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """Steps in the life of one cluster, from its creation to its deletion."""
-
-    name: str
-    version: str
-    steps: tuple[Step, ...]
-
-
-def _settle(size: int) -> Callable[[Cluster], None]:
-    return lambda cluster: _ignore(cluster.wait_running(size, SETTLE_SECONDS))
-
-
-def _ignore(_: object) -> None:
-    return None
-
-
-def _create(size: int) -> Step:
-    return Step(f"create {size}", lambda c: c.create(size=size), _settle(size), size)
-
-
 def _scale(before: int, size: int) -> Step:
-    return Step(f"{before} to {size}", lambda c: c.scale(size), _settle(size), size)
+    return Step(f"{before} to {size}", lambda c: c.scale(size), settle(size), size)
 
 
 def _change_resources(cluster: Cluster) -> None:
@@ -177,29 +155,19 @@ def _delete_both(cluster: Cluster) -> None:
 
 def _wait_forgotten(cluster: Cluster) -> None:
     """As after every story, and the volumes that were set aside go as well."""
-    _wait_gone(cluster)
+    wait_gone(cluster)
     for volume in cluster.target.read("get", "pv")["items"]:
         annotations = volume["metadata"].get("annotations") or {}
         if annotations.get(ANNOTATION_QUARANTINED, "").startswith(f"{cluster.namespace}/"):
             cluster.target.run("delete", "pv", volume["metadata"]["name"], "--wait=false")
 
 
-def _wait_gone(cluster: Cluster) -> None:
-    def gone() -> bool:
-        names = cluster.kubectl("get", "etcd", "--output=name").split()
-        kinds = ("statefulset", "pods", "pvc", "service", "configmap", "pdb")
-        return not names and not any(cluster.objects(kind) for kind in kinds)
-
-    wait_until("nothing of it is left", gone, SETTLE_SECONDS)
-
-
 # A key and its value in the members that are taken over.
 BEFORE: Final = ("before", "the take-over")
-DELETE: Final = Step("delete", lambda c: c.delete(wait=False), _wait_gone, 0)
 STOP: Final = Step(
     "stop",
     lambda c: c.scale(0),
-    lambda c: _ignore(c.wait_phase("Stopped", SETTLE_SECONDS)),
+    lambda c: ignore(c.wait_phase("Stopped", SETTLE_SECONDS)),
     0,
 )
 
@@ -207,19 +175,19 @@ STOP: Final = Step(
 def build_stories() -> tuple[Story, ...]:
     """Every story; each uses the name `c` in a namespace of its own."""
     return (
-        Story("resize", "3.6.16", (_create(1), _scale(1, 3), _scale(3, 1), DELETE)),
+        Story("resize", "3.6.16", (create(1), _scale(1, 3), _scale(3, 1), DELETE)),
         Story(
             "roll",
             "3.5.35",
-            (_create(3), Step("roll", _change_resources, _wait_rolled, 3), DELETE),
+            (create(3), Step("roll", _change_resources, _wait_rolled, 3), DELETE),
         ),
-        Story("replace", "3.6.16", (_create(3), Step("replace", *_replaced(), 3), DELETE)),
-        Story("rest", "3.5.35", (_create(3), STOP, _scale(0, 3), DELETE)),
+        Story("replace", "3.6.16", (create(3), Step("replace", *_replaced(), 3), DELETE)),
+        Story("rest", "3.5.35", (create(3), STOP, _scale(0, 3), DELETE)),
         Story(
             "recover",
             "3.6.16",
             (
-                _create(3),
+                create(3),
                 Step("recover", _give_up_majority, _wait_recovered, 3),
                 Step("delete", lambda c: c.delete(wait=False), _wait_forgotten, 0),
             ),
@@ -227,16 +195,17 @@ def build_stories() -> tuple[Story, ...]:
         Story(
             "peertls",
             "3.6.16",
-            (_create(3), _set_peer_tls(enabled=True), _set_peer_tls(enabled=False), DELETE),
+            (create(3), _set_peer_tls(enabled=True), _set_peer_tls(enabled=False), DELETE),
         ),
         Story(
             "takeover",
             "3.5.35",
             (
                 Step("take over", _take_over, _wait_taken_over, 3),
-                Step("delete", _delete_both, _wait_gone, 0),
+                Step("delete", _delete_both, wait_gone, 0),
             ),
         ),
+        *TLS_STORIES,
     )
 
 
