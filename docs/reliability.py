@@ -191,10 +191,12 @@ def _write_injection(run: Json) -> list[str]:
         )
     stories = sorted({one["story"] for one in run["runs"]})
     undisturbed = [one["seconds"] for one in run["runs"] if one["mode"] == "nothing"]
+    # A long run is made in parts, each of its own day.
+    days = sorted({one.get("began", run["began"])[:10] for one in run["runs"]})
     return [
         "## Every effect interrupted\n",
         (
-            f"`make injection` of {run['began'][:10]}. An effect is a request that changes "
+            f"`make injection` of {' and '.join(days)}. An effect is a request that changes "
             "something in Kubernetes or in etcd. The real operator process is disturbed at each "
             "of them, once per place, while a cluster lives through a story "
             f"({', '.join(stories)}). After each step all that was written is read, etcd, "

@@ -28,14 +28,19 @@ class Record:
         again = {(story.name, str(mode)) for story, mode in runs}
         before: Json = json.loads(self.path.read_text())
         self._share = min(self._share, before["share"])
-        self._kept = [one for one in before["runs"] if (one["story"], one["mode"]) not in again]
+        self._kept = [
+            {"began": before["began"], **one}
+            for one in before["runs"]
+            if (one["story"], one["mode"]) not in again
+        ]
 
     def write(self, outcomes: Iterable[Outcome]) -> None:
         """Write what has come to an end, in the order of the modes."""
         order = [str(mode) for mode in Mode]
-        runs = [*self._kept, *(outcome.summary() for outcome in outcomes)]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        runs = [*self._kept, *({**outcome.summary(), "began": now} for outcome in outcomes)]
         result = {
-            "began": datetime.now(UTC).isoformat(timespec="seconds"),
+            "began": now,
             "share": self._share,
             "runs": sorted(runs, key=lambda one: (order.index(one["mode"]), one["story"])),
         }

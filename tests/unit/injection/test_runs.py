@@ -93,6 +93,7 @@ def test_a_long_run_is_made_in_parts(tmp_path: Path) -> None:
         ("kill", ""),
         ("slow", ""),
     ]
+    assert all(one["began"] for one in runs), "each part has its day"
     alone = Record(path, 0.5)
     alone.write([Outcome("report_settled", Mode.NOTHING)])
     assert [one["story"] for one in json.loads(path.read_text())["runs"]] == ["report_settled"]
