@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import subprocess
 import tempfile
@@ -96,6 +97,13 @@ def read_passes(cluster: Cluster, since: datetime = EARLIEST) -> tuple[RecordedP
 def read_last_pass(cluster: Cluster) -> RecordedPass:
     """Return the last recorded pass over a cluster; raises IndexError before the first one."""
     return read_passes(cluster, LATEST)[-1]
+
+
+def read_pass_at_rest(cluster: Cluster) -> RecordedPass:
+    """Return the last pass, where it had nothing to do: what one does, the next has to see."""
+    with contextlib.suppress(AssertionError):
+        wait_until("a pass has nothing to do", lambda: not read_last_pass(cluster).actions, 3)
+    return read_last_pass(cluster)
 
 
 def _ask(target: Target, cluster: Cluster, since: datetime) -> httpx2.Response:

@@ -57,7 +57,7 @@ from etcd_operator.simulation.predict import predict
 from etcd_operator.simulation.prediction import Prediction
 from tests.e2e.effects import count_effects, find_soon
 from tests.e2e.harness import Cluster, wait_until
-from tests.e2e.passes import EARLIEST, Passes, read_last_pass
+from tests.e2e.passes import EARLIEST, Passes, read_last_pass, read_pass_at_rest
 from tests.e2e.unforeseen import (
     find_late,
     find_late_coming,
@@ -227,7 +227,7 @@ def preview(cluster: Cluster, wanted: Wanted) -> tuple[Snapshot, Prediction]:
         own = connect()
         try:
             if cluster.exists():
-                observed = observe_from(parse_cluster(cluster.get()), read_last_pass(cluster))
+                observed = observe_from(parse_cluster(cluster.get()), read_pass_at_rest(cluster))
                 snapshot, change, _ = await look_further(own, wanted, observed)
             else:
                 begun = await prepare(own, wanted)
@@ -276,21 +276,29 @@ def foreseen(
 ) -> Iterator[Previewed]:
     """Let something happen in the block and come to its end, and preview it as it began.
 
-    That is from the first pass that `sees` all of it; if none does, from the first.
+    That is from the first pass that `sees` all of it, and does or says something else than the one
+    before the block, which others like it may follow; if none does, from the first.
     """
-    passes = Passes(cluster, read_last_pass(cluster).snapshot.now if cluster.exists() else EARLIEST)
+    before = read_pass_at_rest(cluster) if cluster.exists() else None
+    passes = Passes(cluster, before.snapshot.now if before else EARLIEST)
     found, begun = Previewed(passes=passes), EARLIEST
     yield found
 
     def rested() -> bool:
         nonlocal begun
         every = passes.read()
-        first = next((each for each in every if sees(each.snapshot)), every[0])
+        seeing = [each for each in every if sees(each.snapshot)] or every
+        first = next((each for each in seeing if not before or _differ(before, each)), seeing[0])
         if begun != first.snapshot.now:
             begun, found.expected = first.snapshot.now, predict(first.snapshot)
         return found.note(first.snapshot, every[every.index(first) :])
 
     _wait_for_rest(found, rested)
+
+
+def _differ(before: RecordedPass, after: RecordedPass) -> bool:
+    said = before.reason, before.message
+    return bool(after.actions) or said != (after.reason, after.message)
 
 
 def _wait_for_rest(found: Previewed, rested: Callable[[], bool]) -> None:
