@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -106,16 +107,19 @@ def run_levels(levels: Sequence[str], minutes: dict[str, float]) -> str:
 
 def run_in_front(level: str) -> int:
     """Run a level; returns its exit code. Who interrupts this interrupts all that it started."""
-    process = subprocess.Popen([*MAKE, level], process_group=0)
-    try:
-        return process.wait()
-    except BaseException:
-        # Tests clean up after themselves; what a shell has put into the background ignores that.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait()
-            os.killpg(process.pid, signal.SIGTERM)
-        raise
+    with ThreadPoolExecutor(1) as starter:
+        # In another thread no signal can come between the start of a process and its number.
+        started = starter.submit(subprocess.Popen, [*MAKE, level], process_group=0)
+        try:
+            return started.result().wait()
+        except BaseException:
+            process = started.result()
+            # Tests clean up after themselves; what a shell put into the background ignores that.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+                process.wait()
+                os.killpg(process.pid, signal.SIGTERM)
+            raise
 
 
 @dataclass(frozen=True, slots=True)
