@@ -149,8 +149,7 @@ class ForeignEtcd:
             self.scale(left)
 
     def _is_asked(self, cluster: Cluster, left: int) -> bool:
-        said = str(cluster.condition("Progressing").get("message", ""))
-        return f"`kubectl scale statefulset {self.name} --replicas={left}`" in said
+        return asks(cluster, f"`kubectl scale statefulset {self.name} --replicas={left}`")
 
     def scale(self, replicas: int) -> None:
         """Scale it as somebody else does."""
@@ -165,6 +164,16 @@ class ForeignEtcd:
         """The header of an answer: cluster ID and revision."""
         header: Json = json.loads(self.etcdctl("get", "x", "--write-out=json"))["header"]
         return header
+
+
+def read_progress(cluster: Cluster) -> str:
+    """What the condition Progressing says; empty if it is not there."""
+    return str(cluster.condition("Progressing").get("message", ""))
+
+
+def asks(cluster: Cluster, words: str) -> bool:
+    """Whether the condition Progressing says so."""
+    return words in read_progress(cluster)
 
 
 class SharedDoor(Door):

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from etcd_operator.json_types import Json
-from tests.e2e.foreign_etcd import ForeignEtcd
+from tests.e2e.foreign_etcd import ForeignEtcd, read_progress
 from tests.e2e.harness import Cluster, wait_until
 
 MEMBERS: Final = ("old-7x2kq", "old-m4d9p", "old-zc5tw")
@@ -109,7 +109,6 @@ class CozystackEtcd(ForeignEtcd):
         return len(self.list_pods()) == running and bool(self._find_asked(cluster))
 
     def _find_asked(self, cluster: Cluster) -> str:
-        said = str(cluster.condition("Progressing").get("message", ""))
-        asked = re.search(r"stop etcd at (old-[a-z0-9]+)\.", said)
+        asked = re.search(r"stop etcd at (old-[a-z0-9]+)\.", read_progress(cluster))
         names = {pod["metadata"]["name"] for pod in self.list_pods()}
         return asked[1] if asked and asked[1] in names else ""

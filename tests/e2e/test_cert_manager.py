@@ -16,7 +16,7 @@ from etcd_operator.core.model.naming import ANNOTATION_TLS
 from etcd_operator.core.model.peer_issuer import PeerIssuer, read_peer_issuer
 from etcd_operator.runtime.pki.x509 import KeyPair, issue_certificate, make_authority
 from local.places import read_places
-from tests.cert_manager.schema import DEFINITIONS, read_names
+from tests.cert_manager.schema import define, undefine
 from tests.chaos.endpoint import Door
 from tests.chaos.load import Load
 from tests.e2e import histories
@@ -50,9 +50,9 @@ def undefined(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Itera
         pytest.skip("who has Certificates there would lose them with their definition")
     with (tmp_path_factory.getbasetemp().parent / "cert-manager.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        target.run("delete", "crd", *read_names(), "--ignore-not-found")
+        undefine(target)
         yield target
-        target.run("delete", "crd", *read_names(), "--ignore-not-found")
+        undefine(target)
 
 
 def test_an_issuer_of_cert_manager(undefined: Target, cluster: Cluster, tmp_path: Path) -> None:
@@ -61,8 +61,7 @@ def test_an_issuer_of_cert_manager(undefined: Target, cluster: Cluster, tmp_path
     secured.create(size=1)
     assert "needs cert-manager" in secured.wait_reason("Ready", "CertManagerMissing")
     wait_until("an Event says so", lambda: bool(secured.events("NotIssued")), 30)
-    for path in DEFINITIONS:
-        undefined.run("apply", f"--filename={path}")
+    define(undefined)
     said = secured.wait_reason("Ready", "WaitingForIssuer")
     assert "Certificate c-server by Issuer company: it has said nothing about it yet" in said
     with issuing(secured, read_places(os.environ), tmp_path):
@@ -94,8 +93,7 @@ def test_an_issuer_comes_and_goes_under_load(
 
     No client is refused, and none is in vain; the members keep their quorum.
     """
-    for path in DEFINITIONS:
-        undefined.run("apply", f"--filename={path}")
+    define(undefined)
     own = {"caOverlap": OVERLAP}
     secured = SecuredCluster(cluster.target, cluster.namespace, spec={"security": {"tls": own}})
     users = make_authority("users", datetime.now(UTC))

@@ -20,7 +20,14 @@ from etcd_operator.json_types import Json
 from tests.chaos.load import Load
 from tests.e2e import bitnami_etcd, other_operators, tls_etcd
 from tests.e2e.backup_harness import Task, find_taken
-from tests.e2e.foreign_etcd import CLIENTS, VERSION, ForeignEtcd, SharedDoor
+from tests.e2e.foreign_etcd import (
+    CLIENTS,
+    VERSION,
+    ForeignEtcd,
+    SharedDoor,
+    asks,
+    read_progress,
+)
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.histories import assert_served
 from tests.e2e.previews import as_foreseen, as_patched, as_previewed, held
@@ -246,7 +253,7 @@ def take_over_as_a_person(old: ForeignEtcd, cluster: Cluster, shell: Shell, mani
     found = shell.view("migrate", "status", "c")["takeOver"]
     assert (found["stage"], found["members"]) == ("approve", 3)
     # The message of the status has the same approval as a command of plain kubectl.
-    told = str(cluster.condition("Progressing")["message"])
+    told = read_progress(cluster)
     with as_foreseen(cluster, lambda seen: ANNOTATION_APPROVED in seen.cluster.annotations):
         said = shell.run("migrate", "approve", "c", answer="y\n")
         cluster.wait_reason("Progressing", "TakeOverAwaitsStop")
@@ -260,11 +267,6 @@ def take_over_as_a_person(old: ForeignEtcd, cluster: Cluster, shell: Shell, mani
         old.scale(left)
     cluster.wait_running(3, 120)
     assert "takes over no other cluster now" in shell.run("migrate", "status", "c")
-
-
-def asks(cluster: Cluster, words: str) -> bool:
-    """Whether the condition Progressing says so."""
-    return words in str(cluster.condition("Progressing").get("message", ""))
 
 
 def uids_of(old: ForeignEtcd) -> list[str]:

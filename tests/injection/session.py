@@ -18,7 +18,7 @@ from typing import Final
 from deploy.manifests import NAME, NAMESPACE
 from deploy.target import PROJECT, Target, TargetError
 from etcd_operator.json_types import Json
-from tests.cert_manager.schema import DEFINITIONS, read_names
+from tests.cert_manager.schema import define, undefine
 from tests.e2e.harness import Cluster
 from tests.injection.boundaries import Boundary, Journal, Mode
 from tests.injection.stories import portray, verify
@@ -67,12 +67,11 @@ def installed_operator_away(target: Target) -> Iterator[None]:
 @contextlib.contextmanager
 def defined_cert_manager(target: Target) -> Iterator[None]:
     """cert-manager's definitions, for stories with an issuer."""
-    for path in DEFINITIONS:
-        target.run("apply", f"--filename={path}")
+    define(target)
     try:
         yield
     finally:
-        target.run("delete", "crd", *read_names(), "--ignore-not-found")
+        undefine(target)
 
 
 def create_namespace(target: Target, name: str) -> None:
