@@ -55,6 +55,7 @@ async def create(clusters: Clusters) -> Json:
 async def rest(clusters: Clusters) -> Json:
     """A minute in which nothing happens but that members are written to."""
     await clusters.wait_settled(quiet=10)
+    await _wait_for_events(clusters)
     await ask("reset")
     before = await clusters.read()
     await asyncio.sleep(REST_SECONDS)
@@ -64,6 +65,16 @@ async def rest(clusters: Clusters) -> Json:
         "memory_mb": read_memory(clusters.plane.pid("operator")),
         "longest_without_a_look_seconds": round((await ask("cover"))["longest"], 1),
     }
+
+
+async def _wait_for_events(clusters: Clusters) -> None:
+    """Wait until the operator has told all that happened before, which it does with patience."""
+    told = await clusters.read()
+    while True:
+        await asyncio.sleep(5)
+        before, told = told, await clusters.read()
+        if "create events" not in compare(before, told)["api_requests"]:
+            return
 
 
 async def change(clusters: Clusters) -> Json:
@@ -77,9 +88,10 @@ async def change(clusters: Clusters) -> Json:
 async def _grow(clusters: Clusters, names: list[str], spacing: tuple[float, float]) -> Json:
     log = clusters.plane.logs / "audit.log"
     offset, before = log.stat().st_size, await ask("counts")
-    asked = {}
+    asked, answered = {}, []
     for name in names:
         asked[name] = await clusters.resize(name, GROWN)
+        answered += [time.time() - asked[name]]
         await asyncio.sleep(random.uniform(*spacing))
     complete = await clusters.wait_settled(names)
     writes = await asyncio.to_thread(read_writes, log, offset)
@@ -93,6 +105,7 @@ async def _grow(clusters: Clusters, names: list[str], spacing: tuple[float, floa
     return {
         "complete": complete,
         "adds_refused": _count_refused(refused) - _count_refused(before),
+        "request_ms": quantiles(1000 * seconds for seconds in answered),
         "first_write_ms": quantiles(1000 * seconds for seconds in first),
         "whole_seconds": quantiles(whole),
     }

@@ -3,8 +3,7 @@
 Clusters never wait for each other: a pass that waits for a silent member holds one of many workers
 and nothing else. Where workers are short, what a person changed goes before what changed by itself,
 and that before looks at clusters of which nothing is known to have changed. Some workers do only
-the first, and of the others few compute at a time: all share one processor, on which a pass that a
-person waits for has its turn after each of theirs.
+the first, and of the others few compute at a time.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 import structlog
 
 from etcd_operator.errors import OperatorError, find_retry_after
+from etcd_operator.runtime.engine.places import Places
 from etcd_operator.runtime.engine.workqueue import Urgency, WorkQueue
 from etcd_operator.runtime.kubernetes.watch_cache import Cache, Key
 from etcd_operator.runtime.process import logs
@@ -40,10 +40,6 @@ TICK_SECONDS = 0.2
 PASS_SECONDS = 60.0
 # One in so many workers makes only passes that a person waits for.
 RESERVED_PART = 8
-# So many of the other passes are under way at a time, not counting those that have taken longer:
-# they wait for a member, or for the API server, and not for the processor.
-AT_A_TIME = 8
-YOUNG_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +65,6 @@ class _Pass:
     shard: int | None
     limit: asyncio.Timeout
     ended: asyncio.Event
-
-
-class _Place:
-    """A place of one pass among those that compute."""
-
-    def __init__(self, places: asyncio.Semaphore) -> None:
-        self._places = places
-        self._taken = True
-
-    def give_back(self) -> None:
-        """Let another pass begin, once."""
-        if self._taken:
-            self._taken = False
-            self._places.release()
 
 
 class Watched(Protocol):
@@ -116,7 +98,7 @@ class Controller:
         self._clock = clock
         self._workers = workers
         self._queue: WorkQueue[Key] = WorkQueue()
-        self._places = asyncio.Semaphore(AT_A_TIME)
+        self._places = Places(clock.monotonic)
         # What a person wanted of each object when its last pass began.
         self._requested: dict[Key, object] = {}
         self._sharding = sharding or Sharding()
@@ -156,7 +138,7 @@ class Controller:
         self._queue = WorkQueue(
             on_wait=metrics.queue_wait.labels(kind).observe, monotonic=self._clock.monotonic
         )
-        self._places = asyncio.Semaphore(AT_A_TIME)
+        self._places = Places(self._clock.monotonic)
         metrics.queued.labels(kind).set_function(lambda: len(self._queue))
         metrics.queue_oldest.labels(kind).set_function(self._oldest_wait)
         async with asyncio.TaskGroup() as group:
@@ -209,14 +191,12 @@ class Controller:
             if reserved:
                 await self._process(await self._queue.get(Urgency.REQUESTED))
                 continue
-            await self._places.acquire()
-            place = _Place(self._places)
+            place = await self._places.take()
             key = await self._queue.get()
-            timer = asyncio.get_running_loop().call_later(YOUNG_SECONDS, place.give_back)
+            place.begin()
             try:
                 await self._process(key)
             finally:
-                timer.cancel()
                 place.give_back()
 
     async def _process(self, key: Key) -> None:

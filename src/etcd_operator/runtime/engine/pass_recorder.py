@@ -94,6 +94,8 @@ class PassRecorder:
         self._most_in_all = most_bytes_in_all
         self._tracks: Latest[Key, _Track] = Latest(MOST_CLUSTERS)
         self._lock = threading.Lock()
+        # No less than the size: counted again where it counts, and not at every pass.
+        self._size_at_most = 0
 
     @property
     def size(self) -> int:
@@ -114,14 +116,22 @@ class PassRecorder:
             self._tracks[key] = track
             track.last, track.last_is_written = made, packed is not None
             if packed is not None:
+                size = track.size
                 track.append(packed, made.snapshot.now)
-                self._forget_oldest(track)
+                self._shorten(track)
+                self._size_at_most += track.size - size
+                self._forget_oldest()
 
-    def _forget_oldest(self, track: _Track) -> None:
+    def _shorten(self, track: _Track) -> None:
         while len(track.written) > MOST_PASSES or track.size > self._most_bytes:
             track.forget_oldest()
-        while self.size > self._most_in_all:
-            self._tracks.popitem(last=False)
+
+    def _forget_oldest(self) -> None:
+        if self._size_at_most > self._most_in_all:
+            self._size_at_most = self.size
+        while self._size_at_most > self._most_in_all:
+            _, forgotten = self._tracks.popitem(last=False)
+            self._size_at_most -= forgotten.size
 
     def forget(self, key: Key) -> None:
         """Forget a cluster that is gone."""

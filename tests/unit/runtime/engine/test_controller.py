@@ -11,14 +11,13 @@ import pytest
 
 from etcd_operator.errors import KubeUnavailable
 from etcd_operator.runtime.engine.controller import (
-    AT_A_TIME,
     PASS_SECONDS,
     STEADY_SECONDS,
     STEADY_SECONDS_PER_CLUSTER,
     TICK_SECONDS,
-    YOUNG_SECONDS,
     Requeue,
 )
+from etcd_operator.runtime.engine.places import AT_A_TIME, YOUNG_SECONDS
 from etcd_operator.runtime.engine.workqueue import FIRST_RETRY
 from etcd_operator.runtime.etcd.pool import IDLE_SECONDS
 from etcd_operator.runtime.kubernetes.watch_cache import Key

@@ -105,6 +105,7 @@ def test_all_clusters_together_have_so_many_bytes_and_the_oldest_goes() -> None:
         record(recorder, new(3), f"db-{number}")
     assert recorder.read(NAMING.namespace, "db-0") is None
     assert recorder.read(NAMING.namespace, "db-19") is not None
+    assert recorder.size <= 5_000
 
 
 def test_a_cluster_that_is_gone_is_forgotten() -> None:
