@@ -147,10 +147,12 @@ E2E = $(E2E_ENV) $(PY) -m pytest -v --durations=40 \
 	--reruns 1 -r fER
 
 # A test that fails is tried once more; it is listed as flaky, so that it gets mended. By a second
-# run where tests are short: forks run each of them once.
+# run where tests are short: forks run each of them once, without the plugins that none of them
+# needs and that take a part of a millisecond of each.
 .PHONY: unit model etcd-test olm krew upgrade e2e e2e-beside e2e-alone e2e-apart states test test-all test-fast
 unit: venv ## Unit tests
-	@$(COMPILED) $(PY) -m pytest -q -p tests.forks -p no:xdist -p no:rerunfailures --capture=sys \
+	@$(COMPILED) $(PY) -m pytest -q -p tests.forks -p no:xdist -p no:rerunfailures -p no:logging -p no:anyio \
+		--capture=sys \
 		$(CHOSEN) tests/unit || $(COMPILED) SECOND_TRY=1 \
 		$(PY) -m pytest -q -rA --last-failed --last-failed-no-failures none tests/unit
 
@@ -211,7 +213,7 @@ endif
 # place of a long story take a third of the time, and are left to `make unit` and `make test`.
 test-fast: venv ## The inner loop: checks and unit tests, no cluster
 	@$(MAKE) --no-print-directory --jobs --output-sync=target lint types imports generated unit \
-		CHOSEN='-m "not exhaustive"'
+		CHOSEN='-m "not exhaustive" --hypothesis-profile=fast'
 
 test: venv ## Every level that CI runs
 	@$(PY) -m tests.levels

@@ -14,8 +14,10 @@ pytest.register_assert_rewrite("tests.builders.actions", "tests.fakes.small_worl
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
-# Enough to find what is wrong over time, few enough for every save; a busy machine is no failure.
+# Enough to find what is wrong over time; a busy machine is no failure. Fewer for every save, where
+# `make test-fast` names the profile.
 settings.register_profile("unit", max_examples=40, deadline=None)
+settings.register_profile("fast", max_examples=10, deadline=None)
 settings.load_profile("unit")
 
 collect_rarely()

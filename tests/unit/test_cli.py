@@ -14,6 +14,7 @@ import pytest
 
 from etcd_operator import cli
 from etcd_operator.errors import KubeUnavailable
+from tests.builders.exhaustive import exhaustive
 
 KUBECONFIG = """
 current-context: nowhere
@@ -23,7 +24,7 @@ users: [{name: nobody, user: {}}]
 """
 
 
-@pytest.mark.parametrize("setting", ["PORT", "RECORDING_PORT"])
+@pytest.mark.parametrize("setting", ["PORT", *exhaustive("RECORDING_PORT")])
 @pytest.mark.situation(
     "told",
     "set a port of the operator that another process has",

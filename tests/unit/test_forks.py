@@ -69,6 +69,7 @@ def outcomes(said: str) -> dict[str, str]:
     return {test: how for how, test in re.findall(r"^(PASSED|FAILED) (\S+)", said, re.MULTILINE)}
 
 
+@pytest.mark.exhaustive
 def test_outcomes_are_those_of_one_process_and_what_failed_is_tried_again(tmp_path: Path) -> None:
     write(tmp_path, FILES)
     code, said = run(tmp_path)

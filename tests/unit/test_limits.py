@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,19 @@ def find_long_functions(source: str) -> list[str]:
     """The functions above the limit, from `def` to the last line, the docstring included."""
     return [
         node.name
-        for node in ast.walk(ast.parse(source))
+        for node in find_statements(ast.parse(source))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or 0) - node.lineno + 1 > LINES_OF_A_FUNCTION
     ]
+
+
+def find_statements(within: ast.AST) -> Iterator[ast.AST]:
+    """What stands on lines of its own below a node, down to the innermost; no expression."""
+    for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+        below = getattr(within, name, ())
+        for node in below if isinstance(below, list) else ():
+            yield node
+            yield from find_statements(node)
 
 
 def find_imported_tests(source: str) -> list[str]:
@@ -59,6 +69,24 @@ def test_no_function_of_the_operator_is_too_long() -> None:
 @pytest.mark.parametrize(("lines", "found"), [(40, []), (41, ["f"])])
 def test_the_last_line_that_is_allowed(lines: int, found: list[str]) -> None:
     assert find_long_functions("def f():\n" + "    pass\n" * (lines - 1)) == found
+
+
+@pytest.mark.parametrize(
+    "outside",
+    [
+        "class A:\n{}",
+        "async def f():\n{}",
+        "if a:\n pass\nelse:\n{}",
+        "try:\n{}\nfinally:\n pass",
+        "try:\n pass\nexcept A:\n{}",
+        "try:\n pass\nfinally:\n{}",
+        "for a in b:\n pass\nelse:\n{}",
+        "match a:\n case _:\n{}",
+    ],
+)
+def test_a_long_function_is_found_wherever_it_stands(outside: str) -> None:
+    inner = "   def g():\n" + "    pass\n" * LINES_OF_A_FUNCTION
+    assert "g" in find_long_functions(outside.format(inner))
 
 
 def test_no_test_imports_another() -> None:

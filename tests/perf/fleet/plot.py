@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
 from docs.fleet_results import find
 from etcd_operator.json_types import Json
 
@@ -24,6 +21,10 @@ TARGET_COLOR: Final = "#c0392b"
 
 def draw(runs: Sequence[Json], path: Path) -> None:
     """Write the picture; the format follows from the name of the file."""
+    # A second to load, for whoever draws.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     with mpl.rc_context({"svg.hashsalt": "fleet", "font.size": 10}):
         figure = Figure(figsize=(10, 3.4), layout="constrained")
         for panel, (name, title, target) in zip(figure.subplots(1, 3), PANELS, strict=True):

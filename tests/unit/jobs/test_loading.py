@@ -26,9 +26,9 @@ print(*sys.modules)
     [
         ("snapshot", {"grpc"}),
         ("upload", {"obstore"}),
-        ("download", {"obstore"}),
+        pytest.param("download", {"obstore"}, marks=pytest.mark.exhaustive),
         ("finish", set[str]()),
-        ("mirror.mirror", {"grpc"}),
+        pytest.param("mirror.mirror", {"grpc"}, marks=pytest.mark.exhaustive),
     ],
 )
 def test_a_step_loads_what_it_needs(module: str, needed: set[str]) -> None:

@@ -193,6 +193,7 @@ def test_replicas_that_share_have_a_table_of_their_own(
     assert "less than 2.5 GB" in text
 
 
+@pytest.mark.exhaustive
 def test_the_picture_is_the_same_for_the_same_numbers(tmp_path: Path) -> None:
     runs = results(
         processor_percent={"operator": 9.0}, memory_mb={"rss": 99}, processor_ms_per_pass=1.4

@@ -9,6 +9,7 @@ import pytest
 from etcd_operator.plugin import completion
 from etcd_operator.plugin.app import READ, VERBS, load_verb, move_place
 from etcd_operator.plugin.exits import Exit
+from tests.builders.exhaustive import exhaustive
 from tests.builders.plugin import Terminal
 
 # What takes longer to import than a short command may take, or is no part of a user's tool.
@@ -91,11 +92,13 @@ def test_an_unknown_verb_is_a_usage_error() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("kubectl-etcd", "--version"),
         ("kubectl-etcd", "--help"),
-        ("kubectl-etcd", "status", "--help"),
-        (completion.PROGRAM, "s"),
         (completion.PROGRAM, "scale", "--w"),
+        *exhaustive(
+            ("kubectl-etcd", "--version"),
+            ("kubectl-etcd", "status", "--help"),
+            (completion.PROGRAM, "s"),
+        ),
     ],
     ids=" ".join,
 )

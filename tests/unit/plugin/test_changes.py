@@ -15,6 +15,7 @@ from etcd_operator.json_types import Json
 from etcd_operator.plugin import recordings
 from etcd_operator.plugin.change import find_lost
 from etcd_operator.runtime.kubernetes.api import BACKUPS, CLAIMS, CLUSTERS
+from tests.builders.exhaustive import exhaustive
 from tests.builders.plugin import Terminal, written
 from tests.builders.snapshots import formed
 from tests.fakes.kubernetes import ApiFaults
@@ -92,7 +93,7 @@ def test_a_verb_writes_one_part_of_the_spec(
         ("recover", "db", "--accepted-revision=7"),
     ],
 )
-@pytest.mark.parametrize("answer", ["", "n\n", "what\n"])
+@pytest.mark.parametrize("answer", ["n\n", *exhaustive("", "what\n")])
 def test_what_stops_or_deletes_or_may_lose_is_asked_for_first(
     terminal: Terminal, words: Sequence[str], answer: str
 ) -> None:

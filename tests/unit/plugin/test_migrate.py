@@ -89,7 +89,11 @@ def test_a_source_has_to_be_named(
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--client-certificate-secret=c", "--peer-ca-secret=p")], ids=["plain", "tls"]
+    "options",
+    [
+        pytest.param((), id="plain", marks=pytest.mark.exhaustive),
+        pytest.param(("--client-certificate-secret=c", "--peer-ca-secret=p"), id="tls"),
+    ],
 )
 def test_what_a_plan_prints_is_previewed_to_the_end(
     terminal: Terminal, tmp_path: Path, options: tuple[str, ...]

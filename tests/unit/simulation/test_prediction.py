@@ -30,7 +30,14 @@ def test_a_new_learner_is_not_late_when_it_has_just_been_added() -> None:
     assert not [step for step in found.steps if "PodDisruptionBudget" in step.sentence]
 
 
-@pytest.mark.parametrize(("passed", "left"), [(0, 300), (180, 120), (299, 1)])
+@pytest.mark.parametrize(
+    ("passed", "left"),
+    [
+        pytest.param(0, 300, marks=pytest.mark.exhaustive),
+        (180, 120),
+        pytest.param(299, 1, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_the_part_of_a_delay_that_has_passed_is_not_waited_for_again(
     passed: int, left: int
 ) -> None:

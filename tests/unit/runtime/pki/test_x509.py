@@ -25,6 +25,7 @@ from etcd_operator.runtime.pki.x509 import (
     read_bundle,
     read_certificate,
 )
+from tests.builders.exhaustive import exhaustive
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890, tzinfo=UTC)
 LIFE = timedelta(hours=2160)
@@ -170,10 +171,11 @@ def test_a_ca_that_etcd_cannot_read_is_none() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
-def test_whatever_is_damaged_is_a_problem_and_no_error() -> None:
+@pytest.mark.parametrize("times", [300, *exhaustive(3000)])
+def test_whatever_is_damaged_is_a_problem_and_no_error(times: int) -> None:
     chance, pair = random.Random(7), issue()
     der = ssl.PEM_cert_to_DER_cert(pair.certificate)
-    for _ in range(3000):
+    for _ in range(times):
         damaged = bytearray(der)
         damaged[chance.randrange(len(der))] = chance.randrange(256)
         text = ssl.DER_cert_to_PEM_cert(bytes(damaged))
@@ -183,6 +185,7 @@ def test_whatever_is_damaged_is_a_problem_and_no_error() -> None:
             read_bundle(text)
 
 
+@pytest.mark.exhaustive
 def test_an_operator_without_certificates_does_not_load_their_library() -> None:
     program = "import sys, etcd_operator.cli; sys.exit('cryptography' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -11,6 +11,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from etcd_operator.runtime.pki.x509 import issue_certificate, make_authority
 from tests.builders.log_lines import read_lines
 
@@ -148,6 +150,7 @@ def test_grpc_writes_nothing_about_a_certificate_that_it_refuses(tmp_path: Path)
     assert done.stdout == "UNAVAILABLE\n"
 
 
+@pytest.mark.exhaustive
 def test_grpc_is_silenced_first_and_what_keeps_the_operator_from_running_is_a_line() -> None:
     done = run(START, LOG_LEVEL="loud")
     verbosity, said = done.stdout.splitlines()
