@@ -274,9 +274,10 @@ transitions: venv ## Every change of a spec that the CRD allows, beside new clus
 	@$(PY) -m local up --nodes $(NODES)
 	@ALL_TRANSITIONS=1 $(PY) -m pytest -v -s tests/e2e/test_transitions.py
 
-take-overs: venv ## Take over every shape of cluster that people run today, under load
+take-overs: venv ## Take over every shape of cluster that people run today, under load and faults
 	@$(PY) -m local up --nodes $(NODES)
-	@ALL_SHAPES=1 $(PY) -m pytest -v -s -k under_load tests/e2e/test_take_over.py
+	@ALL_SHAPES=1 $(PY) -m pytest -v -s -k under_load tests/e2e/test_take_over.py \
+		tests/e2e/take_over_faults.py
 
 REST_MINUTES ?= 120
 alerts: venv ## Each fault of an alert, two hours that fire none (REST_MINUTES=120), the dashboards
