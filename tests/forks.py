@@ -24,6 +24,8 @@ OPTION: Final = "--forks"
 # The bytes of the number of a file in the queue, which is a pipe.
 NUMBER: Final = 4
 Files = list[list[pytest.Item]]
+# A report as it goes through a pipe.
+Made = pytest.TestReport | dict[str, Any]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -103,12 +105,18 @@ class _Forks:
         except EOFError:
             self._reports.remove(reports)
             return
-        hook = self._session.config.hook
-        load = hook.pytest_report_from_serializable
         item = self._missing.pop(test)
-        self._tell(item, [load(config=self._session.config, data=each) for each in made])
+        self._tell(item, [self._load(each) for each in made])
         if self._session.shouldfail:
             raise self._session.Failed(self._session.shouldfail)
+
+    def _load(self, made: Made) -> pytest.TestReport:
+        if isinstance(made, pytest.TestReport):
+            return made
+        config = self._session.config
+        report = config.hook.pytest_report_from_serializable(config=config, data=made)
+        assert isinstance(report, pytest.TestReport)
+        return report
 
     def _tell(self, item: pytest.Item, reports: list[pytest.TestReport]) -> None:
         hook, test = item.ihook, {"nodeid": item.nodeid, "location": reports[0].location}
@@ -157,6 +165,9 @@ class _Reporter:
         """Run a test and send its reports, in one piece."""
         dump = item.config.hook.pytest_report_to_serializable
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        made = [dump(config=item.config, report=each) for each in reports]
+        # One that has no traceback, as nearly all, can be sent as it is.
+        made: list[Made] = [
+            each if each.passed else dump(config=item.config, report=each) for each in reports
+        ]
         self._sent.send((item.nodeid, made))
         return True

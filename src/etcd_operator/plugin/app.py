@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
@@ -140,8 +141,9 @@ def move_place(words: Sequence[str]) -> list[str]:
     return [*rest[:1], *place, *rest[1:]]
 
 
+@cache
 def load_verb(name: str, verb: Verb) -> TyperCommand:
-    """Import a verb and make it a command, with its examples below its help."""
+    """Import a verb and make it a command, once, with its examples below its help."""
     module = import_module(f"etcd_operator.plugin.verbs.{verb.module}")
     function = getattr(module, verb.function or name.replace("-", "_"))
     single = typer.Typer(

@@ -73,7 +73,7 @@ def find_unused(names: set[tuple[str, str]]) -> set[tuple[str, str]]:
     unused = set(names)
     for path in SOURCE.rglob("*.py"):
         text = path.read_text()
-        mentioned = any(f"{module}.{constant}" in text for module, constant in unused)
+        mentioned = unused.intersection(re.findall(r"\b(\w+)\.(\w+)\b", text))
         if path.parent.name == "reasons" or not mentioned:
             continue
         for node in ast.walk(ast.parse(text)):

@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from etcd_operator.core.sharding.assignment import assign
+from tests.builders.exhaustive import exhaustive
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_who_holds_what(
     assert assign(holders, replicas) == assigned
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", [*range(20), *exhaustive(*range(20, 200))])
 def test_shares_are_even_and_few_shards_move(seed: int) -> None:
     choice = random.Random(seed)
     replicas = [f"r{number}" for number in range(choice.randint(1, 9))]
