@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, assert_never
 
+from etcd_operator.api.cluster import EtcdClusterStatus
 from etcd_operator.api.release import Version
 from etcd_operator.core import guards
 from etcd_operator.core.actions import (
@@ -86,10 +87,14 @@ Handler = Callable[[Action, Snapshot, int], Callable[[State], Outcome]]
 class Planned:
     """What a pass that sees this does. Equal sights share one Planned.
 
-    `snapshot` and `handler` are those of a real cluster; scenarios have the world's own.
+    `snapshot` and `handler` are those of a real cluster, whose whole status is `reported`;
+    scenarios have the world's own, and keep the part of the status on which decisions depend.
     """
 
-    __slots__ = ("judged_actions", "plan", "remembered_ids", "seen", "snapshot", "stale", "status")
+    __slots__ = (
+        *("judged_actions", "plan", "remembered_ids", "reported", "seen", "snapshot", "stale"),
+        "status",
+    )
 
     def __init__(
         self,
@@ -107,7 +112,9 @@ class Planned:
         )
         self.stale = frozenset(_find_stale(seen, specs))
         approves = any(spec.recovery.quorum_loss for spec in specs)
-        self.status = _abstract(self.snapshot, self.plan, approves=approves)
+        reported = report(self.snapshot, self.plan.decision)
+        self.reported = reported if snapshot else None
+        self.status = _abstract(reported, approves=approves)
         self.remembered_ids = frozenset(
             getattr(action, name)
             for action in self.plan.actions
@@ -177,9 +184,8 @@ def _find_stale(seen: Seen, specs: Specs) -> Iterator[int]:
         yield given.accepted_revision
 
 
-def _abstract(snapshot: Snapshot, planned: Plan, *, approves: bool) -> Status:
+def _abstract(status: EtcdClusterStatus, *, approves: bool) -> Status:
     """The part of the reported status on which later decisions depend."""
-    status = report(snapshot, planned.decision)
     starting = any(
         c.type == "Progressing" and c.reason == routine.STARTING.name for c in status.conditions
     )

@@ -38,7 +38,6 @@ from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.naming import ordinal_of_claim, ordinal_of_pod
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.reasons import verdicts
-from etcd_operator.core.status.report import report
 from etcd_operator.core.status.spec_warnings import find_spec_warnings
 from etcd_operator.core.takeover.record import PATIENCE_SECONDS
 from etcd_operator.simulation import etcd, kubernetes, replacing
@@ -181,7 +180,8 @@ class Simulation:
     def _report(self, state: State, planned: Planned, done: list[JudgedAction]) -> State | None:
         """Write the status; None if it says the same."""
         ended = end_pass(state, planned, done)
-        status = report(planned.snapshot, planned.plan.decision)
+        status = planned.reported
+        assert status is not None, "it is planned for a real cluster"
         if ended.beyond.status != status:
             ended = ended._replace(beyond=replace(ended.beyond, status=status))
         same = ended._replace(beyond=state.beyond) == state
