@@ -12,6 +12,7 @@ from etcd_operator.json_types import Json
 from etcd_operator.plugin.fitting import fit
 from etcd_operator.plugin.screens import render_cluster, render_clusters
 from etcd_operator.runtime.kubernetes.api import BACKUPS, EVENTS
+from tests.builders.exhaustive import exhaustive
 from tests.builders.plugin import Terminal
 from tests.fakes.user_api import NAMESPACE, put_cluster, put_pods
 
@@ -50,7 +51,7 @@ def test_a_large_screen_shows_everything(view: Json) -> None:
     assert any("E0" in line for line in lines)
 
 
-@pytest.mark.parametrize("height", [12, 16, 20, 24, 30])
+@pytest.mark.parametrize("height", [12, 30, *exhaustive(16, 20, 24)])
 def test_a_small_screen_is_filled_and_not_passed(view: Json, height: int) -> None:
     lines = draw(view, height)
     assert height - 4 <= len(lines) <= height

@@ -16,6 +16,7 @@ from etcd_operator.simulation.origin import Origin
 from etcd_operator.simulation.predict import predict
 from etcd_operator.simulation.prediction import Prediction, Wait
 from etcd_operator.simulation.take_over import assume_members
+from tests.builders.exhaustive import exhaustive
 from tests.builders.snapshots import CLUSTER_ID, member_id, with_spec
 from tests.builders.take_over import TakeOverWorld, endpoint, world_at
 
@@ -54,7 +55,7 @@ def test_a_statefulset_of_any_size_is_refused_soon() -> None:
     assert "has 2147483647 replicas" in found.sentence
 
 
-@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("listed", [True, *exhaustive(False)])
 def test_a_member_that_a_person_stopped_is_waited_for(listed: bool) -> None:
     world = world_at(Stage.REMOVE, listed=listed, scale_in="Manual")
     world.leader = member_id(0)
@@ -102,7 +103,7 @@ def test_an_approval_is_waited_for() -> None:
     assert tell(predict(world.look()))[-1] == "Removed member old-0"
 
 
-@pytest.mark.parametrize("given", [{"listed": True}, {"scale_in": "Manual"}])
+@pytest.mark.parametrize("given", [{"listed": True}, *exhaustive({"scale_in": "Manual"})])
 def test_a_person_is_waited_for_who_stops_old_members(given: dict[str, Any]) -> None:
     found = predict(TakeOverWorld(3, **given).look())
     assert (found.ends, found.reason) == ("waiting", "TakeOverAwaitsStop")

@@ -26,6 +26,7 @@ from etcd_operator.core.reasons import attention, routine
 from etcd_operator.core.recording.snapshot_document import read_snapshot, write_snapshot
 from etcd_operator.core.status.report import report
 from etcd_operator.core.takeover.record import ANNOTATION_APPROVED, ANNOTATION_TAKE_OVER, Stage
+from tests.builders.exhaustive import exhaustive
 from tests.builders.snapshots import CLUSTER_ID, member_id
 from tests.builders.take_over import MOST_PASSES, TakeOverWorld, run_to, source_id, world_at
 
@@ -47,7 +48,7 @@ def run_to_rule(world: TakeOverWorld, reason: Any) -> str:
     raise AssertionError(f"it never says {reason.name}, but {decision.message}")
 
 
-@pytest.mark.parametrize("size", [1, 3, 5])
+@pytest.mark.parametrize("size", [1, 3, *exhaustive(5)])
 def test_the_old_members_are_replaced_one_by_one(size: int) -> None:
     world = TakeOverWorld(size)
     run_until_over(world)
@@ -149,7 +150,7 @@ def test_a_restore_in_place_waits_until_it_is_over() -> None:
     assert world.step().rule == "take_over"
 
 
-@pytest.mark.parametrize("differing", [source_id(1), member_id(2)])
+@pytest.mark.parametrize("differing", [source_id(1), *exhaustive(member_id(2))])
 def test_nobody_goes_while_data_differs(differing: int) -> None:
     world = TakeOverWorld(differing=differing)
     for _ in range(40):

@@ -21,6 +21,7 @@ from etcd_operator.runtime.etcd.channel import (
 from etcd_operator.runtime.etcd.rpc import etcd_pb2 as etcd_pb2
 from etcd_operator.runtime.pki.identity import Identity
 from etcd_operator.runtime.pki.x509 import issue_certificate, make_authority
+from tests.builders.exhaustive import exhaustive
 
 NOW = datetime.now(UTC)
 NAME = "db-0.db-peer.team.svc"
@@ -57,7 +58,7 @@ async def member() -> AsyncIterator[tuple[str, PeerTls]]:
 
 
 @pytest.mark.parametrize("options", [CHANNEL_OPTIONS, SMALL_ANSWERS])
-@pytest.mark.parametrize("length", [0, 900, 1024, 1025, 100_000, LARGEST_ANSWER - 64])
+@pytest.mark.parametrize("length", [0, 1025, LARGEST_ANSWER - 64, *exhaustive(900, 1024, 100_000)])
 async def test_messages_of_any_allowed_length_come_whole(
     member: tuple[str, PeerTls], options: Options, length: int
 ) -> None:
