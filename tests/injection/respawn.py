@@ -32,6 +32,7 @@ from etcd_operator.errors import (
     Refusal,
 )
 from etcd_operator.json_types import Json
+from etcd_operator.runtime.engine import following
 from etcd_operator.runtime.etcd import client as client
 from etcd_operator.runtime.etcd.client import EtcdMemberClient
 from etcd_operator.runtime.kubernetes.api import Kind, WatchEvent
@@ -205,7 +206,7 @@ def live(options: argparse.Namespace) -> int:
         RECORDING_PORT=str(_free_port()),
     )
     with (
-        mock.patch.object(cli, "LightkubeApi", inject_api(injector)),
+        mock.patch.object(following, "LightkubeApi", inject_api(injector)),
         mock.patch.object(client, "EtcdMemberClient", inject_etcd(injector)),
     ):
         return cli.run()
@@ -229,6 +230,7 @@ class Lives:
         """Go on until the parent of this process is gone or SIGTERM comes."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         parent = os.getppid()
+        cli.load_operator()
         # Each life collects once when it has listed: half of its processor time went into what was
         # imported here, and into copies of its pages.
         gc.collect()

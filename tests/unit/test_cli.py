@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import gc
+import asyncio
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from etcd_operator import cli
 from etcd_operator.errors import KubeUnavailable
+from etcd_operator.settings import read_settings
 from tests.builders.exhaustive import exhaustive
 
 KUBECONFIG = """
@@ -57,30 +59,37 @@ def test_a_port_that_is_taken_is_named_in_one_sentence(
     assert ended.returncode == 1
 
 
-async def test_the_collector_is_rarely_at_work_until_all_is_listed(
+async def test_lists_begin_before_what_acts_on_them_is_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It would go through everything that was listed so far, again and again."""
-    usual, during = gc.get_threshold(), []
+    """Half of the code is loaded while the API server writes the first lists."""
+    listing, told = threading.Event(), []
 
-    class Listing:
-        async def wait_until_synced(self) -> None:
-            during.append(gc.get_threshold())
+    class Following:
+        def __init__(self, *_: object) -> None:
+            told.append("made")
 
-    frozen = []
-    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.get_threshold()))
-    await cli.wait_until_listed(Listing(), Listing())
-    assert during == [cli.COLLECT_WHILE_LISTING] * 2
-    assert frozen == [usual]
+        async def run(self) -> None:
+            listing.set()
+            await asyncio.Event().wait()
 
+        async def close(self) -> None:
+            told.append("closed")
 
-async def test_the_collector_is_at_work_again_where_nothing_could_be_listed() -> None:
-    usual = gc.get_threshold()
+    class Operator:
+        def __init__(self, _: object, following: Following, __: object) -> None:
+            assert isinstance(following, Following)
 
-    class Unreachable:
-        async def wait_until_synced(self) -> None:
+        async def run(self) -> None:
             raise KubeUnavailable("nobody answers", 503)
 
-    with pytest.raises(KubeUnavailable):
-        await cli.wait_until_listed(Unreachable())
-    assert gc.get_threshold() == usual
+    def load() -> type[Operator]:
+        told.append("loaded" if listing.wait(5) else "nothing was listed meanwhile")
+        return Operator
+
+    monkeypatch.setattr(cli, "Following", Following)
+    monkeypatch.setattr(cli, "load_operator", load)
+    with pytest.raises(ExceptionGroup) as caught:
+        await cli.operate(read_settings({"POD_NAME": "a"}))
+    assert caught.group_contains(KubeUnavailable)
+    assert told == ["made", "loaded", "closed"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Final, Protocol
 from urllib.parse import urlencode
 
@@ -29,9 +30,11 @@ from etcd_operator.errors import (
 )
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.kubernetes.api import PODS, Kind, WatchEvent
-from etcd_operator.runtime.kubernetes.pages import read_page
+from etcd_operator.runtime.kubernetes.pages import read_page, read_pages
 
-PAGE_SIZE: Final = 500
+# The API server reads a first page from its cache, and may read each further one from etcd. For all
+# objects of 1000 clusters it took 2.4 s of the processor in pages of 500, and 1.5 s in these.
+PAGE_SIZE: Final = 1000
 # Requests are as many as there are workers, and none waits for another. For each one the pool looks
 # at every connection that it has, and at the sockets of those that nobody uses: with 64 of them and
 # the watches that was a quarter of what a request takes of the processor.
@@ -113,7 +116,7 @@ class LightkubeApi:
         """Return one object; raises NotFound."""
         return await self._request("get", kind, kind.path(namespace, name))
 
-    async def list_pages(
+    def list_pages(
         self,
         kind: Kind,
         namespace: str | None,
@@ -122,18 +125,14 @@ class LightkubeApi:
         field_selector: str = "",
     ) -> AsyncIterator[Json]:
         """Yield the pages of a list."""
-        parameters = {"limit": str(PAGE_SIZE)}
-        if label_selector:
-            parameters["labelSelector"] = label_selector
-        if field_selector:
-            parameters["fieldSelector"] = field_selector
-        while True:
-            page = await self._request("list", kind, kind.path(namespace), params=parameters)
-            yield page
-            token = page["metadata"].get("continue")
-            if not token:
-                return
-            parameters["continue"] = token
+        parameters = {
+            "limit": str(PAGE_SIZE),
+            "labelSelector": label_selector,
+            "fieldSelector": field_selector,
+        }
+        asked = {name: value for name, value in parameters.items() if value}
+        ask = partial(self._request, "list", kind, kind.path(namespace))
+        return read_pages(lambda place: ask(params=asked | place))
 
     async def watch(
         self, kind: Kind, namespace: str | None, label_selector: str, resource_version: str
