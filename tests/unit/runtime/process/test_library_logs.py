@@ -100,7 +100,11 @@ class Watch:
 
 sys.meta_path.insert(0, Watch())
 from etcd_operator.__main__ import main
-main()
+try:
+    main()
+finally:
+    from etcd_operator.cli import load_operator
+    load_operator()
 """
 
 
@@ -153,7 +157,7 @@ def test_grpc_writes_nothing_about_a_certificate_that_it_refuses(tmp_path: Path)
 @pytest.mark.exhaustive
 def test_grpc_is_silenced_first_and_what_keeps_the_operator_from_running_is_a_line() -> None:
     done = run(START, LOG_LEVEL="loud")
-    verbosity, said = done.stdout.splitlines()
+    said, verbosity = done.stdout.splitlines()
     (line,) = read_lines(said)
     assert verbosity == "NONE"
     assert done.returncode == 1
