@@ -30,8 +30,8 @@ Made = pytest.TestReport | dict[str, Any]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the number of processes be chosen."""
-    # One of them waits for a socket or another process most of the time.
-    processes = len(os.sched_getaffinity(0)) + 1
+    # One or two of them wait for a socket or another process most of the time.
+    processes = len(os.sched_getaffinity(0)) + 2
     parser.addoption(OPTION, type=int, default=processes, help="Processes that run tests.")
 
 
