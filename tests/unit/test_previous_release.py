@@ -55,6 +55,7 @@ def test_the_one_that_is_asked_for(tree: Path, monkeypatch: pytest.MonkeyPatch) 
     assert find_previous(tree) == wanted
 
 
+@pytest.mark.exhaustive
 def test_files_are_those_of_this_tree_at_that_time(tmp_path: Path) -> None:
     check_out("HEAD", tmp_path)
     assert (tmp_path / "Dockerfile").exists()

@@ -27,7 +27,7 @@ print(*sys.modules)
         ("snapshot", {"grpc"}),
         ("upload", {"obstore"}),
         pytest.param("download", {"obstore"}, marks=pytest.mark.exhaustive),
-        ("finish", set[str]()),
+        pytest.param("finish", set[str](), marks=pytest.mark.exhaustive),
         pytest.param("mirror.mirror", {"grpc"}, marks=pytest.mark.exhaustive),
     ],
 )

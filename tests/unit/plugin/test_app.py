@@ -92,9 +92,9 @@ def test_an_unknown_verb_is_a_usage_error() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("kubectl-etcd", "--help"),
         (completion.PROGRAM, "scale", "--w"),
         *exhaustive(
+            ("kubectl-etcd", "--help"),
             ("kubectl-etcd", "--version"),
             ("kubectl-etcd", "status", "--help"),
             (completion.PROGRAM, "s"),

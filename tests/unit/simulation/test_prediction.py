@@ -13,6 +13,7 @@ from etcd_operator.simulation.predict import predict
 from etcd_operator.simulation.prediction import Wait, mark_common
 from tests.builders.certificates import secured, with_secret
 from tests.builders.changes import change
+from tests.builders.exhaustive import exhaustive
 from tests.builders.issuer import ISSUER, MINE
 from tests.builders.lost_members import homeless
 from tests.builders.snapshots import change_pod, formed, silent
@@ -49,7 +50,7 @@ def test_the_part_of_a_delay_that_has_passed_is_not_waited_for_again(
     assert left < found.seconds < left + 10
 
 
-@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("running", [True, *exhaustive(False)])
 @pytest.mark.parametrize(
     ("seconds", "replaced"), [(-3, True), (0, True), (1, True), (2, False), (3600, False)]
 )

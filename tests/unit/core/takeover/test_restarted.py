@@ -21,6 +21,7 @@ from tests.builders.take_over import endpoint, removing, source_id, world_at
 REMOVE = RemoveSourceMember(endpoint(2), 2, source_id(2), CLUSTER_ID)
 
 
+@pytest.mark.exhaustive
 def test_one_that_is_only_restarted_stays() -> None:
     """Also another than the one that was asked for, and however often."""
     world = removing(pace=3)

@@ -302,6 +302,7 @@ def test_a_recorded_pass_has_what_was_seen_of_the_statefulset() -> None:
     assert read_snapshot(json.loads(json.dumps(write_snapshot(seen)))).source == seen.source
 
 
+@pytest.mark.exhaustive
 def test_a_scale_out_beside_old_members_counts_the_new_ones() -> None:
     world, told = TakeOverWorld(5), []
     for _ in range(MOST_PASSES):

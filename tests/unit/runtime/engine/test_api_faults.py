@@ -146,6 +146,7 @@ async def test_at_rest_a_storm_changes_nothing(storm: ApiFaults) -> None:
         assert {key: body["metadata"]["resourceVersion"] for key, body in _mine(harness)} == before
 
 
+@pytest.mark.exhaustive
 async def test_a_status_that_is_refused_again_and_again_is_not_written_every_second() -> None:
     harness = OperatorInMemory(members=3)
     async with harness.run():

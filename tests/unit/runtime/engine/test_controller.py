@@ -301,6 +301,7 @@ async def test_routine_looks_begin_together() -> None:
     assert len(harness.passes) > 15 * len(moments)
 
 
+@pytest.mark.exhaustive
 async def test_looks_that_began_together_spread_over_ticks() -> None:
     """After a start all clusters are looked at in one moment: not for ever."""
 

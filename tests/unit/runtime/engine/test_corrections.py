@@ -304,6 +304,7 @@ def test_the_manager_of_a_field_is_found(fields: Json, who: str) -> None:
     assert find_manager({"metadata": {"managedFields": entries}}, difference) == who
 
 
+@pytest.mark.exhaustive
 async def test_names_without_end_take_no_memory() -> None:
     """Whoever may edit our objects may put another thousand names there each time."""
     harness = Server(formed(3))

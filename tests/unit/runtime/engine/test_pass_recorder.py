@@ -42,6 +42,7 @@ def with_cluster_version(snapshot: Snapshot, version: str) -> Snapshot:
     return replace(snapshot, cluster=replace(snapshot.cluster, resource_version=version))
 
 
+@pytest.mark.exhaustive
 def test_passes_that_act_are_kept_up_to_a_number() -> None:
     recorder = PassRecorder()
     for _ in range(MOST_PASSES + 7):

@@ -19,6 +19,7 @@ from etcd_operator.errors import KubeUnavailable
 from etcd_operator.runtime.engine.shards import CountRecord, ShardElections
 from etcd_operator.runtime.kubernetes.api import LEASES
 from etcd_operator.runtime.kubernetes.lease import Terms
+from tests.builders.exhaustive import exhaustive
 from tests.fakes.clock import LoopClock
 from tests.fakes.kubernetes import ApiServer, InMemoryApi, Pace
 
@@ -250,12 +251,12 @@ async def test_without_a_roster_free_shards_are_taken_all_the_same() -> None:
 # Another number of shards
 
 
-@pytest.mark.parametrize(("before", "after"), [(1, 4), (4, 1), (4, 6), (6, 4)])
+@pytest.mark.parametrize("change", [(1, 4), (6, 4), *exhaustive((4, 1), (4, 6))])
 async def test_another_number_of_shards_rolls_out_one_replica_at_a_time(
-    before: int, after: int
+    change: tuple[int, int],
 ) -> None:
     """As a Deployment does: one comes, and one of the old ones goes."""
-    stage = Stage()
+    stage, (before, after) = Stage(), change
     for who in "ab":
         stage.start(who, before)
     await stage.rest(30)

@@ -98,6 +98,7 @@ def status(**fields: Any) -> bytes:
     "a member answers with hundreds of megabytes",
     "it counts as unreachable; other clusters are not affected",
 )
+@pytest.mark.exhaustive
 async def test_an_answer_of_any_size_costs_nothing(
     stranger: Stranger, client: EtcdMemberClient
 ) -> None:

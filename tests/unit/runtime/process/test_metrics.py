@@ -25,6 +25,7 @@ from etcd_operator.runtime.process.cluster_series import (
 )
 from etcd_operator.runtime.process.metrics import Metrics
 from etcd_operator.runtime.process.series import Sample
+from tests.builders.exhaustive import exhaustive
 from tests.builders.snapshots import NOW, change_pod, formed, outdated, silent, with_learner
 
 KEY = ("team", "db")
@@ -169,12 +170,13 @@ def test_members_that_are_replaced_are_stuck_then_joining() -> None:
     assert (value(metrics, "stuck_members"), value(metrics, "joining_members")) == (0, 1)
 
 
-def test_a_scrape_while_clusters_come_and_go_is_whole() -> None:
+@pytest.mark.parametrize("times", [2_000, *exhaustive(20_000)])
+def test_a_scrape_while_clusters_come_and_go_is_whole(times: int) -> None:
     """The HTTP server has a thread of its own."""
     series, ended = ClusterSeries(), threading.Event()
 
     def churn() -> None:
-        for number in range(20_000):
+        for number in range(times):
             series.show(("team", f"db-{number % 50}"), (Sample(SIZE, number),))
             series.forget(("team", f"db-{(number + 7) % 50}"))
         ended.set()
