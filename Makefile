@@ -210,7 +210,8 @@ e2e-apart: venv ## Those that have a local cluster to themselves, which is gone 
 endif
 
 # The checks run beside the unit tests; what each of them says is kept together. Those that try every
-# place of a long story take a third of the time, and are left to `make unit` and `make test`.
+# place of a long story, or each of many cases of a kind, take nearly as long as all others, and are
+# left to `make unit` and `make test`.
 test-fast: venv ## The inner loop: checks and unit tests, no cluster
 	@$(MAKE) --no-print-directory --jobs --output-sync=target lint types imports generated unit \
 		CHOSEN='-m "not exhaustive" --hypothesis-profile=fast'
