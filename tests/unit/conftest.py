@@ -30,17 +30,6 @@ settings.load_profile("unit")
 collect_rarely()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Have looptime see by its module whether a fixture makes an event loop.
-
-    For each fixture and parameter of each test it lists all names of pytest-asyncio, in case a test
-    has a loop of its own by one of them.
-    """
-    looptime = config.pluginmanager.getplugin("looptime_plugin")
-    asyncio = config.pluginmanager.getplugin("asyncio")
-    looptime._should_patch = lambda made, _: made.func.__module__ == asyncio.__name__
-
-
 def pytest_collection_finish() -> None:
     """Begin with the tests."""
     leave_alone_what_stays()
