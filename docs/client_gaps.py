@@ -31,7 +31,10 @@ def write_client_gaps() -> list[str]:
             "time. It has a connection and a watch for each resource. The gap is the longest time "
             "without an acknowledged write of one of them; nothing that failed was repeated. "
             "Proposals that are dropped or time out belong to the change of leader, which a roll "
-            "has one of: [decision 17](adr/0017-members-leave-the-service-first.md).\n"
+            "has one of: [decision 17](adr/0017-members-leave-the-service-first.md). `raft: "
+            "stopped`, and what is reset in a scale-in, was written through a connection to a "
+            "member that etcd removed just then: new connections lead to others before, and those "
+            "that there are stay until it stops.\n"
         ),
         "| Change | Takes | Longest gap | Writes | Failed | Errors |",
         "|---|---|---|---|---|---|",

@@ -20,22 +20,24 @@ def write_headline(readme: str) -> str:
     _, end, tail = rest.partition(END)
     if not begin or not end:
         raise ValueError("README.md has lost the marks of its generated table")
-    bench, chaos, injection = (
+    bench, chaos, injection, fleet = (
         json.loads((RESULTS / f"{name}.json").read_text())
-        for name in ("bench", "chaos", "injection")
+        for name in ("bench", "chaos", "injection", "fleet")
     )
-    return f"{head}{BEGIN}{_write_table(bench, chaos, injection)}{END}{tail}"
+    return f"{head}{BEGIN}{_write_table(bench, chaos, injection, fleet)}{END}{tail}"
 
 
-def _write_table(bench: Json, chaos: Json, injection: Json) -> str:
+def _write_table(bench: Json, chaos: Json, injection: Json, fleet: Json) -> str:
+    most = max(fleet["runs"], key=lambda run: int(run["clusters"]))
     rows = (
         ("No acknowledged write is lost, and no read is stale", _judge_chaos(chaos)),
         ("The operator can stop at any point and goes on from there", _judge_injection(injection)),
         ("Creation is about as fast as a StatefulSet written by hand", _judge_create(bench)),
         ("Scaling and rolling wait for etcd, not for a timer", _judge_changes(bench)),
+        ("Many clusters take a part of one core", _judge_fleet(most)),
     )
     machine, software = bench["machine"], bench["software"]
-    dates = " and ".join(sorted({run["began"][:10] for run in (bench, chaos, injection)}))
+    dates = " and ".join(sorted({run["began"][:10] for run in (bench, chaos, injection, most)}))
     where = f"a machine with {machine['cores']} cores ({machine['processor']})"
     kubernetes = f"the control plane and all nodes of Kubernetes {software['kubernetes']}"
     lines = (
@@ -46,6 +48,7 @@ def _write_table(bench: Json, chaos: Json, injection: Json) -> str:
         "",
         f"Recorded on {dates}, on {where} that runs",
         f"{kubernetes}. `make bench`: etcd {VERSION}.",
+        f"`make bench-fleet`: {fleet['machine']['cores']} cores ({fleet['machine']['processor']}).",
         "",
     )
     return "\n".join(lines) + "\n"
@@ -90,6 +93,16 @@ def _judge_changes(run: Json) -> str:
     return (
         f"`make bench`: 3 → 5 in {up:.1f} s, 5 → 3 in {down:.1f} s; while every Pod is replaced, "
         f"writes pause for {gap:.2f} s at most (median of the runs)"
+    )
+
+
+def _judge_fleet(run: Json) -> str:
+    rest = run["rest"]
+    return (
+        f"[`make bench-fleet`](docs/performance.md#many-clusters): {run['clusters']} clusters of "
+        f"three members take **{rest['processor_percent']['operator']:.0f} % of a core** and "
+        f"{rest['memory_mb']['rss']:.0f} MB at rest, and each is looked at every "
+        f"{rest['longest_without_a_look_seconds']:.0f} s"
     )
 
 
