@@ -176,6 +176,28 @@ def asks(cluster: Cluster, words: str) -> bool:
     return words in read_progress(cluster)
 
 
+def join(
+    cluster: Cluster,
+    take_over: str = "Automatic",
+    version: str = VERSION,
+    spec: Json | None = None,
+    source: Json | None = None,
+    scale_in: str = "Automatic",
+) -> None:
+    """Create an EtcdCluster that takes over the StatefulSet `old`, or another source."""
+    named = source or {"statefulSet": "old"}
+    joined: Json = {"source": named, "takeOver": take_over}
+    joined |= {"scaleIn": scale_in} if "statefulSet" in named else {}
+    cluster.create(
+        size=3,
+        version=version,
+        bootstrap={"joinExisting": joined},
+        podTemplate={"labels": CLIENTS},
+        service={"aliases": ["clients"]},
+        **(spec or {}),
+    )
+
+
 class SharedDoor(Door):
     """The Service over the members of both clusters, as clients keep it during the take-over."""
 

@@ -13,7 +13,7 @@ import pytest
 from deploy.manifests import NAMESPACE
 from deploy.target import Target, TargetError
 from tests.chaos.load import Load
-from tests.e2e.foreign_etcd import CLIENTS, ForeignEtcd, SharedDoor
+from tests.e2e.foreign_etcd import ForeignEtcd, SharedDoor, join
 from tests.e2e.harness import Cluster, wait_until
 from tests.e2e.histories import assert_served
 
@@ -34,14 +34,7 @@ def test_faults_while_a_cluster_is_taken_over_under_load(target: Target, namespa
     load = Load(SharedDoor(cluster), seed=7)
     load.start()
     try:
-        joined = {"source": {"statefulSet": "old"}, "takeOver": "Automatic", "scaleIn": "Automatic"}
-        cluster.create(
-            size=3,
-            version=VERSION,
-            bootstrap={"joinExisting": joined},
-            podTemplate={"labels": CLIENTS},
-            service={"aliases": ["clients"]},
-        )
+        join(cluster, version=VERSION)
         wait_until("the first of ours is a member", lambda: runs(old, "c-0"), 120)
         kill_operator(target)
         kill_pod(cluster, "old-1")

@@ -21,11 +21,11 @@ from tests.chaos.load import Load
 from tests.e2e import bitnami_etcd, other_operators, tls_etcd
 from tests.e2e.backup_harness import Task, find_taken
 from tests.e2e.foreign_etcd import (
-    CLIENTS,
     VERSION,
     ForeignEtcd,
     SharedDoor,
     asks,
+    join,
     read_progress,
 )
 from tests.e2e.harness import Cluster, wait_until
@@ -40,28 +40,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 LONGEST_GAP = 10.0
 # Seconds of a lease that no take-over outlives.
 LEASED = 36_000
-
-
-def join(
-    cluster: Cluster,
-    take_over: str = "Automatic",
-    version: str = VERSION,
-    spec: Json | None = None,
-    source: Json | None = None,
-    scale_in: str = "Automatic",
-) -> None:
-    """Create an EtcdCluster that takes over the StatefulSet `old`, or another source."""
-    named = source or {"statefulSet": "old"}
-    joined: Json = {"source": named, "takeOver": take_over}
-    joined |= {"scaleIn": scale_in} if "statefulSet" in named else {}
-    cluster.create(
-        size=3,
-        version=version,
-        bootstrap={"joinExisting": joined},
-        podTemplate={"labels": CLIENTS},
-        service={"aliases": ["clients"]},
-        **(spec or {}),
-    )
 
 
 @dataclass(frozen=True)
