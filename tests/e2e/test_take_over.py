@@ -44,7 +44,11 @@ LEASED = 36_000
 
 @dataclass(frozen=True)
 class Shape:
-    """How people run etcd today, and what the EtcdCluster says of it beside `bootstrap`."""
+    """How people run etcd today, and what the EtcdCluster says of it.
+
+    That is, beside the source: some fields of the spec, and who scales the old members in, by
+    `spec.bootstrap.joinExisting.scaleIn`.
+    """
 
     etcd: type[ForeignEtcd]
     cluster: type[Cluster]
