@@ -231,8 +231,8 @@ class Lives:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         parent = os.getppid()
         cli.load_operator()
-        # Each life collects once when it has listed: half of its processor time went into what was
-        # imported here, and into copies of its pages.
+        # No life looks for garbage among what was imported here: that took half of its processor
+        # time, with the copies of its pages.
         gc.collect()
         gc.freeze()
         try:

@@ -212,6 +212,17 @@ async def test_a_server_that_is_away(counted: Counted) -> None:
     assert counted == [("get", "configmaps", 0), ("watch", "configmaps", 0)]
 
 
+async def test_watches_have_connections_of_their_own(server: FakeApi) -> None:
+    """Else each request would look at all of them."""
+    async with FakeApi().serve() as gone:
+        nowhere = gone.url
+    api = LightkubeApi(connect(server.url), watching=connect(nowhere))
+    await api.apply(CONFIG_MAPS, manifest())
+    with pytest.raises(KubeUnavailable):
+        await anext(api.watch(CONFIG_MAPS, None, "", "1"))
+    await api.close()
+
+
 async def test_a_watch_asks_for_bookmarks_and_an_end(api: LightkubeApi, server: FakeApi) -> None:
     server.write("a")
     events = api.watch(CONFIG_MAPS, "team", "cluster=db", "100")
