@@ -241,7 +241,7 @@ bench-passes: venv ## Measure what a pass over a cluster at rest costs, without 
 	@$(PY) -m tests.perf.passes
 
 .PHONY: bench-clients
-bench-clients: venv ## Measure what a kube-apiserver feels of changes of its etcd
+bench-clients: venv ## Measure what clients of every kind feel of changes
 	@$(PY) -m local up --nodes 1
 	@$(PY) -m tests.perf.clients
 

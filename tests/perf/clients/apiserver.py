@@ -21,6 +21,7 @@ import httpx2
 from etcd_operator.core.model.naming import CLIENT_PORT
 from local.places import Places
 from tests.e2e.secured import SecuredCluster, read_secret
+from tests.perf.clients.mount import Mount
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 20.0
@@ -35,10 +36,11 @@ class NotServing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ClientApiServer:
-    """Where it serves, and the TLS configuration that opens it."""
+    """Where it serves, the TLS configuration that opens it, and its own certificate for etcd."""
 
     url: str
     context: ssl.SSLContext
+    mount: Mount
 
     def connect(self) -> httpx2.Client:
         """Return a client with one connection, as an administrator."""
@@ -60,20 +62,20 @@ def client_apiserver(
 
     It has the certificate of a Secret: if none is named, that for clients.
     """
-    for name, text in read_secret(cluster, secret or f"{cluster.name}-client-tls").items():
-        (directory / name).write_text(text)
+    mount = Mount(directory / "certificates")
+    mount.write(read_secret(cluster, secret or f"{cluster.name}-client-tls"))
     service = cluster.read("get", "service", f"{cluster.name}-client")
     host = f"{cluster.name}-client.{cluster.namespace}.svc"
     hosts = directory / "hosts"
     hosts.write_text(f"127.0.0.1 localhost\n{service['spec']['clusterIP']} {host}\n")
     port = _find_port()
-    flags = _flags(places.keys, directory, f"https://{host}:{CLIENT_PORT}", port)
+    flags = _flags(places.keys, mount.files, f"https://{host}:{CLIENT_PORT}", port)
     command = ["unshare", "--mount", "sh", "-c", WITH_HOSTS, str(hosts)]
     command += [str(places.bin / "kube-apiserver"), *(f"--{k}={v}" for k, v in flags.items())]
     log = directory / "kube-apiserver.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    server = ClientApiServer(f"https://127.0.0.1:{port}", _context(places.keys))
+    server = ClientApiServer(f"https://127.0.0.1:{port}", _context(places.keys), mount)
     try:
         _wait_until_ready(server, process, log)
         yield server
@@ -86,13 +88,13 @@ def client_apiserver(
             process.wait()
 
 
-def _flags(keys: Path, directory: Path, etcd: str, port: int) -> Mapping[str, object]:
+def _flags(keys: Path, files: Path, etcd: str, port: int) -> Mapping[str, object]:
     """The flags: nothing but the core API, so that it takes little of what is measured."""
     return {
         "etcd-servers": etcd,
-        "etcd-cafile": directory / "ca.crt",
-        "etcd-certfile": directory / "tls.crt",
-        "etcd-keyfile": directory / "tls.key",
+        "etcd-cafile": files / "ca.crt",
+        "etcd-certfile": files / "tls.crt",
+        "etcd-keyfile": files / "tls.key",
         "bind-address": "127.0.0.1",
         "secure-port": port,
         "service-cluster-ip-range": "10.231.0.0/24",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tests.chaos.site import Site
@@ -13,8 +14,19 @@ from tests.e2e.secured import SecuredCluster
 
 SIZE: Final = 5
 FROM: Final = "v3.5.35"
-TO: Final = "v3.6.16"
+NEXT: Final = "v3.6.16"
+LAST: Final = "v3.7.3"
 CHANGE_SECONDS: Final = 120.0
+# Two rolls, and twice the time in which clients take their new certificates.
+ROTATION_SECONDS: Final = 300.0
+OVERLAP: Final = "10s"
+
+
+@dataclass
+class ServedCluster(SecuredCluster):
+    """A cluster with clients; `renew_clients` lets them take what their Secret holds now."""
+
+    renew_clients: Callable[[], None] = field(default=lambda: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +34,7 @@ class Change:
     """One change: its name in the results, and what makes it and returns when it is over."""
 
     name: str
-    make: Callable[[SecuredCluster], None]
+    make: Callable[[ServedCluster], None]
 
 
 def roll(cluster: SecuredCluster) -> None:
@@ -33,11 +45,30 @@ def roll(cluster: SecuredCluster) -> None:
     _wait_for_others(cluster, before)
 
 
-def upgrade(cluster: SecuredCluster) -> None:
-    """Ask for the next minor version."""
-    before = set(cluster.uids("pods").values())
-    cluster.patch(version=TO)
-    _wait_for_others(cluster, before)
+def upgrade(version: str) -> Callable[[SecuredCluster], None]:
+    """Return what asks for another version."""
+
+    def make(cluster: SecuredCluster) -> None:
+        before = set(cluster.uids("pods").values())
+        cluster.patch(version=version)
+        _wait_for_others(cluster, before)
+
+    return make
+
+
+def rotate(cluster: ServedCluster) -> None:
+    """Ask for new authorities, as the page on TLS says; clients follow their Secret meanwhile."""
+    before = cluster.read_authorities()
+    cluster.patch(security={"tls": {"caGeneration": 1}})
+
+    def is_over() -> bool:
+        time.sleep(1)
+        cluster.renew_clients()
+        cluster.nudge()
+        return cluster.trusts_others_than(before)
+
+    wait_until("only the new authorities are trusted", is_over, ROTATION_SECONDS)
+    _wait_for_rest(cluster)
 
 
 def shrink(cluster: SecuredCluster) -> None:
@@ -82,7 +113,9 @@ CHANGES: Final = (
     # Connections that were opened at five members lead to all five of them.
     Change("5 → 3", shrink),
     Change("roll", roll),
-    Change("upgrade from 3.5 to 3.6", upgrade),
+    Change("upgrade from 3.5 to 3.6", upgrade(NEXT)),
+    Change("upgrade from 3.6 to 3.7", upgrade(LAST)),
+    Change("rotation of the authorities", rotate),
     Change("3 → 5 → 3", grow_and_shrink),
     Change("a follower's Pod is deleted", drain),
     Change("the leader is killed", kill_leader),
@@ -91,7 +124,7 @@ CHANGES: Final = (
 
 
 def _site(cluster: SecuredCluster) -> Site:
-    return Site(cluster.target, cluster, random.Random(), 1, TO)
+    return Site(cluster.target, cluster, random.Random(), 1, LAST)
 
 
 def _wait_for_rest(cluster: Cluster) -> None:
