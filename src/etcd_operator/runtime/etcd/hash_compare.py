@@ -89,6 +89,12 @@ class Comparer:
 
     async def _compare(self, known: Known, snapshot: Snapshot) -> None:
         """Compare once. Whatever goes wrong, nothing was found, and it is tried again."""
+        try:
+            await self._compare_once(known, snapshot)
+        finally:
+            known.task = None  # what is over would be kept for each cluster
+
+    async def _compare_once(self, known: Known, snapshot: Snapshot) -> None:
         known.due = float("inf")  # whoever looks meanwhile need not begin another
         async with self._turn:
             try:

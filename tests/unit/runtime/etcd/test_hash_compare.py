@@ -200,3 +200,11 @@ async def test_a_take_over_that_cannot_be_compared_is_not_asked_for_all_the_time
     etcd.add(7, None, "10.1.0.1:2379").hash_error = EtcdRefused("compacted")
     await live(comparer(etcd), replace(world.look(), compared=()), int(AGAIN_SECONDS))
     assert len([ordinal for _, ordinal, _ in etcd.hashed if ordinal == 7]) == 1
+
+
+async def test_a_comparison_that_is_over_is_not_kept() -> None:
+    """There would be one of each of thousands of clusters, with the snapshot that it began with."""
+    one = comparer(members_with(7, 7, 7))
+    seen = await live(one, formed(3), 400, every=5)
+    assert len(seen.compared) == 1
+    assert [known.task for known in one._known.values()] == [None]
