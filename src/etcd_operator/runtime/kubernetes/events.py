@@ -30,8 +30,9 @@ LANES: Final = 8
 # Longer, and what waits behind would be older than it is worth.
 RETRY_AFTER: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
-# Who it is about (uid), the reason, and a digest of the message.
-Sentence = tuple[str, str, bytes]
+# Digest of whom it is about (uid), the reason and the message: what is said is remembered for each
+# of thousands of clusters.
+Sentence = bytes
 
 log = structlog.get_logger("events")
 
@@ -118,9 +119,10 @@ class EventRecorder:
     ) -> None:
         """Write an event, unless it was just said; words of strangers in it do nothing there."""
         message = make_printable(message[:LONGEST_MESSAGE])
-        digest = hashlib.blake2b(message.encode(errors="replace"), digest_size=16).digest()
-        key = (regarding.uid, reason, digest)
+        said = f"{regarding.uid} {reason} {message}".encode(errors="replace")
+        key = hashlib.blake2b(said, digest_size=16).digest()
         now = self._clock.monotonic()
+        self._forget(now)
         last = self._told.get(key)
         if last is not None and now - last < REPEAT_SECONDS and not always:
             return
@@ -131,6 +133,11 @@ class EventRecorder:
         if dropped is not None:
             log.warning("event dropped", reason=dropped.body["reason"])
             self._told.pop(dropped.sentence, None)  # whoever says it again is heard
+
+    def _forget(self, now: float) -> None:
+        """Forget what is so old that it may be said again; the oldest comes first."""
+        while self._told and now - next(iter(self._told.values())) >= REPEAT_SECONDS:
+            self._told.popitem(last=False)
 
     def _build(
         self, regarding: Regarding, kind: str, reason: str, message: str

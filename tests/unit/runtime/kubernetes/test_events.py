@@ -222,3 +222,11 @@ async def test_what_is_remembered_is_small_and_enough_for_many_clusters() -> Non
         recorder.record(DB, "Warning", "Long", f"{number}" + "x" * 1_000_000)
     assert sum(len(repr(key)) for key in recorder._told) < 90 * 200
     assert REMEMBERED >= 5_000 * 10
+
+
+async def test_what_may_be_said_again_is_not_remembered() -> None:
+    recorder = EventRecorder(InMemoryApi(), LoopClock())
+    for number in range(5):
+        recorder.record(DB, "Normal", "Many", f"{number}")
+        await asyncio.sleep(REPEAT_SECONDS / 3)
+    assert len(recorder._told) == 3
