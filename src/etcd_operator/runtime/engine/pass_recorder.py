@@ -44,7 +44,7 @@ MOST_BYTES_IN_ALL: Final = 32 * 1024 * 1024
 class _Track:
     """What is kept of one cluster: compressed passes, oldest first, and the last pass."""
 
-    written: deque[bytes] = field(default_factory=deque)
+    written: list[bytes] = field(default_factory=list)
     times: array[float] = field(default_factory=lambda: array("d"))  # of those, 8 bytes each
     size: int = 0  # of what is written, in bytes: asked of every cluster whenever one is recorded
     last: RecordedPass | None = None
@@ -75,13 +75,12 @@ class _Track:
     def forget_oldest(self) -> None:
         """Keep the oldest pass no longer: the next stands without it."""
         kept = list(islice(self.read(), 2))[1:]
-        self.size -= len(self.written.popleft())
+        self.size -= len(self.written.pop(0))
         self.times.pop(0)
         if kept:
-            self.size -= len(self.written.popleft())
-            packed = _compress(kept[0])
-            self.written.appendleft(packed)
-            self.size += len(packed)
+            self.size -= len(self.written[0])
+            self.written[0] = _compress(kept[0])
+            self.size += len(self.written[0])
 
 
 class PassRecorder:
