@@ -2,8 +2,9 @@
 
 What a pass saw is kept as it is, for the last pass alone: it costs nothing, for a pass has it
 anyway. A pass that did something, or decided otherwise than the one before, is written and
-compressed, with the one before as zlib's dictionary: they differ in little. Both are bounded, in
-number and in bytes, and live in the memory of the process only.
+compressed, with the one before as zlib's dictionary: they differ in little. So do passes over two
+clusters, and one that saw Pods is in the dictionary of all that follow. Both are bounded, in number
+and in bytes, and live in the memory of the process only.
 """
 
 from __future__ import annotations
@@ -33,17 +34,42 @@ from etcd_operator.runtime.process.latest import Latest
 
 MOST_CLUSTERS: Final = 1000
 MOST_PASSES: Final = 50
-# Compressed, of one cluster: the first pass over three members takes about 6 KiB, each that follows
-# about half of one.
+# Compressed, of one cluster: the first pass over three members takes about 5 KiB, or where another
+# cluster has been seen 1.4, and each that follows about half of one.
 MOST_BYTES: Final = 256 * 1024
+# What zlib looks back at.
+WINDOW: Final = 32 * 1024
 # Of all clusters together.
 MOST_BYTES_IN_ALL: Final = 32 * 1024 * 1024
+
+
+class _Packer:
+    """Compresses passes, each with what was before it and with one that all have in common."""
+
+    def __init__(self) -> None:
+        self._common = b""
+
+    def pack(self, written: bytes, before: bytes) -> bytes:
+        """Compress a pass; the first byte says whether the common one is in the dictionary."""
+        packer = zlib.compressobj(zdict=self._common + before)
+        packed = packer.compress(written) + packer.flush()
+        return bytes([bool(self._common)]) + packed
+
+    def unpack(self, packed: bytes, before: bytes) -> bytes:
+        """Return what was compressed after this one."""
+        known = self._common if packed[0] else b""
+        return zlib.decompressobj(zdict=known + before).decompress(packed[1:])
+
+    def learn(self, written: bytes) -> None:
+        """Have this pass in common from now on, unless there is one."""
+        self._common = self._common or written[-WINDOW:]
 
 
 @dataclass(slots=True)
 class _Track:
     """What is kept of one cluster: compressed passes, oldest first, and the last pass."""
 
+    packer: _Packer
     written: list[bytes] = field(default_factory=list)
     times: array[float] = field(default_factory=lambda: array("d"))  # of those, 8 bytes each
     size: int = 0  # of what is written, in bytes: asked of every cluster whenever one is recorded
@@ -54,20 +80,21 @@ class _Track:
         """What is kept, decompressed, oldest first."""
         before = b""
         for packed in self.written:
-            before = _decompress(packed, before)
+            before = self.packer.unpack(packed, before)
             yield before
-
-    def newest(self) -> bytes:
-        """The newest of what is kept, decompressed; nothing if there is none."""
-        return next(iter(deque(self.read(), maxlen=1)), b"")
 
     def read_since(self, when: datetime) -> Iterator[bytes]:
         """What is kept, decompressed, from the last pass up to that time on, if there is one."""
         known = sum(each <= when.timestamp() for each in self.times)
         return islice(self.read(), max(0, known - 1), None)
 
+    def pack(self, written: bytes) -> bytes:
+        """Compress one more pass, with the newest of those that are kept."""
+        newest = next(iter(deque(self.read(), maxlen=1)), b"")
+        return self.packer.pack(written, newest)
+
     def append(self, packed: bytes, when: datetime) -> None:
-        """Keep one more pass, compressed with the newest of those that are kept."""
+        """Keep one more pass, compressed."""
         self.written.append(packed)
         self.times.append(when.timestamp())
         self.size += len(packed)
@@ -79,7 +106,7 @@ class _Track:
         self.times.pop(0)
         if kept:
             self.size -= len(self.written[0])
-            self.written[0] = _compress(kept[0])
+            self.written[0] = self.packer.pack(kept[0], b"")
             self.size += len(self.written[0])
 
 
@@ -91,6 +118,7 @@ class PassRecorder:
     ) -> None:
         self._most_bytes = most_bytes
         self._most_in_all = most_bytes_in_all
+        self._packer = _Packer()
         self._tracks: Latest[Key, _Track] = Latest(MOST_CLUSTERS)
         self._lock = threading.Lock()
         # No less than the size: counted again where it counts, and not at every pass.
@@ -107,10 +135,10 @@ class PassRecorder:
         made = RecordedPass.of(planned.snapshot, planned, len(outcome.done), stopped)
         # Only the event loop writes, so it may read without the lock; what takes time is done
         # before, for the lock would hold up whoever reads.
-        track = self._tracks.get(key) or _Track()
+        track = self._tracks.get(key) or _Track(self._packer)
         before = track.last
         same = before is not None and _decision(before) == _decision(made)
-        packed = _compress(_write(made), track.newest()) if made.actions or not same else None
+        packed = self._pack(made, track) if made.actions or not same else None
         with self._lock:
             self._tracks[key] = track
             track.last, track.last_is_written = made, packed is not None
@@ -120,6 +148,13 @@ class PassRecorder:
                 self._shorten(track)
                 self._size_at_most += track.size - size
                 self._forget_oldest()
+
+    def _pack(self, made: RecordedPass, track: _Track) -> bytes:
+        written = json.dumps(write_pass(made), separators=(",", ":")).encode()
+        packed = track.pack(written)
+        if made.snapshot.pods:
+            self._packer.learn(written)
+        return packed
 
     def _shorten(self, track: _Track) -> None:
         while len(track.written) > MOST_PASSES or track.size > self._most_bytes:
@@ -160,16 +195,3 @@ class PassRecorder:
 
 def _decision(recorded: RecordedPass) -> tuple[str, str, str]:
     return recorded.rule, recorded.reason, recorded.message
-
-
-def _write(recorded: RecordedPass) -> bytes:
-    return json.dumps(write_pass(recorded), separators=(",", ":")).encode()
-
-
-def _compress(written: bytes, before: bytes = b"") -> bytes:
-    packer = zlib.compressobj(zdict=before)
-    return packer.compress(written) + packer.flush()
-
-
-def _decompress(packed: bytes, before: bytes) -> bytes:
-    return zlib.decompressobj(zdict=before).decompress(packed)

@@ -61,6 +61,23 @@ def test_a_pass_like_the_one_before_takes_little() -> None:
     assert many.size < 2 * one.size
 
 
+def test_passes_over_a_cluster_like_one_before_take_little() -> None:
+    recorder = PassRecorder()
+    sizes = []
+    for name in ("db-0", "db-1", "db-2"):
+        before = recorder.size
+        for snapshot in (new(3), formed(3), with_spec(formed(3), size=5)):
+            record(recorder, snapshot, name)
+        sizes.append(recorder.size - before)
+    assert sizes[1] < sizes[0] / 2
+    assert sizes[2] <= sizes[1]
+    for name in ("db-0", "db-1", "db-2"):
+        recording = recorder.read(NAMING.namespace, name)
+        assert recording is not None
+        sizes = [each.snapshot.cluster.spec.size for each in read_recording(recording)]
+        assert sizes == [3, 3, 5]
+
+
 def test_one_cluster_has_so_many_bytes_and_the_oldest_goes() -> None:
     recorder = PassRecorder(most_bytes=5_000)
     record_growth(recorder, 40)
