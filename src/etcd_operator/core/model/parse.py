@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -92,15 +94,15 @@ def observe_pod(raw: Json) -> Pod:
 
 def _observe_identity(metadata: Json) -> Json:
     labels = metadata.get("labels") or {}
-    cluster, owner_uid = cluster_of_pod(metadata["name"]), labels.get(LABEL_CLUSTER_UID, "")
+    cluster, owner_uid = cluster_of_pod(metadata["name"]), _find_owner(labels)
     return {
         "name": metadata["name"],
         "ordinal": _or_none(ordinal_of_pod(metadata["name"], cluster)),
         "uid": metadata["uid"],
         "owner_uid": owner_uid,
         "selected": select_members(cluster, owner_uid).items() <= labels.items(),
-        "revision": labels.get("controller-revision-hash", ""),
-        "role": labels.get(LABEL_ROLE, ""),
+        "revision": sys.intern(labels.get("controller-revision-hash", "")),
+        "role": sys.intern(labels.get(LABEL_ROLE, "")),
         "resource_version": metadata.get("resourceVersion", ""),
     }
 
@@ -108,7 +110,7 @@ def _observe_identity(metadata: Json) -> Json:
 def _observe_spec(raw: Json) -> Json:
     spec = raw.get("spec") or {}
     return {
-        "node": spec.get("nodeName") or "",
+        "node": sys.intern(spec.get("nodeName") or ""),
         "forced": _is_forced(spec),
         "ephemeral": is_ephemeral(raw),
         "wal": has_wal_disk(raw),
@@ -250,13 +252,13 @@ def observe_claim(raw: Json) -> Claim:
         name=metadata["name"],
         ordinal=_or_none(ordinal_of_claim(metadata["name"], labels.get(LABEL_CLUSTER, ""))),
         uid=metadata["uid"],
-        owner_uid=labels.get(LABEL_CLUSTER_UID, ""),
+        owner_uid=_find_owner(labels),
         resource_version=metadata.get("resourceVersion", ""),
         bound=phase == "Bound",
         deleting="deletionTimestamp" in metadata,
         lost=phase == "Lost",
         requested=read_quantity(requests.get("storage")),
-        storage_class=spec.get("storageClassName") or "",
+        storage_class=sys.intern(spec.get("storageClassName") or ""),
         volume=spec.get("volumeName") or "",
         capacity=read_quantity((status.get("capacity") or {}).get("storage")),
         created=parse_time(metadata.get("creationTimestamp")),
@@ -267,8 +269,11 @@ def observe_claim(raw: Json) -> Claim:
     )
 
 
-def observe_child(kind: str, raw: Json) -> Child:
-    """Read an object that the operator renders, with its controller's uid."""
+def observe_child(kind: str, raw: Json, managers: Iterable[Json] = ()) -> Child:
+    """Read an object that the operator renders, with its controller's uid.
+
+    `managers` are its managed fields, where they were taken out of it.
+    """
     metadata = raw["metadata"]
     owners = [o for o in metadata.get("ownerReferences") or () if o.get("controller")]
     return Child(
@@ -279,14 +284,21 @@ def observe_child(kind: str, raw: Json) -> Child:
         resource_version=metadata.get("resourceVersion", ""),
         deleting="deletionTimestamp" in metadata,
         body=raw,
-        written=_find_written(metadata) if kind == "ConfigMap" else None,
+        written=_find_written(managers or metadata.get("managedFields") or ())
+        if kind == "ConfigMap"
+        else None,
     )
 
 
-def _find_written(metadata: Json) -> datetime | None:
+def _find_written(managers: Iterable[Json]) -> datetime | None:
     """When the object was last changed: each field manager has the time of its last change."""
-    times = (parse_time(entry.get("time")) for entry in metadata.get("managedFields") or ())
+    times = (parse_time(entry.get("time")) for entry in managers)
     return max((time for time in times if time), default=None)
+
+
+def _find_owner(labels: Json) -> str:
+    """Return the uid of the EtcdCluster; all objects of one have the same text in common."""
+    return sys.intern(labels.get(LABEL_CLUSTER_UID, ""))
 
 
 def _or_none(ordinal: int | None) -> int:

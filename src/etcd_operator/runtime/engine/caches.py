@@ -126,7 +126,8 @@ def _cluster_of_claim(item: Json) -> str:
 
 def _project_cluster(parts: SharedParts, *, assign_user_ids: bool) -> Callable[[Json], EtcdCluster]:
     def project(item: Json) -> EtcdCluster:
-        _leave_out_managers(item)
+        # Who wrote what is as large as all else.
+        item["metadata"].pop("managedFields", None)
         parts.share_texts(item)
         cluster = parse_cluster(item)
         return cluster if assign_user_ids else leave_out_user_ids(cluster)
@@ -136,14 +137,8 @@ def _project_cluster(parts: SharedParts, *, assign_user_ids: bool) -> Callable[[
 
 def _project_child(kind: Kind, parts: SharedParts) -> Callable[[Json], Child]:
     def project(item: Json) -> Child:
-        child = observe_child(kind.name, item)
-        _leave_out_managers(item)
+        managers = item["metadata"].pop("managedFields", ())
         parts.share_within(item)
-        return child
+        return observe_child(kind.name, item, managers)
 
     return project
-
-
-def _leave_out_managers(item: Json) -> None:
-    """Leave out who wrote what, which is as large as all else, once it has been read."""
-    item["metadata"].pop("managedFields", None)

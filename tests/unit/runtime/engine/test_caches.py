@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import cast
 
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.kubernetes.api import KubeApi
 from tests.builders.snapshots import NAMING, formed
+from tests.harnesses.operator_in_memory import claim_of, pod_of
 
 
 def test_objects_of_two_clusters_have_their_equal_parts_in_common() -> None:
@@ -41,3 +43,30 @@ def test_two_clusters_have_their_equal_texts_in_common() -> None:
     first, second = (one.status.conditions[0] for one in found if one)
     assert first.message == "All 3 are healthy."
     assert first.message is second.message
+
+
+def test_objects_of_one_cluster_have_the_texts_that_name_it_in_common() -> None:
+    """Each is read from an answer of its own, and there are some twenty of each cluster."""
+    caches = Caches(cast(KubeApi, None))
+    snapshot = formed(3)
+    for (kind, _), child in snapshot.children.items():
+        caches.observe(kind, read(child.body, resourceVersion="7"))
+    for ordinal in range(2):
+        caches.observe("Pod", read(pod_of(ordinal), resourceVersion="7"))
+        caches.observe("PersistentVolumeClaim", read(claim_of(ordinal), resourceVersion="7"))
+    found = [*caches.pods.values(), *caches.claims.values()]
+    children = [child for cache in caches.children.values() for child in cache.values()]
+    assert len(found) == 4
+    assert len(children) > 3
+    for owners in ([one.owner_uid for one in found], [one.owner_uid for one in children]):
+        assert {*owners} == {NAMING.uid}
+        assert len({id(owner) for owner in owners}) == 1
+    places = [*caches.pods._entries, *caches.claims._entries]
+    assert len({id(namespace) for namespace, _ in places}) == 1
+
+
+def read(body: Json, **metadata: str) -> Json:
+    """An object as it is read: no text in it is another object's."""
+    found: Json = json.loads(json.dumps(body))
+    found["metadata"] = {"namespace": NAMING.namespace, "uid": "u", **found["metadata"], **metadata}
+    return found

@@ -272,11 +272,11 @@ def change(server: FakeApi, choice: random.Random) -> Json | None:
 # What is known from answers to our own writes
 
 
-def item(version: int, uid: str = "u1", cluster: str = "db") -> Json:
+def item(version: int, uid: str = "u1", cluster: str = "db", name: str = "a") -> Json:
     """An object as an answer has it."""
     metadata = {
         "namespace": "team",
-        "name": "a",
+        "name": name,
         "uid": uid,
         "resourceVersion": str(version),
         "labels": {"cluster": cluster},
@@ -356,6 +356,14 @@ def test_both_clusters_hear_when_an_object_moves(store: Store) -> None:
     assert heard[1:] == ["db", "other"]
     assert store.in_cluster("team", "db") == []
     assert store.in_cluster("team", "other") == [("u1", 10)]
+
+
+def test_objects_of_a_cluster_come_by_name_and_those_that_go_are_left_out(store: Store) -> None:
+    for version, name in enumerate("cabd", start=1):
+        store.observe(item(version, name=name, uid=name))
+    store.observe_deleted("team", "b", "b", 9)
+    store.observe(item(10, name="d", uid="d"))
+    assert store.in_cluster("team", "db") == [("a", 2), ("c", 1), ("d", 10)]
 
 
 def test_bulky_bookkeeping_is_dropped(store: Store) -> None:
