@@ -53,7 +53,17 @@ def test_what_is_known_is_bounded_whatever_users_write() -> None:
         shared.share_within(body)
         shared.share_texts(body)
         assert body == written
-        assert len(json.dumps([part for part in shared._known.values() if part])) < 40_000
+        known = [*shared._newer.values(), *shared._older.values()]
+        assert len(json.dumps([part for part in known if part])) < 40_000
+
+
+def test_what_is_met_again_and_again_is_never_forgotten() -> None:
+    shared, first = SharedParts(most=2_000), read("a")
+    shared.share_within(first)
+    for number in range(200):
+        other = read(f"name-of-another-object-{number}")
+        shared.share_within(other)
+        assert other["spec"] is first["spec"]
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), max_size=6))
