@@ -26,6 +26,7 @@ from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.plan.planner import choose_layout
 from etcd_operator.json_types import Json
 from tests.builders.built_once import built_once
+from tests.builders.written import write, write_json
 
 UID = "0c1c2c3c"
 CLUSTER_ID = 0xC1D
@@ -181,8 +182,7 @@ def with_cluster(snapshot: Snapshot, **changes: Any) -> Snapshot:
 
 def with_spec(snapshot: Snapshot, **spec: Any) -> Snapshot:
     """The user changes the spec; keys are as in YAML."""
-    before = snapshot.cluster.spec.model_dump(by_alias=True, exclude_unset=True)
-    parsed = parse_cluster(raw_cluster({**before, **spec}))
+    parsed = parse_cluster(raw_cluster(write_json({**write(snapshot.cluster.spec), **spec})))
     return with_cluster(snapshot, spec=parsed.spec, flaws=parsed.flaws)
 
 

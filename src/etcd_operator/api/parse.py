@@ -6,9 +6,11 @@ CRD, rules removed) must not stop anything else: what cannot be understood is re
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from pydantic import ValidationError
@@ -16,6 +18,10 @@ from pydantic import ValidationError
 from etcd_operator.api.cluster import EtcdCluster, EtcdClusterSpec, EtcdClusterStatus
 from etcd_operator.json_types import Json
 
+# Specs that are kept for all clusters with the same, and their longest text: users write what they
+# like.
+MOST_SPECS: Final = 128
+LONGEST_SPEC: Final = 4096
 # Leaving one field out may show what is wrong with another.
 MOST_ROUNDS: Final = 8
 # What of the status is read again, and not only shown: it outlives a flaw in the rest.
@@ -48,7 +54,7 @@ def _parse_spec(raw: Json) -> tuple[EtcdClusterSpec, tuple[str, ...]]:
     kept = raw
     for _ in range(MOST_ROUNDS):
         try:
-            return EtcdClusterSpec.model_validate(kept), tuple(flaws)
+            return _read_spec(kept), tuple(flaws)
         except ValidationError as error:
             found = error.errors()
         kept = deepcopy(kept)
@@ -59,6 +65,19 @@ def _parse_spec(raw: Json) -> tuple[EtcdClusterSpec, tuple[str, ...]]:
                 return EtcdClusterSpec(), tuple(flaws)
             _leave_out(kept, flaw["loc"])
     return EtcdClusterSpec(), tuple(flaws)
+
+
+def _read_spec(raw: Json) -> EtcdClusterSpec:
+    """Read a spec: one for all clusters that have the same. Raises ValidationError."""
+    written = json.dumps(raw)
+    if len(written) > LONGEST_SPEC:
+        return EtcdClusterSpec.model_validate(raw)
+    return _recall_spec(written)
+
+
+@lru_cache(MOST_SPECS)
+def _recall_spec(written: str) -> EtcdClusterSpec:
+    return EtcdClusterSpec.model_validate(json.loads(written))
 
 
 def _leave_out(raw: Json, path: tuple[int | str, ...]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etcd_operator.api import parse
 from etcd_operator.api.cluster import EtcdClusterSpec, EtcdClusterStatus, Phase
-from etcd_operator.api.parse import parse_cluster, parse_time
+from etcd_operator.api.parse import LONGEST_SPEC, parse_cluster, parse_time
 from etcd_operator.api.validation import find_problems
 from etcd_operator.json_types import Json
 from tests.builders.snapshots import raw_cluster
@@ -141,3 +143,25 @@ def test_times() -> None:
     assert parse_time(None) is None
     assert parse_time("") is None
     assert parse_time("2026-03-04T05:06:07Z") == datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+def test_clusters_with_the_same_spec_have_one_in_common() -> None:
+    raw = {"metadata": {"namespace": "team", "name": "db", "uid": "u"}, "spec": {"size": 5}}
+    first, second = parse_cluster(copy.deepcopy(raw)), parse_cluster(copy.deepcopy(raw))
+    assert first.spec is second.spec
+    other = parse_cluster({**raw, "spec": {"size": 7}})
+    assert (first.spec.size, other.spec.size) == (5, 7)
+
+
+def test_a_spec_that_is_long_is_kept_for_its_own_cluster_alone() -> None:
+    """Users write what they like, and what is kept for all stays when their clusters are gone."""
+    labels = {"labels": {"team": "x" * LONGEST_SPEC}}
+    raw = {
+        "metadata": {"namespace": "team", "name": "db", "uid": "u"},
+        "spec": {"size": 5, "podTemplate": labels},
+    }
+    before = parse._recall_spec.cache_info().currsize
+    first, second = parse_cluster(raw), parse_cluster(copy.deepcopy(raw))
+    assert first.spec == second.spec
+    assert first.spec is not second.spec
+    assert parse._recall_spec.cache_info().currsize == before
