@@ -149,6 +149,10 @@ class Snapshot:
                 copy.__dict__[name] = self.__dict__[name]
         return copy
 
+    def without_worked_out(self) -> Snapshot:
+        """Return a copy without what was worked out, to be kept."""
+        return replace(self)
+
     @property
     def spec(self) -> EtcdClusterSpec:
         """The effective spec: what rules, guards and the status go by."""

@@ -64,6 +64,8 @@ REFUSALS_AT_PACE = 50
 LONGEST_REFUSED = 5.0
 # A budget counts a Pod that has become Ready a moment later: only what lasts is said.
 TOLD_FROM = 10
+# Each empty set that Python makes is another one, and one would be kept for each cluster.
+NOBODY: frozenset[str] = frozenset()
 # Seconds between looks at a cluster that another operator serves.
 LOOK_AT_CLAIM = 10.0
 # After each whole look at a cluster at rest: what no watch tells is found so many looks later, and
@@ -151,7 +153,7 @@ class Reconciler:
         refused = self._corrections.find_refused_labels(cluster.uid)
         known = gathered.evolve(
             kept=self._corrections.look(cluster.uid),
-            out_of_service=gathered.out_of_service | refused,
+            out_of_service=gathered.out_of_service | refused or NOBODY,
         )
         if rest is not None and is_unchanged(rest.snapshot, known):
             self._note_rest(key, Rest(rest.snapshot), known.now)
@@ -182,7 +184,8 @@ class Reconciler:
         outcome = await self._executor.carry_out(planned)
         if (upgrade := _find_upgrade(planned)) and upgrade not in outcome.done:
             self._turns.give_back(*key)
-        self._recorder.record(key, planned, outcome)
+        kept = snapshot.without_worked_out()
+        self._recorder.record(key, replace(planned, snapshot=kept), outcome)
         unobserved = self._find_unobserved(planned, outcome, snapshot)
         unanswered = self._find_unanswered(outcome, snapshot)
         since = LastPass(unobserved=unobserved, unanswered=unanswered)
@@ -195,7 +198,7 @@ class Reconciler:
         if not requeue.failure:
             self._metrics.clusters.note_pass(key, snapshot.now.timestamp())
         if is_at_rest(planned) and not (late or unobserved or requeue.failure):
-            self._at_rest[key] = Rest(snapshot)
+            self._at_rest[key] = Rest(kept)
         return requeue
 
     def forget_rest(self) -> None:

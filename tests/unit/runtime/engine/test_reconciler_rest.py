@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from etcd_operator.core.model.snapshot import Snapshot
+from etcd_operator.core.model.snapshot import WORKED_OUT, Snapshot
 from etcd_operator.core.plan.planner import Plan, plan
 from etcd_operator.core.plan.unchanged import UNCHANGED_FOR
 from etcd_operator.errors import Conflict
@@ -65,6 +65,18 @@ async def test_a_pass_that_plans_nothing_counts_as_one() -> None:
         harness.snapshot = later(harness.snapshot, seconds)
         await harness.make_pass()
     assert find_last_pass(harness) == harness.snapshot.now.timestamp()
+
+
+async def test_what_is_kept_of_a_cluster_at_rest_is_what_was_seen_alone() -> None:
+    """Nothing that rules work out from it, and once, also for those who ask for the last pass."""
+    harness = ReconcilerHarness(at_rest(formed(3)))
+    await harness.make_pass()
+    (kept,) = (rest.snapshot for rest in harness.reconciler._at_rest.values())
+    assert kept.pods == formed(3).pods
+    assert not kept.__dict__.keys() & WORKED_OUT.keys()
+    (track,) = harness.reconciler._recorder._tracks.values()
+    assert track.last is not None
+    assert track.last.snapshot is kept
 
 
 async def test_of_five_looks_at_a_cluster_at_rest_one_is_whole(planned: list[Snapshot]) -> None:
