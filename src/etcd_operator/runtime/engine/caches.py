@@ -39,6 +39,8 @@ CHILD_KINDS: Final = (
 KINDS: Final = {kind.name: kind for kind in (*CHILD_KINDS, kube.PODS, kube.CLAIMS, kube.CLUSTERS)}
 
 
+# Nothing is decided by the status of these, and it is a third of them.
+UNREAD_STATUS: Final = (kube.DISRUPTION_BUDGETS,)
 # Of somebody else's project, which need not be installed.
 OPTIONAL_KINDS: Final = (kube.CERTIFICATES,)
 
@@ -138,6 +140,8 @@ def _project_cluster(parts: SharedParts, *, assign_user_ids: bool) -> Callable[[
 def _project_child(kind: Kind, parts: SharedParts) -> Callable[[Json], Child]:
     def project(item: Json) -> Child:
         managers = item["metadata"].pop("managedFields", ())
+        if kind in UNREAD_STATUS:
+            item.pop("status", None)
         parts.share_within(item)
         return observe_child(kind.name, item, managers)
 

@@ -6,6 +6,7 @@ import copy
 import json
 from typing import cast
 
+from etcd_operator.core.model.live_objects import Claim, Pod
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import Caches
 from etcd_operator.runtime.kubernetes.api import KubeApi
@@ -54,7 +55,7 @@ def test_objects_of_one_cluster_have_the_texts_that_name_it_in_common() -> None:
     for ordinal in range(2):
         caches.observe("Pod", read(pod_of(ordinal), resourceVersion="7"))
         caches.observe("PersistentVolumeClaim", read(claim_of(ordinal), resourceVersion="7"))
-    found = [*caches.pods.values(), *caches.claims.values()]
+    found: list[Pod | Claim] = [*caches.pods.values(), *caches.claims.values()]
     children = [child for cache in caches.children.values() for child in cache.values()]
     assert len(found) == 4
     assert len(children) > 3
@@ -63,6 +64,21 @@ def test_objects_of_one_cluster_have_the_texts_that_name_it_in_common() -> None:
         assert len({id(owner) for owner in owners}) == 1
     places = [*caches.pods._entries, *caches.claims._entries]
     assert len({id(namespace) for namespace, _ in places}) == 1
+
+
+def test_the_status_that_nobody_reads_is_not_kept() -> None:
+    caches = Caches(cast(KubeApi, None))
+    for (kind, _), child in formed(3).children.items():
+        body = {**child.body, "status": {"observedGeneration": 1}}
+        caches.observe(kind, read(body, resourceVersion="7"))
+    kinds = {kind for kind, cache in caches.children.items() if len(cache)}
+    kept = {
+        kind
+        for kind, cache in caches.children.items()
+        for one in cache.values()
+        if "status" in one.body
+    }
+    assert kinds - kept == {"PodDisruptionBudget"}
 
 
 def read(body: Json, **metadata: str) -> Json:
