@@ -6,7 +6,9 @@ once, which changes nothing where nothing is to change, and corrects a few times
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from etcd_operator.core.actions import (
@@ -57,6 +59,10 @@ class _Repeat:
     manager: str = ""
 
 
+# Of most objects nothing was ever corrected again.
+_NO_REPEATS: Final[Mapping[str, _Repeat]] = MappingProxyType({})
+
+
 @dataclass(slots=True)
 class _Record:
     """Record of the corrections of one object, for one manifest."""
@@ -64,7 +70,7 @@ class _Record:
     fingerprint: str
     accepted: tuple[Difference, ...] = ()
     accepted_at: float = 0.0
-    repeats: dict[str, _Repeat] = field(default_factory=dict)
+    repeats: Mapping[str, _Repeat] = field(default_factory=lambda: _NO_REPEATS)
     error: KubeError | None = None
     refusals: int = 0
     retry_at: float = 0.0
@@ -151,13 +157,14 @@ class Corrections:
 
     def _count(self, record: _Record, corrected: tuple[Difference, ...], now: float) -> None:
         accepted = {(d.path, d.found) for d in record.accepted}
+        repeats = dict(record.repeats)
         for difference in corrected:
             if (difference.path, difference.found) in accepted:
                 continue
-            repeat = record.repeats.setdefault(difference.path, _Repeat())
+            repeat = repeats.setdefault(difference.path, _Repeat())
             repeat.count = repeat.count + 1 if now - repeat.at < FORGOTTEN_AFTER else 1
             repeat.at = now
-        fresh = [one for one in record.repeats.items() if now - one[1].at < FORGOTTEN_AFTER]
+        fresh = [one for one in repeats.items() if now - one[1].at < FORGOTTEN_AFTER]
         record.repeats = dict(sorted(fresh, key=lambda one: one[1].at)[-MOST_REPEATS:])
 
     def _open(self, cluster: str, action: Action) -> _Record:

@@ -6,6 +6,7 @@ answer anything. What is cut here matches nothing of ours, and fits into a statu
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 from etcd_operator.core.model.members import Member, MemberList, MemberStatus
@@ -50,7 +51,7 @@ def read_status(answer: Any) -> MemberStatus:
     return MemberStatus(
         member_id=answer.header.member_id,
         cluster_id=answer.header.cluster_id,
-        version=answer.version[:LONGEST_VERSION],
+        version=sys.intern(answer.version[:LONGEST_VERSION]),
         db_size=max(answer.dbSize, 0),
         db_size_in_use=max(answer.dbSizeInUse, 0),
         leader=answer.leader,
@@ -61,7 +62,7 @@ def read_status(answer: Any) -> MemberStatus:
         is_learner=answer.isLearner,
         errors=_read_texts(answer.errors, MOST_ERRORS),
         db_size_quota=max(answer.dbSizeQuota, 0),
-        storage_version=answer.storageVersion[:LONGEST_VERSION],
+        storage_version=sys.intern(answer.storageVersion[:LONGEST_VERSION]),
         downgrade_target=downgrade.targetVersion[:LONGEST_VERSION] if downgrade.enabled else "",
     )
 

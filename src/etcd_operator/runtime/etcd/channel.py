@@ -106,6 +106,16 @@ class EtcdChannel:
     for itself alone. So whoever holds a client need not know what became of its channel.
     """
 
+    __slots__ = (
+        "_calls",
+        "_channel",
+        "_closing",
+        "_options",
+        "_retired",
+        "address",
+        "introduction",
+    )
+
     def __init__(
         self, address: str, tls: PeerTls | None, options: Options = CHANNEL_OPTIONS
     ) -> None:

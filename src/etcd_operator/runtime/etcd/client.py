@@ -73,6 +73,8 @@ _ANSWERS: Final[dict[str, Any]] = {
 class EtcdMemberClient:
     """The client of one member. Timeouts are in seconds; every call raises EtcdError's kinds."""
 
+    __slots__ = ("_channel", "_session", "address", "introduction", "login")
+
     def __init__(
         self,
         address: str,

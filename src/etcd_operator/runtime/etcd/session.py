@@ -106,6 +106,8 @@ class BegunCall:
 class Session:
     """The calls to one member; `login` is None where members know the operator without one."""
 
+    __slots__ = ("_channel", "_lock", "_login", "_may_log_in_at", "_refused", "_token")
+
     def __init__(self, channel: EtcdChannel, login: Login | None) -> None:
         self._channel = channel
         self._login = login
@@ -113,7 +115,7 @@ class Session:
         self._may_log_in_at = 0.0
         # What the member said of the password, as long as nobody may try again.
         self._refused = ""
-        self._lock = asyncio.Lock()
+        self._lock: asyncio.Lock | None = None  # only where somebody logs in
 
     async def call(self, method: str, request: Request, answer: type[Any], timeout: float) -> Any:
         """Make one call, with a new token if the member knows that of before no more."""
@@ -151,6 +153,7 @@ class Session:
 
         Raises EtcdRefused if the member does not accept the password.
         """
+        self._lock = self._lock or asyncio.Lock()
         async with self._lock:
             now = asyncio.get_running_loop().time()
             if self._token not in ("", used):
