@@ -22,7 +22,7 @@ from etcd_operator.runtime.process.latest import Latest
 # Of more Pods than one operator can look after; those that are gone are forgotten in time.
 MOST_INTRODUCTIONS: Final = 50_000
 # With many clusters each is looked at more seldom. Longer than that takes for several thousand of
-# them: a channel, 30 KiB or with TLS some 80, is cheaper to keep than to open for each look.
+# them: a channel, 27 KiB or with TLS some 80, is cheaper to keep than to open for each look.
 IDLE_SECONDS: Final = 60.0
 
 _Key = tuple[str, str]  # of which EtcdCluster an address is, and the address
