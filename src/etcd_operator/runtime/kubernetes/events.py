@@ -121,12 +121,8 @@ class EventRecorder:
         message = make_printable(message[:LONGEST_MESSAGE])
         said = f"{regarding.uid} {reason} {message}".encode(errors="replace")
         key = hashlib.blake2b(said, digest_size=16).digest()
-        now = self._clock.monotonic()
-        self._forget(now)
-        last = self._told.get(key)
-        if last is not None and now - last < REPEAT_SECONDS and not always:
+        if not always and self._repeats(key):
             return
-        self._told[key] = now
         body = self._build(regarding, kind, reason, message)
         lane = self._lanes[zlib.crc32(regarding.uid.encode()) % LANES]
         dropped = lane.put(_Waiting(key, regarding.namespace, body))
@@ -134,10 +130,16 @@ class EventRecorder:
             log.warning("event dropped", reason=dropped.body["reason"])
             self._told.pop(dropped.sentence, None)  # whoever says it again is heard
 
-    def _forget(self, now: float) -> None:
-        """Forget what is so old that it may be said again; the oldest comes first."""
+    def _repeats(self, sentence: Sentence) -> bool:
+        """Whether it was just said; if not, it is said now."""
+        now = self._clock.monotonic()
+        # The oldest comes first; what is that old may be said again.
         while self._told and now - next(iter(self._told.values())) >= REPEAT_SECONDS:
             self._told.popitem(last=False)
+        if sentence in self._told:
+            return True
+        self._told[sentence] = now
+        return False
 
     def _build(
         self, regarding: Regarding, kind: str, reason: str, message: str
