@@ -7,6 +7,7 @@ import enum
 import random
 import time
 from collections.abc import Callable, Hashable
+from contextvars import Context
 from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -50,6 +51,8 @@ class WorkQueue(Generic[K]):
         self._dirty: dict[K, Urgency] = {}
         self._processing: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
+        # A timer would else keep the pass that asks for it, as its log lines name it.
+        self._outside = Context()
         self._failures: dict[K, int] = {}
         self._jitter = jitter or random.Random()  # noqa: S311 (spreads retries, guards nothing)
 
@@ -93,7 +96,7 @@ class WorkQueue(Generic[K]):
             if timer.when() <= when:
                 return
             timer.cancel()
-        self._timers[key] = loop.call_at(when, self._fire, key)
+        self._timers[key] = loop.call_at(when, self._fire, key, context=self._outside)
 
     def _fire(self, key: K) -> None:
         self._timers.pop(key, None)
