@@ -291,9 +291,11 @@ class InMemoryApi:
                 one["resources"] = copy.deepcopy(resources)
         return await self._answer(request, self.server.store("MODIFIED", key, pod))
 
-    async def evict(self, namespace: str, name: str, *, uid: str) -> None:
+    async def evict(
+        self, namespace: str, name: str, *, uid: str, grace_seconds: int | None = None
+    ) -> None:
         """Evict exactly the Pod with this uid: no budget is against it."""
-        await self.delete(PODS, namespace, name, uid=uid)
+        await self.delete(PODS, namespace, name, uid=uid, grace_seconds=grace_seconds)
 
     async def delete(
         self,

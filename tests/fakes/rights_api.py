@@ -67,7 +67,7 @@ class RightsApi(InMemoryApi):
         self._note(PODS, "patch", subresource="resize")
         return self.server.objects[PODS.name, namespace, name]
 
-    async def evict(self, namespace: str, name: str, *, uid: str) -> None:
+    async def evict(self, namespace: str, name: str, *, uid: str, **_: Any) -> None:
         self._note(PODS, "create", subresource="eviction")
         self._have(PODS, namespace, name, {"uid": uid})
         await InMemoryApi.delete(self, PODS, namespace, name, uid=uid)

@@ -390,6 +390,7 @@ _JUDGEMENTS: Final[tuple[Judgement, ...]] = (
     _leaves_nothing,
     _grows_around_members,
     clients.ends_nobody_with_clients,
+    clients.stops_whom_it_removes,
     agreement.keeps_agreement,
     agreement.counts_on_the_right,
     agreement.replaces_one_known_to_be_wrong,

@@ -115,11 +115,17 @@ class DeleteObject:
 
 @dataclass(frozen=True, slots=True)
 class EvictPod:
-    """Stop a Pod that serves: exactly this one, and only if every PodDisruptionBudget allows it."""
+    """Stop a Pod that serves: exactly this one, and only if every PodDisruptionBudget allows it.
+
+    `grace_seconds`: it has that long to end, in place of what its spec says. `wait_seconds`: what
+    follows is done so long after.
+    """
 
     name: str
     uid: str
     why: str
+    grace_seconds: int | None = None
+    wait_seconds: float = 0.0
 
     def event(self, cluster: str) -> ActionEvent:
         """Return the reason and the sentence of the Event."""

@@ -46,9 +46,18 @@ def refuse_vote_loss(
     voters = {m.id for m in by_id.values() if not m.is_learner}
     alive = answering(snapshot) & voters - {member_id}
     those = voters if still_voting else voters - {member_id}
+    if still_voting:
+        alive -= _ending(snapshot)
     if not those or len(alive) * 2 <= len(those):
         return f"only {len(alive)} of {counted(len(those), 'voter')} would be left answering"
     return None
+
+
+def _ending(snapshot: Snapshot) -> set[int]:
+    """The member IDs whose Pods are being deleted: they may still answer, and soon do not."""
+    ordinals = {pod.ordinal for pod in snapshot.pods if pod.deleting}
+    find = snapshot.naming.ordinal_of_member
+    return {member.id for member in snapshot.members if find(member) in ordinals}
 
 
 def answering(snapshot: Snapshot) -> set[int]:

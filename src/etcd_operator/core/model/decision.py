@@ -14,6 +14,7 @@ from etcd_operator.core.reasons.reason import Reason
 LEARNER_SYNC = 0.03  # a learner may be in sync any moment: a promotion costs etcd one round trip
 ADD_WINDOW = 0.1  # etcd's five-second window is about to end: be there when it does
 LEAVING = 0.2  # a Pod leaves the client Service, of which no watch tells
+REFUSED_STOP = 0.2  # a budget has yet to see that an earlier Pod has gone
 POD_START = 0.5  # a process is starting, an election is running
 OUTSIDE_CHANGE = 5.0  # only the outside world can help
 

@@ -108,6 +108,7 @@ class Snapshot:
     `kept` is what of our objects stays different, `upgrade_waits` why a new template of ours waits.
     `out_of_service` are the uids of Pods that may end without further wait for clients: the client
     Service has led to them no more for a while, or it was waited for that for long enough.
+    `stop_refused`: Kubernetes has refused the last evictions, one after the other.
     """
 
     cluster: EtcdCluster
@@ -136,6 +137,7 @@ class Snapshot:
     kept: Mapping[tuple[str, str], UncorrectedDrift] = field(default_factory=dict)
     upgrade_waits: str = ""
     out_of_service: frozenset[str] = frozenset()
+    stop_refused: bool = False
     source: Source | None = None
     source_credentials: Mapping[str, Credential] = field(default_factory=dict)
     image_catalog: ImageCatalog | None = None

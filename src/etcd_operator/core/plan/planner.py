@@ -17,6 +17,7 @@ from etcd_operator.core.actions import (
     AddLearner,
     ApplyObject,
     DeleteObject,
+    EvictPod,
     IssueCertificate,
     LabelPod,
     PromoteMember,
@@ -54,6 +55,7 @@ from etcd_operator.core.objects.apply import correct_objects
 from etcd_operator.core.peer_tls import rule as peer_tls
 from etcd_operator.core.plan.effective_spec import with_effective_spec
 from etcd_operator.core.plan.leave_service import find_ending, leave_service_first
+from etcd_operator.core.plan.stop_first import stop_before_removal
 from etcd_operator.core.quorum_loss.rule import recover_quorum
 from etcd_operator.core.reachability import rule as reachability
 from etcd_operator.core.required_backup import rule as required_backup
@@ -176,6 +178,7 @@ def plan(snapshot: Snapshot) -> Plan:
         if decision is not None:
             ending = find_ending(snapshot, decision.actions)
             decision = leave_service_first(snapshot, decision, ending)
+            decision = stop_before_removal(snapshot, decision)
             actions = _compose(snapshot, decision, ending)
             actions = (*_renew_first(snapshot, actions), *actions)
             actions = (*actions, *refresh_connections(snapshot))
@@ -199,7 +202,8 @@ def _compose(snapshot: Snapshot, decision: Decision, ending: tuple[Pod, ...]) ->
         correct_objects(snapshot, choose_layout(snapshot)), decision.actions, ending
     )
     after = predict(snapshot, decision.actions)
-    if after is snapshot:
+    if after is snapshot or any(isinstance(each, EvictPod) for each in decision.actions):
+        # What was looked at of the StatefulSet is old when a Pod has ended meanwhile.
         return (*now, *decision.actions)
     later = _spare_stopped(correct_objects(after, choose_layout(after)), decision.actions, ending)
     then = [a for a in later if a not in now]

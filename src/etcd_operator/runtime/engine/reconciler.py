@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from etcd_operator.api.cluster import Condition, EtcdCluster, Phase
-from etcd_operator.core.actions import Action, ApplyObject, SetFinalizer
+from etcd_operator.core.actions import Action, ApplyObject, EvictPod, SetFinalizer
 from etcd_operator.core.model.decision import Decision
 from etcd_operator.core.model.snapshot import Snapshot
 from etcd_operator.core.objects.operator_upgrade import is_upgrade
@@ -66,6 +66,9 @@ LONGEST_REFUSED = 5.0
 TOLD_FROM = 10
 # Each empty set that Python makes is another one, and one would be kept for each cluster.
 NOBODY: frozenset[str] = frozenset()
+# Evictions that are refused in a row, until a member is removed although its Pod runs: two seconds,
+# in which a budget sees that the Pod before it has ended.
+STOP_TRIES = TOLD_FROM - 1
 # Seconds between looks at a cluster that another operator serves.
 LOOK_AT_CLAIM = 10.0
 # After each whole look at a cluster at rest: what no watch tells is found so many looks later, and
@@ -154,6 +157,7 @@ class Reconciler:
         known = gathered.evolve(
             kept=self._corrections.look(cluster.uid),
             out_of_service=gathered.out_of_service | refused or NOBODY,
+            stop_refused=self._is_stop_refused(cluster.uid),
         )
         if rest is not None and is_unchanged(rest.snapshot, known):
             self._note_rest(key, Rest(rest.snapshot), known.now)
@@ -204,6 +208,10 @@ class Reconciler:
     def forget_rest(self) -> None:
         """Plan anew in the next pass over each cluster: it sees nothing that it would not else."""
         self._at_rest.clear()
+
+    def _is_stop_refused(self, cluster: str) -> bool:
+        last = self._last.get(cluster, LastPass())
+        return last.refused == EvictPod.__name__ and last.refusals >= STOP_TRIES
 
     def _count_refusals(self, cluster: EtcdCluster, outcome: Outcome) -> int:
         return _remember(outcome, self._last.get(cluster.uid, LastPass()), late=False).refusals

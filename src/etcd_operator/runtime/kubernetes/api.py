@@ -132,6 +132,8 @@ class KubeApi(Protocol):
         """
         ...
 
-    async def evict(self, namespace: str, name: str, *, uid: str) -> None:
+    async def evict(
+        self, namespace: str, name: str, *, uid: str, grace_seconds: int | None = None
+    ) -> None:
         """Evict exactly the Pod with this uid; raises EvictionRefused, NotFound, Conflict."""
         ...

@@ -218,8 +218,13 @@ class LightkubeApi:
             options["gracePeriodSeconds"] = grace_seconds
         return await self._request("delete", kind, kind.path(namespace, name), body=options)
 
-    async def evict(self, namespace: str, name: str, *, uid: str) -> None:
+    async def evict(
+        self, namespace: str, name: str, *, uid: str, grace_seconds: int | None = None
+    ) -> None:
         """Evict exactly the Pod with this uid, if its PodDisruptionBudget allows it now."""
+        options: Json = {"preconditions": {"uid": uid}}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
         await self._request(
             "evict",
             PODS,
@@ -228,7 +233,7 @@ class LightkubeApi:
                 "apiVersion": "policy/v1",
                 "kind": "Eviction",
                 "metadata": {"name": name, "namespace": namespace},
-                "deleteOptions": {"preconditions": {"uid": uid}},
+                "deleteOptions": options,
             },
         )
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
 from etcd_operator.core.actions import EvictPod
-from etcd_operator.core.model.decision import POD_START
+from etcd_operator.core.model.decision import POD_START, REFUSED_STOP
+from etcd_operator.core.model.naming import ROLE_LEAVING
 from etcd_operator.errors import Conflict, EvictionRefused, KubeUnavailable
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.controller import Requeue
-from etcd_operator.runtime.engine.reconciler import TOLD_FROM
+from etcd_operator.runtime.engine.reconciler import STOP_TRIES, TOLD_FROM
 from etcd_operator.runtime.kubernetes.api import PODS
 from etcd_operator.runtime.kubernetes.client import LightkubeApi, translate_error
-from tests.builders.snapshots import NAMING, formed, outdated
+from tests.builders.snapshots import NAMING, change_pod, formed, outdated, with_spec
 from tests.harnesses.handlers import HandlersHarness
 from tests.harnesses.reconciler import ReconcilerHarness
 
@@ -25,7 +27,10 @@ SEVERAL = (
 )
 
 
-async def test_the_request_names_the_pod_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("grace_seconds", "options"), [(None, {}), (1, {"gracePeriodSeconds": 1})])
+async def test_the_request_names_the_pod_exactly(
+    monkeypatch: pytest.MonkeyPatch, grace_seconds: int | None, options: Json
+) -> None:
     sent: list[tuple[object, ...]] = []
 
     async def request(_: object, verb: str, kind: object, path: str, body: Json) -> Json:
@@ -33,12 +38,13 @@ async def test_the_request_names_the_pod_exactly(monkeypatch: pytest.MonkeyPatch
         return {}
 
     monkeypatch.setattr(LightkubeApi, "_request", request)
-    await LightkubeApi.__new__(LightkubeApi).evict("team", "db-1", uid="u1")
+    api = LightkubeApi.__new__(LightkubeApi)
+    await api.evict("team", "db-1", uid="u1", grace_seconds=grace_seconds)
     wanted = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
         "metadata": {"name": "db-1", "namespace": "team"},
-        "deleteOptions": {"preconditions": {"uid": "u1"}},
+        "deleteOptions": {"preconditions": {"uid": "u1"}, **options},
     }
     assert sent == [("evict", "/api/v1/namespaces/team/pods/db-1/eviction", wanted)]
 
@@ -72,6 +78,16 @@ async def test_the_pod_is_looked_at_again() -> None:
     pod = harness.caches.pods.get(NAMING.namespace, "db-0")
     assert pod is not None
     assert pod.deleting
+
+
+@pytest.mark.looptime
+async def test_what_follows_waits_until_clients_have_been_sent_away() -> None:
+    harness = HandlersHarness()
+    harness.caches.observe("Pod", harness.put(PODS, "db-0"))
+    begun = asyncio.get_running_loop().time()
+    await harness.handlers.perform(EvictPod("db-0", "uid-1", "why", 1, 0.5), formed(3))
+    assert asyncio.get_running_loop().time() - begun == 0.5
+    assert harness.server.sent[0] == ("delete Pod db-0", {"uid": "uid-1", "grace_seconds": 1})
 
 
 async def test_a_pod_that_is_gone_already_is_no_failure() -> None:
@@ -115,3 +131,20 @@ async def test_a_budget_that_stays_in_the_way_is_told_with_its_name() -> None:
     del harness.errors[EvictPod]
     await harness.make_pass()
     assert harness.shown()["Degraded"] == "AsExpected"
+
+
+@pytest.mark.situation(
+    "told",
+    "a PodDisruptionBudget of somebody else forbids to stop a member before it is removed",
+    "it is asked for two seconds; then the member is removed at once",
+)
+async def test_scale_in_does_not_wait_for_a_budget_for_ever() -> None:
+    four = change_pod(with_spec(formed(5), size=3), 4, role=ROLE_LEAVING)
+    harness = ReconcilerHarness(change_pod(four, 3, role=ROLE_LEAVING))
+    harness.errors[EvictPod] = EvictionRefused(REFUSED, 429)
+    for _ in range(STOP_TRIES):
+        assert await harness.make_pass() == Requeue(REFUSED_STOP)
+        assert harness.shown()["Degraded"] == "AsExpected"
+        assert ("RemoveMember", "done") not in harness.counted()
+    await harness.make_pass()
+    assert harness.counted()["RemoveMember", "done"] == 2

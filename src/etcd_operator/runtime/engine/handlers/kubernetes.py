@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable
 from typing import Final, TypeVar
@@ -157,10 +158,13 @@ class ObjectHandlers:
 
     async def _evict(self, action: EvictPod, snapshot: Snapshot) -> None:
         namespace = snapshot.naming.namespace
-        request = self._api.evict(namespace, action.name, uid=action.uid)
+        request = self._api.evict(
+            namespace, action.name, uid=action.uid, grace_seconds=action.grace_seconds
+        )
         with contextlib.suppress(NotFound):
             await self._or_refresh(action, snapshot, request)
         await self._caches.refresh(kube.PODS.name, namespace, action.name, action.uid)
+        await asyncio.sleep(action.wait_seconds)
 
     async def _label_pod(self, action: LabelPod, snapshot: Snapshot) -> None:
         labels = dict(snapshot.naming.selector) if action.lost else {}
