@@ -130,7 +130,7 @@ def test_a_yes_goes_on(terminal: Terminal, answer: str) -> None:
 @pytest.mark.parametrize(
     ("words", "steps"),
     [
-        (("scale", "db", "1"), "Disks that are deleted: data-db-1, data-db-2."),
+        (("scale", "db", "1"), "Disks that are deleted: data-db-2, data-db-1."),
         (("stop", "db"), "Pods that end: db-0, db-1, db-2."),
         (("restart", "db"), "Pods that end: db-2, db-1, db-0."),
         (("replace", "db-1"), "Disks that are deleted: data-db-1."),
