@@ -19,6 +19,9 @@ ROWS: Final = (
     ("load average when it began", "load_average", ""),
     ("create: all Running", "create.seconds", "s"),
     ("processor time for each", "create.processor_ms_per_cluster", "ms"),
+    ("requests to the API server for each", "create.requests_per_cluster", ""),
+    ("one that is created alone: Running after, median", "create.alone_seconds.p50", "s"),
+    ("one that is created amid the others, median", "create.amid_seconds.p50", "s"),
     ("at rest: operator, of a core", "rest.processor_percent.operator", "%"),
     ("API server", "rest.processor_percent.kube-apiserver", "%"),
     ("passes per second", "rest.passes_per_second", ""),
@@ -37,11 +40,18 @@ ROWS: Final = (
     ("restart: first cluster looked at", "restart.first_look_seconds", "s"),
     ("all looked at", "restart.all_looked_at_seconds", "s"),
     ("memory at most", "restart.memory_mb.peak", "MB"),
+    (
+        "another replica stands by: first look after a clean stop",
+        "stand-by.stopped.first_look_seconds",
+        "s",
+    ),
+    ("after a kill", "stand-by.killed.first_look_seconds", "s"),
     ("storm: the API server takes a change after, median", "storm.others.request_ms.p50", "ms"),
     ("first write of the operator, median", "storm.others.first_write_ms.p50", "ms"),
     ("the slowest", "storm.others.first_write_ms.max", "ms"),
     ("all well again", "storm.well_again_seconds", "s"),
     ("a tenth hangs: first write of a change, slowest", "hang.others.first_write_ms.max", "ms"),
+    ("ten answer with nonsense: the same", "lie.others.first_write_ms.max", "ms"),
 )
 
 SHARED_ROWS: Final = (

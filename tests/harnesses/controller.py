@@ -53,7 +53,7 @@ class ControllerHarness:
         self.passes.append((now(), name))
         return await self.make_pass(name)
 
-    def change(self, name: str, *, generation: int = 1) -> None:
+    def change(self, name: str, *, generation: int = 1, **annotations: str) -> None:
         """The watch tells of a new or changed EtcdCluster."""
         self._version += 1
         raw = raw_cluster(
@@ -62,6 +62,7 @@ class ControllerHarness:
             resourceVersion=str(self._version),
             generation=generation,
         )
+        raw["metadata"]["annotations"] = annotations
         raw["status"] = {"observedGeneration": 1}
         self.caches.observe("EtcdCluster", raw)
 

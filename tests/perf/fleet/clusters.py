@@ -112,9 +112,8 @@ class Clusters:
             await asyncio.sleep(PAUSE_SECONDS)
         return False
 
-    async def create(self, size: int) -> dict[str, float]:
-        """Create every EtcdCluster, some at a time; return when each was asked for."""
-        await self._create_namespaces()
+    async def create(self, names: Iterable[str], size: int) -> dict[str, float]:
+        """Create EtcdClusters, some at a time; return when each was asked for."""
         turns = asyncio.Semaphore(AT_ONCE)
         asked: dict[str, float] = {}
 
@@ -130,10 +129,11 @@ class Clusters:
                 asked[name] = time.time()
                 await self.api.create(kube.CLUSTERS, namespace, body)
 
-        await asyncio.gather(*(create_one(name) for name in self.names))
+        await asyncio.gather(*(create_one(name) for name in names))
         return asked
 
-    async def _create_namespaces(self) -> None:
+    async def create_namespaces(self) -> None:
+        """Create the namespaces of all, and wait until Pods can be made there."""
         for namespace in sorted({name.partition("/")[0] for name in self.names}):
             with contextlib.suppress(Conflict):
                 await self.api.create(NAMESPACES, "", {"metadata": {"name": namespace}})

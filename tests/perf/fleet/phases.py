@@ -12,6 +12,7 @@ from typing import Final
 from etcd_operator.json_types import Json
 from tests.perf.fleet.clusters import PORT, Clusters, ask, is_ready, is_settled, is_true
 from tests.perf.fleet.figures import (
+    NOT_COUNTED,
     compare,
     quantiles,
     read_memory,
@@ -19,6 +20,7 @@ from tests.perf.fleet.figures import (
     read_writes,
 )
 from tests.perf.fleet.sharing import share
+from tests.perf.fleet.standby import stand_by
 
 SIZE: Final = 3
 GROWN: Final = 5
@@ -28,28 +30,55 @@ REST_SECONDS: Final = 60.0
 # Of all Pods, in the storm.
 UNREADY_PART: Final = 0.3
 STORM_SECONDS: Final = 10.0
+# Clusters that are created one after the other on an idle operator, and others amid the crowd: from
+# ten seconds on after it was asked for, with as many seconds between two.
+AMID: Final = 5
 # Of so many clusters one has a member that hangs; and so many others are scaled meanwhile.
 HANGING: Final = 10
 OTHERS: Final = 10
 
 
 async def create(clusters: Clusters) -> Json:
-    """From the first EtcdCluster to all of them Running."""
+    """From the first EtcdCluster to all of them Running; and what one waits amid the others."""
+    await clusters.create_namespaces()
+    alone, crowd, late = _split(clusters.names)
+    idle = [await _create_later(clusters, name, 0) for name in alone]
     before = await clusters.read()
-    asked = await clusters.create(SIZE)
+    asked = await clusters.create(crowd, SIZE)
+    amid = await asyncio.gather(
+        *(_create_later(clusters, name, AMID * (2 + turn)) for turn, name in enumerate(late))
+    )
     complete = await clusters.wait_settled(seconds=1200)
     after = await clusters.read()
-    begun = min(asked.values())
     took = [clusters.settled[name] - at for name, at in asked.items() if name in clusters.settled]
     used = after.processors["operator"] - before.processors["operator"]
+    made = len(asked) + len(amid)
+    requests = compare(before, after)["api_requests"]
+    told = sum(count for key, count in requests.items() if key.split()[-1] not in NOT_COUNTED)
     return {
         "complete": complete,
-        "seconds": round(max(clusters.settled.values(), default=after.time) - begun, 1),
+        "seconds": round(max(clusters.settled.values(), default=after.time) - before.time, 1),
         "one_cluster_seconds": quantiles(took),
-        "processor_ms_per_cluster": round(used / len(asked) * 1000),
+        "alone_seconds": quantiles(idle, 2),
+        "amid_seconds": quantiles(amid, 2),
+        "processor_ms_per_cluster": round(used / made * 1000),
+        "requests_per_cluster": round(told / made, 1),
         "memory_mb": read_memory(clusters.plane.pid("operator")),
-        "api_requests": compare(before, after)["api_requests"],
+        "api_requests": requests,
     }
+
+
+def _split(names: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """Those that are created alone, all at once, and amid these."""
+    return names[:AMID], names[AMID:-AMID], names[-AMID:]
+
+
+async def _create_later(clusters: Clusters, name: str, seconds: float) -> float:
+    """Create one cluster after some seconds; return how long it took until it was Running."""
+    await asyncio.sleep(seconds)
+    asked = await clusters.create([name], SIZE)
+    await clusters.wait_settled([name], seconds=600)
+    return clusters.settled[name] - asked[name]
 
 
 async def rest(clusters: Clusters) -> Json:
@@ -219,13 +248,36 @@ async def hang(clusters: Clusters) -> Json:
         f"{name}/{next(m['name'] for m in clusters.members(name) if m['role'] != 'leader')}"
         for name in hit
     ]
-    await ask("stall", names=hung, value=True)
+    return await _disturb(clusters, "stall", hung, spared)
+
+
+async def lie(clusters: Clusters) -> Json:
+    """All members in the namespace of one tenant answer with nonsense; others are scaled."""
+    await clusters.wait_settled(quiet=3)
+    tenant = clusters.names[0].partition("/")[0]
+    hit = [name for name in clusters.names if name.partition("/")[0] == tenant]
+    spared = random.sample([name for name in clusters.names if name not in hit], OTHERS)
+    lying = [f"{name}/{m['name']}" for name in hit for m in clusters.members(name)]
+    return await _disturb(clusters, "lie", lying, spared)
+
+
+async def _disturb(clusters: Clusters, wish: str, members: list[str], spared: list[str]) -> Json:
+    """Have something be so of some members, and see how long a change of other clusters waits."""
+    await ask(wish, names=members, value=True)
     await asyncio.sleep(STORM_SECONDS)
+    before = await clusters.read()
     reacted = await _grow(clusters, spared, (0.5, 1.0))
-    await ask("stall", names=hung, value=False)
-    await clusters.wait_settled()
+    after = await clusters.read()
+    await ask(wish, names=members, value=False)
+    complete = await clusters.wait_settled()
     await _shrink(clusters, spared)
-    return {"members": len(hung), "others": reacted}
+    percent = compare(before, after)["processor_percent"]["operator"]
+    return {
+        "members": len(members),
+        "complete": complete,
+        "processor_percent": percent,
+        "others": reacted,
+    }
 
 
 def measure_pace() -> float:
@@ -246,6 +298,8 @@ PHASES: Final[Mapping[str, Callable[[Clusters], Awaitable[Json]]]] = {
     "restart": restart,
     "storm": storm,
     "hang": hang,
+    "lie": lie,
+    "stand-by": stand_by,
     "share": share,
 }
 

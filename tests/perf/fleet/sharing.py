@@ -163,13 +163,14 @@ async def _wait_even(
     while time.time() - begun < 180:
         await asyncio.sleep(0.2)
         if all([await asyncio.to_thread(is_ready, ports()[name]) for name in wanted]):
-            held = {name: len(_held(ports()[name])) for name in wanted if plane.runs(name)}
+            held = {name: len(find_held(ports()[name])) for name in wanted if plane.runs(name)}
             if held == wanted:
                 return round(time.time() - begun, 2)
     return None
 
 
-def _held(port: int) -> set[int]:
+def find_held(port: int) -> set[int]:
+    """Return the shards that a replica says it holds."""
     return {
         int(dict(labels)["shard"])
         for (name, labels), value in _scrape(port).items()
@@ -180,7 +181,7 @@ def _held(port: int) -> set[int]:
 def _holder(plane: ControlPlane, cluster: str) -> str | None:
     shard = _shard_of(cluster)
     running = (replica for replica in REPLICAS if plane.runs(replica))
-    return next((replica for replica in running if shard in _held(ports()[replica])), None)
+    return next((replica for replica in running if shard in find_held(ports()[replica])), None)
 
 
 def _shard_of(cluster: str) -> int:
@@ -189,7 +190,7 @@ def _shard_of(cluster: str) -> int:
 
 
 def _count_shares(plane: ControlPlane, names: Iterable[str]) -> dict[str, int]:
-    held = {replica: _held(ports()[replica]) for replica in REPLICAS if plane.runs(replica)}
+    held = {replica: find_held(ports()[replica]) for replica in REPLICAS if plane.runs(replica)}
     shards = Counter(_shard_of(name) for name in names)
     return {replica: sum(shards[shard] for shard in mine) for replica, mine in held.items()}
 

@@ -188,7 +188,7 @@ def test_replicas_that_share_have_a_table_of_their_own(
     assert "| clusters of each replica | 40 / 60 |" in text
     assert "| one killed: all clusters looked at again after | 17.5 s |" in text
     assert "| writes without the Lease of the shard | 0 |" in text
-    assert "for 23 % of a core" in text
+    assert "for 27 % of a core" in text
     assert "Memory grows by 0.25 MB with each cluster" in text
     assert "less than 2.5 GB" in text
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-AT_A_TIME: Final = 8
+AT_A_TIME: Final = 3
 # A pass that takes longer waits for somebody, unless the event loop is late: then it may be waiting
 # for the processor alone, and one more would make all of them wait longer.
 YOUNG_SECONDS: Final = 0.2

@@ -32,7 +32,8 @@ class WorkQueue(Generic[K]):
 
     A key added while it waits is not added twice, but moves up if it became more urgent; one added
     while it is worked on is handed out again when that is done, and never to two workers at once.
-    `on_wait` is told for how many seconds a key that is handed out has waited.
+    `on_wait` is told for how many seconds a key that is handed out has waited. Of keys that persons
+    wait for, that which was `requested_at` the latest moment is handed out first.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class WorkQueue(Generic[K]):
         jitter: random.Random | None = None,
         on_wait: Callable[[float], None] = lambda _: None,
         monotonic: Callable[[], float] = time.monotonic,
+        requested_at: Callable[[K], float] = lambda _: 0.0,
     ) -> None:
         self._on_wait = on_wait
+        self._requested_at = requested_at
         self._monotonic = monotonic
         # By urgency, in order of arrival, with the time since when each waits.
         self._waiting: dict[Urgency, dict[K, float]] = {urgency: {} for urgency in Urgency}
@@ -87,7 +90,7 @@ class WorkQueue(Generic[K]):
             if urgency <= least:
                 available.release()
 
-    def add_after(self, key: K, seconds: float) -> None:
+    def add_after(self, key: K, seconds: float, urgency: Urgency = Urgency.ROUTINE) -> None:
         """Ask for a pass in some seconds; an earlier time replaces a later one."""
         loop = asyncio.get_running_loop()
         when = loop.time() + seconds
@@ -96,11 +99,11 @@ class WorkQueue(Generic[K]):
             if timer.when() <= when:
                 return
             timer.cancel()
-        self._timers[key] = loop.call_at(when, self._fire, key, context=self._outside)
+        self._timers[key] = loop.call_at(when, self._fire, key, urgency, context=self._outside)
 
-    def _fire(self, key: K) -> None:
+    def _fire(self, key: K, urgency: Urgency) -> None:
         self._timers.pop(key, None)
-        self.add(key, Urgency.ROUTINE)
+        self.add(key, urgency)
 
     def retry(self, key: K, at_least: float = 0.0) -> float:
         """Ask again after a failure, later each time; returns the delay in seconds."""
@@ -149,6 +152,8 @@ class WorkQueue(Generic[K]):
         self._handed_out += 1
         if self._handed_out % FAIR_SHARE:
             key, keys = heads[0]
+            if keys is self._waiting[Urgency.REQUESTED]:
+                key = max(keys, key=self._requested_at)
         else:
             key, keys = min(heads, key=lambda head: head[1][head[0]])
         self._on_wait(self._monotonic() - keys.pop(key))

@@ -54,6 +54,7 @@ func controlPages(w *World, k *Kubelet) http.Handler {
 		return Entry{unixNow(), asked.Cluster, "leader", name}
 	})
 	page("/stall", func(asked wish) any { return w.setStalled(asked.Names, asked.Value) })
+	page("/lie", func(asked wish) any { return w.setLying(asked.Names, asked.Value) })
 	page("/ready", func(asked wish) any { return k.reportAll(asked.Names, asked.Value) })
 	return pages
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"net"
 	"strings"
@@ -135,6 +136,9 @@ func (w *maintenance) Status(ctx context.Context, _ *pb.StatusRequest) (*pb.Stat
 		c.seen, c.last = now, now
 	}
 	c.longest, c.last = max(c.longest, now.Sub(c.last)), now
+	if process.lies {
+		return nonsense(), nil
+	}
 	index := uint64(c.revision()) + 8
 	answer := &pb.StatusResponse{
 		Header: c.header(m), Version: process.version, DbSize: dbSize, DbSizeInUse: dbSize,
@@ -145,6 +149,17 @@ func (w *maintenance) Status(ctx context.Context, _ *pb.StatusRequest) (*pb.Stat
 		answer.StorageVersion, answer.DbSizeQuota = minor+".0", 2<<30
 	}
 	return answer, nil
+}
+
+// nonsense is a message of the right type and half of the largest size, in which nothing is right.
+func nonsense() *pb.StatusResponse {
+	any := func() uint64 { return rand.Uint64() | 1 }
+	return &pb.StatusResponse{
+		Header:  &pb.ResponseHeader{ClusterId: any(), MemberId: any(), Revision: math.MinInt64, RaftTerm: any()},
+		Version: strings.Repeat("3.", 1<<20), DbSize: -1, DbSizeInUse: math.MaxInt64,
+		Leader: any(), RaftTerm: math.MaxUint64, RaftIndex: any(), RaftAppliedIndex: math.MaxUint64,
+		Errors: []string{"\x1b[2J", strings.Repeat("e", 1<<10)},
+	}
 }
 
 func (w *maintenance) HashKV(ctx context.Context, request *pb.HashKVRequest) (*pb.HashKVResponse, error) {

@@ -40,6 +40,7 @@ type Process struct {
 	begun   time.Time
 	served  bool
 	stalled bool
+	lies    bool
 	gate    chan struct{}
 	conns   map[net.Conn]struct{}
 }
@@ -309,6 +310,24 @@ func (w *World) setStalled(names []string, stalled bool) int {
 			process.release()
 		}
 		w.settle(process.cluster)
+	}
+	return count
+}
+
+// setLying has members by name answer with nonsense, or as they should again.
+func (w *World) setLying(names []string, lies bool) int {
+	wanted := map[string]bool{}
+	for _, name := range names {
+		wanted[name] = true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count := 0
+	for _, process := range w.byAddr {
+		if wanted[process.cluster.Name+"/"+process.member.Name] && process.lies != lies {
+			process.lies = lies
+			count++
+		}
 	}
 	return count
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,9 +11,11 @@ import grpc
 import grpc.aio
 import pytest
 
+from etcd_operator.errors import EtcdError
 from etcd_operator.runtime.etcd.channel import (
     CHANNEL_OPTIONS,
     LARGEST_ANSWER,
+    LARGEST_SMALL,
     SMALL_ANSWERS,
     EtcdChannel,
     Options,
@@ -57,16 +60,34 @@ async def member() -> AsyncIterator[tuple[str, PeerTls]]:
     await server.stop(None)
 
 
-@pytest.mark.parametrize("options", [CHANNEL_OPTIONS, SMALL_ANSWERS])
-@pytest.mark.parametrize("length", [0, 1025, LARGEST_ANSWER - 64, *exhaustive(900, 1024, 100_000)])
+LIMITS = [(CHANNEL_OPTIONS, LARGEST_ANSWER), (SMALL_ANSWERS, LARGEST_SMALL)]
+
+
+@pytest.mark.parametrize(("options", "largest"), LIMITS)
+@pytest.mark.parametrize("length", [0, 1025, -64, *exhaustive(900, 1024, 100_000)])
 async def test_messages_of_any_allowed_length_come_whole(
-    member: tuple[str, PeerTls], options: Options, length: int
+    member: tuple[str, PeerTls], options: Options, largest: int, length: int
 ) -> None:
     address, tls = member
     channel = EtcdChannel(address, tls, options)
-    value = bytes(range(256)) * (length // 256) + b"x" * (length % 256)
+    value = random.Random(length).randbytes(length if length >= 0 else largest + length)
     request = etcd_pb2.PutRequest(key=b"k", value=value)
     for _ in range(2):
         answer = await channel.call("KV/Put", request, etcd_pb2.RangeResponse, 10)
         assert answer.kvs[0].value == value
+    await channel.close()
+
+
+@pytest.mark.parametrize(("options", "largest"), LIMITS)
+async def test_a_longer_message_is_an_error_and_the_next_call_is_answered(
+    member: tuple[str, PeerTls], options: Options, largest: int
+) -> None:
+    address, tls = member
+    channel = EtcdChannel(address, tls, options)
+    long = etcd_pb2.PutRequest(key=b"k", value=b"x" * (largest + 1))
+    with pytest.raises(EtcdError, match="larger than max"):
+        await channel.call("KV/Put", long, etcd_pb2.RangeResponse, 10)
+    request = etcd_pb2.PutRequest(key=b"k", value=b"x")
+    answer = await channel.call("KV/Put", request, etcd_pb2.RangeResponse, 10)
+    assert answer.kvs[0].value == b"x"
     await channel.close()

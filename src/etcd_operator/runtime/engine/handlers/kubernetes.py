@@ -25,6 +25,7 @@ from etcd_operator.core.objects.drift import find_foreign
 from etcd_operator.errors import Conflict, Invalid, KubeError, NotFound
 from etcd_operator.json_types import Json
 from etcd_operator.runtime.engine.caches import KINDS, Caches
+from etcd_operator.runtime.engine.handlers.addresses import AddressTurns, is_given_address
 from etcd_operator.runtime.engine.handlers.table import Table
 from etcd_operator.runtime.kubernetes import api as kube
 from etcd_operator.runtime.kubernetes.api import KubeApi
@@ -42,6 +43,7 @@ class ObjectHandlers:
     def __init__(self, api: KubeApi, caches: Caches) -> None:
         self._api = api
         self._caches = caches
+        self._turns = AddressTurns()
 
     @property
     def table(self) -> Table:
@@ -127,8 +129,10 @@ class ObjectHandlers:
             manifest["metadata"]["uid"] = action.uid
         if version or not action.uid:
             manifest["metadata"]["resourceVersion"] = version or ONLY_CREATE
-        request = self._api.apply(KINDS[action.kind], manifest)
-        return await self._or_refresh(action, snapshot, request)
+        turn = self._turns.take() if is_given_address(action) else contextlib.nullcontext()
+        async with turn:
+            request = self._api.apply(KINDS[action.kind], manifest)
+            return await self._or_refresh(action, snapshot, request)
 
     async def _remove(self, action: ApplyObject, metadata: Json, foreign: Json) -> Json:
         """Remove what somebody else put beside ours from exactly the object that was looked at."""
