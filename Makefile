@@ -240,6 +240,10 @@ bench-scrape: venv ## Measure what a scrape of the operator costs with 500 clust
 bench-passes: venv ## Measure what a pass over a cluster at rest costs, without calls to members
 	@$(PY) -m tests.perf.passes
 
+.PHONY: bench-image
+bench-image: venv ## Measure what is in the operator's image
+	@$(PY) -m tests.perf.image
+
 .PHONY: bench-clients
 bench-clients: venv ## Measure what clients of every kind feel of changes
 	@$(PY) -m local up --nodes 1

@@ -86,9 +86,9 @@ def _introduce(run: Json, clients: Sequence[str]) -> str:
         "writes one value after the other:\n\n"
         f"{''.join(wrote)}\n"
         "Proposals that are dropped or time out belong to the change of leader, which a roll has "
-        "one of: [decision 17](adr/0017-members-leave-the-service-first.md). `raft: stopped`, and "
-        "what is reset in a scale-in, was written through a connection to a member that etcd "
-        f"removed just then.{rotation}\n\n{_KILLED}\n"
+        "one of: [decision 17](adr/0017-members-leave-the-service-first.md). `raft: stopped`, "
+        "`server stopped`, and what is reset in a scale-in, was written to a member that was "
+        f"removed before it had sent its clients away.{rotation}\n\n{_KILLED}\n"
     )
 
 
