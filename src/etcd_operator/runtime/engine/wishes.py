@@ -1,9 +1,8 @@
 """What people want of each object, and whether somebody still looks at the screen for it.
 
 A change of the spec takes several passes: Pods are made, they start, members join. For a while all
-of them go before what other objects do by themselves, and the newest change goes first. So one
-cluster that is created amid a thousand does not wait for them, and of these one after the other is
-complete, rather than all at last.
+of them go before what other objects do by themselves, and a new change goes first. So one cluster
+that is created amid a thousand does not wait for them.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import asyncio
 import enum
 import random
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from contextvars import Context
 from typing import Final, Generic, TypeVar
 
@@ -17,6 +17,9 @@ LONGEST_RETRY = 30.0
 # One in so many keys handed out is that which waited longest, whatever its urgency: a flood of
 # changes delays the routine, and does not end it.
 FAIR_SHARE: Final = 4
+# What a person has changed is new for so many seconds: many times what a creation takes. Of a crowd
+# of changes the rest comes in turn, for while one waits, what happens to it becomes a single pass.
+NEW_SECONDS: Final = 10.0
 
 
 class Urgency(enum.IntEnum):
@@ -33,7 +36,7 @@ class WorkQueue(Generic[K]):
     A key added while it waits is not added twice, but moves up if it became more urgent; one added
     while it is worked on is handed out again when that is done, and never to two workers at once.
     `on_wait` is told for how many seconds a key that is handed out has waited. Of keys that persons
-    wait for, that which was `requested_at` the latest moment is handed out first.
+    wait for, that which was `requested_at` the latest moment is handed out first, while it is new.
     """
 
     def __init__(
@@ -153,11 +156,16 @@ class WorkQueue(Generic[K]):
         if self._handed_out % FAIR_SHARE:
             key, keys = heads[0]
             if keys is self._waiting[Urgency.REQUESTED]:
-                key = max(keys, key=self._requested_at)
+                key = self._find_newest(keys) or key
         else:
             key, keys = min(heads, key=lambda head: head[1][head[0]])
         self._on_wait(self._monotonic() - keys.pop(key))
         return key
+
+    def _find_newest(self, keys: Iterable[K]) -> K | None:
+        """Return the newest request, unless all are from long ago."""
+        newest = max(keys, key=self._requested_at)
+        return newest if self._monotonic() - self._requested_at(newest) < NEW_SECONDS else None
 
     def done(self, key: K) -> None:
         """Give a key back; it is handed out again if it was added meanwhile."""

@@ -9,7 +9,7 @@ import pytest
 
 from etcd_operator.runtime.engine.controller import Requeue
 from etcd_operator.runtime.engine.wishes import LOOKING_SECONDS, OURS
-from etcd_operator.runtime.engine.workqueue import FAIR_SHARE
+from etcd_operator.runtime.engine.workqueue import FAIR_SHARE, NEW_SECONDS
 from tests.harnesses.controller import ControllerHarness, now
 
 pytestmark = pytest.mark.looptime
@@ -41,17 +41,24 @@ async def test_what_was_just_changed_goes_first_through_all_its_passes(told: str
     assert len(harness.times("late")) >= STEPS
 
 
-async def test_the_newest_change_goes_first() -> None:
-    """So of a crowd one after the other is complete, and not all of them at last."""
+async def test_the_newest_change_goes_first_while_it_is_new() -> None:
+    """Of a crowd the rest comes in turn: what happens to one that waits becomes a single pass."""
     harness = ControllerHarness(make_pass=in_progress, workers=1)
+    crowd = [f"c{number}" for number in range(CROWD)]
     async with harness.lead():
-        for number in range(CROWD):
-            harness.change(f"c{number}", generation=2)
+        for name in crowd:
+            harness.change(name, generation=2)
             await asyncio.sleep(PASS / 10)
-        await asyncio.sleep(PASS * CROWD)
-        counts = Counter(name for _, name in harness.passes)
-    assert counts[f"c{CROWD - 1}"] > STEPS > counts[f"c{CROWD // 2}"]
-    assert set(counts) > {f"c{number}" for number in range(9)}, "and the oldest has a part"
+        await asyncio.sleep(NEW_SECONDS / 2)
+        new = Counter(name for _, name in harness.passes)
+        await asyncio.sleep(NEW_SECONDS)
+        begun = now()
+        await asyncio.sleep(PASS * CROWD * 2)
+        old = Counter(name for at, name in harness.passes if at > begun)
+    assert new[crowd[-1]] > STEPS > new[crowd[CROWD // 2]]
+    assert set(new) > set(crowd[:9]), "and the oldest has a part"
+    assert set(old) == set(crowd)
+    assert max(old.values()) <= min(old.values()) + 1
 
 
 async def test_whoever_was_changed_long_ago_waits_in_turn() -> None:
