@@ -43,10 +43,10 @@ def write_performance() -> str:
         (
             f"{missed} The operator's memory was {run['operator_resident_bytes'] / 1e6:.0f} MB at "
             "most. Members join one vote at a time, and etcd 3.5 accepts a second joiner only "
-            "after the first was connected for 5 s: most of 1 → 3 there is that wait. A member that "
-            "leaves is out of the client Service for a second before it stops, and stops half a "
-            "second before it is removed, for the sake of its clients: most of 5 → 3 and 3 → 1 is "
-            "that, by [decision 17](adr/0017-members-leave-the-service-first.md).\n"
+            "after the first was connected for 5 s: most of 1 → 3 there is that wait. A member "
+            "that leaves is out of the client Service for a second before it stops, and stops half "
+            "a second before it is removed, for the sake of its clients: most of 5 → 3 and 3 → 1 "
+            "is that, by [decision 17](adr/0017-members-leave-the-service-first.md).\n"
         ),
         "## What a step costs the operator\n",
         "| Step | etcd | CPU | First write after | Requests to Kubernetes |",
