@@ -291,15 +291,11 @@ func (w *World) moveLeader(name string) (string, bool) {
 
 // setStalled stops or continues the processes of members by name, as SIGSTOP and SIGCONT do.
 func (w *World) setStalled(names []string, stalled bool) int {
-	wanted := map[string]bool{}
-	for _, name := range names {
-		wanted[name] = true
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	count := 0
-	for _, process := range w.byAddr {
-		if !wanted[process.cluster.Name+"/"+process.member.Name] || process.stalled == stalled {
+	for _, process := range w.named(names) {
+		if process.stalled == stalled {
 			continue
 		}
 		count++
@@ -316,20 +312,31 @@ func (w *World) setStalled(names []string, stalled bool) int {
 
 // setLying has members by name answer with nonsense, or as they should again.
 func (w *World) setLying(names []string, lies bool) int {
-	wanted := map[string]bool{}
-	for _, name := range names {
-		wanted[name] = true
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	count := 0
-	for _, process := range w.byAddr {
-		if wanted[process.cluster.Name+"/"+process.member.Name] && process.lies != lies {
+	for _, process := range w.named(names) {
+		if process.lies != lies {
 			process.lies = lies
 			count++
 		}
 	}
 	return count
+}
+
+// named returns the processes of members by name; the caller holds the lock.
+func (w *World) named(names []string) []*Process {
+	wanted := map[string]bool{}
+	for _, name := range names {
+		wanted[name] = true
+	}
+	var found []*Process
+	for _, process := range w.byAddr {
+		if wanted[process.cluster.Name+"/"+process.member.Name] {
+			found = append(found, process)
+		}
+	}
+	return found
 }
 
 // healthy tells whether a kubelet's readiness probe, a linearizable read, would succeed.
